@@ -20,6 +20,7 @@ use std::path::Path;
 pub(crate) use fault::TemplateFault;
 pub(crate) use functions::Function;
 pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource, Segment};
+pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};
 pub(crate) use tables::Table;
 pub(crate) use websocket::{WebSocketPlan, WebSocketRoute};
 
