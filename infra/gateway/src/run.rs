@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::addresses::Addresses;
 use crate::console::Console;
-use crate::demo::Tool;
+use crate::demo::{TOOL, Tool};
 use crate::dynamodb::{Engine, create_tables};
 use crate::fronts::{Fronts, Sockets};
 use crate::lambda::Invoker;
@@ -33,9 +33,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let plan = template::read(&options.template, &options.overrides(), &settings.region)?;
     let functions = functions_dir(&options, &settings)?;
-    if options.lambda_endpoint.is_none() {
-        check_binaries(&plan, &functions)?;
-    }
+    check_binaries(&plan, &functions, options.lambda_endpoint.is_none())?;
     let state = StateDir::open((!options.memory).then_some(options.data.as_path()))?;
     let log = state.file("functions.log");
     let console = Arc::new(Console::new(options.verbose, Some(&log))?);
@@ -59,14 +57,16 @@ fn functions_dir(options: &Options, settings: &Settings) -> anyhow::Result<PathB
     }
 }
 
-fn check_binaries(plan: &Plan, directory: &Path) -> anyhow::Result<()> {
-    for function in plan.functions.values() {
-        let binary = directory.join(&function.binary);
+fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow::Result<()> {
+    let functions = plan.functions.values().filter(|_| with_functions);
+    let named =
+        functions.map(|function| (format!("function {}", function.logical_id), function.binary.as_str()));
+    for (whose, binary) in named.chain([("the demo app".to_owned(), TOOL)]) {
+        let binary = directory.join(binary);
         if !binary.is_file() {
             bail!(
-                "function {} has no binary {}: run `cargo build --workspace --bins`, or say where it is with \
+                "{whose} has no binary {}: run `cargo build --workspace --bins`, or say where it is with \
                  --functions DIR",
-                function.logical_id,
                 binary.display()
             );
         }

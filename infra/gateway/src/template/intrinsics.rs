@@ -20,46 +20,26 @@ impl Resolver<'_> {
                 self.reference(target).ok_or_else(|| place.wrong(Wrong::NoSuchName(target.into())))
             }
             "Fn::GetAtt" => {
-                let target = match argument {
-                    Value::String(text) => text.split_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())),
-                    Value::Sequence(parts) => match parts.as_slice() {
-                        [Value::String(id), attribute] => Some((id.clone(), self.string(attribute, place)?)),
-                        _ => None,
-                    },
-                    _ => None,
-                };
+                let target = self.attribute_path(argument, place)?;
                 let (id, attribute) = target.ok_or_else(|| malformed("Fn::GetAtt"))?;
                 self.attribute(&id, &attribute, place)
             }
             "Fn::Sub" => self.substitute(argument, place),
             "Fn::Join" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Join"));
-                };
-                let [Json::String(glue), Json::Array(items)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Join"));
-                };
-                let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
-                Ok(Json::from(texts.ok_or_else(|| malformed("Fn::Join"))?.join(glue)))
+                let [glue, items] = self.pair(argument, place)?.ok_or_else(|| malformed("Fn::Join"))?;
+                join(&glue, &items).ok_or_else(|| malformed("Fn::Join"))
             }
             "Fn::Select" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Select"));
-                };
-                let [index, Json::Array(items)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Select"));
-                };
-                let index = text_of(index).and_then(|text| text.parse::<usize>().ok());
+                let [index, items] = self.pair(argument, place)?.ok_or_else(|| malformed("Fn::Select"))?;
+                let index = text_of(&index).and_then(|text| text.parse::<usize>().ok());
                 index.and_then(|index| items.get(index)).cloned().ok_or_else(|| malformed("Fn::Select"))
             }
             "Fn::Split" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Split"));
-                };
-                let [Json::String(glue), Json::String(text)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Split"));
-                };
-                Ok(Json::from(text.split(glue.as_str()).collect::<Vec<_>>()))
+                let [glue, text] = self.pair(argument, place)?.ok_or_else(|| malformed("Fn::Split"))?;
+                match (glue.as_str(), text.as_str()) {
+                    (Some(glue), Some(text)) => Ok(Json::from(text.split(glue).collect::<Vec<_>>())),
+                    _ => Err(malformed("Fn::Split")),
+                }
             }
             "Fn::If" => match argument.as_sequence().map(Vec::as_slice) {
                 Some([Value::String(name), yes, no]) => {
@@ -74,6 +54,27 @@ impl Resolver<'_> {
             }
             "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => self.logic(name, argument, place),
             _ => Err(place.wrong(Wrong::UnknownIntrinsic(name.into()))),
+        }
+    }
+
+    /// The logical id and the attribute that `Fn::GetAtt` is given, as `Id.Attribute` or `[Id, Attribute]`.
+    fn attribute_path(
+        &self,
+        argument: &Value,
+        place: &Place,
+    ) -> Result<Option<(String, String)>, TemplateFault> {
+        if let Some(text) = argument.as_str() {
+            return Ok(text.split_once('.').map(|(id, attribute)| (id.to_owned(), attribute.to_owned())));
+        }
+        let pair = self.pair(argument, place)?;
+        Ok(pair.and_then(|[id, attribute]| Some((text_of(&id)?, text_of(&attribute)?))))
+    }
+
+    /// The two arguments of a function that takes two.
+    fn pair(&self, argument: &Value, place: &Place) -> Result<Option<[Json; 2]>, TemplateFault> {
+        match self.resolve(argument, place)? {
+            Json::Array(parts) => Ok(parts.try_into().ok()),
+            _ => Ok(None),
         }
     }
 
@@ -131,4 +132,9 @@ impl Resolver<'_> {
         out.push_str(rest);
         Ok(Json::from(out))
     }
+}
+
+fn join(glue: &Json, items: &Json) -> Option<Json> {
+    let texts: Option<Vec<String>> = items.as_array()?.iter().map(text_of).collect();
+    Some(Json::from(texts?.join(glue.as_str()?)))
 }
