@@ -22,6 +22,9 @@ use crate::state::StateDir;
 use crate::template::{self, Plan};
 use crate::{Options, welcome};
 
+/// The files of the state directory that users and scripts read.
+pub(crate) const READY_FILE: &str = "ready.json";
+pub(crate) const LOG_FILE: &str = "functions.log";
 /// How long functions may take to end once no client is left, before they are killed.
 const FUNCTIONS_LIMIT: Duration = Duration::from_secs(5);
 
@@ -35,7 +38,11 @@ pub async fn run(
     let functions = functions_dir(&options, &settings)?;
     check_binaries(&plan, &functions, options.lambda_endpoint.is_none())?;
     let state = StateDir::open((!options.memory).then_some(options.data.as_path()))?;
-    let log = state.file("functions.log");
+    // A gateway that was killed left its ready file behind; nobody shall take it for this one's.
+    for stale in options.ready_file.iter().chain([&state.file(READY_FILE)]) {
+        ready::forget(stale)?;
+    }
+    let log = state.file(LOG_FILE);
     let console = Arc::new(Console::new(options.verbose, Some(&log))?);
     tokio::pin!(shutdown);
 
@@ -111,7 +118,7 @@ impl Gateway {
         if let Some(document) = document.as_object_mut() {
             document.insert("app".into(), app);
         }
-        let path = state.file("ready.json");
+        let path = state.file(READY_FILE);
         let mut ready = vec![ReadyFile::write(&path, &document)?];
         if let Some(path) = &options.ready_file {
             ready.push(ReadyFile::write(path, &document)?);
