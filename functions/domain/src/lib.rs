@@ -7,4 +7,5 @@
 
 pub mod ids;
 pub mod rejection;
+pub mod series;
 pub mod time;
