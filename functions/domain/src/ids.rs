@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::KeyHash;
+
 /// Longest id in bytes.
 pub const MAX_ID_BYTES: usize = 128;
 
@@ -85,6 +87,16 @@ id! {
 id! {
     /// Which of an application's keys opened a connection, so that revoking the key reaches it. Not a secret.
     KeyId
+}
+
+/// Hexadecimal digits of a key's hash that name the key: enough to tell an application's keys apart.
+const KEY_ID_DIGITS: usize = 12;
+
+impl KeyId {
+    /// The id of the key with this hash.
+    pub fn of_hash(hash: KeyHash) -> Self {
+        Self(hash.to_hex().chars().take(KEY_ID_DIGITS).collect())
+    }
 }
 
 impl Source {

@@ -5,7 +5,12 @@
 
 #![warn(missing_docs)]
 
+pub mod app;
+pub mod conversation;
+pub mod frame;
+pub mod grant;
 pub mod ids;
 pub mod rejection;
+pub mod report;
 pub mod series;
 pub mod time;
