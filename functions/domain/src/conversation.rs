@@ -25,6 +25,8 @@ pub const MAX_SUBSCRIPTIONS: usize = 50;
 pub struct Standing {
     /// What it may do, where it has proved anything.
     pub grant: Option<Grant>,
+    /// Whether the grant was given at the handshake: such a one holds for the whole connection.
+    pub is_fixed: bool,
     /// Which side it is on.
     pub role: Role,
 }
@@ -154,6 +156,9 @@ impl Conversation {
     /// after the end, counts as a failure of the caller's.
     pub fn learn(&mut self, answer: Answer) -> Move {
         match (std::mem::replace(&mut self.stage, Stage::Ended), answer) {
+            (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) if self.standing.is_fixed => {
+                self.confirm(app, grant)
+            }
             (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) => {
                 self.ask(Question::Remember(grant.clone()), Stage::Remembering { app, grant })
             }
@@ -239,6 +244,15 @@ impl Conversation {
     fn dialect(&self) -> Dialect {
         let is_legacy = self.standing.grant.as_ref().is_some_and(Grant::is_legacy);
         if is_legacy { Dialect::Legacy } else { Dialect::Modern }
+    }
+
+    /// A connection that was authorised at its handshake may prove the same again, and nothing else.
+    fn confirm(&mut self, app: AppId, grant: Grant) -> Move {
+        if self.standing.grant.as_ref() == Some(&grant) {
+            return Move::End(auth_success(app, grant));
+        }
+        let message = "the connection was authorised at its handshake, for something else";
+        self.refuse(Rejection::new(Code::Forbidden, message))
     }
 
     /// After the grant is kept: a legacy page knows no `subscribe` and is subscribed by its `auth`.

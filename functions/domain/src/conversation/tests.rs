@@ -29,7 +29,11 @@ fn key() -> Credential {
 
 fn hear(request: Request, grant: Option<Grant>, role: Role) -> (Conversation, Move) {
     let frame = ControlFrame { id: Some(FrameId::Number(7)), request };
-    Conversation::hear(frame, Standing { grant, role }, TimestampMs::clamped(1_800_000_000_000))
+    Conversation::hear(
+        frame,
+        Standing { grant, is_fixed: false, role },
+        TimestampMs::clamped(1_800_000_000_000),
+    )
 }
 
 fn types(ended: &Move) -> Vec<String> {
@@ -46,6 +50,17 @@ fn a_grant_is_kept_before_it_is_told() {
     assert_eq!(first, Move::Ask(Question::Prove { app: shop(), credential: key() }));
     assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::Remember(by_key())));
     assert_eq!(types(&conversation.learn(Answer::Done)), ["auth_success"]);
+}
+
+#[test]
+fn a_grant_of_the_handshake_can_be_confirmed_and_not_changed() {
+    let other = grant(Scope::View, Proof::Key(KeyId::new("k2").unwrap()));
+    for (proved, answer) in [(by_key(), "auth_success"), (other, "error")] {
+        let frame = ControlFrame { id: None, request: Request::Auth { app: shop(), credential: key() } };
+        let standing = Standing { grant: Some(by_key()), is_fixed: true, role: Role::Program };
+        let (mut conversation, _) = Conversation::hear(frame, standing, TimestampMs::clamped(0));
+        assert_eq!(types(&conversation.learn(Answer::Proved(Ok(proved)))), [answer]);
+    }
 }
 
 #[test]

@@ -18,6 +18,10 @@ pub const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
 /// Largest `minInterval` of a subscription, in milliseconds.
 pub const MAX_MIN_INTERVAL_MS: i64 = 10 * MINUTE_MS;
 
+/// Types whose route answers by itself, with the body of the function's result, which must never be empty: an empty
+/// message kills the library, so none of these is a type that it sends. The template declares the same.
+pub const ANSWERED_BY_ROUTE: [&str; 3] = ["subscribe", "unsubscribe", "ping"];
+
 /// Types that the library and its dashboard send, beside those of the modern dialect.
 const LEGACY_TYPES: [&str; 9] = [
     "logs",
