@@ -9,3 +9,4 @@ pub mod ids;
 pub mod rejection;
 pub mod series;
 pub mod time;
+pub mod window;
