@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod bucket;
 pub mod ids;
 pub mod rejection;
 pub mod series;
