@@ -104,6 +104,11 @@ impl Bucket {
         self.sum.total()
     }
 
+    /// The sum of its samples with what an `f64` would round away, to be merged with others.
+    pub fn compensated_sum(&self) -> &Sum {
+        &self.sum
+    }
+
     /// The arithmetic mean of its samples.
     pub fn average(&self) -> f64 {
         self.within_extremes(self.sum.over(self.count))

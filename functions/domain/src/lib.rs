@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod bucket;
+pub mod history;
 pub mod ids;
 pub mod rejection;
 pub mod series;
