@@ -1,6 +1,6 @@
 //! What happened to an application: raw reports folded into the answers of the HTTP interface.
 //!
-//! Owns how a history query is worded, how reports become points, and how an answer is written.
+//! Owns how a history query is worded, how reports become points, and how an answer is written as JSON and CSV.
 //! Refuses to read a table or a clock. Ruled by protocol.md §3 and design.md §6.
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use crate::window::query::Span;
 
 mod aggregate;
 mod answer;
+mod csv;
 mod fold;
 mod number;
 mod selection;

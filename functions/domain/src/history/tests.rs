@@ -178,6 +178,18 @@ fn the_cap_on_series_binds_patterns_and_is_told() {
 }
 
 #[test]
+fn csv_has_a_line_for_each_point_and_a_column_for_each_figure() {
+    let mut fold = fold(&[("from", &last_minutes(1)), ("agg", "avg,count")]);
+    add(&mut fold, "s", 0, r#"{"cpu":{"usage":1.5},"=cmd, \"x\"":-2}"#).unwrap();
+    let expected = concat!(
+        "time,\"'=cmd, \"\"x\"\".avg\",\"'=cmd, \"\"x\"\".count\",cpu.usage.avg,cpu.usage.count\r\n",
+        "2026-11-22T13:00:00.000Z,,0,,0\r\n",
+        "2026-11-22T13:01:00.000Z,-2,1,1.5,1\r\n",
+    );
+    assert_eq!(finish(fold).to_csv(), expected);
+}
+
+#[test]
 fn a_query_that_means_nothing_is_refused_with_its_parameter() {
     for (name, value) in [("series", ""), ("agg", "mean"), ("timeRange", "year"), ("step", "0")] {
         let parameter = |asked: &str| (asked == name).then_some(value);
