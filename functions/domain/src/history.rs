@@ -13,6 +13,7 @@ mod aggregate;
 mod answer;
 mod csv;
 mod fold;
+mod latest;
 mod number;
 mod selection;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tree;
 pub use aggregate::Aggregate;
 pub use answer::{Column, HistoryAnswer, SeriesHistory};
 pub use fold::HistoryFold;
+pub use latest::{LatestAnswer, LatestFold, LatestReport};
 pub use number::Number;
 pub use selection::{MAX_PATTERN_SERIES, Selection};
 
