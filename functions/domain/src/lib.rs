@@ -6,11 +6,14 @@
 #![warn(missing_docs)]
 
 pub mod app;
+pub mod bucket;
 pub mod conversation;
 pub mod frame;
 pub mod grant;
+pub mod history;
 pub mod ids;
 pub mod rejection;
 pub mod report;
 pub mod series;
 pub mod time;
+pub mod window;

@@ -56,9 +56,17 @@ pub fn for_each_sample(document: &str, visit: impl FnMut(&str, f64)) -> Result<S
     }
 }
 
+/// Holds a document to its limits without looking at its samples.
+///
+/// # Errors
+/// Those of [`for_each_sample`].
+pub fn check(document: &str) -> Result<Shape, Rejection> {
+    for_each_sample(document, |_, _| ())
+}
+
 /// What an error of the JSON reader itself, met at `path`, says to the caller.
 fn fault_of(error: &serde_json::Error, path: &str) -> Rejection {
-    // The reader has no code of its own for this, and one of its texts is pinned by a test below.
+    // The reader has no code of its own for this, and this text is pinned by a test.
     if error.to_string().starts_with("number out of range") {
         return Rejection::invalid(&blamed(path), "is a number out of range");
     }

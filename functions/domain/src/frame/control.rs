@@ -136,15 +136,15 @@ impl RawFields<'_> {
 fn read_request(envelope: &Envelope<'_>) -> Result<Request, Rejection> {
     match envelope.kind.as_ref() {
         "ping" => Ok(Request::Ping),
-        "auth" => read_auth(&data(envelope)?),
-        "subscribe" => read_subscribe(&data(envelope)?),
-        "unsubscribe" => Ok(Request::Unsubscribe { app: data(envelope)?.app()? }),
+        "auth" => read_auth(&fields_of(envelope)?),
+        "subscribe" => read_subscribe(&fields_of(envelope)?),
+        "unsubscribe" => Ok(Request::Unsubscribe { app: fields_of(envelope)?.app()? }),
         kind if LEGACY_TYPES.contains(&kind) => Ok(Request::Legacy),
         _ => Err(envelope.unknown_type()),
     }
 }
 
-fn data<'a>(envelope: &Envelope<'a>) -> Result<RawFields<'a>, Rejection> {
+fn fields_of<'a>(envelope: &Envelope<'a>) -> Result<RawFields<'a>, Rejection> {
     let raw = envelope.data.ok_or_else(|| Rejection::missing("data"))?;
     fields::object(raw.get()).ok_or_else(|| Rejection::invalid("data", "must be an object"))
 }
