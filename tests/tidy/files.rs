@@ -6,9 +6,9 @@ use std::path::Path;
 use super::repository::{files_with, root, text_files};
 use super::{Findings, assert_none};
 
-/// Lines of the opening comment. A crate's root may open with an essay.
-const OPENING_LINES: std::ops::RangeInclusive<usize> = 2..=6;
-const ROOT_OPENING_LINES: std::ops::RangeInclusive<usize> = 2..=30;
+/// Most lines of a file's opening comment. A crate's root may open with an essay.
+const OPENING_LINES_MAX: usize = 6;
+const ROOT_OPENING_LINES_MAX: usize = 30;
 /// Lines of code in one file, tests, comments and blank lines left out.
 const CODE_LINES_MAX: usize = 400;
 /// Lines of a lib.rs, which is a table of contents.
@@ -19,11 +19,11 @@ const FUNCTION_LINES_MAX: usize = 60;
 fn opening(path: &str, text: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
     let is_root = path.ends_with("main.rs") || path.ends_with("lib.rs");
-    let allowed = if is_root { ROOT_OPENING_LINES } else { OPENING_LINES };
-    let sentences = lines.iter().any(|line| line.trim_end().ends_with('.'));
-    let sound = sentences && (allowed.contains(&lines.len()) || lines.len() == 1);
-    (!sound)
-        .then(|| format!("{path}: opens with {} lines of //! and says too little or too much", lines.len()))
+    let most = if is_root { ROOT_OPENING_LINES_MAX } else { OPENING_LINES_MAX };
+    if !lines.iter().any(|line| line.trim_end().ends_with('.')) {
+        return Some(format!("{path}: opens with no sentence of //!"));
+    }
+    (lines.len() > most).then(|| format!("{path}: opens with {} lines of //!, at most {most}", lines.len()))
 }
 
 fn code_lines(text: &str) -> usize {
