@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -119,6 +119,23 @@ impl Client {
     pub(crate) async fn round_trip(&mut self) {
         self.send(&json!({"type": "ping"})).await;
         self.next("pong").await;
+    }
+
+    /// The same where the other side may close instead of answering.
+    pub(crate) async fn try_round_trip(&mut self) {
+        if self.try_send_message(Message::text(r#"{"type":"ping"}"#)).await {
+            while self.untaken("pong") == 0 && self.is_open() {
+                let received = timeout(DEADLINE, self.receive()).await;
+                assert!(received.is_ok(), "no pong within {DEADLINE:?}; {}", self.state());
+            }
+            self.inbox.retain(|frame| frame["type"] != "pong");
+        } else {
+            self.close_code().await;
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.closed.is_none()
     }
 
     /// The code with which the other side closes, whatever arrives before.
