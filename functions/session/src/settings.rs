@@ -1,0 +1,23 @@
+//! What the `session` function must be told.
+
+use nsl_aws::settings::{Misconfigured, Reader};
+
+/// Names of tables; endpoints, region and credentials are the SDK's own matter.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) apps_table: String,
+    pub(crate) connections_table: String,
+    pub(crate) reports_table: String,
+}
+
+impl Settings {
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+        let mut reader = Reader::new(lookup);
+        let settings = Self {
+            apps_table: reader.text("APPS_TABLE"),
+            connections_table: reader.text("CONNECTIONS_TABLE"),
+            reports_table: reader.text("REPORTS_TABLE"),
+        };
+        reader.finish(settings)
+    }
+}
