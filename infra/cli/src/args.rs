@@ -1,0 +1,144 @@
+//! The command line as types. Nothing here acts; a credential is never an argument, for arguments are public.
+//!
+//! `--local` takes an optional value: a bare `--local` stands at the end or before another flag.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shortest interval between two reports of the agent: processor usage means nothing over less.
+const MIN_INTERVAL_SECONDS: f64 = 0.2;
+
+/// Longest interval between two reports of the agent: API Gateway closes a connection after ten minutes of silence.
+const MAX_INTERVAL_SECONDS: f64 = 300.0;
+
+#[derive(Debug, Parser)]
+#[command(name = "nsl", version, about = "Metrics of applications: report them, watch them, admit them.")]
+pub(crate) struct Args {
+    /// Print JSON, one document a line, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which service to talk to, and as which application.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Place {
+    /// Talk to the gateway on this machine, found by its ready file [default: .nsl/ready.json, env: NSL_READY_FILE].
+    #[arg(long, global = true, value_name = "READY_FILE", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "clap's shape of a flag with an optional value")]
+    pub(crate) local: Option<Option<PathBuf>>,
+
+    /// Address of the WebSocket API, as wss://….
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) ws: Option<String>,
+
+    /// Address of the HTTP API, as https://….
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) http: Option<String>,
+
+    /// File that holds the API key; without it the ready file's application or NSL_API_KEY gives the key.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Report this machine's processor, memory, disk, network and processes.
+    Agent(Agent),
+    /// Watch an application live, one line a report.
+    Tail(Tail),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Agent {
+    /// Application to report for; by default the ready file's.
+    #[arg(long, value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// Seconds between two reports, from 0.2 to 300.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub(crate) interval: Duration,
+
+    /// End after that many reports, once the last one is acknowledged.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// Name of the reporting source; by default this machine's name.
+    #[arg(long, value_name = "NAME", value_parser = source_name)]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Tail {
+    /// Application to watch; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if !(MIN_INTERVAL_SECONDS..=MAX_INTERVAL_SECONDS).contains(&seconds) {
+        return Err(format!("must lie between {MIN_INTERVAL_SECONDS} and {MAX_INTERVAL_SECONDS} seconds"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn source_name(text: &str) -> Result<String, String> {
+    if crate::wire::is_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 128 letters, digits or any of _ . : @ -".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(line: &str) -> Args {
+        Args::try_parse_from(line.split_whitespace()).unwrap()
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn local_takes_a_file_in_both_spellings() {
+        let file = Some(Some(PathBuf::from("r.json")));
+        assert_eq!(parse("nsl agent --local r.json --count 3").place.local, file);
+        assert_eq!(parse("nsl agent --local=r.json").place.local, file);
+        assert_eq!(parse("nsl --local=r.json agent").place.local, file);
+    }
+
+    #[test]
+    fn local_stands_bare_at_the_end_and_before_a_flag() {
+        assert_eq!(parse("nsl tail --local").place.local, Some(None));
+        assert_eq!(parse("nsl tail demo --local").place.local, Some(None));
+        assert_eq!(parse("nsl --local --json tail").place.local, Some(None));
+        assert_eq!(parse("nsl tail demo").place.local, None);
+    }
+
+    #[test]
+    fn interval_refuses_what_no_agent_can_keep() {
+        assert_eq!(interval("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "0.1", "-1", "301", "NaN", "inf", "soon"] {
+            assert!(interval(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn source_must_be_an_id() {
+        assert!(source_name("web-1").is_ok());
+        assert!(source_name("web 1").is_err());
+        assert!(source_name("").is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! The commands, one file each. Every one is `run(arguments, place, settings, console)`.
+
+mod agent;
+mod tail;
+
+use crate::args::{Args, Command};
+use crate::console::Console;
+use crate::settings::Settings;
+
+/// Runs the one command that the arguments name.
+pub(crate) async fn run(args: Args, settings: &Settings, console: &Console) -> anyhow::Result<()> {
+    let place = &args.place;
+    match args.command {
+        Command::Agent(agent) => agent::run(agent, place, settings, console).await,
+        Command::Tail(tail) => tail::run(tail, place, settings, console).await,
+    }
+}
