@@ -1,0 +1,20 @@
+//! What the `authorize` function must be told.
+
+use nsl_aws::settings::{Misconfigured, Reader};
+
+/// The applications' table, and the pages that may watch legacy applications.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) apps_table: String,
+    /// Exact origins, such as `https://dashboard.example`.
+    pub(crate) allowed_origins: Vec<String>,
+}
+
+impl Settings {
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+        let mut reader = Reader::new(lookup);
+        let settings =
+            Self { apps_table: reader.text("APPS_TABLE"), allowed_origins: reader.list("ALLOWED_ORIGINS") };
+        reader.finish(settings)
+    }
+}

@@ -1,0 +1,61 @@
+//! Where everything listens, and AWS's addresses rewritten to these places.
+
+use std::net::SocketAddr;
+
+use crate::template::{Plan, URL_SUFFIX};
+
+/// The addresses of one running gateway.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) region: String,
+    pub(crate) websocket: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) management: SocketAddr,
+    /// A URL without a path.
+    pub(crate) dynamodb: String,
+    /// The stage of the WebSocket API, a path segment of the management endpoint.
+    pub(crate) stage: Option<String>,
+    /// What AWS's addresses start with, and what stands there locally.
+    rewrites: Vec<(String, String)>,
+}
+
+impl Addresses {
+    pub(crate) fn new(
+        plan: &Plan,
+        region: &str,
+        websocket: SocketAddr,
+        http: SocketAddr,
+        management: SocketAddr,
+        dynamodb: String,
+    ) -> Self {
+        let mut rewrites = Vec::new();
+        let host = |api: &str| format!("{api}.execute-api.{region}.{URL_SUFFIX}");
+        if let Some(api) = &plan.websocket {
+            rewrites.push((format!("wss://{}", host(&api.api_id)), format!("ws://{websocket}")));
+            rewrites.push((format!("https://{}", host(&api.api_id)), format!("http://{management}")));
+        }
+        if let Some(api) = &plan.http {
+            rewrites.push((format!("https://{}", host(&api.api_id)), format!("http://{http}")));
+        }
+        let stage = plan.websocket.as_ref().map(|api| api.stage.clone());
+        Self { region: region.to_owned(), websocket, http, management, dynamodb, stage, rewrites }
+    }
+
+    /// The endpoint that functions post to connections through, stage included.
+    pub(crate) fn management_endpoint(&self) -> String {
+        match &self.stage {
+            Some(stage) => format!("http://{}/{stage}", self.management),
+            None => format!("http://{}", self.management),
+        }
+    }
+
+    /// `text` with the local address where it starts with one that the template's APIs would have on AWS.
+    pub(crate) fn localise(&self, text: &str) -> String {
+        for (there, here) in &self.rewrites {
+            if let Some(rest) = text.strip_prefix(there.as_str()) {
+                return format!("{here}{rest}");
+            }
+        }
+        text.to_owned()
+    }
+}

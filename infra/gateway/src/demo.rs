@@ -1,0 +1,128 @@
+//! The demo app and its agent, both made by the `nsl` tool: the gateway knows no item format.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value as Json;
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::addresses::Addresses;
+use crate::console::Console;
+use crate::keeper;
+use crate::lambda::{Output, for_tool};
+use crate::settings::Settings;
+use crate::state::StateDir;
+
+/// The tool's name beside the functions.
+const TOOL: &str = "nsl";
+/// How long making the app may take.
+const CREATE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a dead agent stays dead.
+const RESTART_AFTER: Duration = Duration::from_secs(3);
+/// How long the agent may take to end.
+const END_LIMIT: Duration = Duration::from_millis(500);
+
+/// How to run the `nsl` tool.
+#[derive(Clone, Debug)]
+pub(crate) struct Tool {
+    binary: std::path::PathBuf,
+    settings: Settings,
+    addresses: Addresses,
+    console: Arc<Console>,
+}
+
+impl Tool {
+    pub(crate) fn new(
+        functions: &Path,
+        settings: &Settings,
+        addresses: &Addresses,
+        console: &Arc<Console>,
+    ) -> Self {
+        let (settings, addresses) = (settings.clone(), addresses.clone());
+        Self { binary: functions.join(TOOL), settings, addresses, console: Arc::clone(console) }
+    }
+
+    fn command(&self, arguments: &[&str], local: &Path) -> Command {
+        let mut command = keeper::command(self.settings.program.as_deref(), &self.binary);
+        command
+            .args(arguments)
+            .arg("--local")
+            .arg(local)
+            .env_clear()
+            .envs(for_tool(&self.settings, &self.addresses))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Makes the demo app, or finds it; `local` is the ready document so far. Returns what the ready file tells.
+    pub(crate) async fn create_app(&self, state: &StateDir, local: &Path) -> anyhow::Result<Json> {
+        let key_file = state.file("demo-key");
+        let key_file = key_file.to_str().ok_or_else(|| anyhow!("{} is no UTF-8", key_file.display()))?;
+        let arguments = ["app", "create", "--demo", "--json", "--key-file", key_file];
+        let output = self.command(&arguments, local).output();
+        let output = tokio::time::timeout(CREATE_LIMIT, output)
+            .await
+            .context("`nsl app create --demo` took too long")?
+            .with_context(|| format!("cannot run {}", self.binary.display()))?;
+        if !output.status.success() {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            bail!("`nsl app create --demo` ended with {}: {}", output.status, complaint.trim());
+        }
+        let printed: Json = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("`nsl app create --demo` printed no JSON: {:?}", output.stdout))?;
+        let mut app = serde_json::Map::new();
+        for field in ["appId", "userId", "apiKey"] {
+            let value = printed.get(field).filter(|value| value.is_string());
+            let value = value.ok_or_else(|| anyhow!("`nsl app create --demo` printed no {field}"))?;
+            app.insert(field.to_owned(), value.clone());
+        }
+        Ok(Json::Object(app))
+    }
+
+    /// Keeps the agent running until `stop`.
+    pub(crate) fn start_agent(self, ready: &Path, stop: CancellationToken) -> JoinHandle<()> {
+        let ready = ready.to_path_buf();
+        tokio::spawn(async move {
+            while !stop.is_cancelled() {
+                self.run_agent(&ready, &stop).await;
+                tokio::select! {
+                    () = tokio::time::sleep(RESTART_AFTER) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        })
+    }
+
+    async fn run_agent(&self, ready: &Path, stop: &CancellationToken) {
+        let mut child = match self.command(&["agent"], ready).spawn() {
+            Ok(child) => child,
+            Err(fault) => return self.console.warn(&format!("cannot start the demo agent: {fault}")),
+        };
+        let _output = Output::follow(&mut child, "agent", &self.console);
+        tokio::select! {
+            status = child.wait() => {
+                let status = status.map_or_else(|fault| fault.to_string(), |status| status.to_string());
+                self.console.warn(&format!("the demo agent ended with {status}, starting it again"));
+            }
+            () = stop.cancelled() => {
+                let group = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+                if let Some(group) = group {
+                    // Gone already is as good.
+                    drop(kill_process_group(group, Signal::TERM));
+                    if tokio::time::timeout(END_LIMIT, child.wait()).await.is_err() {
+                        drop(kill_process_group(group, Signal::KILL));
+                    }
+                }
+                drop(child.wait().await);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The embedded DynamoDB on a loopback port, its data in a file or in memory.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use dynoxide::Database;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How often expired items are deleted; AWS takes up to days, so nothing may rely on it.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long open requests are waited for at the end.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// A running engine.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) address: SocketAddr,
+    stop: CancellationToken,
+    server: JoinHandle<Result<(), String>>,
+    sweeper: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Serves the data in `file`, or in memory, on `listener`.
+    pub(crate) fn start(listener: TcpListener, file: Option<&Path>) -> anyhow::Result<Self> {
+        let database = match file {
+            Some(file) => {
+                let path = file.to_str().ok_or_else(|| anyhow!("{} is no UTF-8", file.display()))?;
+                Database::new(path).with_context(|| format!("cannot open {path}"))?
+            }
+            None => Database::memory().context("cannot open a database in memory")?,
+        };
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), stopped));
+        let sweeper = tokio::spawn(sweep(database));
+        Ok(Self { address, stop, server, sweeper })
+    }
+
+    /// Ends the engine after the requests under way.
+    pub(crate) async fn stop(self) {
+        self.sweeper.abort();
+        self.stop.cancel();
+        // A client that holds its connection open does not hold up the end: each write is committed already.
+        drop(tokio::time::timeout(STOP_LIMIT, self.server).await);
+    }
+}
+
+async fn sweep(database: Database) {
+    let mut minutes = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        minutes.tick().await;
+        let database = database.clone();
+        // What a failed sweep left is deleted by the next.
+        drop(tokio::task::spawn_blocking(move || database.sweep_ttl()).await);
+    }
+}

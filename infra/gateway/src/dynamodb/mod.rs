@@ -1,0 +1,7 @@
+//! DynamoDB: the embedded engine, and the template's tables in whichever one is used.
+
+mod create;
+mod engine;
+
+pub(crate) use create::create_tables;
+pub(crate) use engine::Engine;

@@ -1,0 +1,65 @@
+//! Identifiers in the shapes that AWS gives them, from the operating system's random generator.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+
+use crate::clock;
+
+/// Random bytes of a connection or request id: eleven give sixteen characters with one `=` at the end.
+const ID_BYTES: usize = 11;
+/// Random bytes of a UUID and of a trace.
+const UUID_BYTES: usize = 16;
+
+/// An id like API Gateway's, `L0SM9cOFvHcCIhw=`, for connections, requests and messages.
+pub(crate) fn gateway_id() -> String {
+    URL_SAFE.encode(random::<ID_BYTES>())
+}
+
+/// An invocation's id, a random UUID.
+pub(crate) fn invocation_id() -> String {
+    let mut bytes = random::<UUID_BYTES>();
+    // Version 4 and variant 1 of RFC 9562.
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = hex(&bytes);
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}
+
+/// A trace header, not sampled: nothing here collects traces.
+pub(crate) fn trace_id() -> String {
+    let bytes = random::<UUID_BYTES>();
+    let seconds = clock::now_ms() / 1000;
+    let (root, parent) = (hex(bytes.get(..12).unwrap_or_default()), hex(bytes.get(8..).unwrap_or_default()));
+    format!("Root=1-{seconds:08x}-{root};Parent={parent};Sampled=0")
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // A system without entropy cannot serve; ids that repeat would deliver frames to the wrong connection.
+    if getrandom::fill(&mut bytes).is_err() {
+        std::process::abort();
+    }
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_look_like_those_of_aws() {
+        let id = gateway_id();
+        assert_eq!(id.len(), 16);
+        assert!(id.ends_with('=') && !id.ends_with("=="));
+        assert_ne!(id, gateway_id());
+        let uuid = invocation_id();
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(&uuid[14..15], "4");
+        assert!(trace_id().starts_with("Root=1-"));
+    }
+}

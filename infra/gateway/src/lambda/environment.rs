@@ -1,0 +1,101 @@
+//! The environment of a child: the template's variables, Lambda's own, and local endpoints.
+//!
+//! Only region, credentials and the values of `AWS_ENDPOINT_URL_*` differ from what AWS would set.
+
+use std::collections::BTreeMap;
+
+use crate::addresses::Addresses;
+use crate::settings::Settings;
+use crate::template::Function;
+
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_";
+const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+const MANAGEMENT_ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
+/// Letters, digits and nothing else: DynamoDB Local refuses access keys with other characters.
+pub(crate) const ACCESS_KEY_ID: &str = "LOCALGATEWAY";
+const SECRET_ACCESS_KEY: &str = "localgatewaysecret";
+
+/// The environment of any child that uses the AWS SDK, before the template's variables.
+pub(crate) fn for_tool(settings: &Settings, addresses: &Addresses) -> BTreeMap<String, String> {
+    let mut environment = settings.inherited.clone();
+    for (name, value) in [
+        ("AWS_REGION", addresses.region.as_str()),
+        ("AWS_DEFAULT_REGION", &addresses.region),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+        (DYNAMODB_ENDPOINT, &addresses.dynamodb),
+    ] {
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+    environment
+}
+
+/// The environment of a function's processes; only the Runtime API's address is missing.
+pub(crate) fn for_function(
+    function: &Function,
+    settings: &Settings,
+    addresses: &Addresses,
+) -> BTreeMap<String, String> {
+    let mut environment = for_tool(settings, addresses);
+    for (name, value) in &function.environment {
+        let value = match name.as_str() {
+            DYNAMODB_ENDPOINT => addresses.dynamodb.clone(),
+            MANAGEMENT_ENDPOINT => addresses.management_endpoint(),
+            _ if name.starts_with(ENDPOINT) => addresses.localise(value),
+            _ => value.clone(),
+        };
+        environment.insert(name.clone(), value);
+    }
+    for (name, value) in [
+        ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".into()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
+        ("AWS_LAMBDA_LOG_FORMAT", function.log_format.clone()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "local".into()),
+        ("_HANDLER", "bootstrap".into()),
+    ] {
+        environment.insert(name.to_owned(), value);
+    }
+    // The runtime prefers this variable to RUST_LOG, so it gives way where somebody asks for more.
+    if let Some(level) = function.log_level.as_ref().filter(|_| !environment.contains_key("RUST_LOG")) {
+        environment.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.clone());
+    }
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::plan;
+
+    #[test]
+    fn endpoints_become_local_and_everything_else_stays() {
+        let text = "
+Resources:
+  Ws: { Type: 'AWS::Serverless::WebSocketApi', Properties: { StageName: live,
+        RouteSelectionExpression: $request.body.type, Routes: { a: { FunctionArn: !GetAtt Fn.Arn } } } }
+  Fn:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: fn } }
+    Properties:
+      Environment:
+        Variables:
+          AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI: https://example.com/x
+          AWS_ENDPOINT_URL_OTHER: !Sub https://${Ws}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live
+          SITE: !Sub https://${Ws}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live
+";
+        let plan = plan(text, &BTreeMap::new(), "eu-west-1").unwrap();
+        let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        let addresses = Addresses::new(&plan, "eu-west-1", at(1), at(2), at(3), "http://d".into());
+        let settings = Settings::read(|name| (name == "PATH").then(|| "/bin".into()), None);
+        let found = for_function(&plan.functions["Fn"], &settings, &addresses);
+        assert_eq!(found[MANAGEMENT_ENDPOINT], "http://127.0.0.1:3/live");
+        assert_eq!(found["AWS_ENDPOINT_URL_OTHER"], "http://127.0.0.1:3/live");
+        assert_eq!(found["SITE"], "https://Ws.execute-api.eu-west-1.amazonaws.com/live");
+        assert_eq!(found[DYNAMODB_ENDPOINT], "http://d");
+        assert_eq!((found["AWS_REGION"].as_str(), found["PATH"].as_str()), ("eu-west-1", "/bin"));
+        assert_eq!(found["AWS_LAMBDA_FUNCTION_NAME"], "Fn");
+    }
+}

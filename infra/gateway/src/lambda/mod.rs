@@ -1,0 +1,18 @@
+//! Lambda on one machine: the Runtime API, processes, their pools, and the seam through which all are invoked.
+
+mod environment;
+mod fleet;
+mod invoke;
+mod output;
+mod pool;
+mod process;
+mod remote;
+mod runtime_api;
+
+pub(crate) use environment::{ACCESS_KEY_ID, for_function, for_tool};
+pub(crate) use fleet::Fleet;
+pub(crate) use invoke::{InvokeFailure, Invoker};
+pub(crate) use output::Output;
+pub(crate) use pool::PoolLimits;
+pub(crate) use process::Launch;
+pub(crate) use remote::Remote;

@@ -1,0 +1,111 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Runs a SAM template's functions on this machine: API Gateway (WebSocket and HTTP), Lambda and DynamoDB.
+///
+/// Everything that is served comes from the template. Functions are ordinary Lambda binaries, unmodified.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "nsl-gateway", version)]
+pub struct Options {
+    /// Where WebSocket clients connect [default: 127.0.0.1:8087, and [::1]:8087 where there is IPv6]
+    #[arg(long, value_name = "ADDR")]
+    pub ws: Option<String>,
+
+    /// Where the HTTP API is served [default: 127.0.0.1:2798, and [::1]:2798 where there is IPv6]
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
+
+    /// A base path under which the HTTP API is served as well
+    #[arg(long, value_name = "PATH", default_value = "/api/logger")]
+    pub http_base_path: String,
+
+    /// Where the embedded DynamoDB listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", conflicts_with = "dynamodb")]
+    pub dynamodb_addr: String,
+
+    /// Use the DynamoDB at this URL (DynamoDB Local, for instance) instead of the embedded one
+    #[arg(long, value_name = "URL")]
+    pub dynamodb: Option<String>,
+
+    /// Where data, the ready file and the functions' log are kept
+    #[arg(long, value_name = "DIR", default_value = ".nsl", conflicts_with = "memory")]
+    pub data: PathBuf,
+
+    /// Keep data in memory, and forget it at the end
+    #[arg(long)]
+    pub memory: bool,
+
+    /// Do not start the agent that reports this machine's own metrics to the demo app
+    #[arg(long)]
+    pub no_demo: bool,
+
+    /// Where the functions' binaries are [default: the directory of this program]
+    #[arg(long, value_name = "DIR")]
+    pub functions: Option<PathBuf>,
+
+    /// The SAM template
+    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
+    pub template: PathBuf,
+
+    /// The value of a template parameter, instead of its default; may be repeated
+    #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub parameters: Vec<(String, String)>,
+
+    /// Invoke functions through this Lambda endpoint (sam local start-lambda, cargo lambda watch)
+    #[arg(long, value_name = "URL")]
+    pub lambda_endpoint: Option<String>,
+
+    /// Most processes of one function; further callers wait
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_concurrency: u16,
+
+    /// End a function's spare processes after this many idle seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub shrink_after: u64,
+
+    /// Close a connection without messages after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub idle_timeout: u64,
+
+    /// Close any connection after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 7200)]
+    pub max_duration: u64,
+
+    /// Write the ready file (addresses and demo app as JSON) here too
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+
+    /// Show every line that functions write, not only warnings and errors
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+impl Options {
+    pub(crate) fn overrides(&self) -> BTreeMap<String, String> {
+        self.parameters.iter().cloned().collect()
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "must be of the form KEY=VALUE".to_owned())?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_that_the_library_and_the_dashboard_expect() {
+        let options = Options::parse_from(["nsl-gateway"]);
+        assert_eq!((options.ws, options.http), (None, None));
+        assert_eq!((options.idle_timeout, options.max_duration), (600, 7200));
+        assert_eq!(options.data, PathBuf::from(".nsl"));
+        let options = Options::parse_from(["nsl-gateway", "--parameter", "A=b=c"]);
+        assert_eq!(options.overrides()["A"], "b=c");
+    }
+}

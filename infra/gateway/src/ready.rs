@@ -1,0 +1,68 @@
+//! The ready file: where everything is, for scripts and for `nsl --local`.
+//!
+//! It holds the demo app's key, so only its owner may read it, and it appears whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::{Value as Json, json};
+
+use crate::addresses::Addresses;
+use crate::template::Plan;
+
+/// Read and write for the owner, nothing for anybody else.
+const OWNER_ONLY: u32 = 0o600;
+
+/// The document without the demo app, which is made from it.
+pub(crate) fn document(plan: &Plan, addresses: &Addresses) -> Json {
+    let outputs: BTreeMap<&String, String> =
+        plan.outputs.iter().map(|(name, value)| (name, addresses.localise(value))).collect();
+    json!({
+        "ws": format!("ws://{}", addresses.websocket),
+        "http": format!("http://{}", addresses.http),
+        "dynamodb": addresses.dynamodb,
+        "management": addresses.management_endpoint(),
+        "region": addresses.region,
+        "outputs": outputs,
+    })
+}
+
+/// A file that is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ReadyFile {
+    path: PathBuf,
+}
+
+impl ReadyFile {
+    /// Writes `document` to `path` at once.
+    pub(crate) fn write(path: &Path, document: &Json) -> anyhow::Result<Self> {
+        let write = || -> std::io::Result<()> {
+            let mut temporary = path.as_os_str().to_owned();
+            temporary.push(format!(".{}", std::process::id()));
+            let temporary = PathBuf::from(temporary);
+            let mut options = fs::OpenOptions::new();
+            let mut file =
+                options.write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&temporary)?;
+            file.write_all(format!("{document:#}\n").as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&temporary, path)
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path: path.to_path_buf() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for ReadyFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it already.
+        drop(fs::remove_file(&self.path));
+    }
+}

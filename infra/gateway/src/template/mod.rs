@@ -1,0 +1,71 @@
+//! What the SAM template asks for, as a plan that the rest of the gateway can follow.
+//!
+//! Reading, resolving of intrinsics and the plans for tables, functions and routes stand in one file each.
+//! Nothing in here opens a socket, so that every rule of the transform can be tested on a few lines of YAML.
+
+mod fault;
+mod functions;
+mod http;
+mod integrations;
+mod read;
+mod resolve;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod websocket;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub(crate) use fault::TemplateFault;
+pub(crate) use functions::Function;
+pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource, Segment};
+pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};
+pub(crate) use tables::Table;
+pub(crate) use websocket::{WebSocketPlan, WebSocketRoute};
+
+use fault::Place;
+use read::Document;
+use resolve::Resolver;
+
+/// Everything that the gateway serves, with all references resolved.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The functions by logical id.
+    pub(crate) functions: BTreeMap<String, Function>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) websocket: Option<WebSocketPlan>,
+    pub(crate) http: Option<HttpPlan>,
+    /// The outputs with the addresses that they would have on AWS.
+    pub(crate) outputs: BTreeMap<String, String>,
+}
+
+/// Reads the template at `path`; `overrides` are the values of parameters that differ from their defaults.
+pub(crate) fn read(
+    path: &Path,
+    overrides: &BTreeMap<String, String>,
+    region: &str,
+) -> Result<Plan, TemplateFault> {
+    let text = std::fs::read_to_string(path).map_err(|source| TemplateFault::unreadable(path, source))?;
+    plan(&text, overrides, region)
+}
+
+/// Plans the template that `text` holds.
+pub(crate) fn plan(
+    text: &str,
+    overrides: &BTreeMap<String, String>,
+    region: &str,
+) -> Result<Plan, TemplateFault> {
+    let document = Document::parse(text, overrides)?;
+    let resolver = Resolver::new(&document, region)?;
+    let functions = functions::plan(&resolver)?;
+    let websocket = websocket::plan(&resolver, &functions)?;
+    let http = http::plan(&resolver, &functions)?;
+    let tables = tables::plan(&resolver)?;
+    let mut outputs = BTreeMap::new();
+    for (name, value) in &document.outputs {
+        let place = Place::new(format!("Outputs.{name}"), "Value");
+        outputs.insert(name.clone(), resolver.string(value, &place)?);
+    }
+    Ok(Plan { functions, tables, websocket, http, outputs })
+}

@@ -1,0 +1,265 @@
+//! Claims about templates, each on as few lines of YAML as it needs.
+
+use std::collections::BTreeMap;
+
+use super::{IdentitySource, Plan, Segment, plan};
+
+const REGION: &str = "us-east-1";
+
+fn planned(text: &str) -> Plan {
+    plan(text, &BTreeMap::new(), REGION).unwrap()
+}
+
+fn fault(text: &str) -> String {
+    plan(text, &BTreeMap::new(), REGION).unwrap_err().to_string()
+}
+
+/// A template with one function whose environment is given, indented by eight.
+fn with_environment(variables: &str, rest: &str) -> String {
+    format!(
+        "
+{rest}
+Resources:
+  Things: {{ Type: AWS::DynamoDB::Table, Properties: {{ KeySchema: [], AttributeDefinitions: [] }} }}
+  Ws: {{ Type: 'AWS::Serverless::WebSocketApi', Properties: {{ RouteSelectionExpression: $request.body.type,
+        Routes: {{ $default: {{ FunctionArn: !GetAtt Fn.Arn }} }} }} }}
+  Fn:
+    Type: AWS::Serverless::Function
+    Metadata: {{ BuildProperties: {{ Binary: fn }} }}
+    Properties:
+      Environment:
+        Variables: {variables}
+"
+    )
+}
+
+fn environment(variables: &str, rest: &str) -> BTreeMap<String, String> {
+    planned(&with_environment(variables, rest)).functions["Fn"].environment.clone()
+}
+
+#[test]
+fn references_become_physical_names_and_numbers_text() {
+    let found = environment(
+        "{ TABLE: !Ref Things, ARN: !GetAtt Things.Arn, LIST: !GetAtt [Things, Arn], N: 5, FLAG: true }",
+        "",
+    );
+    assert_eq!(found["TABLE"], "Things");
+    assert_eq!(found["ARN"], "arn:aws:dynamodb:us-east-1:000000000000:table/Things");
+    assert_eq!(found["LIST"], found["ARN"]);
+    assert_eq!((found["N"].as_str(), found["FLAG"].as_str()), ("5", "true"));
+}
+
+#[test]
+fn sub_takes_names_attributes_own_variables_and_literals() {
+    let found = environment(
+        "{ A: !Sub 'https://${Ws}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}',
+           B: !Sub ['${Own}-${Things.Arn}-${!literal}', { Own: !Sub '<${Stage}>' }],
+           C: { 'Fn::Join': ['-', [!Ref Stage, !Select [1, !Ref Hosts], !Ref 'AWS::Partition']] } }",
+        "Parameters: { Stage: { Type: String, Default: live },
+                       Hosts: { Type: CommaDelimitedList, Default: 'one, two' } }",
+    );
+    assert_eq!(found["A"], "https://Ws.execute-api.us-east-1.amazonaws.com/live");
+    assert_eq!(found["B"], "<live>-arn:aws:dynamodb:us-east-1:000000000000:table/Things-${literal}");
+    assert_eq!(found["C"], "live-two-aws");
+}
+
+#[test]
+fn conditions_choose_values_and_whole_resources() {
+    let rest = "Parameters: { Mode: { Type: String, Default: small } }
+Conditions: { Small: !Equals [!Ref Mode, small], Big: !Not [!Condition Small] }";
+    let found = environment(
+        "{ SIZE: !If [Small, s, b], GONE: !If [Big, x, !Ref 'AWS::NoValue'], BOTH: !If [Big, 1, 2] }",
+        rest,
+    );
+    assert_eq!(found["SIZE"], "s");
+    assert!(!found.contains_key("GONE"));
+    let text = with_environment("{}", rest)
+        .replace("AWS::DynamoDB::Table,", "AWS::DynamoDB::Table, Condition: Big,");
+    assert!(planned(&text).tables.is_empty());
+    let overrides = BTreeMap::from([("Mode".to_owned(), "large".to_owned())]);
+    assert_eq!(plan(&text, &overrides, REGION).unwrap().tables.len(), 1);
+}
+
+#[test]
+fn faults_name_the_logical_id_and_the_property() {
+    let place = "Fn: Environment.Variables.X: ";
+    assert_eq!(
+        fault(&with_environment("{ X: !Ref Nothing }", "")),
+        format!("{place}`Nothing` names no parameter and no resource of this template")
+    );
+    assert_eq!(
+        fault(&with_environment("{ X: !Cidr [a, 1] }", "")),
+        format!("{place}the gateway does not understand the intrinsic Fn::Cidr")
+    );
+    assert_eq!(
+        fault(&with_environment("{ X: !Sub '${Things.Colour}' }", "")),
+        format!("{place}`Things.Colour` is no attribute that the gateway can give a value")
+    );
+    assert_eq!(
+        fault("Resources: { F: { Type: 'AWS::Serverless::Function', Properties: {} } }"),
+        "F: Metadata.BuildProperties.Binary: is missing"
+    );
+    assert!(fault("Parameters: { P: { Type: String } }\nResources: {}").contains("pass --parameter P=VALUE"));
+}
+
+#[test]
+fn conditions_in_a_circle_end_in_a_fault() {
+    let circle = "Conditions: { A: !Condition B, B: !Condition A }";
+    assert!(fault(&with_environment("{ X: !If [A, 1, 2] }", circle)).contains("circle"));
+}
+
+#[test]
+fn globals_are_merged_below_the_functions_own() {
+    let text = "
+Globals: { Function: { Timeout: 7, MemorySize: 512, Environment: { Variables: { A: global, B: global } } } }
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: fn } }
+    Properties: { Timeout: 9, Environment: { Variables: { B: own } } }
+";
+    let function = &planned(text).functions["Fn"];
+    assert_eq!((function.timeout.as_secs(), function.memory_mb), (9, 512));
+    assert_eq!(function.environment["A"], "global");
+    assert_eq!(function.environment["B"], "own");
+}
+
+/// A template with a WebSocket API whose `Routes` and further resources are given.
+fn with_routes(routes: &str, more: &str) -> String {
+    format!(
+        "
+Resources:
+  Fn: {{ Type: AWS::Serverless::Function, Metadata: {{ BuildProperties: {{ Binary: fn }} }} }}
+  Other: {{ Type: AWS::Serverless::Function, Metadata: {{ BuildProperties: {{ Binary: other }} }} }}
+  Ws:
+    Type: AWS::Serverless::WebSocketApi
+    Properties:
+      RouteSelectionExpression: $request.body.a.b
+      Routes: {routes}
+{more}"
+    )
+}
+
+#[test]
+fn route_keys_that_become_one_logical_id_are_refused() {
+    let routes = "{ sendEvent: { FunctionArn: !GetAtt Fn.Arn }, sendevent: { FunctionArn: !GetAtt Fn.Arn } }";
+    assert_eq!(
+        fault(&with_routes(routes, "")),
+        "Ws: Routes: route keys `sendEvent` and `sendevent` both become the logical id WsSendeventRoute: \
+         AWS would keep only one"
+    );
+    let routes = "{ $connect: { FunctionArn: !GetAtt Fn.Arn }, connect: { FunctionArn: !GetAtt Fn.Arn } }";
+    assert!(fault(&with_routes(routes, "")).contains("WsConnectRoute"));
+    let routes = "{ a_b: { FunctionArn: !GetAtt Fn.Arn } }";
+    assert!(fault(&with_routes(routes, "")).contains("must be alphanumeric"));
+}
+
+#[test]
+fn hand_written_routes_share_generated_integrations() {
+    let plan = planned(&with_routes(
+        "{ metrics: { FunctionArn: !GetAtt Other.Arn, IntegrationTimeout: 5000 } }",
+        "  Sent: { Type: 'AWS::ApiGatewayV2::Route', Properties: { ApiId: !Ref Ws, RouteKey: send_metrics,
+            Target: !Sub 'integrations/${WsMetricsIntegration}' } }",
+    ));
+    let websocket = plan.websocket.unwrap();
+    assert_eq!(websocket.selection, ["a", "b"]);
+    let route = &websocket.routes["send_metrics"];
+    assert_eq!((route.function.as_str(), route.timeout.as_millis(), route.two_way), ("Other", 5000, false));
+}
+
+#[test]
+fn a_route_answers_only_with_the_expression_and_the_route_response() {
+    let both = "  Answer: { Type: 'AWS::ApiGatewayV2::RouteResponse', Properties: { ApiId: !Ref Ws,
+            RouteId: !Ref WsAskRoute, RouteResponseKey: $default } }";
+    let with = "{ ask: { FunctionArn: !GetAtt Fn.Arn, RouteResponseSelectionExpression: $default } }";
+    let without = "{ ask: { FunctionArn: !GetAtt Fn.Arn } }";
+    let two_way = |routes: &str, more: &str| {
+        planned(&with_routes(routes, more)).websocket.unwrap().routes["ask"].two_way
+    };
+    assert!(two_way(with, both));
+    assert!(!two_way(with, ""));
+    assert!(!two_way(without, both));
+}
+
+#[test]
+fn http_routes_come_from_events_with_their_authorizers() {
+    let text = "
+Resources:
+  Gate: { Type: AWS::Serverless::Function, Metadata: { BuildProperties: { Binary: gate } } }
+  Fn:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: fn } }
+    Properties:
+      Events:
+        One: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: get, Path: '/a/{id}/{rest+}' } }
+        Two: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: ANY, Path: /b, Auth: { Authorizer: NONE } } }
+        Poll: { Type: Schedule, Properties: { Schedule: !Cidr x } }
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration: { AllowOrigins: [http://a], AllowCredentials: true, MaxAge: 60 }
+      Auth:
+        DefaultAuthorizer: Bearer
+        Authorizers:
+          Bearer: { FunctionArn: !GetAtt Gate.Arn, AuthorizerPayloadFormatVersion: '2.0',
+                    EnableSimpleResponses: true, Identity: { Headers: [Authorization], ReauthorizeEvery: 60 } }
+";
+    let http = planned(text).http.unwrap();
+    let [one, two] = http.routes.as_slice() else { panic!("two routes") };
+    assert_eq!((one.key.as_str(), one.method.as_deref()), ("GET /a/{id}/{rest+}", Some("GET")));
+    let path =
+        vec![Segment::Literal("a".into()), Segment::Parameter("id".into()), Segment::Greedy("rest".into())];
+    assert_eq!(one.path, Some(path));
+    assert_eq!(one.authorizer.as_deref(), Some("Bearer"));
+    assert_eq!((two.key.as_str(), two.method.clone(), two.authorizer.clone()), ("ANY /b", None, None));
+    let bearer = &http.authorizers["Bearer"];
+    assert_eq!(bearer.identity, [IdentitySource::Header("Authorization".into())]);
+    assert_eq!((bearer.reauthorize_every.as_secs(), bearer.simple), (60, true));
+    let cors = http.cors.unwrap();
+    assert_eq!((cors.credentials, cors.max_age_s), (true, Some(60)));
+}
+
+#[test]
+fn tables_keep_keys_indexes_stream_and_time_to_live() {
+    let text = "
+Resources:
+  Things:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PROVISIONED
+      AttributeDefinitions: [{ AttributeName: pk, AttributeType: S }]
+      KeySchema: [{ AttributeName: pk, KeyType: HASH }]
+      GlobalSecondaryIndexes:
+        - { IndexName: i, KeySchema: [], Projection: { ProjectionType: ALL }, ProvisionedThroughput: {} }
+      StreamSpecification: { StreamViewType: NEW_IMAGE }
+      TimeToLiveSpecification: { AttributeName: expiresAt, Enabled: true }
+      SSESpecification: { SSEEnabled: true }
+";
+    let plan = planned(text);
+    let [table] = plan.tables.as_slice() else { panic!("one table") };
+    assert_eq!(table.ttl_attribute.as_deref(), Some("expiresAt"));
+    assert_eq!(
+        table.create,
+        serde_json::json!({
+            "TableName": "Things",
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+            "GlobalSecondaryIndexes": [
+                { "IndexName": "i", "KeySchema": [], "Projection": { "ProjectionType": "ALL" } }
+            ],
+            "StreamSpecification": { "StreamViewType": "NEW_IMAGE", "StreamEnabled": true },
+        })
+    );
+}
+
+#[test]
+fn the_projects_own_template_is_understood() {
+    let plan = planned(include_str!("../../../../template.yaml"));
+    let websocket = plan.websocket.unwrap();
+    assert!(websocket.routes.contains_key("$connect"));
+    assert!(plan.functions.contains_key(&websocket.routes["send_metrics"].function));
+    assert!(plan.http.is_some());
+    assert!(!plan.tables.is_empty());
+    assert!(plan.outputs["WebSocketAddress"].starts_with("wss://Ws.execute-api."));
+}
