@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -50,13 +50,41 @@ fn end(reason: &str) -> ! {
     std::process::exit(1)
 }
 
-/// The clients of this process, configured by its environment.
-pub async fn clients() -> Clients {
-    Clients::new(&sdk_config().await)
+/// Where a local stand-in for AWS listens.
+#[derive(Debug, Clone)]
+pub struct LocalEndpoints {
+    /// URL of DynamoDB.
+    pub tables: String,
+    /// URL of the WebSocket API's stage, under which `@connections` stands.
+    pub connections: String,
+    /// Region that requests are signed for.
+    pub region: String,
 }
 
-/// The SDK configuration that every client of a process shares.
-async fn sdk_config() -> SdkConfig {
+/// The clients of this process, configured by its environment.
+pub async fn clients() -> Clients {
+    Clients::new(&loader().load().await)
+}
+
+/// Clients of a local stand-in for AWS, which takes any credentials.
+pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
+    let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "local");
+    let region = aws_sdk_dynamodb::config::Region::new(endpoints.region.clone());
+    let config = loader().credentials_provider(credentials).region(region).load().await;
+    Clients {
+        tables: aws_sdk_dynamodb::Client::from_conf(
+            aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(&endpoints.tables).build(),
+        ),
+        connections: aws_sdk_apigatewaymanagement::Client::from_conf(
+            aws_sdk_apigatewaymanagement::config::Builder::from(&config)
+                .endpoint_url(&endpoints.connections)
+                .build(),
+        ),
+    }
+}
+
+/// The start of the SDK configuration that every client of a process shares.
+fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -65,7 +93,7 @@ async fn sdk_config() -> SdkConfig {
     let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
     #[expect(clippy::disallowed_methods, reason = "this is the boot that builds it once")]
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    loader.timeout_config(timeouts).retry_config(retries).load().await
+    loader.timeout_config(timeouts).retry_config(retries)
 }
 
 /// Makes one cheap call while the processor is not yet metered by memory, so that the first event finds an open

@@ -3,6 +3,7 @@
 //! `--local` takes an optional value: a bare `--local` stands at the end or before another flag.
 
 use clap::{Parser, Subcommand};
+use nsl_domain::grant::Scope;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +43,10 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) http: Option<String>,
 
+    /// AWS region; by default that of the environment and profile.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+
     /// File that holds the API key; without it the ready file's application or NSL_API_KEY gives the key.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
@@ -51,6 +56,11 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Report this machine's processor, memory, disk, network and processes.
     Agent(Agent),
+    /// Register applications and list them.
+    App {
+        #[command(subcommand)]
+        command: AppCommand,
+    },
     /// Watch an application live, one line a report.
     Tail(Tail),
 }
@@ -72,6 +82,77 @@ pub(crate) struct Agent {
     /// Name of the reporting source; by default this machine's name.
     #[arg(long, value_name = "NAME", value_parser = source_name)]
     pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// Register an application with its first key, which is shown once.
+    Create(AppCreate),
+    /// List the applications of an owner.
+    List(AppList),
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct AppCreate {
+    /// Name for people; by default the id.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// User that owns it; by default demo-user on the local gateway.
+    #[arg(long, value_name = "USER")]
+    pub(crate) owner: Option<String>,
+
+    /// Its id; by default a random one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) app_id: Option<String>,
+
+    /// Let the library's own connections in, which carry no key.
+    #[arg(long)]
+    pub(crate) legacy: bool,
+
+    /// What its first key may do; by default both.
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Option<KeyScope>,
+
+    /// Make sure that the demo application is there, with the key of --key-file, which is made where it is missing.
+    #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
+    pub(crate) demo: bool,
+
+    /// Table of applications; a ready file knows it by itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AppList {
+    /// User whose applications are listed; by default demo-user on the local gateway.
+    #[arg(long, value_name = "USER")]
+    pub(crate) owner: Option<String>,
+
+    /// Table of applications; a ready file knows it by itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum KeyScope {
+    /// Send reports.
+    Publish,
+    /// Watch reports and read history.
+    View,
+    /// Both.
+    Both,
+}
+
+impl From<KeyScope> for Scope {
+    fn from(scope: KeyScope) -> Self {
+        match scope {
+            KeyScope::Publish => Self::Publish,
+            KeyScope::View => Self::View,
+            KeyScope::Both => Self::Both,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -117,6 +198,15 @@ mod tests {
         assert_eq!(parse("nsl agent --local r.json --count 3").place.local, file);
         assert_eq!(parse("nsl agent --local=r.json").place.local, file);
         assert_eq!(parse("nsl --local=r.json agent").place.local, file);
+    }
+
+    #[test]
+    fn demo_command_of_the_gateway_is_understood() {
+        let args = parse("nsl app create --demo --json --key-file k --local r.json");
+        assert_eq!(args.place.local, Some(Some(PathBuf::from("r.json"))));
+        assert_eq!(args.place.key_file, Some(PathBuf::from("k")));
+        assert!(args.json);
+        assert!(Args::try_parse_from("nsl app create --demo --name x".split(' ')).is_err());
     }
 
     #[test]

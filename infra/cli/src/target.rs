@@ -3,10 +3,10 @@
 //! The rule of precedence for the key: the key file, the ready file's own application, the environment.
 
 use crate::args::Place;
+use crate::key_file;
 use crate::local::{ReadyFile, ready_file_path};
 use crate::settings::Settings;
 use anyhow::{Context as _, bail};
-use std::path::Path;
 
 /// An application on a service, with the key that opens it. Its `Debug` hides the key.
 pub(crate) struct Target {
@@ -51,17 +51,6 @@ pub(crate) fn read_ready_file(place: &Place, settings: &Settings) -> anyhow::Res
     ReadyFile::read(&path).map(Some)
 }
 
-/// Reads a key file: the key is its whole content, but for the white space around it.
-pub(crate) fn read_key_file(path: &Path) -> anyhow::Result<String> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read key file {}", path.display()))?;
-    let key = text.trim();
-    if key.is_empty() {
-        bail!("key file {} is empty", path.display());
-    }
-    Ok(key.to_owned())
-}
-
 fn credentials(
     place: &Place,
     app: Option<&str>,
@@ -77,7 +66,7 @@ fn credentials(
     };
     let own_key = own.filter(|own| own.app_id == app_id).map(|own| own.api_key.clone());
     let key = match &place.key_file {
-        Some(path) => Some(read_key_file(path)?),
+        Some(path) => Some(key_file::read(path)?),
         None => own_key.or_else(|| settings.api_key.clone()),
     };
     let key = key.with_context(|| {
@@ -90,9 +79,10 @@ fn credentials(
 mod tests {
     use super::*;
     use crate::local::DemoApp;
+    use std::collections::BTreeMap;
 
     fn ready(app: Option<DemoApp>) -> ReadyFile {
-        ReadyFile { ws: "ws://here".to_owned(), app }
+        ReadyFile { ws: "ws://here".to_owned(), dynamodb: None, region: None, outputs: BTreeMap::new(), app }
     }
 
     fn demo() -> Option<DemoApp> {
