@@ -43,10 +43,6 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) http: Option<String>,
 
-    /// AWS region; by default that of the environment and profile.
-    #[arg(long, global = true, value_name = "REGION")]
-    pub(crate) region: Option<String>,
-
     /// File that holds the API key; without it the ready file's application or NSL_API_KEY gives the key.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,

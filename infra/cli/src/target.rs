@@ -82,7 +82,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn ready(app: Option<DemoApp>) -> ReadyFile {
-        ReadyFile { ws: "ws://here".to_owned(), dynamodb: None, region: None, outputs: BTreeMap::new(), app }
+        ReadyFile {
+            ws: "ws://here".to_owned(),
+            dynamodb: None,
+            management: String::new(),
+            region: String::new(),
+            outputs: BTreeMap::new(),
+            app,
+        }
     }
 
     fn demo() -> Option<DemoApp> {
