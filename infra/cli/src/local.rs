@@ -13,6 +13,9 @@ pub(crate) const DEFAULT_READY_FILE: &str = ".nsl/ready.json";
 pub(crate) struct ReadyFile {
     /// Address of the WebSocket API.
     pub(crate) ws: String,
+    /// Address of the HTTP API.
+    #[serde(default)]
+    pub(crate) http: String,
     /// Address of the DynamoDB endpoint.
     #[serde(default)]
     pub(crate) dynamodb: Option<String>,

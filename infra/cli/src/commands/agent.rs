@@ -26,13 +26,13 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<()> {
-    let target = Target::find(place, args.app.as_deref(), settings)?;
+    let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
     let stop = Stop::on_signals()?;
     let source = args.source.unwrap_or_else(host::source_name);
     console.note(&format!(
         "reporting {source} as application {} to {} every {} s",
         target.app_id,
-        target.ws,
+        target.address,
         args.interval.as_secs_f64()
     ));
     let mut reporter = Reporter {
