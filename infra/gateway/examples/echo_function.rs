@@ -136,6 +136,7 @@ async fn act(event: Value, context: &lambda_runtime::Context) -> Result<Value, E
             }
             answer("flood passed".into())
         }
+        Some("large") => answer("x".repeat(usize::try_from(asked["bytes"].as_u64().unwrap_or_default())?)),
         Some("http") => Ok(asked["answer"].clone()),
         _ => answer(event.to_string()),
     }

@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::addresses::Addresses;
 use crate::bind::bind;
@@ -16,20 +16,22 @@ use crate::console::Console;
 use crate::demo::Tool;
 use crate::dynamodb::{Engine, create_tables};
 use crate::http::Front;
-use crate::lambda::{Backend, Fleet, Invoker, Launch, PoolLimits, Remote, for_function};
+use crate::lambda::Invoker;
 use crate::ready::{self, ReadyFile};
 use crate::serve::serve;
 use crate::settings::Settings;
 use crate::state::StateDir;
-use crate::template::{self, ACCOUNT_ID, Plan};
-use crate::websocket::{Api, Gate, Lifetimes, Registry};
+use crate::template::{self, Plan};
+use crate::websocket::{Gate, Lifetimes, Registry};
 use crate::{Options, http, management, websocket, welcome};
 
 /// The ports that the library and the dashboard have compiled in.
 const WEBSOCKET_PORT: u16 = 8087;
 const HTTP_PORT: u16 = 2798;
-/// How long a drain may take before what is left is ended.
-const DRAIN_LIMIT: Duration = Duration::from_secs(15);
+/// How long connections and requests may take to end.
+const CLIENTS_LIMIT: Duration = Duration::from_secs(15);
+/// How long functions may take to end after that, before they are killed.
+const FUNCTIONS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs the gateway until `shutdown` resolves, then drains it.
 pub async fn run(
@@ -110,20 +112,28 @@ impl Gateway {
         let ws = bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT).await?;
         let web = bind("--http", options.http.as_deref(), HTTP_PORT).await?;
         let desk = bind("", Some("127.0.0.1:0"), 0).await?;
-        let (engine, dynamodb) = start_dynamodb(options, &state).await?;
+        let (engine, dynamodb) = Engine::start(options, &state).await?;
         create_tables(&dynamodb, &settings.region, &plan.tables).await?;
         let addresses =
             Addresses::new(&plan, &settings.region, ws.address, web.address, desk.address, dynamodb);
-        let invoker = start_functions(options, settings, &plan, &functions, &addresses, console).await?;
+        let invoker = Invoker::start(options, settings, &plan, &functions, &addresses, console).await?;
+        let invoker = Arc::new(invoker);
         let (stop, last) = (CancellationToken::new(), CancellationToken::new());
         let registry = Arc::new(Registry::default());
 
         let mut servers = Vec::new();
-        let gate = gate(options, settings, &plan, &invoker, &registry, &stop);
+        let region = &settings.region;
+        let gate = plan.websocket.clone().map(|plan| {
+            let lifetimes = Lifetimes::of(options);
+            Arc::new(Gate::new(plan, region, lifetimes, &invoker, &registry, &stop))
+        });
         if let Some(gate) = &gate {
             servers.extend(serve(ws.listeners, &websocket::router(Arc::clone(gate)), &stop));
         }
-        let front = front(options, settings, &plan, &invoker);
+        let front = plan.http.clone().map(|plan| {
+            let base = options.http_base_path.trim_end_matches('/');
+            Arc::new(Front::new(plan, region, base, &invoker))
+        });
         if let Some(front) = &front {
             servers.extend(serve(web.listeners, &http::router(Arc::clone(front)), &stop));
         }
@@ -167,25 +177,23 @@ impl Gateway {
     /// Stops in the order in which nothing is lost: clients, invocations, functions, then what those need.
     async fn drain(self) {
         let Self { gate, front, invoker, engine, stop, last, servers, agent, console, _ready, _state } = self;
-        let drained = async {
-            stop.cancel();
+        stop.cancel();
+        let clients = async {
             if let Some(agent) = agent {
                 drop(agent.await);
             }
             for server in servers {
                 drop(server.await);
             }
-            if let Some(gate) = gate {
-                gate.tasks.close();
-                gate.tasks.wait().await;
+            let trackers = gate.iter().map(|gate| &gate.tasks).chain(front.iter().map(|front| &front.tasks));
+            for tasks in trackers {
+                tasks.close();
+                tasks.wait().await;
             }
-            if let Some(front) = front {
-                front.tasks.close();
-                front.tasks.wait().await;
-            }
-            invoker.stop().await;
         };
-        if tokio::time::timeout(DRAIN_LIMIT, drained).await.is_err() {
+        let all_left = timeout(CLIENTS_LIMIT, clients).await.is_ok();
+        let all_ended = timeout(FUNCTIONS_LIMIT, invoker.stop()).await.is_ok();
+        if !(all_left && all_ended) {
             console.warn("not everything ended in time");
         }
         last.cancel();
@@ -193,85 +201,4 @@ impl Gateway {
             engine.stop().await;
         }
     }
-}
-
-async fn start_dynamodb(options: &Options, state: &StateDir) -> anyhow::Result<(Option<Engine>, String)> {
-    if let Some(url) = &options.dynamodb {
-        return Ok((None, url.trim_end_matches('/').to_owned()));
-    }
-    let bound = bind("--dynamodb-addr", Some(&options.dynamodb_addr), 0).await?;
-    let listener = bound.listeners.into_iter().next().context("no listener for DynamoDB")?;
-    let file = (!options.memory).then(|| state.file("dynamodb.sqlite"));
-    let engine = Engine::start(listener, file.as_deref())?;
-    let url = format!("http://{}", engine.address);
-    Ok((Some(engine), url))
-}
-
-async fn start_functions(
-    options: &Options,
-    settings: &Settings,
-    plan: &Plan,
-    directory: &Path,
-    addresses: &Addresses,
-    console: &Arc<Console>,
-) -> anyhow::Result<Arc<Invoker>> {
-    if let Some(url) = &options.lambda_endpoint {
-        let backend = Backend::Remote(Remote::new(url)?);
-        return Ok(Arc::new(Invoker { backend, console: Arc::clone(console) }));
-    }
-    let launches = plan.functions.values().map(|function| Launch {
-        binary: directory.join(&function.binary),
-        environment: for_function(function, settings, addresses),
-        keeper: settings.program.clone(),
-        console: Arc::clone(console),
-        function: function.clone(),
-    });
-    let limits = PoolLimits {
-        max: usize::from(options.max_concurrency),
-        keep: 1,
-        idle_for: Duration::from_secs(options.shrink_after),
-    };
-    let backend = Backend::Processes(Fleet::start(launches.collect(), limits).await?);
-    Ok(Arc::new(Invoker { backend, console: Arc::clone(console) }))
-}
-
-fn gate(
-    options: &Options,
-    settings: &Settings,
-    plan: &Plan,
-    invoker: &Arc<Invoker>,
-    registry: &Arc<Registry>,
-    stop: &CancellationToken,
-) -> Option<Arc<Gate>> {
-    let websocket = plan.websocket.clone()?;
-    let api = Api {
-        region: settings.region.clone(),
-        account_id: ACCOUNT_ID.to_owned(),
-        api_id: websocket.api_id.clone(),
-        stage: websocket.stage.clone(),
-    };
-    Some(Arc::new(Gate {
-        api,
-        plan: websocket,
-        invoker: Arc::clone(invoker),
-        registry: Arc::clone(registry),
-        lifetimes: Lifetimes {
-            idle: Duration::from_secs(options.idle_timeout),
-            total: Duration::from_secs(options.max_duration),
-        },
-        tasks: TaskTracker::new(),
-        stop: stop.clone(),
-    }))
-}
-
-fn front(options: &Options, settings: &Settings, plan: &Plan, invoker: &Arc<Invoker>) -> Option<Arc<Front>> {
-    Some(Arc::new(Front {
-        region: settings.region.clone(),
-        account_id: ACCOUNT_ID.to_owned(),
-        plan: plan.http.clone()?,
-        base_path: options.http_base_path.trim_end_matches('/').to_owned(),
-        invoker: Arc::clone(invoker),
-        cache: Mutex::default(),
-        tasks: TaskTracker::new(),
-    }))
 }

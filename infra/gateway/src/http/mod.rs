@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use listen::router;
 
 use crate::lambda::Invoker;
-use crate::template::HttpPlan;
+use crate::template::{ACCOUNT_ID, HttpPlan};
 use cache::AuthorizerCache;
 
 /// What every request of the API shares.
@@ -30,4 +30,18 @@ pub(crate) struct Front {
     pub(crate) cache: Mutex<AuthorizerCache>,
     /// Invocations under way; a stop waits for them.
     pub(crate) tasks: TaskTracker,
+}
+
+impl Front {
+    pub(crate) fn new(plan: HttpPlan, region: &str, base_path: &str, invoker: &Arc<Invoker>) -> Self {
+        Self {
+            region: region.to_owned(),
+            account_id: ACCOUNT_ID.to_owned(),
+            plan,
+            base_path: base_path.to_owned(),
+            invoker: Arc::clone(invoker),
+            cache: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
 }

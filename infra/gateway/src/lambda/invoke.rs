@@ -1,5 +1,6 @@
 //! The one seam through which everything invokes functions, and what can come of it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,15 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 use tokio::time::timeout;
 
+use super::environment::for_function;
 use super::fleet::Fleet;
+use super::pool::PoolLimits;
+use super::process::Launch;
 use super::remote::Remote;
+use crate::addresses::Addresses;
 use crate::console::Console;
+use crate::template::Plan;
+use crate::{Options, Settings};
 
 /// An invocation without a result.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,7 +37,7 @@ pub(crate) const UNAUTHORIZED: &str = "Unauthorized";
 
 /// Where functions run.
 #[derive(Debug)]
-pub(crate) enum Backend {
+enum Backend {
     /// As child processes of the gateway.
     Processes(Fleet),
     /// Behind another Lambda endpoint.
@@ -40,11 +47,40 @@ pub(crate) enum Backend {
 /// Runs functions, and tells the console of every invocation that failed.
 #[derive(Debug)]
 pub(crate) struct Invoker {
-    pub(crate) backend: Backend,
-    pub(crate) console: Arc<Console>,
+    backend: Backend,
+    console: Arc<Console>,
 }
 
 impl Invoker {
+    /// Starts the functions of `plan`, whose binaries are in `directory`, or finds them elsewhere.
+    pub(crate) async fn start(
+        options: &Options,
+        settings: &Settings,
+        plan: &Plan,
+        directory: &Path,
+        addresses: &Addresses,
+        console: &Arc<Console>,
+    ) -> anyhow::Result<Self> {
+        let console = Arc::clone(console);
+        if let Some(url) = &options.lambda_endpoint {
+            return Ok(Self { backend: Backend::Remote(Remote::new(url)?), console });
+        }
+        let launches = plan.functions.values().map(|function| Launch {
+            binary: directory.join(&function.binary),
+            environment: for_function(function, settings, addresses),
+            keeper: settings.program.clone(),
+            console: Arc::clone(&console),
+            function: function.clone(),
+        });
+        let limits = PoolLimits {
+            max: usize::from(options.max_concurrency),
+            keep: 1,
+            idle_for: Duration::from_secs(options.shrink_after),
+        };
+        let fleet = Fleet::start(launches.collect(), limits).await?;
+        Ok(Self { backend: Backend::Processes(fleet), console })
+    }
+
     /// Invokes `function` (a logical id) with `event`; the caller waits at most `patience`, queueing included.
     pub(crate) async fn invoke(
         &self,

@@ -164,7 +164,7 @@ impl<'l> Process<'l> {
             return After::Ended;
         }
         let outcome = tokio::select! {
-            answer = answer(&mut self.api.said, &request_id) => Ok(answer),
+            answer = answer(&mut self.api.said, &request_id) => answer,
             status = self.child.wait() => Err(format!("RequestId: {request_id} Error: Runtime exited: {}", ended(status))),
             () = tokio::time::sleep(limit) => {
                 Err(format!("{request_id} Task timed out after {:.2} seconds", limit.as_secs_f64()))
@@ -188,18 +188,23 @@ impl<'l> Process<'l> {
     }
 }
 
-/// The process's answer to the invocation that it holds.
-async fn answer(said: &mut mpsc::UnboundedReceiver<Said>, expected: &str) -> Result<Bytes, InvokeFailure> {
+/// The process's answer to the invocation that it holds; an error where it will never give one.
+async fn answer(
+    said: &mut mpsc::UnboundedReceiver<Said>,
+    expected: &str,
+) -> Result<Result<Bytes, InvokeFailure>, String> {
     while let Some(said) = said.recv().await {
         match said {
-            Said::Response { request_id, body } if request_id == expected => return Ok(body),
+            Said::Response { request_id, body } if request_id == expected => return Ok(Ok(body)),
             Said::Error { request_id, body } if request_id == expected => {
-                return Err(InvokeFailure::Function { message: error_message(&body) });
+                return Ok(Err(InvokeFailure::Function { message: error_message(&body) }));
             }
-            _ => {}
+            // Its answer was refused, for its size perhaps.
+            Said::Polled => return Err("it asked for more work without a valid answer".into()),
+            Said::Response { .. } | Said::Error { .. } | Said::InitError { .. } => {}
         }
     }
-    Err(InvokeFailure::Function { message: "the Runtime API was closed".into() })
+    Err("its Runtime API was closed".into())
 }
 
 /// The message of an error document, or the document where it has none.

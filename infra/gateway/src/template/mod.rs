@@ -7,6 +7,7 @@ mod fault;
 mod functions;
 mod http;
 mod integrations;
+mod intrinsics;
 mod read;
 mod resolve;
 mod tables;

@@ -115,3 +115,46 @@ async fn more_frames_than_may_be_in_flight_are_all_answered() {
     }
     assert_eq!(numbers.len(), 300);
 }
+
+#[tokio::test]
+async fn an_answer_beyond_lambdas_limit_is_a_fault_and_not_a_hang() {
+    let gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    let failure = client.ask(r#"{"type":"ask","do":"large","bytes":8000000}"#).await;
+    assert_eq!(failure["message"], "Internal server error");
+    assert!(client.ask(r#"{"type":"ask"}"#).await["requestContext"].is_object());
+}
+
+/// A Lambda endpoint that knows two functions: `Guard` admits, `Echo` tells what it was asked, or fails.
+async fn lambda_endpoint() -> String {
+    use axum::extract::Path;
+    use axum::response::IntoResponse;
+
+    let invoke = async |Path(function): Path<String>, body: String| {
+        let event: Value = serde_json::from_str(&body).unwrap();
+        if function == "Guard" {
+            let statement = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]);
+            let answer = json!({ "principalId": "p", "policyDocument": { "Statement": statement } });
+            return answer.to_string().into_response();
+        }
+        if event["body"].as_str().is_some_and(|body| body.contains("fail")) {
+            return ([("x-amz-function-error", "Unhandled")], r#"{"errorMessage":"boom"}"#).into_response();
+        }
+        json!({ "statusCode": 200, "body": format!("{function} elsewhere") }).to_string().into_response()
+    };
+    let route = axum::routing::post(invoke);
+    let router = axum::Router::new().route("/2015-03-31/functions/{function}/invocations", route);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_may_run_behind_another_lambda_endpoint() {
+    let gateway = Gateway::start(&["--lambda-endpoint", &lambda_endpoint().await]);
+    let mut client = gateway.connect().await;
+    client.send(r#"{"type":"ask"}"#).await;
+    assert_eq!(client.text().await, "Echo elsewhere");
+    assert_eq!(client.ask(r#"{"type":"ask","do":"fail"}"#).await["message"], "Internal server error");
+}
