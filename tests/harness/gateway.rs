@@ -75,13 +75,18 @@ impl Gateway {
 
     /// GETs `path` of the HTTP API with `key` as bearer token.
     pub(crate) async fn get(&self, path: &str, key: Option<&str>) -> reqwest::Response {
-        let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
-        let request = reqwest::Client::new().get(&address).timeout(super::DEADLINE);
+        let request = self.http(reqwest::Method::GET, path);
         let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
-        request.send().await.unwrap_or_else(|cause| panic!("GET {address}: {cause}"))
+        request.send().await.unwrap_or_else(|cause| panic!("GET {path}: {cause}"))
     }
 
-    /// Does what Ctrl-C does, and waits for the end.
+    /// A call of the HTTP API that has not been sent.
+    pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
+        reqwest::Client::new().request(method, address).timeout(super::DEADLINE)
+    }
+
+    /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.
     pub(crate) async fn interrupt(mut self) -> ExitStatus {
         tokio::task::spawn_blocking(move || self.end()).await.expect("ending does not panic")
     }

@@ -69,6 +69,7 @@ async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
     assert_eq!(publisher.publish(&app, 3).await["accepted"], 1);
     viewer.next_report(3).await;
     assert_eq!(viewer.untaken("metrics"), 0, "a report that was not stored was delivered");
+    assert!(gateway.interrupt().await.success());
 }
 
 #[tokio::test]
@@ -85,6 +86,7 @@ async fn a_newcomer_is_told_that_the_store_is_unreachable() {
     store.switch_on();
     client.send(&auth).await;
     client.next("auth_success").await;
+    assert!(gateway.interrupt().await.success());
 }
 
 #[tokio::test]

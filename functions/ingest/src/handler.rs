@@ -131,7 +131,8 @@ impl Ingest {
                 continue;
             }
             let known = self.known_apps.believed(app, event.arrival).await?;
-            authorise(Some(&grant), Action::Publish, known.as_deref()).map_err(Refusal::Rejected)?;
+            authorise(Some(&grant), Action::Publish, known.as_deref(), event.arrival)
+                .map_err(Refusal::Rejected)?;
             admitted.extend(known.map(|known| (app.clone(), known)));
         }
         Ok(admitted)

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,18 +11,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::addresses::Addresses;
-use crate::bind::{Bound, bind};
+use crate::bind::bind;
 use crate::console::Console;
 use crate::demo::Tool;
 use crate::dynamodb::{Engine, create_tables};
-use crate::lambda::{Fleet, Invoker, Launch, PoolLimits, Remote, for_function};
+use crate::http::Front;
+use crate::lambda::{Backend, Fleet, Invoker, Launch, PoolLimits, Remote, for_function};
 use crate::ready::{self, ReadyFile};
 use crate::serve::serve;
 use crate::settings::Settings;
 use crate::state::StateDir;
 use crate::template::{self, ACCOUNT_ID, Plan};
 use crate::websocket::{Api, Gate, Lifetimes, Registry};
-use crate::{Options, management, websocket, welcome};
+use crate::{Options, http, management, websocket, welcome};
 
 /// The ports that the library and the dashboard have compiled in.
 const WEBSOCKET_PORT: u16 = 8087;
@@ -82,6 +83,7 @@ fn check_binaries(plan: &Plan, directory: &Path) -> anyhow::Result<()> {
 /// Everything that runs.
 struct Gateway {
     gate: Option<Arc<Gate>>,
+    front: Option<Arc<Front>>,
     invoker: Arc<Invoker>,
     engine: Option<Engine>,
     /// Stops accepting and closes connections.
@@ -106,22 +108,25 @@ impl Gateway {
         console: &Arc<Console>,
     ) -> anyhow::Result<Self> {
         let ws = bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT).await?;
-        let http = bind("--http", options.http.as_deref(), HTTP_PORT).await?;
+        let web = bind("--http", options.http.as_deref(), HTTP_PORT).await?;
         let desk = bind("", Some("127.0.0.1:0"), 0).await?;
         let (engine, dynamodb) = start_dynamodb(options, &state).await?;
         create_tables(&dynamodb, &settings.region, &plan.tables).await?;
         let addresses =
-            Addresses::new(&plan, &settings.region, ws.address, http.address, desk.address, dynamodb);
+            Addresses::new(&plan, &settings.region, ws.address, web.address, desk.address, dynamodb);
         let invoker = start_functions(options, settings, &plan, &functions, &addresses, console).await?;
         let (stop, last) = (CancellationToken::new(), CancellationToken::new());
         let registry = Arc::new(Registry::default());
 
         let mut servers = Vec::new();
-        let gate = gate(options, settings, &plan, &invoker, &registry, console, &stop);
+        let gate = gate(options, settings, &plan, &invoker, &registry, &stop);
         if let Some(gate) = &gate {
             servers.extend(serve(ws.listeners, &websocket::router(Arc::clone(gate)), &stop));
         }
-        servers.extend(serve_http(options, &plan, &invoker, &addresses, http, &stop));
+        let front = front(options, settings, &plan, &invoker);
+        if let Some(front) = &front {
+            servers.extend(serve(web.listeners, &http::router(Arc::clone(front)), &stop));
+        }
         let stage = addresses.stage.clone().unwrap_or_default();
         let desk_router = management::router(Arc::new(management::Desk { registry, stage }));
         serve(desk.listeners, &desk_router, &last);
@@ -129,7 +134,10 @@ impl Gateway {
         let tool = Tool::new(&functions, settings, &addresses, console);
         let mut document = ready::document(&plan, &addresses);
         let starting = ReadyFile::write(&state.file("starting.json"), &document)?;
-        document["app"] = tool.create_app(&state, starting.path()).await?;
+        let app = tool.create_app(&state, starting.path()).await?;
+        if let Some(document) = document.as_object_mut() {
+            document.insert("app".into(), app);
+        }
         drop(starting);
         let mut ready = vec![ReadyFile::write(&state.file("ready.json"), &document)?];
         if let Some(path) = &options.ready_file {
@@ -141,12 +149,24 @@ impl Gateway {
             _ => None,
         };
         let console = Arc::clone(console);
-        Ok(Self { gate, invoker, engine, stop, last, servers, agent, console, _ready: ready, _state: state })
+        Ok(Self {
+            gate,
+            front,
+            invoker,
+            engine,
+            stop,
+            last,
+            servers,
+            agent,
+            console,
+            _ready: ready,
+            _state: state,
+        })
     }
 
     /// Stops in the order in which nothing is lost: clients, invocations, functions, then what those need.
     async fn drain(self) {
-        let Self { gate, invoker, engine, stop, last, servers, agent, console, _ready, _state } = self;
+        let Self { gate, front, invoker, engine, stop, last, servers, agent, console, _ready, _state } = self;
         let drained = async {
             stop.cancel();
             if let Some(agent) = agent {
@@ -158,6 +178,10 @@ impl Gateway {
             if let Some(gate) = gate {
                 gate.tasks.close();
                 gate.tasks.wait().await;
+            }
+            if let Some(front) = front {
+                front.tasks.close();
+                front.tasks.wait().await;
             }
             invoker.stop().await;
         };
@@ -192,7 +216,8 @@ async fn start_functions(
     console: &Arc<Console>,
 ) -> anyhow::Result<Arc<Invoker>> {
     if let Some(url) = &options.lambda_endpoint {
-        return Ok(Arc::new(Invoker::Remote(Remote::new(url)?)));
+        let backend = Backend::Remote(Remote::new(url)?);
+        return Ok(Arc::new(Invoker { backend, console: Arc::clone(console) }));
     }
     let launches = plan.functions.values().map(|function| Launch {
         binary: directory.join(&function.binary),
@@ -206,7 +231,8 @@ async fn start_functions(
         keep: 1,
         idle_for: Duration::from_secs(options.shrink_after),
     };
-    Ok(Arc::new(Invoker::Processes(Fleet::start(launches.collect(), limits).await?)))
+    let backend = Backend::Processes(Fleet::start(launches.collect(), limits).await?);
+    Ok(Arc::new(Invoker { backend, console: Arc::clone(console) }))
 }
 
 fn gate(
@@ -215,7 +241,6 @@ fn gate(
     plan: &Plan,
     invoker: &Arc<Invoker>,
     registry: &Arc<Registry>,
-    console: &Arc<Console>,
     stop: &CancellationToken,
 ) -> Option<Arc<Gate>> {
     let websocket = plan.websocket.clone()?;
@@ -234,19 +259,19 @@ fn gate(
             idle: Duration::from_secs(options.idle_timeout),
             total: Duration::from_secs(options.max_duration),
         },
-        console: Arc::clone(console),
         tasks: TaskTracker::new(),
         stop: stop.clone(),
     }))
 }
 
-fn serve_http(
-    _options: &Options,
-    _plan: &Plan,
-    _invoker: &Arc<Invoker>,
-    _addresses: &Addresses,
-    _http: Bound,
-    _stop: &CancellationToken,
-) -> Vec<JoinHandle<()>> {
-    Vec::new()
+fn front(options: &Options, settings: &Settings, plan: &Plan, invoker: &Arc<Invoker>) -> Option<Arc<Front>> {
+    Some(Arc::new(Front {
+        region: settings.region.clone(),
+        account_id: ACCOUNT_ID.to_owned(),
+        plan: plan.http.clone()?,
+        base_path: options.http_base_path.trim_end_matches('/').to_owned(),
+        invoker: Arc::clone(invoker),
+        cache: Mutex::default(),
+        tasks: TaskTracker::new(),
+    }))
 }

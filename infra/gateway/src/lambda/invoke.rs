@@ -1,12 +1,15 @@
 //! The one seam through which everything invokes functions, and what can come of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value as Json;
+use tokio::time::timeout;
 
 use super::fleet::Fleet;
 use super::remote::Remote;
+use crate::console::Console;
 
 /// An invocation without a result.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -22,13 +25,23 @@ pub(crate) enum InvokeFailure {
     Unavailable(String),
 }
 
-/// Runs functions, here or elsewhere.
+/// The message with which an authorizer refuses a caller: an answer, no fault.
+pub(crate) const UNAUTHORIZED: &str = "Unauthorized";
+
+/// Where functions run.
 #[derive(Debug)]
-pub(crate) enum Invoker {
+pub(crate) enum Backend {
     /// As child processes of the gateway.
     Processes(Fleet),
-    /// Through another Lambda endpoint.
+    /// Behind another Lambda endpoint.
     Remote(Remote),
+}
+
+/// Runs functions, and tells the console of every invocation that failed.
+#[derive(Debug)]
+pub(crate) struct Invoker {
+    pub(crate) backend: Backend,
+    pub(crate) console: Arc<Console>,
 }
 
 impl Invoker {
@@ -41,17 +54,23 @@ impl Invoker {
     ) -> Result<Bytes, InvokeFailure> {
         let event = Bytes::from(event.to_string());
         let result = async {
-            match self {
-                Self::Processes(fleet) => fleet.invoke(function, event).await,
-                Self::Remote(remote) => remote.invoke(function, event).await,
+            match &self.backend {
+                Backend::Processes(fleet) => fleet.invoke(function, event).await,
+                Backend::Remote(remote) => remote.invoke(function, event).await,
             }
         };
-        tokio::time::timeout(patience, result).await.unwrap_or(Err(InvokeFailure::TimedOut))
+        let result = timeout(patience, result).await.unwrap_or(Err(InvokeFailure::TimedOut));
+        match &result {
+            Err(InvokeFailure::Function { message }) if message == UNAUTHORIZED => {}
+            Err(failure) => self.console.warn(&format!("{function}: {failure}")),
+            Ok(_) => {}
+        }
+        result
     }
 
     /// Ends what was started, after the invocations under way are over.
     pub(crate) async fn stop(&self) {
-        if let Self::Processes(fleet) = self {
+        if let Backend::Processes(fleet) = &self.backend {
             fleet.stop().await;
         }
     }

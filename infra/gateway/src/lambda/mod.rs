@@ -11,7 +11,7 @@ mod runtime_api;
 
 pub(crate) use environment::{ACCESS_KEY_ID, for_function, for_tool};
 pub(crate) use fleet::Fleet;
-pub(crate) use invoke::{InvokeFailure, Invoker};
+pub(crate) use invoke::{Backend, InvokeFailure, Invoker, UNAUTHORIZED};
 pub(crate) use output::Output;
 pub(crate) use pool::PoolLimits;
 pub(crate) use process::Launch;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value as Json;
 use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot};
@@ -23,8 +22,6 @@ use crate::{clock, ids, keeper};
 
 /// Lambda gives initialisation ten seconds before it tries again; a debug build on a busy laptop gets more.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
-/// How long a process may take to end when asked to.
-const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// Numbers processes within the gateway.
 pub(crate) type ProcessNumber = u64;
@@ -117,7 +114,7 @@ impl<'l> Process<'l> {
             Ok(Err(fault)) => fault,
             Err(_) => format!("did not ask for work within {} s", INIT_LIMIT.as_secs()),
         };
-        self.end().await;
+        keeper::end(&mut self.child).await;
         let lines = self.output.last_lines().await;
         Err(if lines.is_empty() { fault } else { format!("{fault}: {}", lines.join(" | ")) })
     }
@@ -131,7 +128,7 @@ impl<'l> Process<'l> {
     ) -> Option<Job> {
         loop {
             if pool.send(PoolMessage::Idle { number }).is_err() {
-                self.end().await;
+                keeper::end(&mut self.child).await;
                 return None;
             }
             let job = tokio::select! {
@@ -143,11 +140,11 @@ impl<'l> Process<'l> {
                 job = jobs.recv() => job,
             };
             let Some(job) = job else {
-                self.end().await;
+                keeper::end(&mut self.child).await;
                 return None;
             };
             if let After::Ended = self.serve(job).await {
-                self.end().await;
+                keeper::end(&mut self.child).await;
                 jobs.close();
                 return jobs.recv().await;
             }
@@ -175,11 +172,7 @@ impl<'l> Process<'l> {
         };
         let (result, after) = match outcome {
             Ok(result) => (result, self.next_poll().await),
-            Err(message) => {
-                let line = format!("{}: {message}", self.launch.function.logical_id);
-                self.launch.console.warn(&line);
-                (Err(InvokeFailure::Function { message }), After::Ended)
-            }
+            Err(message) => (Err(InvokeFailure::Function { message }), After::Ended),
         };
         // A caller that has given up needs no result.
         drop(job.reply.send(result));
@@ -192,18 +185,6 @@ impl<'l> Process<'l> {
             said = self.api.said.recv() => if said.is_some() { After::Alive } else { After::Ended },
             _ = self.child.wait() => After::Ended,
         }
-    }
-
-    /// Asks the process and its children to end, then makes them.
-    async fn end(&mut self) {
-        if let Some(group) = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
-            // Gone already is as good.
-            drop(kill_process_group(group, Signal::TERM));
-            if timeout(END_LIMIT, self.child.wait()).await.is_err() {
-                drop(kill_process_group(group, Signal::KILL));
-            }
-        }
-        drop(self.child.wait().await);
     }
 }
 

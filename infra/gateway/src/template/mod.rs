@@ -22,7 +22,7 @@ pub(crate) use functions::Function;
 pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource, Segment};
 pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};
 pub(crate) use tables::Table;
-pub(crate) use websocket::{WebSocketPlan, WebSocketRoute};
+pub(crate) use websocket::WebSocketPlan;
 
 use fault::Place;
 use read::Document;

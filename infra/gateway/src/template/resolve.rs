@@ -59,10 +59,6 @@ impl<'t> Resolver<'t> {
         self.generated.get(logical_id)
     }
 
-    pub(crate) fn region(&self) -> &str {
-        self.region
-    }
-
     /// Resolves a value that must be text; numbers and booleans become theirs.
     pub(crate) fn string(&self, value: &Value, place: &Place) -> Result<String, TemplateFault> {
         text_of(&self.resolve(value, place)?).ok_or_else(|| place.wrong(Wrong::MustBe("text")))
@@ -104,7 +100,8 @@ impl<'t> Resolver<'t> {
                 let mut object = Map::new();
                 for (name, item) in named(mapping) {
                     let resolved = self.resolve(item, &place.child(&name))?;
-                    if !(resolved.is_null() && !item.is_null()) {
+                    // `AWS::NoValue` takes the property away.
+                    if !resolved.is_null() || item.is_null() {
                         object.insert(name, resolved);
                     }
                 }

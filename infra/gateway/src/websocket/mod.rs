@@ -20,7 +20,6 @@ pub(crate) use events::Api;
 pub(crate) use listen::router;
 pub(crate) use registry::{Closing, Live, Registry};
 
-use crate::console::Console;
 use crate::lambda::Invoker;
 use crate::template::WebSocketPlan;
 
@@ -41,7 +40,6 @@ pub(crate) struct Gate {
     pub(crate) invoker: Arc<Invoker>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) lifetimes: Lifetimes,
-    pub(crate) console: Arc<Console>,
     /// Every connection and every invocation under way; a stop waits for them.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the gateway stops: connections close with 1001.

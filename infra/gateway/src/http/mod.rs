@@ -1,0 +1,33 @@
+//! The HTTP front: routes, authorizers with their cache, CORS, and events of payload format 2.0.
+
+mod answer;
+mod authorize;
+mod cache;
+mod cors;
+mod events;
+mod listen;
+mod routes;
+
+use std::sync::{Arc, Mutex};
+
+use tokio_util::task::TaskTracker;
+
+pub(crate) use listen::router;
+
+use crate::lambda::Invoker;
+use crate::template::HttpPlan;
+use cache::AuthorizerCache;
+
+/// What every request of the API shares.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) region: String,
+    pub(crate) account_id: String,
+    pub(crate) plan: HttpPlan,
+    /// A prefix that is taken off paths, without a slash at the end.
+    pub(crate) base_path: String,
+    pub(crate) invoker: Arc<Invoker>,
+    pub(crate) cache: Mutex<AuthorizerCache>,
+    /// Invocations under way; a stop waits for them.
+    pub(crate) tasks: TaskTracker,
+}
