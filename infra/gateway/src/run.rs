@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ use crate::settings::Settings;
 use crate::state::StateDir;
 use crate::template::{self, Plan};
 use crate::websocket::{Gate, Lifetimes, Registry};
-use crate::{Options, http, management, websocket, welcome};
+use crate::{Options, http, management, secrets, websocket, welcome};
 
 /// The ports that the library and the dashboard have compiled in.
 const WEBSOCKET_PORT: u16 = 8087;
@@ -39,12 +40,13 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let plan = template::read(&options.template, &options.overrides(), &settings.region)?;
+    let mut plan = template::read(&options.template, &options.overrides(), &settings.region)?;
     let functions = functions_dir(&options, &settings)?;
     if options.lambda_endpoint.is_none() {
         check_binaries(&plan, &functions)?;
     }
     let state = StateDir::open((!options.memory).then_some(options.data.as_path()))?;
+    secrets::fill(&mut plan, &state)?;
     let log = state.file("functions.log");
     let console = Arc::new(Console::new(options.verbose, Some(&log))?);
     tokio::pin!(shutdown);
@@ -57,6 +59,27 @@ pub async fn run(
     shutdown.await;
     gateway.drain().await;
     Ok(())
+}
+
+/// Makes the demo app and writes the ready files, which name it.
+async fn announce(
+    tool: &Tool,
+    plan: &Plan,
+    addresses: &Addresses,
+    state: &StateDir,
+    also: Option<&Path>,
+) -> anyhow::Result<(Vec<ReadyFile>, Json)> {
+    let mut document = ready::document(plan, addresses);
+    let starting = ReadyFile::write(&state.file("starting.json"), &document)?;
+    let app = tool.create_app(state, starting.path()).await?;
+    if let Some(document) = document.as_object_mut() {
+        document.insert("app".into(), app);
+    }
+    let mut ready = vec![ReadyFile::write(&state.file("ready.json"), &document)?];
+    if let Some(path) = also {
+        ready.push(ReadyFile::write(path, &document)?);
+    }
+    Ok((ready, document))
 }
 
 fn functions_dir(options: &Options, settings: &Settings) -> anyhow::Result<PathBuf> {
@@ -142,17 +165,8 @@ impl Gateway {
         serve(desk.listeners, &desk_router, &last);
 
         let tool = Tool::new(&functions, settings, &addresses, console);
-        let mut document = ready::document(&plan, &addresses);
-        let starting = ReadyFile::write(&state.file("starting.json"), &document)?;
-        let app = tool.create_app(&state, starting.path()).await?;
-        if let Some(document) = document.as_object_mut() {
-            document.insert("app".into(), app);
-        }
-        drop(starting);
-        let mut ready = vec![ReadyFile::write(&state.file("ready.json"), &document)?];
-        if let Some(path) = &options.ready_file {
-            ready.push(ReadyFile::write(path, &document)?);
-        }
+        let (ready, document) =
+            announce(&tool, &plan, &addresses, &state, options.ready_file.as_deref()).await?;
         welcome::print(console, options, &plan, &addresses, &document, &state);
         let agent = match ready.first() {
             Some(file) if !options.no_demo => Some(tool.start_agent(file.path(), stop.clone())),

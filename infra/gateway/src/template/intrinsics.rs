@@ -19,48 +19,26 @@ impl Resolver<'_> {
                 let target = argument.as_str().ok_or_else(|| malformed("Ref"))?;
                 self.reference(target).ok_or_else(|| place.wrong(Wrong::NoSuchName(target.into())))
             }
-            "Fn::GetAtt" => {
-                let target = match argument {
-                    Value::String(text) => text.split_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())),
-                    Value::Sequence(parts) => match parts.as_slice() {
-                        [Value::String(id), attribute] => Some((id.clone(), self.string(attribute, place)?)),
-                        _ => None,
-                    },
-                    _ => None,
-                };
-                let (id, attribute) = target.ok_or_else(|| malformed("Fn::GetAtt"))?;
-                self.attribute(&id, &attribute, place)
-            }
+            "Fn::GetAtt" => self.get_att(argument, place),
             "Fn::Sub" => self.substitute(argument, place),
             "Fn::Join" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Join"));
-                };
-                let [Json::String(glue), Json::Array(items)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Join"));
-                };
+                let (glue, items) =
+                    self.text_and_list(argument, place)?.ok_or_else(|| malformed("Fn::Join"))?;
                 let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
-                Ok(Json::from(texts.ok_or_else(|| malformed("Fn::Join"))?.join(glue)))
+                Ok(Json::from(texts.ok_or_else(|| malformed("Fn::Join"))?.join(&glue)))
             }
             "Fn::Select" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Select"));
-                };
-                let [index, Json::Array(items)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Select"));
-                };
-                let index = text_of(index).and_then(|text| text.parse::<usize>().ok());
+                let (index, items) =
+                    self.text_and_list(argument, place)?.ok_or_else(|| malformed("Fn::Select"))?;
+                let index = index.parse::<usize>().ok();
                 index.and_then(|index| items.get(index)).cloned().ok_or_else(|| malformed("Fn::Select"))
             }
-            "Fn::Split" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Split"));
-                };
-                let [Json::String(glue), Json::String(text)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Split"));
-                };
-                Ok(Json::from(text.split(glue.as_str()).collect::<Vec<_>>()))
-            }
+            "Fn::Split" => match self.resolve(argument, place)?.as_array().map(Vec::as_slice) {
+                Some([Json::String(glue), Json::String(text)]) => {
+                    Ok(Json::from(text.split(glue.as_str()).collect::<Vec<_>>()))
+                }
+                _ => Err(malformed("Fn::Split")),
+            },
             "Fn::If" => match argument.as_sequence().map(Vec::as_slice) {
                 Some([Value::String(name), yes, no]) => {
                     let branch = if self.condition(name, place)? { yes } else { no };
@@ -75,6 +53,32 @@ impl Resolver<'_> {
             "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => self.logic(name, argument, place),
             _ => Err(place.wrong(Wrong::UnknownIntrinsic(name.into()))),
         }
+    }
+
+    fn get_att(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
+        let target = match argument {
+            Value::String(text) => text.split_once('.').map(|(id, name)| (id.to_owned(), name.to_owned())),
+            Value::Sequence(parts) => match parts.as_slice() {
+                [Value::String(id), attribute] => Some((id.clone(), self.string(attribute, place)?)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (id, attribute) = target.ok_or_else(|| place.wrong(Wrong::MalformedIntrinsic("Fn::GetAtt")))?;
+        self.attribute(&id, &attribute, place)
+    }
+
+    /// The arguments of a function that takes a text and a list; `None` for any others.
+    fn text_and_list(
+        &self,
+        argument: &Value,
+        place: &Place,
+    ) -> Result<Option<(String, Vec<Json>)>, TemplateFault> {
+        let Json::Array(parts) = self.resolve(argument, place)? else { return Ok(None) };
+        Ok(match parts.as_slice() {
+            [first, Json::Array(items)] => text_of(first).map(|first| (first, items.clone())),
+            _ => None,
+        })
     }
 
     fn logic(&self, name: &str, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
