@@ -1,1 +1,21 @@
-//! To be filled.
+//! The AWS skin: clients, settings, table keys, stores, and the courier that posts frames to connections.
+//!
+//! The only crate that names an AWS SDK. It does what the core decided and turns what AWS says into the core's words:
+//! "already there", "gone" and "not found" are answers, everything else is a [`fault::Fault`].
+//! It knows no frame and no rule. Ruled by docs/DATA_MODEL.md.
+
+#![warn(missing_docs)]
+
+pub mod apps;
+pub mod boot;
+pub mod cache;
+pub mod clock;
+pub mod courier;
+pub mod event;
+pub mod fault;
+mod items;
+mod keys;
+pub mod reports;
+pub mod sessions;
+pub mod settings;
+pub mod subscriptions;

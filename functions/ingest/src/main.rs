@@ -1,1 +1,21 @@
-fn main() {}
+//! The `ingest` function: validates reports, stores them and posts them to the subscribers of their application.
+
+mod deliver;
+mod handler;
+mod pace;
+mod settings;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use nsl_aws::{boot, settings::environment};
+
+use crate::handler::Ingest;
+use crate::settings::Settings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    boot::logs();
+    let settings = boot::required(Settings::read(environment));
+    let ingest = Ingest::new(&boot::clients().await, &settings);
+    boot::warm_up(ingest.apps()).await;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| ingest.handle(event.payload))).await
+}

@@ -25,6 +25,7 @@ mod options;
 mod policy;
 mod ready;
 mod run;
+mod secrets;
 mod serve;
 mod settings;
 mod shutdown;

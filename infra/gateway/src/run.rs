@@ -20,7 +20,7 @@ use crate::ready::{self, ReadyFile};
 use crate::settings::Settings;
 use crate::state::StateDir;
 use crate::template::{self, Plan};
-use crate::{Options, welcome};
+use crate::{Options, secrets, welcome};
 
 /// The files of the state directory that users and scripts read.
 pub(crate) const READY_FILE: &str = "ready.json";
@@ -34,7 +34,7 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let plan = template::read(&options.template, &options.overrides(), &settings.region)?;
+    let mut plan = template::read(&options.template, &options.overrides(), &settings.region)?;
     let functions = functions_dir(&options, &settings)?;
     check_binaries(&plan, &functions, options.lambda_endpoint.is_none())?;
     let state = StateDir::open((!options.memory).then_some(options.data.as_path()))?;
@@ -42,6 +42,7 @@ pub async fn run(
     for stale in options.ready_file.iter().chain([&state.file(READY_FILE)]) {
         ready::forget(stale)?;
     }
+    secrets::fill(&mut plan, &state)?;
     let log = state.file(LOG_FILE);
     let console = Arc::new(Console::new(options.verbose, Some(&log))?);
     tokio::pin!(shutdown);

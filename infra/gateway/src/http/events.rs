@@ -86,7 +86,7 @@ impl Call {
 
     /// The event for the route's function; `authorizer` is the context that an authorizer answered.
     pub(crate) fn event(&self, body: &[u8], authorizer: Option<Json>) -> Json {
-        let mut fields = self.common();
+        let mut fields = self.shared_fields();
         let text = std::str::from_utf8(body).ok().filter(|_| is_text(self.headers.get("content-type")));
         if !body.is_empty() {
             let body = text.map_or_else(|| STANDARD.encode(body), str::to_owned);
@@ -103,14 +103,14 @@ impl Call {
 
     /// The event for an authorizer with these identity sources.
     pub(crate) fn authorizer_event(&self, identity: &[String]) -> Json {
-        let mut fields = self.common();
+        let mut fields = self.shared_fields();
         fields.insert("type".into(), json!("REQUEST"));
         fields.insert("routeArn".into(), json!(self.route_arn()));
         fields.insert("identitySource".into(), json!(identity));
         Json::Object(fields)
     }
 
-    fn common(&self) -> Map<String, Json> {
+    fn shared_fields(&self) -> Map<String, Json> {
         let now_ms = clock::now_ms();
         let domain = self.headers.get(header::HOST.as_str()).cloned().unwrap_or_default();
         let prefix = domain.split(['.', ':']).next().unwrap_or_default();

@@ -1,0 +1,72 @@
+//! API keys: `nehonix@` + 64 hexadecimal digits + `.nsl`.
+//!
+//! Owns their making, their form and their comparison in constant time. Refuses to store one.
+
+use nsl_domain::app::{App, KeyHash, KeyRecord};
+use subtle::ConstantTimeEq;
+
+/// What every key begins with.
+const PREFIX: &str = "nehonix@";
+
+/// What every key ends with.
+const SUFFIX: &str = ".nsl";
+
+/// Random bytes of a key: 256 bits, beyond any guessing.
+const SECRET_BYTES: usize = 32;
+
+/// The operating system gave no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gives no random bytes for a key")]
+pub struct NoRandomness(#[source] getrandom::Error);
+
+/// A new key's text, from the operating system's random generator. It is shown once and never stored.
+///
+/// # Errors
+/// [`NoRandomness`] when the operating system has none to give.
+pub fn generate() -> Result<String, NoRandomness> {
+    let mut secret = [0_u8; SECRET_BYTES];
+    getrandom::fill(&mut secret).map_err(NoRandomness)?;
+    Ok(format!("{PREFIX}{}{SUFFIX}", KeyHash(secret).to_hex()))
+}
+
+/// Whether `text` has the form of a key. Anything else is refused before a table is read for it.
+pub fn is_well_formed(text: &str) -> bool {
+    let digits = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    digits.is_some_and(|digits| {
+        digits.len() == 2 * SECRET_BYTES
+            && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// The key of `app` whose text is `text`. Every key is compared, each in constant time.
+pub fn find<'a>(app: &'a App, text: &str) -> Option<&'a KeyRecord> {
+    let offered = KeyHash::of(text);
+    let mut found = None;
+    for key in &app.keys {
+        if bool::from(key.hash.0.ct_eq(&offered.0)) {
+            found = Some(key);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_key_is_well_formed_and_never_the_same() {
+        let (first, second) = (generate().unwrap(), generate().unwrap());
+        assert!(is_well_formed(&first), "{first}");
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn other_text_is_no_key() {
+        let key = format!("{PREFIX}{}{SUFFIX}", "0a".repeat(SECRET_BYTES));
+        assert!(is_well_formed(&key));
+        for text in ["", "nehonix@.nsl", &key.to_uppercase(), &key.replace('a', "g"), &format!("{key} ")] {
+            assert!(!is_well_formed(text), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! From a credential to a grant.
+//!
+//! Owns what each kind of credential proves. Refuses to tell a wrong key from an unknown application.
+
+use nsl_domain::app::App;
+use nsl_domain::frame::control::Credential;
+use nsl_domain::grant::{Action, Grant, Proof, Reach, Role, Scope, authorise};
+use nsl_domain::ids::UserId;
+use nsl_domain::rejection::Rejection;
+use nsl_domain::time::TimestampMs;
+
+use crate::api_key;
+use crate::token::TrustedKeys;
+
+/// What a proof is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The keys whose tokens are believed.
+    pub trusted: &'a TrustedKeys,
+    /// The side that the handshake showed.
+    pub role: Role,
+    /// The instant of the attempt.
+    pub now: TimestampMs,
+}
+
+/// What `credential` proves of `app`, which is `None` where no such application exists.
+///
+/// # Errors
+/// `unauthorized` for everything that proves nothing; `forbidden` for a token of other applications; `app_inactive`
+/// for a right credential of an application that is switched off.
+pub fn prove(
+    credential: &Credential,
+    app: Option<&App>,
+    circumstances: Circumstances<'_>,
+) -> Result<Grant, Rejection> {
+    let Circumstances { trusted, role, now } = circumstances;
+    let grant = match credential {
+        Credential::Token(token) => trusted.verify(token, now)?,
+        Credential::ApiKey(key) => {
+            app.and_then(|app| by_key(key, app)).ok_or_else(Rejection::unauthorized)?
+        }
+        Credential::LegacyUser(user) => {
+            app.and_then(|app| by_user(user, app, role)).ok_or_else(Rejection::unauthorized)?
+        }
+    };
+    let action = if grant.scope == Scope::View { Action::View } else { Action::Publish };
+    authorise(Some(&grant), action, app, now)?;
+    Ok(grant)
+}
+
+fn by_key(text: &str, app: &App) -> Option<Grant> {
+    let key = api_key::find(app, text)?;
+    Some(grant(app, app.owner.clone(), key.scope, Proof::Key(key.id.clone())))
+}
+
+/// The library's `auth` holds no secret: it opens only applications that allow it, to their owner, and to the side
+/// that the handshake shows - a program publishes, a page of the configured origins views.
+fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
+    let scope = match role {
+        Role::Program => Scope::Publish,
+        Role::Page => Scope::View,
+        Role::ForeignPage => return None,
+    };
+    if !app.legacy || *user != app.owner {
+        return None;
+    }
+    Some(grant(app, user.clone(), scope, Proof::Legacy))
+}
+
+fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
+    Grant { user, scope, reach: Reach::Apps(vec![app.id.clone()]), proof, until: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsl_domain::app::{DEFAULT_SHARDS, KeyRecord, Status};
+    use nsl_domain::ids::AppId;
+    use nsl_domain::rejection::Code;
+
+    fn app(key: &str, scope: Scope, legacy: bool) -> App {
+        App {
+            id: AppId::new("shop").unwrap(),
+            owner: UserId::new("ann").unwrap(),
+            name: "Shop".into(),
+            status: Status::Active,
+            keys: vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, scope)],
+            legacy,
+            shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
+        }
+    }
+
+    fn attempt(credential: &Credential, app: Option<&App>, role: Role) -> Result<Grant, Rejection> {
+        let trusted = TrustedKeys::new("", "", "nsl").unwrap();
+        prove(credential, app, Circumstances { trusted: &trusted, role, now: TimestampMs::clamped(0) })
+    }
+
+    fn outcome(credential: &Credential, app: Option<&App>, role: Role) -> Result<Scope, Code> {
+        attempt(credential, app, role).map(|grant| grant.scope).map_err(|rejection| rejection.code)
+    }
+
+    #[test]
+    fn a_key_proves_its_own_scope_and_nothing_elsewhere() {
+        let shop = app("right", Scope::View, false);
+        let right = Credential::ApiKey("right".into());
+        let wrong = Credential::ApiKey("wrong".into());
+        assert_eq!(outcome(&right, Some(&shop), Role::Program), Ok(Scope::View));
+        assert_eq!(outcome(&wrong, Some(&shop), Role::Program), Err(Code::Unauthorized));
+        assert_eq!(outcome(&right, None, Role::Program), Err(Code::Unauthorized));
+        assert_eq!(attempt(&wrong, Some(&shop), Role::Page), attempt(&right, None, Role::Page));
+    }
+
+    #[test]
+    fn the_librarys_auth_opens_legacy_apps_to_their_owner_by_its_side() {
+        let (open, closed) = (app("k", Scope::Both, true), app("k", Scope::Both, false));
+        let ann = Credential::LegacyUser(UserId::new("ann").unwrap());
+        let bob = Credential::LegacyUser(UserId::new("bob").unwrap());
+        assert_eq!(outcome(&ann, Some(&open), Role::Program), Ok(Scope::Publish));
+        assert_eq!(outcome(&ann, Some(&open), Role::Page), Ok(Scope::View));
+        assert_eq!(outcome(&ann, Some(&open), Role::ForeignPage), Err(Code::Unauthorized));
+        assert_eq!(outcome(&ann, Some(&closed), Role::Program), Err(Code::Unauthorized));
+        assert_eq!(outcome(&bob, Some(&open), Role::Program), Err(Code::Unauthorized));
+    }
+
+    #[test]
+    fn an_inactive_app_is_told_to_its_own_key_only() {
+        let mut shop = app("right", Scope::View, true);
+        shop.status = Status::Inactive;
+        let right = Credential::ApiKey("right".into());
+        assert_eq!(outcome(&right, Some(&shop), Role::Program), Err(Code::AppInactive));
+        assert_eq!(
+            outcome(&Credential::ApiKey("wrong".into()), Some(&shop), Role::Program),
+            Err(Code::Unauthorized)
+        );
+    }
+}

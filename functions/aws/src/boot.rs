@@ -1,0 +1,153 @@
+//! What every function does before its first event: logs, SDK configuration, one warm call.
+//!
+//! Owns timeouts and retries, once for all clients, which share one HTTP client and its connections.
+//! Refuses to start a function that cannot work: it says why in one line and ends.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::apps::Apps;
+use crate::courier::Courier;
+use crate::fault::Kind;
+use crate::reports::Reports;
+use crate::sessions::Sessions;
+use crate::subscriptions::Subscriptions;
+
+/// Longest wait for a connection to an endpoint in the same region.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Longest wait for one attempt of a call, connecting included.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest wait for a call with all its attempts: below the functions' own timeout of 10 s, so that a caller can
+/// still be told.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Attempts of one call, the first included.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// First pause between attempts. The SDK's own 1 s is longer than most invocations.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Starts the logs: structured, one line each, as Lambda's environment says.
+pub fn logs() {
+    lambda_runtime::tracing::init_default_subscriber();
+}
+
+/// `settings`, or the end of the process after one line that says what is wrong.
+pub fn required<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
+    match settings {
+        Ok(settings) => settings,
+        Err(fault) => end(&fault.to_string()),
+    }
+}
+
+fn end(reason: &str) -> ! {
+    tracing::error!(reason, "the function cannot start");
+    std::process::exit(1)
+}
+
+/// The access key that the local gateway gives its functions: DynamoDB Local keeps a set of tables for each.
+const LOCAL_ACCESS_KEY: &str = "LOCALGATEWAY";
+
+/// Where a local stand-in for AWS listens.
+#[derive(Debug, Clone)]
+pub struct LocalEndpoints {
+    /// URL of DynamoDB.
+    pub tables: String,
+    /// URL of the WebSocket API's stage, under which `@connections` stands.
+    pub connections: String,
+    /// Region that requests are signed for.
+    pub region: String,
+}
+
+/// The clients of this process, configured by its environment.
+pub async fn clients() -> Clients {
+    Clients::new(&loader().load().await)
+}
+
+/// Clients of a local stand-in for AWS, which takes any credentials.
+pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
+    let credentials =
+        aws_sdk_dynamodb::config::Credentials::new(LOCAL_ACCESS_KEY, "local", None, None, "local");
+    let region = aws_sdk_dynamodb::config::Region::new(endpoints.region.clone());
+    let config = loader().credentials_provider(credentials).region(region).load().await;
+    Clients {
+        tables: aws_sdk_dynamodb::Client::from_conf(
+            aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(&endpoints.tables).build(),
+        ),
+        connections: aws_sdk_apigatewaymanagement::Client::from_conf(
+            aws_sdk_apigatewaymanagement::config::Builder::from(&config)
+                .endpoint_url(&endpoints.connections)
+                .build(),
+        ),
+    }
+}
+
+/// The start of the SDK configuration that every client of a process shares.
+fn loader() -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
+    #[expect(clippy::disallowed_methods, reason = "this is the boot that builds it once")]
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    loader.timeout_config(timeouts).retry_config(retries)
+}
+
+/// Makes one cheap call while the processor is not yet metered by memory, so that the first event finds an open
+/// connection. A missing table ends the process; an endpoint out of reach does not, it may be back by then.
+pub async fn warm_up(apps: &Apps) {
+    match apps.touch().await {
+        Ok(()) => {}
+        Err(fault) if fault.kind == Kind::Misconfigured => end(&fault.chain()),
+        Err(fault) => tracing::warn!(reason = fault.chain(), "the warm-up call failed"),
+    }
+}
+
+/// The clients of one function, made from one configuration.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    tables: aws_sdk_dynamodb::Client,
+    connections: aws_sdk_apigatewaymanagement::Client,
+}
+
+impl Clients {
+    /// Clients of `config`. Building them makes no call.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            tables: aws_sdk_dynamodb::Client::new(config),
+            connections: aws_sdk_apigatewaymanagement::Client::new(config),
+        }
+    }
+
+    /// The applications in `table`.
+    pub fn apps(&self, table: &str) -> Apps {
+        Apps::new(self.tables.clone(), table)
+    }
+
+    /// The session rows in `table`.
+    pub fn sessions(&self, table: &str) -> Sessions {
+        Sessions::new(self.tables.clone(), table)
+    }
+
+    /// The subscription rows in `table`.
+    pub fn subscriptions(&self, table: &str) -> Subscriptions {
+        Subscriptions::new(self.tables.clone(), table)
+    }
+
+    /// The reports in `table`.
+    pub fn reports(&self, table: &str) -> Reports {
+        Reports::new(self.tables.clone(), table)
+    }
+
+    /// The courier to the connections of the API whose endpoint the environment names.
+    pub fn courier(&self) -> Courier {
+        Courier::new(self.connections.clone())
+    }
+}

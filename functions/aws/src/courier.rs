@@ -1,0 +1,65 @@
+//! The courier: posts rendered frames to connections, and closes them.
+//!
+//! Owns what a post's outcome means. "Gone" is an answer. Refuses to know what a frame says.
+
+use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::primitives::Blob;
+use nsl_domain::ids::ConnectionId;
+
+use crate::fault::Fault;
+
+/// HTTP status of a connection that is not there: also met without the error code that the SDK looks for.
+const GONE: u16 = 410;
+
+/// Posts frames to the connections of one API.
+#[derive(Debug, Clone)]
+pub struct Courier {
+    client: Client,
+}
+
+/// What became of a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// API Gateway took the frame.
+    Delivered,
+    /// There is no such connection any more, or not yet.
+    Gone,
+}
+
+impl Courier {
+    /// Posts through `client`, whose endpoint is that of the API's stage.
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Posts one frame. One call.
+    ///
+    /// # Errors
+    /// A [`Fault`] when API Gateway cannot be reached or refuses.
+    pub async fn post(&self, connection: &ConnectionId, frame: &str) -> Result<Delivery, Fault> {
+        let post = self.client.post_to_connection().connection_id(connection.as_str());
+        match post.data(Blob::new(frame.as_bytes())).send().await {
+            Ok(_) => Ok(Delivery::Delivered),
+            Err(error) if is_gone(error.raw_response().map(|response| response.status().as_u16())) => {
+                Ok(Delivery::Gone)
+            }
+            Err(error) => Err(Fault::of("post to connection", error)),
+        }
+    }
+
+    /// Closes a connection, there or not. One call.
+    ///
+    /// # Errors
+    /// A [`Fault`] when API Gateway cannot be reached or refuses.
+    pub async fn close(&self, connection: &ConnectionId) -> Result<(), Fault> {
+        match self.client.delete_connection().connection_id(connection.as_str()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_gone(error.raw_response().map(|response| response.status().as_u16())) => Ok(()),
+            Err(error) => Err(Fault::of("close connection", error)),
+        }
+    }
+}
+
+fn is_gone(status: Option<u16>) -> bool {
+    status == Some(GONE)
+}

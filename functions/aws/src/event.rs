@@ -1,0 +1,119 @@
+//! WebSocket events: what API Gateway says of a connection and its frame.
+//!
+//! Owns the reading of the event, the grant and the role that the authorizer attached included. Refuses headers:
+//! MESSAGE events carry none.
+
+use std::collections::HashMap;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
+use nsl_domain::grant::{Grant, Role};
+use nsl_domain::ids::ConnectionId;
+use nsl_domain::time::TimestampMs;
+use serde_json::Value;
+
+/// The name in the authorizer's context under which a grant travels.
+pub const GRANT: &str = "grant";
+/// The name in the authorizer's context under which the role travels.
+pub const ROLE: &str = "role";
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The handshake.
+    Connect,
+    /// A frame.
+    Message,
+    /// The end, told by best effort.
+    Disconnect,
+}
+
+/// One WebSocket event.
+#[derive(Debug, Clone)]
+pub struct SocketEvent {
+    /// What happened.
+    pub occasion: Occasion,
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// The route that API Gateway chose.
+    pub route: String,
+    /// When API Gateway received it.
+    pub arrival: TimestampMs,
+    /// What the authorizer granted at the handshake, where it granted anything.
+    pub grant: Option<Grant>,
+    /// The side that the handshake showed.
+    pub role: Role,
+    /// The frame's text; empty for other occasions.
+    pub body: String,
+    /// API Gateway's name of the request, for logs.
+    pub request_id: String,
+    /// The subprotocols that the handshake offers, in its order.
+    pub subprotocols: Vec<String>,
+}
+
+impl SocketEvent {
+    /// Reads API Gateway's event; `None` where it names no connection.
+    pub fn read(event: ApiGatewayWebsocketProxyRequest) -> Option<Self> {
+        let context = event.request_context;
+        let occasion = match context.event_type.as_deref() {
+            Some("CONNECT") => Occasion::Connect,
+            Some("DISCONNECT") => Occasion::Disconnect,
+            _ => Occasion::Message,
+        };
+        let attached = &context.authorizer.fields;
+        let subprotocols = event
+            .headers
+            .get_all("sec-websocket-protocol")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(|offered| offered.trim().to_owned())
+            .collect();
+        Some(Self {
+            occasion,
+            connection: ConnectionId::new(context.connection_id?),
+            route: context.route_key.unwrap_or_default(),
+            arrival: TimestampMs::clamped(context.request_time_epoch),
+            grant: attached_text(attached, GRANT).and_then(Grant::from_text),
+            role: Role::from_text(attached_text(attached, ROLE)),
+            body: event.body.unwrap_or_default(),
+            request_id: context.request_id.unwrap_or_default(),
+            subprotocols,
+        })
+    }
+}
+
+fn attached_text<'a>(attached: &'a HashMap<String, Value>, name: &str) -> Option<&'a str> {
+    attached.get(name).and_then(Value::as_str)
+}
+
+/// The result of an invocation: on a two-way route the body is sent to the connection, elsewhere none is.
+pub fn answer(status: i64, body: Option<String>) -> ApiGatewayProxyResponse {
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = status;
+    response.body = body.map(Into::into);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_carries_what_the_authorizer_attached() {
+        let event: ApiGatewayWebsocketProxyRequest = serde_json::from_value(serde_json::json!({
+            "requestContext": {
+                "routeKey": "metrics", "eventType": "MESSAGE", "connectionId": "L0SM9cOFvHcCIhw=",
+                "connectedAt": 1, "requestTimeEpoch": 1_795_352_461_387_i64, "requestId": "r",
+                "authorizer": {"principalId": "p", "role": "program", "grant": "not a grant"},
+            },
+            "body": "{}", "isBase64Encoded": false,
+        }))
+        .unwrap();
+        let event = SocketEvent::read(event).unwrap();
+        assert_eq!(event.occasion, Occasion::Message);
+        assert_eq!(event.role, Role::Program);
+        assert_eq!(event.grant, None);
+        assert_eq!(event.arrival.ms(), 1_795_352_461_387);
+        assert_eq!(event.body, "{}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Every table key, attribute name and expression, next to each other.
+//!
+//! A misspelt name here would guard nothing, so none is typed anywhere else. Ruled by design.md §5; the picture is
+//! docs/DATA_MODEL.md. Ids hold no `#`, so no id can forge another's key.
+
+use nsl_domain::app::KeyHash;
+use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::report::sortable;
+use nsl_domain::time::{HOUR_MS, TimestampMs};
+
+/// Key of the Apps table; an attribute name everywhere else.
+pub(crate) const APP_ID: &str = "appId";
+pub(crate) const OWNER: &str = "owner";
+pub(crate) const NAME: &str = "name";
+pub(crate) const STATUS: &str = "status";
+pub(crate) const KEYS: &str = "keys";
+pub(crate) const LEGACY: &str = "legacy";
+pub(crate) const SHARDS: &str = "shards";
+pub(crate) const TOKENS_NOT_BEFORE: &str = "tokensNotBefore";
+/// Which application a key opens: on the pointer item of a key.
+pub(crate) const OPENS: &str = "opens";
+/// Parts of one entry of `keys`.
+pub(crate) const KEY_ID: &str = "id";
+pub(crate) const KEY_HASH: &str = "hash";
+pub(crate) const KEY_SCOPE: &str = "scope";
+/// Applications of an owner, sorted by id.
+pub(crate) const BY_OWNER: &str = "byOwner";
+
+/// Partition and sort key of the Connections and Reports tables.
+pub(crate) const PK: &str = "pk";
+pub(crate) const SK: &str = "sk";
+/// When DynamoDB may delete an item, in seconds since 1970. Readers check it too: deletion is days late.
+pub(crate) const EXPIRES_AT: &str = "expiresAt";
+
+pub(crate) const ROLE: &str = "role";
+pub(crate) const GRANT: &str = "grant";
+pub(crate) const REFUSALS: &str = "refusals";
+/// String set of the applications that a connection watches.
+pub(crate) const WATCHES: &str = "watches";
+pub(crate) const MIN_INTERVAL: &str = "minInterval";
+pub(crate) const DIALECT: &str = "dialect";
+
+pub(crate) const SOURCE: &str = "source";
+pub(crate) const TIMESTAMP: &str = "timestamp";
+pub(crate) const DOCUMENT: &str = "document";
+
+/// Sort key of a connection's session row.
+pub(crate) const SESSION: &str = "session";
+/// What the sort keys of an application's subscriptions begin with.
+pub(crate) const SUBSCRIPTIONS: &str = "s#";
+
+/// Partition of an application's subscriptions and publishers.
+pub(crate) fn app_connections(app: &AppId) -> String {
+    format!("app#{app}")
+}
+
+/// Sort key of one subscription.
+pub(crate) fn subscription(connection: &ConnectionId) -> String {
+    format!("{SUBSCRIPTIONS}{connection}")
+}
+
+/// Partition of one connection.
+pub(crate) fn connection(connection: &ConnectionId) -> String {
+    format!("conn#{connection}")
+}
+
+/// Key of the item that says which application an API key opens.
+pub(crate) fn key_pointer(hash: KeyHash) -> String {
+    format!("key#{}", hash.to_hex())
+}
+
+/// Partition of one hour of one write shard of an application's reports: `{appId}#{hour}#{shard}`.
+pub(crate) fn report_partition(app: &AppId, instant: TimestampMs, shard: u16) -> String {
+    // `2026-11-22T13`: the first thirteen characters of ISO 8601 say the hour.
+    let iso = instant.to_string();
+    let hour = iso.get(..13).unwrap_or(&iso);
+    format!("{app}#{hour}#{shard}")
+}
+
+/// The first instants of the hours that hold a part of `[from, to)`.
+pub(crate) fn hours(from: TimestampMs, to: TimestampMs) -> impl DoubleEndedIterator<Item = TimestampMs> {
+    let first = from.aligned_to(HOUR_MS).ms() / HOUR_MS;
+    let last = to.plus_ms(HOUR_MS - 1).aligned_to(HOUR_MS).ms() / HOUR_MS;
+    (first..last).map(|hour| TimestampMs::clamped(hour * HOUR_MS))
+}
+
+/// A sort key that no report stamped before `instant` reaches and every later one does.
+pub(crate) fn first_report_at(instant: TimestampMs) -> String {
+    sortable(instant)
+}
+
+/// The greatest sort key that is below every report stamped `end` or later.
+pub(crate) fn last_report_before(end: TimestampMs) -> String {
+    // The character after `#`, so that every id of the instant before sorts below.
+    format!("{}$", sortable(end.plus_ms(-1)))
+}
+
+/// Expressions, with their placeholders.
+pub(crate) mod expression {
+    pub(crate) const IS_NEW: &str = "attribute_not_exists(#pk)";
+    pub(crate) const EXISTS: &str = "attribute_exists(#pk)";
+    pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
+    pub(crate) const KEEP_GRANT: &str = "SET #grant = :grant";
+    pub(crate) const COUNT_REFUSAL: &str = "ADD #refusals :one";
+    pub(crate) const WATCH: &str = "ADD #watches :apps";
+    pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
+    pub(crate) const OF_OWNER: &str = "#owner = :owner";
+    pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
+    pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(iso: &str) -> TimestampMs {
+        TimestampMs::from_iso(iso).unwrap()
+    }
+
+    #[test]
+    fn a_partition_is_an_hour_of_a_shard() {
+        let shop = AppId::new("shop").unwrap();
+        assert_eq!(report_partition(&shop, at("2026-11-22T13:59:59.999Z"), 3), "shop#2026-11-22T13#3");
+    }
+
+    #[test]
+    fn the_hours_of_a_window_are_those_it_touches() {
+        let count = |from: &str, to: &str| hours(at(from), at(to)).count();
+        assert_eq!(count("2026-11-22T13:00:00Z", "2026-11-22T14:00:00Z"), 1);
+        assert_eq!(count("2026-11-22T13:59:59Z", "2026-11-22T14:00:00.001Z"), 2);
+        assert_eq!(count("2026-11-22T13:10:00Z", "2026-11-22T13:10:00Z"), 1);
+    }
+
+    #[test]
+    fn the_bounds_of_a_window_hold_its_reports_and_no_others() {
+        let (from, to) = (at("2026-11-22T13:00:00Z"), at("2026-11-22T13:00:01Z"));
+        let id = |instant: TimestampMs| format!("{}#web-1#00", sortable(instant));
+        let held = |instant| (first_report_at(from)..=last_report_before(to)).contains(&id(instant));
+        assert!(held(from) && held(to.plus_ms(-1)));
+        assert!(!held(from.plus_ms(-1)) && !held(to));
+    }
+}

@@ -1,0 +1,165 @@
+//! The Reports table: raw reports, by application, hour and write shard.
+//!
+//! Owns storing one and reading spans of them. The same report stored twice is one item.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use nsl_domain::app::App;
+use nsl_domain::ids::AppId;
+use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
+use nsl_domain::time::TimestampMs;
+
+use crate::fault::Fault;
+use crate::items::{self, BadAttribute, Item};
+use crate::keys::{self, expression};
+
+/// The Reports table.
+#[derive(Debug, Clone)]
+pub struct Reports {
+    client: Client,
+    table: String,
+}
+
+/// Which end of a span is read first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+impl Reports {
+    /// The table `table`, reached through `client`.
+    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// Stores `report` of `app` for `retention_ms` from its own instant. One write; again is the same as once.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn store(&self, report: &Report, app: &App, retention_ms: i64) -> Result<(), Fault> {
+        let shard = app.shard_of(&report.source);
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(keys::PK, items::text(keys::report_partition(&report.app, report.timestamp, shard)))
+            .item(keys::SK, items::text(report.id()))
+            .item(keys::APP_ID, items::text(report.app.as_str()))
+            .item(keys::SOURCE, items::text(report.source.as_str()))
+            .item(keys::TIMESTAMP, items::number(report.timestamp.ms()))
+            .item(keys::DOCUMENT, items::text(report.document.as_str()))
+            .item(keys::EXPIRES_AT, items::number(report.timestamp.plus_ms(retention_ms).seconds()));
+        put.send().await.map_err(|error| Fault::of("put report", error))?;
+        Ok(())
+    }
+
+    /// The newest reports of `app` stamped `from` or later, at most `most`, oldest first, and whether they are all.
+    /// One consistent query for each hour and shard that the span touches, and for each megabyte.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn recent(
+        &self,
+        app: &App,
+        from: TimestampMs,
+        now: TimestampMs,
+        most: usize,
+    ) -> Result<(Vec<Report>, bool), Fault> {
+        let end = now.plus_ms(MAX_AHEAD_MS + 1);
+        let mut found = Vec::new();
+        for shard in 0..app.shards {
+            let mut of_shard = Vec::new();
+            for hour in keys::hours(from, end).rev() {
+                let query = self.between(&app.id, hour, shard, from, end, Order::NewestFirst);
+                let limit = i32::try_from(most + 1).unwrap_or(i32::MAX);
+                let mut rows = query.limit(limit).into_paginator().items().send();
+                while of_shard.len() <= most
+                    && let Some(row) = rows.next().await
+                {
+                    let row = row.map_err(|error| Fault::of("query recent reports", error))?;
+                    of_shard.extend(readable(&row, now));
+                }
+            }
+            found.extend(of_shard);
+        }
+        found.sort_by_cached_key(Report::id);
+        let all = found.len() <= most;
+        let surplus = found.len().saturating_sub(most);
+        Ok((found.split_off(surplus), all))
+    }
+
+    /// Shows every report of `app` stamped in `[from, to)` to `visit`, hour by hour and oldest first within each
+    /// hour and shard; none that is past its age at `now`. One consistent query for each hour and shard, and for
+    /// each megabyte.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn for_each(
+        &self,
+        app: &App,
+        (from, to): (TimestampMs, TimestampMs),
+        now: TimestampMs,
+        mut visit: impl FnMut(Report),
+    ) -> Result<(), Fault> {
+        for hour in keys::hours(from, to) {
+            for shard in 0..app.shards {
+                let query = self.between(&app.id, hour, shard, from, to, Order::OldestFirst);
+                let mut rows = query.into_paginator().items().send();
+                while let Some(row) = rows.next().await {
+                    let row = row.map_err(|error| Fault::of("query reports", error))?;
+                    if let Some(report) = readable(&row, now) {
+                        visit(report);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn between(
+        &self,
+        app: &AppId,
+        hour: TimestampMs,
+        shard: u16,
+        from: TimestampMs,
+        to: TimestampMs,
+        order: Order,
+    ) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .scan_index_forward(order == Order::OldestFirst)
+            .key_condition_expression(expression::BETWEEN)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#sk", keys::SK)
+            .expression_attribute_values(":pk", items::text(keys::report_partition(app, hour, shard)))
+            .expression_attribute_values(":first", items::text(keys::first_report_at(from)))
+            .expression_attribute_values(":last", items::text(keys::last_report_before(to)))
+    }
+}
+
+/// The report of a row, unless it is past its age or cannot be read, which is logged.
+fn readable(row: &Item, now: TimestampMs) -> Option<Report> {
+    match read_report(row, now) {
+        Ok(report) => report,
+        Err(bad) => {
+            tracing::error!(reason = %bad, "a stored report cannot be read");
+            None
+        }
+    }
+}
+
+fn read_report(row: &Item, now: TimestampMs) -> Result<Option<Report>, BadAttribute> {
+    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+        return Ok(None);
+    }
+    let ms: i64 = items::read_number(row, keys::TIMESTAMP)?;
+    Ok(Some(Report {
+        app: items::read_id(row, keys::APP_ID)?,
+        source: items::read_id(row, keys::SOURCE)?,
+        timestamp: TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(keys::TIMESTAMP))?,
+        document: Document::stored(items::read_text(row, keys::DOCUMENT)?.to_owned()),
+    }))
+}

@@ -1,0 +1,176 @@
+//! Session rows: what is known of a connection from its handshake to its end.
+//!
+//! Put by `$connect` for every connection; every later update is conditional on the row, so that a late frame
+//! cannot bring a closed connection back. Deleted by `$disconnect`, or by age where that never came.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValue;
+use nsl_domain::grant::{Grant, Role};
+use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
+
+use crate::fault::Fault;
+use crate::items::{self, BadAttribute, Item};
+use crate::keys::{self, expression};
+
+/// How long a session row lives when `$disconnect` never comes: API Gateway ends a connection after two hours.
+pub(crate) const SESSION_LIFE_MS: i64 = 2 * HOUR_MS + 10 * MINUTE_MS;
+
+/// The session rows of the Connections table.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    client: Client,
+    table: String,
+}
+
+/// A session row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The side that the handshake showed.
+    pub role: Role,
+    /// What an in-band `auth` proved.
+    pub grant: Option<Grant>,
+}
+
+/// What became of an update of a session row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Updated {
+    /// Done.
+    Done,
+    /// The connection is no longer there.
+    Gone,
+}
+
+impl Sessions {
+    /// The table `table`, reached through `client`.
+    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// Opens a session at `now`. One write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn open(&self, connection: &ConnectionId, role: Role, now: TimestampMs) -> Result<(), Fault> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(keys::PK, items::text(keys::connection(connection)))
+            .item(keys::SK, items::text(keys::SESSION))
+            .item(keys::ROLE, items::text(role.as_str()))
+            .item(keys::EXPIRES_AT, items::number(now.plus_ms(SESSION_LIFE_MS).seconds()));
+        put.send().await.map_err(|error| Fault::of("open session", error))?;
+        Ok(())
+    }
+
+    /// The session of `connection`. One consistent read: an `auth` that was just answered counts.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the row not understood.
+    pub async fn find(&self, connection: &ConnectionId) -> Result<Option<Session>, Fault> {
+        const ATTEMPT: &str = "read session";
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(keys::PK, items::text(keys::connection(connection)))
+            .key(keys::SK, items::text(keys::SESSION))
+            .consistent_read(true);
+        let output = get.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
+        output.item.map(|item| read_session(&item).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
+    }
+
+    /// Keeps what an in-band `auth` proved. One conditional write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn remember(&self, connection: &ConnectionId, grant: &Grant) -> Result<Updated, Fault> {
+        let update = self
+            .update(connection)
+            .update_expression(expression::KEEP_GRANT)
+            .expression_attribute_names("#grant", keys::GRANT)
+            .expression_attribute_values(":grant", items::text(grant.to_text()));
+        match update.send().await {
+            Ok(_) => Ok(Updated::Done),
+            Err(error) if is_condition_failed(&error) => Ok(Updated::Gone),
+            Err(error) => Err(Fault::of("keep grant", error)),
+        }
+    }
+
+    /// Counts a wrong credential and tells how many there were; `None` where the connection is gone. One
+    /// conditional write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written, or its answer not understood.
+    pub async fn count_refusal(&self, connection: &ConnectionId) -> Result<Option<u32>, Fault> {
+        const ATTEMPT: &str = "count refusal";
+        let update = self
+            .update(connection)
+            .update_expression(expression::COUNT_REFUSAL)
+            .expression_attribute_names("#refusals", keys::REFUSALS)
+            .expression_attribute_values(":one", items::number(1))
+            .return_values(ReturnValue::UpdatedNew);
+        match update.send().await {
+            Ok(output) => {
+                let count = items::read_number(&output.attributes.unwrap_or_default(), keys::REFUSALS);
+                count.map(Some).map_err(|bad| bad.into_fault(ATTEMPT))
+            }
+            Err(error) if is_condition_failed(&error) => Ok(None),
+            Err(error) => Err(Fault::of(ATTEMPT, error)),
+        }
+    }
+
+    fn update(
+        &self,
+        connection: &ConnectionId,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(keys::PK, items::text(keys::connection(connection)))
+            .key(keys::SK, items::text(keys::SESSION))
+            .condition_expression(expression::EXISTS)
+            .expression_attribute_names("#pk", keys::PK)
+    }
+
+    /// Ends a session and tells which applications the connection watched. One write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written, or the row not understood.
+    pub async fn close(&self, connection: &ConnectionId) -> Result<Vec<AppId>, Fault> {
+        const ATTEMPT: &str = "close session";
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(keys::PK, items::text(keys::connection(connection)))
+            .key(keys::SK, items::text(keys::SESSION))
+            .return_values(ReturnValue::AllOld);
+        let output = delete.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
+        let watched = read_watches(&output.attributes.unwrap_or_default());
+        watched.map_err(|bad| bad.into_fault(ATTEMPT))
+    }
+}
+
+/// Whether `error` says that the condition of an update did not hold.
+pub(crate) fn is_condition_failed<R>(
+    error: &aws_sdk_dynamodb::error::SdkError<aws_sdk_dynamodb::operation::update_item::UpdateItemError, R>,
+) -> bool {
+    error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception())
+}
+
+fn read_session(item: &Item) -> Result<Session, BadAttribute> {
+    let grant = match items::optional(items::read_text(item, keys::GRANT))? {
+        Some(text) => Some(Grant::from_text(text).ok_or(BadAttribute::Unreadable(keys::GRANT))?),
+        None => None,
+    };
+    Ok(Session { role: Role::from_text(Some(items::read_text(item, keys::ROLE)?)), grant })
+}
+
+fn read_watches(item: &Item) -> Result<Vec<AppId>, BadAttribute> {
+    let Some(set) = item.get(keys::WATCHES) else { return Ok(Vec::new()) };
+    let apps = set.as_ss().map_err(|_| BadAttribute::WrongType(keys::WATCHES))?;
+    let app = |text: &String| AppId::new(text).map_err(|_| BadAttribute::Unreadable(keys::WATCHES));
+    apps.iter().map(app).collect()
+}

@@ -1,0 +1,112 @@
+//! Settings: named values from the environment, read once before the runtime starts.
+//!
+//! Owns the reading and the one message that tells every fault. Refuses defaults for what must be set: a missing
+//! table name never becomes an empty one.
+
+use std::str::FromStr;
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("misconfigured: {}", faults.join("; "))]
+pub struct Misconfigured {
+    faults: Vec<String>,
+}
+
+/// The environment's value of `name`; the functions' only look at their environment.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Reads settings one by one and gathers what is wrong.
+#[derive(Debug)]
+pub struct Reader<L> {
+    lookup: L,
+    faults: Vec<String>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    /// Reads from `lookup`: the environment, or a map in tests.
+    pub fn new(lookup: L) -> Self {
+        Self { lookup, faults: Vec::new() }
+    }
+
+    /// The text of `name`, which must be set and not empty.
+    pub fn text(&mut self, name: &str) -> String {
+        let found = (self.lookup)(name).filter(|text| !text.is_empty());
+        found.unwrap_or_else(|| {
+            self.faults.push(format!("{name} is not set"));
+            String::new()
+        })
+    }
+
+    /// The text of `name`, empty where it is not set: for what the service can do without.
+    pub fn optional(&mut self, name: &str) -> String {
+        (self.lookup)(name).unwrap_or_default()
+    }
+
+    /// The parts of `name` between commas, trimmed, without empty ones; none where it is not set.
+    pub fn list(&mut self, name: &str) -> Vec<String> {
+        let text = (self.lookup)(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The number `name`, which must be set and lie in `range`.
+    pub fn number<N>(&mut self, name: &str, range: std::ops::RangeInclusive<N>) -> N
+    where
+        N: FromStr + PartialOrd + Copy + std::fmt::Display,
+    {
+        let text = self.text(name);
+        let parsed = text.parse().ok().filter(|number| range.contains(number));
+        parsed.unwrap_or_else(|| {
+            if !text.is_empty() {
+                let (low, high) = (range.start(), range.end());
+                self.faults.push(format!("{name} is {text:?}, must be a number from {low} to {high}"));
+            }
+            *range.start()
+        })
+    }
+
+    /// `settings`, made from what was read, if nothing was wrong.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] with every fault in one message.
+    pub fn finish<S>(self, settings: S) -> Result<S, Misconfigured> {
+        if self.faults.is_empty() { Ok(settings) } else { Err(Misconfigured { faults: self.faults }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader() -> Reader<impl Fn(&str) -> Option<String>> {
+        Reader::new(|name: &str| match name {
+            "TABLE" => Some("reports".to_owned()),
+            "HOURS" => Some("many".to_owned()),
+            "ORIGINS" => Some("http://a, http://b,".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn every_fault_is_in_one_message() {
+        let mut reader = reader();
+        let table = reader.text("TABLE");
+        reader.text("EMPTY");
+        reader.text("ABSENT");
+        reader.number("HOURS", 1..=72);
+        let faults = reader.finish(table).unwrap_err().to_string();
+        assert_eq!(
+            faults,
+            "misconfigured: EMPTY is not set; ABSENT is not set; HOURS is \"many\", must be a number from 1 to 72"
+        );
+    }
+
+    #[test]
+    fn a_list_is_trimmed() {
+        assert_eq!(reader().list("ORIGINS"), ["http://a", "http://b"]);
+        assert!(reader().list("ABSENT").is_empty());
+    }
+}

@@ -1,0 +1,132 @@
+//! What is registered of an application: its owner, its keys, what it may do.
+//!
+//! Owns the record and its defaults. Refuses secrets: of a key only the SHA-256 is known here.
+//! Ruled by design.md §5 and §8.
+
+use sha2::{Digest, Sha256};
+
+use crate::grant::Scope;
+use crate::ids::{AppId, KeyId, Source, UserId};
+use crate::time::TimestampMs;
+
+/// Write shards of an application that says nothing else: one partition takes 1,000 writes a second.
+pub const DEFAULT_SHARDS: u16 = 1;
+
+/// Most write shards of one application. History asks each of them, so their number is a cost of every query.
+pub const MAX_SHARDS: u16 = 64;
+
+/// Keys of one application that are valid at a time: the second lets the first be replaced without an outage.
+pub const MAX_KEYS: usize = 2;
+
+/// Whether an application is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Served.
+    Active,
+    /// Known, and refused with `app_inactive`.
+    Inactive,
+}
+
+/// One API key of an application, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Names the key in grants and logs.
+    pub id: KeyId,
+    /// SHA-256 of the whole key text.
+    pub hash: KeyHash,
+    /// What the key may do.
+    pub scope: Scope,
+}
+
+impl KeyRecord {
+    /// What is stored of the key `text`, which may do what `scope` says.
+    pub fn of(text: &str, scope: Scope) -> Self {
+        let hash = KeyHash::of(text);
+        Self { id: KeyId::of_hash(hash), hash, scope }
+    }
+}
+
+/// SHA-256 of an API key: what is stored of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyHash(pub [u8; 32]);
+
+impl KeyHash {
+    /// The hash of a key's text.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Reads what [`KeyHash::to_hex`] writes; anything else is `None`.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+/// Shows the first digits only: enough to tell two apart in a log.
+impl std::fmt::Debug for KeyHash {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [first, second, third, ..] = self.0;
+        write!(formatter, "KeyHash({first:02x}{second:02x}{third:02x}..)")
+    }
+}
+
+/// An application as it is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// Its id, by which reports and subscriptions name it.
+    pub id: AppId,
+    /// Who owns it.
+    pub owner: UserId,
+    /// For people; any text.
+    pub name: String,
+    /// Whether it is served.
+    pub status: Status,
+    /// Its valid keys, at most [`MAX_KEYS`].
+    pub keys: Vec<KeyRecord>,
+    /// Whether the published library and dashboard, which know no secret, are let in.
+    pub legacy: bool,
+    /// Write shards of its reports, 1 to [`MAX_SHARDS`].
+    pub shards: u16,
+    /// The instant before which issued tokens no longer open it: how a leaked token is taken back.
+    pub tokens_not_before: Option<TimestampMs>,
+}
+
+impl App {
+    /// The write shard of what `source` reports: its SHA-256 modulo the shards, so that one source stays in one
+    /// shard and time has no say.
+    pub fn shard_of(&self, source: &Source) -> u16 {
+        let [first, second, ..] = <[u8; 32]>::from(Sha256::digest(source.as_str().as_bytes()));
+        u16::from_be_bytes([first, second]) % self.shards.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_survives_its_hexadecimal_form() {
+        let hash = KeyHash::of("nehonix@00.nsl");
+        assert_eq!(KeyHash::from_hex(&hash.to_hex()), Some(hash));
+        for text in ["", "00", &"g".repeat(64), &"é".repeat(32)] {
+            assert_eq!(KeyHash::from_hex(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_output_gives_no_hash_away() {
+        assert!(format!("{:?}", KeyHash::of("secret")).len() < 24);
+    }
+}

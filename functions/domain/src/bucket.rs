@@ -1,0 +1,161 @@
+//! Count, sum, extremes, last value and quantile sketch of one series over one span.
+//!
+//! Owns the laws of aggregation: any grouping and any order of the same samples gives the same bucket. Refuses
+//! nothing: values are finite, which [`crate::series`] sees to. Ruled by design.md §6.
+
+use std::sync::Arc;
+
+use crate::ids::Source;
+use crate::time::TimestampMs;
+
+mod sketch;
+mod sum;
+#[cfg(test)]
+mod tests;
+
+pub use sketch::{RELATIVE_ERROR, Sketch, ZERO_WITHIN};
+pub use sum::Sum;
+
+/// Where a sample comes from. The greatest `(time, source, hash)` of a span holds its last value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    /// The instant of its report.
+    pub time: TimestampMs,
+    /// Who reported it; shared, for one report has many samples.
+    pub source: Arc<Source>,
+    /// First 64 bits of the SHA-256 of the report's document.
+    pub hash: u64,
+}
+
+/// The samples of one series in one span, at least one.
+///
+/// Merging is commutative and associative and equals adding all samples to one bucket: exactly so for everything but
+/// the sum, which agrees within a few roundings ([`Sum`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bucket {
+    count: u64,
+    sum: Sum,
+    min: f64,
+    max: f64,
+    last: f64,
+    last_at: At,
+    sketch: Sketch,
+}
+
+impl Bucket {
+    /// The bucket of one sample. `value` must be finite.
+    pub fn of(value: f64, at: &At) -> Self {
+        let value = without_negative_zero(value);
+        let mut bucket = Self {
+            count: 1,
+            sum: Sum::default(),
+            min: value,
+            max: value,
+            last: value,
+            last_at: at.clone(),
+            sketch: Sketch::default(),
+        };
+        bucket.sum.add(value);
+        bucket.sketch.add(value);
+        bucket
+    }
+
+    /// Adds one sample. `value` must be finite.
+    pub fn add(&mut self, value: f64, at: &At) {
+        let value = without_negative_zero(value);
+        self.count += 1;
+        self.sum.add(value);
+        self.widen(value, value);
+        self.succeed(value, at);
+        self.sketch.add(value);
+    }
+
+    /// Adds all samples of `other`, which must not be in here already.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum.merge(&other.sum);
+        self.widen(other.min, other.max);
+        self.succeed(other.last, &other.last_at);
+        self.sketch.merge(&other.sketch);
+    }
+
+    fn widen(&mut self, min: f64, max: f64) {
+        self.min = self.min.min(min);
+        self.max = self.max.max(max);
+    }
+
+    /// Takes over `value` as the last where `at` is greater. Two values of one report and series cannot be told
+    /// apart by it, then the greater value is the last, so that order does not matter.
+    fn succeed(&mut self, value: f64, at: &At) {
+        let order = at.cmp(&self.last_at).then(value.total_cmp(&self.last));
+        if order.is_gt() {
+            self.last = value;
+            self.last_at.clone_from(at);
+        }
+    }
+
+    /// How many samples it has, at least 1.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The sum of its samples, held within what an `f64` can say.
+    pub fn sum(&self) -> f64 {
+        self.sum.total()
+    }
+
+    /// The sum of its samples with what an `f64` would round away, to be merged with others.
+    pub fn compensated_sum(&self) -> &Sum {
+        &self.sum
+    }
+
+    /// The arithmetic mean of its samples.
+    pub fn average(&self) -> f64 {
+        self.within_extremes(self.sum.over(self.count))
+    }
+
+    /// Its smallest sample, exactly.
+    pub fn min(&self) -> f64 {
+        self.min
+    }
+
+    /// Its greatest sample, exactly.
+    pub fn max(&self) -> f64 {
+        self.max
+    }
+
+    /// The value of its last sample, exactly.
+    pub fn last(&self) -> f64 {
+        self.last
+    }
+
+    /// Where its last sample comes from.
+    pub fn last_at(&self) -> &At {
+        &self.last_at
+    }
+
+    /// The sample of rank `floor(q * (count - 1))` in ascending order, counted from 0: nearest rank, no
+    /// interpolation. Within [`RELATIVE_ERROR`] of that sample, exact at the lowest and the highest rank, 0 for one
+    /// within [`ZERO_WITHIN`] of 0, and never outside the extremes. `q` is held within 0 to 1.
+    pub fn quantile(&self, q: f64) -> f64 {
+        let highest = self.count - 1;
+        // A rank is a whole number, and a count is far below 2^53.
+        let rank = (q.clamp(0.0, 1.0) * highest as f64) as u64;
+        if rank == 0 {
+            return self.min;
+        }
+        if rank >= highest {
+            return self.max;
+        }
+        self.within_extremes(self.sketch.at_rank(rank))
+    }
+
+    fn within_extremes(&self, value: f64) -> f64 {
+        value.max(self.min).min(self.max)
+    }
+}
+
+/// `-0.0` as `0.0`: they are equal, so which of them is the extreme would depend on the order of the samples.
+fn without_negative_zero(value: f64) -> f64 {
+    value + 0.0
+}

@@ -1,0 +1,58 @@
+//! What happened to an application: raw reports folded into the answers of the HTTP interface.
+//!
+//! Owns how a history query is worded, how reports become points, and how an answer is written as JSON and CSV.
+//! Refuses to read a table or a clock. Ruled by protocol.md §3 and design.md §6.
+
+use std::collections::BTreeSet;
+
+use crate::rejection::Rejection;
+use crate::time::TimestampMs;
+use crate::window::query::Span;
+
+mod aggregate;
+mod answer;
+mod csv;
+mod fold;
+mod latest;
+mod number;
+mod selection;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use aggregate::Aggregate;
+pub use answer::{Column, HistoryAnswer, SeriesHistory};
+pub use fold::HistoryFold;
+pub use latest::{LatestAnswer, LatestFold, LatestReport};
+pub use number::Number;
+pub use selection::{MAX_PATTERN_SERIES, Selection};
+
+/// A history query that means something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// The points to answer.
+    pub span: Span,
+    /// Which series to answer.
+    pub selection: Selection,
+    /// What to tell of each point.
+    pub aggregates: BTreeSet<Aggregate>,
+}
+
+impl HistoryQuery {
+    /// Reads a query from its decoded parameters, looked up by name: `timeRange`, `from`, `to`, `step`, `series`,
+    /// `agg`. Others are not looked at.
+    ///
+    /// # Errors
+    /// `invalid_field` or `missing_field` with the parameter to blame, as [`Span::read`], [`Selection::read`] and
+    /// [`Aggregate::read_list`] say.
+    pub fn read<'q>(
+        parameter: impl Fn(&str) -> Option<&'q str>,
+        now: TimestampMs,
+    ) -> Result<Self, Rejection> {
+        Ok(Self {
+            span: Span::read(&parameter, now)?,
+            selection: Selection::read(parameter("series"))?,
+            aggregates: Aggregate::read_list(parameter("agg"))?,
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! What can be told of the samples of one point.
+//!
+//! Owns the words of `agg=` and their meaning. Ruled by protocol.md §3.
+
+use std::collections::BTreeSet;
+
+use crate::bucket::Bucket;
+use crate::rejection::Rejection;
+
+/// One figure of a bucket. Answers tell them in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aggregate {
+    /// Arithmetic mean.
+    Avg,
+    /// Smallest value.
+    Min,
+    /// Greatest value.
+    Max,
+    /// Median, by nearest rank.
+    P50,
+    /// 95th percentile, by nearest rank.
+    P95,
+    /// 99th percentile, by nearest rank.
+    P99,
+    /// Last value.
+    Last,
+    /// Number of samples.
+    Count,
+    /// Sum of the values.
+    Sum,
+}
+
+impl Aggregate {
+    /// Every aggregate, in the order of answers.
+    pub const ALL: [Self; 9] = [
+        Self::Avg,
+        Self::Min,
+        Self::Max,
+        Self::P50,
+        Self::P95,
+        Self::P99,
+        Self::Last,
+        Self::Count,
+        Self::Sum,
+    ];
+
+    /// What is told where a query names none.
+    pub const DEFAULT: [Self; 5] = [Self::Avg, Self::Min, Self::Max, Self::P95, Self::Count];
+
+    /// The word for it on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::P50 => "p50",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::Last => "last",
+            Self::Count => "count",
+            Self::Sum => "sum",
+        }
+    }
+
+    /// Reads a comma-separated list, in any order and with repeats; [`Self::DEFAULT`] where there is none.
+    ///
+    /// # Errors
+    /// `invalid_field`, blaming `agg`, for an unknown or empty word.
+    pub fn read_list(text: Option<&str>) -> Result<BTreeSet<Self>, Rejection> {
+        text.map_or_else(|| Ok(Self::DEFAULT.into()), |text| text.split(',').map(Self::read).collect())
+    }
+
+    fn read(text: &str) -> Result<Self, Rejection> {
+        let known = Self::ALL.into_iter().find(|aggregate| aggregate.as_str() == text);
+        known.ok_or_else(|| {
+            let words = Self::ALL.map(Self::as_str).join(", ");
+            Rejection::invalid("agg", format!("must be a list of {words}"))
+        })
+    }
+
+    /// This figure of one point: a gap has a count of 0 and nothing else.
+    pub fn of(self, point: Option<&Bucket>) -> Option<f64> {
+        let Some(bucket) = point else {
+            return (self == Self::Count).then_some(0.0);
+        };
+        Some(match self {
+            Self::Avg => bucket.average(),
+            Self::Min => bucket.min(),
+            Self::Max => bucket.max(),
+            Self::P50 => bucket.quantile(0.50),
+            Self::P95 => bucket.quantile(0.95),
+            Self::P99 => bucket.quantile(0.99),
+            Self::Last => bucket.last(),
+            Self::Count => bucket.count() as f64,
+            Self::Sum => bucket.sum(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_a_set_in_the_order_of_answers() {
+        let read = Aggregate::read_list(Some("sum,p99,avg,sum")).unwrap();
+        assert_eq!(Vec::from_iter(read), [Aggregate::Avg, Aggregate::P99, Aggregate::Sum]);
+        assert_eq!(Aggregate::read_list(None).unwrap(), Aggregate::DEFAULT.into());
+        let all = Aggregate::ALL.map(Aggregate::as_str).join(",");
+        assert_eq!(Vec::from_iter(Aggregate::read_list(Some(&all)).unwrap()), Aggregate::ALL);
+    }
+
+    #[test]
+    fn an_unknown_word_is_refused() {
+        for text in ["", "mean", "avg,", "avg, min", "P95", "p96"] {
+            assert_eq!(
+                Aggregate::read_list(Some(text)).unwrap_err().field.as_deref(),
+                Some("agg"),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The answer to a history query, as it goes out.
+//!
+//! Owns its fields and their order. It is columnar, so that it can be drawn as it comes. Ruled by protocol.md §3.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::Aggregate;
+use super::number::Number;
+use super::tree::Tree;
+use crate::ids::{AppId, Source};
+use crate::time::TimestampMs;
+use crate::window::query::Span;
+
+/// The fields of an answer, which no member of a metrics document may take the place of.
+const FIELDS: [&str; 9] =
+    ["appId", "timeRange", "from", "to", "step", "completeTo", "timestamps", "series", "sources"];
+
+/// The history of one application over one window.
+///
+/// As JSON: the fields of protocol.md §3, then the averages over the whole window in the shape of a metrics document,
+/// `cpu`, `memory` and whatever else was reported. A member that is named like a field of the answer is left out there,
+/// and stands in `series` all the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryAnswer {
+    /// Whose history it is.
+    pub app: AppId,
+    /// The points that are answered.
+    pub span: Span,
+    /// Up to where the answer is complete, exclusive.
+    pub complete_to: TimestampMs,
+    /// The series that have a sample in the window, by name.
+    pub series: BTreeMap<String, SeriesHistory>,
+    /// Who reported in the window, ascending.
+    pub sources: Vec<Arc<Source>>,
+}
+
+/// The history of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesHistory {
+    /// One column for each aggregate that was asked for.
+    pub columns: Vec<Column>,
+    /// The mean of all samples of the window.
+    pub average: Number,
+}
+
+/// One figure of every point of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Which figure.
+    pub aggregate: Aggregate,
+    /// One entry for each point: in a gap 0 for the count and `None` for everything else.
+    pub values: Vec<Option<Number>>,
+}
+
+impl Serialize for HistoryAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let window = self.span.window;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("appId", &self.app)?;
+        if let Some(time_range) = self.span.time_range {
+            map.serialize_entry("timeRange", &time_range)?;
+        }
+        map.serialize_entry("from", &window.from())?;
+        map.serialize_entry("to", &window.to())?;
+        map.serialize_entry("step", &window.step().seconds())?;
+        map.serialize_entry("completeTo", &self.complete_to)?;
+        let timestamps: Vec<i64> = window.starts().map(TimestampMs::seconds).collect();
+        map.serialize_entry("timestamps", &timestamps)?;
+        map.serialize_entry("series", &self.series)?;
+        let sources: Vec<&Source> = self.sources.iter().map(Arc::as_ref).collect();
+        map.serialize_entry("sources", &sources)?;
+        let averages = self.series.iter().map(|(name, series)| (name.as_str(), series.average));
+        Tree::of(averages).without(&FIELDS).serialize_into(&mut map)?;
+        map.end()
+    }
+}
+
+impl Serialize for SeriesHistory {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.columns.iter().map(|column| (column.aggregate.as_str(), &column.values)))
+    }
+}

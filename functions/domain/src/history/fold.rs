@@ -1,0 +1,195 @@
+//! Raw reports folded into the points of one query.
+//!
+//! Owns the memory of a fold, which the window's points and the capped number of series bound, not the number of
+//! reports. The store hands out each report once, so nothing is told apart here. Ruled by design.md §6.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::answer::{Column, HistoryAnswer, SeriesHistory};
+use super::number::Number;
+use super::selection::{Chosen, MAX_PATTERN_SERIES, Selection};
+use super::{Aggregate, HistoryQuery};
+use crate::bucket::{At, Bucket, Sum};
+use crate::ids::{AppId, Source};
+use crate::rejection::Rejection;
+use crate::series::for_each_sample;
+use crate::time::TimestampMs;
+
+/// A history query in the course of being answered.
+#[derive(Debug)]
+pub struct HistoryFold {
+    app: AppId,
+    query: HistoryQuery,
+    sources: BTreeSet<Arc<Source>>,
+    table: Table,
+}
+
+impl HistoryFold {
+    /// The fold of no report yet.
+    pub fn new(app: AppId, query: HistoryQuery) -> Self {
+        let points = query.span.window.points();
+        Self { app, query, sources: BTreeSet::new(), table: Table { points, ..Table::default() } }
+    }
+
+    /// Adds one report, in any order; `hash` is the first 64 bits of the SHA-256 of its document. A report outside the
+    /// window changes nothing. Of two numbers of the document with one path, the last in its text counts.
+    ///
+    /// # Errors
+    /// The rejection of a document that should never have been stored. The report is left out entirely; the caller
+    /// counts it and goes on.
+    pub fn add(
+        &mut self,
+        timestamp: TimestampMs,
+        source: &Source,
+        hash: u64,
+        document: &str,
+    ) -> Result<(), Rejection> {
+        let Some(point) = self.query.span.window.index_of(timestamp) else {
+            return Ok(());
+        };
+        if self.table.is_overfull {
+            return Ok(());
+        }
+        self.table.note(document, &self.query.selection)?;
+        let source = self.shared(source);
+        self.table.settle(point, &At { time: timestamp, source, hash });
+        Ok(())
+    }
+
+    fn shared(&mut self, source: &Source) -> Arc<Source> {
+        if let Some(known) = self.sources.get(source) {
+            return Arc::clone(known);
+        }
+        let shared = Arc::new(source.clone());
+        self.sources.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// The answer, complete up to `complete_to`, exclusive.
+    ///
+    /// # Errors
+    /// `too_many_series`, blaming `series`, when the query's patterns match more than [`MAX_PATTERN_SERIES`] series.
+    pub fn finish(self, complete_to: TimestampMs) -> Result<HistoryAnswer, Rejection> {
+        if self.table.is_overfull {
+            return Err(Selection::too_wide());
+        }
+        let aggregates = &self.query.aggregates;
+        let told = |row: Row| (row.name, series_history(&row.points, aggregates));
+        Ok(HistoryAnswer {
+            app: self.app,
+            span: self.query.span,
+            complete_to,
+            series: self.table.rows.into_iter().map(told).collect::<BTreeMap<_, _>>(),
+            sources: self.sources.into_iter().collect(),
+        })
+    }
+}
+
+fn series_history(points: &[Option<Bucket>], aggregates: &BTreeSet<Aggregate>) -> SeriesHistory {
+    let column = |aggregate: Aggregate| {
+        let values = points.iter().map(|point| aggregate.of(point.as_ref()).map(Number)).collect();
+        Column { aggregate, values }
+    };
+    let (mut sum, mut count, mut min, mut max) = (Sum::default(), 0, f64::MAX, f64::MIN);
+    for bucket in points.iter().flatten() {
+        sum.merge(bucket.compensated_sum());
+        count += bucket.count();
+        min = bucket.min().min(min);
+        max = bucket.max().max(max);
+    }
+    let average = sum.over(count).max(min).min(max);
+    SeriesHistory { columns: aggregates.iter().copied().map(column).collect(), average: Number(average) }
+}
+
+/// The buckets of the series that the query asks for.
+#[derive(Debug, Default)]
+struct Table {
+    points: usize,
+    rows: Vec<Row>,
+    /// Place in `rows` by name.
+    places: HashMap<String, usize>,
+    /// Rows of series that the query does not name.
+    pattern_rows: usize,
+    /// Whether there was a series too many; nothing is folded any more then.
+    is_overfull: bool,
+    /// Places of the rows that the report being read has a number for.
+    noted: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Row {
+    name: String,
+    /// The number of the report being read.
+    noted: Option<f64>,
+    points: Vec<Option<Bucket>>,
+}
+
+impl Table {
+    /// Notes the chosen numbers of `document`, the last of each path, or changes nothing where it is corrupt.
+    fn note(&mut self, document: &str, selection: &Selection) -> Result<(), Rejection> {
+        let (rows, pattern_rows) = (self.rows.len(), self.pattern_rows);
+        let outcome = for_each_sample(document, |name, value| self.note_sample(name, value, selection));
+        if outcome.is_err() {
+            self.forget_noted();
+            for row in self.rows.drain(rows..) {
+                self.places.remove(&row.name);
+            }
+            self.pattern_rows = pattern_rows;
+            self.is_overfull = false;
+        }
+        outcome.map(|_| ())
+    }
+
+    fn forget_noted(&mut self) {
+        for place in self.noted.drain(..) {
+            if let Some(row) = self.rows.get_mut(place) {
+                row.noted = None;
+            }
+        }
+    }
+
+    fn note_sample(&mut self, name: &str, value: f64, selection: &Selection) {
+        let Some(place) = self.place_of(name, selection) else {
+            return;
+        };
+        if let Some(row) = self.rows.get_mut(place)
+            && row.noted.replace(value).is_none()
+        {
+            self.noted.push(place);
+        }
+    }
+
+    /// The place of the series `name`, made if need be; `None` where it is not chosen or is one too many.
+    fn place_of(&mut self, name: &str, selection: &Selection) -> Option<usize> {
+        if let Some(place) = self.places.get(name) {
+            return Some(*place);
+        }
+        if selection.chooses(name)? == Chosen::ByPattern {
+            if self.pattern_rows == MAX_PATTERN_SERIES {
+                self.is_overfull = true;
+                return None;
+            }
+            self.pattern_rows += 1;
+        }
+        let place = self.rows.len();
+        self.rows.push(Row { name: name.to_owned(), noted: None, points: vec![None; self.points] });
+        self.places.insert(name.to_owned(), place);
+        Some(place)
+    }
+
+    /// Adds what was noted to the buckets of `point`.
+    fn settle(&mut self, point: usize, at: &At) {
+        for place in self.noted.drain(..) {
+            let Some(row) = self.rows.get_mut(place) else {
+                continue;
+            };
+            if let (Some(value), Some(bucket)) = (row.noted.take(), row.points.get_mut(point)) {
+                match bucket {
+                    Some(bucket) => bucket.add(value, at),
+                    None => *bucket = Some(Bucket::of(value, at)),
+                }
+            }
+        }
+    }
+}

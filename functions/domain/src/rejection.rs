@@ -1,0 +1,150 @@
+//! What a caller did wrong, with the stable code that it can act upon.
+//!
+//! Owns the list of codes and how each is told. Refuses our own faults: those are `Fault`s of the AWS skin, which
+//! callers see only as [`Code::Unavailable`]. Ruled by protocol.md §1, "Rejections".
+
+use serde::Serialize;
+
+/// Why something was refused. The names on the wire never change; docs/PROTOCOL.md lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The text is no JSON object.
+    InvalidJson,
+    /// No frame of this protocol has that `type`.
+    UnknownType,
+    /// A field that the frame needs is absent.
+    MissingField,
+    /// A field is there and has the wrong type or form.
+    InvalidField,
+    /// A report, a batch or a frame is larger than its limit.
+    TooLarge,
+    /// A document is nested deeper than its limit.
+    TooDeep,
+    /// A document has more numeric leaves than its limit.
+    TooManySeries,
+    /// A report is stamped too far in the past or in the future.
+    TimestampOutOfRange,
+    /// The caller has not proved who it is, or not successfully.
+    Unauthorized,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// The application is switched off.
+    AppInactive,
+    /// The caller sends more than it may; the same thing later is welcome.
+    RateLimited,
+    /// Our fault, told as such: the same thing later should work.
+    Unavailable,
+}
+
+impl Code {
+    /// Every code, in the order of docs/PROTOCOL.md.
+    pub const ALL: [Self; 13] = [
+        Self::InvalidJson,
+        Self::UnknownType,
+        Self::MissingField,
+        Self::InvalidField,
+        Self::TooLarge,
+        Self::TooDeep,
+        Self::TooManySeries,
+        Self::TimestampOutOfRange,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::AppInactive,
+        Self::RateLimited,
+        Self::Unavailable,
+    ];
+
+    /// Whether the same message, sent again later, may be accepted.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Unavailable)
+    }
+
+    /// The code as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::UnknownType => "unknown_type",
+            Self::MissingField => "missing_field",
+            Self::InvalidField => "invalid_field",
+            Self::TooLarge => "too_large",
+            Self::TooDeep => "too_deep",
+            Self::TooManySeries => "too_many_series",
+            Self::TimestampOutOfRange => "timestamp_out_of_range",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::AppInactive => "app_inactive",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// A refusal: its code, a sentence for a person, and the field that is to blame where there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{}: {message}", code.as_str())]
+pub struct Rejection {
+    /// The stable reason.
+    pub code: Code,
+    /// What is wrong, for a person; no final period, never a secret.
+    pub message: String,
+    /// The dotted path of the field to blame, such as `data.timestamp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl Rejection {
+    /// A refusal that no single field is to blame for.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), field: None }
+    }
+
+    /// The same refusal, blaming `field`.
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// `field` is absent.
+    pub fn missing(field: &str) -> Self {
+        Self::new(Code::MissingField, format!("{field} is missing")).at(field)
+    }
+
+    /// `field` is there and `demand` is not met, as in "must be a string".
+    pub fn invalid(field: &str, demand: impl std::fmt::Display) -> Self {
+        Self::new(Code::InvalidField, format!("{field} {demand}")).at(field)
+    }
+
+    /// Nobody, or nobody that we know: the same answer for a wrong key, an unknown app and a foreign one.
+    pub fn unauthorized() -> Self {
+        Self::new(Code::Unauthorized, "no valid credentials for this app")
+    }
+
+    /// A passing fault of ours, told without its cause.
+    pub fn unavailable() -> Self {
+        Self::new(Code::Unavailable, "the service cannot do this right now, try again")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_written_as_it_is_named() {
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn a_rejection_blames_a_field_only_where_there_is_one() {
+        let json = serde_json::to_value(Rejection::missing("data.appId")).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"code": "missing_field", "message": "data.appId is missing", "field": "data.appId"})
+        );
+        assert!(serde_json::to_value(Rejection::unauthorized()).unwrap().get("field").is_none());
+    }
+}

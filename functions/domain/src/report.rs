@@ -1,0 +1,180 @@
+//! One metrics message: application, source, instant and the document as it was sent.
+//!
+//! Owns the document's limits, the report's id and its place in time. Refuses to read the wire's envelope, which
+//! is `frame::inbound`'s matter. Ruled by protocol.md §1 (limits) and design.md §5 (keys).
+
+use sha2::{Digest, Sha256};
+
+use crate::ids::{AppId, Source};
+use crate::rejection::{Code, Rejection};
+use crate::series;
+use crate::time::{HOUR_MS, MINUTE_MS, TimestampMs};
+
+/// Largest document in bytes of minified JSON. A legacy frame holds it twice and must stay under 30 KB.
+pub const MAX_DOCUMENT_BYTES: usize = 14 * 1024;
+
+/// Oldest report that is accepted, in milliseconds before now: design.md §6, "lateness limit".
+pub const MAX_LATENESS_MS: i64 = 48 * HOUR_MS;
+
+/// Furthest future that is accepted, in milliseconds after now: design.md §6.
+pub const MAX_AHEAD_MS: i64 = 5 * MINUTE_MS;
+
+/// A metrics document: a JSON object as it was sent, without the white space between its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document(String);
+
+impl Document {
+    /// Takes a valid JSON text, minifies it and holds it to the limits.
+    ///
+    /// # Errors
+    /// `too_large`, `too_deep`, `too_many_series` or `invalid_field`, blaming `metrics` or a part of it.
+    pub fn accept(json: &str) -> Result<Self, Rejection> {
+        let minified = minified(json);
+        if minified.len() > MAX_DOCUMENT_BYTES {
+            let message =
+                format!("metrics has {} bytes, at most {MAX_DOCUMENT_BYTES} are taken", minified.len());
+            return Err(Rejection::new(Code::TooLarge, message).at("metrics"));
+        }
+        series::for_each_sample(&minified, |_, _| {})?;
+        Ok(Self(minified))
+    }
+
+    /// Takes back what was accepted before, from the table.
+    pub fn stored(minified: String) -> Self {
+        Self(minified)
+    }
+
+    /// The minified JSON object.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// First 64 bits of the SHA-256 of the minified text.
+    pub fn hash(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(self.0.as_bytes()));
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// `json` without the white space outside its strings; everything else, digits included, stays as sent.
+fn minified(json: &str) -> String {
+    let mut kept = String::with_capacity(json.len());
+    let mut in_string = false;
+    let mut escaped = false;
+    for character in json.chars() {
+        if in_string {
+            in_string = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else if character.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = character == '"';
+        }
+        kept.push(character);
+    }
+    kept
+}
+
+/// One accepted metrics message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The application that it is about.
+    pub app: AppId,
+    /// The process that sent it.
+    pub source: Source,
+    /// The instant that it describes: event time, not arrival.
+    pub timestamp: TimestampMs,
+    /// The document.
+    pub document: Document,
+}
+
+/// Digits of a timestamp in a report's id, enough for the year 9999, so that ids sort by time as text.
+const TIMESTAMP_DIGITS: usize = 15;
+
+impl Report {
+    /// Names the report within its application, and is the sort key under which it is stored:
+    /// `{timestamp ms, zero padded}#{source}#{hash}`. The same report sent again has the same id.
+    pub fn id(&self) -> String {
+        format!("{}#{}#{:016x}", sortable(self.timestamp), self.source, self.document.hash())
+    }
+}
+
+/// `timestamp` as digits that sort by time as text: the beginning of every id of that instant.
+pub fn sortable(timestamp: TimestampMs) -> String {
+    format!("{:0TIMESTAMP_DIGITS$}", timestamp.ms())
+}
+
+/// Whether a report stamped `timestamp` may be taken at `now`.
+///
+/// # Errors
+/// `timestamp_out_of_range` when it is more than [`MAX_LATENESS_MS`] before or [`MAX_AHEAD_MS`] after `now`.
+pub fn timely(timestamp: TimestampMs, now: TimestampMs) -> Result<(), Rejection> {
+    let age_ms = now.ms_since(timestamp);
+    let problem = if age_ms > MAX_LATENESS_MS {
+        format!("is older than {} hours", MAX_LATENESS_MS / HOUR_MS)
+    } else if age_ms < -MAX_AHEAD_MS {
+        format!("is more than {} minutes ahead of the service's clock", MAX_AHEAD_MS / MINUTE_MS)
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::new(Code::TimestampOutOfRange, format!("timestamp {timestamp} {problem}")).at("timestamp"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn report(timestamp_ms: i64, json: &str) -> Report {
+        Report {
+            app: AppId::new("shop").unwrap(),
+            source: Source::new("web-1").unwrap(),
+            timestamp: TimestampMs::clamped(timestamp_ms),
+            document: Document::accept(json).unwrap(),
+        }
+    }
+
+    #[test]
+    fn white_space_makes_no_other_report() {
+        let spaced = "{ \"a b\" : [ 1 ,\n\t2.50 ] , \"q\\\" \" : \"x  y\\\\\" }";
+        let document = Document::accept(spaced).unwrap();
+        assert_eq!(document.as_str(), "{\"a b\":[1,2.50],\"q\\\" \":\"x  y\\\\\"}");
+        assert_eq!(report(1, spaced).id(), report(1, document.as_str()).id());
+    }
+
+    #[test]
+    fn a_document_of_exactly_the_limit_is_taken() {
+        let filled = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+        assert!(Document::accept(&filled(MAX_DOCUMENT_BYTES)).is_ok());
+        let refused = Document::accept(&filled(MAX_DOCUMENT_BYTES + 1)).unwrap_err();
+        assert_eq!(refused.code, Code::TooLarge);
+    }
+
+    #[test]
+    fn the_age_limits_are_inclusive() {
+        let now = TimestampMs::clamped(1_800_000_000_000);
+        for (offset_ms, timely_there) in [
+            (-MAX_LATENESS_MS, true),
+            (-MAX_LATENESS_MS - 1, false),
+            (0, true),
+            (MAX_AHEAD_MS, true),
+            (MAX_AHEAD_MS + 1, false),
+        ] {
+            assert_eq!(timely(now.plus_ms(offset_ms), now).is_ok(), timely_there, "{offset_ms}");
+        }
+    }
+
+    #[test]
+    fn an_id_tells_instant_source_and_document() {
+        assert_eq!(report(1_795_352_461_387, "{}").id(), "001795352461387#web-1#44136fa355b3678a");
+    }
+
+    proptest! {
+        #[test]
+        fn ids_sort_by_time(earlier in 0..253_402_300_799_998_i64, gap in 1..1_000_000_i64) {
+            let later = (earlier + gap).min(253_402_300_799_999);
+            let (first, second) = (report(earlier, "{}").id(), report(later, "{}").id());
+            prop_assert!(first < second);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Claims about the walk over a metrics document, the last against a naive walk over a `serde_json::Value`.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn samples(document: &str) -> Result<Vec<(String, f64)>, Rejection> {
+    let mut samples = Vec::new();
+    for_each_sample(document, |path, value| samples.push((path.to_owned(), value)))?;
+    Ok(samples)
+}
+
+fn refusal(document: &str) -> (Code, Option<String>) {
+    let rejection = samples(document).unwrap_err();
+    (rejection.code, rejection.field)
+}
+
+fn nested(levels: usize) -> String {
+    format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels))
+}
+
+#[test]
+fn numbers_at_any_place_become_dotted_paths_in_the_order_of_the_text() {
+    let document = r#"{"cpu":{"usage":61.5,"loadAverage":[0.23,[2],{"x":-3}]},"up":true,"host":"NaN","rate":0,"n":null}"#;
+    let expected = [
+        ("cpu.usage", 61.5),
+        ("cpu.loadAverage.0", 0.23),
+        ("cpu.loadAverage.1.0", 2.0),
+        ("cpu.loadAverage.2.x", -3.0),
+        ("rate", 0.0),
+    ];
+    assert_eq!(samples(document).unwrap(), expected.map(|(path, value)| (path.to_owned(), value)));
+}
+
+#[test]
+fn a_document_without_numbers_is_legal_and_has_no_series() {
+    let shape = for_each_sample(" {\"a\": [[]], \"b\": {}} ", |_, _| panic!("a sample of nothing")).unwrap();
+    assert_eq!(shape, Shape { depth: 3, leaves: 0 });
+}
+
+#[test]
+fn empty_keys_and_escapes_are_parts_like_any_other() {
+    let document = r#"{"":1,"a":{"":2},"":{"":3},"\u0065th\"0":4}"#;
+    let paths: Vec<_> = samples(document).unwrap().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["", "a.", ".", "eth\"0"]);
+}
+
+#[test]
+fn a_path_that_comes_twice_is_shown_twice_the_last_one_last() {
+    let document = r#"{"a.b":1,"a":{"b":2,"b":3}}"#;
+    let expected = [1.0, 2.0, 3.0].map(|value| ("a.b".to_owned(), value));
+    assert_eq!(samples(document).unwrap(), expected);
+}
+
+#[test]
+fn integers_beyond_two_to_the_53_become_the_nearest_float() {
+    let document = r#"{"a":9007199254740993,"b":18446744073709551615,"c":123456789012345678901234567890}"#;
+    let values: Vec<_> = samples(document).unwrap().into_iter().map(|(_, value)| value).collect();
+    assert_eq!(values, [9_007_199_254_740_992.0, 18_446_744_073_709_551_616.0, 1.234_567_890_123_456_8e29]);
+}
+
+#[test]
+fn the_depth_limit_counts_the_document_and_every_container() {
+    assert_eq!(check(&nested(MAX_DEPTH)).unwrap().depth, MAX_DEPTH);
+    assert_eq!(refusal(&nested(MAX_DEPTH + 1)), (Code::TooDeep, Some("metrics.a.a.a.a.a.a.a.a".to_owned())));
+    let arrays = format!("{{\"a\":{}{}}}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+    assert_eq!(refusal(&arrays).0, Code::TooDeep);
+}
+
+#[test]
+fn a_document_nested_sixteen_thousand_deep_is_too_deep_and_no_json_fault() {
+    assert_eq!(refusal(&nested(16_000)).0, Code::TooDeep);
+    assert_eq!(refusal(&format!("{{\"a\":{}", "[".repeat(16_000))).0, Code::TooDeep);
+}
+
+#[test]
+fn the_limit_of_leaves_is_inclusive() {
+    let document = |leaves: usize| json!({ "a": vec![1; leaves] }).to_string();
+    assert_eq!(check(&document(MAX_SERIES)).unwrap().leaves, MAX_SERIES);
+    assert_eq!(refusal(&document(MAX_SERIES + 1)), (Code::TooManySeries, Some("metrics".to_owned())));
+}
+
+#[test]
+fn the_limit_of_a_name_is_inclusive_and_binds_series_only() {
+    let document = |key_bytes: usize| format!(r#"{{"a":{{"{}":1}}}}"#, "k".repeat(key_bytes));
+    assert!(samples(&document(MAX_NAME_BYTES - 2)).is_ok());
+    assert_eq!(refusal(&document(MAX_NAME_BYTES - 1)), (Code::InvalidField, Some("metrics".to_owned())));
+    let text = format!(r#"{{"{}":"a label"}}"#, "k".repeat(MAX_NAME_BYTES + 1));
+    assert_eq!(samples(&text).unwrap(), []);
+}
+
+#[test]
+fn a_number_that_no_float_holds_is_blamed_by_its_path() {
+    for number in ["1e999", "-1e999", &"9".repeat(400)] {
+        let document = format!(r#"{{"cpu":{{"loadAverage":[1,{number}]}}}}"#);
+        let blamed = Some("metrics.cpu.loadAverage.1".to_owned());
+        assert_eq!(refusal(&document), (Code::InvalidField, blamed), "{number}");
+    }
+    assert_eq!(samples(r#"{"a":1e-999}"#).unwrap(), [("a".to_owned(), 0.0)]);
+}
+
+#[test]
+fn a_document_that_is_no_object_is_an_invalid_field() {
+    for document in ["[1]", "1", "\"a\"", "null", "true", "[[[[[[[[[[1]]]]]]]]]]"] {
+        assert_eq!(refusal(document), (Code::InvalidField, Some("metrics".to_owned())), "{document}");
+    }
+}
+
+#[test]
+fn text_that_is_no_json_is_told_as_such() {
+    for document in ["", "{", "{} {}", "{\"a\":NaN}", "{\"a\":01}", "{\"a\":1,}", "{a:1}", "{\"a\":Infinity}"]
+    {
+        assert_eq!(refusal(document).0, Code::InvalidJson, "{document}");
+    }
+}
+
+fn naive_walk(prefix: Option<&str>, value: &Value, found: &mut BTreeMap<String, f64>) {
+    let path = |part: &str| prefix.map_or(part.to_owned(), |prefix| format!("{prefix}.{part}"));
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(key, value)| naive_walk(Some(&path(key)), value, found))
+        }
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| naive_walk(Some(&path(&index.to_string())), value, found));
+        }
+        Value::Number(number) => {
+            found.insert(prefix.unwrap_or_default().to_owned(), number.as_f64().unwrap());
+        }
+        _ => {}
+    }
+}
+
+fn any_member() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, |member| {
+        prop_oneof![
+            prop::collection::vec(member.clone(), 0..6).prop_map(Value::from),
+            // Without dots in keys, so that no two leaves of a document give one path.
+            prop::collection::btree_map("[^.]{0,6}", member, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_walk_agrees_with_a_naive_walk_over_the_parsed_tree(
+        members in prop::collection::btree_map("[^.]{0,6}", any_member(), 0..6),
+    ) {
+        let document = Value::Object(members.into_iter().collect());
+        let mut naive = BTreeMap::new();
+        naive_walk(None, &document, &mut naive);
+        let walked = samples(&document.to_string()).unwrap();
+        prop_assert_eq!(walked.len(), naive.len());
+        prop_assert_eq!(walked.into_iter().collect::<BTreeMap<_, _>>(), naive);
+    }
+
+    #[test]
+    fn no_text_makes_the_walk_panic(text in r#"[\[\]{}",:0-9eE.+\-ax\\ ]{0,64}"#) {
+        let read: Result<Value, _> = serde_json::from_str(&text);
+        let legal = read.is_ok_and(|value| value.is_object());
+        prop_assert!(!samples(&text).is_ok_and(|_| !legal));
+    }
+}

@@ -1,0 +1,139 @@
+//! Instants as the service counts them: whole milliseconds since 1970, in UTC.
+//!
+//! Owns the reading of timestamps (ISO 8601 or epoch milliseconds) and their writing (ISO 8601, milliseconds, `Z`).
+//! Refuses to read a clock: now is always an argument.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Milliseconds in a second.
+pub const SECOND_MS: i64 = 1_000;
+/// Milliseconds in a minute.
+pub const MINUTE_MS: i64 = 60 * SECOND_MS;
+/// Milliseconds in an hour.
+pub const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// Milliseconds in a day.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Last instant that can be written with a year of four digits, 9999-12-31T23:59:59.999Z.
+/// It is also the last whose milliseconds fit the fifteen digits that sort keys are padded to.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// An instant in milliseconds since 1970-01-01T00:00:00Z, from 1970 to 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TimestampMs(i64);
+
+/// A text or number that names no instant between 1970 and 9999.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be ISO 8601 with a time zone, or milliseconds since 1970")]
+pub struct MalformedTimestamp;
+
+impl TimestampMs {
+    /// The instant `ms` milliseconds after 1970, moved into 1970..=9999 where it lies outside.
+    pub fn clamped(ms: i64) -> Self {
+        Self(ms.clamp(0, LAST_MS))
+    }
+
+    /// The instant that `text` names in ISO 8601, with `Z` or an offset; finer than a millisecond is cut off.
+    ///
+    /// # Errors
+    /// [`MalformedTimestamp`] when it is no ISO 8601 instant, has no time zone, or lies outside 1970 to 9999.
+    pub fn from_iso(text: &str) -> Result<Self, MalformedTimestamp> {
+        let instant: jiff::Timestamp = text.trim().parse().map_err(|_| MalformedTimestamp)?;
+        Self::try_from(instant.as_millisecond())
+    }
+
+    /// Milliseconds since 1970.
+    pub fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(SECOND_MS)
+    }
+
+    /// The instant `ms` milliseconds later, or earlier where it is negative, held within 1970 to 9999.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self::clamped(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this instant, negative when it is in fact later.
+    pub fn ms_since(self, earlier: Self) -> i64 {
+        self.0 - earlier.0
+    }
+
+    /// The start of the span of `width_ms` that holds this instant; spans are counted from 1970.
+    #[must_use]
+    pub fn aligned_to(self, width_ms: i64) -> Self {
+        Self(self.0 - self.0.rem_euclid(width_ms.max(1)))
+    }
+}
+
+impl TryFrom<String> for TimestampMs {
+    type Error = MalformedTimestamp;
+    fn try_from(text: String) -> Result<Self, MalformedTimestamp> {
+        Self::from_iso(&text)
+    }
+}
+
+impl TryFrom<i64> for TimestampMs {
+    type Error = MalformedTimestamp;
+    fn try_from(ms: i64) -> Result<Self, MalformedTimestamp> {
+        if (0..=LAST_MS).contains(&ms) { Ok(Self(ms)) } else { Err(MalformedTimestamp) }
+    }
+}
+
+/// Writes ISO 8601 with exactly three digits of a second, as `Date.prototype.toISOString` does.
+impl fmt::Display for TimestampMs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
+        write!(formatter, "{instant:.3}")
+    }
+}
+
+impl Serialize for TimestampMs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_librarys_own_timestamps_are_read_and_written_alike() {
+        let text = "2026-11-22T13:01:01.387Z";
+        let instant = TimestampMs::from_iso(text).unwrap();
+        assert_eq!(instant.ms(), 1_795_352_461_387);
+        assert_eq!(instant.to_string(), text);
+    }
+
+    #[test]
+    fn an_offset_is_honoured_and_a_missing_one_refused() {
+        assert_eq!(TimestampMs::from_iso("1970-01-01T01:00:00+01:00").unwrap().ms(), 0);
+        for text in ["", "2026-11-22", "2026-11-22T13:01:01", "yesterday", "1969-12-31T23:59:59Z", "NaN"] {
+            assert_eq!(TimestampMs::from_iso(text), Err(MalformedTimestamp), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn writing_and_reading_an_instant_changes_nothing(ms in 0..=LAST_MS) {
+            let instant = TimestampMs::clamped(ms);
+            prop_assert_eq!(TimestampMs::from_iso(&instant.to_string()).unwrap(), instant);
+        }
+
+        #[test]
+        fn alignment_is_idempotent_and_never_later(ms in 0..=LAST_MS, width_ms in 1..DAY_MS) {
+            let start = TimestampMs::clamped(ms).aligned_to(width_ms);
+            prop_assert_eq!(start.aligned_to(width_ms), start);
+            prop_assert!((0..width_ms).contains(&(ms - start.ms())));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Fan-out: stored reports to those who watch their application.
+//!
+//! Owns concurrency and patience. One frame is rendered once per dialect, not once per subscriber; one connection
+//! that is slow or gone delays nobody else. Ruled by design.md §7.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use nsl_aws::courier::Delivery;
+use nsl_aws::subscriptions::Subscriber;
+use nsl_domain::frame::outbound::{Dialect, live_frame};
+use nsl_domain::ids::AppId;
+use nsl_domain::report::Report;
+use nsl_domain::time::TimestampMs;
+
+use crate::handler::Ingest;
+
+/// Subscribers that are posted to at a time.
+const CONCURRENT_POSTS: usize = 64;
+
+/// Longest wait for one post, retries included. Below the function's own timeout by enough for several waves.
+const POST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The frames of an application's new reports, rendered once.
+struct Frames {
+    modern: Vec<String>,
+    legacy: Vec<String>,
+}
+
+impl Frames {
+    fn of(reports: &[&Report], subscribers: &[Subscriber]) -> Self {
+        let rendered = |dialect| {
+            let wanted = subscribers.iter().any(|subscriber| subscriber.dialect == dialect);
+            let reports = if wanted { reports } else { &[] };
+            reports.iter().filter_map(|report| live_frame(report, dialect)).collect()
+        };
+        Self { modern: rendered(Dialect::Modern), legacy: rendered(Dialect::Legacy) }
+    }
+
+    fn in_dialect(&self, dialect: Dialect) -> &[String] {
+        match dialect {
+            Dialect::Modern => &self.modern,
+            Dialect::Legacy => &self.legacy,
+        }
+    }
+}
+
+impl Ingest {
+    /// Posts `stored` to the subscribers of their applications. What cannot be delivered is logged: the reports are
+    /// stored, and a viewer that missed one finds it in its next replay.
+    pub(crate) async fn broadcast(&self, stored: &[Report], now: TimestampMs) {
+        let mut by_app: BTreeMap<&AppId, Vec<&Report>> = BTreeMap::new();
+        for report in stored {
+            by_app.entry(&report.app).or_default().push(report);
+        }
+        for (app, reports) in by_app {
+            match self.subscriptions.of_app(app, now).await {
+                Ok(subscribers) => self.fan_out(app, &reports, &subscribers, now).await,
+                Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
+            }
+        }
+    }
+
+    async fn fan_out(&self, app: &AppId, reports: &[&Report], subscribers: &[Subscriber], now: TimestampMs) {
+        let frames = Frames::of(reports, subscribers);
+        stream::iter(subscribers)
+            .for_each_concurrent(CONCURRENT_POSTS, |subscriber| async {
+                for frame in frames.in_dialect(subscriber.dialect) {
+                    let paced =
+                        self.pace.admits(&subscriber.connection, app, subscriber.min_interval_ms, now);
+                    if paced && !self.deliver(app, subscriber, frame).await {
+                        break;
+                    }
+                }
+            })
+            .await;
+    }
+
+    /// Posts one frame to one subscriber and tells whether it is worth going on with this subscriber.
+    async fn deliver(&self, app: &AppId, subscriber: &Subscriber, frame: &str) -> bool {
+        let connection = &subscriber.connection;
+        match tokio::time::timeout(POST_PATIENCE, self.courier.post(connection, frame)).await {
+            Ok(Ok(Delivery::Delivered)) => true,
+            Ok(Ok(Delivery::Gone)) => {
+                if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
+                    tracing::warn!(%connection, reason = fault.chain(), "a gone subscriber was not dropped");
+                }
+                false
+            }
+            Ok(Err(fault)) => {
+                tracing::warn!(%connection, reason = fault.chain(), "a frame was not delivered");
+                false
+            }
+            Err(_elapsed) => {
+                tracing::warn!(%connection, "a frame was not delivered in time");
+                false
+            }
+        }
+    }
+}

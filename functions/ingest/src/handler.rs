@@ -1,0 +1,228 @@
+//! From a frame of reports to stored items, an answer and live frames.
+//!
+//! Owns the order: read, authorise, store, then broadcast and answer. One bad report loses no other; a frame that
+//! names an application it may not report for stores nothing. Ruled by design.md §7 and §8.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
+use futures_util::{StreamExt, stream};
+use nsl_aws::apps::{Apps, KnownApps};
+use nsl_aws::boot::Clients;
+use nsl_aws::cache::Cache;
+use nsl_aws::courier::Courier;
+use nsl_aws::event::{SocketEvent, answer};
+use nsl_aws::fault::Fault;
+use nsl_aws::reports::Reports;
+use nsl_aws::sessions::Sessions;
+use nsl_aws::subscriptions::Subscriptions;
+use nsl_domain::app::App;
+use nsl_domain::frame::envelope::{FrameId, Refused};
+use nsl_domain::frame::outbound::{Outbound, RejectedReport};
+use nsl_domain::frame::publish::{Entry, Publication, Sender};
+use nsl_domain::grant::{Action, Grant, authorise};
+use nsl_domain::ids::{AppId, ConnectionId, Source};
+use nsl_domain::rejection::Rejection;
+use nsl_domain::report::Report;
+
+use crate::pace::Pace;
+use crate::settings::Settings;
+
+/// Reports of one frame that are stored at a time.
+const CONCURRENT_WRITES: usize = 16;
+
+/// The function, with its clients and what it remembers.
+#[derive(Debug)]
+pub(crate) struct Ingest {
+    apps: Apps,
+    known_apps: KnownApps,
+    sessions: Sessions,
+    reports: Reports,
+    grants: Cache<ConnectionId, Grant>,
+    retention_ms: i64,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) courier: Courier,
+    pub(crate) pace: Pace,
+}
+
+/// The applications of a frame, each with leave to report for it.
+type Admitted = BTreeMap<AppId, Arc<App>>;
+
+/// Why a whole frame is refused.
+enum Refusal {
+    Rejected(Rejection),
+    Failed(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+/// What became of the reports of a frame.
+#[derive(Default)]
+struct Outcome {
+    stored: Vec<Report>,
+    rejected: Vec<RejectedReport>,
+}
+
+impl Ingest {
+    pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
+        let apps = clients.apps(&settings.apps_table);
+        Self {
+            known_apps: KnownApps::new(apps.clone()),
+            apps,
+            sessions: clients.sessions(&settings.connections_table),
+            subscriptions: clients.subscriptions(&settings.connections_table),
+            reports: clients.reports(&settings.reports_table),
+            courier: clients.courier(),
+            grants: Cache::default(),
+            pace: Pace::default(),
+            retention_ms: settings.retention_ms,
+        }
+    }
+
+    pub(crate) fn apps(&self) -> &Apps {
+        &self.apps
+    }
+
+    /// Deals with one frame. Its route is one-way: the result has no body, answers are posted.
+    pub(crate) async fn handle(
+        &self,
+        event: ApiGatewayWebsocketProxyRequest,
+    ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
+        let event = SocketEvent::read(event).ok_or("the event names no connection")?;
+        let source = Source::of_connection(&event.connection);
+        match Publication::read(&event.body, &Sender { source, arrival: event.arrival }) {
+            Ok(publication) => self.publish(publication, &event).await,
+            Err(Refused { rejection, id }) => self.refuse(&event, rejection, id).await,
+        }
+        Ok(answer(200, None))
+    }
+
+    async fn publish(&self, publication: Publication, event: &SocketEvent) {
+        let admitted = match self.admit(&publication, event).await {
+            Ok(admitted) => admitted,
+            Err(Refusal::Rejected(rejection)) => return self.refuse(event, rejection, publication.id).await,
+            Err(Refusal::Failed(fault)) => {
+                tracing::error!(connection = %event.connection, reason = fault.chain(), "publisher not authorised");
+                return self.refuse(event, Rejection::unavailable(), publication.id).await;
+            }
+        };
+        let outcome = self.store(publication.entries, &admitted).await;
+        log(event, &outcome);
+        let reply = reply(publication.id, publication.is_batch, &outcome);
+        let answered = async {
+            if let Some(frame) = reply {
+                self.post(event, &frame).await;
+            }
+        };
+        futures_util::join!(answered, self.broadcast(&outcome.stored, event.arrival));
+    }
+
+    /// The applications that the frame names, if the connection may report for every one of them.
+    async fn admit(&self, publication: &Publication, event: &SocketEvent) -> Result<Admitted, Refusal> {
+        let grant = self.grant(event).await?.ok_or_else(|| Refusal::Rejected(Rejection::unauthorized()))?;
+        let mut admitted = Admitted::new();
+        for app in publication.apps() {
+            if admitted.contains_key(app) {
+                continue;
+            }
+            let known = self.known_apps.believed(app, event.arrival).await?;
+            authorise(Some(&grant), Action::Publish, known.as_deref(), event.arrival)
+                .map_err(Refusal::Rejected)?;
+            admitted.extend(known.map(|known| (app.clone(), known)));
+        }
+        Ok(admitted)
+    }
+
+    /// What the handshake granted, else what an in-band `auth` proved: believed for a minute, a refusal never.
+    async fn grant(&self, event: &SocketEvent) -> Result<Option<Grant>, Fault> {
+        if event.grant.is_some() {
+            return Ok(event.grant.clone());
+        }
+        if let Some(grant) = self.grants.fresh(&event.connection, event.arrival) {
+            return Ok(Some(grant));
+        }
+        let session = self.sessions.find(&event.connection).await?;
+        let grant = session.and_then(|session| session.grant);
+        if let Some(grant) = &grant {
+            self.grants.keep(event.connection.clone(), grant.clone(), event.arrival);
+        }
+        Ok(grant)
+    }
+
+    async fn store(&self, entries: Vec<Entry>, admitted: &Admitted) -> Outcome {
+        let stored = entries.into_iter().enumerate().map(|(index, entry)| async move {
+            match entry.outcome {
+                Ok(report) => self.store_one(report, admitted).await.map_err(|rejection| (index, rejection)),
+                Err(rejection) => Err((index, rejection)),
+            }
+        });
+        // In the frame's order, whichever write ends first.
+        let mut ended = stream::iter(stored).buffered(CONCURRENT_WRITES);
+        let mut outcome = Outcome::default();
+        while let Some(one) = ended.next().await {
+            match one {
+                Ok(report) => outcome.stored.push(report),
+                Err((index, rejection)) => outcome.rejected.push(RejectedReport::new(index, rejection)),
+            }
+        }
+        outcome
+    }
+
+    async fn store_one(&self, report: Report, admitted: &Admitted) -> Result<Report, Rejection> {
+        let app = admitted.get(&report.app).ok_or_else(Rejection::unauthorized)?;
+        match self.reports.store(&report, app, self.retention_ms).await {
+            Ok(()) => Ok(report),
+            Err(fault) => {
+                tracing::error!(app = %report.app, reason = fault.chain(), "report not stored");
+                Err(Rejection::unavailable())
+            }
+        }
+    }
+
+    async fn refuse(&self, event: &SocketEvent, rejection: Rejection, id: Option<FrameId>) {
+        tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
+        self.post(event, &Outbound::Error { rejection, id }).await;
+    }
+
+    /// Posts an answer to the sender. One that has left misses nothing.
+    async fn post(&self, event: &SocketEvent, frame: &Outbound) {
+        if let Err(fault) = self.courier.post(&event.connection, &frame.render()).await {
+            tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
+        }
+    }
+}
+
+/// One line per frame, told only where a report was refused: at a report a second, a line for each would cost as much
+/// as storing it.
+fn log(event: &SocketEvent, outcome: &Outcome) {
+    let (stored, rejected) = (outcome.stored.len(), outcome.rejected.len());
+    let connection = &event.connection;
+    match outcome.rejected.first() {
+        Some(first) => {
+            let code = first.rejection.code.as_str();
+            tracing::info!(%connection, stored, rejected, code, "reports refused");
+        }
+        None => tracing::debug!(%connection, stored, "reports stored"),
+    }
+}
+
+/// The one frame that answers a frame of reports: an `ack` where it has an id; else the first refusal, if any.
+fn reply(id: Option<FrameId>, is_batch: bool, outcome: &Outcome) -> Option<Outbound> {
+    let rejected = outcome.rejected.clone();
+    if let Some(id) = id {
+        return Some(Outbound::Ack { id, accepted: outcome.stored.len(), rejected });
+    }
+    let first = rejected.into_iter().next()?;
+    let place = if is_batch { format!("data[{}]", first.index) } else { "data".to_owned() };
+    let mut rejection = first.rejection;
+    rejection.field = Some(match rejection.field {
+        Some(field) => format!("{place}.{field}"),
+        None => place,
+    });
+    Some(Outbound::Error { rejection, id: None })
+}

@@ -1,0 +1,33 @@
+//! What the `ingest` function must be told.
+
+use nsl_aws::settings::{Misconfigured, Reader};
+use nsl_domain::time::HOUR_MS;
+
+/// Longest retention of raw reports, in hours: a month.
+const MAX_RETENTION_HOURS: i64 = 720;
+
+/// Shortest: reports may be that late.
+const MIN_RETENTION_HOURS: i64 = 48;
+
+/// Names of tables, and how long raw reports are kept.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) apps_table: String,
+    pub(crate) connections_table: String,
+    pub(crate) reports_table: String,
+    pub(crate) retention_ms: i64,
+}
+
+impl Settings {
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+        let mut reader = Reader::new(lookup);
+        let settings = Self {
+            apps_table: reader.text("APPS_TABLE"),
+            connections_table: reader.text("CONNECTIONS_TABLE"),
+            reports_table: reader.text("REPORTS_TABLE"),
+            retention_ms: reader.number("RAW_RETENTION_HOURS", MIN_RETENTION_HOURS..=MAX_RETENTION_HOURS)
+                * HOUR_MS,
+        };
+        reader.finish(settings)
+    }
+}

@@ -1,0 +1,160 @@
+//! From a WebSocket event to what the conversation wants, and back to API Gateway.
+//!
+//! Owns the order of one invocation and where its frames go: the first one into the result on a route that answers
+//! by itself, all others to the connection. A fault becomes `unavailable` here, never silence on such a route.
+
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
+use nsl_access::token::TrustedKeys;
+use nsl_aws::apps::{Apps, KnownApps};
+use nsl_aws::boot::Clients;
+use nsl_aws::courier::Courier;
+use nsl_aws::event::{Occasion, SocketEvent, answer};
+use nsl_aws::fault::Fault;
+use nsl_aws::reports::Reports;
+use nsl_aws::sessions::Sessions;
+use nsl_aws::subscriptions::Subscriptions;
+use nsl_domain::conversation::{Conversation, Move, Standing, Verdict};
+use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
+use nsl_domain::frame::outbound::Outbound;
+
+use crate::settings::Settings;
+
+/// The subprotocol that the service speaks; a browser that offers one drops a socket that echoes none.
+const SUBPROTOCOL: &str = "nsl.v1";
+
+/// The function, with its clients.
+#[derive(Debug)]
+pub(crate) struct Session {
+    apps: Apps,
+    pub(crate) known_apps: KnownApps,
+    pub(crate) sessions: Sessions,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) reports: Reports,
+    pub(crate) trusted: TrustedKeys,
+    courier: Courier,
+}
+
+impl Session {
+    pub(crate) fn new(clients: &Clients, settings: &Settings, trusted: TrustedKeys) -> Self {
+        let apps = clients.apps(&settings.apps_table);
+        Self {
+            known_apps: KnownApps::new(apps.clone()),
+            apps,
+            sessions: clients.sessions(&settings.connections_table),
+            subscriptions: clients.subscriptions(&settings.connections_table),
+            reports: clients.reports(&settings.reports_table),
+            courier: clients.courier(),
+            trusted,
+        }
+    }
+
+    pub(crate) fn apps(&self) -> &Apps {
+        &self.apps
+    }
+
+    pub(crate) async fn handle(
+        &self,
+        event: ApiGatewayWebsocketProxyRequest,
+    ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
+        let event = SocketEvent::read(event).ok_or("the event names no connection")?;
+        Ok(match event.occasion {
+            Occasion::Connect => self.connect(&event).await,
+            Occasion::Disconnect => self.disconnect(&event).await,
+            Occasion::Message => self.message(&event).await,
+        })
+    }
+
+    /// A connection without a session row could never authenticate, so a fault refuses the handshake.
+    async fn connect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
+        if let Err(fault) = self.sessions.open(&event.connection, event.role, event.arrival).await {
+            tracing::error!(connection = %event.connection, reason = fault.chain(), "connect refused");
+            return answer(503, None);
+        }
+        let mut response = answer(200, None);
+        if event.subprotocols.iter().any(|offered| offered == SUBPROTOCOL)
+            && let Ok(echoed) = SUBPROTOCOL.parse()
+        {
+            response.headers.insert("Sec-WebSocket-Protocol", echoed);
+        }
+        response
+    }
+
+    async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
+        match self.forget(event).await {
+            Ok(()) => tracing::info!(connection = %event.connection, "disconnected"),
+            // What is left behind ends by age, or by the first post that finds nobody.
+            Err(fault) => {
+                tracing::warn!(connection = %event.connection, reason = fault.chain(), "disconnect left rows");
+            }
+        }
+        answer(200, None)
+    }
+
+    async fn forget(&self, event: &SocketEvent) -> Result<(), Fault> {
+        for app in self.sessions.close(&event.connection).await? {
+            self.subscriptions.drop_row(&app, &event.connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn message(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
+        let verdict = self.converse(event).await;
+        let answers_by_itself = ANSWERED_BY_ROUTE.contains(&event.route.as_str());
+        let mut frames = verdict.frames.into_iter();
+        let body = if answers_by_itself { frames.next() } else { None };
+        let rest: Vec<String> = frames.collect();
+        if let Err(fault) = self.send(event, &rest, verdict.close).await {
+            tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
+        }
+        answer(200, body)
+    }
+
+    async fn converse(&self, event: &SocketEvent) -> Verdict {
+        let frame = match ControlFrame::read(&event.body) {
+            Ok(frame) => frame,
+            Err(refused) => {
+                tracing::info!(connection = %event.connection, code = refused.rejection.code.as_str(), "frame refused");
+                let refusal = Outbound::Error { rejection: refused.rejection, id: refused.id };
+                return Verdict { frames: vec![refusal.render()], close: false };
+            }
+        };
+        let id = frame.id.clone();
+        let standing = match self.standing(event, &frame.request).await {
+            Ok(standing) => standing,
+            Err(fault) => {
+                tracing::error!(connection = %event.connection, reason = fault.chain(), "session not read");
+                return Verdict { frames: vec![Outbound::unavailable(id).render()], close: false };
+            }
+        };
+        let (mut conversation, mut next) = Conversation::hear(frame, standing.clone(), event.arrival);
+        loop {
+            match next {
+                Move::End(verdict) => return verdict,
+                Move::Ask(question) => {
+                    next = conversation.learn(self.perform(question, event, &standing).await);
+                }
+            }
+        }
+    }
+
+    /// What the connection may do: what the handshake granted, else what its session row says. `ping` and the
+    /// library's other types need neither, and cost no call.
+    async fn standing(&self, event: &SocketEvent, request: &Request) -> Result<Standing, Fault> {
+        if event.grant.is_some() || matches!(request, Request::Ping | Request::Legacy) {
+            return Ok(Standing { grant: event.grant.clone(), is_fixed: true, role: event.role });
+        }
+        let session = self.sessions.find(&event.connection).await?;
+        Ok(Standing { grant: session.and_then(|session| session.grant), is_fixed: false, role: event.role })
+    }
+
+    async fn send(&self, event: &SocketEvent, frames: &[String], close: bool) -> Result<(), Fault> {
+        for frame in frames {
+            self.courier.post(&event.connection, frame).await?;
+        }
+        if close {
+            tracing::info!(connection = %event.connection, "closed after wrong credentials");
+            self.courier.close(&event.connection).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Does what the conversation asks for.
+//!
+//! Owns the one place where a question becomes calls. Decides nothing; a fault is logged and answered as `Failed`.
+
+use nsl_access::prove::{Circumstances, prove};
+use nsl_aws::event::SocketEvent;
+use nsl_aws::fault::Fault;
+use nsl_aws::sessions::Updated;
+use nsl_aws::subscriptions::{Added, Subscriber};
+use nsl_domain::conversation::{Answer, Question, Standing};
+use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
+use nsl_domain::grant::{Action, authorise};
+use nsl_domain::ids::AppId;
+use nsl_domain::time::TimestampMs;
+
+use crate::handler::Session;
+
+impl Session {
+    /// The answer to `question` about the connection of `event`.
+    pub(crate) async fn perform(
+        &self,
+        question: Question,
+        event: &SocketEvent,
+        standing: &Standing,
+    ) -> Answer {
+        let attempt = match question {
+            Question::Prove { app, credential } => {
+                let known = self.known_apps.current(&app, event.arrival).await;
+                let circumstances =
+                    Circumstances { trusted: &self.trusted, role: standing.role, now: event.arrival };
+                known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), circumstances)))
+            }
+            Question::Remember(grant) => {
+                self.sessions.remember(&event.connection, &grant).await.map(|updated| match updated {
+                    Updated::Done => Answer::Done,
+                    Updated::Gone => Answer::Gone,
+                })
+            }
+            Question::CountRefusal => self.count_refusal(event).await,
+            Question::MayView(app) => self.may_view(&app, event, standing).await,
+            Question::AddSubscription { app, min_interval_ms, dialect } => {
+                let subscriber =
+                    Subscriber { connection: event.connection.clone(), min_interval_ms, dialect };
+                let added = self.subscriptions.add(&app, &subscriber, event.arrival).await;
+                added.map(|added| match added {
+                    Added::Done => Answer::Done,
+                    Added::Refused => Answer::TooMany,
+                })
+            }
+            Question::RemoveSubscription(app) => {
+                self.subscriptions.remove(&app, &event.connection).await.map(|()| Answer::Done)
+            }
+            Question::ReadRecent { app, from } => self.read_recent(&app, from, event).await,
+        };
+        attempt.unwrap_or_else(|fault| {
+            tracing::error!(connection = %event.connection, reason = fault.chain(), "frame not dealt with");
+            Answer::Failed
+        })
+    }
+
+    async fn count_refusal(&self, event: &SocketEvent) -> Result<Answer, Fault> {
+        let count = self.sessions.count_refusal(&event.connection).await?;
+        tracing::warn!(connection = %event.connection, count, "wrong credentials");
+        Ok(count.map_or(Answer::Gone, Answer::Refusals))
+    }
+
+    async fn may_view(&self, app: &AppId, event: &SocketEvent, standing: &Standing) -> Result<Answer, Fault> {
+        let known = match standing.grant {
+            Some(_) => self.known_apps.believed(app, event.arrival).await?,
+            // A stranger costs no read.
+            None => None,
+        };
+        Ok(Answer::Allowed(authorise(standing.grant.as_ref(), Action::View, known.as_deref(), event.arrival)))
+    }
+
+    async fn read_recent(
+        &self,
+        app: &AppId,
+        from: TimestampMs,
+        event: &SocketEvent,
+    ) -> Result<Answer, Fault> {
+        let Some(known) = self.known_apps.believed(app, event.arrival).await? else {
+            return Ok(Answer::Recent { reports: Vec::new(), all: true });
+        };
+        let (reports, all) = self.reports.recent(&known, from, event.arrival, MAX_REPLAY_REPORTS).await?;
+        Ok(Answer::Recent { reports, all })
+    }
+}

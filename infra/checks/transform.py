@@ -1,0 +1,176 @@
+"""Transforms the SAM template offline and compares what was declared with what would be deployed.
+
+SAM drops routes without a word where two generated names collide, and it makes no route responses.
+Neither `sam validate` nor cfn-lint notices, so each check here returns its findings as a list of sentences.
+docs/PROTOCOL.md says which routes may answer by themselves.
+"""
+
+import copy
+from collections import Counter
+from pathlib import Path
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+# The message types that the published library and its dashboard send. An empty answer ends the library's process,
+# and a two-way route answers empty whenever its function returns no body.
+LIBRARY_ROUTES = frozenset(
+    "auth metrics send_metrics logs history check_status get_last_actions filter clear command "
+    "request_metrics request_history".split()
+)
+PREDEFINED_ROUTES = frozenset(["$connect", "$disconnect", "$default"])
+
+# What answers without a credential: docs/PROTOCOL.md, HTTP.
+OPEN_PATHS = frozenset(["/", "/health"])
+
+SOCKET_API = "AWS::Serverless::WebSocketApi"
+FUNCTION = "AWS::Serverless::Function"
+ROUTE = "AWS::ApiGatewayV2::Route"
+ANSWER_KEY = "RouteResponseSelectionExpression"
+
+
+class NoManagedPolicies:
+    """Stands where the translator would ask AWS for its managed policies; the template names none."""
+
+    def load(self):
+        return {}
+
+
+def read(path):
+    return yaml_parse(Path(path).read_text())
+
+
+def deploy(template):
+    """The CloudFormation template that SAM makes of `template`, without a build and without AWS."""
+    packaged = copy.deepcopy(template)
+    packaged.setdefault("Globals", {}).setdefault("Function", {})["CodeUri"] = "s3://bucket/key"
+    return transform(packaged, {}, NoManagedPolicies())
+
+
+def of_type(template, *types):
+    return {name: body for name, body in template["Resources"].items() if body["Type"] in types}
+
+
+def properties(resources):
+    return [body.get("Properties", {}) for body in resources.values()]
+
+
+def declared_routes(template):
+    """Every (route key, route properties) of the source, of the API and written by hand."""
+    routes = [pair for api in properties(of_type(template, SOCKET_API)) for pair in api["Routes"].items()]
+    return routes + [(route["RouteKey"], route) for route in properties(of_type(template, ROUTE))]
+
+
+def referred(value):
+    """The logical name inside `!Ref`, `!GetAtt X.Arn`, `!Sub …/${X}` or SAM's own joins of those; else None."""
+    if isinstance(value, str):
+        name = value.rsplit("${", 1)[-1].rstrip("}").split(".")[0]
+        return name if "${" in value else None
+    if isinstance(value, list):
+        return next((name for name in map(referred, reversed(value)) if name), None)
+    if not isinstance(value, dict):
+        return None
+    if "Ref" in value:
+        return value["Ref"]
+    if "Fn::GetAtt" in value:
+        attribute = value["Fn::GetAtt"]
+        return attribute.split(".")[0] if isinstance(attribute, str) else attribute[0]
+    if "Fn::Join" in value:
+        return referred(value["Fn::Join"][1])
+    if "Fn::Sub" in value:
+        source = value["Fn::Sub"]
+        return referred(source) if isinstance(source, str) else referred(source[1].get("FunctionArn"))
+    return None
+
+
+def route_findings(template, deployed):
+    """Every declared route key appears exactly once, and no other appears."""
+    declared = Counter(key for key, _ in declared_routes(template))
+    emitted = Counter(route["RouteKey"] for route in properties(of_type(deployed, ROUTE)))
+    return [
+        f"route {key} is declared {declared[key]} times and deployed {emitted[key]} times"
+        for key in sorted(declared.keys() | emitted.keys())
+        if (declared[key], emitted[key]) != (1, 1)
+    ]
+
+
+def target_findings(deployed):
+    """Every route leads to an integration, the integration to a function that may be called for this route."""
+    integrations = of_type(deployed, "AWS::ApiGatewayV2::Integration")
+    functions = of_type(deployed, "AWS::Lambda::Function")
+    permitted = {
+        (referred(permission["FunctionName"]), source_route(permission.get("SourceArn")))
+        for permission in properties(of_type(deployed, "AWS::Lambda::Permission"))
+    }
+    findings = []
+    for name, route in of_type(deployed, ROUTE).items():
+        key = route["Properties"]["RouteKey"]
+        integration = integrations.get(referred(route["Properties"].get("Target")))
+        if integration is None:
+            findings.append(f"route {key} ({name}) has no integration")
+            continue
+        function = referred(integration["Properties"]["IntegrationUri"])
+        if function not in functions:
+            findings.append(f"route {key} ({name}) leads to {function}, which is no function")
+        elif (function, key) not in permitted:
+            findings.append(f"route {key} ({name}) may not call {function}")
+    return findings
+
+
+def source_route(source_arn):
+    """The last segment of a permission's source, which is the route key for a WebSocket API."""
+    pattern = source_arn.get("Fn::Sub", "") if isinstance(source_arn, dict) else source_arn or ""
+    text = pattern[0] if isinstance(pattern, list) else pattern
+    return text.rsplit("/", 1)[-1]
+
+
+def function_findings(template, deployed):
+    """Every function of the source appears once under its own name."""
+    declared, emitted = set(of_type(template, FUNCTION)), set(of_type(deployed, "AWS::Lambda::Function"))
+    return [f"function {name} is not deployed as declared" for name in sorted(declared ^ emitted)]
+
+
+def answer_findings(deployed):
+    """A route response stands for exactly the routes that select one: alone, each of the two does nothing."""
+    responses = Counter(
+        referred(response["RouteId"])
+        for response in properties(of_type(deployed, "AWS::ApiGatewayV2::RouteResponse"))
+        if response.get("RouteResponseKey") == "$default"
+    )
+    findings = []
+    for name, route in of_type(deployed, ROUTE).items():
+        expected = 1 if ANSWER_KEY in route["Properties"] else 0
+        if responses.pop(name, 0) != expected:
+            findings.append(f"route {route['Properties']['RouteKey']} needs {expected} route responses")
+    return findings + [f"a route response names {name}, which is no route" for name in responses]
+
+
+def one_way_findings(deployed):
+    """No route that the library or API Gateway uses answers by itself."""
+    return [
+        f"route {route['RouteKey']} is two-way and would send empty messages"
+        for route in properties(of_type(deployed, ROUTE))
+        if route["RouteKey"] in LIBRARY_ROUTES | PREDEFINED_ROUTES and ANSWER_KEY in route
+    ]
+
+
+def declared_calls(template):
+    """Every (method, path) that a function of the source answers over HTTP."""
+    events = [event for body in properties(of_type(template, FUNCTION)) for event in body.get("Events", {}).values()]
+    calls = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
+    return [(call["Method"].lower(), call["Path"]) for call in calls]
+
+
+def call_findings(template, deployed):
+    """Every HTTP call of the source has its integration, and only those without an authorizer are open to all."""
+    paths = {}
+    for api in properties(of_type(deployed, "AWS::ApiGatewayV2::Api")):
+        paths.update(api.get("Body", {}).get("paths", {}))
+    findings = []
+    for method, path in declared_calls(template):
+        operation = paths.get(path, {}).get(method, {})
+        if "x-amazon-apigateway-integration" not in operation:
+            findings.append(f"{method} {path} is not deployed")
+        elif path not in OPEN_PATHS and not any(name != "NONE" for rule in operation.get("security", []) for name in rule):
+            findings.append(f"{method} {path} is open to all")
+    return findings

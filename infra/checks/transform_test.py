@@ -1,0 +1,162 @@
+"""Proves that the deployed routes and functions are those of template.yaml, and that each check can fail.
+
+Run by `infra/checks/run`, which provides the translator and a region.
+"""
+
+import logging
+import unittest
+from pathlib import Path
+
+import transform
+
+# The translator complains at its end about usage figures that nobody collects here.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+SMALL = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Globals: { Function: { Runtime: provided.al2023, Handler: bootstrap } }
+Resources:
+  Talk: { Type: AWS::Serverless::Function }
+  Ws:
+    Type: AWS::Serverless::WebSocketApi
+    Properties:
+      StageName: live
+      RouteSelectionExpression: $request.body.type
+      Routes:
+        $default: { FunctionArn: !GetAtt Talk.Arn }
+        ping: { FunctionArn: !GetAtt Talk.Arn, RouteResponseSelectionExpression: $default }
+  PingAnswer:
+    Type: AWS::ApiGatewayV2::RouteResponse
+    Properties: { ApiId: !Ref Ws, RouteId: !Ref WsPingRoute, RouteResponseKey: $default }
+"""
+
+
+def small():
+    template = transform.yaml_parse(SMALL)
+    return template, template["Resources"], template["Resources"]["Ws"]["Properties"]["Routes"]
+
+
+def hand_written(key, target):
+    properties = {"ApiId": {"Ref": "Ws"}, "RouteKey": key, "Target": {"Fn::Sub": target}}
+    return {"Type": transform.ROUTE, "Properties": properties}
+
+
+class TheTemplate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.template = transform.read(TEMPLATE)
+        cls.deployed = transform.deploy(cls.template)
+
+    def test_every_route_is_deployed_exactly_once(self):
+        self.assertGreater(len(transform.declared_routes(self.template)), 3)
+        self.assertEqual(transform.route_findings(self.template, self.deployed), [])
+
+    def test_every_route_reaches_a_function_that_it_may_call(self):
+        self.assertEqual(transform.target_findings(self.deployed), [])
+
+    def test_every_function_is_deployed_exactly_once(self):
+        self.assertEqual(transform.function_findings(self.template, self.deployed), [])
+
+    def test_route_responses_stand_for_exactly_the_two_way_routes(self):
+        self.assertEqual(transform.answer_findings(self.deployed), [])
+
+    def test_no_route_that_the_library_uses_is_two_way(self):
+        self.assertEqual(transform.one_way_findings(self.deployed), [])
+
+    def test_every_http_call_is_deployed_and_guarded(self):
+        self.assertGreater(len(transform.declared_calls(self.template)), 1)
+        self.assertEqual(transform.call_findings(self.template, self.deployed), [])
+
+
+class TheChecks(unittest.TestCase):
+    def test_a_sound_template_has_no_finding(self):
+        template, _, _ = small()
+        deployed = transform.deploy(template)
+        findings = transform.route_findings(template, deployed) + transform.target_findings(deployed)
+        findings += transform.function_findings(template, deployed)
+        findings += transform.answer_findings(deployed) + transform.one_way_findings(deployed)
+        self.assertEqual(findings, [])
+
+    def test_routes_that_differ_only_in_case_are_found(self):
+        template, _, routes = small()
+        routes["publish"] = routes["Publish"] = routes["$default"]
+        findings = transform.route_findings(template, transform.deploy(template))
+        self.assertEqual(len(findings), 1)
+        self.assertIn("ublish is declared 1 times and deployed 0 times", findings[0])
+
+    def test_a_route_named_like_a_predefined_one_is_found(self):
+        template, _, routes = small()
+        routes["default"] = routes["ping"]
+        self.assertEqual(len(transform.route_findings(template, transform.deploy(template))), 1)
+
+    def test_a_route_written_twice_is_found(self):
+        template, resources, _ = small()
+        resources["Again"] = hand_written("ping", "integrations/${WsPingIntegration}")
+        findings = transform.route_findings(template, transform.deploy(template))
+        self.assertEqual(findings, ["route ping is declared 2 times and deployed 2 times"])
+
+    def test_a_route_without_an_integration_is_found(self):
+        template, resources, _ = small()
+        resources["Lost"] = hand_written("send_metrics", "integrations/${WsNowhereIntegration}")
+        findings = transform.target_findings(transform.deploy(template))
+        self.assertEqual(findings, ["route send_metrics (Lost) has no integration"])
+
+    def test_a_route_without_a_permission_is_found(self):
+        template, resources, _ = small()
+        resources["Mute"] = hand_written("send_metrics", "integrations/${WsDefaultIntegration}")
+        findings = transform.target_findings(transform.deploy(template))
+        self.assertEqual(findings, ["route send_metrics (Mute) may not call Talk"])
+
+    def test_a_route_to_something_that_is_no_function_is_found(self):
+        template, _, routes = small()
+        routes["publish"] = {"FunctionArn": {"Fn::GetAtt": ["Ghost", "Arn"]}}
+        findings = transform.target_findings(transform.deploy(template))
+        self.assertEqual(findings, ["route publish (WsPublishRoute) leads to Ghost, which is no function"])
+
+    def test_a_function_that_is_lost_is_found(self):
+        template, _, _ = small()
+        deployed = transform.deploy(template)
+        del deployed["Resources"]["Talk"]
+        findings = transform.function_findings(template, deployed)
+        self.assertEqual(findings, ["function Talk is not deployed as declared"])
+
+    def test_a_two_way_route_without_a_response_is_found(self):
+        template, resources, _ = small()
+        del resources["PingAnswer"]
+        findings = transform.answer_findings(transform.deploy(template))
+        self.assertEqual(findings, ["route ping needs 1 route responses"])
+
+    def test_a_response_on_a_one_way_route_is_found(self):
+        template, _, routes = small()
+        del routes["ping"]["RouteResponseSelectionExpression"]
+        findings = transform.answer_findings(transform.deploy(template))
+        self.assertEqual(findings, ["route ping needs 0 route responses"])
+
+    def test_a_response_for_no_route_is_found(self):
+        template, resources, _ = small()
+        resources["PingAnswer"]["Properties"]["RouteId"] = {"Ref": "WsPongRoute"}
+        findings = transform.answer_findings(transform.deploy(template))
+        self.assertIn("a route response names WsPongRoute, which is no route", findings)
+
+    def test_a_two_way_route_of_the_library_is_found(self):
+        template, _, routes = small()
+        routes["auth"] = routes["ping"]
+        findings = transform.one_way_findings(transform.deploy(template))
+        self.assertEqual(findings, ["route auth is two-way and would send empty messages"])
+
+    def test_an_http_call_that_is_lost_or_open_is_found(self):
+        template, resources, _ = small()
+        resources["Http"] = {"Type": "AWS::Serverless::HttpApi"}
+        call = {"ApiId": {"Ref": "Http"}, "Method": "GET", "Path": "/apps"}
+        resources["Talk"]["Properties"] = {"Events": {"Apps": {"Type": "HttpApi", "Properties": call}}}
+        deployed = transform.deploy(template)
+        self.assertEqual(transform.call_findings(template, deployed), ["get /apps is open to all"])
+        del deployed["Resources"]["Http"]
+        self.assertEqual(transform.call_findings(template, deployed), ["get /apps is not deployed"])
+
+
+if __name__ == "__main__":
+    unittest.main()

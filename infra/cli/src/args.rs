@@ -1,0 +1,311 @@
+//! The command line as types. Nothing here acts; a credential is never an argument, for arguments are public.
+//!
+//! `--local` takes an optional value: a bare `--local` stands at the end or before another flag.
+
+use clap::{Parser, Subcommand};
+use nsl_domain::grant::Scope;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shortest interval between two reports of the agent: processor usage means nothing over less.
+const MIN_INTERVAL_SECONDS: f64 = 0.2;
+
+/// Longest interval between two reports of the agent: API Gateway closes a connection after ten minutes of silence.
+const MAX_INTERVAL_SECONDS: f64 = 300.0;
+
+#[derive(Debug, Parser)]
+#[command(name = "nsl", version, about = "Metrics of applications: report them, watch them, admit them.")]
+pub(crate) struct Args {
+    /// Print JSON, one document a line, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which service to talk to, and as which application.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Place {
+    /// Talk to the gateway on this machine, found by its ready file [default: .nsl/ready.json, env: NSL_READY_FILE].
+    #[arg(long, global = true, value_name = "READY_FILE", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "clap's shape of a flag with an optional value")]
+    pub(crate) local: Option<Option<PathBuf>>,
+
+    /// Address of the WebSocket API, as wss://….
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) ws: Option<String>,
+
+    /// Address of the HTTP API, as https://….
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) http: Option<String>,
+
+    /// File that holds the API key; without it the ready file's application or NSL_API_KEY gives the key.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Report this machine's processor, memory, disk, network and processes.
+    Agent(Agent),
+    /// Register applications and list them.
+    App {
+        #[command(subcommand)]
+        command: AppCommand,
+    },
+    /// Show an application's history as a table with a line of its course.
+    History(History),
+    /// Send one report, read from stdin as JSON or looked up on this machine.
+    Send(Send),
+    /// Tell whether the service answers, and who reports to it.
+    Status(Status),
+    /// Watch an application live, one line a report.
+    Tail(Tail),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Agent {
+    /// Application to report for; by default the ready file's.
+    #[arg(long, value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// Seconds between two reports, from 0.2 to 300.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub(crate) interval: Duration,
+
+    /// End after that many reports, once the last one is acknowledged.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// Name of the reporting source; by default this machine's name.
+    #[arg(long, value_name = "NAME", value_parser = source_name)]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// Register an application with its first key, which is shown once.
+    Create(AppCreate),
+    /// List the applications of an owner.
+    List(AppList),
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct AppCreate {
+    /// Name for people; by default the id.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// User that owns it; by default demo-user on the local gateway.
+    #[arg(long, value_name = "USER")]
+    pub(crate) owner: Option<String>,
+
+    /// Its id; by default a random one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) app_id: Option<String>,
+
+    /// Let the library's own connections in, which carry no key.
+    #[arg(long)]
+    pub(crate) legacy: bool,
+
+    /// What its first key may do; by default both.
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Option<KeyScope>,
+
+    /// Make sure that the demo application is there, with the key of --key-file, which is made where it is missing.
+    #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
+    pub(crate) demo: bool,
+
+    /// Table of applications; a ready file knows it by itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AppList {
+    /// User whose applications are listed; by default demo-user on the local gateway.
+    #[arg(long, value_name = "USER")]
+    pub(crate) owner: Option<String>,
+
+    /// Table of applications; a ready file knows it by itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum KeyScope {
+    /// Send reports.
+    Publish,
+    /// Watch reports and read history.
+    View,
+    /// Both.
+    Both,
+}
+
+impl From<KeyScope> for Scope {
+    fn from(scope: KeyScope) -> Self {
+        match scope {
+            KeyScope::Publish => Self::Publish,
+            KeyScope::View => Self::View,
+            KeyScope::Both => Self::Both,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Tail {
+    /// Application to watch; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct History {
+    /// Application to show; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// The span up to this moment.
+    #[arg(long, value_name = "SPAN", default_value = "hour", conflicts_with = "from")]
+    pub(crate) range: Option<Range>,
+
+    /// Beginning of the span, ISO 8601 or epoch milliseconds.
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub(crate) from: Option<String>,
+
+    /// End of the span, exclusive.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) to: Option<String>,
+
+    /// Width of a point in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "from")]
+    pub(crate) step: Option<u32>,
+
+    /// Series by name or pattern, such as cpu.usage,memory.*; by default the machine's and the process's.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) series: Option<String>,
+
+    /// Print the points as CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+/// A span up to this moment.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Range {
+    /// 60 points of a minute.
+    Hour,
+    /// 144 points of ten minutes.
+    Day,
+    /// 168 points of an hour.
+    Week,
+}
+
+impl Range {
+    /// The range as the HTTP API names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Send {
+    /// Application to report for; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// Report this machine's figures in place of a document from stdin.
+    #[arg(long)]
+    pub(crate) machine: bool,
+
+    /// Name of the reporting source; by default this machine's name.
+    #[arg(long, value_name = "NAME", value_parser = source_name)]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Application whose sources are told; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if !(MIN_INTERVAL_SECONDS..=MAX_INTERVAL_SECONDS).contains(&seconds) {
+        return Err(format!("must lie between {MIN_INTERVAL_SECONDS} and {MAX_INTERVAL_SECONDS} seconds"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn source_name(text: &str) -> Result<String, String> {
+    if crate::wire::is_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 128 letters, digits or any of _ . : @ -".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(line: &str) -> Args {
+        Args::try_parse_from(line.split_whitespace()).unwrap()
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn local_takes_a_file_in_both_spellings() {
+        let file = Some(Some(PathBuf::from("r.json")));
+        assert_eq!(parse("nsl agent --local r.json --count 3").place.local, file);
+        assert_eq!(parse("nsl agent --local=r.json").place.local, file);
+        assert_eq!(parse("nsl --local=r.json agent").place.local, file);
+    }
+
+    #[test]
+    fn demo_command_of_the_gateway_is_understood() {
+        let args = parse("nsl app create --demo --json --key-file k --local r.json");
+        assert_eq!(args.place.local, Some(Some(PathBuf::from("r.json"))));
+        assert_eq!(args.place.key_file, Some(PathBuf::from("k")));
+        assert!(args.json);
+        assert!(Args::try_parse_from("nsl app create --demo --name x".split(' ')).is_err());
+    }
+
+    #[test]
+    fn local_stands_bare_at_the_end_and_before_a_flag() {
+        assert_eq!(parse("nsl tail --local").place.local, Some(None));
+        assert_eq!(parse("nsl tail demo --local").place.local, Some(None));
+        assert_eq!(parse("nsl --local --json tail").place.local, Some(None));
+        assert_eq!(parse("nsl tail demo").place.local, None);
+    }
+
+    #[test]
+    fn interval_refuses_what_no_agent_can_keep() {
+        assert_eq!(interval("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "0.1", "-1", "301", "NaN", "inf", "soon"] {
+            assert!(interval(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn source_must_be_an_id() {
+        assert!(source_name("web-1").is_ok());
+        assert!(source_name("web 1").is_err());
+        assert!(source_name("").is_err());
+    }
+}

@@ -1,0 +1,120 @@
+//! Counters as rates: what a source received and sent, per second, between two of its reports.
+
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Sources remembered. Beyond that all are forgotten, and each shows its rate again with its second report.
+const MAX_SOURCES: usize = 10_000;
+
+/// Bytes a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rate {
+    pub(crate) received: f64,
+    pub(crate) sent: f64,
+}
+
+/// Totals of one source at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) at_ms: i64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
+impl Totals {
+    /// The totals of all interfaces of a metrics document but the machine's talk to itself; none without interfaces.
+    pub(crate) fn of(metrics: &Value, at_ms: i64) -> Option<Self> {
+        let interfaces = metrics.pointer("/network/interfaces")?.as_object()?;
+        let mut totals = Self { at_ms, received: 0, sent: 0 };
+        for (name, interface) in interfaces {
+            if is_loopback(name) {
+                continue;
+            }
+            let counter = |field: &str| interface.get(field).and_then(Value::as_u64).unwrap_or_default();
+            totals.received = totals.received.saturating_add(counter("bytesReceived"));
+            totals.sent = totals.sent.saturating_add(counter("bytesSent"));
+        }
+        (!interfaces.is_empty()).then_some(totals)
+    }
+
+    /// The rate since `before`. None where time stood still or ran backwards, or a counter began anew.
+    fn since(self, before: Self) -> Option<Rate> {
+        let elapsed_ms = self.at_ms.checked_sub(before.at_ms).filter(|elapsed_ms| *elapsed_ms > 0)?;
+        let per_second = 1_000.0 / elapsed_ms as f64;
+        Some(Rate {
+            received: self.received.checked_sub(before.received)? as f64 * per_second,
+            sent: self.sent.checked_sub(before.sent)? as f64 * per_second,
+        })
+    }
+}
+
+fn is_loopback(name: &str) -> bool {
+    name == "lo" || name == "lo0" || name.starts_with("Loopback")
+}
+
+/// The last totals of each source.
+#[derive(Debug, Default)]
+pub(crate) struct Rates(HashMap<String, Totals>);
+
+impl Rates {
+    /// The rate of `source` since its report before this one. A report older than the last one changes nothing.
+    pub(crate) fn observe(&mut self, source: &str, totals: Totals) -> Option<Rate> {
+        let before = self.0.get(source).copied();
+        if before.is_some_and(|before| before.at_ms >= totals.at_ms) {
+            return None;
+        }
+        if before.is_none() && self.0.len() >= MAX_SOURCES {
+            self.0.clear();
+        }
+        self.0.insert(source.to_owned(), totals);
+        totals.since(before?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn totals(at_ms: i64, received: u64, sent: u64) -> Totals {
+        Totals { at_ms, received, sent }
+    }
+
+    #[test]
+    fn rate_is_the_difference_over_the_time_between() {
+        let mut rates = Rates::default();
+        assert_eq!(rates.observe("a", totals(1_000, 100, 10)), None);
+        assert_eq!(rates.observe("b", totals(1_500, 0, 0)), None);
+        assert_eq!(
+            rates.observe("a", totals(3_000, 2_100, 1_010)),
+            Some(Rate { received: 1_000.0, sent: 500.0 })
+        );
+    }
+
+    #[test]
+    fn restarted_counter_shows_no_rate_and_the_next_report_does() {
+        let mut rates = Rates::default();
+        rates.observe("a", totals(1_000, 5_000, 5_000));
+        assert_eq!(rates.observe("a", totals(2_000, 10, 10)), None);
+        assert_eq!(rates.observe("a", totals(3_000, 20, 10)), Some(Rate { received: 10.0, sent: 0.0 }));
+    }
+
+    #[test]
+    fn report_out_of_order_changes_nothing() {
+        let mut rates = Rates::default();
+        rates.observe("a", totals(2_000, 100, 100));
+        assert_eq!(rates.observe("a", totals(2_000, 900, 900)), None);
+        assert_eq!(rates.observe("a", totals(1_000, 900, 900)), None);
+        assert_eq!(rates.observe("a", totals(3_000, 200, 100)), Some(Rate { received: 100.0, sent: 0.0 }));
+    }
+
+    #[test]
+    fn loopback_is_left_out_of_the_totals() {
+        let counters = json!({"bytesReceived": 5, "bytesSent": 7});
+        let metrics = json!({"network": {"interfaces": {"lo": counters, "eth0": counters, "Wi-Fi": counters,
+            "Loopback Pseudo-Interface 1": counters}}});
+        assert_eq!(Totals::of(&metrics, 9), Some(totals(9, 10, 14)));
+        assert_eq!(Totals::of(&json!({"network": {"interfaces": {}}}), 9), None);
+        assert_eq!(Totals::of(&json!({}), 9), None);
+    }
+}

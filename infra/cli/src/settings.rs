@@ -1,0 +1,53 @@
+//! What the environment says to the command. This file alone reads it; tests pass a lookup of their own.
+
+use std::path::PathBuf;
+
+/// Values that are taken from the environment where no argument says otherwise.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    /// `NSL_READY_FILE`: the ready file that a bare `--local` reads.
+    pub(crate) ready_file: Option<PathBuf>,
+    /// `NSL_API_KEY`: the key of the application that is named by argument.
+    pub(crate) api_key: Option<String>,
+    /// `NO_COLOR` is set, or `TERM` is `dumb`: no colours, whatever stdout is.
+    pub(crate) plain: bool,
+}
+
+impl Settings {
+    /// Reads the process's environment.
+    pub(crate) fn from_environment() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads through `lookup`, which answers a name with its value. Empty values count as absent.
+    pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        Self {
+            ready_file: value("NSL_READY_FILE").map(PathBuf::from),
+            api_key: value("NSL_API_KEY").map(|key| key.trim().to_owned()),
+            plain: value("NO_COLOR").is_some() || value("TERM").as_deref() == Some("dumb"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_values_count_as_absent() {
+        let settings = Settings::from_lookup(|_| Some(String::new()));
+        assert!(settings.ready_file.is_none() && settings.api_key.is_none() && !settings.plain);
+    }
+
+    #[test]
+    fn no_color_and_a_dumb_terminal_mean_plain() {
+        let only = |name: &'static str, value: &'static str| {
+            Settings::from_lookup(move |asked| (asked == name).then(|| value.to_owned()))
+        };
+        assert!(only("NO_COLOR", "1").plain);
+        assert!(only("TERM", "dumb").plain);
+        assert!(!only("TERM", "xterm").plain);
+    }
+}

@@ -1,0 +1,214 @@
+//! A WebSocket client that holds every frame it receives to the protocol's general promises.
+//!
+//! Frames are kept until a test takes them, so the order in which a test asks does not matter.
+
+use std::fmt::Write as _;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::{App, DEADLINE, Gateway};
+
+/// No frame of the service is larger: docs/PROTOCOL.md, limits.
+const FRAME_BYTES_MAX: usize = 30 * 1024;
+/// What a close without a code reads as, and an end without a close.
+const NO_CODE: u16 = 1005;
+const NO_CLOSE: u16 = 1006;
+
+pub(crate) struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Received and not taken yet, oldest first.
+    inbox: Vec<Value>,
+    closed: Option<u16>,
+}
+
+impl Client {
+    /// A connection that has said nothing yet.
+    pub(crate) async fn open(gateway: &Gateway) -> Self {
+        Self::open_with(gateway, &[]).await.unwrap_or_else(|cause| panic!("connecting: {cause}"))
+    }
+
+    /// A connection whose handshake carries these headers, or why there is none.
+    pub(crate) async fn open_with(gateway: &Gateway, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
+        let mut request = gateway.ready().ws.as_str().into_client_request()?;
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().expect("a header name");
+            request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header value"));
+        }
+        let (socket, _) = connect_async(request).await?;
+        Ok(Self { socket, inbox: Vec::new(), closed: None })
+    }
+
+    /// A connection that has proved with its key that it may publish and view.
+    pub(crate) async fn authenticated(gateway: &Gateway, app: &App) -> Self {
+        let mut client = Self::open(gateway).await;
+        client.send(&auth_frame(app)).await;
+        client.next("auth_success").await;
+        client
+    }
+
+    /// An authenticated connection that is subscribed.
+    pub(crate) async fn viewer(gateway: &Gateway, app: &App) -> Self {
+        let mut client = Self::authenticated(gateway, app).await;
+        client.subscribe(app).await;
+        client
+    }
+
+    /// Subscribes and returns the answer's payload.
+    pub(crate) async fn subscribe(&mut self, app: &App) -> Value {
+        self.send(&json!({"type": "subscribe", "data": {"appId": app.app_id}})).await;
+        self.next("subscribed").await["payload"].take()
+    }
+
+    pub(crate) async fn send(&mut self, frame: &Value) {
+        self.send_message(Message::text(frame.to_string())).await;
+    }
+
+    pub(crate) async fn send_text(&mut self, text: &str) {
+        self.send_message(Message::text(text)).await;
+    }
+
+    pub(crate) async fn send_message(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap_or_else(|cause| panic!("sending a frame: {cause}"));
+    }
+
+    /// Sends where the other side may close in the middle.
+    pub(crate) async fn try_send_message(&mut self, message: Message) -> bool {
+        self.socket.send(message).await.is_ok()
+    }
+
+    /// The next frame of this type.
+    pub(crate) async fn next(&mut self, kind: &str) -> Value {
+        self.next_where(kind, |frame| frame["type"] == kind).await
+    }
+
+    /// The payload of the next `metrics` frame whose report's `n` is this.
+    pub(crate) async fn next_report(&mut self, n: u64) -> Value {
+        let wanted = |frame: &Value| frame["type"] == "metrics" && frame["payload"]["metrics"]["n"] == n;
+        self.next_where(&format!("report {n}"), wanted).await["payload"].take()
+    }
+
+    /// Publishes one report and returns the acknowledgement's payload.
+    pub(crate) async fn publish(&mut self, app: &App, n: u64) -> Value {
+        self.send(&metrics_frame(app, &format!("report-{n}"), json!({ "n": n }))).await;
+        self.ack(&format!("report-{n}")).await
+    }
+
+    /// The payload of the acknowledgement of the frame with this id.
+    pub(crate) async fn ack(&mut self, id: &str) -> Value {
+        let wanted = |frame: &Value| frame["type"] == "ack" && frame["payload"]["id"] == id;
+        self.next_where(&format!("ack of {id}"), wanted).await["payload"].take()
+    }
+
+    /// The payload of the next `error`, whose shape it proves.
+    pub(crate) async fn error(&mut self) -> Value {
+        let payload = self.next("error").await["payload"].take();
+        let is_text = |field: &str| payload[field].as_str().is_some_and(|text| !text.is_empty());
+        assert!(is_text("code") && is_text("message"), "an error names its code and says why: {payload}");
+        assert!(payload["retryable"].is_boolean(), "an error says whether to try again: {payload}");
+        payload
+    }
+
+    /// Waits until the service has answered something that was sent after all else.
+    pub(crate) async fn round_trip(&mut self) {
+        self.send(&json!({"type": "ping"})).await;
+        self.next("pong").await;
+    }
+
+    /// The same where the other side may close instead of answering.
+    pub(crate) async fn try_round_trip(&mut self) {
+        if self.try_send_message(Message::text(r#"{"type":"ping"}"#)).await {
+            while self.untaken("pong") == 0 && self.is_open() {
+                let received = timeout(DEADLINE, self.receive()).await;
+                assert!(received.is_ok(), "no pong within {DEADLINE:?}; {}", self.state());
+            }
+            self.inbox.retain(|frame| frame["type"] != "pong");
+        } else {
+            self.close_code().await;
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.closed.is_none()
+    }
+
+    /// The code with which the other side closes, whatever arrives before.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        let until = Instant::now() + DEADLINE;
+        while self.closed.is_none() {
+            let received = timeout_at(until, self.receive()).await;
+            assert!(received.is_ok(), "no close within {DEADLINE:?}; {}", self.state());
+        }
+        self.closed.expect("the loop ends with a code")
+    }
+
+    /// Frames of this type that were received and not taken.
+    pub(crate) fn untaken(&self, kind: &str) -> usize {
+        self.inbox.iter().filter(|frame| frame["type"] == kind).count()
+    }
+
+    /// Takes the oldest frame that fits, waiting for one.
+    pub(crate) async fn next_where(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            if let Some(index) = self.inbox.iter().position(&fits) {
+                return self.inbox.remove(index);
+            }
+            assert!(self.closed.is_none(), "no {what} before the end; {}", self.state());
+            let received = timeout_at(until, self.receive()).await;
+            assert!(received.is_ok(), "no {what} within {DEADLINE:?}; {}", self.state());
+        }
+    }
+
+    /// Ends the connection as a cut cable does: no close frame, no farewell of TCP.
+    pub(crate) fn vanish(self) {
+        if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
+            stream.set_zero_linger().expect("a socket can linger for no time");
+        }
+    }
+
+    async fn receive(&mut self) {
+        match self.socket.next().await {
+            Some(Ok(Message::Text(text))) => self.inbox.push(sound_frame(text.as_str())),
+            Some(Ok(Message::Close(frame))) => {
+                self.closed = Some(frame.map_or(NO_CODE, |frame| frame.code.into()))
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(other)) => panic!("the service sent no text: {other:?}"),
+            Some(Err(_)) | None => self.closed = Some(self.closed.unwrap_or(NO_CLOSE)),
+        }
+    }
+
+    fn state(&self) -> String {
+        let mut state = format!("closed: {:?}, untaken frames: {}", self.closed, self.inbox.len());
+        for frame in self.inbox.iter().take(5) {
+            let _ = write!(state, "\n  {frame}");
+        }
+        state
+    }
+}
+
+pub(crate) fn auth_frame(app: &App) -> Value {
+    json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}})
+}
+
+/// A report without a timestamp, which asks for an acknowledgement.
+pub(crate) fn metrics_frame(app: &App, id: &str, metrics: Value) -> Value {
+    json!({"type": "metrics", "id": id, "data": {"appId": app.app_id, "metrics": metrics}})
+}
+
+/// What every frame must be, for the published library dies of an empty one: a JSON object with a type, or API
+/// Gateway's own report of a failure.
+fn sound_frame(text: &str) -> Value {
+    assert!(text.len() <= FRAME_BYTES_MAX, "a frame of {} bytes: {text:.200}", text.len());
+    let frame: Value = serde_json::from_str(text).unwrap_or_else(|cause| panic!("{cause} in {text:?}"));
+    let of_transport = frame["message"].is_string() && frame["connectionId"].is_string();
+    assert!(of_transport || frame["type"].is_string(), "a frame without a type: {text}");
+    frame
+}

@@ -1,0 +1,204 @@
+//! Starts the gateway as a child process on free ports and ends it again, whatever becomes of the test.
+//!
+//! A child outlives a test process that is killed, so a watcher beside it reads a pipe that only the test process
+//! holds open: when the pipe ends, for whatever reason, the watcher sends the gateway the signal of Ctrl-C.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::App;
+
+/// Time for a gateway to create its tables and to start, and to drain and end.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// Between two looks at a file or a process: short against the deadlines, long against the work of looking.
+const POLL: Duration = Duration::from_millis(20);
+/// For how long the files of a finished run are kept.
+const LOGS_KEPT: Duration = Duration::from_secs(3600);
+/// Lines of the gateway's output that a failed start repeats.
+const LOG_LINES: usize = 40;
+
+/// `$$` stays the shell's own process id in the watcher, and becomes the gateway's by `exec`.
+const WITH_WATCHER: &str =
+    "exec 3<&0; (read -r _ <&3; kill -INT $$) 2>/dev/null & exec \"$@\" 3<&- </dev/null";
+
+pub(crate) struct Gateway {
+    child: Child,
+    lifeline: Option<ChildStdin>,
+    folder: PathBuf,
+    ready: Ready,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Ready {
+    pub(crate) ws: String,
+    pub(crate) http: String,
+    pub(crate) dynamodb: String,
+    pub(crate) management: String,
+    pub(crate) region: String,
+    pub(crate) outputs: BTreeMap<String, String>,
+    pub(crate) app: Option<App>,
+}
+
+impl Gateway {
+    /// The gateway that serves every test whose own application isolates it enough.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Result<Gateway, String>> = OnceLock::new();
+        let started =
+            SHARED.get_or_init(|| Self::try_start(&["--memory".to_owned(), "--no-demo".to_owned()]));
+        started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
+    }
+
+    /// A gateway of the test's own, with these arguments besides addresses, template and binaries.
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        // What the gateway needs while it starts may be served by the test's own runtime.
+        let starting = tokio::task::spawn_blocking(move || Self::try_start(&arguments));
+        let started = starting.await.expect("starting does not panic");
+        started.unwrap_or_else(|fault| panic!("the gateway does not start: {fault}"))
+    }
+
+    pub(crate) fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    pub(crate) fn ready_file(&self) -> PathBuf {
+        self.folder.join("ready.json")
+    }
+
+    /// GETs `path` of the HTTP API with `key` as bearer token.
+    pub(crate) async fn get(&self, path: &str, key: Option<&str>) -> reqwest::Response {
+        let request = self.http(reqwest::Method::GET, path);
+        let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
+        request.send().await.unwrap_or_else(|cause| panic!("GET {path}: {cause}"))
+    }
+
+    /// A call of the HTTP API that has not been sent.
+    pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
+        reqwest::Client::new().request(method, address).timeout(super::DEADLINE)
+    }
+
+    /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.
+    pub(crate) async fn interrupt(mut self) -> ExitStatus {
+        tokio::task::spawn_blocking(move || self.end()).await.expect("ending does not panic")
+    }
+
+    fn try_start(arguments: &[String]) -> Result<Self, String> {
+        let folder = scratch_folder("gateway");
+        let ready_file = folder.join("ready.json");
+        let log = File::create(folder.join("gateway.log")).map_err(|cause| cause.to_string())?;
+        let mut command = Command::new("sh");
+        command.args(["-c", WITH_WATCHER, "sh"]).arg(binary("nsl-gateway"));
+        command.arg("--template").arg(root().join("template.yaml")).arg("--functions").arg(binaries());
+        command.args(["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"]).arg("--ready-file").arg(&ready_file);
+        if !arguments.iter().any(|argument| argument == "--dynamodb") {
+            command.args(["--dynamodb-addr", "127.0.0.1:0"]);
+        }
+        command.args(arguments).current_dir(&folder).stdin(Stdio::piped());
+        command.stderr(log.try_clone().map_err(|cause| cause.to_string())?).stdout(log);
+        let mut child = command.spawn().map_err(|cause| cause.to_string())?;
+        let lifeline = child.stdin.take();
+        match await_ready(&mut child, &ready_file) {
+            Ok(ready) => Ok(Self { child, lifeline, folder, ready }),
+            Err(fault) => {
+                drop(lifeline);
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(format!("{fault}\n{}", last_lines(&folder.join("gateway.log"))))
+            }
+        }
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        drop(self.lifeline.take());
+        let began = Instant::now();
+        while began.elapsed() < STOP_DEADLINE {
+            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
+                return status;
+            }
+            std::thread::sleep(POLL);
+        }
+        let _ = self.child.kill();
+        self.child.wait().expect("a killed child ends")
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if self.lifeline.is_some() {
+            self.end();
+        }
+    }
+}
+
+/// A folder of this test process's own, below cargo's folder for what tests write.
+pub(crate) fn scratch_folder(name: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    static RUN: OnceLock<PathBuf> = OnceLock::new();
+    let run = RUN.get_or_init(|| {
+        let runs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nsl-tests");
+        forget_old(&runs);
+        runs.join(std::process::id().to_string())
+    });
+    let folder = run.join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+    fs::create_dir_all(&folder).unwrap_or_else(|cause| panic!("creating {}: {cause}", folder.display()));
+    folder
+}
+
+/// Removes what earlier runs left, save the newest, for a failure's logs are worth reading.
+fn forget_old(runs: &Path) {
+    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let modified = run.metadata().and_then(|metadata| metadata.modified()).ok();
+        let age = modified.and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
+        if age > LOGS_KEPT {
+            let _ = fs::remove_dir_all(run.path());
+        }
+    }
+}
+
+/// One of the workspace's binaries.
+pub(super) fn binary(name: &str) -> PathBuf {
+    let path = binaries().join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins` first", path.display());
+    path
+}
+
+/// Where cargo puts the workspace's binaries: beside the folder of this test's own.
+fn binaries() -> PathBuf {
+    let test = std::env::current_exe().expect("this executable has a path");
+    test.parent().and_then(Path::parent).expect("this executable is below the binaries' folder").to_owned()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace")
+}
+
+fn await_ready(child: &mut Child, ready_file: &Path) -> Result<Ready, String> {
+    let began = Instant::now();
+    while began.elapsed() < START_DEADLINE {
+        // A file that is being written is no JSON yet.
+        let ready = fs::read(ready_file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        if let Some(ready) = ready {
+            return Ok(ready);
+        }
+        if let Some(status) = child.try_wait().map_err(|cause| cause.to_string())? {
+            return Err(format!("it ended with {status}"));
+        }
+        std::thread::sleep(POLL);
+    }
+    Err(format!("it wrote no complete {} in {START_DEADLINE:?}", ready_file.display()))
+}
+
+fn last_lines(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}

@@ -1,0 +1,23 @@
+//! What the system tests share: a running gateway, applications, clients that speak the wire, recorded input.
+//! Nothing here knows how the service works inside; docs/PROTOCOL.md is all that it relies on.
+
+mod app;
+mod bystanders;
+mod client;
+mod clock;
+mod gateway;
+mod proxy;
+mod recording;
+
+pub(crate) use app::App;
+pub(crate) use bystanders::Bystanders;
+pub(crate) use client::{Client, metrics_frame};
+pub(crate) use clock::{iso, now_ms};
+pub(crate) use gateway::{Gateway, scratch_folder};
+pub(crate) use proxy::Proxy;
+pub(crate) use recording::library_frames;
+
+use std::time::Duration;
+
+/// How long a test waits for anything before it fails: generous, for a slow machine must not fail a sound system.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

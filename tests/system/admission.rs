@@ -1,0 +1,155 @@
+//! Who is let in, by key and as the published library does it, and what the others are told.
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Gateway, metrics_frame, now_ms};
+
+fn auth(app_id: &str, api_key: &str) -> Value {
+    json!({"type": "auth", "data": {"appId": app_id, "apiKey": api_key}})
+}
+
+#[tokio::test]
+async fn a_key_admits_to_its_application() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
+    client.send(&auth(&app.app_id, &app.api_key)).await;
+    let welcome = client.next("auth_success").await;
+    assert_eq!(welcome["payload"]["appId"], json!(app.app_id));
+    assert_eq!(welcome["payload"]["userId"], json!(app.user_id));
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_and_may_be_put_right_on_the_same_connection() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
+    let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
+    client.send(&auth(&app.app_id, &wrong)).await;
+    let refusal = client.error().await;
+    assert_eq!(refusal["code"], "unauthorized");
+    assert_eq!(refusal["retryable"], false);
+    assert!(!refusal.to_string().contains(&"0".repeat(64)), "a refusal repeats no credential");
+
+    client.send(&auth(&app.app_id, &app.api_key)).await;
+    client.next("auth_success").await;
+    assert_eq!(client.publish(&app, 1).await["accepted"], 1);
+}
+
+#[tokio::test]
+async fn a_foreign_application_and_an_unknown_one_are_refused_alike() {
+    let gateway = Gateway::shared();
+    let (app, foreign) = (App::create(gateway).await, App::create(gateway).await);
+    let mut refusals = Vec::new();
+    for named in [foreign.app_id.as_str(), "no-such-application"] {
+        let mut client = Client::open(gateway).await;
+        client.send(&auth(named, &app.api_key)).await;
+        let by_auth = client.error().await;
+        assert_eq!(by_auth["code"], "unauthorized");
+
+        let mut client = Client::authenticated(gateway, &app).await;
+        client.send(&json!({"type": "metrics", "data": {"appId": named, "metrics": {"n": 1}}})).await;
+        let by_metrics = client.error().await;
+        client.send(&json!({"type": "subscribe", "data": {"appId": named}})).await;
+        let by_subscribe = client.error().await;
+        refusals.push([by_auth, by_metrics, by_subscribe]);
+    }
+    assert_eq!(refusals[0], refusals[1]);
+}
+
+#[tokio::test]
+async fn a_connection_that_has_proved_nothing_may_neither_publish_nor_watch() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
+    let send_metrics = json!({"type": "send_metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
+    for frame in [
+        json!({"type": "metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}}),
+        send_metrics,
+        json!({"type": "subscribe", "data": {"appId": app.app_id}}),
+    ] {
+        client.send(&frame).await;
+        assert_eq!(client.error().await["code"], "unauthorized", "{frame}");
+    }
+    let mut viewer = Client::authenticated(gateway, &app).await;
+    assert_eq!(viewer.subscribe(&app).await["reports"], json!([]), "an unproved report was stored");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_frame_that_it_refuses() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
+    client.send(&metrics_frame(&app, "mine", json!({"n": 1}))).await;
+    let refusal = client.error().await;
+    assert_eq!((&refusal["code"], &refusal["id"]), (&json!("unauthorized"), &json!("mine")));
+}
+
+#[tokio::test]
+async fn incomplete_credentials_are_told_what_is_missing() {
+    let gateway = Gateway::shared();
+    let mut client = Client::open(gateway).await;
+    for (data, code) in [
+        (json!({"apiKey": "k"}), "missing_field"),
+        (json!({"appId": "a"}), "missing_field"),
+        (json!({"appId": 7, "apiKey": "k"}), "invalid_field"),
+        (json!({"appId": "a", "apiKey": {}}), "invalid_field"),
+        (json!({"appId": "no spaces", "apiKey": "k"}), "invalid_field"),
+        (json!([]), "invalid_field"),
+    ] {
+        client.send(&json!({"type": "auth", "data": data})).await;
+        assert_eq!(client.error().await["code"], code, "{data}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_does_only_what_its_scope_says() {
+    let gateway = Gateway::shared();
+    let writer = App::create_with(gateway, &["--scope", "publish"]).await;
+    let mut client = Client::authenticated(gateway, &writer).await;
+    assert_eq!(client.publish(&writer, 1).await["accepted"], 1);
+    client.send(&json!({"type": "subscribe", "data": {"appId": writer.app_id}})).await;
+    assert_eq!(client.error().await["code"], "forbidden");
+
+    let reader = App::create_with(gateway, &["--scope", "view"]).await;
+    let mut client = Client::viewer(gateway, &reader).await;
+    client.send(&json!({"type": "metrics", "data": {"appId": reader.app_id, "metrics": {"n": 1}}})).await;
+    assert_eq!(client.error().await["code"], "forbidden");
+}
+
+#[tokio::test]
+async fn the_librarys_own_auth_admits_a_publisher_to_a_legacy_application() {
+    let gateway = Gateway::shared();
+    let user = "nehonix_11111111-2222-4333-8444-555555555555";
+    let app = App::create_with(gateway, &["--legacy", "--owner", user]).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut library = Client::open(gateway).await;
+    library.send(&json!({"type": "auth", "data": {"userId": user, "appId": app.app_id}})).await;
+    assert_eq!(library.next("auth_success").await["payload"]["userId"], user);
+
+    let stamp = crate::harness::iso(now_ms());
+    let data = json!({"userId": user, "appId": app.app_id, "metrics": {"n": 1}, "timestamp": stamp});
+    library.send(&json!({"type": "send_metrics", "data": data})).await;
+    viewer.next_report(1).await;
+}
+
+#[tokio::test]
+async fn the_librarys_own_auth_admits_nobody_where_the_application_does_not_say_so() {
+    let gateway = Gateway::shared();
+    let modern = App::create(gateway).await;
+    let legacy = App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await;
+    for (app, user) in [(&modern, modern.user_id.as_str()), (&legacy, "nehonix_stranger")] {
+        let mut viewer = Client::viewer(gateway, app).await;
+        let mut library = Client::open(gateway).await;
+        library.send(&json!({"type": "auth", "data": {"userId": user, "appId": app.app_id}})).await;
+        let data = json!({"userId": user, "appId": app.app_id, "metrics": {"n": 1}});
+        library.send(&json!({"type": "send_metrics", "data": data})).await;
+        library.round_trip().await;
+
+        Client::authenticated(gateway, app).await.publish(app, 2).await;
+        viewer.next_report(2).await;
+        assert_eq!(viewer.untaken("metrics"), 0, "a report of nobody was delivered");
+        assert_eq!(library.untaken("auth_success"), 0, "{user} was admitted");
+        assert_eq!(library.untaken("auth_error"), 0, "the library throws on auth_error");
+    }
+}

@@ -1,0 +1,92 @@
+//! The way of a report: from the library's own frames to the screens of its application's viewers.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{App, Client, Gateway, library_frames, now_ms};
+
+/// A live view is one that is at most a second behind.
+const LIVE: Duration = Duration::from_secs(1);
+/// Reports of a hundred that must be live. A machine that also compiles or runs a crowd may delay the others.
+const LIVE_PERCENT: usize = 90;
+
+#[tokio::test]
+async fn every_frame_of_the_library_reaches_its_viewer_within_the_second_and_nobody_else() {
+    let gateway = Gateway::shared();
+    let (app, other) = (App::create(gateway).await, App::create(gateway).await);
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut stranger = Client::viewer(gateway, &other).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    publisher.publish(&app, 0).await;
+    viewer.next_report(0).await;
+
+    let (mut ids, mut seen, mut delays) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for frame in library_frames(&app, now_ms()) {
+        let (metrics, timestamp) = (frame["data"]["metrics"].clone(), frame["data"]["timestamp"].clone());
+        let sent = Instant::now();
+        publisher.send(&frame).await;
+        // The library sends most of its frames twice. A frame that is equal to the last one is the same report.
+        if !seen.insert(format!("{metrics}{timestamp}")) {
+            continue;
+        }
+        let is_this = |live: &serde_json::Value| {
+            let payload = &live["payload"];
+            live["type"] == "metrics" && payload["metrics"] == metrics && payload["timestamp"] == timestamp
+        };
+        let payload = viewer.next_where("the report as it was sent", is_this).await["payload"].take();
+        delays.push(sent.elapsed());
+        assert_eq!(payload["appId"], json!(app.app_id));
+        assert!(payload["source"].as_str().is_some_and(|source| !source.is_empty()), "{payload}");
+        assert!(ids.insert(payload["id"].as_str().expect("a report has an id").to_owned()), "{payload}");
+    }
+    assert_eq!(ids.len(), 26, "the recording holds 26 distinct reports");
+    delays.sort();
+    assert!(delays[delays.len() * LIVE_PERCENT / 100] < LIVE, "reports took {delays:?}");
+
+    Client::authenticated(gateway, &other).await.publish(&other, 1).await;
+    stranger.next_report(1).await;
+    publisher.round_trip().await;
+    assert_eq!(stranger.untaken("metrics"), 0, "a stranger saw another application's reports");
+    assert_eq!(publisher.untaken("metrics"), 0, "a publisher that does not watch saw its reports");
+    assert_eq!(publisher.untaken("error"), 0, "a recorded frame was refused");
+}
+
+#[tokio::test]
+async fn the_same_report_sent_again_is_the_same_report() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let data = json!({"appId": app.app_id, "metrics": {"n": 7, "cpu": {"usage": 1}}, "timestamp": now_ms()});
+    for id in ["first", "again"] {
+        publisher.send(&json!({"type": "metrics", "id": id, "data": data})).await;
+        assert_eq!(publisher.ack(id).await["accepted"], 1);
+    }
+    let first = viewer.next_report(7).await["id"].take();
+    let mut late = Client::authenticated(gateway, &app).await;
+    let replayed = late.subscribe(&app).await;
+    assert_eq!(replayed["reports"].as_array().map(Vec::len), Some(1), "{replayed}");
+    assert_eq!(replayed["reports"][0]["id"], first);
+}
+
+#[tokio::test]
+async fn two_sources_with_the_same_document_are_two_reports() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let stamp = now_ms();
+    for source in ["web-1", "web-2"] {
+        let data = json!({"appId": app.app_id, "source": source, "metrics": {"n": 1}, "timestamp": stamp});
+        publisher.send(&json!({"type": "metrics", "id": source, "data": data})).await;
+        assert_eq!(publisher.ack(source).await["accepted"], 1);
+    }
+    let (one, two) = (viewer.next_report(1).await, viewer.next_report(1).await);
+    assert_ne!(one["id"], two["id"]);
+    assert_eq!(
+        BTreeSet::from([one["source"].as_str(), two["source"].as_str()]),
+        BTreeSet::from([Some("web-1"), Some("web-2")])
+    );
+}

@@ -1,0 +1,113 @@
+//! What breaks: viewers that vanish, a store that cannot be reached, a gateway that is stopped.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Bystanders, Client, Gateway, Proxy, metrics_frame, scratch_folder};
+
+/// A gateway whose store is another gateway's engine, and the cable between them. The second is given the demo
+/// application's key, since it finds the first one's record of it.
+async fn gateway_with_a_cable() -> (Gateway, Proxy, Gateway) {
+    let engine = Gateway::start(&["--memory", "--no-demo"]).await;
+    let store = Proxy::to(&engine.ready().dynamodb).await;
+    let folder = scratch_folder("data");
+    let demo = engine.ready().app.as_ref().expect("the demo application is told");
+    fs::write(folder.join("demo-key"), &demo.api_key).expect("the key is written");
+    let data = folder.to_str().expect("a path of text");
+    let gateway = Gateway::start(&["--no-demo", "--data", data, "--dynamodb", &store.address]).await;
+    (engine, store, gateway)
+}
+
+#[tokio::test]
+async fn a_viewer_that_vanishes_without_a_close_disturbs_nobody() {
+    let gateway = Gateway::shared();
+    let bystanders = Bystanders::start(gateway).await;
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    for n in 0..5 {
+        Client::viewer(gateway, &app).await.vanish();
+        publisher.publish(&app, n).await;
+        viewer.next_report(n).await;
+    }
+    publisher.round_trip().await;
+    assert_eq!(publisher.untaken("error"), 0);
+    bystanders.finish().await;
+}
+
+#[tokio::test]
+async fn a_publisher_that_vanishes_loses_nothing_that_it_was_acknowledged() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    publisher.publish(&app, 1).await;
+    publisher.vanish();
+    let mut viewer = Client::authenticated(gateway, &app).await;
+    assert_eq!(viewer.subscribe(&app).await["reports"][0]["metrics"]["n"], 1);
+}
+
+#[tokio::test]
+async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
+    let (_engine, store, gateway) = gateway_with_a_cable().await;
+    let app = App::create(&gateway).await;
+    let mut viewer = Client::viewer(&gateway, &app).await;
+    let mut publisher = Client::authenticated(&gateway, &app).await;
+    publisher.publish(&app, 1).await;
+    viewer.next_report(1).await;
+
+    store.switch_off();
+    publisher.send(&metrics_frame(&app, "lost", json!({"n": 2}))).await;
+    let is_answer = |frame: &Value| frame["type"] == "error" || frame["type"] == "ack";
+    let answer = publisher.next_where("an answer to a report", is_answer).await["payload"].take();
+    let refusal = if answer["rejected"].is_array() { &answer["rejected"][0] } else { &answer };
+    assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("unavailable"), &json!(true)), "{answer}");
+    assert_eq!(answer["id"], "lost");
+    publisher.round_trip().await;
+
+    store.switch_on();
+    assert_eq!(publisher.publish(&app, 3).await["accepted"], 1);
+    viewer.next_report(3).await;
+    assert_eq!(viewer.untaken("metrics"), 0, "a report that was not stored was delivered");
+    assert!(gateway.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn a_newcomer_is_told_that_the_store_is_unreachable() {
+    let (_engine, store, gateway) = gateway_with_a_cable().await;
+    let app = App::create(&gateway).await;
+    let mut client = Client::open(&gateway).await;
+    store.switch_off();
+    let auth = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}});
+    client.send(&auth).await;
+    let refusal = client.error().await;
+    assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("unavailable"), &json!(true)));
+
+    store.switch_on();
+    client.send(&auth).await;
+    client.next("auth_success").await;
+    assert!(gateway.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn a_stopped_gateway_ends_well_and_its_next_start_finds_every_report() {
+    let folder = scratch_folder("data");
+    let arguments = ["--no-demo", "--data", folder.to_str().expect("a path of text")];
+    let gateway = Gateway::start(&arguments).await;
+    let app = App::create(&gateway).await;
+    let mut publisher = Client::authenticated(&gateway, &app).await;
+    for n in 0..10 {
+        publisher.publish(&app, n).await;
+    }
+    let status = gateway.interrupt().await;
+    assert!(status.success(), "the gateway ended with {status}");
+
+    let gateway = Gateway::start(&arguments).await;
+    let path = format!("/apps/{}/metrics?timeRange=hour", app.app_id);
+    let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("history is JSON");
+    let counts = history["series"]["n"]["count"].as_array().expect("the series is known");
+    assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), 10);
+    let mut viewer = Client::viewer(&gateway, &app).await;
+    Client::authenticated(&gateway, &app).await.publish(&app, 11).await;
+    viewer.next_report(11).await;
+}

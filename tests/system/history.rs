@@ -1,0 +1,232 @@
+//! What was reported, asked for over HTTP: the columns of an hour, and who may read them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Gateway, library_frames, now_ms};
+
+/// An hour is asked for as so many points of so many seconds.
+const HOUR_POINTS: usize = 60;
+const STEP_SECONDS: i64 = 60;
+/// Sums are not formed in the same order everywhere.
+const TOLERANCE: f64 = 1e-9;
+
+fn hour_of(app: &App) -> String {
+    format!("/apps/{}/metrics?timeRange=hour", app.app_id)
+}
+
+async fn publish_recording(gateway: &Gateway, app: &App) -> BTreeMap<String, (i64, f64)> {
+    let mut publisher = Client::authenticated(gateway, app).await;
+    let mut reports = BTreeMap::new();
+    for (index, mut frame) in library_frames(app, now_ms()).into_iter().enumerate() {
+        let usage = frame["data"]["metrics"]["cpu"]["usage"].as_f64().expect("a usage");
+        let stamp: Timestamp = frame["data"]["timestamp"].as_str().unwrap().parse().expect("a stamp");
+        reports.insert(format!("{}{}", frame["data"]["metrics"], stamp), (stamp.as_second(), usage));
+        frame["id"] = index.to_string().into();
+        publisher.send(&frame).await;
+        assert_eq!(publisher.ack(&index.to_string()).await["accepted"], 1);
+    }
+    reports
+}
+
+fn close_to(found: &Value, expected: f64) -> bool {
+    found.as_f64().is_some_and(|found| (found - expected).abs() <= expected.abs() * TOLERANCE)
+}
+
+#[tokio::test]
+async fn the_hour_holds_exactly_what_the_library_reported() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let reports = publish_recording(gateway, &app).await;
+
+    let response = gateway.get(&hour_of(&app), Some(&app.api_key)).await;
+    assert_eq!(response.status(), 200);
+    let history: Value = response.json().await.expect("history is JSON");
+    let timestamps: Vec<i64> = serde_json::from_value(history["timestamps"].clone()).expect("epoch seconds");
+    assert_eq!(timestamps.len(), HOUR_POINTS);
+    assert!(timestamps.windows(2).all(|pair| pair[1] - pair[0] == STEP_SECONDS), "{timestamps:?}");
+    assert_eq!((&history["appId"], &history["timeRange"]), (&json!(app.app_id), &json!("hour")));
+    assert_eq!(history["step"], STEP_SECONDS);
+
+    let usage = &history["series"]["cpu.usage"];
+    for (index, start) in timestamps.iter().enumerate() {
+        let within = reports.values().filter(|(second, _)| (*start..start + STEP_SECONDS).contains(second));
+        let values: Vec<f64> = within.map(|(_, usage)| *usage).collect();
+        if values.is_empty() {
+            assert!(usage["avg"][index].is_null() && usage["max"][index].is_null(), "point {index} is a gap");
+            continue;
+        }
+        let sum: f64 = values.iter().sum();
+        let (min, max) = values.iter().fold((f64::MAX, f64::MIN), |(min, max), v| (min.min(*v), max.max(*v)));
+        assert_eq!(usage["count"][index], values.len(), "{usage}");
+        assert!(close_to(&usage["avg"][index], sum / values.len() as f64), "{usage}");
+        assert!(close_to(&usage["min"][index], min) && close_to(&usage["max"][index], max), "{usage}");
+        let p95 = usage["p95"][index].as_f64().expect("a percentile");
+        assert!(p95 >= min * 0.98 && p95 <= max * 1.02, "{p95} lies outside {min} to {max}");
+    }
+    let counted: u64 = usage["count"].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
+    assert_eq!(counted, reports.len() as u64);
+    let average = reports.values().map(|(_, usage)| usage).sum::<f64>() / reports.len() as f64;
+    assert!(close_to(&history["cpu"]["usage"], average), "{} is not {average}", history["cpu"]);
+}
+
+#[tokio::test]
+async fn every_numeric_leaf_becomes_a_series_and_nothing_else_does() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let metrics = json!({"cpu": {"loadAverage": [1, 2.5]}, "custom": {"deep": {"queue": 3}}, "NaN": "NaN",
+        "name": "x", "on": true, "none": null});
+    let frame = json!({"type": "metrics", "id": "m", "data": {"appId": app.app_id, "metrics": metrics}});
+    publisher.send(&frame).await;
+    assert_eq!(publisher.ack("m").await["accepted"], 1);
+    let history: Value = gateway.get(&hour_of(&app), Some(&app.api_key)).await.json().await.unwrap();
+    let names: Vec<_> = history["series"].as_object().expect("series by name").keys().collect();
+    assert_eq!(names, ["cpu.loadAverage.0", "cpu.loadAverage.1", "custom.deep.queue"]);
+}
+
+#[tokio::test]
+async fn an_application_without_reports_has_an_empty_hour() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let response = gateway.get(&hour_of(&app), Some(&app.api_key)).await;
+    assert_eq!(response.status(), 200);
+    let history: Value = response.json().await.expect("history is JSON");
+    assert_eq!(history["timestamps"].as_array().map(Vec::len), Some(HOUR_POINTS));
+    assert_eq!(history["series"], json!({}));
+}
+
+#[tokio::test]
+async fn history_is_read_only_with_a_key_of_the_application() {
+    let gateway = Gateway::shared();
+    let (app, other) = (App::create(gateway).await, App::create(gateway).await);
+    let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
+    for key in [None, Some("nonsense"), Some(wrong.as_str())] {
+        let refusal = gateway.get(&hour_of(&app), key).await;
+        assert!([401, 403].contains(&refusal.status().as_u16()), "{key:?}: {}", refusal.status());
+    }
+    let unknown = gateway.get("/apps/no-such-application/metrics?timeRange=hour", Some(&other.api_key)).await;
+    let foreign = gateway.get(&hour_of(&app), Some(&other.api_key)).await;
+    assert!([401, 403, 404].contains(&foreign.status().as_u16()), "{}", foreign.status());
+    assert_eq!(foreign.status(), unknown.status(), "a foreign application is told from an unknown one");
+    assert_eq!(foreign.text().await.unwrap(), unknown.text().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_told_what_is_wrong() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let refusal =
+        gateway.get(&format!("/apps/{}/metrics?timeRange=eon", app.app_id), Some(&app.api_key)).await;
+    assert_eq!(refusal.status(), 400);
+    let body: Value = refusal.json().await.expect("an error is JSON");
+    assert!(body["message"].is_string() && body["code"].is_string(), "{body}");
+}
+
+#[tokio::test]
+async fn the_latest_report_of_each_source_is_told() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    for (n, source) in [(1, "web-1"), (2, "web-2"), (3, "web-1")] {
+        let data = json!({"appId": app.app_id, "source": source, "metrics": {"n": n}});
+        publisher.send(&json!({"type": "metrics", "id": n.to_string(), "data": data})).await;
+        publisher.ack(&n.to_string()).await;
+    }
+    let path = format!("/apps/{}/metrics/latest", app.app_id);
+    let response = gateway.get(&path, Some(&app.api_key)).await;
+    assert_eq!(response.status(), 200);
+    let text = response.text().await.unwrap();
+    assert!(text.contains("web-1") && text.contains("web-2"), "{text}");
+    assert!(text.contains("\"n\":3") && text.contains("\"n\":2") && !text.contains("\"n\":1"), "{text}");
+}
+
+#[tokio::test]
+async fn health_needs_no_key() {
+    let response = Gateway::shared().get("/health", None).await;
+    assert_eq!(response.status(), 200);
+    assert!(response.text().await.unwrap().contains(env!("CARGO_PKG_VERSION")), "health names the version");
+}
+
+#[tokio::test]
+async fn history_is_there_under_the_librarys_own_base_path() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let path = format!("/api/logger{}", hour_of(&app));
+    assert_eq!(gateway.get(&path, Some(&app.api_key)).await.status(), 200);
+}
+
+#[tokio::test]
+async fn series_aggregates_and_span_may_be_chosen() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let stamp = now_ms() - 10 * 60_000;
+    let metrics = json!({"cpu": {"usage": 5, "user": 3}, "memory": {"used": 7}});
+    let data = json!({"appId": app.app_id, "metrics": metrics, "timestamp": stamp});
+    publisher.send(&json!({"type": "metrics", "id": "m", "data": data})).await;
+    publisher.ack("m").await;
+
+    let (from, to) = (stamp - 20 * 60_000, stamp + 60_000);
+    let choice = format!("from={from}&to={to}&step=60&series=cpu.*&agg=last,sum");
+    let path = format!("/apps/{}/metrics?{choice}", app.app_id);
+    let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.unwrap();
+    let series = history["series"].as_object().unwrap_or_else(|| panic!("no series in {history}"));
+    assert_eq!(series.keys().collect::<Vec<_>>(), ["cpu.usage", "cpu.user"]);
+    let usage = series["cpu.usage"].as_object().expect("columns by aggregate");
+    assert_eq!(usage.keys().collect::<Vec<_>>(), ["last", "sum"]);
+    let told: Vec<f64> = usage["last"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+    assert_eq!(told, [5.0]);
+}
+
+#[tokio::test]
+async fn history_comes_as_csv_to_who_asks_for_it() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    Client::authenticated(gateway, &app).await.publish(&app, 4).await;
+    let request = gateway.http(reqwest::Method::GET, &hour_of(&app)).bearer_auth(&app.api_key);
+    let response = request.header("Accept", "text/csv").send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+    assert!(kind.starts_with("text/csv"), "{kind}");
+    let text = response.text().await.unwrap();
+    let header = text.lines().next().unwrap_or_default();
+    assert!(header.starts_with("time,") && header.contains("n.avg"), "{header}");
+    assert_eq!(text.lines().count(), 1 + HOUR_POINTS, "a header and a line for each point");
+}
+
+#[tokio::test]
+async fn pages_of_the_configured_origins_may_ask_and_no_others() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let wrong = "nonsense".to_owned();
+    for (origin, key, admitted) in [
+        ("http://localhost:3000", &app.api_key, Some("http://localhost:3000")),
+        ("http://localhost:3000", &wrong, Some("http://localhost:3000")),
+        ("http://evil.example", &app.api_key, None),
+    ] {
+        let request = gateway.http(reqwest::Method::GET, &hour_of(&app)).bearer_auth(key);
+        let response = request.header("Origin", origin).send().await.expect("an answer");
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("access-control-allow-origin"), admitted, "{origin}, {}", response.status());
+        let credentials = admitted.map(|_| "true");
+        assert_eq!(header("access-control-allow-credentials"), credentials, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_ask_whether_it_may_ask() {
+    let gateway = Gateway::shared();
+    let request = gateway.http(reqwest::Method::OPTIONS, "/apps/any/metrics");
+    let request = request.header("Origin", "http://localhost:3000");
+    let request = request.header("Access-Control-Request-Method", "GET");
+    let request = request.header("Access-Control-Request-Headers", "authorization");
+    let response = request.send().await.expect("an answer");
+    assert!(response.status().is_success(), "{}", response.status());
+    let headers = response.headers();
+    assert_eq!(headers["access-control-allow-origin"], "http://localhost:3000");
+    let allowed = headers["access-control-allow-headers"].to_str().unwrap().to_lowercase();
+    assert!(allowed.contains("authorization"), "{allowed}");
+}

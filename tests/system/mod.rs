@@ -1,0 +1,12 @@
+//! What a stranger who has read docs/PROTOCOL.md may rely on, each as one test whose name is the promise.
+//! The gateway runs the very binaries that AWS would run; the tests reach it over WebSocket and HTTP alone.
+
+mod admission;
+mod crowd;
+mod delivery;
+mod faults;
+mod garbage;
+mod history;
+mod publishing;
+mod running;
+mod watching;

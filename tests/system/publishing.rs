@@ -1,0 +1,107 @@
+//! What a publisher is told of its reports: acknowledgements, batches, and the ones that are refused.
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Gateway, metrics_frame, now_ms};
+
+fn report(app: &App, n: u64) -> Value {
+    json!({"appId": app.app_id, "metrics": {"n": n}})
+}
+
+#[tokio::test]
+async fn a_report_with_an_id_is_acknowledged_and_one_without_is_not() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    publisher.send(&json!({"type": "metrics", "data": report(&app, 1)})).await;
+    viewer.next_report(1).await;
+    let ack = publisher.publish(&app, 2).await;
+    assert_eq!(ack, json!({"id": "report-2", "accepted": 1, "rejected": []}));
+    publisher.round_trip().await;
+    assert_eq!(publisher.untaken("ack") + publisher.untaken("error"), 0);
+}
+
+#[tokio::test]
+async fn a_batch_of_a_hundred_is_taken_and_one_more_is_refused_whole() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let batch = |reports: u64| (0..reports).map(|n| report(&app, n)).collect::<Vec<_>>();
+
+    publisher.send(&json!({"type": "metrics", "id": "101", "data": batch(101)})).await;
+    let refusal = publisher.error().await;
+    assert_eq!((&refusal["code"], &refusal["id"]), (&json!("too_large"), &json!("101")));
+
+    publisher.send(&json!({"type": "metrics", "id": "100", "data": batch(100)})).await;
+    assert_eq!(publisher.ack("100").await, json!({"id": "100", "accepted": 100, "rejected": []}));
+    for n in 0..100 {
+        viewer.next_report(n).await;
+    }
+    assert_eq!(viewer.untaken("metrics"), 0, "a refused batch was delivered");
+}
+
+#[tokio::test]
+async fn a_bad_report_in_a_batch_costs_no_other() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let no_metrics = json!({"appId": app.app_id});
+    let ancient = json!({"appId": app.app_id, "metrics": {"n": 3}, "timestamp": "1970-01-01T00:00:00Z"});
+    let data = json!([report(&app, 0), no_metrics, report(&app, 2), ancient, report(&app, 4)]);
+    publisher.send(&json!({"type": "metrics", "id": "mixed", "data": data})).await;
+
+    let ack = publisher.ack("mixed").await;
+    assert_eq!(ack["accepted"], 3);
+    let rejected = ack["rejected"].as_array().expect("a list");
+    let told: Vec<_> = rejected.iter().map(|one| (&one["index"], &one["code"], &one["field"])).collect();
+    assert_eq!(
+        told,
+        [
+            (&json!(1), &json!("missing_field"), &json!("metrics")),
+            (&json!(3), &json!("timestamp_out_of_range"), &json!("timestamp")),
+        ]
+    );
+    assert!(rejected.iter().all(|one| one["message"].as_str().is_some_and(|text| !text.is_empty())));
+    for n in [0, 2, 4] {
+        viewer.next_report(n).await;
+    }
+}
+
+#[tokio::test]
+async fn a_report_keeps_every_part_of_its_document() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let windows: Value = serde_json::from_str(include_str!("../fixtures/metrics-windows-host.json")).unwrap();
+    let odd = json!({"n": 1, "名": "\u{1F980} \"\\\n", "nul": null, "yes": true, "big": 9007199254740993_u64,
+        "small": 5e-324, "NaN": "NaN", "list": [1, [2, {"three": 3}]], "": 0, "a.b": 1});
+    for (id, metrics) in [("windows", windows), ("odd", odd)] {
+        publisher.send(&metrics_frame(&app, id, metrics.clone())).await;
+        assert_eq!(publisher.ack(id).await["accepted"], 1);
+        let shown = viewer.next("metrics").await["payload"]["metrics"].take();
+        assert_eq!(shown, metrics);
+    }
+}
+
+#[tokio::test]
+async fn a_timestamp_may_be_text_or_a_number_or_absent() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let stamp = now_ms() - 1000;
+    let text = crate::harness::iso(stamp);
+    for (n, timestamp) in [(1, json!(stamp)), (2, json!(text)), (3, json!(text.replace('Z', "+00:00")))] {
+        let data = json!({"appId": app.app_id, "metrics": {"n": n}, "timestamp": timestamp});
+        publisher.send(&json!({"type": "metrics", "data": data})).await;
+        assert_eq!(viewer.next_report(n).await["timestamp"], json!(text), "{timestamp}");
+    }
+    let before = now_ms();
+    publisher.publish(&app, 4).await;
+    let arrival = viewer.next_report(4).await["timestamp"].as_str().expect("a text").to_owned();
+    assert!((crate::harness::iso(before)..=crate::harness::iso(now_ms())).contains(&arrival), "{arrival}");
+}

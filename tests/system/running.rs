@@ -1,0 +1,64 @@
+//! What one command starts: the addresses it tells, the demo application, and the agent that feeds it.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::harness::{Client, Gateway};
+
+/// The close code of a connection that was idle or open for too long.
+const GOING_AWAY: u16 = 1001;
+
+#[tokio::test]
+async fn the_ready_file_tells_where_everything_is() {
+    let ready = Gateway::shared().ready();
+    assert!(
+        ready.ws.starts_with("ws://") && ready.http.starts_with("http://"),
+        "{} {}",
+        ready.ws,
+        ready.http
+    );
+    assert!(ready.dynamodb.starts_with("http://") && ready.management.starts_with("http://"));
+    assert!(!ready.region.is_empty());
+    for table in ["AppsTable", "ConnectionsTable", "ReportsTable"] {
+        assert!(ready.outputs.get(table).is_some_and(|name| !name.is_empty()), "{table} is missing");
+    }
+}
+
+#[tokio::test]
+async fn the_demo_shows_this_machine_every_second() {
+    let gateway = Gateway::start(&["--memory"]).await;
+    let app = gateway.ready().app.clone().expect("the demo application is told");
+    let mut viewer = Client::viewer(&gateway, &app).await;
+    let first = viewer.next("metrics").await["payload"].take();
+    let second = viewer.next("metrics").await["payload"].take();
+    let metrics = &first["metrics"];
+    let positive = |pointer: &str| metrics.pointer(pointer).and_then(Value::as_f64).is_some_and(|n| n > 0.0);
+    assert!(metrics.pointer("/cpu/usage").is_some_and(Value::is_number), "{metrics}");
+    for pointer in ["/cpu/cores", "/memory/total", "/memory/used", "/process/memoryUsage/rss"] {
+        assert!(positive(pointer), "{pointer} in {metrics}");
+    }
+    assert!(metrics["network"]["interfaces"].is_object(), "{metrics}");
+    let stamp = |report: &Value| {
+        report["timestamp"].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).expect("a stamp")
+    };
+    let apart = stamp(&second).as_millisecond() - stamp(&first).as_millisecond();
+    assert!((500..3_000).contains(&apart), "two reports are {apart} ms apart");
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed_and_a_talking_one_lives_until_its_time_is_up() {
+    let gateway =
+        Gateway::start(&["--memory", "--no-demo", "--idle-timeout", "2", "--max-duration", "6"]).await;
+    let mut silent = Client::open(&gateway).await;
+    let mut talking = Client::open(&gateway).await;
+    let began = Instant::now();
+    let silence = tokio::spawn(async move { (silent.close_code().await, began.elapsed()) });
+    while talking.is_open() {
+        talking.try_round_trip().await;
+    }
+    let (code, silent_for) = silence.await.expect("the silent connection is closed");
+    let (lived, talked_code) = (began.elapsed(), talking.close_code().await);
+    assert_eq!((code, talked_code), (GOING_AWAY, GOING_AWAY));
+    assert!(silent_for < lived, "silence was closed after {silent_for:?}, talk after {lived:?}");
+}

@@ -1,0 +1,134 @@
+//! What a viewer is shown: recent reports at first, every accepted one after, and no more when it asks no more.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Gateway, iso, now_ms};
+
+fn ids(reports: &Value) -> Vec<String> {
+    let reports = reports["reports"].as_array().expect("a list of reports");
+    reports.iter().map(|report| report["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_subscriber_is_shown_the_recent_reports_at_once() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    publisher.publish(&app, 1).await;
+    publisher.publish(&app, 2).await;
+
+    let mut viewer = Client::authenticated(gateway, &app).await;
+    let subscribed = viewer.subscribe(&app).await;
+    assert_eq!(subscribed["appId"], json!(app.app_id));
+    assert_eq!(subscribed["complete"], true);
+    let shown = subscribed["reports"].as_array().expect("a list of reports");
+    let numbers: BTreeSet<_> = shown.iter().map(|report| report["metrics"]["n"].as_u64()).collect();
+    assert_eq!(numbers, BTreeSet::from([Some(1), Some(2)]));
+    for field in ["metrics", "timestamp", "appId", "source", "id"] {
+        assert!(shown.iter().all(|report| !report[field].is_null()), "{field} is missing in {subscribed}");
+    }
+}
+
+#[tokio::test]
+async fn a_returning_subscriber_is_shown_what_it_missed() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let now = now_ms();
+    for (n, age_ms) in [(1, 300_000), (2, 104_000), (3, 50_000), (4, 0)] {
+        let data = json!({"appId": app.app_id, "metrics": {"n": n}, "timestamp": now - age_ms});
+        publisher.send(&json!({"type": "metrics", "id": format!("report-{n}"), "data": data})).await;
+        assert_eq!(publisher.ack(&format!("report-{n}")).await["accepted"], 1);
+    }
+    let mut viewer = Client::authenticated(gateway, &app).await;
+    for since in [json!(iso(now - 100_000)), json!(now - 100_000)] {
+        viewer.send(&json!({"type": "subscribe", "data": {"appId": app.app_id, "since": since}})).await;
+        let payload = viewer.next("subscribed").await["payload"].take();
+        let shown: Vec<_> =
+            payload["reports"].as_array().unwrap().iter().map(|one| &one["metrics"]["n"]).collect();
+        assert_eq!(shown, [&json!(2), &json!(3), &json!(4)], "since 100 s, from 5 s earlier: {since}");
+        assert_eq!(payload["complete"], true);
+    }
+    let long_ago = now - 24 * 3_600_000;
+    viewer.send(&json!({"type": "subscribe", "data": {"appId": app.app_id, "since": long_ago}})).await;
+    assert_eq!(viewer.next("subscribed").await["payload"]["complete"], false, "a day is no replay");
+}
+
+#[tokio::test]
+async fn a_long_replay_is_split_into_frames_that_any_client_can_take() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let filler = "x".repeat(1400);
+    for batch in 0..5 {
+        let report = |n| json!({"appId": app.app_id, "metrics": {"n": batch * 20 + n, "text": filler}});
+        let data: Vec<_> = (0..20).map(report).collect();
+        publisher.send(&json!({"type": "metrics", "id": batch, "data": data})).await;
+        let acked = |frame: &Value| frame["type"] == "ack" && frame["payload"]["id"] == batch;
+        let ack = publisher.next_where("ack of a batch", acked).await;
+        assert_eq!(ack["payload"]["accepted"], 20, "{ack}");
+    }
+    // That no frame passes 30 KB is what the client asserts of every frame.
+    let mut viewer = Client::authenticated(gateway, &app).await;
+    let subscribed = viewer.subscribe(&app).await;
+    let mut shown = ids(&subscribed);
+    loop {
+        let replay = viewer.next("replay").await["payload"].take();
+        assert_eq!(replay["appId"], json!(app.app_id));
+        shown.extend(ids(&replay));
+        if shown.len() >= 100 {
+            break;
+        }
+    }
+    assert_eq!(shown.iter().collect::<BTreeSet<_>>().len(), 100, "every report is shown once");
+}
+
+#[tokio::test]
+async fn an_unsubscribed_viewer_is_shown_nothing_more() {
+    let gateway = Gateway::shared();
+    let (app, other) = (App::create(gateway).await, App::create(gateway).await);
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut witness = Client::viewer(gateway, &app).await;
+    viewer.send(&json!({"type": "unsubscribe", "data": {"appId": app.app_id}})).await;
+    assert_eq!(viewer.next("unsubscribed").await["payload"], json!({"appId": app.app_id}));
+
+    Client::authenticated(gateway, &app).await.publish(&app, 1).await;
+    witness.next_report(1).await;
+    viewer.send(&json!({"type": "auth", "data": {"appId": other.app_id, "apiKey": other.api_key}})).await;
+    viewer.next("auth_success").await;
+    viewer.subscribe(&other).await;
+    Client::authenticated(gateway, &other).await.publish(&other, 2).await;
+    viewer.next_report(2).await;
+    assert_eq!(viewer.untaken("metrics"), 0);
+}
+
+#[tokio::test]
+async fn subscribing_twice_delivers_once() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    viewer.subscribe(&app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    for n in [1, 2] {
+        publisher.publish(&app, n).await;
+        viewer.next_report(n).await;
+    }
+    viewer.round_trip().await;
+    assert_eq!(viewer.untaken("metrics"), 0, "a report came twice");
+}
+
+#[tokio::test]
+async fn a_publisher_that_subscribes_sees_its_own_reports() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::viewer(gateway, &app).await;
+    client.publish(&app, 1).await;
+    client.next_report(1).await;
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_even_to_a_stranger() {
+    Client::open(Gateway::shared()).await.round_trip().await;
+}
