@@ -3,5 +3,5 @@
 mod create;
 mod engine;
 
-pub(crate) use create::create_tables;
-pub(crate) use engine::Engine;
+pub use create::create_tables;
+pub use engine::Engine;
