@@ -68,6 +68,11 @@ impl TestBed {
         format!("{id}{}", self.suffix)
     }
 
+    /// Names the tables otherwise from here on, so that they are not found.
+    pub fn rename_tables(&mut self, suffix: &str) {
+        self.suffix.push_str(suffix);
+    }
+
     /// Every call since the last look, as one line each, in the order of arrival.
     pub fn take_lines(&self) -> Vec<String> {
         self.take_calls().iter().map(Call::to_string).collect()

@@ -9,7 +9,12 @@
 //! It names no SDK and none of the project's crates but the gateway, whose engine and table plans it borrows: what
 //! the tests prove they prove of the wire. Where something of its own fails, it panics, for only tests use it.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test bed that cannot do its part fails the test")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test bed that cannot do its part fails the test; an index into JSON finds nothing and does not panic"
+)]
 
 mod bed;
 mod call;

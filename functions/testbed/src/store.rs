@@ -15,7 +15,8 @@ use crate::journal::Journal;
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 /// Local engines read the key and the region out of a signature and do not verify it.
 const AUTHORIZATION_TEXT: &str = "AWS4-HMAC-SHA256 Credential=LOCALGATEWAY/20260101/us-east-1/dynamodb/aws4_request, \
-     SignedHeaders=host;x-amz-target, Signature=0";
+     SignedHeaders=host;x-amz-date;x-amz-target, Signature=0";
+const DATE: &str = "20260101T000000Z";
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +148,7 @@ impl State {
             .post(&self.engine)
             .header(AUTHORIZATION, AUTHORIZATION_TEXT)
             .header(CONTENT_TYPE, "application/x-amz-json-1.0")
+            .header("x-amz-date", DATE)
             .header("x-amz-target", format!("{TARGET_PREFIX}{operation}"))
             .body(body)
             .send()
