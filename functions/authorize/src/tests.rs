@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nsl_access::token::{self, Claims, TrustedKeys};
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Reach, Scope};
@@ -17,6 +18,13 @@ const READ_APP: &str = "GetItem AppsTable consistent";
 const ATTEMPTS: usize = 3;
 /// Largest answer of an authorizer, in bytes, that API Gateway takes.
 const MAX_ANSWER_BYTES: usize = 8 * 1024;
+
+/// Whose tokens are believed, and whom they must be for.
+const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
+const AUDIENCE: &str = "nsl";
+/// Instants that are past and future on whatever day this runs, in seconds: the years 2023 and 2096.
+const PAST_S: i64 = 1_700_000_000;
+const FUTURE_S: i64 = 4_000_000_000;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -42,9 +50,11 @@ impl World {
         let settings = Settings::read(|name| match name {
             "APPS_TABLE" => Some(bed.table("AppsTable")),
             "ALLOWED_ORIGINS" => Some("http://localhost:2798, https://dashboard.example".to_owned()),
+            "TOKEN_AUDIENCE" => Some(AUDIENCE.to_owned()),
             _ => None,
         });
-        Self { authorize: Authorize::new(&clients, settings.unwrap()), bed }
+        let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
+        Self { authorize: Authorize::new(&clients, settings.unwrap(), trusted), bed }
     }
 
     /// The verdict, or the text of the failure: API Gateway makes 401 of `Unauthorized` and 500 of any other.
@@ -71,6 +81,7 @@ fn registered(app: &str, status: Status) -> App {
         keys: vec![KeyRecord::of(&key(app), Scope::View)],
         legacy: false,
         shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
     }
 }
 
@@ -78,6 +89,22 @@ fn registered(app: &str, status: Status) -> App {
 fn key(app: &str) -> String {
     let digits: String = app.bytes().cycle().take(32).map(|byte| format!("{byte:02x}")).collect();
     format!("nehonix@{digits}.nsl")
+}
+
+/// A token that views `shop`, with the claims that `change` makes of it.
+fn token(change: impl Fn(&mut Claims)) -> String {
+    let mut claims = Claims {
+        sub: UserId::new("eve").unwrap(),
+        aud: AUDIENCE.to_owned(),
+        iat: PAST_S,
+        exp: FUTURE_S,
+        nbf: None,
+        scope: Scope::View,
+        apps: vec![AppId::new("shop").unwrap()],
+        owner: None,
+    };
+    change(&mut claims);
+    token::issue(&claims, TOKEN_SECRET).unwrap()
 }
 
 fn effect(verdict: &Result<Value, String>) -> &str {
@@ -261,4 +288,51 @@ async fn an_http_call_is_known_by_its_authorization_alone() {
     // The answer is cached by that header: another place would open the door to whoever comes next.
     let verdict = world.judge(events::http_authorizer(&[("x-api-key", &key)])).await;
     assert_eq!(verdict, Ok(json!({"isAuthorized": false})));
+}
+
+#[tokio::test]
+async fn a_token_opens_the_door_wherever_it_stands_and_costs_nothing() {
+    let world = World::start().await;
+    let token = token(|_| {});
+    let bearer = format!("Bearer {token}");
+    let offered = format!("nsl.v1, key.{}", URL_SAFE_NO_PAD.encode(&token));
+    let places: [(Pairs<'_>, Pairs<'_>); 4] = [
+        (&[("Authorization", &bearer)], &[]),
+        (&[("x-api-key", &token)], &[]),
+        (&[("Sec-WebSocket-Protocol", &offered)], &[]),
+        (&[], &[("token", &token)]),
+    ];
+    for (headers, query) in places {
+        let verdict = world.handshake(headers, query).await;
+        assert_eq!(effect(&verdict), "Allow", "{headers:?} {query:?}");
+        let verdict = verdict.unwrap();
+        assert_eq!(verdict["principalId"], "eve");
+        assert!(verdict["context"].as_object().unwrap().values().all(Value::is_string));
+        let grant = granted(&verdict["context"]);
+        assert_eq!((grant.scope, grant.until.unwrap().seconds()), (Scope::View, FUTURE_S));
+    }
+    assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);
+    assert_eq!(world.bed.take_lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_token_of_another_time_audience_or_secret_is_401() {
+    let world = World::start().await;
+    let mut tokens = vec![
+        token(|claims| claims.exp = PAST_S + 1),
+        token(|claims| claims.iat = FUTURE_S - 1),
+        token(|claims| claims.nbf = Some(FUTURE_S - 1)),
+        token(|claims| claims.aud = "another".to_owned()),
+        token(|claims| claims.apps = Vec::new()),
+        token(|claims| claims.owner = Some(UserId::new("ann").unwrap())),
+    ];
+    let mut cut = token(|_| {});
+    cut.pop();
+    tokens.push(cut);
+    for token in tokens {
+        let verdict = world.handshake(&[("x-api-key", &token)], &[]).await;
+        assert_eq!(verdict, Err("Unauthorized".to_owned()), "{token}");
+        assert_eq!(world.http(&format!("Bearer {token}")).await, Ok(json!({"isAuthorized": false})));
+    }
+    assert_eq!(world.bed.take_lines(), [""; 0]);
 }

@@ -123,7 +123,7 @@ impl TestBed {
 
 async fn start_engine() -> Engine {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
-    Engine::start(listener, None).expect("the engine starts in memory")
+    Engine::serve(listener, None).expect("the engine starts in memory")
 }
 
 /// A name that no other bed of this or another process has: an endpoint may outlive many runs.

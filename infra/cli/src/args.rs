@@ -3,6 +3,7 @@
 //! `--local` takes an optional value: a bare `--local` stands at the end or before another flag.
 
 use clap::{Parser, Subcommand};
+use nsl_domain::grant::Scope;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +52,17 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Report this machine's processor, memory, disk, network and processes.
     Agent(Agent),
+    /// Register applications and list them.
+    App {
+        #[command(subcommand)]
+        command: AppCommand,
+    },
+    /// Show an application's history as a table with a line of its course.
+    History(History),
+    /// Send one report, read from stdin as JSON or looked up on this machine.
+    Send(Send),
+    /// Tell whether the service answers, and who reports to it.
+    Status(Status),
     /// Watch an application live, one line a report.
     Tail(Tail),
 }
@@ -74,9 +86,155 @@ pub(crate) struct Agent {
     pub(crate) source: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// Register an application with its first key, which is shown once.
+    Create(AppCreate),
+    /// List the applications of an owner.
+    List(AppList),
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct AppCreate {
+    /// Name for people; by default the id.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// User that owns it; by default demo-user on the local gateway.
+    #[arg(long, value_name = "USER")]
+    pub(crate) owner: Option<String>,
+
+    /// Its id; by default a random one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) app_id: Option<String>,
+
+    /// Let the library's own connections in, which carry no key.
+    #[arg(long)]
+    pub(crate) legacy: bool,
+
+    /// What its first key may do; by default both.
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Option<KeyScope>,
+
+    /// Make sure that the demo application is there, with the key of --key-file, which is made where it is missing.
+    #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
+    pub(crate) demo: bool,
+
+    /// Table of applications; a ready file knows it by itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AppList {
+    /// User whose applications are listed; by default demo-user on the local gateway.
+    #[arg(long, value_name = "USER")]
+    pub(crate) owner: Option<String>,
+
+    /// Table of applications; a ready file knows it by itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum KeyScope {
+    /// Send reports.
+    Publish,
+    /// Watch reports and read history.
+    View,
+    /// Both.
+    Both,
+}
+
+impl From<KeyScope> for Scope {
+    fn from(scope: KeyScope) -> Self {
+        match scope {
+            KeyScope::Publish => Self::Publish,
+            KeyScope::View => Self::View,
+            KeyScope::Both => Self::Both,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Tail {
     /// Application to watch; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct History {
+    /// Application to show; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// The span up to this moment.
+    #[arg(long, value_name = "SPAN", default_value = "hour", conflicts_with = "from")]
+    pub(crate) range: Option<Range>,
+
+    /// Beginning of the span, ISO 8601 or epoch milliseconds.
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub(crate) from: Option<String>,
+
+    /// End of the span, exclusive.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) to: Option<String>,
+
+    /// Width of a point in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "from")]
+    pub(crate) step: Option<u32>,
+
+    /// Series by name or pattern, such as cpu.usage,memory.*; by default the machine's and the process's.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) series: Option<String>,
+
+    /// Print the points as CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+/// A span up to this moment.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Range {
+    /// 60 points of a minute.
+    Hour,
+    /// 144 points of ten minutes.
+    Day,
+    /// 168 points of an hour.
+    Week,
+}
+
+impl Range {
+    /// The range as the HTTP API names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Send {
+    /// Application to report for; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// Report this machine's figures in place of a document from stdin.
+    #[arg(long)]
+    pub(crate) machine: bool,
+
+    /// Name of the reporting source; by default this machine's name.
+    #[arg(long, value_name = "NAME", value_parser = source_name)]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Application whose sources are told; by default the ready file's.
     #[arg(value_name = "APP")]
     pub(crate) app: Option<String>,
 }
@@ -117,6 +275,15 @@ mod tests {
         assert_eq!(parse("nsl agent --local r.json --count 3").place.local, file);
         assert_eq!(parse("nsl agent --local=r.json").place.local, file);
         assert_eq!(parse("nsl --local=r.json agent").place.local, file);
+    }
+
+    #[test]
+    fn demo_command_of_the_gateway_is_understood() {
+        let args = parse("nsl app create --demo --json --key-file k --local r.json");
+        assert_eq!(args.place.local, Some(Some(PathBuf::from("r.json"))));
+        assert_eq!(args.place.key_file, Some(PathBuf::from("k")));
+        assert!(args.json);
+        assert!(Args::try_parse_from("nsl app create --demo --name x".split(' ')).is_err());
     }
 
     #[test]

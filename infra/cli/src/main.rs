@@ -1,7 +1,7 @@
 //! `nsl`: the command of the metrics service, for the people who run applications.
 //!
 //! This file is wiring only: arguments, settings, console, the one command, the exit status.
-//! `agent` and `tail` speak the wire of docs/PROTOCOL.md and nothing else.
+//! `agent` and `tail` speak the wire of docs/PROTOCOL.md and nothing else; `app` alone reaches the tables.
 
 mod args;
 mod clock;
@@ -9,12 +9,17 @@ mod commands;
 mod connect;
 mod console;
 mod host;
+mod http;
+mod key_file;
 mod line;
 mod local;
+mod random;
 mod rates;
 mod repeats;
 mod settings;
+mod sparkline;
 mod stop;
+mod store;
 mod target;
 mod wire;
 

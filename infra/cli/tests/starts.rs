@@ -16,15 +16,17 @@ fn help_lists_the_commands() {
     let output = nsl(&["--help"]);
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success());
-    for command in ["agent", "tail"] {
+    for command in ["agent", "app", "history", "send", "status", "tail"] {
         assert!(help.contains(&format!("\n  {command}")), "{command} is missing:\n{help}");
     }
 }
 
 #[test]
 fn missing_ready_file_is_told_in_one_line() {
-    for command in ["agent", "tail"] {
-        let output = nsl(&[command, "--local", "/nonexistent/ready.json"]);
+    for command in ["agent", "tail", "send", "history", "status", "app list", "app create"] {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--local", "/nonexistent/ready.json"]);
+        let output = nsl(&arguments);
         let lines = stderr_lines(&output);
         assert!(!output.status.success());
         assert_eq!(lines.len(), 1, "{lines:?}");
@@ -34,9 +36,11 @@ fn missing_ready_file_is_told_in_one_line() {
 
 #[test]
 fn no_service_named_is_told_in_one_line() {
-    let output = nsl(&["tail", "demo"]);
-    let lines = stderr_lines(&output);
-    assert!(!output.status.success());
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("--local"), "{lines:?}");
+    for command in [["tail", "demo"].as_slice(), &["app", "list", "--owner", "ann"]] {
+        let output = nsl(command);
+        let lines = stderr_lines(&output);
+        assert!(!output.status.success());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("--local"), "{lines:?}");
+    }
 }

@@ -82,6 +82,7 @@ fn app(name: &str) -> App {
         keys: vec![KeyRecord::of(name, Scope::Both)],
         legacy: false,
         shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
     }
 }
 
@@ -91,5 +92,6 @@ fn grant(app: &str) -> Grant {
         scope: Scope::Both,
         reach: Reach::Apps(vec![id(app)]),
         proof: Proof::Legacy,
+        until: None,
     }
 }

@@ -158,6 +158,7 @@ fn app(name: &str) -> App {
         keys: vec![KeyRecord::of(name, Scope::Both)],
         legacy: false,
         shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
     }
 }
 
@@ -168,5 +169,6 @@ fn grant(app: &str, scope: Scope) -> Grant {
         scope,
         reach: Reach::Apps(vec![id(app)]),
         proof: Proof::Key(KeyRecord::of(app, scope).id),
+        until: None,
     }
 }

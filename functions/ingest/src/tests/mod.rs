@@ -144,6 +144,7 @@ fn app(name: &str, status: Status) -> App {
         keys: vec![KeyRecord::of(&key(name), Scope::Both)],
         legacy: true,
         shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
     }
 }
 
@@ -154,6 +155,7 @@ fn grant(app: &str, scope: Scope) -> Grant {
         scope,
         reach: Reach::Apps(vec![id(app)]),
         proof: Proof::Key(KeyRecord::of(&key(app), scope).id),
+        until: None,
     }
 }
 

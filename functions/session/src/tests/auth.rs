@@ -1,5 +1,7 @@
 //! Who is let in by `auth`, what they are told, and when they are told nothing.
 
+use nsl_access::token::{self, Claims};
+
 use super::*;
 
 /// The frames that an `auth` was answered with; its route is one-way, so the result has no body.
@@ -148,5 +150,50 @@ async fn a_frame_that_lacks_something_is_told_what() {
         assert_eq!(frames.len(), 1, "{data}");
         let payload = &frames[0]["payload"];
         assert_eq!((text(&payload["code"]), text(&payload["field"])), (code.to_owned(), field.to_owned()));
+    }
+}
+
+/// An `auth` for `shop` by a token that names `apps` and ends `life_ms` after the present.
+fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
+    let claims = Claims {
+        sub: UserId::new("eve").unwrap(),
+        aud: AUDIENCE.to_owned(),
+        iat: NOW_MS / 1_000 - 60,
+        exp: (NOW_MS + life_ms) / 1_000,
+        nbf: None,
+        scope,
+        apps: apps.iter().copied().map(id).collect(),
+        owner: None,
+    };
+    let token = token::issue(&claims, TOKEN_SECRET).unwrap();
+    json!({"type": "auth", "data": {"appId": "shop", "token": token}}).to_string()
+}
+
+#[tokio::test]
+async fn a_token_is_welcomed_for_its_apps_until_its_end() {
+    let world = World::start().await;
+    let session = world.connected(PAGE).await;
+    let frames = answers(&world, &session, &auth_by_token(&["shop"], Scope::View, 3_600_000), PAGE).await;
+    assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "eve"}})]);
+    subscribe(&session, PAGE).await;
+    assert_eq!(world.watched().await, [("app#shop".to_owned(), "modern".to_owned())]);
+    let body = hear_at(&session, "subscribe", &watch("shop"), PAGE, NOW_MS + 3_600_000).await.unwrap();
+    assert_eq!(body["payload"]["code"], "unauthorized");
+}
+
+#[tokio::test]
+async fn a_token_of_another_app_or_of_the_past_proves_nothing() {
+    for frame in [
+        auth_by_token(&["bank"], Scope::Both, 3_600_000),
+        auth_by_token(&["shop"], Scope::Both, -1_000),
+        auth_by_token(&[], Scope::Both, 3_600_000),
+    ] {
+        let world = World::start().await;
+        let session = world.connected(PAGE).await;
+        let frames = answers(&world, &session, &frame, PAGE).await;
+        assert_eq!(frames.len(), 1);
+        assert_eq!(frames[0]["type"], "error");
+        let body = hear(&session, "subscribe", &watch("shop"), PAGE).await.unwrap();
+        assert_eq!(body["payload"]["code"], "unauthorized");
     }
 }

@@ -8,6 +8,7 @@ mod faults;
 mod handshake;
 mod watching;
 
+use nsl_access::token::TrustedKeys;
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Proof, Reach, Scope};
@@ -25,6 +26,10 @@ const NOW_MS: i64 = 1_795_352_461_387;
 
 /// The connection that speaks, as API Gateway names one.
 const SPEAKER: &str = "UIcZQdQsoAMCLTw=";
+
+/// Whose tokens are believed, and whom they must be for.
+const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
+const AUDIENCE: &str = "nsl";
 
 /// What the authorizer attaches to those who proved nothing.
 const PROGRAM: events::Attached<'static> = &[("role", "program"), ("sourceIp", "203.0.113.7")];
@@ -63,10 +68,12 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "TOKEN_AUDIENCE" => AUDIENCE.to_owned(),
                 _ => return None,
             })
         });
-        Session::new(&self.clients, &settings.unwrap())
+        let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
+        Session::new(&self.clients, &settings.unwrap(), trusted)
     }
 
     /// One that [`SPEAKER`] has connected to.
@@ -182,6 +189,7 @@ fn app(name: &str) -> App {
         keys: vec![KeyRecord::of(&secret(name), Scope::Both)],
         legacy: name == "shop",
         shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
     }
 }
 
@@ -192,6 +200,7 @@ fn granted(app: &str, scope: Scope) -> String {
         scope,
         reach: Reach::Apps(vec![id(app)]),
         proof: Proof::Key(KeyRecord::of(&secret(app), scope).id),
+        until: None,
     };
     grant.to_text()
 }

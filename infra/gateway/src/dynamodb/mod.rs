@@ -4,4 +4,5 @@ mod create;
 mod engine;
 
 pub use create::create_tables;
+pub(crate) use engine::DATABASE_FILE;
 pub use engine::Engine;

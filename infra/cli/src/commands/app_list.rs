@@ -1,0 +1,67 @@
+//! `nsl app list`: the applications of one owner, one a line.
+
+use crate::args::{AppList, Place};
+use crate::commands::app_create::LOCAL_OWNER;
+use crate::console::Console;
+use crate::settings::Settings;
+use crate::store;
+use anyhow::Context as _;
+use nsl_aws::apps::Listed;
+use nsl_domain::app::Status;
+use nsl_domain::ids::UserId;
+use serde_json::json;
+
+/// Lists the applications of the owner that the arguments name.
+pub(crate) async fn run(
+    args: AppList,
+    place: &Place,
+    settings: &Settings,
+    console: &Console,
+) -> anyhow::Result<()> {
+    let is_local = place.local.is_some();
+    let owner = args.owner.or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
+    let owner = UserId::new(owner.context("whose applications? give --owner USER")?).context("--owner")?;
+    let listed = store::apps(place, args.table.as_deref(), settings).await?.of_owner(&owner).await?;
+    if console.is_json() {
+        for app in &listed {
+            let status = status(app.status);
+            console.document(&json!({"appId": app.id, "name": app.name, "status": status}))?;
+        }
+    } else if listed.is_empty() {
+        console.note(&format!("{owner} has no applications"));
+    } else {
+        console.line(&table(&listed))?;
+    }
+    Ok(())
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Active => "active",
+        Status::Inactive => "inactive",
+    }
+}
+
+fn table(listed: &[Listed]) -> String {
+    let header = ("APP", "STATUS", "NAME");
+    let rows: Vec<_> = std::iter::once(header)
+        .chain(listed.iter().map(|app| (app.id.as_str(), status(app.status), app.name.as_str())))
+        .collect();
+    let width = rows.iter().map(|(id, ..)| id.len()).max().unwrap_or_default();
+    let lines: Vec<String> =
+        rows.iter().map(|(id, status, name)| format!("{id:<width$}  {status:<8}  {name}")).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsl_domain::ids::AppId;
+
+    #[test]
+    fn columns_are_aligned() {
+        let app = |id: &str, status| Listed { id: AppId::new(id).unwrap(), name: id.to_uppercase(), status };
+        let table = table(&[app("a", Status::Active), app("longer", Status::Inactive)]);
+        assert_eq!(table, "APP     STATUS    NAME\na       active    A\nlonger  inactive  LONGER");
+    }
+}
