@@ -9,7 +9,7 @@ use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::conversation::{Answer, Question, Standing};
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
-use nsl_domain::grant::{Action, authorise};
+use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::AppId;
 use nsl_domain::time::TimestampMs;
 
@@ -30,12 +30,7 @@ impl Session {
                     Circumstances { trusted: &self.trusted, role: standing.role, now: event.arrival };
                 known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), circumstances)))
             }
-            Question::Remember(grant) => {
-                self.sessions.remember(&event.connection, &grant).await.map(|updated| match updated {
-                    Updated::Done => Answer::Done,
-                    Updated::Gone => Answer::Gone,
-                })
-            }
+            Question::Remember(grant) => self.remember(&grant, event).await,
             Question::CountRefusal => self.count_refusal(event).await,
             Question::MayView(app) => self.may_view(&app, event, standing).await,
             Question::AddSubscription { app, min_interval_ms, dialect } => {
@@ -56,6 +51,17 @@ impl Session {
             tracing::error!(connection = %event.connection, reason = fault.chain(), "frame not dealt with");
             Answer::Failed
         })
+    }
+
+    /// The session row first: it names the publisher's rows, for `$disconnect`.
+    async fn remember(&self, grant: &Grant, event: &SocketEvent) -> Result<Answer, Fault> {
+        match self.sessions.remember(&event.connection, grant).await? {
+            Updated::Gone => Ok(Answer::Gone),
+            Updated::Done => {
+                self.publishers.add(grant.publishes(), &event.connection, event.arrival).await?;
+                Ok(Answer::Done)
+            }
+        }
     }
 
     async fn count_refusal(&self, event: &SocketEvent) -> Result<Answer, Fault> {

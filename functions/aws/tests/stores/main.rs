@@ -5,8 +5,10 @@
 #![cfg(test)]
 
 mod apps;
+mod changes;
 mod courier;
 mod faults;
+mod publishers;
 mod reports;
 mod sessions;
 mod subscriptions;
@@ -51,12 +53,16 @@ impl Skin {
         self.clients.subscriptions(&self.bed.table("ConnectionsTable"))
     }
 
+    fn publishers(&self) -> nsl_aws::publishers::Publishers {
+        self.clients.publishers(&self.bed.table("ConnectionsTable"))
+    }
+
     fn reports(&self) -> nsl_aws::reports::Reports {
         self.clients.reports(&self.bed.table("ReportsTable"))
     }
 
     async fn open(&self, connection: &ConnectionId) {
-        self.sessions().open(connection, Role::Program, now()).await.unwrap();
+        self.sessions().open(connection, Role::Program, &[], now()).await.unwrap();
     }
 }
 
