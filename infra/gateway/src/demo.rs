@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::addresses::Addresses;
 use crate::console::Console;
 use crate::keeper;
-use crate::lambda::{Output, for_tool};
+use crate::lambda::{Output, Stderr, for_tool};
 use crate::settings::Settings;
 use crate::state::StateDir;
 
@@ -103,11 +103,13 @@ impl Tool {
             Ok(child) => child,
             Err(fault) => return self.console.warn(&format!("cannot start the demo agent: {fault}")),
         };
-        let _output = Output::follow(&mut child, "agent", &self.console);
+        let mut output = Output::follow(&mut child, "agent", Stderr::Progress, &self.console);
         tokio::select! {
             status = child.wait() => {
                 let status = status.map_or_else(|fault| fault.to_string(), |status| status.to_string());
-                self.console.warn(&format!("the demo agent ended with {status}, starting it again"));
+                let lines = output.last_lines().await;
+                let last = lines.last().map(String::as_str).unwrap_or("it said nothing");
+                self.console.warn(&format!("the demo agent ended with {status}, starting it again: {last}"));
             }
             () = stop.cancelled() => keeper::end(&mut child).await,
         }

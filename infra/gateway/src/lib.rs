@@ -15,6 +15,7 @@ mod clock;
 mod console;
 mod demo;
 mod dynamodb;
+mod fronts;
 mod http;
 mod ids;
 mod keeper;

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::Options;
 use crate::addresses::Addresses;
 use crate::console::Console;
-use crate::dynamodb::DATA_FILE;
+use crate::dynamodb::DATABASE_FILE;
 use crate::state::StateDir;
 use crate::template::Plan;
 
@@ -39,7 +39,7 @@ pub(crate) fn print(
     let data = match (&options.dynamodb, options.memory) {
         (Some(_), _) => "not the gateway's own".to_owned(),
         (None, true) => "in memory".to_owned(),
-        (None, false) => shown(&state.file(DATA_FILE)),
+        (None, false) => shown(&state.file(DATABASE_FILE)),
     };
     line("DynamoDB", &format!("{}  ({data})", addresses.dynamodb));
     line("@connections", text("/management"));

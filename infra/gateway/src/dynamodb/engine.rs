@@ -15,7 +15,7 @@ use crate::bind::bind;
 use crate::state::StateDir;
 
 /// The file of the state directory that holds the data.
-pub(crate) const DATA_FILE: &str = "dynamodb.sqlite";
+pub(crate) const DATABASE_FILE: &str = "dynamodb.sqlite";
 /// How often expired items are deleted; AWS takes up to days, so nothing may rely on it.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long open requests are waited for at the end.
@@ -38,7 +38,7 @@ impl Engine {
         }
         let bound = bind("--dynamodb-addr", Some(&options.dynamodb_addr), 0).await?;
         let listener = bound.listeners.into_iter().next().context("no listener for DynamoDB")?;
-        let file = (!options.memory).then(|| state.file(DATA_FILE));
+        let file = (!options.memory).then(|| state.file(DATABASE_FILE));
         let engine = Self::serve(listener, file.as_deref())?;
         let url = format!("http://{}", engine.address);
         Ok((Some(engine), url))

@@ -11,4 +11,4 @@ mod runtime_api;
 
 pub(crate) use environment::{ACCESS_KEY_ID, for_tool};
 pub(crate) use invoke::{InvokeFailure, Invoker, UNAUTHORIZED};
-pub(crate) use output::Output;
+pub(crate) use output::{Output, Stderr};

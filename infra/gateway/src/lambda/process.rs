@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::fleet::PoolMessage;
 use super::invoke::InvokeFailure;
-use super::output::Output;
+use super::output::{Output, Stderr};
 use super::runtime_api::{Invocation, RuntimeApi, Said};
 use crate::console::Console;
 use crate::template::Function;
@@ -93,7 +93,8 @@ impl<'l> Process<'l> {
             .stderr(Stdio::piped());
         let mut child =
             command.spawn().map_err(|fault| format!("cannot start {}: {fault}", launch.binary.display()))?;
-        let output = Output::follow(&mut child, &launch.function.logical_id, &launch.console);
+        let output =
+            Output::follow(&mut child, &launch.function.logical_id, Stderr::Complaints, &launch.console);
         Ok(Self { launch, child, output, api })
     }
 

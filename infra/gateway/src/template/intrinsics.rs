@@ -19,7 +19,7 @@ impl Resolver<'_> {
                 let target = argument.as_str().ok_or_else(|| malformed("Ref"))?;
                 self.reference(target).ok_or_else(|| place.wrong(Wrong::NoSuchName(target.into())))
             }
-            "Fn::GetAtt" => self.get_att(argument, place),
+            "Fn::GetAtt" => self.attribute_of(argument, place),
             "Fn::Sub" => self.substitute(argument, place),
             "Fn::Join" => {
                 let (glue, items) =
@@ -55,7 +55,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn get_att(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
+    fn attribute_of(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
         let target = match argument {
             Value::String(text) => text.split_once('.').map(|(id, name)| (id.to_owned(), name.to_owned())),
             Value::Sequence(parts) => match parts.as_slice() {
