@@ -284,3 +284,24 @@ async fn a_refusal_is_not_remembered() {
     assert!(world.bed.frames(PUBLISHER).is_empty(), "a key that was added is taken at once");
     assert_eq!(world.stored().await, 3);
 }
+
+#[tokio::test]
+async fn no_answer_is_longer_than_a_frame_whatever_it_has_to_name() {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    for letter in ["x", "\\u0001", "\\\"", "é", "\\\\"] {
+        let name = letter.repeat(6_000 / letter.len());
+        let of = |count: usize, name: &str| {
+            let report = format!(r#"{{"appId":"shop","metrics":{{"{name}":1e999}}}}"#);
+            vec![report; count].join(",")
+        };
+        for data in [of(1, &name.repeat(2)), format!("[{}]", of(4, &name))] {
+            for id in ["", r#""id":"f1","#] {
+                let frame = format!(r#"{{"type":"metrics",{id}"data":{data}}}"#);
+                hear(&ingest, &frame, STRANGER, NOW_MS).await;
+                let answer = answered(&world).to_string();
+                assert!(answer.len() <= 30 * 1024, "{letter}: {} bytes: {answer:.300}", answer.len());
+            }
+        }
+    }
+}
