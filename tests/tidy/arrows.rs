@@ -7,6 +7,8 @@ use super::{Findings, assert_none};
 /// What the core may use besides the standard library.
 const DOMAIN_MAY_USE: [&str; 6] = ["jiff", "serde", "serde_json", "sha2", "sketches-ddsketch", "thiserror"];
 const CORE: [&str; 3] = ["nsl-domain", "nsl-access", "nsl-aws"];
+/// The engine that tests of the functions run against. Only a development dependency may name it.
+const TESTBED: &str = "nsl-testbed";
 /// The crate of tests allows what a test needs, so it states its lints itself.
 const OWN_LINTS: [&str; 1] = ["tests"];
 
@@ -16,13 +18,21 @@ fn may_name(folder: &str) -> &'static [&'static str] {
         "functions/domain" | "infra/gateway" | "infra/launcher" | "tests" => &[],
         "functions/access" => &CORE[..1],
         "functions/aws" => &CORE[..2],
+        // The template is read in one place only.
+        "functions/testbed" => &["nsl-gateway"],
         _ => &CORE,
     }
 }
 
 fn wrong_arrows(folder: &str, dependencies: &[Dependency]) -> Findings {
     let own = dependencies.iter().filter(|dependency| dependency.path.is_some());
-    own.filter(|dependency| !may_name(folder).contains(&dependency.name.as_str()))
+    let is_testbed = |dependency: &Dependency| {
+        folder.starts_with("functions/")
+            && dependency.name == TESTBED
+            && dependency.kind.as_deref() == Some("dev")
+    };
+    own.filter(|dependency| !is_testbed(dependency))
+        .filter(|dependency| !may_name(folder).contains(&dependency.name.as_str()))
         .map(|dependency| format!("{folder} depends on {}", dependency.name))
         .collect()
 }
@@ -82,6 +92,8 @@ fn arrows_between_the_crates_go_one_way() {
     let domain = [dependency("nsl-domain", Some("functions/domain"))];
     assert_eq!(wrong_arrows("infra/gateway", &domain).len(), 1);
     assert_eq!(wrong_arrows("tests", &domain).len(), 1);
+    let shipped_testbed = [dependency(TESTBED, Some("functions/testbed"))];
+    assert_eq!(wrong_arrows("functions/ingest", &shipped_testbed).len(), 1);
     assert_none(packages().iter().flat_map(|package| wrong_arrows(&package.folder(), &package.dependencies)));
 }
 
