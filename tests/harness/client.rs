@@ -40,7 +40,7 @@ impl Client {
         Self::open_at(&gateway.ready().ws, headers).await
     }
 
-    /// The same at an address of its own, which may have a query.
+    /// The same at an address that carries a query.
     pub(crate) async fn open_at(address: &str, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
         let mut request = address.into_client_request()?;
         for (name, value) in headers {

@@ -159,6 +159,26 @@ impl KnownApps {
         }
     }
 
+    /// The application `app`, if `judge` lets it pass as it was at most a minute ago, or else as it is: a refusal is
+    /// never older than its question. No call, or one read.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the item not understood; within it, the judge's own refusal.
+    pub async fn judged<R>(
+        &self,
+        app: &AppId,
+        now: TimestampMs,
+        judge: impl Fn(Option<&App>) -> Result<(), R>,
+    ) -> Result<Result<Option<Arc<App>>, R>, Fault> {
+        if let Some(known) = self.known.fresh(app, now)
+            && judge(Some(&known)).is_ok()
+        {
+            return Ok(Ok(Some(known)));
+        }
+        let current = self.current(app, now).await?;
+        Ok(judge(current.as_deref()).map(|()| current))
+    }
+
     /// The application `app` as it is: what a credential is proved against. One read.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
+use nsl_domain::app::App;
 use nsl_domain::conversation::{Answer, Question, Standing};
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
 use nsl_domain::grant::{Action, Grant, authorise};
@@ -71,12 +72,14 @@ impl Session {
     }
 
     async fn may_view(&self, app: &AppId, event: &SocketEvent, standing: &Standing) -> Result<Answer, Fault> {
-        let known = match standing.grant {
-            Some(_) => self.known_apps.believed(app, event.arrival).await?,
+        let judge =
+            |known: Option<&App>| authorise(standing.grant.as_ref(), Action::View, known, event.arrival);
+        let judged = match standing.grant {
+            Some(_) => self.known_apps.judged(app, event.arrival, judge).await?.map(drop),
             // A stranger costs no read.
-            None => None,
+            None => judge(None),
         };
-        Ok(Answer::Allowed(authorise(standing.grant.as_ref(), Action::View, known.as_deref(), event.arrival)))
+        Ok(Answer::Allowed(judged))
     }
 
     async fn read_recent(
