@@ -22,6 +22,10 @@ const CONCURRENT_POSTS: usize = 64;
 /// Longest wait for one post, retries included. Below the function's own timeout by enough for several waves.
 const POST_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s: subscribers that are not
+/// reached by then find the reports in their next replay, and the invocation ends by itself.
+const FAN_OUT_PATIENCE: Duration = Duration::from_secs(7);
+
 /// The frames of an application's new reports, rendered once.
 struct Frames {
     modern: Vec<String>,
@@ -56,9 +60,22 @@ impl Ingest {
         }
         for (app, reports) in by_app {
             match self.subscriptions.of_app(app, now).await {
-                Ok(subscribers) => self.fan_out(app, &reports, &subscribers, now).await,
+                Ok(subscribers) => self.fan_out_in_time(app, &reports, &subscribers, now).await,
                 Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
             }
+        }
+    }
+
+    async fn fan_out_in_time(
+        &self,
+        app: &AppId,
+        reports: &[&Report],
+        subscribers: &[Subscriber],
+        now: TimestampMs,
+    ) {
+        let fan_out = self.fan_out(app, reports, subscribers, now);
+        if tokio::time::timeout(FAN_OUT_PATIENCE, fan_out).await.is_err() {
+            tracing::error!(%app, subscribers = subscribers.len(), "fan-out was cut short");
         }
     }
 
