@@ -54,28 +54,21 @@ impl Ingest {
     /// Posts `stored` to the subscribers of their applications. What cannot be delivered is logged: the reports are
     /// stored, and a viewer that missed one finds it in its next replay.
     pub(crate) async fn broadcast(&self, stored: &[Report], now: TimestampMs) {
+        if tokio::time::timeout(FAN_OUT_PATIENCE, self.broadcast_all(stored, now)).await.is_err() {
+            tracing::error!(reports = stored.len(), "fan-out was cut short");
+        }
+    }
+
+    async fn broadcast_all(&self, stored: &[Report], now: TimestampMs) {
         let mut by_app: BTreeMap<&AppId, Vec<&Report>> = BTreeMap::new();
         for report in stored {
             by_app.entry(&report.app).or_default().push(report);
         }
         for (app, reports) in by_app {
             match self.subscriptions.of_app(app, now).await {
-                Ok(subscribers) => self.fan_out_in_time(app, &reports, &subscribers, now).await,
+                Ok(subscribers) => self.fan_out(app, &reports, &subscribers, now).await,
                 Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
             }
-        }
-    }
-
-    async fn fan_out_in_time(
-        &self,
-        app: &AppId,
-        reports: &[&Report],
-        subscribers: &[Subscriber],
-        now: TimestampMs,
-    ) {
-        let fan_out = self.fan_out(app, reports, subscribers, now);
-        if tokio::time::timeout(FAN_OUT_PATIENCE, fan_out).await.is_err() {
-            tracing::error!(%app, subscribers = subscribers.len(), "fan-out was cut short");
         }
     }
 
