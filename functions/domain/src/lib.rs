@@ -12,6 +12,7 @@ pub mod frame;
 pub mod grant;
 pub mod history;
 pub mod ids;
+pub mod rate;
 pub mod rejection;
 pub mod report;
 pub mod series;
