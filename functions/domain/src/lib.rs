@@ -14,6 +14,7 @@ pub mod history;
 pub mod ids;
 pub mod rejection;
 pub mod report;
+pub mod rollup;
 pub mod series;
 pub mod time;
 pub mod window;
