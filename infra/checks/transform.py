@@ -20,6 +20,9 @@ LIBRARY_ROUTES = frozenset(
 )
 PREDEFINED_ROUTES = frozenset(["$connect", "$disconnect", "$default"])
 
+# What answers without a credential: docs/PROTOCOL.md, HTTP.
+OPEN_PATHS = frozenset(["/", "/health"])
+
 SOCKET_API = "AWS::Serverless::WebSocketApi"
 FUNCTION = "AWS::Serverless::Function"
 ROUTE = "AWS::ApiGatewayV2::Route"
@@ -149,3 +152,25 @@ def one_way_findings(deployed):
         for route in properties(of_type(deployed, ROUTE))
         if route["RouteKey"] in LIBRARY_ROUTES | PREDEFINED_ROUTES and ANSWER_KEY in route
     ]
+
+
+def declared_calls(template):
+    """Every (method, path) that a function of the source answers over HTTP."""
+    events = [event for body in properties(of_type(template, FUNCTION)) for event in body.get("Events", {}).values()]
+    calls = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
+    return [(call["Method"].lower(), call["Path"]) for call in calls]
+
+
+def call_findings(template, deployed):
+    """Every HTTP call of the source has its integration, and only those without an authorizer are open to all."""
+    paths = {}
+    for api in properties(of_type(deployed, "AWS::ApiGatewayV2::Api")):
+        paths.update(api.get("Body", {}).get("paths", {}))
+    findings = []
+    for method, path in declared_calls(template):
+        operation = paths.get(path, {}).get(method, {})
+        if "x-amazon-apigateway-integration" not in operation:
+            findings.append(f"{method} {path} is not deployed")
+        elif path not in OPEN_PATHS and not any(name != "NONE" for rule in operation.get("security", []) for name in rule):
+            findings.append(f"{method} {path} is open to all")
+    return findings

@@ -66,6 +66,10 @@ class TheTemplate(unittest.TestCase):
     def test_no_route_that_the_library_uses_is_two_way(self):
         self.assertEqual(transform.one_way_findings(self.deployed), [])
 
+    def test_every_http_call_is_deployed_and_guarded(self):
+        self.assertGreater(len(transform.declared_calls(self.template)), 1)
+        self.assertEqual(transform.call_findings(self.template, self.deployed), [])
+
 
 class TheChecks(unittest.TestCase):
     def test_a_sound_template_has_no_finding(self):
@@ -142,6 +146,16 @@ class TheChecks(unittest.TestCase):
         routes["auth"] = routes["ping"]
         findings = transform.one_way_findings(transform.deploy(template))
         self.assertEqual(findings, ["route auth is two-way and would send empty messages"])
+
+    def test_an_http_call_that_is_lost_or_open_is_found(self):
+        template, resources, _ = small()
+        resources["Http"] = {"Type": "AWS::Serverless::HttpApi"}
+        call = {"ApiId": {"Ref": "Http"}, "Method": "GET", "Path": "/apps"}
+        resources["Talk"]["Properties"] = {"Events": {"Apps": {"Type": "HttpApi", "Properties": call}}}
+        deployed = transform.deploy(template)
+        self.assertEqual(transform.call_findings(template, deployed), ["get /apps is open to all"])
+        del deployed["Resources"]["Http"]
+        self.assertEqual(transform.call_findings(template, deployed), ["get /apps is not deployed"])
 
 
 if __name__ == "__main__":

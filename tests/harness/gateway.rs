@@ -51,13 +51,18 @@ impl Gateway {
     /// The gateway that serves every test whose own application isolates it enough.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Result<Gateway, String>> = OnceLock::new();
-        let started = SHARED.get_or_init(|| Self::try_start(&["--memory", "--no-demo"]));
+        let started =
+            SHARED.get_or_init(|| Self::try_start(&["--memory".to_owned(), "--no-demo".to_owned()]));
         started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
     }
 
     /// A gateway of the test's own, with these arguments besides addresses, template and binaries.
-    pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::try_start(arguments).unwrap_or_else(|fault| panic!("the gateway does not start: {fault}"))
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        // What the gateway needs while it starts may be served by the test's own runtime.
+        let starting = tokio::task::spawn_blocking(move || Self::try_start(&arguments));
+        let started = starting.await.expect("starting does not panic");
+        started.unwrap_or_else(|fault| panic!("the gateway does not start: {fault}"))
     }
 
     pub(crate) fn ready(&self) -> &Ready {
@@ -70,18 +75,23 @@ impl Gateway {
 
     /// GETs `path` of the HTTP API with `key` as bearer token.
     pub(crate) async fn get(&self, path: &str, key: Option<&str>) -> reqwest::Response {
-        let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
-        let request = reqwest::Client::new().get(&address).timeout(super::DEADLINE);
+        let request = self.http(reqwest::Method::GET, path);
         let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
-        request.send().await.unwrap_or_else(|cause| panic!("GET {address}: {cause}"))
+        request.send().await.unwrap_or_else(|cause| panic!("GET {path}: {cause}"))
     }
 
-    /// Does what Ctrl-C does, and waits for the end.
-    pub(crate) fn interrupt(mut self) -> ExitStatus {
-        self.end()
+    /// A call of the HTTP API that has not been sent.
+    pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
+        reqwest::Client::new().request(method, address).timeout(super::DEADLINE)
     }
 
-    fn try_start(arguments: &[&str]) -> Result<Self, String> {
+    /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.
+    pub(crate) async fn interrupt(mut self) -> ExitStatus {
+        tokio::task::spawn_blocking(move || self.end()).await.expect("ending does not panic")
+    }
+
+    fn try_start(arguments: &[String]) -> Result<Self, String> {
         let folder = scratch_folder("gateway");
         let ready_file = folder.join("ready.json");
         let log = File::create(folder.join("gateway.log")).map_err(|cause| cause.to_string())?;
@@ -89,7 +99,7 @@ impl Gateway {
         command.args(["-c", WITH_WATCHER, "sh"]).arg(binary("nsl-gateway"));
         command.arg("--template").arg(root().join("template.yaml")).arg("--functions").arg(binaries());
         command.args(["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"]).arg("--ready-file").arg(&ready_file);
-        if !arguments.contains(&"--dynamodb") {
+        if !arguments.iter().any(|argument| argument == "--dynamodb") {
             command.args(["--dynamodb-addr", "127.0.0.1:0"]);
         }
         command.args(arguments).current_dir(&folder).stdin(Stdio::piped());

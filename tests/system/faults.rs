@@ -1,8 +1,23 @@
 //! What breaks: viewers that vanish, a store that cannot be reached, a gateway that is stopped.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::harness::{App, Bystanders, Client, Gateway, Proxy, metrics_frame, scratch_folder};
+
+/// A gateway whose store is another gateway's engine, and the cable between them. The second is given the demo
+/// application's key, since it finds the first one's record of it.
+async fn gateway_with_a_cable() -> (Gateway, Proxy, Gateway) {
+    let engine = Gateway::start(&["--memory", "--no-demo"]).await;
+    let store = Proxy::to(&engine.ready().dynamodb).await;
+    let folder = scratch_folder("data");
+    let demo = engine.ready().app.as_ref().expect("the demo application is told");
+    fs::write(folder.join("demo-key"), &demo.api_key).expect("the key is written");
+    let data = folder.to_str().expect("a path of text");
+    let gateway = Gateway::start(&["--no-demo", "--data", data, "--dynamodb", &store.address]).await;
+    (engine, store, gateway)
+}
 
 #[tokio::test]
 async fn a_viewer_that_vanishes_without_a_close_disturbs_nobody() {
@@ -34,8 +49,7 @@ async fn a_publisher_that_vanishes_loses_nothing_that_it_was_acknowledged() {
 
 #[tokio::test]
 async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
-    let store = Proxy::to(&Gateway::shared().ready().dynamodb).await;
-    let gateway = Gateway::start(&["--no-demo", "--dynamodb", &store.address]);
+    let (_engine, store, gateway) = gateway_with_a_cable().await;
     let app = App::create(&gateway).await;
     let mut viewer = Client::viewer(&gateway, &app).await;
     let mut publisher = Client::authenticated(&gateway, &app).await;
@@ -55,12 +69,12 @@ async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
     assert_eq!(publisher.publish(&app, 3).await["accepted"], 1);
     viewer.next_report(3).await;
     assert_eq!(viewer.untaken("metrics"), 0, "a report that was not stored was delivered");
+    assert!(gateway.interrupt().await.success());
 }
 
 #[tokio::test]
 async fn a_newcomer_is_told_that_the_store_is_unreachable() {
-    let store = Proxy::to(&Gateway::shared().ready().dynamodb).await;
-    let gateway = Gateway::start(&["--no-demo", "--dynamodb", &store.address]);
+    let (_engine, store, gateway) = gateway_with_a_cable().await;
     let app = App::create(&gateway).await;
     let mut client = Client::open(&gateway).await;
     store.switch_off();
@@ -72,22 +86,23 @@ async fn a_newcomer_is_told_that_the_store_is_unreachable() {
     store.switch_on();
     client.send(&auth).await;
     client.next("auth_success").await;
+    assert!(gateway.interrupt().await.success());
 }
 
 #[tokio::test]
 async fn a_stopped_gateway_ends_well_and_its_next_start_finds_every_report() {
     let folder = scratch_folder("data");
     let arguments = ["--no-demo", "--data", folder.to_str().expect("a path of text")];
-    let gateway = Gateway::start(&arguments);
+    let gateway = Gateway::start(&arguments).await;
     let app = App::create(&gateway).await;
     let mut publisher = Client::authenticated(&gateway, &app).await;
     for n in 0..10 {
         publisher.publish(&app, n).await;
     }
-    let status = tokio::task::spawn_blocking(move || gateway.interrupt()).await.expect("it ends");
+    let status = gateway.interrupt().await;
     assert!(status.success(), "the gateway ended with {status}");
 
-    let gateway = Gateway::start(&arguments);
+    let gateway = Gateway::start(&arguments).await;
     let path = format!("/apps/{}/metrics?timeRange=hour", app.app_id);
     let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("history is JSON");
     let counts = history["series"]["n"]["count"].as_array().expect("the series is known");

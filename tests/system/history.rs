@@ -157,3 +157,76 @@ async fn history_is_there_under_the_librarys_own_base_path() {
     let path = format!("/api/logger{}", hour_of(&app));
     assert_eq!(gateway.get(&path, Some(&app.api_key)).await.status(), 200);
 }
+
+#[tokio::test]
+async fn series_aggregates_and_span_may_be_chosen() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let stamp = now_ms() - 10 * 60_000;
+    let metrics = json!({"cpu": {"usage": 5, "user": 3}, "memory": {"used": 7}});
+    let data = json!({"appId": app.app_id, "metrics": metrics, "timestamp": stamp});
+    publisher.send(&json!({"type": "metrics", "id": "m", "data": data})).await;
+    publisher.ack("m").await;
+
+    let (from, to) = (stamp - 20 * 60_000, stamp + 60_000);
+    let choice = format!("from={from}&to={to}&step=60&series=cpu.*&agg=last,sum");
+    let path = format!("/apps/{}/metrics?{choice}", app.app_id);
+    let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.unwrap();
+    let series = history["series"].as_object().unwrap_or_else(|| panic!("no series in {history}"));
+    assert_eq!(series.keys().collect::<Vec<_>>(), ["cpu.usage", "cpu.user"]);
+    let usage = series["cpu.usage"].as_object().expect("columns by aggregate");
+    assert_eq!(usage.keys().collect::<Vec<_>>(), ["last", "sum"]);
+    let told: Vec<f64> = usage["last"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+    assert_eq!(told, [5.0]);
+}
+
+#[tokio::test]
+async fn history_comes_as_csv_to_who_asks_for_it() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    Client::authenticated(gateway, &app).await.publish(&app, 4).await;
+    let request = gateway.http(reqwest::Method::GET, &hour_of(&app)).bearer_auth(&app.api_key);
+    let response = request.header("Accept", "text/csv").send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+    assert!(kind.starts_with("text/csv"), "{kind}");
+    let text = response.text().await.unwrap();
+    let header = text.lines().next().unwrap_or_default();
+    assert!(header.starts_with("time,") && header.contains("n.avg"), "{header}");
+    assert_eq!(text.lines().count(), 1 + HOUR_POINTS, "a header and a line for each point");
+}
+
+#[tokio::test]
+async fn pages_of_the_configured_origins_may_ask_and_no_others() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let wrong = "nonsense".to_owned();
+    for (origin, key, admitted) in [
+        ("http://localhost:3000", &app.api_key, Some("http://localhost:3000")),
+        ("http://localhost:3000", &wrong, Some("http://localhost:3000")),
+        ("http://evil.example", &app.api_key, None),
+    ] {
+        let request = gateway.http(reqwest::Method::GET, &hour_of(&app)).bearer_auth(key);
+        let response = request.header("Origin", origin).send().await.expect("an answer");
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("access-control-allow-origin"), admitted, "{origin}, {}", response.status());
+        let credentials = admitted.map(|_| "true");
+        assert_eq!(header("access-control-allow-credentials"), credentials, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_ask_whether_it_may_ask() {
+    let gateway = Gateway::shared();
+    let request = gateway.http(reqwest::Method::OPTIONS, "/apps/any/metrics");
+    let request = request.header("Origin", "http://localhost:3000");
+    let request = request.header("Access-Control-Request-Method", "GET");
+    let request = request.header("Access-Control-Request-Headers", "authorization");
+    let response = request.send().await.expect("an answer");
+    assert!(response.status().is_success(), "{}", response.status());
+    let headers = response.headers();
+    assert_eq!(headers["access-control-allow-origin"], "http://localhost:3000");
+    let allowed = headers["access-control-allow-headers"].to_str().unwrap().to_lowercase();
+    assert!(allowed.contains("authorization"), "{allowed}");
+}

@@ -27,7 +27,7 @@ async fn the_ready_file_tells_where_everything_is() {
 
 #[tokio::test]
 async fn the_demo_shows_this_machine_every_second() {
-    let gateway = Gateway::start(&["--memory"]);
+    let gateway = Gateway::start(&["--memory"]).await;
     let app = gateway.ready().app.clone().expect("the demo application is told");
     let mut viewer = Client::viewer(&gateway, &app).await;
     let first = viewer.next("metrics").await["payload"].take();
@@ -48,7 +48,8 @@ async fn the_demo_shows_this_machine_every_second() {
 
 #[tokio::test]
 async fn a_silent_connection_is_closed_and_a_talking_one_lives_until_its_time_is_up() {
-    let gateway = Gateway::start(&["--memory", "--no-demo", "--idle-timeout", "2", "--max-duration", "6"]);
+    let gateway =
+        Gateway::start(&["--memory", "--no-demo", "--idle-timeout", "2", "--max-duration", "6"]).await;
     let mut silent = Client::open(&gateway).await;
     let mut talking = Client::open(&gateway).await;
     let began = Instant::now();

@@ -6,6 +6,8 @@ use super::{Findings, assert_none};
 /// Words that say nothing about what a thing is.
 const EMPTY_WORDS: [&str; 11] =
     ["util", "utils", "helper", "helpers", "common", "manager", "processor", "data", "info", "misc", "stuff"];
+/// Words of the longest name that is no sentence.
+const NAME_WORDS_MAX: usize = 5;
 const ITEM_KEYWORDS: [&str; 6] = ["fn", "struct", "enum", "trait", "mod", "type"];
 
 /// The name that a line of rustfmt's output gives to an item of one of these kinds.
@@ -55,6 +57,10 @@ fn items(path: &str, text: &str, fault: impl Fn(&str, &str) -> Option<String>) -
 }
 
 fn empty_item(_kind: &str, name: &str) -> Option<String> {
+    // A test's name is a sentence, and a sentence may speak of anything.
+    if words(name).len() > NAME_WORDS_MAX {
+        return None;
+    }
     empty_word(name).map(|word| format!("\"{word}\" says nothing"))
 }
 
@@ -85,8 +91,8 @@ fn no_file_has_an_empty_word_in_its_name() {
 
 #[test]
 fn no_item_has_an_empty_word_in_its_name() {
-    let sample =
-        "pub(crate) struct ConnectionManager {\nfn metadata() {\nasync fn read_data<T>(\nlet data = 1;\n";
+    let sample = "pub(crate) struct ConnectionManager {\nfn metadata() {\nasync fn read_data<T>(\nlet data = 1;\n\
+        fn data_outlives_the_one_who_wrote_it() {\n";
     assert_eq!(items("a.rs", sample, empty_item).len(), 2);
     assert_none(files_with("rs").iter().flat_map(|file| items(&file.path, &file.text, empty_item)));
 }

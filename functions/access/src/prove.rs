@@ -7,24 +7,44 @@ use nsl_domain::frame::control::Credential;
 use nsl_domain::grant::{Action, Grant, Proof, Reach, Role, Scope, authorise};
 use nsl_domain::ids::UserId;
 use nsl_domain::rejection::Rejection;
+use nsl_domain::time::TimestampMs;
 
 use crate::api_key;
+use crate::token::TrustedKeys;
 
-/// What `credential` proves of `app`, which is `None` where no such application exists, to a connection of `role`.
+/// What a proof is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The keys whose tokens are believed.
+    pub trusted: &'a TrustedKeys,
+    /// The side that the handshake showed.
+    pub role: Role,
+    /// The instant of the attempt.
+    pub now: TimestampMs,
+}
+
+/// What `credential` proves of `app`, which is `None` where no such application exists.
 ///
 /// # Errors
-/// `unauthorized` for everything that proves nothing; `app_inactive` for a right credential of an application
-/// that is switched off.
-pub fn prove(credential: &Credential, app: Option<&App>, role: Role) -> Result<Grant, Rejection> {
-    let app = app.ok_or_else(Rejection::unauthorized)?;
+/// `unauthorized` for everything that proves nothing; `forbidden` for a token of other applications; `app_inactive`
+/// for a right credential of an application that is switched off.
+pub fn prove(
+    credential: &Credential,
+    app: Option<&App>,
+    circumstances: Circumstances<'_>,
+) -> Result<Grant, Rejection> {
+    let Circumstances { trusted, role, now } = circumstances;
     let grant = match credential {
-        Credential::ApiKey(key) => by_key(key, app),
-        Credential::LegacyUser(user) => by_user(user, app, role),
-        Credential::Token(_) => None,
+        Credential::Token(token) => trusted.verify(token, now)?,
+        Credential::ApiKey(key) => {
+            app.and_then(|app| by_key(key, app)).ok_or_else(Rejection::unauthorized)?
+        }
+        Credential::LegacyUser(user) => {
+            app.and_then(|app| by_user(user, app, role)).ok_or_else(Rejection::unauthorized)?
+        }
     };
-    let grant = grant.ok_or_else(Rejection::unauthorized)?;
     let action = if grant.scope == Scope::View { Action::View } else { Action::Publish };
-    authorise(Some(&grant), action, Some(app))?;
+    authorise(Some(&grant), action, app, now)?;
     Ok(grant)
 }
 
@@ -48,7 +68,7 @@ fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
 }
 
 fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
-    Grant { user, scope, reach: Reach::Apps(vec![app.id.clone()]), proof }
+    Grant { user, scope, reach: Reach::Apps(vec![app.id.clone()]), proof, until: None }
 }
 
 #[cfg(test)]
@@ -67,11 +87,17 @@ mod tests {
             keys: vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, scope)],
             legacy,
             shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
         }
     }
 
+    fn attempt(credential: &Credential, app: Option<&App>, role: Role) -> Result<Grant, Rejection> {
+        let trusted = TrustedKeys::new("", "", "nsl").unwrap();
+        prove(credential, app, Circumstances { trusted: &trusted, role, now: TimestampMs::clamped(0) })
+    }
+
     fn outcome(credential: &Credential, app: Option<&App>, role: Role) -> Result<Scope, Code> {
-        prove(credential, app, role).map(|grant| grant.scope).map_err(|rejection| rejection.code)
+        attempt(credential, app, role).map(|grant| grant.scope).map_err(|rejection| rejection.code)
     }
 
     #[test]
@@ -82,7 +108,7 @@ mod tests {
         assert_eq!(outcome(&right, Some(&shop), Role::Program), Ok(Scope::View));
         assert_eq!(outcome(&wrong, Some(&shop), Role::Program), Err(Code::Unauthorized));
         assert_eq!(outcome(&right, None, Role::Program), Err(Code::Unauthorized));
-        assert_eq!(prove(&wrong, Some(&shop), Role::Page), prove(&right, None, Role::Page));
+        assert_eq!(attempt(&wrong, Some(&shop), Role::Page), attempt(&right, None, Role::Page));
     }
 
     #[test]

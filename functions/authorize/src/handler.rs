@@ -4,9 +4,11 @@
 //! say `auth`. Refuses to guess: where the table cannot be read, nobody is let in and the fault is told as such.
 
 use nsl_access::api_key;
-use nsl_access::prove::prove;
+use nsl_access::prove::{Circumstances, prove};
+use nsl_access::token::TrustedKeys;
 use nsl_aws::apps::Apps;
 use nsl_aws::boot::Clients;
+use nsl_aws::clock;
 use nsl_aws::fault::Fault;
 use nsl_domain::app::KeyHash;
 use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
@@ -23,11 +25,13 @@ use crate::settings::Settings;
 pub(crate) struct Authorize {
     apps: Apps,
     allowed_origins: Vec<String>,
+    trusted: TrustedKeys,
 }
 
 impl Authorize {
-    pub(crate) fn new(clients: &Clients, settings: Settings) -> Self {
-        Self { apps: clients.apps(&settings.apps_table), allowed_origins: settings.allowed_origins }
+    pub(crate) fn new(clients: &Clients, settings: Settings, trusted: TrustedKeys) -> Self {
+        let apps = clients.apps(&settings.apps_table);
+        Self { apps, allowed_origins: settings.allowed_origins, trusted }
     }
 
     pub(crate) fn apps(&self) -> &Apps {
@@ -72,12 +76,18 @@ impl Authorize {
         }
     }
 
-    /// The grant of a credential that names no application. At most two reads, none for text that is no key.
+    /// The grant of a credential that names no application. At most two reads, none for text that is no key: a token
+    /// proves itself, and what its applications say of it is asked when it is used.
     async fn prove(&self, text: &str, role: Role) -> Result<Result<Grant, Rejection>, Fault> {
-        if text.len() > MAX_CREDENTIAL_BYTES || !api_key::is_well_formed(text) {
+        let now = clock::now();
+        if text.len() > MAX_CREDENTIAL_BYTES {
             return Ok(Err(Rejection::unauthorized()));
         }
+        if !api_key::is_well_formed(text) {
+            return Ok(self.trusted.verify(text, now));
+        }
         let app = self.apps.find_by_key(KeyHash::of(text)).await?;
-        Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), role))
+        let circumstances = Circumstances { trusted: &self.trusted, role, now };
+        Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), circumstances))
     }
 }

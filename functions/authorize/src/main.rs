@@ -6,6 +6,7 @@ mod handler;
 mod settings;
 
 use lambda_runtime::{LambdaEvent, service_fn};
+use nsl_access::token::TrustedKeys;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Authorize;
@@ -15,7 +16,12 @@ use crate::settings::Settings;
 async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
-    let authorize = Authorize::new(&boot::clients().await, settings);
+    let trusted = boot::required(TrustedKeys::new(
+        &settings.token_secret,
+        &settings.token_keys,
+        &settings.token_audience,
+    ));
+    let authorize = Authorize::new(&boot::clients().await, settings, trusted);
     boot::warm_up(authorize.apps()).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| authorize.handle(event.payload))).await
 }

@@ -182,7 +182,7 @@ fn is_already_there(error: Option<&TransactWriteItemsError>) -> bool {
 
 fn app_item(app: &App) -> Item {
     let keys = app.keys.iter().map(|key| AttributeValue::M(key_entry(key))).collect();
-    Item::from([
+    let mut item = Item::from([
         (keys::APP_ID.to_owned(), items::text(app.id.as_str())),
         (keys::OWNER.to_owned(), items::text(app.owner.as_str())),
         (keys::NAME.to_owned(), items::text(&app.name)),
@@ -190,7 +190,11 @@ fn app_item(app: &App) -> Item {
         (keys::KEYS.to_owned(), AttributeValue::L(keys)),
         (keys::LEGACY.to_owned(), AttributeValue::Bool(app.legacy)),
         (keys::SHARDS.to_owned(), items::number(app.shards)),
-    ])
+    ]);
+    if let Some(earliest) = app.tokens_not_before {
+        item.insert(keys::TOKENS_NOT_BEFORE.to_owned(), items::number(earliest.ms()));
+    }
+    item
 }
 
 fn key_entry(key: &KeyRecord) -> Item {
@@ -218,7 +222,14 @@ fn read_app(item: &Item) -> Result<App, BadAttribute> {
         keys,
         legacy: items::read_flag(item, keys::LEGACY)?,
         shards: items::read_number(item, keys::SHARDS)?,
+        tokens_not_before: read_earliest_token(item)?,
     })
+}
+
+fn read_earliest_token(item: &Item) -> Result<Option<TimestampMs>, BadAttribute> {
+    let ms = items::optional(items::read_number::<i64>(item, keys::TOKENS_NOT_BEFORE))?;
+    let unreadable = |_| BadAttribute::Unreadable(keys::TOKENS_NOT_BEFORE);
+    ms.map(|ms| TimestampMs::try_from(ms).map_err(unreadable)).transpose()
 }
 
 fn read_key(entry: &AttributeValue) -> Result<KeyRecord, BadAttribute> {

@@ -50,6 +50,9 @@ fn end(reason: &str) -> ! {
     std::process::exit(1)
 }
 
+/// The access key that the local gateway gives its functions: DynamoDB Local keeps a set of tables for each.
+const LOCAL_ACCESS_KEY: &str = "LOCALGATEWAY";
+
 /// Where a local stand-in for AWS listens.
 #[derive(Debug, Clone)]
 pub struct LocalEndpoints {
@@ -68,7 +71,8 @@ pub async fn clients() -> Clients {
 
 /// Clients of a local stand-in for AWS, which takes any credentials.
 pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
-    let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "local");
+    let credentials =
+        aws_sdk_dynamodb::config::Credentials::new(LOCAL_ACCESS_KEY, "local", None, None, "local");
     let region = aws_sdk_dynamodb::config::Region::new(endpoints.region.clone());
     let config = loader().credentials_provider(credentials).region(region).load().await;
     Clients {

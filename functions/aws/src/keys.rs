@@ -16,6 +16,7 @@ pub(crate) const STATUS: &str = "status";
 pub(crate) const KEYS: &str = "keys";
 pub(crate) const LEGACY: &str = "legacy";
 pub(crate) const SHARDS: &str = "shards";
+pub(crate) const TOKENS_NOT_BEFORE: &str = "tokensNotBefore";
 /// Which application a key opens: on the pointer item of a key.
 pub(crate) const OPENS: &str = "opens";
 /// Parts of one entry of `keys`.

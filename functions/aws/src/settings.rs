@@ -40,6 +40,11 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
+    /// The text of `name`, empty where it is not set: for what the service can do without.
+    pub fn optional(&mut self, name: &str) -> String {
+        (self.lookup)(name).unwrap_or_default()
+    }
+
     /// The parts of `name` between commas, trimmed, without empty ones; none where it is not set.
     pub fn list(&mut self, name: &str) -> Vec<String> {
         let text = (self.lookup)(name).unwrap_or_default();

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::grant::Scope;
 use crate::ids::{AppId, KeyId, Source, UserId};
+use crate::time::TimestampMs;
 
 /// Write shards of an application that says nothing else: one partition takes 1,000 writes a second.
 pub const DEFAULT_SHARDS: u16 = 1;
@@ -98,6 +99,8 @@ pub struct App {
     pub legacy: bool,
     /// Write shards of its reports, 1 to [`MAX_SHARDS`].
     pub shards: u16,
+    /// The instant before which issued tokens no longer open it: how a leaked token is taken back.
+    pub tokens_not_before: Option<TimestampMs>,
 }
 
 impl App {

@@ -1,4 +1,4 @@
-//! What a connection or a token may do, on which applications - and the one check of it.
+//! What a connection or a token may do, on which applications, until when - and the one check of it.
 //!
 //! Owns the grant, its text form for the authorizer's context and the session row, and `authorise`.
 //! Refuses to look at credentials: what a key or a token proves is the `access` crate's matter.
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::{App, Status};
 use crate::ids::{AppId, KeyId, UserId};
 use crate::rejection::{Code, Rejection};
+use crate::time::TimestampMs;
 
 /// Most applications that one grant names.
 pub const MAX_GRANTED_APPS: usize = 50;
@@ -60,6 +61,11 @@ pub enum Reach {
 pub enum Proof {
     /// An API key of the application.
     Key(KeyId),
+    /// A token issued then. An application may refuse all tokens issued before an instant.
+    Token {
+        /// When it was issued.
+        issued: TimestampMs,
+    },
     /// The library's own `auth`, which has no secret; valid while the application's `legacy` flag is on.
     Legacy,
 }
@@ -75,6 +81,9 @@ pub struct Grant {
     pub reach: Reach,
     /// By what.
     pub proof: Proof,
+    /// The instant from which it no longer holds; absent for a proof that does not age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<TimestampMs>,
 }
 
 impl Grant {
@@ -103,18 +112,27 @@ impl Grant {
     fn is_still_proved_by(&self, app: &App) -> bool {
         match &self.proof {
             Proof::Key(id) => app.keys.iter().any(|key| key.id == *id),
+            Proof::Token { issued } => app.tokens_not_before.is_none_or(|earliest| *issued >= earliest),
             Proof::Legacy => app.legacy,
         }
     }
 }
 
-/// Whether the holder of `grant` may do `action` to `app`, which is `None` where no such application exists.
+/// Whether the holder of `grant` may do `action` to `app` at `now`; `app` is `None` where no such application exists.
 ///
 /// # Errors
-/// `unauthorized` without a grant or when its proof was taken back; `forbidden` for an unknown, a foreign or an
+/// `unauthorized` without a grant, when it has aged, or when its proof was taken back; `forbidden` for an unknown, a foreign or an
 /// uncovered application, which look alike on purpose; `app_inactive` for one that is switched off.
-pub fn authorise(grant: Option<&Grant>, action: Action, app: Option<&App>) -> Result<(), Rejection> {
+pub fn authorise(
+    grant: Option<&Grant>,
+    action: Action,
+    app: Option<&App>,
+    now: TimestampMs,
+) -> Result<(), Rejection> {
     let grant = grant.ok_or_else(Rejection::unauthorized)?;
+    if grant.until.is_some_and(|until| until <= now) {
+        return Err(Rejection::new(Code::Unauthorized, "the credentials have expired"));
+    }
     let app = app.filter(|app| grant.reaches(app)).ok_or_else(forbidden)?;
     if !grant.is_still_proved_by(app) {
         return Err(Rejection::unauthorized());
@@ -182,11 +200,16 @@ mod tests {
             }],
             legacy: true,
             shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
         }
     }
 
+    fn now() -> TimestampMs {
+        TimestampMs::clamped(1_800_000_000_000)
+    }
+
     fn grant(scope: Scope, reach: Reach, proof: Proof) -> Grant {
-        Grant { user: UserId::new("ann").unwrap(), scope, reach, proof }
+        Grant { user: UserId::new("ann").unwrap(), scope, reach, proof, until: None }
     }
 
     fn by_key(scope: Scope) -> Grant {
@@ -194,7 +217,7 @@ mod tests {
     }
 
     fn verdict(grant: Option<&Grant>, action: Action, app: Option<&App>) -> Option<Code> {
-        authorise(grant, action, app).err().map(|rejection| rejection.code)
+        authorise(grant, action, app, now()).err().map(|rejection| rejection.code)
     }
 
     #[test]
@@ -215,8 +238,8 @@ mod tests {
         foreign.id = AppId::new("other").unwrap();
         let grant = by_key(Scope::Both);
         assert_eq!(
-            authorise(Some(&grant), Action::View, Some(&foreign)),
-            authorise(Some(&grant), Action::View, None)
+            authorise(Some(&grant), Action::View, Some(&foreign), now()),
+            authorise(Some(&grant), Action::View, None, now())
         );
     }
 
@@ -229,6 +252,22 @@ mod tests {
         app.keys.clear();
         assert_eq!(verdict(Some(&legacy), Action::Publish, Some(&app)), Some(Code::Unauthorized));
         assert_eq!(verdict(Some(&by_key(Scope::Both)), Action::View, Some(&app)), Some(Code::Unauthorized));
+    }
+
+    #[test]
+    fn a_token_ends_at_its_hour_and_with_all_tokens_of_its_time() {
+        let mut app = app();
+        let mut token = by_key(Scope::View);
+        token.proof = Proof::Token { issued: now() };
+        token.until = Some(now().plus_ms(1));
+        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), None);
+        token.until = Some(now());
+        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), Some(Code::Unauthorized));
+        token.until = None;
+        app.tokens_not_before = Some(now().plus_ms(1));
+        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), Some(Code::Unauthorized));
+        app.tokens_not_before = Some(now());
+        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), None);
     }
 
     #[test]
@@ -252,8 +291,12 @@ mod tests {
 
     #[test]
     fn a_grant_survives_its_text_and_garbage_grants_nothing() {
-        let grant = by_key(Scope::View);
-        assert_eq!(Grant::from_text(&grant.to_text()), Some(grant));
+        let mut token = by_key(Scope::View);
+        token.proof = Proof::Token { issued: now() };
+        token.until = Some(now());
+        for grant in [by_key(Scope::Both), token] {
+            assert_eq!(Grant::from_text(&grant.to_text()), Some(grant));
+        }
         for text in ["", "{}", "null", "{\"scope\":\"both\"}"] {
             assert_eq!(Grant::from_text(text), None, "{text:?}");
         }

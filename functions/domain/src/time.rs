@@ -22,7 +22,7 @@ const LAST_MS: i64 = 253_402_300_799_999;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z, from 1970 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "i64")]
+#[serde(try_from = "String")]
 pub struct TimestampMs(i64);
 
 /// A text or number that names no instant between 1970 and 9999.
@@ -70,6 +70,13 @@ impl TimestampMs {
     #[must_use]
     pub fn aligned_to(self, width_ms: i64) -> Self {
         Self(self.0 - self.0.rem_euclid(width_ms.max(1)))
+    }
+}
+
+impl TryFrom<String> for TimestampMs {
+    type Error = MalformedTimestamp;
+    fn try_from(text: String) -> Result<Self, MalformedTimestamp> {
+        Self::from_iso(&text)
     }
 }
 

@@ -137,7 +137,7 @@ impl History {
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
         let grant = grant(request);
         let known = self.known_apps.believed(&id, now).await?;
-        authorise(grant.as_ref(), Action::View, known.as_deref())?;
+        authorise(grant.as_ref(), Action::View, known.as_deref(), now)?;
         Ok(known.ok_or_else(Rejection::unauthorized)?)
     }
 }

@@ -112,12 +112,7 @@ impl Ingest {
             }
         };
         let outcome = self.store(publication.entries, &admitted).await;
-        tracing::info!(
-            connection = %event.connection,
-            stored = outcome.stored.len(),
-            rejected = outcome.rejected.len(),
-            "reports dealt with"
-        );
+        log(event, &outcome);
         let reply = reply(publication.id, publication.is_batch, &outcome);
         let answered = async {
             if let Some(frame) = reply {
@@ -136,7 +131,8 @@ impl Ingest {
                 continue;
             }
             let known = self.known_apps.believed(app, event.arrival).await?;
-            authorise(Some(&grant), Action::Publish, known.as_deref()).map_err(Refusal::Rejected)?;
+            authorise(Some(&grant), Action::Publish, known.as_deref(), event.arrival)
+                .map_err(Refusal::Rejected)?;
             admitted.extend(known.map(|known| (app.clone(), known)));
         }
         Ok(admitted)
@@ -198,6 +194,20 @@ impl Ingest {
         if let Err(fault) = self.courier.post(&event.connection, &frame.render()).await {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
         }
+    }
+}
+
+/// One line per frame, told only where a report was refused: at a report a second, a line for each would cost as much
+/// as storing it.
+fn log(event: &SocketEvent, outcome: &Outcome) {
+    let (stored, rejected) = (outcome.stored.len(), outcome.rejected.len());
+    let connection = &event.connection;
+    match outcome.rejected.first() {
+        Some(first) => {
+            let code = first.rejection.code.as_str();
+            tracing::info!(%connection, stored, rejected, code, "reports refused");
+        }
+        None => tracing::debug!(%connection, stored, "reports stored"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! by itself, all others to the connection. A fault becomes `unavailable` here, never silence on such a route.
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
+use nsl_access::token::TrustedKeys;
 use nsl_aws::apps::{Apps, KnownApps};
 use nsl_aws::boot::Clients;
 use nsl_aws::courier::Courier;
@@ -29,11 +30,12 @@ pub(crate) struct Session {
     pub(crate) sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) reports: Reports,
+    pub(crate) trusted: TrustedKeys,
     courier: Courier,
 }
 
 impl Session {
-    pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
+    pub(crate) fn new(clients: &Clients, settings: &Settings, trusted: TrustedKeys) -> Self {
         let apps = clients.apps(&settings.apps_table);
         Self {
             known_apps: KnownApps::new(apps.clone()),
@@ -42,6 +44,7 @@ impl Session {
             subscriptions: clients.subscriptions(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             courier: clients.courier(),
+            trusted,
         }
     }
 

@@ -5,6 +5,7 @@ mod perform;
 mod settings;
 
 use lambda_runtime::{LambdaEvent, service_fn};
+use nsl_access::token::TrustedKeys;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Session;
@@ -14,7 +15,12 @@ use crate::settings::Settings;
 async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
-    let session = Session::new(&boot::clients().await, &settings);
+    let trusted = boot::required(TrustedKeys::new(
+        &settings.token_secret,
+        &settings.token_keys,
+        &settings.token_audience,
+    ));
+    let session = Session::new(&boot::clients().await, &settings, trusted);
     boot::warm_up(session.apps()).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| session.handle(event.payload))).await
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the one place where a question becomes calls. Decides nothing; a fault is logged and answered as `Failed`.
 
-use nsl_access::prove::prove;
+use nsl_access::prove::{Circumstances, prove};
 use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
@@ -26,7 +26,9 @@ impl Session {
         let attempt = match question {
             Question::Prove { app, credential } => {
                 let known = self.known_apps.current(&app, event.arrival).await;
-                known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), standing.role)))
+                let circumstances =
+                    Circumstances { trusted: &self.trusted, role: standing.role, now: event.arrival };
+                known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), circumstances)))
             }
             Question::Remember(grant) => {
                 self.sessions.remember(&event.connection, &grant).await.map(|updated| match updated {
@@ -68,7 +70,7 @@ impl Session {
             // A stranger costs no read.
             None => None,
         };
-        Ok(Answer::Allowed(authorise(standing.grant.as_ref(), Action::View, known.as_deref())))
+        Ok(Answer::Allowed(authorise(standing.grant.as_ref(), Action::View, known.as_deref(), event.arrival)))
     }
 
     async fn read_recent(

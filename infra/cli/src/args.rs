@@ -43,10 +43,6 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) http: Option<String>,
 
-    /// AWS region; by default that of the environment and profile.
-    #[arg(long, global = true, value_name = "REGION")]
-    pub(crate) region: Option<String>,
-
     /// File that holds the API key; without it the ready file's application or NSL_API_KEY gives the key.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
@@ -61,6 +57,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AppCommand,
     },
+    /// Show an application's history as a table with a line of its course.
+    History(History),
+    /// Send one report, read from stdin as JSON or looked up on this machine.
+    Send(Send),
+    /// Tell whether the service answers, and who reports to it.
+    Status(Status),
     /// Watch an application live, one line a report.
     Tail(Tail),
 }
@@ -158,6 +160,81 @@ impl From<KeyScope> for Scope {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Tail {
     /// Application to watch; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct History {
+    /// Application to show; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// The span up to this moment.
+    #[arg(long, value_name = "SPAN", default_value = "hour", conflicts_with = "from")]
+    pub(crate) range: Option<Range>,
+
+    /// Beginning of the span, ISO 8601 or epoch milliseconds.
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub(crate) from: Option<String>,
+
+    /// End of the span, exclusive.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub(crate) to: Option<String>,
+
+    /// Width of a point in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "from")]
+    pub(crate) step: Option<u32>,
+
+    /// Series by name or pattern, such as cpu.usage,memory.*; by default the machine's and the process's.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) series: Option<String>,
+
+    /// Print the points as CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+/// A span up to this moment.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Range {
+    /// 60 points of a minute.
+    Hour,
+    /// 144 points of ten minutes.
+    Day,
+    /// 168 points of an hour.
+    Week,
+}
+
+impl Range {
+    /// The range as the HTTP API names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Send {
+    /// Application to report for; by default the ready file's.
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+
+    /// Report this machine's figures in place of a document from stdin.
+    #[arg(long)]
+    pub(crate) machine: bool,
+
+    /// Name of the reporting source; by default this machine's name.
+    #[arg(long, value_name = "NAME", value_parser = source_name)]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Application whose sources are told; by default the ready file's.
     #[arg(value_name = "APP")]
     pub(crate) app: Option<String>,
 }

@@ -3,6 +3,9 @@
 mod agent;
 mod app_create;
 mod app_list;
+mod history;
+mod send;
+mod status;
 mod tail;
 
 use crate::args::{AppCommand, Args, Command};
@@ -20,6 +23,9 @@ pub(crate) async fn run(args: Args, settings: &Settings, console: &Console) -> a
         Command::App { command: AppCommand::List(list) } => {
             app_list::run(list, place, settings, console).await
         }
+        Command::History(history) => history::run(history, place, settings, console).await,
+        Command::Send(send) => send::run(send, place, settings, console).await,
+        Command::Status(status) => status::run(status, place, settings, console).await,
         Command::Tail(tail) => tail::run(tail, place, settings, console).await,
     }
 }

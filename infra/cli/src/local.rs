@@ -13,12 +13,18 @@ pub(crate) const DEFAULT_READY_FILE: &str = ".nsl/ready.json";
 pub(crate) struct ReadyFile {
     /// Address of the WebSocket API.
     pub(crate) ws: String,
+    /// Address of the HTTP API.
+    #[serde(default)]
+    pub(crate) http: String,
     /// Address of the DynamoDB endpoint.
     #[serde(default)]
     pub(crate) dynamodb: Option<String>,
-    /// Region that the functions believe to be in.
+    /// Address under which functions post to connections.
     #[serde(default)]
-    pub(crate) region: Option<String>,
+    pub(crate) management: String,
+    /// Region that the functions believe to be in.
+    #[serde(default = "usual_region")]
+    pub(crate) region: String,
     /// Outputs of the template: names of tables and addresses.
     #[serde(default)]
     pub(crate) outputs: BTreeMap<String, String>,
@@ -35,6 +41,10 @@ pub(crate) struct DemoApp {
     pub(crate) app_id: String,
     /// A key that may publish and view.
     pub(crate) api_key: String,
+}
+
+fn usual_region() -> String {
+    "us-east-1".to_owned()
 }
 
 impl ReadyFile {

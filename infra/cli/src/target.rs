@@ -6,12 +6,13 @@ use crate::args::Place;
 use crate::key_file;
 use crate::local::{ReadyFile, ready_file_path};
 use crate::settings::Settings;
-use anyhow::{Context as _, bail};
+use crate::wire::is_id;
+use anyhow::{Context as _, bail, ensure};
 
 /// An application on a service, with the key that opens it. Its `Debug` hides the key.
 pub(crate) struct Target {
-    /// Address of the WebSocket API.
-    pub(crate) ws: String,
+    /// Address of the API.
+    pub(crate) address: String,
     /// The application's id.
     pub(crate) app_id: String,
     /// The application's key.
@@ -22,25 +23,54 @@ impl std::fmt::Debug for Target {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Target")
-            .field("ws", &self.ws)
+            .field("address", &self.address)
             .field("app_id", &self.app_id)
             .finish_non_exhaustive()
     }
 }
 
 impl Target {
-    /// Finds the target of a command that speaks WebSocket. `app` is the application named by argument.
-    pub(crate) fn find(place: &Place, app: Option<&str>, settings: &Settings) -> anyhow::Result<Self> {
+    /// The target of a command that speaks WebSocket. `app` is the application named by argument.
+    pub(crate) fn of_websocket(
+        place: &Place,
+        app: Option<&str>,
+        settings: &Settings,
+    ) -> anyhow::Result<Self> {
         let ready = read_ready_file(place, settings)?;
-        let ws = match (&place.ws, &ready) {
-            (Some(ws), _) => ws.clone(),
-            (None, Some(ready)) => ready.ws.clone(),
-            (None, None) => {
-                bail!("which service? say --local for the gateway on this machine, or give --ws URL")
-            }
-        };
-        let (app_id, api_key) = credentials(place, app, ready.as_ref(), settings)?;
-        Ok(Self { ws, app_id, api_key })
+        let address = place.ws.clone().or_else(|| ready.as_ref().map(|ready| ready.ws.clone()));
+        Self::at(
+            address
+                .context("which service? say --local for the gateway on this machine, or give --ws URL")?,
+            place,
+            app,
+            ready.as_ref(),
+            settings,
+        )
+    }
+
+    /// The target of a command that speaks HTTP.
+    pub(crate) fn of_http(place: &Place, app: Option<&str>, settings: &Settings) -> anyhow::Result<Self> {
+        let ready = read_ready_file(place, settings)?;
+        let address = place.http.clone().or_else(|| ready.as_ref().map(|ready| ready.http.clone()));
+        Self::at(
+            address
+                .context("which service? say --local for the gateway on this machine, or give --http URL")?,
+            place,
+            app,
+            ready.as_ref(),
+            settings,
+        )
+    }
+
+    fn at(
+        address: String,
+        place: &Place,
+        app: Option<&str>,
+        ready: Option<&ReadyFile>,
+        settings: &Settings,
+    ) -> anyhow::Result<Self> {
+        let (app_id, api_key) = credentials(place, app, ready, settings)?;
+        Ok(Self { address, app_id, api_key })
     }
 }
 
@@ -64,6 +94,7 @@ fn credentials(
         (None, None) if ready.is_some() => bail!("the gateway runs without a demo application: name one"),
         (None, None) => bail!("which application? name one"),
     };
+    ensure!(is_id(&app_id), "{app_id:?} is no application's id");
     let own_key = own.filter(|own| own.app_id == app_id).map(|own| own.api_key.clone());
     let key = match &place.key_file {
         Some(path) => Some(key_file::read(path)?),
@@ -82,7 +113,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn ready(app: Option<DemoApp>) -> ReadyFile {
-        ReadyFile { ws: "ws://here".to_owned(), dynamodb: None, region: None, outputs: BTreeMap::new(), app }
+        ReadyFile {
+            ws: "ws://here".to_owned(),
+            http: "http://here".to_owned(),
+            dynamodb: None,
+            management: String::new(),
+            region: String::new(),
+            outputs: BTreeMap::new(),
+            app,
+        }
     }
 
     fn demo() -> Option<DemoApp> {
@@ -126,13 +165,13 @@ mod tests {
 
     #[test]
     fn no_place_at_all_is_told_in_one_sentence() {
-        let fault = Target::find(&Place::default(), Some("a"), &settings(Some("k"))).unwrap_err();
+        let fault = Target::of_websocket(&Place::default(), Some("a"), &settings(Some("k"))).unwrap_err();
         assert!(fault.to_string().contains("--local"));
     }
 
     #[test]
     fn debug_hides_the_key() {
-        let target = Target { ws: "w".to_owned(), app_id: "a".to_owned(), api_key: "secret".to_owned() };
+        let target = Target { address: "w".to_owned(), app_id: "a".to_owned(), api_key: "secret".to_owned() };
         assert!(!format!("{target:?}").contains("secret"));
     }
 }

@@ -16,14 +16,14 @@ fn help_lists_the_commands() {
     let output = nsl(&["--help"]);
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success());
-    for command in ["agent", "app", "tail"] {
+    for command in ["agent", "app", "history", "send", "status", "tail"] {
         assert!(help.contains(&format!("\n  {command}")), "{command} is missing:\n{help}");
     }
 }
 
 #[test]
 fn missing_ready_file_is_told_in_one_line() {
-    for command in ["agent", "tail", "app list", "app create"] {
+    for command in ["agent", "tail", "send", "history", "status", "app list", "app create"] {
         let mut arguments: Vec<&str> = command.split(' ').collect();
         arguments.extend(["--local", "/nonexistent/ready.json"]);
         let output = nsl(&arguments);

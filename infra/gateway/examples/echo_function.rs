@@ -2,6 +2,8 @@
 //!
 //! A frame's or request's body is `{"do": …}`; every event that is no frame is noted in the record file.
 
+#![expect(clippy::indexing_slicing, reason = "indexing a JSON value cannot panic")]
+
 use std::io::Write;
 use std::time::Duration;
 
@@ -99,6 +101,9 @@ async fn act(event: Value, context: &lambda_runtime::Context) -> Result<Value, E
         Some("panic") => panic!("as asked"),
         Some("exit") => std::process::exit(3),
         Some("sleep") => {
+            if asked["announce"] == true {
+                post(&event, "begun").await?;
+            }
             tokio::time::sleep(Duration::from_millis(asked["ms"].as_u64().unwrap_or_default())).await;
             answer(format!("slept in {}", std::process::id()))
         }
@@ -131,6 +136,7 @@ async fn act(event: Value, context: &lambda_runtime::Context) -> Result<Value, E
             }
             answer("flood passed".into())
         }
+        Some("large") => answer("x".repeat(usize::try_from(asked["bytes"].as_u64().unwrap_or_default())?)),
         Some("http") => Ok(asked["answer"].clone()),
         _ => answer(event.to_string()),
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::fronts::Sockets;
 use crate::template::{Plan, URL_SUFFIX};
 
 /// The addresses of one running gateway.
@@ -20,14 +21,15 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    pub(crate) fn new(
-        plan: &Plan,
-        region: &str,
-        websocket: SocketAddr,
-        http: SocketAddr,
-        management: SocketAddr,
-        dynamodb: String,
-    ) -> Self {
+    pub(crate) fn new(plan: &Plan, region: &str, sockets: &Sockets, dynamodb: String) -> Self {
+        let websocket = sockets.websocket.address;
+        let (http, management) = (sockets.http.address, sockets.management.address);
+        Self::at(plan, region, [websocket, http, management], dynamodb)
+    }
+
+    /// The addresses for listeners at `[websocket, http, management]`.
+    pub(crate) fn at(plan: &Plan, region: &str, at: [SocketAddr; 3], dynamodb: String) -> Self {
+        let [websocket, http, management] = at;
         let mut rewrites = Vec::new();
         let host = |api: &str| format!("{api}.execute-api.{region}.{URL_SUFFIX}");
         if let Some(api) = &plan.websocket {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value as Json;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::addresses::Addresses;
 use crate::console::Console;
 use crate::keeper;
-use crate::lambda::{Output, for_tool};
+use crate::lambda::{Output, Stderr, for_tool};
 use crate::settings::Settings;
 use crate::state::StateDir;
 
@@ -25,8 +24,6 @@ const TOOL: &str = "nsl";
 const CREATE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a dead agent stays dead.
 const RESTART_AFTER: Duration = Duration::from_secs(3);
-/// How long the agent may take to end.
-const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// How to run the `nsl` tool.
 #[derive(Clone, Debug)]
@@ -106,23 +103,15 @@ impl Tool {
             Ok(child) => child,
             Err(fault) => return self.console.warn(&format!("cannot start the demo agent: {fault}")),
         };
-        let _output = Output::follow(&mut child, "agent", &self.console);
+        let mut output = Output::follow(&mut child, "agent", Stderr::Progress, &self.console);
         tokio::select! {
             status = child.wait() => {
                 let status = status.map_or_else(|fault| fault.to_string(), |status| status.to_string());
-                self.console.warn(&format!("the demo agent ended with {status}, starting it again"));
+                let lines = output.last_lines().await;
+                let last = lines.last().map(String::as_str).unwrap_or("it said nothing");
+                self.console.warn(&format!("the demo agent ended with {status}, starting it again: {last}"));
             }
-            () = stop.cancelled() => {
-                let group = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-                if let Some(group) = group {
-                    // Gone already is as good.
-                    drop(kill_process_group(group, Signal::TERM));
-                    if tokio::time::timeout(END_LIMIT, child.wait()).await.is_err() {
-                        drop(kill_process_group(group, Signal::KILL));
-                    }
-                }
-                drop(child.wait().await);
-            }
+            () = stop.cancelled() => keeper::end(&mut child).await,
         }
     }
 }

@@ -10,6 +10,9 @@ const ID_BYTES: usize = 11;
 /// Random bytes of a UUID and of a trace.
 const UUID_BYTES: usize = 16;
 
+/// Random bytes of a secret.
+const SECRET_BYTES: usize = 32;
+
 /// An id like API Gateway's, `L0SM9cOFvHcCIhw=`, for connections, requests and messages.
 pub(crate) fn gateway_id() -> String {
     URL_SAFE.encode(random::<ID_BYTES>())
@@ -24,6 +27,11 @@ pub(crate) fn invocation_id() -> String {
     let hex = hex(&bytes);
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}
+
+/// A secret of 64 hexadecimal digits.
+pub(crate) fn secret() -> String {
+    hex(&random::<SECRET_BYTES>())
 }
 
 /// A trace header, not sampled: nothing here collects traces.

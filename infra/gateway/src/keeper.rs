@@ -6,8 +6,14 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
-use tokio::process::Command;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// How long a child may take to end when asked to.
+const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// The first argument that turns this program into a keeper.
 pub const KEEP: &str = "--keep-child";
@@ -27,12 +33,24 @@ pub(crate) fn command(program: Option<&Path>, binary: &Path) -> Command {
     command
 }
 
+/// Asks a child of [`command`] and what it started to end, then makes them.
+pub(crate) async fn end(child: &mut Child) {
+    if let Some(group) = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+        // A group that is gone already is as good.
+        let _ = kill_process_group(group, Signal::TERM);
+        if timeout(END_LIMIT, child.wait()).await.is_err() {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+    drop(child.wait().await);
+}
+
 /// Becomes the child named by `arguments` (parent, program, its arguments); returns only what went wrong.
 #[cfg(target_os = "linux")]
 pub fn become_child(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Error {
     use std::os::unix::process::CommandExt;
 
-    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    use rustix::process::{getppid, set_parent_process_death_signal};
 
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok());
     let Some(program) = arguments.next() else { return anyhow::anyhow!("{KEEP} needs a program") };

@@ -1,4 +1,4 @@
-//! Answers of Lambda authorizers that come as IAM policies: does one allow the call?
+//! Answers of Lambda authorizers that come as IAM policies, and whether one allows the call.
 
 use serde_json::{Map, Value as Json};
 

@@ -28,6 +28,7 @@ pub(crate) fn document(plan: &Plan, addresses: &Addresses) -> Json {
         "management": addresses.management_endpoint(),
         "region": addresses.region,
         "outputs": outputs,
+        "secrets": plan.secrets,
     })
 }
 

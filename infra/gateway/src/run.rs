@@ -5,30 +5,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::addresses::Addresses;
-use crate::bind::{Bound, bind};
 use crate::console::Console;
 use crate::demo::Tool;
 use crate::dynamodb::{Engine, create_tables};
-use crate::lambda::{Fleet, Invoker, Launch, PoolLimits, Remote, for_function};
+use crate::fronts::{Fronts, Sockets};
+use crate::lambda::Invoker;
 use crate::ready::{self, ReadyFile};
-use crate::serve::serve;
 use crate::settings::Settings;
 use crate::state::StateDir;
-use crate::template::{self, ACCOUNT_ID, Plan};
-use crate::websocket::{Api, Gate, Lifetimes, Registry};
-use crate::{Options, management, websocket, welcome};
+use crate::template::{self, Plan};
+use crate::{Options, secrets, welcome};
 
-/// The ports that the library and the dashboard have compiled in.
-const WEBSOCKET_PORT: u16 = 8087;
-const HTTP_PORT: u16 = 2798;
-/// How long a drain may take before what is left is ended.
-const DRAIN_LIMIT: Duration = Duration::from_secs(15);
+/// How long functions may take to end once no client is left, before they are killed.
+const FUNCTIONS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs the gateway until `shutdown` resolves, then drains it.
 pub async fn run(
@@ -36,12 +31,13 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let plan = template::read(&options.template, &options.overrides(), &settings.region)?;
+    let mut plan = template::read(&options.template, &options.overrides(), &settings.region)?;
     let functions = functions_dir(&options, &settings)?;
     if options.lambda_endpoint.is_none() {
         check_binaries(&plan, &functions)?;
     }
     let state = StateDir::open((!options.memory).then_some(options.data.as_path()))?;
+    secrets::fill(&mut plan, &state)?;
     let log = state.file("functions.log");
     let console = Arc::new(Console::new(options.verbose, Some(&log))?);
     tokio::pin!(shutdown);
@@ -81,18 +77,13 @@ fn check_binaries(plan: &Plan, directory: &Path) -> anyhow::Result<()> {
 
 /// Everything that runs.
 struct Gateway {
-    gate: Option<Arc<Gate>>,
+    fronts: Fronts,
     invoker: Arc<Invoker>,
     engine: Option<Engine>,
-    /// Stops accepting and closes connections.
-    stop: CancellationToken,
-    /// Stops what functions need until they have ended.
-    last: CancellationToken,
-    servers: Vec<JoinHandle<()>>,
-    agent: Option<JoinHandle<()>>,
+    /// The demo agent, and what ends it.
+    agent: Option<(JoinHandle<()>, CancellationToken)>,
     console: Arc<Console>,
-    // Removed in this order: the ready files, then the directory that one is in.
-    _ready: Vec<ReadyFile>,
+    ready: Vec<ReadyFile>,
     _state: StateDir,
 }
 
@@ -105,148 +96,51 @@ impl Gateway {
         state: StateDir,
         console: &Arc<Console>,
     ) -> anyhow::Result<Self> {
-        let ws = bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT).await?;
-        let http = bind("--http", options.http.as_deref(), HTTP_PORT).await?;
-        let desk = bind("", Some("127.0.0.1:0"), 0).await?;
-        let (engine, dynamodb) = start_dynamodb(options, &state).await?;
+        let sockets = Sockets::bind(options).await?;
+        let (engine, dynamodb) = Engine::start(options, &state).await?;
         create_tables(&dynamodb, &settings.region, &plan.tables).await?;
-        let addresses =
-            Addresses::new(&plan, &settings.region, ws.address, http.address, desk.address, dynamodb);
-        let invoker = start_functions(options, settings, &plan, &functions, &addresses, console).await?;
-        let (stop, last) = (CancellationToken::new(), CancellationToken::new());
-        let registry = Arc::new(Registry::default());
-
-        let mut servers = Vec::new();
-        let gate = gate(options, settings, &plan, &invoker, &registry, console, &stop);
-        if let Some(gate) = &gate {
-            servers.extend(serve(ws.listeners, &websocket::router(Arc::clone(gate)), &stop));
-        }
-        servers.extend(serve_http(options, &plan, &invoker, &addresses, http, &stop));
-        let stage = addresses.stage.clone().unwrap_or_default();
-        let desk_router = management::router(Arc::new(management::Desk { registry, stage }));
-        serve(desk.listeners, &desk_router, &last);
+        let addresses = Addresses::new(&plan, &settings.region, &sockets, dynamodb);
+        let invoker = Invoker::start(options, settings, &plan, &functions, &addresses, console).await?;
+        let invoker = Arc::new(invoker);
+        let fronts = Fronts::open(sockets, options, settings, &plan, &addresses, &invoker);
 
         let tool = Tool::new(&functions, settings, &addresses, console);
         let mut document = ready::document(&plan, &addresses);
         let starting = ReadyFile::write(&state.file("starting.json"), &document)?;
-        document["app"] = tool.create_app(&state, starting.path()).await?;
+        let app = tool.create_app(&state, starting.path()).await?;
         drop(starting);
-        let mut ready = vec![ReadyFile::write(&state.file("ready.json"), &document)?];
+        if let Some(document) = document.as_object_mut() {
+            document.insert("app".into(), app);
+        }
+        let path = state.file("ready.json");
+        let mut ready = vec![ReadyFile::write(&path, &document)?];
         if let Some(path) = &options.ready_file {
             ready.push(ReadyFile::write(path, &document)?);
         }
         welcome::print(console, options, &plan, &addresses, &document, &state);
-        let agent = match ready.first() {
-            Some(file) if !options.no_demo => Some(tool.start_agent(file.path(), stop.clone())),
-            _ => None,
-        };
-        let console = Arc::clone(console);
-        Ok(Self { gate, invoker, engine, stop, last, servers, agent, console, _ready: ready, _state: state })
+        let agent = (!options.no_demo).then(|| {
+            let end = CancellationToken::new();
+            (tool.start_agent(&path, end.clone()), end)
+        });
+        Ok(Self { fronts, invoker, engine, agent, console: Arc::clone(console), ready, _state: state })
     }
 
     /// Stops in the order in which nothing is lost: clients, invocations, functions, then what those need.
-    async fn drain(self) {
-        let Self { gate, invoker, engine, stop, last, servers, agent, console, _ready, _state } = self;
-        let drained = async {
-            stop.cancel();
-            if let Some(agent) = agent {
-                drop(agent.await);
-            }
-            for server in servers {
-                drop(server.await);
-            }
-            if let Some(gate) = gate {
-                gate.tasks.close();
-                gate.tasks.wait().await;
-            }
-            invoker.stop().await;
-        };
-        if tokio::time::timeout(DRAIN_LIMIT, drained).await.is_err() {
-            console.warn("not everything ended in time");
+    async fn drain(mut self) {
+        self.ready.clear();
+        // The agent first: it would take a closed connection for a fault and come back.
+        if let Some((agent, end)) = self.agent {
+            end.cancel();
+            drop(agent.await);
         }
-        last.cancel();
-        if let Some(engine) = engine {
+        let all_left = self.fronts.close_clients().await;
+        let all_ended = timeout(FUNCTIONS_LIMIT, self.invoker.stop()).await.is_ok();
+        if !(all_left && all_ended) {
+            self.console.warn("not everything ended in time");
+        }
+        self.fronts.close();
+        if let Some(engine) = self.engine {
             engine.stop().await;
         }
     }
-}
-
-async fn start_dynamodb(options: &Options, state: &StateDir) -> anyhow::Result<(Option<Engine>, String)> {
-    if let Some(url) = &options.dynamodb {
-        return Ok((None, url.trim_end_matches('/').to_owned()));
-    }
-    let bound = bind("--dynamodb-addr", Some(&options.dynamodb_addr), 0).await?;
-    let listener = bound.listeners.into_iter().next().context("no listener for DynamoDB")?;
-    let file = (!options.memory).then(|| state.file("dynamodb.sqlite"));
-    let engine = Engine::start(listener, file.as_deref())?;
-    let url = format!("http://{}", engine.address);
-    Ok((Some(engine), url))
-}
-
-async fn start_functions(
-    options: &Options,
-    settings: &Settings,
-    plan: &Plan,
-    directory: &Path,
-    addresses: &Addresses,
-    console: &Arc<Console>,
-) -> anyhow::Result<Arc<Invoker>> {
-    if let Some(url) = &options.lambda_endpoint {
-        return Ok(Arc::new(Invoker::Remote(Remote::new(url)?)));
-    }
-    let launches = plan.functions.values().map(|function| Launch {
-        binary: directory.join(&function.binary),
-        environment: for_function(function, settings, addresses),
-        keeper: settings.program.clone(),
-        console: Arc::clone(console),
-        function: function.clone(),
-    });
-    let limits = PoolLimits {
-        max: usize::from(options.max_concurrency),
-        keep: 1,
-        idle_for: Duration::from_secs(options.shrink_after),
-    };
-    Ok(Arc::new(Invoker::Processes(Fleet::start(launches.collect(), limits).await?)))
-}
-
-fn gate(
-    options: &Options,
-    settings: &Settings,
-    plan: &Plan,
-    invoker: &Arc<Invoker>,
-    registry: &Arc<Registry>,
-    console: &Arc<Console>,
-    stop: &CancellationToken,
-) -> Option<Arc<Gate>> {
-    let websocket = plan.websocket.clone()?;
-    let api = Api {
-        region: settings.region.clone(),
-        account_id: ACCOUNT_ID.to_owned(),
-        api_id: websocket.api_id.clone(),
-        stage: websocket.stage.clone(),
-    };
-    Some(Arc::new(Gate {
-        api,
-        plan: websocket,
-        invoker: Arc::clone(invoker),
-        registry: Arc::clone(registry),
-        lifetimes: Lifetimes {
-            idle: Duration::from_secs(options.idle_timeout),
-            total: Duration::from_secs(options.max_duration),
-        },
-        console: Arc::clone(console),
-        tasks: TaskTracker::new(),
-        stop: stop.clone(),
-    }))
-}
-
-fn serve_http(
-    _options: &Options,
-    _plan: &Plan,
-    _invoker: &Arc<Invoker>,
-    _addresses: &Addresses,
-    _http: Bound,
-    _stop: &CancellationToken,
-) -> Vec<JoinHandle<()>> {
-    Vec::new()
 }

@@ -1,15 +1,12 @@
 //! Routers on listeners, until told to stop.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-/// How long open requests are waited for once a server stops.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Serves `router` on each of the listeners; the tasks end some time after `stop`, with the last open request.
 pub(crate) fn serve(
@@ -24,14 +21,10 @@ pub(crate) fn serve(
 }
 
 async fn serve_one(listener: TcpListener, router: Router, stop: CancellationToken) {
+    // Frames are small and must not wait for each other's acknowledgement.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tokio::select! {
-        // Accepting goes on after faults, so it ends only when told to.
-        _ = server => {}
-        () = async {
-            stop.cancelled().await;
-            tokio::time::sleep(STOP_LIMIT).await;
-        } => {}
-    }
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+    // Accepting goes on after faults, so it ends only when told to.
+    drop(server.await);
 }

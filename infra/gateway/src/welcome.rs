@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use crate::Options;
 use crate::addresses::Addresses;
 use crate::console::Console;
+use crate::dynamodb::DATABASE_FILE;
 use crate::state::StateDir;
 use crate::template::Plan;
 
@@ -29,12 +30,16 @@ pub(crate) fn print(
 
     console.say(&format!("{} functions of {}", plan.functions.len(), options.template.display()));
     console.say("");
-    line("WebSocket", ws);
-    line("HTTP", &format!("{http}  (also {http}{})", options.http_base_path));
+    if plan.websocket.is_some() {
+        line("WebSocket", ws);
+    }
+    if plan.http.is_some() {
+        line("HTTP", &format!("{http}  (also {http}{})", options.http_base_path));
+    }
     let data = match (&options.dynamodb, options.memory) {
         (Some(_), _) => "not the gateway's own".to_owned(),
         (None, true) => "in memory".to_owned(),
-        (None, false) => shown(&state.file("dynamodb.sqlite")),
+        (None, false) => shown(&state.file(DATABASE_FILE)),
     };
     line("DynamoDB", &format!("{}  ({data})", addresses.dynamodb));
     line("@connections", text("/management"));

@@ -1,10 +1,9 @@
 //! A DDSketch: counts of values in bins that grow by a constant factor, one set of bins for each sign.
 //!
-//! Owns the bins. Refuses to own the mathematics: which bin holds a value, and which value speaks for a bin, is the
-//! `sketches-ddsketch` crate's `Config`. Its store is not used, for three reasons, as of 0.4.2: it is dense, 1 KB for
-//! one value and 16 KB for two that lie far apart; it folds its lowest bins together beyond 17.8 decades; and its bins
-//! can be had only through a foreign encoding, whose decoded sketches merge with none but those of the default
-//! configuration. Sparse bins cost 16 bytes each and never lose a rank.
+//! Owns the bins. Which bin holds a value, and which value speaks for a bin, is the `sketches-ddsketch` crate's
+//! `Config`. Its store (0.4.2) is not used: it is dense, 1 KB for one value and 16 KB for two far apart; it folds its
+//! lowest bins together beyond 17.8 decades; and its bins come out only in an encoding whose sketches merge with few.
+//! Sparse bins cost 16 bytes each and never lose a rank.
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;

@@ -16,7 +16,7 @@ fn ann() -> UserId {
 }
 
 fn grant(scope: Scope, proof: Proof) -> Grant {
-    Grant { user: ann(), scope, reach: Reach::Apps(vec![shop()]), proof }
+    Grant { user: ann(), scope, reach: Reach::Apps(vec![shop()]), proof, until: None }
 }
 
 fn by_key() -> Grant {

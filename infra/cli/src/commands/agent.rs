@@ -26,13 +26,13 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<()> {
-    let target = Target::find(place, args.app.as_deref(), settings)?;
+    let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
     let stop = Stop::on_signals()?;
     let source = args.source.unwrap_or_else(host::source_name);
     console.note(&format!(
         "reporting {source} as application {} to {} every {} s",
         target.app_id,
-        target.ws,
+        target.address,
         args.interval.as_secs_f64()
     ));
     let mut reporter = Reporter {
@@ -42,15 +42,18 @@ pub(crate) async fn run(
         host: Host::new().context("cannot look at this machine")?,
         pace: pace(args.interval),
         limit: args.count,
+        last_due: None,
         sent: 0,
+        missed: 0,
         rejected: 0,
     };
     let mut connector = Connector::new(&target, console, stop.clone());
     let outcome = reporter.report_until_end(&mut connector, stop).await;
+    let Reporter { sent, missed, rejected, .. } = reporter;
     if console.is_json() {
-        console.document(&json!({"event": "ended", "sent": reporter.sent, "rejected": reporter.rejected}))?;
+        console.document(&json!({"event": "ended", "sent": sent, "missed": missed, "rejected": rejected}))?;
     } else {
-        console.note(&format!("sent {} reports, {} rejected", reporter.sent, reporter.rejected));
+        console.note(&format!("sent {sent} reports, {missed} missed, {rejected} rejected"));
     }
     outcome
 }
@@ -79,7 +82,10 @@ struct Reporter<'a> {
     host: Host,
     pace: Interval,
     limit: Option<u64>,
+    /// When the report before fell due.
+    last_due: Option<Instant>,
     sent: u64,
+    missed: u64,
     rejected: u64,
 }
 
@@ -116,7 +122,10 @@ impl Reporter<'_> {
         loop {
             let step = tokio::select! {
                 () = stop.wished() => return Ended::Wished,
-                _ = self.pace.tick(), if !self.is_complete() => self.send_report(connection).await,
+                due = self.pace.tick(), if !self.is_complete() => {
+                    self.count_missed(due);
+                    self.send_report(connection).await
+                }
                 heard = connection.hear() => match heard {
                     Ok(heard) => match self.take_answer(heard) {
                         Some(ended) => return ended,
@@ -128,6 +137,15 @@ impl Reporter<'_> {
             if let Err(lost) = step {
                 return Ended::Lost(lost);
             }
+        }
+    }
+
+    fn count_missed(&mut self, due: Instant) {
+        let missed = self.last_due.map_or(0, |last| missed_between(last, due, self.pace.period()));
+        self.last_due = Some(due);
+        if missed > 0 {
+            self.missed += missed;
+            self.console.note(&format!("{missed} reports fell due during the outage and were not taken"));
         }
     }
 
@@ -177,6 +195,25 @@ impl Reporter<'_> {
     }
 }
 
+/// How many reports fell due between two that were taken.
+fn missed_between(last: Instant, due: Instant, interval: Duration) -> u64 {
+    let elapsed = due.saturating_duration_since(last).as_secs_f64() / interval.as_secs_f64();
+    (elapsed.round() as u64).saturating_sub(1)
+}
+
 fn report_id(number: u64) -> String {
     format!("report-{number}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_between_two_taken_ones_are_missed() {
+        let last = Instant::now();
+        let second = Duration::from_secs(1);
+        let missed = |after_ms| missed_between(last, last + Duration::from_millis(after_ms), second);
+        assert_eq!([missed(0), missed(1_000), missed(1_001), missed(4_000)], [0, 0, 0, 3]);
+    }
 }

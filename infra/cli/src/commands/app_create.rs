@@ -96,6 +96,7 @@ fn describe(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
         keys: Vec::new(),
         legacy,
         shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
     })
 }
 

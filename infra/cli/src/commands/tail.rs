@@ -29,7 +29,7 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<()> {
-    let target = Target::find(place, args.app.as_deref(), settings)?;
+    let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
     let mut stop = Stop::on_signals()?;
     let mut connector = Connector::new(&target, console, stop.clone());
     let mut viewer = Viewer {

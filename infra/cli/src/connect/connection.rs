@@ -75,10 +75,10 @@ pub(crate) struct Connection {
 impl Connection {
     /// Dials and proves who speaks. Returns once the service has said yes.
     pub(crate) async fn open(target: &Target) -> Result<Self, Lost> {
-        let (socket, _) = timeout(HANDSHAKE_LIMIT, connect_async(&target.ws))
+        let (socket, _) = timeout(HANDSHAKE_LIMIT, connect_async(&target.address))
             .await
             .map_err(|_| Lost::Silent)?
-            .map_err(|error| dial_failure(&target.ws, error))?;
+            .map_err(|error| dial_failure(&target.address, error))?;
         let mut connection = Self { socket, asked_at: None };
         let data = Auth { app_id: &target.app_id, api_key: &target.api_key };
         connection.send(&ClientFrame::Auth { data }).await?;
@@ -189,7 +189,8 @@ mod tests {
 
     #[tokio::test]
     async fn address_that_is_none_is_final() {
-        let target = Target { ws: "no address".to_owned(), app_id: "a".to_owned(), api_key: "k".to_owned() };
+        let target =
+            Target { address: "no address".to_owned(), app_id: "a".to_owned(), api_key: "k".to_owned() };
         let lost = Connection::open(&target).await.unwrap_err();
         assert!(lost.is_final() || matches!(lost, Lost::Dial { .. }), "{lost:?}");
     }

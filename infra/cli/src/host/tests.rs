@@ -3,8 +3,8 @@
 use super::*;
 use serde_json::Value;
 
-/// A document of the library, from docs/PROTOCOL.md's shape: the keys are what counts.
-const LIBRARY_DOCUMENT: &str = include_str!("library-document.json");
+/// A document that the library sent from a Windows host: its keys are what counts.
+const LIBRARY_DOCUMENT: &str = include_str!("../../../../tests/fixtures/metrics-windows-host.json");
 
 /// Most bytes of a report, as minified JSON.
 const MAX_REPORT_BYTES: usize = 14 * 1024;

@@ -77,6 +77,7 @@ async fn refusal_that_may_pass_and_a_dropped_connection_are_outlived() {
 
     let mut peer = service.admit().await;
     assert_eq!(peer.hear().await["type"], "metrics");
+    nsl.note_with("reports fell due").await;
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ pub(crate) async fn create_tables(endpoint: &str, region: &str, tables: &[Table]
         let active = async {
             loop {
                 match call("DescribeTable", &json!({ "TableName": name })).await? {
-                    Answer::Done(table) if table["Table"]["TableStatus"] == "ACTIVE" => return Ok(()),
+                    Answer::Done(table) if is_active(&table) => return Ok(()),
                     Answer::Done(_) => tokio::time::sleep(ASK_EVERY).await,
                     Answer::Refused { code, message } => {
                         bail!("cannot describe table {name}: {code}: {message}")
@@ -67,6 +67,10 @@ pub(crate) async fn create_tables(endpoint: &str, region: &str, tables: &[Table]
         }
     }
     Ok(())
+}
+
+fn is_active(described: &Json) -> bool {
+    described.pointer("/Table/TableStatus").is_some_and(|status| status == "ACTIVE")
 }
 
 async fn call(

@@ -10,6 +10,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::Options;
+use crate::bind::bind;
+use crate::state::StateDir;
+
+/// The file of the state directory that holds the data.
+pub(crate) const DATABASE_FILE: &str = "dynamodb.sqlite";
 /// How often expired items are deleted; AWS takes up to days, so nothing may rely on it.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How long open requests are waited for at the end.
@@ -18,15 +24,28 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A running engine.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<Result<(), String>>,
     sweeper: JoinHandle<()>,
 }
 
 impl Engine {
+    /// Starts the engine unless another one is to be used; returns the URL of whichever it is.
+    pub(crate) async fn start(options: &Options, state: &StateDir) -> anyhow::Result<(Option<Self>, String)> {
+        if let Some(url) = &options.dynamodb {
+            return Ok((None, url.trim_end_matches('/').to_owned()));
+        }
+        let bound = bind("--dynamodb-addr", Some(&options.dynamodb_addr), 0).await?;
+        let listener = bound.listeners.into_iter().next().context("no listener for DynamoDB")?;
+        let file = (!options.memory).then(|| state.file(DATABASE_FILE));
+        let engine = Self::serve(listener, file.as_deref())?;
+        let url = format!("http://{}", engine.address);
+        Ok((Some(engine), url))
+    }
+
     /// Serves the data in `file`, or in memory, on `listener`.
-    pub(crate) fn start(listener: TcpListener, file: Option<&Path>) -> anyhow::Result<Self> {
+    fn serve(listener: TcpListener, file: Option<&Path>) -> anyhow::Result<Self> {
         let database = match file {
             Some(file) => {
                 let path = file.to_str().ok_or_else(|| anyhow!("{} is no UTF-8", file.display()))?;

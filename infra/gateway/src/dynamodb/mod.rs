@@ -4,4 +4,4 @@ mod create;
 mod engine;
 
 pub(crate) use create::create_tables;
-pub(crate) use engine::Engine;
+pub(crate) use engine::{DATABASE_FILE, Engine};

@@ -88,7 +88,7 @@ Resources:
 ";
         let plan = plan(text, &BTreeMap::new(), "eu-west-1").unwrap();
         let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        let addresses = Addresses::new(&plan, "eu-west-1", at(1), at(2), at(3), "http://d".into());
+        let addresses = Addresses::at(&plan, "eu-west-1", [at(1), at(2), at(3)], "http://d".into());
         let settings = Settings::read(|name| (name == "PATH").then(|| "/bin".into()), None);
         let found = for_function(&plan.functions["Fn"], &settings, &addresses);
         assert_eq!(found[MANAGEMENT_ENDPOINT], "http://127.0.0.1:3/live");

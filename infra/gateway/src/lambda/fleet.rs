@@ -176,9 +176,9 @@ impl Pool {
             drop(warm.send(Err(fault)));
             return;
         }
-        self.launch.console.warn(&format!("{} failed to start: {fault}", self.launch.function.logical_id));
         if let Some(job) = self.waiting.pop_front() {
-            drop(job.reply.send(Err(InvokeFailure::Function { message: fault })));
+            let message = format!("failed to start: {fault}");
+            drop(job.reply.send(Err(InvokeFailure::Function { message })));
         }
     }
 

@@ -1,12 +1,22 @@
 //! The one seam through which everything invokes functions, and what can come of it.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value as Json;
+use tokio::time::timeout;
 
+use super::environment::for_function;
 use super::fleet::Fleet;
+use super::pool::PoolLimits;
+use super::process::Launch;
 use super::remote::Remote;
+use crate::addresses::Addresses;
+use crate::console::Console;
+use crate::template::Plan;
+use crate::{Options, Settings};
 
 /// An invocation without a result.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -22,16 +32,55 @@ pub(crate) enum InvokeFailure {
     Unavailable(String),
 }
 
-/// Runs functions, here or elsewhere.
+/// The message with which an authorizer refuses a caller: an answer, no fault.
+pub(crate) const UNAUTHORIZED: &str = "Unauthorized";
+
+/// Where functions run.
 #[derive(Debug)]
-pub(crate) enum Invoker {
+enum Backend {
     /// As child processes of the gateway.
     Processes(Fleet),
-    /// Through another Lambda endpoint.
+    /// Behind another Lambda endpoint.
     Remote(Remote),
 }
 
+/// Runs functions, and tells the console of every invocation that failed.
+#[derive(Debug)]
+pub(crate) struct Invoker {
+    backend: Backend,
+    console: Arc<Console>,
+}
+
 impl Invoker {
+    /// Starts the functions of `plan`, whose binaries are in `directory`, or finds them elsewhere.
+    pub(crate) async fn start(
+        options: &Options,
+        settings: &Settings,
+        plan: &Plan,
+        directory: &Path,
+        addresses: &Addresses,
+        console: &Arc<Console>,
+    ) -> anyhow::Result<Self> {
+        let console = Arc::clone(console);
+        if let Some(url) = &options.lambda_endpoint {
+            return Ok(Self { backend: Backend::Remote(Remote::new(url)?), console });
+        }
+        let launches = plan.functions.values().map(|function| Launch {
+            binary: directory.join(&function.binary),
+            environment: for_function(function, settings, addresses),
+            keeper: settings.program.clone(),
+            console: Arc::clone(&console),
+            function: function.clone(),
+        });
+        let limits = PoolLimits {
+            max: usize::from(options.max_concurrency),
+            keep: 1,
+            idle_for: Duration::from_secs(options.shrink_after),
+        };
+        let fleet = Fleet::start(launches.collect(), limits).await?;
+        Ok(Self { backend: Backend::Processes(fleet), console })
+    }
+
     /// Invokes `function` (a logical id) with `event`; the caller waits at most `patience`, queueing included.
     pub(crate) async fn invoke(
         &self,
@@ -41,17 +90,23 @@ impl Invoker {
     ) -> Result<Bytes, InvokeFailure> {
         let event = Bytes::from(event.to_string());
         let result = async {
-            match self {
-                Self::Processes(fleet) => fleet.invoke(function, event).await,
-                Self::Remote(remote) => remote.invoke(function, event).await,
+            match &self.backend {
+                Backend::Processes(fleet) => fleet.invoke(function, event).await,
+                Backend::Remote(remote) => remote.invoke(function, event).await,
             }
         };
-        tokio::time::timeout(patience, result).await.unwrap_or(Err(InvokeFailure::TimedOut))
+        let result = timeout(patience, result).await.unwrap_or(Err(InvokeFailure::TimedOut));
+        match &result {
+            Err(InvokeFailure::Function { message }) if message == UNAUTHORIZED => {}
+            Err(failure) => self.console.warn(&format!("{function}: {failure}")),
+            Ok(_) => {}
+        }
+        result
     }
 
     /// Ends what was started, after the invocations under way are over.
     pub(crate) async fn stop(&self) {
-        if let Self::Processes(fleet) = self {
+        if let Backend::Processes(fleet) = &self.backend {
             fleet.stop().await;
         }
     }

@@ -9,10 +9,6 @@ mod process;
 mod remote;
 mod runtime_api;
 
-pub(crate) use environment::{ACCESS_KEY_ID, for_function, for_tool};
-pub(crate) use fleet::Fleet;
-pub(crate) use invoke::{InvokeFailure, Invoker};
-pub(crate) use output::Output;
-pub(crate) use pool::PoolLimits;
-pub(crate) use process::Launch;
-pub(crate) use remote::Remote;
+pub(crate) use environment::{ACCESS_KEY_ID, for_tool};
+pub(crate) use invoke::{InvokeFailure, Invoker, UNAUTHORIZED};
+pub(crate) use output::{Output, Stderr};

@@ -14,6 +14,15 @@ const KEPT_LINES: usize = 12;
 /// How long a dead child's last lines are waited for; a grandchild may hold the pipe open for ever.
 const LAST_LINES: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// What a child's stderr means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stderr {
+    /// What is no log line is a complaint: a panic's message.
+    Complaints,
+    /// The child reports its progress there.
+    Progress,
+}
+
 /// The outputs of one child.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -23,7 +32,7 @@ pub(crate) struct Output {
 
 impl Output {
     /// Takes the outputs of `child`, which is called `name` wherever its lines appear.
-    pub(crate) fn follow(child: &mut Child, name: &str, console: &Arc<Console>) -> Self {
+    pub(crate) fn follow(child: &mut Child, name: &str, meaning: Stderr, console: &Arc<Console>) -> Self {
         let kept = Arc::new(Mutex::new(VecDeque::new()));
         let mut readers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
@@ -32,7 +41,11 @@ impl Output {
         }
         if let Some(stderr) = child.stderr.take() {
             let (kept, console) = (Arc::clone(&kept), Arc::clone(console));
-            readers.push(tokio::spawn(read(stderr, Channel::Stderr, name.to_owned(), kept, console)));
+            let channel = match meaning {
+                Stderr::Complaints => Channel::Stderr,
+                Stderr::Progress => Channel::Stdout,
+            };
+            readers.push(tokio::spawn(read(stderr, channel, name.to_owned(), kept, console)));
         }
         Self { kept, readers }
     }

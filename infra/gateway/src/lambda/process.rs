@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value as Json;
 use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +14,7 @@ use tokio::time::timeout;
 
 use super::fleet::PoolMessage;
 use super::invoke::InvokeFailure;
-use super::output::Output;
+use super::output::{Output, Stderr};
 use super::runtime_api::{Invocation, RuntimeApi, Said};
 use crate::console::Console;
 use crate::template::Function;
@@ -23,8 +22,6 @@ use crate::{clock, ids, keeper};
 
 /// Lambda gives initialisation ten seconds before it tries again; a debug build on a busy laptop gets more.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
-/// How long a process may take to end when asked to.
-const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// Numbers processes within the gateway.
 pub(crate) type ProcessNumber = u64;
@@ -96,7 +93,8 @@ impl<'l> Process<'l> {
             .stderr(Stdio::piped());
         let mut child =
             command.spawn().map_err(|fault| format!("cannot start {}: {fault}", launch.binary.display()))?;
-        let output = Output::follow(&mut child, &launch.function.logical_id, &launch.console);
+        let output =
+            Output::follow(&mut child, &launch.function.logical_id, Stderr::Complaints, &launch.console);
         Ok(Self { launch, child, output, api })
     }
 
@@ -117,7 +115,7 @@ impl<'l> Process<'l> {
             Ok(Err(fault)) => fault,
             Err(_) => format!("did not ask for work within {} s", INIT_LIMIT.as_secs()),
         };
-        self.end().await;
+        keeper::end(&mut self.child).await;
         let lines = self.output.last_lines().await;
         Err(if lines.is_empty() { fault } else { format!("{fault}: {}", lines.join(" | ")) })
     }
@@ -131,7 +129,7 @@ impl<'l> Process<'l> {
     ) -> Option<Job> {
         loop {
             if pool.send(PoolMessage::Idle { number }).is_err() {
-                self.end().await;
+                keeper::end(&mut self.child).await;
                 return None;
             }
             let job = tokio::select! {
@@ -143,11 +141,11 @@ impl<'l> Process<'l> {
                 job = jobs.recv() => job,
             };
             let Some(job) = job else {
-                self.end().await;
+                keeper::end(&mut self.child).await;
                 return None;
             };
             if let After::Ended = self.serve(job).await {
-                self.end().await;
+                keeper::end(&mut self.child).await;
                 jobs.close();
                 return jobs.recv().await;
             }
@@ -167,7 +165,7 @@ impl<'l> Process<'l> {
             return After::Ended;
         }
         let outcome = tokio::select! {
-            answer = answer(&mut self.api.said, &request_id) => Ok(answer),
+            answer = answer(&mut self.api.said, &request_id) => answer,
             status = self.child.wait() => Err(format!("RequestId: {request_id} Error: Runtime exited: {}", ended(status))),
             () = tokio::time::sleep(limit) => {
                 Err(format!("{request_id} Task timed out after {:.2} seconds", limit.as_secs_f64()))
@@ -175,11 +173,7 @@ impl<'l> Process<'l> {
         };
         let (result, after) = match outcome {
             Ok(result) => (result, self.next_poll().await),
-            Err(message) => {
-                let line = format!("{}: {message}", self.launch.function.logical_id);
-                self.launch.console.warn(&line);
-                (Err(InvokeFailure::Function { message }), After::Ended)
-            }
+            Err(message) => (Err(InvokeFailure::Function { message }), After::Ended),
         };
         // A caller that has given up needs no result.
         drop(job.reply.send(result));
@@ -193,32 +187,25 @@ impl<'l> Process<'l> {
             _ = self.child.wait() => After::Ended,
         }
     }
-
-    /// Asks the process and its children to end, then makes them.
-    async fn end(&mut self) {
-        if let Some(group) = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
-            // Gone already is as good.
-            drop(kill_process_group(group, Signal::TERM));
-            if timeout(END_LIMIT, self.child.wait()).await.is_err() {
-                drop(kill_process_group(group, Signal::KILL));
-            }
-        }
-        drop(self.child.wait().await);
-    }
 }
 
-/// The process's answer to the invocation that it holds.
-async fn answer(said: &mut mpsc::UnboundedReceiver<Said>, expected: &str) -> Result<Bytes, InvokeFailure> {
+/// The process's answer to the invocation that it holds; an error where it will never give one.
+async fn answer(
+    said: &mut mpsc::UnboundedReceiver<Said>,
+    expected: &str,
+) -> Result<Result<Bytes, InvokeFailure>, String> {
     while let Some(said) = said.recv().await {
         match said {
-            Said::Response { request_id, body } if request_id == expected => return Ok(body),
+            Said::Response { request_id, body } if request_id == expected => return Ok(Ok(body)),
             Said::Error { request_id, body } if request_id == expected => {
-                return Err(InvokeFailure::Function { message: error_message(&body) });
+                return Ok(Err(InvokeFailure::Function { message: error_message(&body) }));
             }
-            _ => {}
+            // Its answer was refused, for its size perhaps.
+            Said::Polled => return Err("it asked for more work without a valid answer".into()),
+            Said::Response { .. } | Said::Error { .. } | Said::InitError { .. } => {}
         }
     }
-    Err(InvokeFailure::Function { message: "the Runtime API was closed".into() })
+    Err("its Runtime API was closed".into())
 }
 
 /// The message of an error document, or the document where it has none.

@@ -11,6 +11,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -85,6 +86,7 @@ impl RuntimeApi {
         let closed = CancellationToken::new();
         let stop = closed.clone();
         tokio::spawn(async move {
+            let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
             let server = axum::serve(listener, router);
             tokio::select! {
                 _ = server => {}

@@ -38,8 +38,8 @@ pub(crate) struct HttpRoute {
     pub(crate) authorizer: Option<String>,
 }
 
-/// A part of a route's path. The order of the variants is the order of preference.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A part of a route's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
     Literal(String),
     Parameter(String),

@@ -7,6 +7,7 @@ mod fault;
 mod functions;
 mod http;
 mod integrations;
+mod intrinsics;
 mod read;
 mod resolve;
 mod tables;
@@ -22,7 +23,7 @@ pub(crate) use functions::Function;
 pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource, Segment};
 pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};
 pub(crate) use tables::Table;
-pub(crate) use websocket::{WebSocketPlan, WebSocketRoute};
+pub(crate) use websocket::WebSocketPlan;
 
 use fault::Place;
 use read::Document;
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) http: Option<HttpPlan>,
     /// The outputs with the addresses that they would have on AWS.
     pub(crate) outputs: BTreeMap<String, String>,
+    /// Values of the secrets that the functions' environments refer to; none until they are filled in.
+    pub(crate) secrets: BTreeMap<String, String>,
 }
 
 /// Reads the template at `path`; `overrides` are the values of parameters that differ from their defaults.
@@ -67,5 +70,5 @@ pub(crate) fn plan(
         let place = Place::new(format!("Outputs.{name}"), "Value");
         outputs.insert(name.clone(), resolver.string(value, &place)?);
     }
-    Ok(Plan { functions, tables, websocket, http, outputs })
+    Ok(Plan { functions, tables, websocket, http, outputs, secrets: BTreeMap::new() })
 }

@@ -1,7 +1,7 @@
-//! CloudFormation's intrinsics, resolved to the values that they have on this machine.
+//! Values of the template, resolved to what they are on this machine: names, ARNs, parameters.
 //!
-//! A reference to nothing and an intrinsic that is not understood are faults; only properties that the gateway
-//! uses are ever resolved, so a template may hold anything elsewhere.
+//! A reference to nothing is a fault; only properties that the gateway uses are ever resolved, so a template may
+//! hold anything elsewhere. Intrinsic functions stand in `intrinsics.rs`.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const MAX_DEPTH: usize = 64;
 /// Resolves the values of one template.
 #[derive(Debug)]
 pub(crate) struct Resolver<'t> {
-    document: &'t Document,
+    pub(super) document: &'t Document,
     region: &'t str,
     generated: BTreeMap<String, Generated>,
     depth: std::cell::Cell<usize>,
@@ -57,10 +57,6 @@ impl<'t> Resolver<'t> {
 
     pub(crate) fn generated(&self, logical_id: &str) -> Option<&Generated> {
         self.generated.get(logical_id)
-    }
-
-    pub(crate) fn region(&self) -> &str {
-        self.region
     }
 
     /// Resolves a value that must be text; numbers and booleans become theirs.
@@ -104,7 +100,8 @@ impl<'t> Resolver<'t> {
                 let mut object = Map::new();
                 for (name, item) in named(mapping) {
                     let resolved = self.resolve(item, &place.child(&name))?;
-                    if !(resolved.is_null() && !item.is_null()) {
+                    // `AWS::NoValue` takes the property away.
+                    if !resolved.is_null() || item.is_null() {
                         object.insert(name, resolved);
                     }
                 }
@@ -120,95 +117,8 @@ impl<'t> Resolver<'t> {
         }
     }
 
-    fn intrinsic(&self, name: &str, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
-        let malformed = |name| place.wrong(Wrong::MalformedIntrinsic(name));
-        match name {
-            "Ref" => {
-                let target = argument.as_str().ok_or_else(|| malformed("Ref"))?;
-                self.reference(target).ok_or_else(|| place.wrong(Wrong::NoSuchName(target.into())))
-            }
-            "Fn::GetAtt" => {
-                let target = match argument {
-                    Value::String(text) => text.split_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())),
-                    Value::Sequence(parts) => match parts.as_slice() {
-                        [Value::String(id), attribute] => Some((id.clone(), self.string(attribute, place)?)),
-                        _ => None,
-                    },
-                    _ => None,
-                };
-                let (id, attribute) = target.ok_or_else(|| malformed("Fn::GetAtt"))?;
-                self.attribute(&id, &attribute, place)
-            }
-            "Fn::Sub" => self.substitute(argument, place),
-            "Fn::Join" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Join"));
-                };
-                let [Json::String(glue), Json::Array(items)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Join"));
-                };
-                let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
-                Ok(Json::from(texts.ok_or_else(|| malformed("Fn::Join"))?.join(glue)))
-            }
-            "Fn::Select" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Select"));
-                };
-                let [index, Json::Array(items)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Select"));
-                };
-                let index = text_of(index).and_then(|text| text.parse::<usize>().ok());
-                index.and_then(|index| items.get(index)).cloned().ok_or_else(|| malformed("Fn::Select"))
-            }
-            "Fn::Split" => {
-                let Json::Array(parts) = self.resolve(argument, place)? else {
-                    return Err(malformed("Fn::Split"));
-                };
-                let [Json::String(glue), Json::String(text)] = parts.as_slice() else {
-                    return Err(malformed("Fn::Split"));
-                };
-                Ok(Json::from(text.split(glue.as_str()).collect::<Vec<_>>()))
-            }
-            "Fn::If" => match argument.as_sequence().map(Vec::as_slice) {
-                Some([Value::String(name), yes, no]) => {
-                    let branch = if self.condition(name, place)? { yes } else { no };
-                    self.resolve(branch, place)
-                }
-                _ => Err(malformed("Fn::If")),
-            },
-            "Condition" => {
-                let name = argument.as_str().ok_or_else(|| malformed("Condition"))?;
-                Ok(Json::from(self.condition(name, place)?))
-            }
-            "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => self.logic(name, argument, place),
-            _ => Err(place.wrong(Wrong::UnknownIntrinsic(name.into()))),
-        }
-    }
-
-    fn logic(&self, name: &str, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
-        let Json::Array(parts) = self.resolve(argument, place)? else {
-            return Err(place.wrong(Wrong::MalformedIntrinsic("condition function")));
-        };
-        let truth = |value: &Json| value.as_bool() == Some(true);
-        let outcome = match (name, parts.as_slice()) {
-            ("Fn::Equals", [left, right]) => text_of(left) == text_of(right),
-            ("Fn::Not", [only]) => !truth(only),
-            ("Fn::And", all) => all.iter().all(truth),
-            ("Fn::Or", any) => any.iter().any(truth),
-            _ => return Err(place.wrong(Wrong::MalformedIntrinsic("condition function"))),
-        };
-        Ok(Json::from(outcome))
-    }
-
-    fn condition(&self, name: &str, place: &Place) -> Result<bool, TemplateFault> {
-        let condition = self.document.conditions.get(name);
-        let condition = condition.ok_or_else(|| place.wrong(Wrong::NoSuchCondition(name.into())))?;
-        let outcome = self.resolve(condition, &Place::new("Conditions", name))?;
-        outcome.as_bool().ok_or_else(|| Place::new("Conditions", name).wrong(Wrong::MustBe("a condition")))
-    }
-
     /// The value of `!Ref target`, if the template has such a thing.
-    fn reference(&self, target: &str) -> Option<Json> {
+    pub(super) fn reference(&self, target: &str) -> Option<Json> {
         let pseudo = match target {
             "AWS::Region" => Some(self.region),
             "AWS::Partition" => Some(PARTITION),
@@ -231,7 +141,7 @@ impl<'t> Resolver<'t> {
         self.generated.contains_key(target).then(|| Json::from(target))
     }
 
-    fn attribute(&self, id: &str, attribute: &str, place: &Place) -> Result<Json, TemplateFault> {
+    pub(super) fn attribute(&self, id: &str, attribute: &str, place: &Place) -> Result<Json, TemplateFault> {
         let resource = self.document.resources.get(id);
         let resource = resource.ok_or_else(|| place.wrong(Wrong::NoSuchName(id.into())))?;
         let arn = |service: &str, rest: &str| {
@@ -252,39 +162,6 @@ impl<'t> Resolver<'t> {
             }
             _ => Err(place.wrong(Wrong::UnknownAttribute(format!("{id}.{attribute}")))),
         }
-    }
-
-    fn substitute(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
-        let malformed = || place.wrong(Wrong::MalformedIntrinsic("Fn::Sub"));
-        let (text, own) = match argument {
-            Value::String(text) => (text, Json::Null),
-            Value::Sequence(parts) => match parts.as_slice() {
-                [Value::String(text), variables] => (text, self.resolve(variables, place)?),
-                _ => return Err(malformed()),
-            },
-            _ => return Err(malformed()),
-        };
-        let mut out = String::new();
-        let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once("${") {
-            out.push_str(before);
-            let (name, after) = after.split_once('}').ok_or_else(malformed)?;
-            rest = after;
-            if let Some(literal) = name.strip_prefix('!') {
-                out.push_str(&format!("${{{literal}}}"));
-                continue;
-            }
-            let value = match (own.get(name), name.split_once('.')) {
-                (Some(value), _) => value.clone(),
-                (None, Some((id, attribute))) => self.attribute(id, attribute, place)?,
-                (None, None) => {
-                    self.reference(name).ok_or_else(|| place.wrong(Wrong::NoSuchName(name.into())))?
-                }
-            };
-            out.push_str(&text_of(&value).ok_or_else(malformed)?);
-        }
-        out.push_str(rest);
-        Ok(Json::from(out))
     }
 }
 

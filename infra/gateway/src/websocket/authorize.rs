@@ -4,11 +4,8 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
-use crate::lambda::InvokeFailure;
+use crate::lambda::{InvokeFailure, UNAUTHORIZED};
 use crate::policy::{self, Verdict};
-
-/// The message with which an authorizer asks for 401; anything else that fails is a 500.
-const UNAUTHORIZED: &str = "Unauthorized";
 
 /// The status and message of a handshake that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

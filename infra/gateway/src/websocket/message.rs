@@ -54,9 +54,8 @@ pub(crate) async fn disconnected(gate: &Gate, session: &Session, end: &End) {
     let Some(route) = gate.plan.routes.get("$disconnect") else { return };
     let (code, reason) = end.told();
     let event = gate.api.disconnect_event(session, code, reason);
-    if let Err(failure) = gate.invoker.invoke(&route.function, &event.body, route.timeout).await {
-        gate.console.warn(&format!("$disconnect of {}: {failure}", session.connection_id));
-    }
+    // Best effort, as on AWS: the invoker tells of a failure, and there is nobody else to tell.
+    drop(gate.invoker.invoke(&route.function, &event.body, route.timeout).await);
 }
 
 /// A proxy integration's result.

@@ -20,6 +20,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 /// Longer than anything here takes, so that a test that hangs fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A flag of the harness alone: start the demo agent too.
+pub(crate) const DEMO: &str = "--demo";
+
 /// What the stub of the `nsl` tool prints, and leaves behind so that a test can see how it was called.
 const TOOL: &str = r#"#!/bin/sh
 echo "$0 $*" >> "$(dirname "$0")/tool-calls"
@@ -84,6 +87,7 @@ pub(crate) fn command(scratch: &Scratch, template: &str, flags: &[&str]) -> Comm
     let mut command = Command::new(env!("CARGO_BIN_EXE_nsl-gateway"));
     command
         .current_dir(scratch.path("."))
+        .env("TMPDIR", scratch.path("."))
         .args(["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0", "--functions"])
         .arg(scratch.path("bin"))
         .arg("--template")
@@ -92,14 +96,14 @@ pub(crate) fn command(scratch: &Scratch, template: &str, flags: &[&str]) -> Comm
         .arg(scratch.path("ready.json"))
         .arg("--parameter")
         .arg(format!("RecordFile={}", scratch.path("record").display()))
-        .args(flags);
+        .args(flags.iter().filter(|flag| **flag != DEMO));
     if !flags.contains(&"--data") {
         command.arg("--memory");
     }
-    if !flags.contains(&"--demo") {
+    if !flags.contains(&DEMO) {
         command.arg("--no-demo");
     }
-    command.stdin(Stdio::null());
+    command.stdin(Stdio::null()).env_remove("RUST_BACKTRACE").env_remove("RUST_LOG");
     command
 }
 
@@ -114,7 +118,8 @@ impl Gateway {
 
     pub(crate) fn start_in(scratch: Scratch, template: &str, flags: &[&str]) -> Self {
         let mut command = command(&scratch, template, flags);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stderr = fs::File::create(scratch.path("stderr")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -124,7 +129,9 @@ impl Gateway {
         });
         let mut printed = Vec::new();
         while printed.last().is_none_or(|line| line != "ready") {
-            printed.push(lines.recv_timeout(PATIENCE).expect("the gateway becomes ready"));
+            let line = lines.recv_timeout(PATIENCE);
+            let stderr = || fs::read_to_string(scratch.path("stderr")).unwrap_or_default();
+            printed.push(line.unwrap_or_else(|_| panic!("the gateway is not ready: {}", stderr())));
         }
         let ready = serde_json::from_slice(&fs::read(scratch.path("ready.json")).unwrap()).unwrap();
         Self { child, ready, printed, scratch }
@@ -191,6 +198,9 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(self.scratch.path("stderr")).unwrap_or_default());
+        }
     }
 }
 
@@ -254,9 +264,8 @@ impl Client {
     /// The code with which the gateway closes.
     pub(crate) async fn close_code(&mut self) -> u16 {
         loop {
-            match self.next().await {
-                Message::Close(frame) => return frame.map_or(1005, |frame| frame.code.into()),
-                _ => {}
+            if let Message::Close(frame) = self.next().await {
+                return frame.map_or(1005, |frame| frame.code.into());
             }
         }
     }

@@ -2,5 +2,20 @@
 //!
 //! One integration binary, so that it links once. Every test starts a gateway of its own on free ports.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod functions;
 mod harness;
+mod http;
+mod life;
+mod limits;
+mod management;
+mod starts;
 mod websocket;

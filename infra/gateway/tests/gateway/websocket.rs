@@ -74,3 +74,84 @@ async fn events_have_the_fields_of_api_gateway() {
         assert_eq!(context["connectionId"], message["requestContext"]["connectionId"]);
     }
 }
+
+#[tokio::test]
+async fn refused_handshakes_have_the_status_that_aws_gives() {
+    let gateway = Gateway::start(&[]);
+    for (path, expected, message) in [
+        ("/?guard=deny", 403, "Forbidden"),
+        ("/?guard=unauthorized", 401, "Unauthorized"),
+        ("/?guard=broken", 500, "Internal server error"),
+        ("/?guard=malformed", 500, "Internal server error"),
+        ("/?connect=fail", 502, "Internal server error"),
+    ] {
+        let (status, body) = gateway.refusal(path).await;
+        assert_eq!(status, expected, "{path}");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["message"], message);
+        assert!(body["connectionId"].is_string() && body["requestId"].is_string());
+    }
+    assert_eq!(gateway.refusal("/?connect=429").await, (429, String::new()));
+    // The function got 410 for a post to the connection that it was admitting.
+    assert_eq!(gateway.refusal("/?connect=post").await.0, 418);
+    let plain = reqwest::get(gateway.address("ws").replace("ws:", "http:")).await.unwrap();
+    assert_eq!(plain.status(), 426);
+    let kinds: Vec<Value> = gateway.all_recorded();
+    assert!(kinds.iter().all(|event| kind(event) != Some("DISCONNECT")), "nothing was ever connected");
+}
+
+#[tokio::test]
+async fn the_subprotocol_that_the_function_chose_is_echoed() {
+    let gateway = Gateway::start(&[]);
+    let offered = [("sec-websocket-protocol", "nsl.v1, key.abc")];
+    let (mut client, response) = gateway.connect_with("/", &offered).await.unwrap();
+    assert_eq!(response.headers()["sec-websocket-protocol"], "nsl.v1");
+    assert!(client.ask(r#"{"type":"ask"}"#).await.is_object());
+    let asked = gateway.recorded(|event| kind(event) == Some("CONNECT")).await;
+    assert_eq!(asked["headers"]["Sec-WebSocket-Protocol"], "nsl.v1, key.abc");
+}
+
+#[tokio::test]
+async fn two_way_routes_answer_and_one_way_routes_do_not() {
+    let gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    // A result without a body is an empty message.
+    client.send(r#"{"type":"ask","do":"nothing"}"#).await;
+    assert_eq!(client.text().await, "");
+    // One-way routes send nothing: what arrives next is the post that the function makes itself.
+    client.send(r#"{"type":"tell","do":"pid"}"#).await;
+    client.send(r#"{"type":"tell_it","do":"post","text":"posted"}"#).await;
+    assert_eq!(client.text().await, "posted");
+    client.send(r#"{"type":"ask","do":"post","text":"first"}"#).await;
+    assert_eq!((client.text().await, client.text().await), ("first".into(), "posted 200".into()));
+}
+
+#[tokio::test]
+async fn any_frame_that_selects_no_route_reaches_default() {
+    let gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    let deep = "[".repeat(16_000) + &"]".repeat(16_000);
+    for frame in
+        ["hello", "", "{", "[]", r#"{"type":"nobody"}"#, r#"{"type":"$connect"}"#, r#"{"type":{}}"#, &deep]
+    {
+        let event = client.ask(frame).await;
+        assert_eq!(event["requestContext"]["routeKey"], "$default", "{frame:.20}");
+        assert_eq!(event["body"], frame);
+    }
+    let frame = format!(r#"{{"type":"tell","type":"ask","data":{}}}"#, &deep[8_000..24_000]);
+    assert_eq!(client.ask(frame).await["requestContext"]["routeKey"], "ask");
+}
+
+#[tokio::test]
+async fn without_default_a_frame_that_selects_nothing_is_forbidden() {
+    let template = crate::harness::fixture();
+    let lines = template.lines().filter(|line| !line.contains("$default: {"));
+    let template: Vec<&str> = lines.collect();
+    let template = template.join("\n").replace("RouteId: !Ref WsDefaultRoute", "RouteId: none");
+    let gateway = Gateway::start_with(&template, &[]);
+    let mut client = gateway.connect().await;
+    let connection_id = client.connection_id().await;
+    let refusal = client.ask("hello").await;
+    assert_eq!((&refusal["message"], &refusal["connectionId"]), (&json!("Forbidden"), &json!(connection_id)));
+    assert!(refusal["requestId"].is_string());
+}

@@ -1,0 +1,179 @@
+//! Every way in which a token must fail, and the few in which it opens.
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::json;
+
+use super::*;
+
+const NOW_S: i64 = 1_800_000_000;
+const SECRET: &str = "a shared secret of more than 32 bytes";
+
+fn now() -> TimestampMs {
+    seconds(NOW_S)
+}
+
+fn claims() -> Claims {
+    Claims {
+        sub: UserId::new("ann").unwrap(),
+        aud: "nsl".into(),
+        iat: NOW_S,
+        exp: NOW_S + 3_600,
+        nbf: None,
+        scope: Scope::View,
+        apps: vec![AppId::new("shop").unwrap()],
+        owner: None,
+    }
+}
+
+fn verify(token: &str) -> Result<Grant, Rejection> {
+    TrustedKeys::new(SECRET, "", "nsl").unwrap().verify(token, now())
+}
+
+fn signed(change: impl FnOnce(&mut Claims)) -> String {
+    let mut claims = claims();
+    change(&mut claims);
+    issue(&claims, SECRET).unwrap()
+}
+
+#[test]
+fn a_token_grants_what_it_says_until_its_end() {
+    let grant = verify(&signed(|_| {})).unwrap();
+    assert_eq!(grant.scope, Scope::View);
+    assert_eq!(grant.reach, Reach::Apps(vec![AppId::new("shop").unwrap()]));
+    assert_eq!(grant.proof, Proof::Token { issued: now() });
+    assert_eq!(grant.until, Some(seconds(NOW_S + 3_600)));
+}
+
+#[test]
+fn an_owners_token_reaches_the_owners_apps() {
+    let owner = UserId::new("ann").unwrap();
+    let token = signed(|claims| {
+        claims.apps.clear();
+        claims.owner = Some(owner.clone());
+    });
+    assert_eq!(verify(&token).unwrap().reach, Reach::Owner(owner));
+}
+
+#[test]
+fn a_token_out_of_its_time_is_refused() {
+    for (name, token) in [
+        ("expired", signed(|claims| claims.exp = NOW_S)),
+        ("from the future", signed(|claims| claims.iat = NOW_S + 31)),
+        ("not yet begun", signed(|claims| claims.nbf = Some(NOW_S + 31))),
+    ] {
+        assert_eq!(verify(&token).unwrap_err().code, Code::Unauthorized, "{name}");
+    }
+    assert!(verify(&signed(|claims| claims.iat = NOW_S + 30)).is_ok());
+}
+
+#[test]
+fn a_token_for_another_service_or_for_nothing_is_refused() {
+    let app = |index: usize| AppId::new(format!("app-{index}")).unwrap();
+    for (name, token) in [
+        ("another audience", signed(|claims| claims.aud = "other".into())),
+        ("no app", signed(|claims| claims.apps.clear())),
+        ("both", signed(|claims| claims.owner = Some(claims.sub.clone()))),
+        ("too many apps", signed(|claims| claims.apps = (0..=MAX_GRANTED_APPS).map(app).collect())),
+    ] {
+        assert_eq!(verify(&token).unwrap_err(), Rejection::unauthorized(), "{name}");
+    }
+}
+
+/// The parts of a token: header, claims, signature.
+fn parts(token: &str) -> [String; 3] {
+    let parts: Vec<String> = token.split('.').map(str::to_owned).collect();
+    parts.try_into().unwrap()
+}
+
+#[test]
+fn another_signature_or_none_is_refused() {
+    let [header, body, signature] = parts(&signed(|_| {}));
+    let [_, forged, _] = parts(&signed(|claims| claims.scope = Scope::Both));
+    let another = issue(&claims(), "another secret of more than 32 bytes.").unwrap();
+    // {"alg":"none"}
+    let none = "eyJhbGciOiJub25lIn0";
+    for token in [
+        another,
+        format!("{header}.{forged}.{signature}"),
+        format!("{none}.{body}."),
+        format!("{none}.{body}.{signature}"),
+        format!("{header}.{body}."),
+        format!("{header}.{body}"),
+        String::new(),
+        "a.b.c".to_owned(),
+        "\0".to_owned(),
+    ] {
+        assert_eq!(verify(&token).unwrap_err(), Rejection::unauthorized(), "{token:?}");
+    }
+}
+
+const JWKS: &str = include_str!("keys/jwks.json");
+
+/// Trusts two public keys, one of each kind, and no secret.
+fn public_keys() -> TrustedKeys {
+    TrustedKeys::new("", JWKS, "nsl").unwrap()
+}
+
+fn signed_with(algorithm: Algorithm, kid: Option<&str>, key: &EncodingKey) -> String {
+    let mut header = Header::new(algorithm);
+    header.kid = kid.map(str::to_owned);
+    jsonwebtoken::encode(&header, &claims(), key).unwrap()
+}
+
+fn elliptic_key() -> EncodingKey {
+    EncodingKey::from_ec_der(include_bytes!("keys/es256.pk8"))
+}
+
+fn rsa_key() -> EncodingKey {
+    EncodingKey::from_rsa_der(include_bytes!("keys/rs256.der"))
+}
+
+#[test]
+fn a_public_key_checks_what_its_private_half_signed() {
+    for (algorithm, kid, key) in
+        [(Algorithm::ES256, "es", elliptic_key()), (Algorithm::RS256, "rs", rsa_key())]
+    {
+        for named in [Some(kid), None] {
+            let token = signed_with(algorithm, named, &key);
+            assert!(public_keys().verify(&token, now()).is_ok(), "{algorithm:?} {named:?}");
+        }
+        let misnamed = signed_with(algorithm, Some("another"), &key);
+        assert!(public_keys().verify(&misnamed, now()).is_err(), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_public_key_is_no_secret_and_no_other_algorithm() {
+    // The classic confusion: what everybody may know, used as the secret of an HS256 token.
+    let confused = issue(&claims(), JWKS).unwrap();
+    let other_hash = signed_with(Algorithm::RS512, Some("rs"), &rsa_key());
+    for token in [confused, other_hash] {
+        assert_eq!(public_keys().verify(&token, now()).unwrap_err(), Rejection::unauthorized());
+    }
+}
+
+#[test]
+fn a_claim_that_is_missing_or_of_another_type_is_refused() {
+    for body in [
+        json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "scope": "view", "apps": ["shop"]}),
+        json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "exp": "soon", "scope": "view", "apps": ["shop"]}),
+        json!({"sub": "a#b", "aud": "nsl", "iat": NOW_S, "exp": NOW_S + 9, "scope": "view", "apps": ["shop"]}),
+        json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "exp": NOW_S + 9, "scope": "all", "apps": ["shop"]}),
+    ] {
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let token = jsonwebtoken::encode(&Header::default(), &body, &key).unwrap();
+        assert!(verify(&token).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn a_secret_that_could_be_guessed_is_not_trusted() {
+    assert!(matches!(TrustedKeys::new("short", "", "nsl"), Err(BadKeys::ShortSecret)));
+    assert!(matches!(TrustedKeys::new("", "{}", "nsl"), Err(BadKeys::MalformedJwks(_))));
+}
+
+#[test]
+fn no_key_trusts_no_token() {
+    let nobody = TrustedKeys::new("", "", "nsl").unwrap();
+    assert!(nobody.verify(&signed(|_| {}), now()).is_err());
+}

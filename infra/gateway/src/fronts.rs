@@ -1,0 +1,111 @@
+//! The three fronts of a gateway, opened and closed together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::addresses::Addresses;
+use crate::bind::{Bound, bind};
+use crate::http::{self, Front};
+use crate::lambda::Invoker;
+use crate::management::{self, Desk};
+use crate::serve::serve;
+use crate::template::Plan;
+use crate::websocket::{self, Gate, Lifetimes, Registry};
+use crate::{Options, Settings};
+
+/// The ports that the library and the dashboard have compiled in.
+const WEBSOCKET_PORT: u16 = 8087;
+const HTTP_PORT: u16 = 2798;
+/// How long connections and requests may take to end.
+const CLIENTS_LIMIT: Duration = Duration::from_secs(15);
+
+/// The listeners, bound before anything that has to know their addresses.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    pub(crate) websocket: Bound,
+    pub(crate) http: Bound,
+    pub(crate) management: Bound,
+}
+
+impl Sockets {
+    pub(crate) async fn bind(options: &Options) -> anyhow::Result<Self> {
+        Ok(Self {
+            websocket: bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT).await?,
+            http: bind("--http", options.http.as_deref(), HTTP_PORT).await?,
+            management: bind("the management API", Some("127.0.0.1:0"), 0).await?,
+        })
+    }
+}
+
+/// What clients and functions talk to.
+#[derive(Debug)]
+pub(crate) struct Fronts {
+    gate: Option<Arc<Gate>>,
+    front: Option<Arc<Front>>,
+    /// Those for clients.
+    servers: Vec<JoinHandle<()>>,
+    /// Stops accepting clients and closes their connections.
+    stop: CancellationToken,
+    /// Stops the management API, which functions need until they have ended.
+    last: CancellationToken,
+}
+
+impl Fronts {
+    /// Serves what the plan has.
+    pub(crate) fn open(
+        sockets: Sockets,
+        options: &Options,
+        settings: &Settings,
+        plan: &Plan,
+        addresses: &Addresses,
+        invoker: &Arc<Invoker>,
+    ) -> Self {
+        let (stop, last) = (CancellationToken::new(), CancellationToken::new());
+        let registry = Arc::new(Registry::default());
+        let region = &settings.region;
+        let mut servers = Vec::new();
+        let gate = plan.websocket.clone().map(|plan| {
+            let gate = Gate::new(plan, region, Lifetimes::of(options), invoker, &registry, &stop);
+            Arc::new(gate)
+        });
+        if let Some(gate) = &gate {
+            servers.extend(serve(sockets.websocket.listeners, &websocket::router(Arc::clone(gate)), &stop));
+        }
+        let base_path = options.http_base_path.trim_end_matches('/');
+        let front = plan.http.clone().map(|plan| Arc::new(Front::new(plan, region, base_path, invoker)));
+        if let Some(front) = &front {
+            servers.extend(serve(sockets.http.listeners, &http::router(Arc::clone(front)), &stop));
+        }
+        let stage = addresses.stage.clone().unwrap_or_default();
+        let desk = management::router(Arc::new(Desk { registry, stage }));
+        serve(sockets.management.listeners, &desk, &last);
+        Self { gate, front, servers, stop, last }
+    }
+
+    /// Closes connections and waits for requests and invocations; tells whether all ended in time.
+    pub(crate) async fn close_clients(&mut self) -> bool {
+        self.stop.cancel();
+        let servers = std::mem::take(&mut self.servers);
+        let gate = self.gate.iter().map(|gate| &gate.tasks);
+        let trackers = gate.chain(self.front.iter().map(|front| &front.tasks));
+        let ended = async {
+            for server in servers {
+                drop(server.await);
+            }
+            for tasks in trackers {
+                tasks.close();
+                tasks.wait().await;
+            }
+        };
+        timeout(CLIENTS_LIMIT, ended).await.is_ok()
+    }
+
+    /// Closes what functions needed.
+    pub(crate) fn close(self) {
+        self.last.cancel();
+    }
+}

@@ -1,0 +1,125 @@
+//! What a function's result means as an HTTP response, by the rules of payload format 2.0.
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value as Json, json};
+
+/// An error of the API itself.
+pub(crate) fn error(status: StatusCode, message: &str) -> Response {
+    let body = json!({ "message": message }).to_string();
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Reads a function's result; `None` where it is none that API Gateway accepts.
+pub(crate) fn read(result: &[u8]) -> Option<Response> {
+    let result: Json = serde_json::from_slice(result).ok()?;
+    let Some(code) = result.get("statusCode") else { return Some(inferred(result)) };
+    let code = code.as_u64().or_else(|| code.as_str()?.parse().ok())?;
+    let status = StatusCode::from_u16(u16::try_from(code).ok()?).ok()?;
+    let body = match result.get("body") {
+        None | Some(Json::Null) => Vec::new(),
+        Some(Json::String(text)) if result.get("isBase64Encoded").is_some_and(|flag| flag == true) => {
+            STANDARD.decode(text).ok()?
+        }
+        Some(Json::String(text)) => text.clone().into_bytes(),
+        Some(_) => return None,
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in result.get("headers").and_then(Json::as_object).into_iter().flatten() {
+        headers.insert(HeaderName::try_from(name).ok()?, header_value(value)?);
+    }
+    for cookie in result.get("cookies").and_then(Json::as_array).into_iter().flatten() {
+        headers.append(SET_COOKIE, header_value(cookie)?);
+    }
+    if !body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
+    }
+    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut response = Response::new(if bodiless { Body::empty() } else { Body::from(body) });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Some(response)
+}
+
+/// A result without a status code is the body of a success.
+fn inferred(result: Json) -> Response {
+    let body = match result {
+        Json::String(text) => text,
+        other => other.to_string(),
+    };
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn header_value(value: &Json) -> Option<HeaderValue> {
+    let text = match value {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        Json::Bool(flag) => flag.to_string(),
+        _ => return None,
+    };
+    HeaderValue::try_from(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shown(result: Json) -> Option<(u16, Vec<String>, String)> {
+        let response = read(result.to_string().as_bytes())?;
+        let (parts, body) = response.into_parts();
+        let headers =
+            parts.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let headers = headers.collect();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Some((parts.status.as_u16(), headers, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    #[tokio::test]
+    async fn results_become_responses() {
+        let (status, headers, body) = shown(json!({
+            "statusCode": 201, "headers": { "ETag": "\"e\"", "x-n": 5 }, "cookies": ["a=1", "b=2"], "body": "hi",
+        }))
+        .await
+        .unwrap();
+        assert_eq!((status, body.as_str()), (201, "hi"));
+        assert_eq!(
+            headers,
+            [
+                "etag: \"e\"",
+                "x-n: 5",
+                "set-cookie: a=1",
+                "set-cookie: b=2",
+                "content-type: text/plain;charset=UTF-8"
+            ]
+        );
+        let (_, _, decoded) =
+            shown(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })).await.unwrap();
+        assert_eq!(decoded, "hi");
+        assert_eq!(shown(json!({ "statusCode": 304, "body": "x" })).await.unwrap().2, "");
+    }
+
+    #[tokio::test]
+    async fn a_result_without_status_is_a_body() {
+        let (status, headers, body) = shown(json!({ "a": 1 })).await.unwrap();
+        assert_eq!((status, body.as_str()), (200, r#"{"a":1}"#));
+        assert_eq!(headers, ["content-type: application/json"]);
+        assert_eq!(shown(json!("hello")).await.unwrap().2, "hello");
+    }
+
+    #[tokio::test]
+    async fn malformed_results_are_refused() {
+        for result in [
+            json!({ "statusCode": "ok" }),
+            json!({ "statusCode": 200, "body": {} }),
+            json!({ "statusCode": 200, "body": "%", "isBase64Encoded": true }),
+            json!({ "statusCode": 200, "headers": { "x": "a\nb" } }),
+        ] {
+            assert!(shown(result.clone()).await.is_none(), "{result}");
+        }
+        assert!(read(b"no json").is_none());
+    }
+}

@@ -1,0 +1,158 @@
+//! CORS as an HTTP API does it: preflights are answered without any function, and every answer to an allowed origin
+//! carries the headers, errors too. What functions say about CORS is replaced.
+
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::template::CorsPlan;
+
+/// The headers that only the API's own configuration may set.
+const OWNED: [HeaderName; 6] = [
+    ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_MAX_AGE,
+];
+
+/// The answer to a preflight, if the request is one.
+pub(crate) fn preflight(cors: &CorsPlan, method: &Method, request: &HeaderMap) -> Option<Response> {
+    let asks = *method == Method::OPTIONS && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let origin = request.get(ORIGIN).filter(|_| asks)?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(allowed) = allowed_origin(cors, origin) {
+        let headers = response.headers_mut();
+        set(headers, ACCESS_CONTROL_ALLOW_ORIGIN, &allowed);
+        set(headers, ACCESS_CONTROL_ALLOW_METHODS, &cors.methods.join(","));
+        set(headers, ACCESS_CONTROL_ALLOW_HEADERS, &cors.headers.join(","));
+        if cors.credentials {
+            set(headers, ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+        }
+        if let Some(seconds) = cors.max_age_s {
+            set(headers, ACCESS_CONTROL_MAX_AGE, &seconds.to_string());
+        }
+    }
+    Some(response)
+}
+
+/// Puts the headers on the answer to a request from `origin`.
+pub(crate) fn decorate(cors: &CorsPlan, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    for name in OWNED {
+        headers.remove(name);
+    }
+    let Some(allowed) = origin.and_then(|origin| allowed_origin(cors, origin)) else { return };
+    set(headers, ACCESS_CONTROL_ALLOW_ORIGIN, &allowed);
+    set(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose.join(","));
+    if cors.credentials {
+        set(headers, ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+    }
+}
+
+/// What the origin is told: itself, `*` where all are allowed, nothing where it is not.
+fn allowed_origin(cors: &CorsPlan, origin: &HeaderValue) -> Option<String> {
+    let origin = origin.to_str().ok()?;
+    let mut allowed = None;
+    for pattern in &cors.origins {
+        match pattern.as_str() {
+            "*" => allowed = Some("*".to_owned()),
+            pattern if pattern == origin => return Some(origin.to_owned()),
+            pattern => {
+                let scheme = pattern.strip_suffix('*').filter(|scheme| scheme.ends_with("://"));
+                if scheme.is_some_and(|scheme| origin.starts_with(scheme)) {
+                    return Some(origin.to_owned());
+                }
+            }
+        }
+    }
+    allowed
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_str(value)) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> CorsPlan {
+        CorsPlan {
+            origins: vec!["http://one.test".into()],
+            methods: vec!["GET".into(), "OPTIONS".into()],
+            headers: vec!["authorization".into()],
+            expose: vec!["etag".into()],
+            credentials: true,
+            max_age_s: Some(600),
+        }
+    }
+
+    fn request(origin: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ORIGIN, HeaderValue::from_static(origin));
+        headers.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("GET"));
+        headers
+    }
+
+    fn shown(headers: &HeaderMap) -> Vec<String> {
+        let all = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let mut all: Vec<String> = all.collect();
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn preflights_name_what_is_allowed() {
+        let response = preflight(&plan(), &Method::OPTIONS, &request("http://one.test")).unwrap();
+        assert_eq!(response.status(), 204);
+        assert_eq!(
+            shown(response.headers()),
+            [
+                "access-control-allow-credentials: true",
+                "access-control-allow-headers: authorization",
+                "access-control-allow-methods: GET,OPTIONS",
+                "access-control-allow-origin: http://one.test",
+                "access-control-max-age: 600",
+            ]
+        );
+        let foreign = preflight(&plan(), &Method::OPTIONS, &request("http://two.test")).unwrap();
+        assert!(foreign.headers().is_empty());
+        assert!(preflight(&plan(), &Method::GET, &request("http://one.test")).is_none());
+        assert!(preflight(&plan(), &Method::OPTIONS, &HeaderMap::new()).is_none());
+    }
+
+    #[test]
+    fn answers_carry_the_configured_headers_and_no_others() {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        decorate(&plan(), Some(&HeaderValue::from_static("http://one.test")), &mut headers);
+        assert_eq!(
+            shown(&headers),
+            [
+                "access-control-allow-credentials: true",
+                "access-control-allow-origin: http://one.test",
+                "access-control-expose-headers: etag",
+            ]
+        );
+        decorate(&plan(), Some(&HeaderValue::from_static("http://one.test.evil")), &mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn wildcards_allow_all_origins_or_a_scheme() {
+        let told = |pattern: &str, origin: &'static str| {
+            let plan = CorsPlan { origins: vec![pattern.into()], ..CorsPlan::default() };
+            allowed_origin(&plan, &HeaderValue::from_static(origin))
+        };
+        assert_eq!(told("*", "http://a").as_deref(), Some("*"));
+        assert_eq!(told("https://*", "https://a").as_deref(), Some("https://a"));
+        assert_eq!(told("https://*", "http://a"), None);
+    }
+}

@@ -1,0 +1,272 @@
+//! Events of payload format 2.0, for functions and for authorizers, field for field as HTTP APIs send them.
+
+use std::collections::BTreeMap;
+
+use axum::http::header::{self, HeaderMap};
+use axum::http::request::Parts;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value as Json, json};
+
+use crate::{clock, ids};
+
+/// A request as events tell of it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// The route's key.
+    pub(crate) route_key: String,
+    pub(crate) path_parameters: BTreeMap<String, String>,
+    /// As it was sent, without the base path.
+    pub(crate) path: String,
+    pub(crate) query: String,
+    /// Lower-case names, several values joined by commas.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) cookies: Vec<String>,
+    pub(crate) method: String,
+    pub(crate) protocol: String,
+    pub(crate) source_ip: String,
+    pub(crate) account_id: String,
+    pub(crate) api_id: String,
+    pub(crate) region: String,
+}
+
+impl Call {
+    /// Reads what a request's head says.
+    pub(crate) fn read(parts: &Parts, path: &str, source_ip: String) -> Self {
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        let mut cookies = Vec::new();
+        for (name, value) in &parts.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            if *name == header::COOKIE {
+                cookies.extend(value.split(';').map(|cookie| cookie.trim().to_owned()));
+            } else if *name != header::CONNECTION && *name != header::TRANSFER_ENCODING {
+                let joined = headers.entry(name.as_str().to_owned()).or_default();
+                if !joined.is_empty() {
+                    joined.push(',');
+                }
+                joined.push_str(&value);
+            }
+        }
+        headers.insert("x-forwarded-for".into(), source_ip.clone());
+        headers.insert("x-forwarded-proto".into(), "http".into());
+        let trace = ids::trace_id().split(';').next().unwrap_or_default().to_owned();
+        headers.insert("x-amzn-trace-id".into(), trace);
+        Self {
+            route_key: String::new(),
+            path_parameters: BTreeMap::new(),
+            path: path.to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers,
+            cookies,
+            method: parts.method.to_string(),
+            protocol: format!("{:?}", parts.version),
+            source_ip,
+            account_id: String::new(),
+            api_id: String::new(),
+            region: String::new(),
+        }
+    }
+
+    pub(crate) fn query_values(&self) -> BTreeMap<String, String> {
+        let mut values: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
+            values
+                .entry(name.into_owned())
+                .and_modify(|joined| *joined = format!("{joined},{value}"))
+                .or_insert_with(|| value.into_owned());
+        }
+        values
+    }
+
+    /// The ARN that an authorizer judges.
+    pub(crate) fn route_arn(&self) -> String {
+        let Self { region, account_id, api_id, method, path, .. } = self;
+        format!("arn:aws:execute-api:{region}:{account_id}:{api_id}/$default/{method}{path}")
+    }
+
+    /// The event for the route's function; `authorizer` is the context that an authorizer answered.
+    pub(crate) fn event(&self, body: &[u8], authorizer: Option<Json>) -> Json {
+        let mut fields = self.shared_fields();
+        let text = std::str::from_utf8(body).ok().filter(|_| is_text(self.headers.get("content-type")));
+        if !body.is_empty() {
+            let body = text.map_or_else(|| STANDARD.encode(body), str::to_owned);
+            fields.insert("body".into(), json!(body));
+        }
+        fields.insert("isBase64Encoded".into(), json!(!body.is_empty() && text.is_none()));
+        if let (Some(authorizer), Some(context)) =
+            (authorizer, fields.get_mut("requestContext").and_then(Json::as_object_mut))
+        {
+            context.insert("authorizer".into(), json!({ "lambda": authorizer }));
+        }
+        Json::Object(fields)
+    }
+
+    /// The event for an authorizer with these identity sources.
+    pub(crate) fn authorizer_event(&self, identity: &[String]) -> Json {
+        let mut fields = self.shared_fields();
+        fields.insert("type".into(), json!("REQUEST"));
+        fields.insert("routeArn".into(), json!(self.route_arn()));
+        fields.insert("identitySource".into(), json!(identity));
+        Json::Object(fields)
+    }
+
+    fn shared_fields(&self) -> Map<String, Json> {
+        let now_ms = clock::now_ms();
+        let domain = self.headers.get(header::HOST.as_str()).cloned().unwrap_or_default();
+        let prefix = domain.split(['.', ':']).next().unwrap_or_default();
+        let mut fields = Map::new();
+        let mut set = |name: &str, value: Json| drop(fields.insert(name.to_owned(), value));
+        set("version", json!("2.0"));
+        set("routeKey", json!(self.route_key));
+        set("rawPath", json!(self.path));
+        set("rawQueryString", json!(self.query));
+        set("headers", json!(self.headers));
+        if !self.cookies.is_empty() {
+            set("cookies", json!(self.cookies));
+        }
+        let query = self.query_values();
+        if !query.is_empty() {
+            set("queryStringParameters", json!(query));
+        }
+        if !self.path_parameters.is_empty() {
+            set("pathParameters", json!(self.path_parameters));
+        }
+        let context = json!({
+            "accountId": self.account_id,
+            "apiId": self.api_id,
+            "domainName": domain,
+            "domainPrefix": prefix,
+            "http": {
+                "method": self.method,
+                "path": self.path,
+                "protocol": self.protocol,
+                "sourceIp": self.source_ip,
+                "userAgent": self.headers.get(header::USER_AGENT.as_str()).cloned().unwrap_or_default(),
+            },
+            "requestId": ids::gateway_id(),
+            "routeKey": self.route_key,
+            "stage": "$default",
+            "time": clock::log_time(now_ms),
+            "timeEpoch": now_ms,
+        });
+        set("requestContext", context);
+        fields
+    }
+}
+
+/// Whether a body of this content type is passed as text; anything else is base64.
+fn is_text(content_type: Option<&String>) -> bool {
+    let Some(kind) = content_type else { return true };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind.starts_with("text/")
+        || matches!(
+            kind.as_str(),
+            "application/json"
+                | "application/javascript"
+                | "application/xml"
+                | "application/x-www-form-urlencoded"
+        )
+        || kind.ends_with("+json")
+        || kind.ends_with("+xml")
+}
+
+/// The origin of a request.
+pub(crate) fn origin(headers: &HeaderMap) -> Option<header::HeaderValue> {
+    headers.get(header::ORIGIN).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn call() -> Call {
+        let request = Request::builder()
+            .method("POST")
+            .uri("/apps/x%20y?a=1&a=2&b=%20")
+            .header("Host", "localhost:2798")
+            .header("Cookie", "one=1; two=2")
+            .header("Accept", "a")
+            .header("Accept", "b")
+            .header("User-Agent", "agent/1")
+            .body(())
+            .unwrap();
+        let (parts, ()) = request.into_parts();
+        let mut call = Call::read(&parts, "/apps/x%20y", "127.0.0.1".into());
+        call.route_key = "POST /apps/{id}".into();
+        call.path_parameters = BTreeMap::from([("id".into(), "x y".into())]);
+        call.account_id = "000000000000".into();
+        call.api_id = "Http".into();
+        call.region = "us-east-1".into();
+        call
+    }
+
+    fn settled(mut event: Json) -> Json {
+        let context = event["requestContext"].as_object_mut().unwrap();
+        assert!(context["timeEpoch"].is_i64() && context["time"].is_string());
+        for volatile in ["requestId", "time", "timeEpoch"] {
+            assert!(context.remove(volatile).is_some());
+        }
+        assert!(event["headers"].as_object_mut().unwrap().remove("x-amzn-trace-id").is_some());
+        event
+    }
+
+    #[test]
+    fn functions_get_payload_format_2() {
+        let event = settled(call().event(b"{}", Some(json!({ "who": "me" }))));
+        let expected = json!({
+            "version": "2.0",
+            "routeKey": "POST /apps/{id}",
+            "rawPath": "/apps/x%20y",
+            "rawQueryString": "a=1&a=2&b=%20",
+            "cookies": ["one=1", "two=2"],
+            "headers": {
+                "host": "localhost:2798", "accept": "a,b", "user-agent": "agent/1",
+                "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http",
+            },
+            "queryStringParameters": { "a": "1,2", "b": " " },
+            "pathParameters": { "id": "x y" },
+            "requestContext": {
+                "accountId": "000000000000",
+                "apiId": "Http",
+                "authorizer": { "lambda": { "who": "me" } },
+                "domainName": "localhost:2798",
+                "domainPrefix": "localhost",
+                "http": {
+                    "method": "POST", "path": "/apps/x%20y", "protocol": "HTTP/1.1",
+                    "sourceIp": "127.0.0.1", "userAgent": "agent/1",
+                },
+                "routeKey": "POST /apps/{id}",
+                "stage": "$default",
+            },
+            "body": "{}",
+            "isBase64Encoded": false,
+        });
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn bodies_are_text_base64_or_absent() {
+        let mut binary = call();
+        binary.headers.insert("content-type".into(), "application/octet-stream".into());
+        assert_eq!(binary.event(b"hi", None)["body"], "aGk=");
+        assert_eq!(binary.event(b"hi", None)["isBase64Encoded"], true);
+        assert!(binary.event(b"", None).get("body").is_none());
+        assert_eq!(call().event(&[0xff], None)["isBase64Encoded"], true);
+        assert!(call().event(b"", None)["requestContext"].get("authorizer").is_none());
+    }
+
+    #[test]
+    fn authorizers_get_the_identity_and_the_route() {
+        let event = settled(call().authorizer_event(&["secret".into()]));
+        assert_eq!(event["type"], "REQUEST");
+        assert_eq!(event["version"], "2.0");
+        assert_eq!(event["identitySource"], json!(["secret"]));
+        assert_eq!(
+            event["routeArn"],
+            "arn:aws:execute-api:us-east-1:000000000000:Http/$default/POST/apps/x%20y"
+        );
+        assert!(event.get("body").is_none() && event.get("isBase64Encoded").is_none());
+    }
+}

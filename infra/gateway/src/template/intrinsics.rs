@@ -1,0 +1,138 @@
+//! CloudFormation's intrinsic functions, in their short and long forms. One that is not understood is a fault.
+
+use serde_json::Value as Json;
+use yaml_serde::Value;
+
+use super::fault::{Place, TemplateFault, Wrong};
+use super::resolve::{Resolver, text_of};
+
+impl Resolver<'_> {
+    pub(super) fn intrinsic(
+        &self,
+        name: &str,
+        argument: &Value,
+        place: &Place,
+    ) -> Result<Json, TemplateFault> {
+        let malformed = |name| place.wrong(Wrong::MalformedIntrinsic(name));
+        match name {
+            "Ref" => {
+                let target = argument.as_str().ok_or_else(|| malformed("Ref"))?;
+                self.reference(target).ok_or_else(|| place.wrong(Wrong::NoSuchName(target.into())))
+            }
+            "Fn::GetAtt" => self.attribute_of(argument, place),
+            "Fn::Sub" => self.substitute(argument, place),
+            "Fn::Join" => {
+                let (glue, items) =
+                    self.text_and_list(argument, place)?.ok_or_else(|| malformed("Fn::Join"))?;
+                let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
+                Ok(Json::from(texts.ok_or_else(|| malformed("Fn::Join"))?.join(&glue)))
+            }
+            "Fn::Select" => {
+                let (index, items) =
+                    self.text_and_list(argument, place)?.ok_or_else(|| malformed("Fn::Select"))?;
+                let index = index.parse::<usize>().ok();
+                index.and_then(|index| items.get(index)).cloned().ok_or_else(|| malformed("Fn::Select"))
+            }
+            "Fn::Split" => match self.resolve(argument, place)?.as_array().map(Vec::as_slice) {
+                Some([Json::String(glue), Json::String(text)]) => {
+                    Ok(Json::from(text.split(glue.as_str()).collect::<Vec<_>>()))
+                }
+                _ => Err(malformed("Fn::Split")),
+            },
+            "Fn::If" => match argument.as_sequence().map(Vec::as_slice) {
+                Some([Value::String(name), yes, no]) => {
+                    let branch = if self.condition(name, place)? { yes } else { no };
+                    self.resolve(branch, place)
+                }
+                _ => Err(malformed("Fn::If")),
+            },
+            "Condition" => {
+                let name = argument.as_str().ok_or_else(|| malformed("Condition"))?;
+                Ok(Json::from(self.condition(name, place)?))
+            }
+            "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => self.logic(name, argument, place),
+            _ => Err(place.wrong(Wrong::UnknownIntrinsic(name.into()))),
+        }
+    }
+
+    fn attribute_of(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
+        let target = match argument {
+            Value::String(text) => text.split_once('.').map(|(id, name)| (id.to_owned(), name.to_owned())),
+            Value::Sequence(parts) => match parts.as_slice() {
+                [Value::String(id), attribute] => Some((id.clone(), self.string(attribute, place)?)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (id, attribute) = target.ok_or_else(|| place.wrong(Wrong::MalformedIntrinsic("Fn::GetAtt")))?;
+        self.attribute(&id, &attribute, place)
+    }
+
+    /// The arguments of a function that takes a text and a list; `None` for any others.
+    fn text_and_list(
+        &self,
+        argument: &Value,
+        place: &Place,
+    ) -> Result<Option<(String, Vec<Json>)>, TemplateFault> {
+        let Json::Array(parts) = self.resolve(argument, place)? else { return Ok(None) };
+        Ok(match parts.as_slice() {
+            [first, Json::Array(items)] => text_of(first).map(|first| (first, items.clone())),
+            _ => None,
+        })
+    }
+
+    fn logic(&self, name: &str, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
+        let Json::Array(parts) = self.resolve(argument, place)? else {
+            return Err(place.wrong(Wrong::MalformedIntrinsic("condition function")));
+        };
+        let truth = |value: &Json| value.as_bool() == Some(true);
+        let outcome = match (name, parts.as_slice()) {
+            ("Fn::Equals", [left, right]) => text_of(left) == text_of(right),
+            ("Fn::Not", [only]) => !truth(only),
+            ("Fn::And", all) => all.iter().all(truth),
+            ("Fn::Or", any) => any.iter().any(truth),
+            _ => return Err(place.wrong(Wrong::MalformedIntrinsic("condition function"))),
+        };
+        Ok(Json::from(outcome))
+    }
+
+    pub(super) fn condition(&self, name: &str, place: &Place) -> Result<bool, TemplateFault> {
+        let condition = self.document.conditions.get(name);
+        let condition = condition.ok_or_else(|| place.wrong(Wrong::NoSuchCondition(name.into())))?;
+        let outcome = self.resolve(condition, &Place::new("Conditions", name))?;
+        outcome.as_bool().ok_or_else(|| Place::new("Conditions", name).wrong(Wrong::MustBe("a condition")))
+    }
+
+    fn substitute(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
+        let malformed = || place.wrong(Wrong::MalformedIntrinsic("Fn::Sub"));
+        let (text, own) = match argument {
+            Value::String(text) => (text, Json::Null),
+            Value::Sequence(parts) => match parts.as_slice() {
+                [Value::String(text), variables] => (text, self.resolve(variables, place)?),
+                _ => return Err(malformed()),
+            },
+            _ => return Err(malformed()),
+        };
+        let mut out = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once("${") {
+            out.push_str(before);
+            let (name, after) = after.split_once('}').ok_or_else(malformed)?;
+            rest = after;
+            if let Some(literal) = name.strip_prefix('!') {
+                out.push_str(&format!("${{{literal}}}"));
+                continue;
+            }
+            let value = match (own.get(name), name.split_once('.')) {
+                (Some(value), _) => value.clone(),
+                (None, Some((id, attribute))) => self.attribute(id, attribute, place)?,
+                (None, None) => {
+                    self.reference(name).ok_or_else(|| place.wrong(Wrong::NoSuchName(name.into())))?
+                }
+            };
+            out.push_str(&text_of(&value).ok_or_else(malformed)?);
+        }
+        out.push_str(rest);
+        Ok(Json::from(out))
+    }
+}

@@ -1,0 +1,160 @@
+//! The Runtime API, faults of functions, pools.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Gateway, alive, eventually};
+
+#[tokio::test]
+async fn functions_see_lambdas_context_and_environment() {
+    let gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    let context = client.ask(r#"{"type":"ask","do":"context"}"#).await;
+    assert_eq!(context["arn"], "arn:aws:lambda:us-east-1:000000000000:function:Echo");
+    assert_eq!((&context["name"], &context["memory"]), (&json!("Echo"), &json!(128)));
+    assert_eq!(context["requestId"].as_str().unwrap().len(), 36);
+    assert!(context["deadline"].as_u64().unwrap() > 1_700_000_000_000);
+
+    let names = client.ask(r#"{"type":"ask","do":"variables"}"#).await;
+    let names: BTreeSet<&str> = names.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(!names.iter().any(|name| name.starts_with("CARGO")), "only what the template sets: {names:?}");
+    let mut variable = async |name: &str| {
+        client.send(json!({ "type": "ask", "do": "variable", "name": name }).to_string()).await;
+        client.text().await
+    };
+    assert_eq!(variable("THINGS_TABLE").await, "ThingsTable");
+    assert_eq!(variable("AWS_ENDPOINT_URL_DYNAMODB").await, gateway.address("dynamodb"));
+    assert_eq!(variable("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI").await, gateway.address("management"));
+    assert_eq!(variable("AWS_REGION").await, "us-east-1");
+}
+
+#[tokio::test]
+async fn failures_are_told_as_api_gateway_tells_them_and_processes_are_replaced() {
+    let gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    let connection_id = client.connection_id().await;
+    for doing in ["fail", "panic", "exit", "malformed"] {
+        let failure = client.ask(json!({ "type": "ask", "do": doing }).to_string()).await;
+        assert_eq!(failure["message"], "Internal server error", "{doing}");
+        assert_eq!(failure["connectionId"], connection_id);
+        assert!(failure["requestId"].is_string());
+        assert!(client.ask(r#"{"type":"ask"}"#).await["requestContext"].is_object(), "{doing}");
+    }
+    // One-way routes tell of failures too.
+    let failure = client.ask(r#"{"type":"tell","do":"fail"}"#).await;
+    assert_eq!(failure["message"], "Internal server error");
+}
+
+#[tokio::test]
+async fn a_function_that_takes_too_long_is_killed_and_replaced() {
+    let gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    client.send(r#"{"type":"brief","do":"pid"}"#).await;
+    let before: u32 = client.text().await.parse().unwrap();
+    let failure = client.ask(r#"{"type":"brief","do":"sleep","ms":60000}"#).await;
+    assert_eq!(failure["message"], "Internal server error", "its own timeout is a fault of the function");
+    eventually("the process is gone", || (!alive(before)).then_some(())).await;
+    client.send(r#"{"type":"brief","do":"pid"}"#).await;
+    assert_ne!(client.text().await.parse::<u32>().unwrap(), before);
+    let failure = client.ask(r#"{"type":"hurried","do":"sleep","ms":2000}"#).await;
+    assert_eq!(failure["message"], "Endpoint request timed out", "the integration's timeout is shorter");
+}
+
+/// Sends `count` frames at once, each of which holds a process for a while; returns the processes that answered.
+async fn burst(gateway: &Gateway, count: usize) -> BTreeSet<String> {
+    let mut client = gateway.connect().await;
+    for _ in 0..count {
+        client.send(r#"{"type":"ask","do":"sleep","ms":300}"#).await;
+    }
+    let mut answers = BTreeSet::new();
+    for _ in 0..count {
+        let answer = client.text().await;
+        assert!(answer.starts_with("slept in "), "{answer}");
+        answers.insert(answer);
+    }
+    answers
+}
+
+#[tokio::test]
+async fn pools_grow_with_their_callers_and_shrink_when_idle() {
+    let gateway = Gateway::start(&["--shrink-after", "1"]);
+    let processes = burst(&gateway, 6).await;
+    assert!(processes.len() > 3, "callers at the same time get processes of their own: {processes:?}");
+    let pids: Vec<u32> = processes.iter().map(|text| text["slept in ".len()..].parse().unwrap()).collect();
+    let left = || pids.iter().filter(|pid| alive(**pid)).count();
+    eventually("spare processes end", || (left() <= 1).then_some(())).await;
+    assert_eq!(burst(&gateway, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn callers_beyond_the_limit_wait_for_their_turn() {
+    let gateway = Gateway::start(&["--max-concurrency", "2"]);
+    assert!(burst(&gateway, 6).await.len() <= 2);
+    let mut client = gateway.connect().await;
+    for _ in 0..2 {
+        client.send(r#"{"type":"tell","do":"sleep","ms":1500,"announce":true}"#).await;
+    }
+    assert_eq!((client.text().await, client.text().await), ("begun".into(), "begun".into()));
+    let failure = client.ask(r#"{"type":"hurried","do":"pid"}"#).await;
+    assert_eq!(failure["message"], "Endpoint request timed out", "waiting counts against the caller's time");
+}
+
+#[tokio::test]
+async fn more_frames_than_may_be_in_flight_are_all_answered() {
+    let gateway = Gateway::start(&["--max-concurrency", "4"]);
+    let mut client = gateway.connect().await;
+    for number in 0..300 {
+        client.send(json!({ "type": "ask", "number": number }).to_string()).await;
+    }
+    let mut numbers = BTreeSet::new();
+    for _ in 0..300 {
+        let event = client.json().await;
+        let body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+        numbers.insert(body["number"].as_u64().unwrap());
+    }
+    assert_eq!(numbers.len(), 300);
+}
+
+#[tokio::test]
+async fn an_answer_beyond_lambdas_limit_is_a_fault_and_not_a_hang() {
+    let gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    let failure = client.ask(r#"{"type":"ask","do":"large","bytes":8000000}"#).await;
+    assert_eq!(failure["message"], "Internal server error");
+    assert!(client.ask(r#"{"type":"ask"}"#).await["requestContext"].is_object());
+}
+
+/// A Lambda endpoint that knows two functions: `Guard` admits, `Echo` tells what it was asked, or fails.
+async fn lambda_endpoint() -> String {
+    use axum::extract::Path;
+    use axum::response::IntoResponse;
+
+    let invoke = async |Path(function): Path<String>, body: String| {
+        let event: Value = serde_json::from_str(&body).unwrap();
+        if function == "Guard" {
+            let statement = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]);
+            let answer = json!({ "principalId": "p", "policyDocument": { "Statement": statement } });
+            return answer.to_string().into_response();
+        }
+        if event["body"].as_str().is_some_and(|body| body.contains("fail")) {
+            return ([("x-amz-function-error", "Unhandled")], r#"{"errorMessage":"boom"}"#).into_response();
+        }
+        json!({ "statusCode": 200, "body": format!("{function} elsewhere") }).to_string().into_response()
+    };
+    let route = axum::routing::post(invoke);
+    let router = axum::Router::new().route("/2015-03-31/functions/{function}/invocations", route);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_may_run_behind_another_lambda_endpoint() {
+    let gateway = Gateway::start(&["--lambda-endpoint", &lambda_endpoint().await]);
+    let mut client = gateway.connect().await;
+    client.send(r#"{"type":"ask"}"#).await;
+    assert_eq!(client.text().await, "Echo elsewhere");
+    assert_eq!(client.ask(r#"{"type":"ask","do":"fail"}"#).await["message"], "Internal server error");
+}

@@ -1,0 +1,118 @@
+//! The HTTP API: events, refusals, CORS, the authorizer's cache.
+
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
+
+use crate::harness::Gateway;
+
+const ORIGIN: &str = "http://one.test";
+
+async fn ask(gateway: &Gateway, path: &str, authorization: Option<&str>) -> Response {
+    let mut request =
+        Client::new().get(format!("{}{path}", gateway.address("http"))).header("origin", ORIGIN);
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    request.send().await.unwrap()
+}
+
+/// Status and message of a refusal, after checking that a browser may read it.
+async fn refusal(gateway: &Gateway, path: &str, authorization: Option<&str>) -> (u16, String) {
+    let response = ask(gateway, path, authorization).await;
+    assert_eq!(response.headers()["access-control-allow-origin"], ORIGIN);
+    assert_eq!(response.headers()["access-control-allow-credentials"], "true");
+    let status = response.status().as_u16();
+    let body: Value = response.json().await.unwrap();
+    (status, body["message"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn events_are_of_payload_format_2() {
+    let gateway = Gateway::start(&[]);
+    let response = ask(&gateway, "/api/logger/items/a%20b?x=1&x=2", Some("good")).await;
+    assert_eq!(response.headers()["access-control-expose-headers"], "etag");
+    let event: Value = response.json().await.unwrap();
+    assert_eq!(event["version"], "2.0");
+    assert_eq!(event["routeKey"], "GET /items/{id}");
+    assert_eq!(event["rawPath"], "/items/a%20b");
+    assert_eq!(event["pathParameters"], json!({ "id": "a b" }));
+    assert_eq!(event["queryStringParameters"], json!({ "x": "1,2" }));
+    assert_eq!(event["requestContext"]["authorizer"], json!({ "lambda": { "who": "good" } }));
+    assert_eq!(event["requestContext"]["stage"], "$default");
+    assert_eq!(event["requestContext"]["http"]["method"], "GET");
+    assert_eq!(event["isBase64Encoded"], false);
+    let known: Value = ask(&gateway, "/items/known", Some("good")).await.json().await.unwrap();
+    assert_eq!(known["routeKey"], "GET /items/known");
+    // The crate that functions use reads the event.
+    let parsed: aws_lambda_events::apigw::ApiGatewayV2httpRequest = serde_json::from_value(event).unwrap();
+    assert_eq!(parsed.route_key.as_deref(), Some("GET /items/{id}"));
+}
+
+#[tokio::test]
+async fn results_become_responses() {
+    let gateway = Gateway::start(&[]);
+    let url = format!("{}/rest/any/thing", gateway.address("http"));
+    let post = async |body: Value| Client::new().post(&url).body(body.to_string()).send().await.unwrap();
+    let answer = json!({ "statusCode": 202, "headers": { "ETag": "e" }, "cookies": ["a=1", "b=2"], "body": "aGk=",
+                         "isBase64Encoded": true });
+    let response = post(json!({ "do": "http", "answer": answer })).await;
+    assert_eq!(response.status(), 202);
+    assert_eq!(response.headers()["etag"], "e");
+    assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
+    assert_eq!(response.text().await.unwrap(), "hi");
+    let response = post(json!({ "do": "http", "answer": { "plain": true } })).await;
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.text().await.unwrap(), r#"{"plain":true}"#);
+    for broken in [
+        json!({ "do": "fail" }),
+        json!({ "do": "exit" }),
+        json!({ "do": "http", "answer": { "statusCode": 1 } }),
+    ] {
+        let response = post(broken).await;
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.text().await.unwrap(), r#"{"message":"Internal Server Error"}"#);
+    }
+    let brief = format!("{}/brief", gateway.address("http"));
+    let slow = Client::new().post(brief).body(r#"{"do":"sleep","ms":60000}"#).send().await.unwrap();
+    assert_eq!(slow.status(), 500, "the function's own timeout is its fault");
+}
+
+#[tokio::test]
+async fn refusals_are_those_of_api_gateway_and_readable_by_browsers() {
+    let gateway = Gateway::start(&[]);
+    let refused = async |path, authorization| refusal(&gateway, path, authorization).await;
+    assert_eq!(refused("/nowhere", Some("good")).await, (404, "Not Found".into()));
+    assert_eq!(refused("/items/1", None).await, (401, "Unauthorized".into()));
+    assert_eq!(refused("/items/1", Some("bad")).await, (403, "Forbidden".into()));
+    assert_eq!(refused("/items/1", Some("broken")).await, (500, "Internal Server Error".into()));
+    assert_eq!(ask(&gateway, "/rest/open", None).await.status(), 200, "this route has no authorizer");
+}
+
+#[tokio::test]
+async fn preflights_are_answered_without_a_function() {
+    let gateway = Gateway::start(&[]);
+    let preflight = async |origin: &str| {
+        let url = format!("{}/items/1", gateway.address("http"));
+        let request = Client::new().request(Method::OPTIONS, url).header("origin", origin);
+        request.header("access-control-request-method", "GET").send().await.unwrap()
+    };
+    let allowed = preflight("http://two.test").await;
+    assert_eq!(allowed.status(), 204);
+    assert_eq!(allowed.headers()["access-control-allow-origin"], "http://two.test");
+    assert_eq!(allowed.headers()["access-control-allow-headers"], "authorization");
+    assert_eq!(allowed.headers()["access-control-max-age"], "600");
+    assert!(!preflight("http://evil.test").await.headers().contains_key("access-control-allow-origin"));
+    assert!(gateway.all_recorded().is_empty());
+}
+
+#[tokio::test]
+async fn an_authorizers_answer_is_cached_by_identity() {
+    let gateway = Gateway::start(&[]);
+    for _ in 0..3 {
+        assert_eq!(ask(&gateway, "/items/1", Some("good")).await.status(), 200);
+        assert_eq!(ask(&gateway, "/items/2", Some("bad")).await.status(), 403);
+    }
+    assert_eq!(gateway.all_recorded().len(), 2, "one call for each identity");
+    let asked = gateway.recorded(|event| event["identitySource"][0] == "good").await;
+    assert_eq!(asked["routeArn"], "arn:aws:execute-api:us-east-1:000000000000:Http/$default/GET/items/1");
+}

@@ -1,0 +1,157 @@
+//! From start to end: the ready file, the demo, drains, nothing left behind.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{Gateway, Scratch, alive, eventually, fixture};
+
+/// The processes that a gateway has started.
+fn children(gateway: &Gateway) -> Vec<u32> {
+    let pid = gateway.child.id();
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap().filter_map(Result::ok) {
+        let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_ready_file_tells_everything_and_ends_with_the_gateway() {
+    let mut gateway = Gateway::start(&[]);
+    let ready = gateway.ready.clone();
+    let (ws, http) = (gateway.address("ws"), gateway.address("http"));
+    let management = gateway.address("management");
+    assert!(ws.starts_with("ws://127.0.0.1:") && http.starts_with("http://127.0.0.1:"));
+    assert!(management.ends_with("/test"));
+    assert_eq!(ready["region"], "us-east-1");
+    assert_eq!(ready["app"], json!({ "appId": "demo", "userId": "owner", "apiKey": "key" }));
+    assert_eq!(
+        ready["outputs"],
+        json!({ "WebSocketAddress": format!("{ws}/test"), "HttpAddress": http, "ManagementEndpoint": management,
+                "Table": "ThingsTable" })
+    );
+    let path = gateway.scratch.path("ready.json");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let calls = fs::read_to_string(gateway.scratch.path("bin/tool-calls")).unwrap();
+    assert!(
+        calls.contains("app create --demo --json --key-file") && calls.contains("starting.json"),
+        "{calls}"
+    );
+    assert!(!calls.contains("agent"), "--no-demo turns the agent off");
+    let printed = gateway.printed.join("\n");
+    for told in [ws.as_str(), &http, "demo", "owner", "key", "curl", "wscat"] {
+        assert!(printed.contains(told), "{told} is missing:\n{printed}");
+    }
+    gateway.signal(Signal::TERM);
+    assert!(gateway.exit().await.success());
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_drain_closes_connections_and_loses_nothing() {
+    let mut gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    client.send(r#"{"type":"ask","do":"pid"}"#).await;
+    client.text().await;
+    let functions = children(&gateway);
+    assert!(functions.len() >= 3, "each function has a process: {functions:?}");
+    let slow = reqwest::Client::new().post(format!("{}/rest/slow", gateway.address("http")));
+    let slow = tokio::spawn(slow.body(r#"{"do":"sleep","ms":700}"#).send());
+    client.send(r#"{"type":"ask","do":"sleep","ms":300}"#).await;
+    eventually("both are under way", || (children(&gateway).len() > functions.len()).then_some(())).await;
+    gateway.signal(Signal::INT);
+    assert_eq!(client.close_code().await, 1001);
+    assert!(slow.await.unwrap().unwrap().text().await.unwrap().starts_with("slept"), "requests are finished");
+    assert!(gateway.exit().await.success());
+    let end = gateway.recorded(|event| event["requestContext"]["eventType"] == "DISCONNECT").await;
+    assert_eq!(end["requestContext"]["disconnectStatusCode"], 1001);
+    assert!(functions.iter().all(|pid| !alive(*pid)), "no function is left");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let mut gateway = Gateway::start(&[]);
+    let mut client = gateway.connect().await;
+    client.send(r#"{"type":"tell","do":"sleep","ms":60000,"announce":true}"#).await;
+    assert_eq!(client.text().await, "begun");
+    let functions = children(&gateway);
+    gateway.signal(Signal::INT);
+    assert_eq!(client.close_code().await, 1001);
+    gateway.signal(Signal::INT);
+    assert_eq!(gateway.exit().await.code(), Some(130));
+    eventually("no orphan is left", || functions.iter().all(|pid| !alive(*pid)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_killed_gateway_leaves_no_orphan() {
+    let mut gateway = Gateway::start(&["--demo"]);
+    let mut client = gateway.connect().await;
+    // One function is inside its handler, where it would not notice that its Runtime API is gone.
+    client.send(r#"{"type":"tell","do":"sleep","ms":60000,"announce":true}"#).await;
+    assert_eq!(client.text().await, "begun");
+    let called = || fs::read_to_string(gateway.scratch.path("bin/tool-calls")).unwrap().contains(" agent ");
+    eventually("the agent runs", || called().then_some(())).await;
+    let started = children(&gateway);
+    assert!(started.len() >= 4, "functions and the agent: {started:?}");
+    gateway.child.kill().unwrap();
+    gateway.exit().await;
+    eventually("no orphan is left", || started.iter().all(|pid| !alive(*pid)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn the_agent_gets_the_ready_file_and_ends_with_the_gateway() {
+    let mut gateway = Gateway::start(&["--demo"]);
+    let calls = || fs::read_to_string(gateway.scratch.path("bin/tool-calls")).unwrap();
+    let line = eventually("the agent is called", || {
+        calls().lines().find(|line| line.contains(" agent ")).map(str::to_owned)
+    });
+    let line = line.await;
+    let local: Value = serde_json::from_slice(&fs::read(line.rsplit(' ').next().unwrap()).unwrap()).unwrap();
+    assert_eq!(local, gateway.ready);
+    let started = children(&gateway);
+    gateway.signal(Signal::TERM);
+    assert!(gateway.exit().await.success());
+    assert!(started.iter().all(|pid| !alive(*pid)));
+}
+
+#[tokio::test]
+async fn data_outlives_the_gateway_and_one_directory_serves_one_at_a_time() {
+    let scratch = Scratch::new();
+    let data = scratch.path("data").display().to_string();
+    let put = json!({ "TableName": "ThingsTable", "Item": { "pk": { "S": "a" } } });
+    let get = json!({ "TableName": "ThingsTable", "Key": { "pk": { "S": "a" } } });
+    let call = async |url: String, operation: &str, body: &Value| -> Value {
+        let authorization = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/dynamodb/aws4_request, \
+                             SignedHeaders=host, Signature=0";
+        let request = reqwest::Client::new().post(url).header("content-type", "application/x-amz-json-1.0");
+        let request = request.header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+        let request = request.header("authorization", authorization).header("x-amz-date", "20260101T000000Z");
+        request.body(body.to_string()).send().await.unwrap().json().await.unwrap()
+    };
+    let mut gateway = Gateway::start_in(scratch, &fixture(), &["--data", &data]);
+    assert!(gateway.scratch.path("data/ready.json").exists());
+    assert!(gateway.scratch.path("data/functions.log").exists());
+    call(gateway.address("dynamodb"), "PutItem", &put).await;
+    let table =
+        call(gateway.address("dynamodb"), "DescribeTable", &json!({ "TableName": "ThingsTable" })).await;
+    assert_eq!(table["Table"]["GlobalSecondaryIndexes"][0]["IndexName"], "byOther");
+    assert_eq!(table["Table"]["StreamSpecification"]["StreamViewType"], "NEW_IMAGE");
+    let ttl =
+        call(gateway.address("dynamodb"), "DescribeTimeToLive", &json!({ "TableName": "ThingsTable" })).await;
+    assert_eq!(ttl["TimeToLiveDescription"]["AttributeName"], "expiresAt");
+
+    let second = crate::harness::command(&Scratch::new(), &fixture(), &["--data", &data]).output().unwrap();
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another gateway uses"));
+
+    gateway.signal(Signal::INT);
+    assert!(gateway.exit().await.success());
+    assert!(!gateway.scratch.path("data/ready.json").exists());
+    let scratch = Scratch::new();
+    let gateway = Gateway::start_in(scratch, &fixture(), &["--data", &data]);
+    let found = call(gateway.address("dynamodb"), "GetItem", &get).await;
+    assert_eq!(found["Item"]["pk"]["S"], "a");
+}
