@@ -28,7 +28,7 @@ enum Answer {
 }
 
 /// Creates the tables at `endpoint` that are not there yet and turns their time to live on.
-pub(crate) async fn create_tables(endpoint: &str, region: &str, tables: &[Table]) -> anyhow::Result<()> {
+pub async fn create_tables(endpoint: &str, region: &str, tables: &[Table]) -> anyhow::Result<()> {
     let client = Client::builder().timeout(CALL_LIMIT).build()?;
     let call = async |operation: &str, body: &Json| {
         let answer = call(&client, endpoint, region, operation, body).await;

@@ -3,5 +3,6 @@
 mod create;
 mod engine;
 
-pub(crate) use create::create_tables;
-pub(crate) use engine::{DATABASE_FILE, Engine};
+pub use create::create_tables;
+pub(crate) use engine::DATABASE_FILE;
+pub use engine::Engine;
