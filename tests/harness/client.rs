@@ -36,7 +36,12 @@ impl Client {
 
     /// A connection whose handshake carries these headers, or why there is none.
     pub(crate) async fn open_with(gateway: &Gateway, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
-        let mut request = gateway.ready().ws.as_str().into_client_request()?;
+        Self::open_at(&gateway.ready().ws, headers).await
+    }
+
+    /// The same at an address that carries a query.
+    pub(crate) async fn open_at(address: &str, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
+        let mut request = address.into_client_request()?;
         for (name, value) in headers {
             let name: HeaderName = name.parse().expect("a header name");
             request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header value"));
