@@ -16,6 +16,8 @@ pub mod fault;
 mod items;
 mod keys;
 pub mod reports;
+pub mod rollups;
 pub mod sessions;
 pub mod settings;
+pub mod stream;
 pub mod subscriptions;

@@ -128,6 +128,13 @@ impl Rollup {
         self.is_cut
     }
 
+    /// It as all there will ever be of its span, for what is below it is gone.
+    #[must_use]
+    pub fn concluded(mut self) -> Self {
+        self.through = self.span.end();
+        self
+    }
+
     /// Adds what `other` covers, which must not be in here already. Commutative and associative.
     pub fn merge(&mut self, other: &Self) {
         self.reports += other.reports;

@@ -8,6 +8,7 @@ mod apps;
 mod courier;
 mod faults;
 mod reports;
+mod rollups;
 mod sessions;
 mod subscriptions;
 
@@ -53,6 +54,10 @@ impl Skin {
 
     fn reports(&self) -> nsl_aws::reports::Reports {
         self.clients.reports(&self.bed.table("ReportsTable"))
+    }
+
+    fn rollups(&self) -> nsl_aws::rollups::Rollups {
+        self.clients.rollups(&self.bed.table("RollupsTable"), nsl_domain::rollup::Retention::default())
     }
 
     async fn open(&self, connection: &ConnectionId) {
