@@ -9,7 +9,7 @@ mod gateway;
 mod proxy;
 mod recording;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, nsl};
 pub(crate) use bystanders::Bystanders;
 pub(crate) use client::{Client, metrics_frame};
 pub(crate) use clock::{iso, now_ms};

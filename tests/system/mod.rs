@@ -2,6 +2,7 @@
 //! The gateway runs the very binaries that AWS would run; the tests reach it over WebSocket and HTTP alone.
 
 mod admission;
+mod credentials;
 mod crowd;
 mod delivery;
 mod faults;
@@ -11,4 +12,5 @@ mod history;
 mod legacy;
 mod publishing;
 mod running;
+mod secrecy;
 mod watching;
