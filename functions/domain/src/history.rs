@@ -15,6 +15,7 @@ mod csv;
 mod fold;
 mod latest;
 mod number;
+mod reading;
 mod selection;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use answer::{Column, HistoryAnswer, SeriesHistory};
 pub use fold::HistoryFold;
 pub use latest::{LatestAnswer, LatestFold, LatestReport};
 pub use number::Number;
+pub use reading::{MAX_TAIL_MS, Reading, Wanted};
 pub use selection::{MAX_PATTERN_SERIES, Selection};
 
 /// A history query that means something.
