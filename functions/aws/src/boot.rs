@@ -13,6 +13,7 @@ use nsl_domain::rollup::Retention;
 use crate::apps::Apps;
 use crate::courier::Courier;
 use crate::fault::{Fault, Kind};
+use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::rollups::Rollups;
 use crate::sessions::Sessions;
@@ -69,6 +70,17 @@ pub struct LocalEndpoints {
 /// The clients of this process, configured by its environment.
 pub async fn clients() -> Clients {
     Clients::new(&loader().load().await)
+}
+
+/// Clients of AWS whose courier reaches the API at `endpoint`, which no environment names to a command line.
+pub async fn clients_posting_to(endpoint: &str) -> Clients {
+    let config = loader().load().await;
+    let connections =
+        aws_sdk_apigatewaymanagement::config::Builder::from(&config).endpoint_url(endpoint).build();
+    Clients {
+        connections: aws_sdk_apigatewaymanagement::Client::from_conf(connections),
+        ..Clients::new(&config)
+    }
 }
 
 /// Clients of a local stand-in for AWS, which takes any credentials.
@@ -146,6 +158,11 @@ impl Clients {
     /// The subscription rows in `table`.
     pub fn subscriptions(&self, table: &str) -> Subscriptions {
         Subscriptions::new(self.tables.clone(), table)
+    }
+
+    /// The publisher rows in `table`.
+    pub fn publishers(&self, table: &str) -> Publishers {
+        Publishers::new(self.tables.clone(), table)
     }
 
     /// The reports in `table`.

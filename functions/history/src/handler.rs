@@ -140,8 +140,8 @@ impl History {
         let id = parameters.first("appId").unwrap_or_default();
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
         let grant = grant(request);
-        let known = self.known_apps.believed(&id, now).await?;
-        authorise(grant.as_ref(), Action::View, known.as_deref(), now)?;
+        let judge = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
+        let known = self.known_apps.judged(&id, now, judge).await??;
         Ok(known.ok_or_else(Rejection::unauthorized)?)
     }
 }

@@ -79,6 +79,7 @@ async fn connect(event: &Value) -> Result<Value, Error> {
             let status = if status == 410 { 418 } else { 500 };
             return Ok(json!({ "statusCode": status }));
         }
+        Some("wait") => tokio::time::sleep(Duration::from_millis(500)).await,
         Some(status) => return Ok(json!({ "statusCode": status.parse::<u16>()? })),
         None => {}
     }

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::state::StateDir;
 
 /// The tool's name beside the functions.
-const TOOL: &str = "nsl";
+pub(crate) const TOOL: &str = "nsl";
 /// How long making the app may take.
 const CREATE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a dead agent stays dead.

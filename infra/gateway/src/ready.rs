@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,16 @@ pub(crate) fn document(plan: &Plan, addresses: &Addresses) -> Json {
         "outputs": outputs,
         "secrets": plan.secrets,
     })
+}
+
+/// Removes the ready file of an earlier gateway, if there is one.
+pub(crate) fn forget(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(fault) if fault.kind() != ErrorKind::NotFound => {
+            Err(fault).with_context(|| format!("cannot remove the old {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A file that is removed when this is dropped.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::addresses::Addresses;
 use crate::console::Console;
-use crate::demo::Tool;
+use crate::demo::{TOOL, Tool};
 use crate::dynamodb::{Engine, create_tables};
 use crate::fronts::{Fronts, Sockets};
 use crate::lambda::Invoker;
@@ -22,6 +22,9 @@ use crate::state::StateDir;
 use crate::template::{self, Plan};
 use crate::{Options, secrets, welcome};
 
+/// The files of the state directory that users and scripts read.
+pub(crate) const READY_FILE: &str = "ready.json";
+pub(crate) const LOG_FILE: &str = "functions.log";
 /// How long functions may take to end once no client is left, before they are killed.
 const FUNCTIONS_LIMIT: Duration = Duration::from_secs(5);
 
@@ -33,12 +36,14 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let mut plan = template::read(&options.template, &options.overrides(), &settings.region)?;
     let functions = functions_dir(&options, &settings)?;
-    if options.lambda_endpoint.is_none() {
-        check_binaries(&plan, &functions)?;
-    }
+    check_binaries(&plan, &functions, options.lambda_endpoint.is_none())?;
     let state = StateDir::open((!options.memory).then_some(options.data.as_path()))?;
+    // A gateway that was killed left its ready file behind; nobody shall take it for this one's.
+    for stale in options.ready_file.iter().chain([&state.file(READY_FILE)]) {
+        ready::forget(stale)?;
+    }
     secrets::fill(&mut plan, &state)?;
-    let log = state.file("functions.log");
+    let log = state.file(LOG_FILE);
     let console = Arc::new(Console::new(options.verbose, Some(&log))?);
     tokio::pin!(shutdown);
 
@@ -60,14 +65,16 @@ fn functions_dir(options: &Options, settings: &Settings) -> anyhow::Result<PathB
     }
 }
 
-fn check_binaries(plan: &Plan, directory: &Path) -> anyhow::Result<()> {
-    for function in plan.functions.values() {
-        let binary = directory.join(&function.binary);
+fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow::Result<()> {
+    let functions = plan.functions.values().filter(|_| with_functions);
+    let named =
+        functions.map(|function| (format!("function {}", function.logical_id), function.binary.as_str()));
+    for (whose, binary) in named.chain([("the demo app".to_owned(), TOOL)]) {
+        let binary = directory.join(binary);
         if !binary.is_file() {
             bail!(
-                "function {} has no binary {}: run `cargo build --workspace --bins`, or say where it is with \
+                "{whose} has no binary {}: run `cargo build --workspace --bins`, or say where it is with \
                  --functions DIR",
-                function.logical_id,
                 binary.display()
             );
         }
@@ -112,7 +119,7 @@ impl Gateway {
         if let Some(document) = document.as_object_mut() {
             document.insert("app".into(), app);
         }
-        let path = state.file("ready.json");
+        let path = state.file(READY_FILE);
         let mut ready = vec![ReadyFile::write(&path, &document)?];
         if let Some(path) = &options.ready_file {
             ready.push(ReadyFile::write(path, &document)?);

@@ -15,12 +15,16 @@ pub async fn signalled() {
 }
 
 async fn next_signal() {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        drop(tokio::signal::ctrl_c().await);
-        return;
-    };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
+        () = one(SignalKind::interrupt()) => {}
+        () = one(SignalKind::terminate()) => {}
+    }
+}
+
+/// Waits for a signal of one kind; for ever where the system does not let it be caught.
+async fn one(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut caught) => drop(caught.recv().await),
+        Err(_) => std::future::pending().await,
     }
 }

@@ -1,11 +1,15 @@
 //! The directory of one gateway: data, ready file, log. One gateway at a time.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use crate::ids;
+
+/// Everything for the owner, nothing for anybody else.
+const OWNER_ONLY: u32 = 0o700;
 
 /// A directory that this gateway has to itself.
 #[derive(Debug)]
@@ -23,7 +27,10 @@ impl StateDir {
             Some(path) => path.to_path_buf(),
             None => std::env::temp_dir().join(format!("nsl-gateway-{}", ids::invocation_id())),
         };
-        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        let mut builder = fs::DirBuilder::new();
+        // It holds the demo app's key and everybody's metrics.
+        builder.recursive(true).mode(OWNER_ONLY);
+        builder.create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let path = path.canonicalize()?;
         let lock =
             File::create(path.join("lock")).with_context(|| format!("cannot write to {}", path.display()))?;

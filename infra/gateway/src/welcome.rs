@@ -8,6 +8,7 @@ use crate::Options;
 use crate::addresses::Addresses;
 use crate::console::Console;
 use crate::dynamodb::DATABASE_FILE;
+use crate::run::LOG_FILE;
 use crate::state::StateDir;
 use crate::template::Plan;
 
@@ -43,7 +44,8 @@ pub(crate) fn print(
     };
     line("DynamoDB", &format!("{}  ({data})", addresses.dynamodb));
     line("@connections", text("/management"));
-    line("log", &shown(&state.file("functions.log")));
+    let log = shown(&state.file(LOG_FILE));
+    line("log", &format!("{log}  (all that functions write; their warnings appear here too)"));
     console.say("");
     line("demo app", app);
     line("user id", text("/app/userId"));

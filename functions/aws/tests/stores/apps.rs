@@ -133,3 +133,24 @@ async fn an_app_that_cannot_be_read_is_corrupt() {
         assert_eq!(fault.kind, Kind::Corrupt, "{name}: {}", fault.chain());
     }
 }
+
+#[tokio::test]
+async fn a_refusal_is_judged_by_the_app_as_it_is() {
+    let skin = Skin::start().await;
+    skin.apps().create(&app("shop")).await.unwrap();
+    let known = KnownApps::new(skin.apps());
+    let passes = |app: Option<&App>| if app.is_some() { Ok(()) } else { Err("absent") };
+    let refuses = |_: Option<&App>| Err::<(), _>("refused");
+    skin.bed.take_calls();
+    for reads in [1, 0] {
+        let judged = known.judged(&id("shop"), now(), passes).await.unwrap();
+        assert_eq!(judged.unwrap().as_deref(), Some(&app("shop")));
+        assert_eq!(skin.bed.take_lines(), vec!["GetItem AppsTable consistent"; reads]);
+    }
+    for _ in 0..2 {
+        assert_eq!(known.judged(&id("shop"), now(), refuses).await.unwrap(), Err("refused"));
+        assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"]);
+        assert_eq!(known.judged(&id("bank"), now(), passes).await.unwrap(), Err("absent"));
+        assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"]);
+    }
+}

@@ -30,12 +30,20 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
     let (subscriptions, reports, rollups) = (skin.subscriptions(), skin.reports(), skin.rollups());
     let shard = AppShard { app: shop.id.clone(), shard: 0 };
     let minute = RollupSpan::holding(Resolution::Minute, now());
+    let publishers = skin.publishers();
+    let renamed = App { name: "Renamed".into(), ..shop.clone() };
     vec![
         ("read app", apps.find(&shop.id).await.map(drop)),
         ("read key pointer", apps.find_by_key(KeyHash::of("x")).await.map(drop)),
         ("create app", apps.create(&shop).await.map(drop)),
+        ("save app", apps.save(&shop, &renamed).await.map(drop)),
+        ("delete app", apps.delete(&renamed).await.map(drop)),
+        ("put publisher", publishers.add(std::slice::from_ref(&shop.id), &id, now()).await),
+        ("delete publisher", publishers.drop_row(&shop.id, &id).await),
+        ("query connections", publishers.connected(&shop.id, now()).await.map(drop)),
+        ("query partition", publishers.partition(&shop.id).erase().await.map(drop)),
         ("list apps", apps.of_owner(&shop.owner).await.map(drop)),
-        ("open session", sessions.open(&id, Role::Program, now()).await),
+        ("open session", sessions.open(&id, Role::Program, &[], now()).await),
         ("read session", sessions.find(&id).await.map(drop)),
         ("keep grant", sessions.remember(&id, &grant("shop")).await.map(drop)),
         ("count refusal", sessions.count_refusal(&id).await.map(drop)),

@@ -5,8 +5,10 @@
 #![cfg(test)]
 
 mod apps;
+mod changes;
 mod courier;
 mod faults;
+mod publishers;
 mod reports;
 mod rollups;
 mod sessions;
@@ -52,6 +54,10 @@ impl Skin {
         self.clients.subscriptions(&self.bed.table("ConnectionsTable"))
     }
 
+    fn publishers(&self) -> nsl_aws::publishers::Publishers {
+        self.clients.publishers(&self.bed.table("ConnectionsTable"))
+    }
+
     fn reports(&self) -> nsl_aws::reports::Reports {
         self.clients.reports(&self.bed.table("ReportsTable"))
     }
@@ -61,7 +67,7 @@ impl Skin {
     }
 
     async fn open(&self, connection: &ConnectionId) {
-        self.sessions().open(connection, Role::Program, now()).await.unwrap();
+        self.sessions().open(connection, Role::Program, &[], now()).await.unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Session rows: opened once, updated while they are there, and gone for good when closed.
 
-use nsl_aws::sessions::{Session, Updated};
+use nsl_aws::sessions::{Left, Session, Updated};
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::Dialect;
 use serde_json::json;
@@ -13,7 +13,7 @@ const ID: &str = "UIcZQdQsoAMCLTw=";
 async fn an_open_session_has_its_role_and_an_end() {
     let skin = Skin::start().await;
     for (name, role) in [("a=", Role::Program), ("b=", Role::Page), ("c=", Role::ForeignPage)] {
-        skin.sessions().open(&connection(name), role, now()).await.unwrap();
+        skin.sessions().open(&connection(name), role, &[], now()).await.unwrap();
         assert_eq!(skin.bed.take_lines(), ["PutItem ConnectionsTable"]);
         let found = skin.sessions().find(&connection(name)).await.unwrap();
         assert_eq!(found, Some(Session { role, grant: None }));
@@ -65,12 +65,12 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
         skin.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
     }
     skin.bed.take_calls();
-    let mut watched = skin.sessions().close(&id).await.unwrap();
+    let mut watched = skin.sessions().close(&id).await.unwrap().watched;
     assert_eq!(skin.bed.take_lines(), ["DeleteItem ConnectionsTable"]);
     watched.sort();
     assert_eq!(watched, [super::id("bank"), super::id("shop")]);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
-    assert_eq!(skin.sessions().close(&id).await.unwrap(), []);
+    assert_eq!(skin.sessions().close(&id).await.unwrap(), Left::default());
     assert_eq!(skin.sessions().remember(&id, &grant("shop")).await.unwrap(), Updated::Gone);
     assert_eq!(skin.sessions().count_refusal(&id).await.unwrap(), None);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None, "a late frame brings nothing back");

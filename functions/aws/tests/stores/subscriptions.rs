@@ -48,7 +48,7 @@ async fn subscribing_again_changes_the_interval_and_nothing_else() {
         assert_eq!(skin.subscriptions().add(&id("shop"), &again, now()).await.unwrap(), Added::Done);
     }
     assert_eq!(skin.subscriptions().of_app(&id("shop"), now()).await.unwrap(), [subscriber("a=")]);
-    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap(), [id("shop")]);
+    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().watched, [id("shop")]);
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_connection_has_room_for_fifty_apps() {
     assert_eq!(add("app-0").await, Added::Done, "one that it has needs no room");
     skin.subscriptions().remove(&id("app-0"), &connection("a=")).await.unwrap();
     assert_eq!(add("one-more").await, Added::Done);
-    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().len(), MAX_SUBSCRIPTIONS);
+    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().watched.len(), MAX_SUBSCRIPTIONS);
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn unsubscribing_is_the_same_once_and_twice() {
         assert_eq!(skin.bed.take_lines(), ["DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable"]);
     }
     assert!(watching(&skin, "shop").await.is_empty());
-    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap(), []);
+    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().watched, []);
     skin.subscriptions().remove(&id("shop"), &connection("never=")).await.unwrap();
     assert!(skin.bed.rows("ConnectionsTable").await.is_empty());
 }

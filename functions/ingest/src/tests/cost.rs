@@ -114,3 +114,19 @@ async fn a_gone_subscriber_costs_a_delete_once() {
     hear(&ingest, &metrics(&report(2)), STRANGER, NOW_MS).await;
     assert_eq!(world.bed.take_lines(), [STORE, READ_SUBSCRIBERS]);
 }
+
+#[tokio::test]
+async fn a_refusal_costs_a_read_of_all_that_it_rests_on() {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    let mut foreign = report(0);
+    foreign["appId"] = json!("nowhere");
+    for _ in 0..2 {
+        hear(&ingest, &metrics(&foreign), STRANGER, NOW_MS).await;
+        assert_eq!(
+            world.bed.take_lines(),
+            [READ_APP, READ_SESSION, READ_APP, &format!("POST {PUBLISHER}")],
+            "judged by the grant that is believed, then by the one that is"
+        );
+    }
+}

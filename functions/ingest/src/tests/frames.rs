@@ -257,3 +257,51 @@ async fn bad_frames_are_answered_by_their_code() {
     }
     assert_eq!(world.stored().await, 1);
 }
+
+#[tokio::test]
+async fn a_refusal_is_not_remembered() {
+    let world = World::start().await;
+    world.register(&app("bank", Status::Active)).await;
+    let ingest = world.warm_instance().await;
+    let mut of_bank = report(1);
+    of_bank["appId"] = json!("bank");
+    hear(&ingest, &metrics(&of_bank), STRANGER, NOW_MS).await;
+    assert_eq!(refused(&world), "forbidden");
+    world.open(PUBLISHER, Some(&publishing("bank"))).await;
+    world.bed.take_calls();
+    hear(&ingest, &metrics(&of_bank), STRANGER, NOW_MS).await;
+    assert!(world.bed.frames(PUBLISHER).is_empty(), "proved for another app, by another auth");
+
+    let key = json!({"Key": {"appId": {"S": "shop"}}});
+    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    let mut shop = app("shop", Status::Active);
+    shop.keys = vec![KeyRecord::of("the next key", Scope::Both)];
+    world.register(&shop).await;
+    world.bed.take_calls();
+    let mut by_next_key = publishing("shop");
+    by_next_key.proof = Proof::Key(KeyRecord::of("the next key", Scope::Both).id);
+    hear(&ingest, &metrics(&report(2)), &[("grant", &by_next_key.to_text())], NOW_MS).await;
+    assert!(world.bed.frames(PUBLISHER).is_empty(), "a key that was added is taken at once");
+    assert_eq!(world.stored().await, 3);
+}
+
+#[tokio::test]
+async fn no_answer_is_longer_than_a_frame_whatever_it_has_to_name() {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    for letter in ["x", "\\u0001", "\\\"", "é", "\\\\"] {
+        let name = letter.repeat(6_000 / letter.len());
+        let of = |count: usize, name: &str| {
+            let report = format!(r#"{{"appId":"shop","metrics":{{"{name}":1e999}}}}"#);
+            vec![report; count].join(",")
+        };
+        for data in [of(1, &name.repeat(2)), format!("[{}]", of(4, &name))] {
+            for id in ["", r#""id":"f1","#] {
+                let frame = format!(r#"{{"type":"metrics",{id}"data":{data}}}"#);
+                hear(&ingest, &frame, STRANGER, NOW_MS).await;
+                let answer = answered(&world).to_string();
+                assert!(answer.len() <= 30 * 1024, "{letter}: {} bytes: {answer:.300}", answer.len());
+            }
+        }
+    }
+}

@@ -81,7 +81,7 @@ impl World {
     async fn open(&self, connection: &str, grant: Option<&Grant>) {
         let sessions = self.clients.sessions(&self.bed.table("ConnectionsTable"));
         let connection = ConnectionId::new(connection);
-        sessions.open(&connection, Role::Program, now()).await.unwrap();
+        sessions.open(&connection, Role::Program, &[], now()).await.unwrap();
         if let Some(grant) = grant {
             sessions.remember(&connection, grant).await.unwrap();
         }

@@ -7,6 +7,7 @@ const READ_SESSION: &str = "GetItem ConnectionsTable consistent";
 const READ_APP: &str = "GetItem AppsTable consistent";
 const UPDATE_SESSION: &str = "UpdateItem ConnectionsTable";
 const PUT_SUBSCRIPTION: &str = "PutItem ConnectionsTable";
+const PUT_PUBLISHER: &str = "PutItem ConnectionsTable";
 const DELETE_ROW: &str = "DeleteItem ConnectionsTable";
 const READ_RECENT: &str = "Query ReportsTable consistent";
 const ANSWER: &str = "POST UIcZQdQsoAMCLTw=";
@@ -20,13 +21,27 @@ async fn a_handshake_costs_one_write() {
 }
 
 #[tokio::test]
-async fn a_right_credential_costs_two_reads_a_write_and_the_answer() {
+async fn a_handshake_of_a_publisher_costs_a_write_more_and_its_end_another() {
+    let world = World::start().await;
+    let session = world.instance();
+    for (scope, writes, deletes) in [(Scope::View, 1, 1), (Scope::Publish, 2, 2), (Scope::Both, 2, 2)] {
+        let grant = granted("shop", scope);
+        connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
+        assert_eq!(world.bed.take_lines(), vec![OPEN; writes], "{scope:?}");
+        let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
+        session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        assert_eq!(world.bed.take_lines(), vec![DELETE_ROW; deletes], "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_right_credential_costs_two_reads_two_writes_and_the_answer() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     for _ in 0..2 {
         // A credential is proved against the app as it is, on a warm instance too.
         hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-        assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, UPDATE_SESSION, ANSWER]);
+        assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, UPDATE_SESSION, PUT_PUBLISHER, ANSWER]);
     }
 }
 
@@ -143,7 +158,7 @@ async fn garbage_costs_its_answer() {
 }
 
 #[tokio::test]
-async fn the_end_costs_a_delete_and_one_for_each_subscription() {
+async fn the_end_costs_a_delete_and_one_for_each_app_watched_or_published_for() {
     let world = World::start().await;
     world.register(&app("bank")).await;
     let session = world.authorised().await;
@@ -151,7 +166,7 @@ async fn the_end_costs_a_delete_and_one_for_each_subscription() {
     let bank = granted("bank", Scope::View);
     hear(&session, "subscribe", &watch("bank"), &[("grant", &bank)]).await.unwrap();
     world.bed.take_calls();
-    for deletes in [3, 1] {
+    for deletes in [4, 1] {
         let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
         session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
         assert_eq!(world.bed.take_lines(), vec![DELETE_ROW; deletes]);

@@ -131,3 +131,21 @@ async fn a_ping_is_answered_by_its_route() {
     let body = hear(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
     assert_eq!(body, Some(json!({"type": "pong"})));
 }
+
+#[tokio::test]
+async fn a_key_that_was_added_subscribes_at_once() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    let key = json!({"Key": {"appId": {"S": "shop"}}});
+    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    let mut shop = app("shop");
+    shop.keys = vec![KeyRecord::of("another", Scope::Both)];
+    world.register(&shop).await;
+    let grant = granted("shop", Scope::View);
+    let by_another = grant.replace(
+        KeyRecord::of(&secret("shop"), Scope::View).id.as_str(),
+        KeyRecord::of("another", Scope::View).id.as_str(),
+    );
+    let body = hear(&session, "subscribe", &watch("shop"), &[("grant", &by_another)]).await.unwrap();
+    assert_eq!(body["type"], "subscribed");
+}

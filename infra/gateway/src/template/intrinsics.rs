@@ -19,26 +19,28 @@ impl Resolver<'_> {
                 let target = argument.as_str().ok_or_else(|| malformed("Ref"))?;
                 self.reference(target).ok_or_else(|| place.wrong(Wrong::NoSuchName(target.into())))
             }
-            "Fn::GetAtt" => self.attribute_of(argument, place),
+            "Fn::GetAtt" => {
+                let target = self.attribute_path(argument, place)?;
+                let (id, attribute) = target.ok_or_else(|| malformed("Fn::GetAtt"))?;
+                self.attribute(&id, &attribute, place)
+            }
             "Fn::Sub" => self.substitute(argument, place),
             "Fn::Join" => {
-                let (glue, items) =
-                    self.text_and_list(argument, place)?.ok_or_else(|| malformed("Fn::Join"))?;
-                let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
-                Ok(Json::from(texts.ok_or_else(|| malformed("Fn::Join"))?.join(&glue)))
+                let [glue, items] = self.pair(argument, place)?.ok_or_else(|| malformed("Fn::Join"))?;
+                join(&glue, &items).ok_or_else(|| malformed("Fn::Join"))
             }
             "Fn::Select" => {
-                let (index, items) =
-                    self.text_and_list(argument, place)?.ok_or_else(|| malformed("Fn::Select"))?;
-                let index = index.parse::<usize>().ok();
+                let [index, items] = self.pair(argument, place)?.ok_or_else(|| malformed("Fn::Select"))?;
+                let index = text_of(&index).and_then(|text| text.parse::<usize>().ok());
                 index.and_then(|index| items.get(index)).cloned().ok_or_else(|| malformed("Fn::Select"))
             }
-            "Fn::Split" => match self.resolve(argument, place)?.as_array().map(Vec::as_slice) {
-                Some([Json::String(glue), Json::String(text)]) => {
-                    Ok(Json::from(text.split(glue.as_str()).collect::<Vec<_>>()))
+            "Fn::Split" => {
+                let [glue, text] = self.pair(argument, place)?.ok_or_else(|| malformed("Fn::Split"))?;
+                match (glue.as_str(), text.as_str()) {
+                    (Some(glue), Some(text)) => Ok(Json::from(text.split(glue).collect::<Vec<_>>())),
+                    _ => Err(malformed("Fn::Split")),
                 }
-                _ => Err(malformed("Fn::Split")),
-            },
+            }
             "Fn::If" => match argument.as_sequence().map(Vec::as_slice) {
                 Some([Value::String(name), yes, no]) => {
                     let branch = if self.condition(name, place)? { yes } else { no };
@@ -55,30 +57,25 @@ impl Resolver<'_> {
         }
     }
 
-    fn attribute_of(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
-        let target = match argument {
-            Value::String(text) => text.split_once('.').map(|(id, name)| (id.to_owned(), name.to_owned())),
-            Value::Sequence(parts) => match parts.as_slice() {
-                [Value::String(id), attribute] => Some((id.clone(), self.string(attribute, place)?)),
-                _ => None,
-            },
-            _ => None,
-        };
-        let (id, attribute) = target.ok_or_else(|| place.wrong(Wrong::MalformedIntrinsic("Fn::GetAtt")))?;
-        self.attribute(&id, &attribute, place)
-    }
-
-    /// The arguments of a function that takes a text and a list; `None` for any others.
-    fn text_and_list(
+    /// The logical id and the attribute that `Fn::GetAtt` is given, as `Id.Attribute` or `[Id, Attribute]`.
+    fn attribute_path(
         &self,
         argument: &Value,
         place: &Place,
-    ) -> Result<Option<(String, Vec<Json>)>, TemplateFault> {
-        let Json::Array(parts) = self.resolve(argument, place)? else { return Ok(None) };
-        Ok(match parts.as_slice() {
-            [first, Json::Array(items)] => text_of(first).map(|first| (first, items.clone())),
-            _ => None,
-        })
+    ) -> Result<Option<(String, String)>, TemplateFault> {
+        if let Some(text) = argument.as_str() {
+            return Ok(text.split_once('.').map(|(id, attribute)| (id.to_owned(), attribute.to_owned())));
+        }
+        let pair = self.pair(argument, place)?;
+        Ok(pair.and_then(|[id, attribute]| Some((text_of(&id)?, text_of(&attribute)?))))
+    }
+
+    /// The two arguments of a function that takes two.
+    fn pair(&self, argument: &Value, place: &Place) -> Result<Option<[Json; 2]>, TemplateFault> {
+        match self.resolve(argument, place)? {
+            Json::Array(parts) => Ok(parts.try_into().ok()),
+            _ => Ok(None),
+        }
     }
 
     fn logic(&self, name: &str, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
@@ -135,4 +132,9 @@ impl Resolver<'_> {
         out.push_str(rest);
         Ok(Json::from(out))
     }
+}
+
+fn join(glue: &Json, items: &Json) -> Option<Json> {
+    let texts: Option<Vec<String>> = items.as_array()?.iter().map(text_of).collect();
+    Some(Json::from(texts?.join(glue.as_str()?)))
 }

@@ -27,7 +27,9 @@ impl Table {
     /// The same table under another name, for tests that share an endpoint.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        self.create["TableName"] = json!(name);
+        if let Some(request) = self.create.as_object_mut() {
+            request.insert("TableName".to_owned(), json!(name));
+        }
         name.clone_into(&mut self.name);
         self
     }

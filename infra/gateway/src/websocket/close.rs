@@ -14,6 +14,8 @@ const MAX_FRAME_BYTES: usize = 32 * 1024;
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// The code of a connection that broke without a close frame.
 const ABNORMAL: u16 = 1006;
+/// The code for a reader that is too slow, a policy of this gateway.
+const TOO_SLOW: u16 = 1008;
 /// The code of a close frame without a code.
 const NO_STATUS: u16 = 1005;
 
@@ -50,7 +52,7 @@ impl End {
     pub(crate) fn asked(closing: Closing) -> Self {
         match closing {
             Closing::Deleted => Self::ByGateway { code: 1000, reason: "Connection Closed Normally" },
-            Closing::TooSlow => Self::ByGateway { code: 1008, reason: "Too many frames are waiting" },
+            Closing::TooSlow => Self::ByGateway { code: TOO_SLOW, reason: "Too many frames are waiting" },
             Closing::GoingAway => Self::IDLE,
         }
     }
@@ -74,6 +76,11 @@ impl End {
             Self::Broken => (ABNORMAL, "Connection closed abnormally"),
             Self::ByGateway { code, reason } => (*code, reason),
         }
+    }
+
+    /// Whether frames that wait are still sent: not to a client that has closed, nor to one that does not read.
+    pub(crate) fn lets_queue_finish(&self) -> bool {
+        matches!(self, Self::ByGateway { code, .. } if *code != TOO_SLOW)
     }
 
     /// The close frame that the gateway sends of its own.

@@ -48,8 +48,7 @@ pub(crate) async fn run(gate: Arc<Gate>, session: Session, upgraded: Upgraded) {
     let end = read(&gate, &live, &mut stream).await;
 
     gate.registry.remove(&live.session.connection_id);
-    let too_slow = matches!(&end, End::ByGateway { code: 1008, .. });
-    drop(last_words.send(LastWords { queued: !too_slow && end != End::Broken, frame: end.frame() }));
+    drop(last_words.send(LastWords { queued: end.lets_queue_finish(), frame: end.frame() }));
     // The socket's end may take its time; the functions learn of it at once.
     gate.tasks.spawn(async move {
         if let Ok(sink) = writer.await {

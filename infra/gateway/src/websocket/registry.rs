@@ -89,6 +89,10 @@ impl Live {
         });
     }
 
+    fn is_closing(&self) -> bool {
+        self.closing.borrow().is_some()
+    }
+
     /// Waits until the connection is asked to close.
     pub(crate) async fn asked_to_close(&self) -> Closing {
         let mut asked = self.closing.subscribe();
@@ -123,7 +127,8 @@ impl Registry {
     }
 
     pub(crate) fn find(&self, connection_id: &str) -> Option<Arc<Live>> {
-        self.lock().get(connection_id).cloned()
+        // To the outside a connection that was asked to close is gone, although its last frames are under way.
+        self.lock().get(connection_id).filter(|live| !live.is_closing()).cloned()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Live>>> {
@@ -166,6 +171,16 @@ mod tests {
         live.sent(frames.recv().await.unwrap().len());
         assert!(live.post(big).is_ok());
         assert!(live.post("x".into()).is_err());
+    }
+
+    #[test]
+    fn a_connection_that_was_asked_to_close_is_gone() {
+        let registry = Registry::default();
+        let (live, _frames) = Live::open(session());
+        registry.insert(&live);
+        assert!(registry.find("c=").is_some());
+        live.close(Closing::Deleted);
+        assert!(registry.find("c=").is_none());
     }
 
     #[test]

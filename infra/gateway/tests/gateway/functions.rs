@@ -61,11 +61,11 @@ async fn a_function_that_takes_too_long_is_killed_and_replaced() {
     assert_eq!(failure["message"], "Endpoint request timed out", "the integration's timeout is shorter");
 }
 
-/// Sends `count` frames at once, each of which holds a process for a while; returns the processes that answered.
-async fn burst(gateway: &Gateway, count: usize) -> BTreeSet<String> {
+/// Sends `count` frames at once, each of which holds a process for `ms`; returns the processes that answered.
+async fn burst(gateway: &Gateway, count: usize, ms: u64) -> BTreeSet<String> {
     let mut client = gateway.connect().await;
     for _ in 0..count {
-        client.send(r#"{"type":"ask","do":"sleep","ms":300}"#).await;
+        client.send(json!({ "type": "ask", "do": "sleep", "ms": ms }).to_string()).await;
     }
     let mut answers = BTreeSet::new();
     for _ in 0..count {
@@ -79,21 +79,21 @@ async fn burst(gateway: &Gateway, count: usize) -> BTreeSet<String> {
 #[tokio::test]
 async fn pools_grow_with_their_callers_and_shrink_when_idle() {
     let gateway = Gateway::start(&["--shrink-after", "1"]);
-    let processes = burst(&gateway, 6).await;
+    let processes = burst(&gateway, 6, 1500).await;
     assert!(processes.len() > 3, "callers at the same time get processes of their own: {processes:?}");
     let pids: Vec<u32> = processes.iter().map(|text| text["slept in ".len()..].parse().unwrap()).collect();
     let left = || pids.iter().filter(|pid| alive(**pid)).count();
     eventually("spare processes end", || (left() <= 1).then_some(())).await;
-    assert_eq!(burst(&gateway, 1).await.len(), 1);
+    assert_eq!(burst(&gateway, 1, 1).await.len(), 1);
 }
 
 #[tokio::test]
 async fn callers_beyond_the_limit_wait_for_their_turn() {
     let gateway = Gateway::start(&["--max-concurrency", "2"]);
-    assert!(burst(&gateway, 6).await.len() <= 2);
+    assert!(burst(&gateway, 6, 200).await.len() <= 2);
     let mut client = gateway.connect().await;
     for _ in 0..2 {
-        client.send(r#"{"type":"tell","do":"sleep","ms":1500,"announce":true}"#).await;
+        client.send(r#"{"type":"tell","do":"sleep","ms":10000,"announce":true}"#).await;
     }
     assert_eq!((client.text().await, client.text().await), ("begun".into(), "begun".into()));
     let failure = client.ask(r#"{"type":"hurried","do":"pid"}"#).await;

@@ -151,6 +151,12 @@ async fn data_outlives_the_gateway_and_one_directory_serves_one_at_a_time() {
     assert!(gateway.exit().await.success());
     assert!(!gateway.scratch.path("data/ready.json").exists());
     let scratch = Scratch::new();
+    // The ready file of a gateway that was killed is gone before this one is ready.
+    let stale = scratch.path("ready.json");
+    fs::write(&stale, "{}").unwrap();
+    let mut failing =
+        crate::harness::command(&scratch, &fixture(), &["--data", &data, "--dynamodb", "http://[::1]:1"]);
+    assert!(!failing.output().unwrap().status.success() && !stale.exists());
     let gateway = Gateway::start_in(scratch, &fixture(), &["--data", &data]);
     let found = call(gateway.address("dynamodb"), "GetItem", &get).await;
     assert_eq!(found["Item"]["pk"]["S"], "a");

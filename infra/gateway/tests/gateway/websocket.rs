@@ -5,6 +5,7 @@ use aws_lambda_events::apigw::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::harness::Gateway;
 
@@ -154,4 +155,21 @@ async fn without_default_a_frame_that_selects_nothing_is_forbidden() {
     let refusal = client.ask("hello").await;
     assert_eq!((&refusal["message"], &refusal["connectionId"]), (&json!("Forbidden"), &json!(connection_id)));
     assert!(refusal["requestId"].is_string());
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_during_the_handshake_is_told_as_disconnected() {
+    let gateway = Gateway::start(&[]);
+    let address = gateway.address("ws").replace("ws://", "");
+    let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let request = format!(
+        "GET /?connect=wait HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let connect = gateway.recorded(|event| kind(event) == Some("CONNECT")).await;
+    drop(socket);
+    let end = gateway.recorded(|event| kind(event) == Some("DISCONNECT")).await;
+    assert_eq!(end["requestContext"]["disconnectStatusCode"], 1006);
+    assert_eq!(end["requestContext"]["connectionId"], connect["requestContext"]["connectionId"]);
 }
