@@ -10,7 +10,7 @@ use nsl_domain::app::{App, Status};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, Retention};
-use nsl_domain::time::{DAY_MS, HOUR_MS, TimestampMs};
+use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_domain::window::Resolution;
 use nsl_testbed::TestBed;
 use rollup::handler::Rolling;
@@ -113,6 +113,15 @@ impl Shop {
             timestamp: TimestampMs::clamped(START_MS + offset_ms),
             document: Document::accept(&document.to_string()).unwrap(),
         }
+    }
+
+    /// A report of the same source and minute as that of `record`, a moment later.
+    pub(crate) fn one_more_like(&self, record: &Value) -> Report {
+        let image = &record["dynamodb"]["NewImage"];
+        let ms: i64 = image["timestamp"]["N"].as_str().unwrap().parse().unwrap();
+        let within_minute = ms - ms % MINUTE_MS + (ms + 1) % MINUTE_MS;
+        let said = json!({"more": self.reports.len(), "cpu": {"usage": 1}});
+        self.report(within_minute - START_MS, image["source"]["S"].as_str().unwrap(), &said)
     }
 
     pub(crate) fn shard_of(&self, report: &Report) -> AppShard {
