@@ -124,6 +124,29 @@ impl Reports {
         Ok(())
     }
 
+    /// The reports of one write shard stamped in `[from, to)`, oldest first, or `None` where an hour of them is more
+    /// than one page of a megabyte. One consistent query for each hour.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn tail(
+        &self,
+        shard: &AppShard,
+        (from, to): (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Option<Vec<Report>>, Fault> {
+        let mut reports = Vec::new();
+        for hour in keys::hours(from, to) {
+            let query = self.between(&shard.app, hour, shard.shard, from, to, Order::OldestFirst);
+            let page = query.send().await.map_err(|error| Fault::of("query the raw tail", error))?;
+            if page.last_evaluated_key.is_some_and(|key| !key.is_empty()) {
+                return Ok(None);
+            }
+            reports.extend(page.items.unwrap_or_default().iter().filter_map(|row| readable(row, now)));
+        }
+        Ok(Some(reports))
+    }
+
     /// Shows every report of one write shard stamped in `span`, oldest first, to `visit`, whatever its age: what is
     /// computed from them must not shrink while the oldest are deleted one by one. One consistent query, and one for
     /// each further megabyte. A stored report that cannot be read is logged and left out.

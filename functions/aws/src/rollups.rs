@@ -9,7 +9,8 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use nsl_domain::report::Report;
+use nsl_domain::ids::AppId;
+use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan, Unreadable};
 use nsl_domain::time::{DAY_MS, TimestampMs};
 use nsl_domain::window::Resolution;
@@ -183,6 +184,32 @@ impl Rollups {
         Ok(if conditional(put, "put rollup").await? { Put::Written } else { Put::Outrun })
     }
 
+    /// The last noted report of every source of `app` that is not past its age at `now`. One consistent query, and one
+    /// for each further megabyte. One that cannot be read is logged and left out.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Report>, Fault> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression(expression::OF_PARTITION)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_values(":pk", items::text(keys::sources(app)));
+        let mut rows = query.into_paginator().items().send();
+        let mut reports = Vec::new();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| Fault::of("query the last reports", error))?;
+            match read_last(&row, app, now) {
+                Ok(report) => reports.extend(report),
+                Err(bad) => tracing::error!(%app, reason = %bad, "a last report cannot be read"),
+            }
+        }
+        Ok(reports)
+    }
+
     /// Notes `report` as the last of its source, unless a later one is noted. One write.
     ///
     /// # Errors
@@ -276,6 +303,20 @@ fn read_held(row: &Item, resolution: Resolution) -> Result<Held, BadAttribute> {
         through: instant(items::read_number(row, keys::THROUGH)?, keys::THROUGH)?,
         bytes: items::read_bytes(row, keys::BUCKETS)?.to_vec(),
     })
+}
+
+/// The last report of a source, unless it is past its age.
+fn read_last(row: &Item, app: &AppId, now: TimestampMs) -> Result<Option<Report>, BadAttribute> {
+    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+        return Ok(None);
+    }
+    let ms: i64 = items::read_number(row, keys::TIMESTAMP)?;
+    Ok(Some(Report {
+        app: app.clone(),
+        source: items::read_id(row, keys::SK)?,
+        timestamp: TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(keys::TIMESTAMP))?,
+        document: Document::stored(items::read_text(row, keys::DOCUMENT)?.to_owned()),
+    }))
 }
 
 impl Fault {

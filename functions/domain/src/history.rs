@@ -17,6 +17,7 @@ mod latest;
 mod number;
 mod reading;
 mod selection;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -28,6 +29,7 @@ pub use latest::{LatestAnswer, LatestFold, LatestReport};
 pub use number::Number;
 pub use reading::{MAX_TAIL_MS, Reading, Wanted};
 pub use selection::{MAX_PATTERN_SERIES, Selection};
+pub use summary::{KnownSeries, SeriesAnswer, SummaryAnswer, SummaryRow};
 
 /// A history query that means something.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -80,6 +80,24 @@ impl HistoryFold {
         shared
     }
 
+    /// Every series over the whole window, by name.
+    ///
+    /// # Errors
+    /// `too_many_series`, blaming `series`, when the query's patterns match more than [`MAX_PATTERN_SERIES`] series.
+    pub fn into_totals(self) -> Result<BTreeMap<String, Bucket>, Rejection> {
+        if self.table.is_overfull {
+            return Err(Selection::too_wide());
+        }
+        let total = |row: Row| {
+            let whole = row.points.into_iter().flatten().reduce(|mut whole, part| {
+                whole.merge(&part);
+                whole
+            });
+            whole.map(|whole| (row.name, whole))
+        };
+        Ok(self.table.rows.into_iter().filter_map(total).collect())
+    }
+
     /// The answer, complete up to `complete_to`, exclusive.
     ///
     /// # Errors
