@@ -9,11 +9,13 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use nsl_domain::app::App;
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan, Unreadable};
 use nsl_domain::time::{DAY_MS, TimestampMs};
 use nsl_domain::window::Resolution;
 
+use crate::erase::Partition;
 use crate::fault::{Fault, Kind};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
@@ -219,6 +221,17 @@ impl Rollups {
             .item(keys::RECORD, items::text(whole));
         put.send().await.map_err(|error| Fault::of("put a record into quarantine", error))?;
         Ok(())
+    }
+
+    /// Every partition that may hold anything of `app`: its rollups, last reports and quarantined records. No call.
+    pub fn partitions(&self, app: &App) -> Vec<Partition> {
+        let shards = (0..app.shards).map(|shard| AppShard { app: app.id.clone(), shard });
+        let of_shard = |shard: AppShard| {
+            Resolution::ALL.map(|resolution| keys::rollup_partition(&shard, resolution)).into_iter()
+        };
+        let others = [keys::sources(&app.id), keys::quarantine(Some(&app.id))];
+        let keys = shards.flat_map(of_shard).chain(others);
+        keys.map(|key| Partition::new(&self.client, &self.table, key)).collect()
     }
 
     async fn item(&self, pk: String, sk: String, attempt: &'static str) -> Result<Option<Item>, Fault> {
