@@ -175,7 +175,8 @@ impl Reports {
     /// Every partition that may hold a report of `app` at `now`: one for each hour and shard that any retention
     /// reaches. No call.
     pub fn partitions(&self, app: &App, now: TimestampMs) -> Vec<Partition> {
-        let (from, to) = (now.plus_ms(-MAX_RETENTION_HOURS * HOUR_MS), now.plus_ms(MAX_AHEAD_MS + 1));
+        let longest_ms = MAX_RETENTION_HOURS * HOUR_MS + RAW_GRACE_MS;
+        let (from, to) = (now.plus_ms(-longest_ms), now.plus_ms(MAX_AHEAD_MS + 1));
         let hours = keys::hours(from, to);
         let of_hour = |hour| (0..app.shards).map(move |shard| keys::report_partition(&app.id, hour, shard));
         hours.flat_map(of_hour).map(|key| Partition::new(&self.client, &self.table, key)).collect()

@@ -9,12 +9,14 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan, Unreadable};
 use nsl_domain::time::{DAY_MS, TimestampMs};
 use nsl_domain::window::Resolution;
 
+use crate::erase::Partition;
 use crate::fault::{Fault, Kind};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
@@ -107,7 +109,7 @@ impl Rollups {
     }
 
     /// The rollups of `resolution` whose spans start in `[from, to)`, oldest first, that are not past their age at
-    /// `now`. One consistent query, and one for each further megabyte.
+    /// `now`: what a wider one is computed from. One consistent query, and one for each further megabyte.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or an item's attributes are not those of a rollup.
@@ -115,12 +117,37 @@ impl Rollups {
         &self,
         shard: &AppShard,
         resolution: Resolution,
+        span: (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Vec<Held>, Fault> {
+        self.rows(self.query(shard, resolution), resolution, span, now).await
+    }
+
+    /// The same for showing them, at half the price: an eventually consistent query may miss what was written within
+    /// the last second, which the raw tail tells anyway.
+    ///
+    /// # Errors
+    /// Those of [`Self::between`].
+    pub async fn shown_between(
+        &self,
+        shard: &AppShard,
+        resolution: Resolution,
+        span: (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Vec<Held>, Fault> {
+        let query = self.query(shard, resolution).consistent_read(false);
+        self.rows(query, resolution, span, now).await
+    }
+
+    async fn rows(
+        &self,
+        query: QueryFluentBuilder,
+        resolution: Resolution,
         (from, to): (TimestampMs, TimestampMs),
         now: TimestampMs,
     ) -> Result<Vec<Held>, Fault> {
         const ATTEMPT: &str = "query rollups";
-        let query = self
-            .query(shard, resolution)
+        let query = query
             .key_condition_expression(expression::BETWEEN)
             .expression_attribute_values(":first", items::text(keys::first_report_at(from)))
             .expression_attribute_values(":last", items::text(keys::last_report_before(to)));
@@ -246,6 +273,17 @@ impl Rollups {
             .item(keys::RECORD, items::text(whole));
         put.send().await.map_err(|error| Fault::of("put a record into quarantine", error))?;
         Ok(())
+    }
+
+    /// Every partition that may hold anything of `app`: its rollups, last reports and quarantined records. No call.
+    pub fn partitions(&self, app: &App) -> Vec<Partition> {
+        let shards = (0..app.shards).map(|shard| AppShard { app: app.id.clone(), shard });
+        let of_shard = |shard: AppShard| {
+            Resolution::ALL.map(|resolution| keys::rollup_partition(&shard, resolution)).into_iter()
+        };
+        let others = [keys::sources(&app.id), keys::quarantine(Some(&app.id))];
+        let keys = shards.flat_map(of_shard).chain(others);
+        keys.map(|key| Partition::new(&self.client, &self.table, key)).collect()
     }
 
     async fn item(&self, pk: String, sk: String, attempt: &'static str) -> Result<Option<Item>, Fault> {

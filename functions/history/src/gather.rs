@@ -91,7 +91,8 @@ async fn read_shard(
         if wanted.is_empty() {
             break;
         }
-        let asked = wanted.iter().map(|one| rollups.between(shard, one.resolution, (one.from, one.to), now));
+        let asked =
+            wanted.iter().map(|one| rollups.shown_between(shard, one.resolution, (one.from, one.to), now));
         for held in try_join_all(asked).await?.into_iter().flatten() {
             (held.span, held.version).hash(&mut mark);
             reading.take(readable(shard, &held));

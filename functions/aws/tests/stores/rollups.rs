@@ -95,3 +95,25 @@ async fn the_last_report_of_a_source_moves_forward_only() {
     assert_eq!(rows[0]["report"]["S"], report(1).id());
     assert_eq!(rows[0]["document"]["S"], "{\"a\":1}");
 }
+
+#[tokio::test]
+async fn everything_of_an_app_lies_in_its_partitions() {
+    let skin = Skin::start().await;
+    let shop = App { shards: 4, ..app("shop") };
+    for resolution in Resolution::ALL {
+        put(&skin, RollupSpan::holding(resolution, now())).await;
+    }
+    let report = Report {
+        app: id("shop"),
+        source: Source::new("web-1").unwrap(),
+        timestamp: now(),
+        document: Document::accept("{}").unwrap(),
+    };
+    skin.rollups().note_last(&report).await.unwrap();
+    let mut erased = 0;
+    for partition in skin.rollups().partitions(&shop) {
+        erased += partition.erase().await.unwrap();
+    }
+    assert_eq!(erased, 5);
+    assert!(skin.bed.rows("RollupsTable").await.is_empty());
+}

@@ -28,6 +28,8 @@ use crate::settings::Settings;
 const NOW_MS: i64 = 1_795_352_461_387;
 
 const METRICS: &str = "GET /apps/{appId}/metrics";
+const SUMMARY: &str = "GET /apps/{appId}/summary";
+const SERIES: &str = "GET /apps/{appId}/series";
 const LATEST: &str = "GET /apps/{appId}/metrics/latest";
 
 /// One test's service with the application `shop`.
@@ -44,6 +46,8 @@ struct Call<'a> {
     app: &'a str,
     query: &'a str,
     accept: &'a str,
+    /// The tag of the answer that the caller has.
+    has: &'a str,
     grant: Option<Grant>,
 }
 
@@ -55,6 +59,7 @@ impl Default for Call<'_> {
             app: "shop",
             query: "",
             accept: "application/json",
+            has: "",
             grant: Some(grant("shop", Scope::View)),
         }
     }
@@ -64,6 +69,7 @@ impl Default for Call<'_> {
 struct Answer {
     status: u16,
     media_type: String,
+    tag: String,
     text: String,
 }
 
@@ -77,8 +83,9 @@ impl Answer {
         assert!(header("cache-control").contains("private"));
         assert_eq!(header("vary"), "Authorization, Origin");
         let (status, media_type) = (response.status().as_u16(), header("content-type"));
+        let tag = header("etag");
         let Body::Text(text) = response.into_body() else { panic!("the answer is no text") };
-        Self { status, media_type, text }
+        Self { status, media_type, tag, text }
     }
 
     fn json(&self) -> Value {
@@ -180,7 +187,7 @@ async fn ask(history: &History, call: Call<'_>) -> Answer {
         call.route,
         (&path, call.query),
         &[("appId", call.app)],
-        &[("accept", call.accept)],
+        &[("accept", call.accept), ("if-none-match", call.has)],
         attached.as_ref().map(|attached| &attached[..]),
     );
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
