@@ -15,6 +15,7 @@ pub mod ids;
 pub mod rate;
 pub mod rejection;
 pub mod report;
+pub mod rollup;
 pub mod series;
 pub mod time;
 pub mod window;
