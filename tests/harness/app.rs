@@ -1,6 +1,7 @@
 //! Applications, made as an operator makes them: with the command line tool.
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::Gateway;
@@ -22,16 +23,19 @@ impl App {
 
     /// A fresh application, with these arguments besides.
     pub(crate) async fn create_with(gateway: &Gateway, arguments: &[&str]) -> Self {
-        let mut command = Command::new(binary("nsl"));
-        command.args(["app", "create", "--local"]).arg(gateway.ready_file()).arg("--json").args(arguments);
-        let output = command.kill_on_drop(true).output().await.expect("nsl starts");
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "nsl app create {arguments:?}: {complaint}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|cause| {
-            panic!(
-                "nsl app create printed no application ({cause}): {}",
-                String::from_utf8_lossy(&output.stdout)
-            )
-        })
+        let created = nsl(gateway, &[&["app", "create"], arguments].concat()).await;
+        serde_json::from_value(created)
+            .unwrap_or_else(|cause| panic!("nsl app create printed no application: {cause}"))
     }
+}
+
+/// What the command line tool prints for an operator of this gateway.
+pub(crate) async fn nsl(gateway: &Gateway, arguments: &[&str]) -> Value {
+    let mut command = Command::new(binary("nsl"));
+    command.args(arguments).arg("--json").arg("--local").arg(gateway.ready_file());
+    let output = command.kill_on_drop(true).output().await.expect("nsl starts");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "nsl {arguments:?}: {complaint}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&printed).unwrap_or_else(|cause| panic!("{cause} in nsl {arguments:?}: {printed}"))
 }

@@ -3,6 +3,7 @@
 //! Frames are kept until a test takes them, so the order in which a test asks does not matter.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -36,7 +37,12 @@ impl Client {
 
     /// A connection whose handshake carries these headers, or why there is none.
     pub(crate) async fn open_with(gateway: &Gateway, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
-        let mut request = gateway.ready().ws.as_str().into_client_request()?;
+        Self::open_at(&gateway.ready().ws, headers).await
+    }
+
+    /// The same at an address that carries a query.
+    pub(crate) async fn open_at(address: &str, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
+        let mut request = address.into_client_request()?;
         for (name, value) in headers {
             let name: HeaderName = name.parse().expect("a header name");
             request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header value"));
@@ -100,6 +106,12 @@ impl Client {
         self.ack(&format!("report-{n}")).await
     }
 
+    /// Sends one report and waits until it is acknowledged or refused.
+    pub(crate) async fn publish_or_refused(&mut self, app: &App) {
+        self.send(&metrics_frame(app, "any", json!({"n": 0}))).await;
+        self.next_where("a verdict", |frame| frame["type"] == "ack" || frame["type"] == "error").await;
+    }
+
     /// The payload of the acknowledgement of the frame with this id.
     pub(crate) async fn ack(&mut self, id: &str) -> Value {
         let wanted = |frame: &Value| frame["type"] == "ack" && frame["payload"]["id"] == id;
@@ -151,6 +163,20 @@ impl Client {
     /// Frames of this type that were received and not taken.
     pub(crate) fn untaken(&self, kind: &str) -> usize {
         self.inbox.iter().filter(|frame| frame["type"] == kind).count()
+    }
+
+    /// The next frame of one of these types, unless none comes for as long as `patience`, or the end before it.
+    pub(crate) async fn answer_within(&mut self, kinds: &[&str], patience: Duration) -> Option<Value> {
+        let until = Instant::now() + patience;
+        loop {
+            let fits = |frame: &Value| kinds.iter().any(|kind| frame["type"] == *kind);
+            if let Some(index) = self.inbox.iter().position(fits) {
+                return Some(self.inbox.remove(index));
+            }
+            if self.closed.is_some() || timeout_at(until, self.receive()).await.is_err() {
+                return None;
+            }
+        }
     }
 
     /// Takes the oldest frame that fits, waiting for one.

@@ -44,6 +44,7 @@ pub(crate) struct Ready {
     pub(crate) management: String,
     pub(crate) region: String,
     pub(crate) outputs: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeMap<String, String>,
     pub(crate) app: Option<App>,
 }
 
@@ -52,21 +53,31 @@ impl Gateway {
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Result<Gateway, String>> = OnceLock::new();
         let started =
-            SHARED.get_or_init(|| Self::try_start(&["--memory".to_owned(), "--no-demo".to_owned()]));
+            SHARED.get_or_init(|| Self::try_start(&["--memory".to_owned(), "--no-demo".to_owned()], None));
         started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
     }
 
     /// A gateway of the test's own, with these arguments besides addresses, template and binaries.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::start_logging(arguments, None).await
+    }
+
+    /// The same whose functions log at this level.
+    pub(crate) async fn start_logging(arguments: &[&str], level: Option<&'static str>) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         // What the gateway needs while it starts may be served by the test's own runtime.
-        let starting = tokio::task::spawn_blocking(move || Self::try_start(&arguments));
+        let starting = tokio::task::spawn_blocking(move || Self::try_start(&arguments, level));
         let started = starting.await.expect("starting does not panic");
         started.unwrap_or_else(|fault| panic!("the gateway does not start: {fault}"))
     }
 
     pub(crate) fn ready(&self) -> &Ready {
         &self.ready
+    }
+
+    /// Where it keeps its log and, unless it was told otherwise, everything else.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn ready_file(&self) -> PathBuf {
@@ -91,7 +102,7 @@ impl Gateway {
         tokio::task::spawn_blocking(move || self.end()).await.expect("ending does not panic")
     }
 
-    fn try_start(arguments: &[String]) -> Result<Self, String> {
+    fn try_start(arguments: &[String], level: Option<&str>) -> Result<Self, String> {
         let folder = scratch_folder("gateway");
         let ready_file = folder.join("ready.json");
         let log = File::create(folder.join("gateway.log")).map_err(|cause| cause.to_string())?;
@@ -102,6 +113,7 @@ impl Gateway {
         if !arguments.iter().any(|argument| argument == "--dynamodb") {
             command.args(["--dynamodb-addr", "127.0.0.1:0"]);
         }
+        command.envs(level.map(|level| ("RUST_LOG", level)));
         command.args(arguments).current_dir(&folder).stdin(Stdio::piped());
         command.stderr(log.try_clone().map_err(|cause| cause.to_string())?).stdout(log);
         let mut child = command.spawn().map_err(|cause| cause.to_string())?;

@@ -9,7 +9,7 @@ mod gateway;
 mod proxy;
 mod recording;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, nsl};
 pub(crate) use bystanders::Bystanders;
 pub(crate) use client::{Client, metrics_frame};
 pub(crate) use clock::{iso, now_ms};
@@ -21,3 +21,6 @@ use std::time::Duration;
 
 /// How long a test waits for anything before it fails: generous, for a slow machine must not fail a sound system.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Held by a test that measures delays, and by one whose load would be measured.
+pub(crate) static QUIET: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

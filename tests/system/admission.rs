@@ -1,8 +1,8 @@
-//! Who is let in, by key and as the published library does it, and what the others are told.
+//! Who is let in by the first frame, and what the others are told.
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Gateway, metrics_frame, now_ms};
+use crate::harness::{App, Client, Gateway, metrics_frame};
 
 fn auth(app_id: &str, api_key: &str) -> Value {
     json!({"type": "auth", "data": {"appId": app_id, "apiKey": api_key}})
@@ -115,41 +115,4 @@ async fn a_key_does_only_what_its_scope_says() {
     let mut client = Client::viewer(gateway, &reader).await;
     client.send(&json!({"type": "metrics", "data": {"appId": reader.app_id, "metrics": {"n": 1}}})).await;
     assert_eq!(client.error().await["code"], "forbidden");
-}
-
-#[tokio::test]
-async fn the_librarys_own_auth_admits_a_publisher_to_a_legacy_application() {
-    let gateway = Gateway::shared();
-    let user = "nehonix_11111111-2222-4333-8444-555555555555";
-    let app = App::create_with(gateway, &["--legacy", "--owner", user]).await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut library = Client::open(gateway).await;
-    library.send(&json!({"type": "auth", "data": {"userId": user, "appId": app.app_id}})).await;
-    assert_eq!(library.next("auth_success").await["payload"]["userId"], user);
-
-    let stamp = crate::harness::iso(now_ms());
-    let data = json!({"userId": user, "appId": app.app_id, "metrics": {"n": 1}, "timestamp": stamp});
-    library.send(&json!({"type": "send_metrics", "data": data})).await;
-    viewer.next_report(1).await;
-}
-
-#[tokio::test]
-async fn the_librarys_own_auth_admits_nobody_where_the_application_does_not_say_so() {
-    let gateway = Gateway::shared();
-    let modern = App::create(gateway).await;
-    let legacy = App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await;
-    for (app, user) in [(&modern, modern.user_id.as_str()), (&legacy, "nehonix_stranger")] {
-        let mut viewer = Client::viewer(gateway, app).await;
-        let mut library = Client::open(gateway).await;
-        library.send(&json!({"type": "auth", "data": {"userId": user, "appId": app.app_id}})).await;
-        let data = json!({"userId": user, "appId": app.app_id, "metrics": {"n": 1}});
-        library.send(&json!({"type": "send_metrics", "data": data})).await;
-        library.round_trip().await;
-
-        Client::authenticated(gateway, app).await.publish(app, 2).await;
-        viewer.next_report(2).await;
-        assert_eq!(viewer.untaken("metrics"), 0, "a report of nobody was delivered");
-        assert_eq!(library.untaken("auth_success"), 0, "{user} was admitted");
-        assert_eq!(library.untaken("auth_error"), 0, "the library throws on auth_error");
-    }
 }

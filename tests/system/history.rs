@@ -230,3 +230,21 @@ async fn a_page_may_ask_whether_it_may_ask() {
     let allowed = headers["access-control-allow-headers"].to_str().unwrap().to_lowercase();
     assert!(allowed.contains("authorization"), "{allowed}");
 }
+
+#[tokio::test]
+async fn each_span_has_the_points_that_the_dashboard_draws() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    Client::authenticated(gateway, &app).await.publish(&app, 1).await;
+    for (span, points, step) in [("hour", 60, 60), ("day", 144, 600), ("week", 168, 3600)] {
+        let path = format!("/apps/{}/metrics?timeRange={span}", app.app_id);
+        let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("JSON");
+        let timestamps: Vec<i64> = serde_json::from_value(history["timestamps"].clone()).expect("seconds");
+        assert_eq!((timestamps.len(), &history["step"]), (points, &json!(step)), "{span}");
+        assert!(timestamps.iter().all(|second| second % step == 0), "{span} is not aligned");
+        let last = timestamps.last().expect("a last point") * 1000;
+        assert!((last..last + step * 1000).contains(&now_ms()), "the last point of {span} is not running");
+        let counts = history["series"]["n"]["count"].as_array().expect("a series");
+        assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), 1, "{span}");
+    }
+}

@@ -2,11 +2,15 @@
 //! The gateway runs the very binaries that AWS would run; the tests reach it over WebSocket and HTTP alone.
 
 mod admission;
+mod credentials;
 mod crowd;
 mod delivery;
 mod faults;
 mod garbage;
+mod handshake;
 mod history;
+mod legacy;
 mod publishing;
 mod running;
+mod secrecy;
 mod watching;

@@ -105,3 +105,38 @@ async fn a_timestamp_may_be_text_or_a_number_or_absent() {
     let arrival = viewer.next_report(4).await["timestamp"].as_str().expect("a text").to_owned();
     assert!((crate::harness::iso(before)..=crate::harness::iso(now_ms())).contains(&arrival), "{arrival}");
 }
+
+#[tokio::test]
+async fn a_batch_that_names_a_foreign_application_stores_nothing() {
+    let gateway = Gateway::shared();
+    let (app, foreign) = (App::create(gateway).await, App::create(gateway).await);
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let data = json!([report(&app, 1), report(&foreign, 2)]);
+    publisher.send(&json!({"type": "metrics", "id": "mixed", "data": data})).await;
+    let is_answer = |frame: &Value| frame["type"] == "error" || frame["type"] == "ack";
+    let answer = publisher.next_where("an answer", is_answer).await["payload"].take();
+    assert!(answer["accepted"].is_null() || answer["accepted"] == 0, "{answer}");
+    assert!(answer.to_string().contains("\"forbidden\""), "{answer}");
+    publisher.publish(&app, 3).await;
+    viewer.next_report(3).await;
+    assert_eq!(viewer.untaken("metrics"), 0);
+}
+
+#[tokio::test]
+async fn a_report_may_be_two_days_late_and_five_minutes_early_and_no_more() {
+    const MINUTE_MS: i64 = 60_000;
+    const TWO_DAYS_MS: i64 = 48 * 60 * MINUTE_MS;
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    for (offset, accepted) in
+        [(MINUTE_MS - TWO_DAYS_MS, 1), (-MINUTE_MS - TWO_DAYS_MS, 0), (4 * MINUTE_MS, 1), (6 * MINUTE_MS, 0)]
+    {
+        let data = json!({"appId": app.app_id, "metrics": {}, "timestamp": now_ms() + offset});
+        publisher.send(&json!({"type": "metrics", "id": offset.to_string(), "data": data})).await;
+        let ack = publisher.ack(&offset.to_string()).await;
+        assert_eq!(ack["accepted"], accepted, "{offset} ms off: {ack}");
+        assert!(accepted == 1 || ack["rejected"][0]["code"] == "timestamp_out_of_range", "{ack}");
+    }
+}

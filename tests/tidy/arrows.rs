@@ -6,6 +6,8 @@ use super::{Findings, assert_none};
 
 /// What the core may use besides the standard library.
 const DOMAIN_MAY_USE: [&str; 6] = ["jiff", "serde", "serde_json", "sha2", "sketches-ddsketch", "thiserror"];
+/// What the functions' tests stand on. It borrows the gateway's engine, and no function ships it.
+const TEST_BED: &str = "nsl-testbed";
 const CORE: [&str; 3] = ["nsl-domain", "nsl-access", "nsl-aws"];
 /// The crate of tests allows what a test needs, so it states its lints itself.
 const OWN_LINTS: [&str; 1] = ["tests"];
@@ -14,6 +16,7 @@ const OWN_LINTS: [&str; 1] = ["tests"];
 fn may_name(folder: &str) -> &'static [&'static str] {
     match folder {
         "functions/domain" | "infra/gateway" | "infra/launcher" | "tests" => &[],
+        "functions/testbed" => &["nsl-gateway"],
         "functions/access" => &CORE[..1],
         "functions/aws" => &CORE[..2],
         _ => &CORE,
@@ -22,7 +25,12 @@ fn may_name(folder: &str) -> &'static [&'static str] {
 
 fn wrong_arrows(folder: &str, dependencies: &[Dependency]) -> Findings {
     let own = dependencies.iter().filter(|dependency| dependency.path.is_some());
-    own.filter(|dependency| !may_name(folder).contains(&dependency.name.as_str()))
+    let of_tests = |dependency: &Dependency| {
+        dependency.name == TEST_BED
+            && dependency.kind.as_deref() == Some("dev")
+            && folder.starts_with("functions/")
+    };
+    own.filter(|dependency| !may_name(folder).contains(&dependency.name.as_str()) && !of_tests(dependency))
         .map(|dependency| format!("{folder} depends on {}", dependency.name))
         .collect()
 }
@@ -82,6 +90,8 @@ fn arrows_between_the_crates_go_one_way() {
     let domain = [dependency("nsl-domain", Some("functions/domain"))];
     assert_eq!(wrong_arrows("infra/gateway", &domain).len(), 1);
     assert_eq!(wrong_arrows("tests", &domain).len(), 1);
+    let shipped_test_bed = [dependency(TEST_BED, Some("functions/testbed"))];
+    assert_eq!(wrong_arrows("functions/ingest", &shipped_test_bed).len(), 1);
     assert_none(packages().iter().flat_map(|package| wrong_arrows(&package.folder(), &package.dependencies)));
 }
 

@@ -28,12 +28,15 @@ pub(crate) struct AuthorizerEvent {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RequestContext {
-    identity: Identity,
+    /// Of a handshake.
+    identity: Caller,
+    /// Of an HTTP call.
+    http: Caller,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Identity {
+struct Caller {
     source_ip: Option<String>,
 }
 
@@ -67,7 +70,9 @@ impl AuthorizerEvent {
 
     /// The caller's address.
     pub(crate) fn source_ip(&self) -> &str {
-        self.request_context.identity.source_ip.as_deref().unwrap_or_default()
+        let context = &self.request_context;
+        let caller = if self.is_http() { &context.http } else { &context.identity };
+        caller.source_ip.as_deref().unwrap_or_default()
     }
 
     /// The page that makes the call; programs name none.
@@ -181,6 +186,14 @@ mod tests {
         .unwrap();
         assert!(event.is_http());
         assert_eq!(event.offer(), credential());
+    }
+
+    #[test]
+    fn an_address_is_found_in_both_kinds_of_event() {
+        let call = json!({"version": "2.0", "requestContext": {"http": {"sourceIp": "203.0.113.7"}}});
+        let event: AuthorizerEvent = serde_json::from_value(call).unwrap();
+        assert_eq!(event.source_ip(), "203.0.113.7");
+        assert_eq!(handshake(json!({}), json!({})).source_ip(), "127.0.0.1");
     }
 
     #[test]

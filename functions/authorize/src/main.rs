@@ -4,6 +4,8 @@ mod answer;
 mod caller;
 mod handler;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_access::token::TrustedKeys;

@@ -1,7 +1,9 @@
 //! The Apps table: applications, and which of them a key opens.
 //!
-//! Owns reading, making and listing them. A key is found by its hash through a pointer item, so that a credential
+//! Owns reading, making and listing them; `change` owns what becomes of them later. A key is found by its hash through a pointer item, so that a credential
 //! that names no application needs no scan.
+
+mod change;
 
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use crate::cache::Cache;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+
+pub use change::Saved;
 
 /// The Apps table.
 #[derive(Debug, Clone)]
@@ -155,6 +159,26 @@ impl KnownApps {
         }
     }
 
+    /// The application `app`, if `judge` lets it pass as it was at most a minute ago, or else as it is: a refusal is
+    /// never older than its question. No call, or one read.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the item not understood; within it, the judge's own refusal.
+    pub async fn judged<R>(
+        &self,
+        app: &AppId,
+        now: TimestampMs,
+        judge: impl Fn(Option<&App>) -> Result<(), R>,
+    ) -> Result<Result<Option<Arc<App>>, R>, Fault> {
+        if let Some(known) = self.known.fresh(app, now)
+            && judge(Some(&known)).is_ok()
+        {
+            return Ok(Ok(Some(known)));
+        }
+        let current = self.current(app, now).await?;
+        Ok(judge(current.as_deref()).map(|()| current))
+    }
+
     /// The application `app` as it is: what a credential is proved against. One read.
     ///
     /// # Errors
@@ -181,13 +205,12 @@ fn is_already_there(error: Option<&TransactWriteItemsError>) -> bool {
 }
 
 fn app_item(app: &App) -> Item {
-    let keys = app.keys.iter().map(|key| AttributeValue::M(key_entry(key))).collect();
     let mut item = Item::from([
         (keys::APP_ID.to_owned(), items::text(app.id.as_str())),
         (keys::OWNER.to_owned(), items::text(app.owner.as_str())),
         (keys::NAME.to_owned(), items::text(&app.name)),
         (keys::STATUS.to_owned(), items::text(status_text(app.status))),
-        (keys::KEYS.to_owned(), AttributeValue::L(keys)),
+        (keys::KEYS.to_owned(), key_entries(app)),
         (keys::LEGACY.to_owned(), AttributeValue::Bool(app.legacy)),
         (keys::SHARDS.to_owned(), items::number(app.shards)),
     ]);
@@ -195,6 +218,10 @@ fn app_item(app: &App) -> Item {
         item.insert(keys::TOKENS_NOT_BEFORE.to_owned(), items::number(earliest.ms()));
     }
     item
+}
+
+fn key_entries(app: &App) -> AttributeValue {
+    AttributeValue::L(app.keys.iter().map(|key| AttributeValue::M(key_entry(key))).collect())
 }
 
 fn key_entry(key: &KeyRecord) -> Item {

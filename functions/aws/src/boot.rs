@@ -12,6 +12,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use crate::apps::Apps;
 use crate::courier::Courier;
 use crate::fault::Kind;
+use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::sessions::Sessions;
 use crate::subscriptions::Subscriptions;
@@ -67,6 +68,17 @@ pub struct LocalEndpoints {
 /// The clients of this process, configured by its environment.
 pub async fn clients() -> Clients {
     Clients::new(&loader().load().await)
+}
+
+/// Clients of AWS whose courier reaches the API at `endpoint`, which no environment names to a command line.
+pub async fn clients_posting_to(endpoint: &str) -> Clients {
+    let config = loader().load().await;
+    let connections =
+        aws_sdk_apigatewaymanagement::config::Builder::from(&config).endpoint_url(endpoint).build();
+    Clients {
+        connections: aws_sdk_apigatewaymanagement::Client::from_conf(connections),
+        ..Clients::new(&config)
+    }
 }
 
 /// Clients of a local stand-in for AWS, which takes any credentials.
@@ -139,6 +151,11 @@ impl Clients {
     /// The subscription rows in `table`.
     pub fn subscriptions(&self, table: &str) -> Subscriptions {
         Subscriptions::new(self.tables.clone(), table)
+    }
+
+    /// The publisher rows in `table`.
+    pub fn publishers(&self, table: &str) -> Publishers {
+        Publishers::new(self.tables.clone(), table)
     }
 
     /// The reports in `table`.

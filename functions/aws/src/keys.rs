@@ -37,6 +37,8 @@ pub(crate) const GRANT: &str = "grant";
 pub(crate) const REFUSALS: &str = "refusals";
 /// String set of the applications that a connection watches.
 pub(crate) const WATCHES: &str = "watches";
+/// String set of the applications that a connection may report for.
+pub(crate) const PUBLISHES: &str = "publishes";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
 
@@ -49,6 +51,9 @@ pub(crate) const SESSION: &str = "session";
 /// What the sort keys of an application's subscriptions begin with.
 pub(crate) const SUBSCRIPTIONS: &str = "s#";
 
+/// What the sort keys of an application's publishers begin with.
+pub(crate) const PUBLISHERS: &str = "p#";
+
 /// Partition of an application's subscriptions and publishers.
 pub(crate) fn app_connections(app: &AppId) -> String {
     format!("app#{app}")
@@ -57,6 +62,11 @@ pub(crate) fn app_connections(app: &AppId) -> String {
 /// Sort key of one subscription.
 pub(crate) fn subscription(connection: &ConnectionId) -> String {
     format!("{SUBSCRIPTIONS}{connection}")
+}
+
+/// Sort key of one publisher.
+pub(crate) fn publisher(connection: &ConnectionId) -> String {
+    format!("{PUBLISHERS}{connection}")
 }
 
 /// Partition of one connection.
@@ -101,10 +111,18 @@ pub(crate) mod expression {
     pub(crate) const EXISTS: &str = "attribute_exists(#pk)";
     pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
     pub(crate) const KEEP_GRANT: &str = "SET #grant = :grant";
+    pub(crate) const KEEP_GRANT_AND_PUBLISH: &str = "SET #grant = :grant ADD #publishes :apps";
     pub(crate) const COUNT_REFUSAL: &str = "ADD #refusals :one";
     pub(crate) const WATCH: &str = "ADD #watches :apps";
     pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
     pub(crate) const OF_OWNER: &str = "#owner = :owner";
+    pub(crate) const CHANGE_APP: &str =
+        "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards";
+    pub(crate) const CHANGE_APP_AND_TOKENS: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #tokens = :tokens";
+    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND attribute_not_exists(#tokens)";
+    pub(crate) const APP_AND_TOKENS_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND #tokens = :wasTokens";
+    pub(crate) const KEY_ONLY: &str = "#pk, #sk";
+    pub(crate) const PARTITION: &str = "#pk = :pk";
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
     pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
 }

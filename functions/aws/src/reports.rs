@@ -7,11 +7,15 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
 use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
-use nsl_domain::time::TimestampMs;
+use nsl_domain::time::{HOUR_MS, TimestampMs};
 
+use crate::erase::Partition;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+
+/// Longest retention of raw reports that the template allows, in hours: how far back a report can lie.
+const MAX_RETENTION_HOURS: i64 = 720;
 
 /// The Reports table.
 #[derive(Debug, Clone)]
@@ -115,6 +119,15 @@ impl Reports {
             }
         }
         Ok(())
+    }
+
+    /// Every partition that may hold a report of `app` at `now`: one for each hour and shard that any retention
+    /// reaches. No call.
+    pub fn partitions(&self, app: &App, now: TimestampMs) -> Vec<Partition> {
+        let (from, to) = (now.plus_ms(-MAX_RETENTION_HOURS * HOUR_MS), now.plus_ms(MAX_AHEAD_MS + 1));
+        let hours = keys::hours(from, to);
+        let of_hour = |hour| (0..app.shards).map(move |shard| keys::report_partition(&app.id, hour, shard));
+        hours.flat_map(of_hour).map(|key| Partition::new(&self.client, &self.table, key)).collect()
     }
 
     fn between(

@@ -3,8 +3,10 @@
 //! Put by `$connect` for every connection; every later update is conditional on the row, so that a late frame
 //! cannot bring a closed connection back. Deleted by `$disconnect`, or by age where that never came.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
@@ -32,6 +34,15 @@ pub struct Session {
     pub grant: Option<Grant>,
 }
 
+/// The applications that a connection that has ended was concerned with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Those that it watched.
+    pub watched: Vec<AppId>,
+    /// Those that it might report for.
+    pub published: Vec<AppId>,
+}
+
 /// What became of an update of a session row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Updated {
@@ -47,12 +58,18 @@ impl Sessions {
         Self { client, table: table.into() }
     }
 
-    /// Opens a session at `now`. One write.
+    /// Opens a session at `now`, of a connection that may report for each of `publishes`. One write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn open(&self, connection: &ConnectionId, role: Role, now: TimestampMs) -> Result<(), Fault> {
-        let put = self
+    pub async fn open(
+        &self,
+        connection: &ConnectionId,
+        role: Role,
+        publishes: &[AppId],
+        now: TimestampMs,
+    ) -> Result<(), Fault> {
+        let mut put = self
             .client
             .put_item()
             .table_name(&self.table)
@@ -60,6 +77,9 @@ impl Sessions {
             .item(keys::SK, items::text(keys::SESSION))
             .item(keys::ROLE, items::text(role.as_str()))
             .item(keys::EXPIRES_AT, items::number(now.plus_ms(SESSION_LIFE_MS).seconds()));
+        if !publishes.is_empty() {
+            put = put.item(keys::PUBLISHES, set(publishes));
+        }
         put.send().await.map_err(|error| Fault::of("open session", error))?;
         Ok(())
     }
@@ -81,16 +101,22 @@ impl Sessions {
         output.item.map(|item| read_session(&item).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
     }
 
-    /// Keeps what an in-band `auth` proved. One conditional write.
+    /// Keeps what an in-band `auth` proved, and which applications it may report for. One conditional write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn remember(&self, connection: &ConnectionId, grant: &Grant) -> Result<Updated, Fault> {
         let update = self
             .update(connection)
-            .update_expression(expression::KEEP_GRANT)
             .expression_attribute_names("#grant", keys::GRANT)
             .expression_attribute_values(":grant", items::text(grant.to_text()));
+        let update = match grant.publishes() {
+            [] => update.update_expression(expression::KEEP_GRANT),
+            apps => update
+                .update_expression(expression::KEEP_GRANT_AND_PUBLISH)
+                .expression_attribute_names("#publishes", keys::PUBLISHES)
+                .expression_attribute_values(":apps", set(apps)),
+        };
         match update.send().await {
             Ok(_) => Ok(Updated::Done),
             Err(error) if is_condition_failed(&error) => Ok(Updated::Gone),
@@ -134,11 +160,11 @@ impl Sessions {
             .expression_attribute_names("#pk", keys::PK)
     }
 
-    /// Ends a session and tells which applications the connection watched. One write.
+    /// Ends a session and tells which applications the connection was concerned with. One write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or the row not understood.
-    pub async fn close(&self, connection: &ConnectionId) -> Result<Vec<AppId>, Fault> {
+    pub async fn close(&self, connection: &ConnectionId) -> Result<Left, Fault> {
         const ATTEMPT: &str = "close session";
         let delete = self
             .client
@@ -148,8 +174,8 @@ impl Sessions {
             .key(keys::SK, items::text(keys::SESSION))
             .return_values(ReturnValue::AllOld);
         let output = delete.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
-        let watched = read_watches(&output.attributes.unwrap_or_default());
-        watched.map_err(|bad| bad.into_fault(ATTEMPT))
+        let left = read_left(&output.attributes.unwrap_or_default());
+        left.map_err(|bad| bad.into_fault(ATTEMPT))
     }
 }
 
@@ -168,9 +194,20 @@ fn read_session(item: &Item) -> Result<Session, BadAttribute> {
     Ok(Session { role: Role::from_text(Some(items::read_text(item, keys::ROLE)?)), grant })
 }
 
-fn read_watches(item: &Item) -> Result<Vec<AppId>, BadAttribute> {
-    let Some(set) = item.get(keys::WATCHES) else { return Ok(Vec::new()) };
-    let apps = set.as_ss().map_err(|_| BadAttribute::WrongType(keys::WATCHES))?;
-    let app = |text: &String| AppId::new(text).map_err(|_| BadAttribute::Unreadable(keys::WATCHES));
+fn read_left(item: &Item) -> Result<Left, BadAttribute> {
+    Ok(Left { watched: read_set(item, keys::WATCHES)?, published: read_set(item, keys::PUBLISHES)? })
+}
+
+/// The applications of the string set `name`, none where it is absent: DynamoDB knows no empty set.
+fn read_set(item: &Item, name: &'static str) -> Result<Vec<AppId>, BadAttribute> {
+    let Some(set) = item.get(name) else { return Ok(Vec::new()) };
+    let apps = set.as_ss().map_err(|_| BadAttribute::WrongType(name))?;
+    let app = |text: &String| AppId::new(text).map_err(|_| BadAttribute::Unreadable(name));
     apps.iter().map(app).collect()
+}
+
+/// A string set of `apps`, each once: DynamoDB refuses a set that holds one twice.
+fn set(apps: &[AppId]) -> AttributeValue {
+    let distinct: BTreeSet<String> = apps.iter().map(AppId::to_string).collect();
+    AttributeValue::Ss(distinct.into_iter().collect())
 }

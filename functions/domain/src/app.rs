@@ -82,6 +82,11 @@ impl std::fmt::Debug for KeyHash {
     }
 }
 
+/// An application has as many keys as may be valid at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{MAX_KEYS} keys are valid already")]
+pub struct TooManyKeys;
+
 /// An application as it is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
@@ -93,7 +98,7 @@ pub struct App {
     pub name: String,
     /// Whether it is served.
     pub status: Status,
-    /// Its valid keys, at most [`MAX_KEYS`].
+    /// Its valid keys, oldest first, at most [`MAX_KEYS`].
     pub keys: Vec<KeyRecord>,
     /// Whether the published library and dashboard, which know no secret, are let in.
     pub legacy: bool,
@@ -104,6 +109,24 @@ pub struct App {
 }
 
 impl App {
+    /// Makes `key` valid beside the one that is.
+    ///
+    /// # Errors
+    /// [`TooManyKeys`] where [`MAX_KEYS`] are.
+    pub fn add_key(&mut self, key: KeyRecord) -> Result<(), TooManyKeys> {
+        if self.keys.len() >= MAX_KEYS {
+            return Err(TooManyKeys);
+        }
+        self.keys.push(key);
+        Ok(())
+    }
+
+    /// Takes the key `id` back; `None` where there is no such key.
+    pub fn drop_key(&mut self, id: &KeyId) -> Option<KeyRecord> {
+        let index = self.keys.iter().position(|key| key.id == *id)?;
+        Some(self.keys.remove(index))
+    }
+
     /// The write shard of what `source` reports: its SHA-256 modulo the shards, so that one source stays in one
     /// shard and time has no say.
     pub fn shard_of(&self, source: &Source) -> u16 {
@@ -123,6 +146,27 @@ mod tests {
         for text in ["", "00", &"g".repeat(64), &"é".repeat(32)] {
             assert_eq!(KeyHash::from_hex(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_second_key_is_valid_beside_the_first_and_a_third_is_not() {
+        let mut app = App {
+            id: AppId::new("shop").unwrap(),
+            owner: UserId::new("ann").unwrap(),
+            name: "Shop".into(),
+            status: Status::Active,
+            keys: Vec::new(),
+            legacy: false,
+            shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
+        };
+        let [first, second, third] = ["a", "b", "c"].map(|text| KeyRecord::of(text, Scope::Both));
+        assert_eq!(app.add_key(first.clone()), Ok(()));
+        assert_eq!(app.add_key(second.clone()), Ok(()));
+        assert_eq!(app.add_key(third.clone()), Err(TooManyKeys));
+        assert_eq!(app.drop_key(&third.id), None);
+        assert_eq!(app.drop_key(&first.id), Some(first));
+        assert_eq!(app.keys, [second]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub enum Question {
         /// The proof that is offered.
         credential: Credential,
     },
-    /// Keep the grant for the connection's later frames. Answered by [`Answer::Done`] or [`Answer::Gone`].
+    /// Keep the grant for the connection's later frames, and who publishes for what. Answered by [`Answer::Done`] or [`Answer::Gone`].
     Remember(Grant),
     /// Count a wrong credential. Answered by [`Answer::Refusals`] with the count, this one included.
     CountRefusal,

@@ -102,6 +102,15 @@ impl Grant {
         self.proof == Proof::Legacy
     }
 
+    /// The applications that the grant names for publishing: none for a viewer, and none for an owner's grant, which
+    /// names no application.
+    pub fn publishes(&self) -> &[AppId] {
+        match &self.reach {
+            Reach::Apps(apps) if self.scope.covers(Action::Publish) => apps,
+            _ => &[],
+        }
+    }
+
     fn reaches(&self, app: &App) -> bool {
         match &self.reach {
             Reach::Apps(apps) => apps.contains(&app.id),
@@ -287,6 +296,16 @@ mod tests {
         let other = grant(Scope::View, Reach::Owner(UserId::new("bob").unwrap()), key);
         assert_eq!(verdict(Some(&own), Action::View, Some(&app)), None);
         assert_eq!(verdict(Some(&other), Action::View, Some(&app)), Some(Code::Forbidden));
+    }
+
+    #[test]
+    fn only_a_publishers_named_apps_are_published_for() {
+        let shop = [AppId::new("shop").unwrap()];
+        assert_eq!(by_key(Scope::Both).publishes(), shop);
+        assert_eq!(by_key(Scope::Publish).publishes(), shop);
+        assert!(by_key(Scope::View).publishes().is_empty());
+        let owner = grant(Scope::Both, Reach::Owner(UserId::new("ann").unwrap()), Proof::Legacy);
+        assert!(owner.publishes().is_empty());
     }
 
     #[test]

@@ -73,22 +73,26 @@ impl History {
     }
 
     pub(crate) async fn handle(&self, request: Request) -> Result<Response<Body>, lambda_http::Error> {
-        let now = clock::now();
-        let outcome = match route(&request) {
+        Ok(self.answer(&request, clock::now()).await)
+    }
+
+    /// The answer to `request` at `now`.
+    pub(crate) async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
+        let outcome = match route(request) {
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
-            "GET /apps/{appId}/metrics" => self.metrics(&request, now).await,
-            "GET /apps/{appId}/metrics/latest" => self.latest(&request, now).await,
+            "GET /apps/{appId}/metrics" => self.metrics(request, now).await,
+            "GET /apps/{appId}/metrics/latest" => self.latest(request, now).await,
             _ => Ok(respond::not_found()),
         };
-        Ok(outcome.unwrap_or_else(|refusal| match refusal {
+        outcome.unwrap_or_else(|refusal| match refusal {
             Refusal::Rejected(rejection) => respond::rejected(&rejection),
             Refusal::Failed(fault) => {
                 tracing::error!(reason = fault.chain(), "history not answered");
                 respond::rejected(&Rejection::unavailable())
             }
-        }))
+        })
     }
 
     async fn metrics(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
@@ -136,8 +140,8 @@ impl History {
         let id = parameters.first("appId").unwrap_or_default();
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
         let grant = grant(request);
-        let known = self.known_apps.believed(&id, now).await?;
-        authorise(grant.as_ref(), Action::View, known.as_deref(), now)?;
+        let judge = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
+        let known = self.known_apps.judged(&id, now, judge).await??;
         Ok(known.ok_or_else(Rejection::unauthorized)?)
     }
 }

@@ -3,6 +3,8 @@
 mod handler;
 mod respond;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use lambda_http::{Request, service_fn};
 use nsl_aws::{boot, settings::environment};

@@ -22,6 +22,10 @@ const CONCURRENT_POSTS: usize = 64;
 /// Longest wait for one post, retries included. Below the function's own timeout by enough for several waves.
 const POST_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s: subscribers that are not
+/// reached by then find the reports in their next replay, and the invocation ends by itself.
+const FAN_OUT_PATIENCE: Duration = Duration::from_secs(7);
+
 /// The frames of an application's new reports, rendered once.
 struct Frames {
     modern: Vec<String>,
@@ -50,6 +54,12 @@ impl Ingest {
     /// Posts `stored` to the subscribers of their applications. What cannot be delivered is logged: the reports are
     /// stored, and a viewer that missed one finds it in its next replay.
     pub(crate) async fn broadcast(&self, stored: &[Report], now: TimestampMs) {
+        if tokio::time::timeout(FAN_OUT_PATIENCE, self.broadcast_all(stored, now)).await.is_err() {
+            tracing::error!(reports = stored.len(), "fan-out was cut short");
+        }
+    }
+
+    async fn broadcast_all(&self, stored: &[Report], now: TimestampMs) {
         let mut by_app: BTreeMap<&AppId, Vec<&Report>> = BTreeMap::new();
         for report in stored {
             by_app.entry(&report.app).or_default().push(report);

@@ -122,30 +122,44 @@ impl Ingest {
         futures_util::join!(answered, self.broadcast(&outcome.stored, event.arrival));
     }
 
-    /// The applications that the frame names, if the connection may report for every one of them.
+    /// The applications that the frame names, if the connection may report for every one of them. What an in-band
+    /// `auth` proved is believed for a minute, but refuses nothing: a later one may have proved more.
     async fn admit(&self, publication: &Publication, event: &SocketEvent) -> Result<Admitted, Refusal> {
-        let grant = self.grant(event).await?.ok_or_else(|| Refusal::Rejected(Rejection::unauthorized()))?;
+        if let Some(grant) = &event.grant {
+            return self.admit_by(grant, publication, event).await;
+        }
+        if let Some(grant) = self.grants.fresh(&event.connection, event.arrival) {
+            match self.admit_by(&grant, publication, event).await {
+                Err(Refusal::Rejected(_)) => {}
+                admitted_or_failed => return admitted_or_failed,
+            }
+        }
+        let grant = self.proved_grant(event).await?;
+        let grant = grant.ok_or_else(|| Refusal::Rejected(Rejection::unauthorized()))?;
+        self.admit_by(&grant, publication, event).await
+    }
+
+    async fn admit_by(
+        &self,
+        grant: &Grant,
+        publication: &Publication,
+        event: &SocketEvent,
+    ) -> Result<Admitted, Refusal> {
+        let judge = |app: Option<&App>| authorise(Some(grant), Action::Publish, app, event.arrival);
         let mut admitted = Admitted::new();
         for app in publication.apps() {
             if admitted.contains_key(app) {
                 continue;
             }
-            let known = self.known_apps.believed(app, event.arrival).await?;
-            authorise(Some(&grant), Action::Publish, known.as_deref(), event.arrival)
-                .map_err(Refusal::Rejected)?;
+            let judged = self.known_apps.judged(app, event.arrival, judge).await?;
+            let known = judged.map_err(Refusal::Rejected)?;
             admitted.extend(known.map(|known| (app.clone(), known)));
         }
         Ok(admitted)
     }
 
-    /// What the handshake granted, else what an in-band `auth` proved: believed for a minute, a refusal never.
-    async fn grant(&self, event: &SocketEvent) -> Result<Option<Grant>, Fault> {
-        if event.grant.is_some() {
-            return Ok(event.grant.clone());
-        }
-        if let Some(grant) = self.grants.fresh(&event.connection, event.arrival) {
-            return Ok(Some(grant));
-        }
+    /// What an in-band `auth` has proved, as the session row says it.
+    async fn proved_grant(&self, event: &SocketEvent) -> Result<Option<Grant>, Fault> {
         let session = self.sessions.find(&event.connection).await?;
         let grant = session.and_then(|session| session.grant);
         if let Some(grant) = &grant {

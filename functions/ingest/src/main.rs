@@ -4,6 +4,8 @@ mod deliver;
 mod handler;
 mod pace;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_aws::{boot, settings::environment};

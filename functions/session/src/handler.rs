@@ -10,12 +10,14 @@ use nsl_aws::boot::Clients;
 use nsl_aws::courier::Courier;
 use nsl_aws::event::{Occasion, SocketEvent, answer};
 use nsl_aws::fault::Fault;
+use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::conversation::{Conversation, Move, Standing, Verdict};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::outbound::Outbound;
+use nsl_domain::grant::Grant;
 
 use crate::settings::Settings;
 
@@ -29,6 +31,7 @@ pub(crate) struct Session {
     pub(crate) known_apps: KnownApps,
     pub(crate) sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) publishers: Publishers,
     pub(crate) reports: Reports,
     pub(crate) trusted: TrustedKeys,
     courier: Courier,
@@ -42,6 +45,7 @@ impl Session {
             apps,
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
+            publishers: clients.publishers(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             courier: clients.courier(),
             trusted,
@@ -64,9 +68,10 @@ impl Session {
         })
     }
 
-    /// A connection without a session row could never authenticate, so a fault refuses the handshake.
+    /// A connection without a session row could never authenticate, and a publisher without its row never be closed
+    /// by its app's owner, so a fault refuses the handshake.
     async fn connect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
-        if let Err(fault) = self.sessions.open(&event.connection, event.role, event.arrival).await {
+        if let Err(fault) = self.admit(event).await {
             tracing::error!(connection = %event.connection, reason = fault.chain(), "connect refused");
             return answer(503, None);
         }
@@ -77,6 +82,12 @@ impl Session {
             response.headers.insert("Sec-WebSocket-Protocol", echoed);
         }
         response
+    }
+
+    async fn admit(&self, event: &SocketEvent) -> Result<(), Fault> {
+        let publishes = event.grant.as_ref().map(Grant::publishes).unwrap_or_default();
+        self.sessions.open(&event.connection, event.role, publishes, event.arrival).await?;
+        self.publishers.add(publishes, &event.connection, event.arrival).await
     }
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
@@ -91,8 +102,12 @@ impl Session {
     }
 
     async fn forget(&self, event: &SocketEvent) -> Result<(), Fault> {
-        for app in self.sessions.close(&event.connection).await? {
-            self.subscriptions.drop_row(&app, &event.connection).await?;
+        let left = self.sessions.close(&event.connection).await?;
+        for app in &left.watched {
+            self.subscriptions.drop_row(app, &event.connection).await?;
+        }
+        for app in &left.published {
+            self.publishers.drop_row(app, &event.connection).await?;
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 mod handler;
 mod perform;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_access::token::TrustedKeys;

@@ -7,9 +7,10 @@ use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
+use nsl_domain::app::App;
 use nsl_domain::conversation::{Answer, Question, Standing};
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
-use nsl_domain::grant::{Action, authorise};
+use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::AppId;
 use nsl_domain::time::TimestampMs;
 
@@ -30,12 +31,7 @@ impl Session {
                     Circumstances { trusted: &self.trusted, role: standing.role, now: event.arrival };
                 known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), circumstances)))
             }
-            Question::Remember(grant) => {
-                self.sessions.remember(&event.connection, &grant).await.map(|updated| match updated {
-                    Updated::Done => Answer::Done,
-                    Updated::Gone => Answer::Gone,
-                })
-            }
+            Question::Remember(grant) => self.remember(&grant, event).await,
             Question::CountRefusal => self.count_refusal(event).await,
             Question::MayView(app) => self.may_view(&app, event, standing).await,
             Question::AddSubscription { app, min_interval_ms, dialect } => {
@@ -58,6 +54,17 @@ impl Session {
         })
     }
 
+    /// The session row first: it names the publisher's rows, for `$disconnect`.
+    async fn remember(&self, grant: &Grant, event: &SocketEvent) -> Result<Answer, Fault> {
+        match self.sessions.remember(&event.connection, grant).await? {
+            Updated::Gone => Ok(Answer::Gone),
+            Updated::Done => {
+                self.publishers.add(grant.publishes(), &event.connection, event.arrival).await?;
+                Ok(Answer::Done)
+            }
+        }
+    }
+
     async fn count_refusal(&self, event: &SocketEvent) -> Result<Answer, Fault> {
         let count = self.sessions.count_refusal(&event.connection).await?;
         tracing::warn!(connection = %event.connection, count, "wrong credentials");
@@ -65,12 +72,14 @@ impl Session {
     }
 
     async fn may_view(&self, app: &AppId, event: &SocketEvent, standing: &Standing) -> Result<Answer, Fault> {
-        let known = match standing.grant {
-            Some(_) => self.known_apps.believed(app, event.arrival).await?,
+        let judge =
+            |known: Option<&App>| authorise(standing.grant.as_ref(), Action::View, known, event.arrival);
+        let judged = match standing.grant {
+            Some(_) => self.known_apps.judged(app, event.arrival, judge).await?.map(drop),
             // A stranger costs no read.
-            None => None,
+            None => judge(None),
         };
-        Ok(Answer::Allowed(authorise(standing.grant.as_ref(), Action::View, known.as_deref(), event.arrival)))
+        Ok(Answer::Allowed(judged))
     }
 
     async fn read_recent(

@@ -2,8 +2,15 @@
 //!
 //! `--local` takes an optional value: a bare `--local` stands at the end or before another flag.
 
+mod app;
+mod token;
+
+pub(crate) use app::{
+    AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate, KeyScope, Switch,
+};
+pub(crate) use token::{TokenCommand, TokenInspect, TokenIssue};
+
 use clap::{Parser, Subcommand};
-use nsl_domain::grant::Scope;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +42,10 @@ pub(crate) struct Place {
     #[expect(clippy::option_option, reason = "clap's shape of a flag with an optional value")]
     pub(crate) local: Option<Option<PathBuf>>,
 
+    /// Talk to the CloudFormation stack of this name, found with the aws command and its usual profile and region.
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    pub(crate) stack: Option<String>,
+
     /// Address of the WebSocket API, as wss://….
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) ws: Option<String>,
@@ -43,7 +54,8 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) http: Option<String>,
 
-    /// File that holds the API key; without it the ready file's application or NSL_API_KEY gives the key.
+    /// File that holds the API key; without it NSL_TOKEN gives a token, or the ready file's application or
+    /// NSL_API_KEY the key.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }
@@ -52,7 +64,7 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Report this machine's processor, memory, disk, network and processes.
     Agent(Agent),
-    /// Register applications and list them.
+    /// Register applications, change them, replace their keys, switch them off.
     App {
         #[command(subcommand)]
         command: AppCommand,
@@ -65,6 +77,11 @@ pub(crate) enum Command {
     Status(Status),
     /// Watch an application live, one line a report.
     Tail(Tail),
+    /// Hand out tokens, which open applications for a while, and read them.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -84,77 +101,6 @@ pub(crate) struct Agent {
     /// Name of the reporting source; by default this machine's name.
     #[arg(long, value_name = "NAME", value_parser = source_name)]
     pub(crate) source: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AppCommand {
-    /// Register an application with its first key, which is shown once.
-    Create(AppCreate),
-    /// List the applications of an owner.
-    List(AppList),
-}
-
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct AppCreate {
-    /// Name for people; by default the id.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-
-    /// User that owns it; by default demo-user on the local gateway.
-    #[arg(long, value_name = "USER")]
-    pub(crate) owner: Option<String>,
-
-    /// Its id; by default a random one.
-    #[arg(long, value_name = "ID")]
-    pub(crate) app_id: Option<String>,
-
-    /// Let the library's own connections in, which carry no key.
-    #[arg(long)]
-    pub(crate) legacy: bool,
-
-    /// What its first key may do; by default both.
-    #[arg(long, value_name = "SCOPE")]
-    pub(crate) scope: Option<KeyScope>,
-
-    /// Make sure that the demo application is there, with the key of --key-file, which is made where it is missing.
-    #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
-    pub(crate) demo: bool,
-
-    /// Table of applications; a ready file knows it by itself.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) table: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct AppList {
-    /// User whose applications are listed; by default demo-user on the local gateway.
-    #[arg(long, value_name = "USER")]
-    pub(crate) owner: Option<String>,
-
-    /// Table of applications; a ready file knows it by itself.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) table: Option<String>,
-}
-
-/// What a key may do.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum KeyScope {
-    /// Send reports.
-    Publish,
-    /// Watch reports and read history.
-    View,
-    /// Both.
-    Both,
-}
-
-impl From<KeyScope> for Scope {
-    fn from(scope: KeyScope) -> Self {
-        match scope {
-            KeyScope::Publish => Self::Publish,
-            KeyScope::View => Self::View,
-            KeyScope::Both => Self::Both,
-        }
-    }
 }
 
 #[derive(Debug, clap::Args)]

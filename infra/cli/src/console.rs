@@ -11,12 +11,15 @@ use std::process::ExitCode;
 pub(crate) struct Console {
     json: bool,
     color: bool,
+    /// Whether somebody watches stderr, so that a line may be drawn again and again.
+    watched: bool,
 }
 
 impl Console {
     /// A console that prints JSON when `json`, and colours only on a terminal that wants them.
     pub(crate) fn new(json: bool, plain: bool) -> Self {
-        Self { json, color: !plain && std::io::stdout().is_terminal() }
+        let watched = !json && std::io::stderr().is_terminal();
+        Self { json, color: !plain && std::io::stdout().is_terminal(), watched }
     }
 
     /// Whether results are to be JSON.
@@ -45,6 +48,25 @@ impl Console {
     pub(crate) fn note(&self, text: &str) {
         // Nobody is left to be told when stderr itself fails.
         let _ = writeln!(std::io::stderr().lock(), "nsl: {text}");
+    }
+
+    /// Draws `text` in place of what was drawn before, where somebody watches.
+    pub(crate) fn draw(&self, text: &str) {
+        if self.watched {
+            // Nobody is left to be told when stderr itself fails.
+            let _ = write!(std::io::stderr().lock(), "\r{text}\x1b[K");
+        }
+    }
+
+    /// Asks `question` and tells whether the answer is `expected`. Without a person at the terminal it is not.
+    pub(crate) fn confirms(&self, question: &str, expected: &str) -> std::io::Result<bool> {
+        if !self.watched || !std::io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        write!(std::io::stderr().lock(), "nsl: {question} Type {expected} to go on: ")?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        Ok(answer.trim() == expected)
     }
 
     /// Turns the command's outcome into its last line and its exit status.

@@ -30,7 +30,8 @@ pub(crate) async fn ask(
 ) -> anyhow::Result<String> {
     let address = format!("{}{path}", target.address.trim_end_matches('/'));
     let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?;
-    let request = client.get(&address).query(query).bearer_auth(&target.api_key).header("accept", accept);
+    let request =
+        client.get(&address).query(query).bearer_auth(target.credential.text()).header("accept", accept);
     let response = request.send().await.with_context(|| format!("cannot ask {address}"))?;
     let status = response.status();
     let body = response.text().await.with_context(|| format!("cannot read the answer of {address}"))?;

@@ -27,6 +27,13 @@ pub(crate) fn read_or_make(path: &Path) -> anyhow::Result<String> {
     }
 }
 
+/// Makes the file at `path` with a fresh key; one that is there is left alone.
+pub(crate) fn make(path: &Path) -> anyhow::Result<String> {
+    let key = api_key::generate()?;
+    write_new(path, &key).with_context(|| format!("cannot make key file {}", path.display()))?;
+    Ok(key)
+}
+
 /// Writes a whole file beside `path` and links it there, so that nobody ever reads half a key.
 fn write_new(path: &Path, key: &str) -> std::io::Result<()> {
     if path.try_exists()? {

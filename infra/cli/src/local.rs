@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Where a gateway that was started in the present folder writes its ready file.
 pub(crate) const DEFAULT_READY_FILE: &str = ".nsl/ready.json";
 
-/// A running local gateway, in its own words. It holds a key, so it has no `Debug`.
+/// A running local gateway, in its own words. It holds a key and secrets, so it has no `Debug`.
 #[derive(Clone, Deserialize)]
 pub(crate) struct ReadyFile {
     /// Address of the WebSocket API.
@@ -28,6 +28,9 @@ pub(crate) struct ReadyFile {
     /// Outputs of the template: names of tables and addresses.
     #[serde(default)]
     pub(crate) outputs: BTreeMap<String, String>,
+    /// Secrets of the template by their logical ids.
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, String>,
     /// The demo application, where there is one.
     #[serde(default)]
     pub(crate) app: Option<DemoApp>,

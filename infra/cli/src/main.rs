@@ -1,10 +1,12 @@
 //! `nsl`: the command of the metrics service, for the people who run applications.
 //!
 //! This file is wiring only: arguments, settings, console, the one command, the exit status.
-//! `agent` and `tail` speak the wire of docs/PROTOCOL.md and nothing else; `app` alone reaches the tables.
+//! `agent` and `tail` speak the wire of docs/PROTOCOL.md and nothing else; `app` alone reaches the tables, and `token`
+//! alone the secret that signs.
 
 mod args;
 mod clock;
+mod closing;
 mod commands;
 mod connect;
 mod console;
@@ -13,11 +15,14 @@ mod http;
 mod key_file;
 mod line;
 mod local;
+mod progress;
 mod random;
 mod rates;
 mod repeats;
+mod secret;
 mod settings;
 mod sparkline;
+mod stack;
 mod stop;
 mod store;
 mod target;

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 /// Values that are taken from the environment where no argument says otherwise.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Settings {
     /// `NSL_READY_FILE`: the ready file that a bare `--local` reads.
     pub(crate) ready_file: Option<PathBuf>,
     /// `NSL_API_KEY`: the key of the application that is named by argument.
     pub(crate) api_key: Option<String>,
+    /// `NSL_TOKEN`: a token, which goes before the ready file's key and `NSL_API_KEY`.
+    pub(crate) token: Option<String>,
+    /// `NSL_TOKEN_SECRET`: what signs tokens.
+    pub(crate) token_secret: Option<String>,
     /// `NO_COLOR` is set, or `TERM` is `dumb`: no colours, whatever stdout is.
     pub(crate) plain: bool,
 }
@@ -26,6 +30,8 @@ impl Settings {
         Self {
             ready_file: value("NSL_READY_FILE").map(PathBuf::from),
             api_key: value("NSL_API_KEY").map(|key| key.trim().to_owned()),
+            token: value("NSL_TOKEN").map(|token| token.trim().to_owned()),
+            token_secret: value("NSL_TOKEN_SECRET").map(|secret| secret.trim().to_owned()),
             plain: value("NO_COLOR").is_some() || value("TERM").as_deref() == Some("dumb"),
         }
     }

@@ -2,30 +2,71 @@
 
 use crate::args::Place;
 use crate::settings::Settings;
-use crate::target::read_ready_file;
+use crate::target::site;
 use anyhow::{Context as _, bail};
 use nsl_aws::apps::Apps;
-use nsl_aws::boot::{self, LocalEndpoints};
+use nsl_aws::boot::{self, Clients, LocalEndpoints};
+use nsl_aws::courier::Courier;
+use nsl_aws::publishers::Publishers;
+use nsl_aws::reports::Reports;
+use std::collections::BTreeMap;
 
-/// The template's name of the table of applications.
+/// The template's names of what the commands reach.
 const APPS_TABLE: &str = "AppsTable";
+const CONNECTIONS_TABLE: &str = "ConnectionsTable";
+const REPORTS_TABLE: &str = "ReportsTable";
 
-/// The table of applications. `table` is its name, which a ready file knows by itself.
-pub(crate) async fn apps(place: &Place, table: Option<&str>, settings: &Settings) -> anyhow::Result<Apps> {
-    let Some(ready) = read_ready_file(place, settings)? else {
+/// What an operator changes.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// The applications.
+    pub(crate) apps: Apps,
+    /// What the service does with them, where it is known: a table of applications alone does not tell.
+    pub(crate) live: Option<Live>,
+}
+
+/// Connections and reports of the applications.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Who is connected.
+    pub(crate) publishers: Publishers,
+    /// What closes connections.
+    pub(crate) courier: Courier,
+    /// What was reported.
+    pub(crate) reports: Reports,
+}
+
+/// The tables of the place. `table` is the name of that of applications, which a ready file and a stack know.
+pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings) -> anyhow::Result<Store> {
+    let Some(site) = site(place, settings)? else {
         let Some(table) = table else {
             bail!(
-                "which service? say --local for the gateway on this machine, or give --table NAME for one on AWS"
+                "which service? say --local for the gateway on this machine, --stack NAME for one on AWS, or --table NAME"
             );
         };
-        return Ok(boot::clients().await.apps(table));
+        return Ok(Store { apps: boot::clients().await.apps(table), live: None });
     };
-    let table = table.or_else(|| ready.outputs.get(APPS_TABLE).map(String::as_str));
-    let table = table.with_context(|| format!("the ready file names no {APPS_TABLE} among its outputs"))?;
-    let endpoints = LocalEndpoints {
-        tables: ready.dynamodb.context("the ready file names no DynamoDB endpoint")?,
-        connections: ready.management,
-        region: ready.region,
+    let clients = match &site.dynamodb {
+        Some(tables) => {
+            let endpoints = LocalEndpoints {
+                tables: tables.clone(),
+                connections: site.management.clone(),
+                region: site.region.clone(),
+            };
+            boot::local_clients(&endpoints).await
+        }
+        None if place.stack.is_some() => boot::clients_posting_to(&site.management).await,
+        None => bail!("the ready file names no DynamoDB endpoint"),
     };
-    Ok(boot::local_clients(&endpoints).await.apps(table))
+    let table = table.or_else(|| site.outputs.get(APPS_TABLE).map(String::as_str));
+    let table = table.with_context(|| format!("no {APPS_TABLE} is named among the outputs"))?;
+    Ok(Store { apps: clients.apps(table), live: live(&clients, &site.outputs) })
+}
+
+fn live(clients: &Clients, outputs: &BTreeMap<String, String>) -> Option<Live> {
+    Some(Live {
+        publishers: clients.publishers(outputs.get(CONNECTIONS_TABLE)?),
+        courier: clients.courier(),
+        reports: clients.reports(outputs.get(REPORTS_TABLE)?),
+    })
 }

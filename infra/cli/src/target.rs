@@ -1,22 +1,41 @@
 //! Which service, which application and which key a command means, out of arguments, ready file and environment.
 //!
-//! The rule of precedence for the key: the key file, the ready file's own application, the environment.
+//! The rule of precedence: the key file, NSL_TOKEN, the key of the ready file's own application, NSL_API_KEY.
 
 use crate::args::Place;
 use crate::key_file;
 use crate::local::{ReadyFile, ready_file_path};
 use crate::settings::Settings;
+use crate::stack;
 use crate::wire::is_id;
 use anyhow::{Context as _, bail, ensure};
 
-/// An application on a service, with the key that opens it. Its `Debug` hides the key.
+/// What opens an application. It has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// An API key of the application.
+    Key(String),
+    /// A token for it, perhaps for others too.
+    Token(String),
+}
+
+impl Credential {
+    /// The text that travels as a bearer token.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Key(text) | Self::Token(text) => text,
+        }
+    }
+}
+
+/// An application on a service, with what opens it. Its `Debug` hides that.
 pub(crate) struct Target {
     /// Address of the API.
     pub(crate) address: String,
     /// The application's id.
     pub(crate) app_id: String,
-    /// The application's key.
-    pub(crate) api_key: String,
+    /// What opens the application.
+    pub(crate) credential: Credential,
 }
 
 impl std::fmt::Debug for Target {
@@ -36,11 +55,12 @@ impl Target {
         app: Option<&str>,
         settings: &Settings,
     ) -> anyhow::Result<Self> {
-        let ready = read_ready_file(place, settings)?;
+        let ready = site(place, settings)?;
         let address = place.ws.clone().or_else(|| ready.as_ref().map(|ready| ready.ws.clone()));
         Self::at(
-            address
-                .context("which service? say --local for the gateway on this machine, or give --ws URL")?,
+            address.context(
+                "which service? say --local for the gateway on this machine, --stack NAME, or --ws URL",
+            )?,
             place,
             app,
             ready.as_ref(),
@@ -50,11 +70,12 @@ impl Target {
 
     /// The target of a command that speaks HTTP.
     pub(crate) fn of_http(place: &Place, app: Option<&str>, settings: &Settings) -> anyhow::Result<Self> {
-        let ready = read_ready_file(place, settings)?;
+        let ready = site(place, settings)?;
         let address = place.http.clone().or_else(|| ready.as_ref().map(|ready| ready.http.clone()));
         Self::at(
-            address
-                .context("which service? say --local for the gateway on this machine, or give --http URL")?,
+            address.context(
+                "which service? say --local for the gateway on this machine, --stack NAME, or --http URL",
+            )?,
             place,
             app,
             ready.as_ref(),
@@ -69,13 +90,16 @@ impl Target {
         ready: Option<&ReadyFile>,
         settings: &Settings,
     ) -> anyhow::Result<Self> {
-        let (app_id, api_key) = credentials(place, app, ready, settings)?;
-        Ok(Self { address, app_id, api_key })
+        let (app_id, credential) = credentials(place, app, ready, settings)?;
+        Ok(Self { address, app_id, credential })
     }
 }
 
-/// The ready file that the arguments ask for, if they ask for one.
-pub(crate) fn read_ready_file(place: &Place, settings: &Settings) -> anyhow::Result<Option<ReadyFile>> {
+/// The service that the arguments ask for by a ready file or by a stack, if they do.
+pub(crate) fn site(place: &Place, settings: &Settings) -> anyhow::Result<Option<ReadyFile>> {
+    if let Some(stack) = &place.stack {
+        return stack::site(stack).map(Some);
+    }
     let Some(argument) = &place.local else { return Ok(None) };
     let path = ready_file_path(argument.as_ref(), settings.ready_file.as_ref());
     ReadyFile::read(&path).map(Some)
@@ -86,7 +110,7 @@ fn credentials(
     app: Option<&str>,
     ready: Option<&ReadyFile>,
     settings: &Settings,
-) -> anyhow::Result<(String, String)> {
+) -> anyhow::Result<(String, Credential)> {
     let own = ready.and_then(|ready| ready.app.as_ref());
     let app_id = match (app, own) {
         (Some(app), _) => app.to_owned(),
@@ -96,14 +120,15 @@ fn credentials(
     };
     ensure!(is_id(&app_id), "{app_id:?} is no application's id");
     let own_key = own.filter(|own| own.app_id == app_id).map(|own| own.api_key.clone());
-    let key = match &place.key_file {
-        Some(path) => Some(key_file::read(path)?),
-        None => own_key.or_else(|| settings.api_key.clone()),
+    let credential = match (&place.key_file, &settings.token) {
+        (Some(path), _) => Some(Credential::Key(key_file::read(path)?)),
+        (None, Some(token)) => Some(Credential::Token(token.clone())),
+        (None, None) => own_key.or_else(|| settings.api_key.clone()).map(Credential::Key),
     };
-    let key = key.with_context(|| {
-        format!("no key for application {app_id}: set NSL_API_KEY or give --key-file FILE")
+    let credential = credential.with_context(|| {
+        format!("nothing opens application {app_id}: set NSL_API_KEY or NSL_TOKEN, or give --key-file FILE")
     })?;
-    Ok((app_id, key))
+    Ok((app_id, credential))
 }
 
 #[cfg(test)]
@@ -120,6 +145,7 @@ mod tests {
             management: String::new(),
             region: String::new(),
             outputs: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             app,
         }
     }
@@ -137,7 +163,8 @@ mod tests {
         ready: Option<ReadyFile>,
         env: Option<&str>,
     ) -> Result<(String, String), String> {
-        credentials(&Place::default(), app, ready.as_ref(), &settings(env)).map_err(|fault| fault.to_string())
+        let found = credentials(&Place::default(), app, ready.as_ref(), &settings(env));
+        found.map(|(app, opens)| (app, opens.text().to_owned())).map_err(|fault| fault.to_string())
     }
 
     #[test]
@@ -158,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn a_token_goes_before_every_key_but_that_of_a_file() {
+        let settings = Settings { token: Some("t".to_owned()), ..settings(Some("k")) };
+        let (app, opens) = credentials(&Place::default(), None, Some(&ready(demo())), &settings).unwrap();
+        assert_eq!(app, "demo");
+        assert!(opens == Credential::Token("t".to_owned()));
+    }
+
+    #[test]
     fn missing_app_is_told() {
         assert!(found(None, Some(ready(None)), Some("k")).unwrap_err().contains("demo application"));
         assert!(found(None, None, Some("k")).unwrap_err().contains("which application"));
@@ -171,7 +206,8 @@ mod tests {
 
     #[test]
     fn debug_hides_the_key() {
-        let target = Target { address: "w".to_owned(), app_id: "a".to_owned(), api_key: "secret".to_owned() };
+        let credential = Credential::Key("secret".to_owned());
+        let target = Target { address: "w".to_owned(), app_id: "a".to_owned(), credential };
         assert!(!format!("{target:?}").contains("secret"));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What the service may add is ignored; what it sends that is no frame at all is told, never guessed at.
 
+use crate::target::Credential;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,8 +10,8 @@ use serde_json::Value;
 /// Longest id that the service accepts, in characters.
 pub(crate) const MAX_ID_LENGTH: usize = 128;
 
-/// A frame from this command to the service.
-#[derive(Debug, Clone, Serialize)]
+/// A frame from this command to the service. It may hold a credential, so it has no `Debug`.
+#[derive(Clone, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ClientFrame<'a> {
     /// Proves who speaks.
@@ -27,11 +28,25 @@ pub(crate) enum ClientFrame<'a> {
     Ping,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Auth<'a> {
-    pub(crate) app_id: &'a str,
-    pub(crate) api_key: &'a str,
+    app_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+}
+
+impl<'a> Auth<'a> {
+    /// The proof that `credential` opens `app_id`.
+    pub(crate) fn of(app_id: &'a str, credential: &'a Credential) -> Self {
+        let (api_key, token) = match credential {
+            Credential::Key(key) => (Some(key.as_str()), None),
+            Credential::Token(token) => (None, Some(token.as_str())),
+        };
+        Self { app_id, api_key, token }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]

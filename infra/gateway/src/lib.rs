@@ -38,8 +38,10 @@ mod websocket;
 mod welcome;
 
 pub use console::fatal;
+pub use dynamodb::{Engine, create_tables};
 pub use keeper::{KEEP, become_child};
 pub use options::Options;
 pub use run::run;
 pub use settings::Settings;
 pub use shutdown::signalled;
+pub use template::{Table, tables_of};

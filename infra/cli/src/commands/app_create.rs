@@ -3,6 +3,7 @@
 //! The key is shown once, for only its hash is stored. `--demo` may run any number of times: it ends with the demo
 //! application registered with the key of its file, whatever was there before.
 
+use super::app_change::change;
 use crate::args::{AppCreate, Place};
 use crate::console::Console;
 use crate::settings::Settings;
@@ -46,7 +47,7 @@ pub(crate) async fn run(
     if args.demo && place.key_file.is_none() {
         bail!("--demo keeps its key: give --key-file FILE");
     }
-    let apps = store::apps(place, args.table.as_deref(), settings).await?;
+    let apps = store::open(place, args.table.as_deref(), settings).await?.apps;
     let api_key = match &place.key_file {
         Some(path) => key_file::read_or_make(path)?,
         None => api_key::generate()?,
@@ -56,7 +57,7 @@ pub(crate) async fn run(
     let created = match apps.create(&app).await? {
         Created::New => true,
         Created::AlreadyThere if args.demo => {
-            check_demo(&apps, &app, &api_key).await?;
+            readmit(&apps, &app, &api_key).await?;
             false
         }
         Created::AlreadyThere => bail!("an application {} or one with this key is there already", app.id),
@@ -100,16 +101,16 @@ fn describe(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     })
 }
 
-/// Makes sure that the demo application that is there already opens to the key of the file.
-async fn check_demo(apps: &Apps, demo: &App, api_key: &str) -> anyhow::Result<()> {
-    let there = apps.find(&demo.id).await?;
-    if there.is_some_and(|there| api_key::find(&there, api_key).is_some()) {
-        return Ok(());
-    }
-    bail!(
-        "application {} is there with another key: give the file of that one, or start with empty tables",
-        demo.id
-    )
+/// Makes sure that the demo application that is there already opens to the key of the file. Where the file was lost
+/// and made again, its key takes the place of all others: nobody can show those any more.
+async fn readmit(apps: &Apps, demo: &App, api_key: &str) -> anyhow::Result<()> {
+    let readmitted = change(apps, demo.id.as_str(), |there| {
+        if api_key::find(there, api_key).is_none() {
+            there.keys.clone_from(&demo.keys);
+        }
+        Ok(())
+    });
+    readmitted.await.map(drop).context("the demo application cannot take the key of the file")
 }
 
 fn told(registration: &Registration, key_file: Option<&Path>) -> String {

@@ -2,12 +2,12 @@
 
 use crate::args::{AppList, Place};
 use crate::commands::app_create::LOCAL_OWNER;
+use crate::commands::app_show::status;
 use crate::console::Console;
 use crate::settings::Settings;
 use crate::store;
 use anyhow::Context as _;
 use nsl_aws::apps::Listed;
-use nsl_domain::app::Status;
 use nsl_domain::ids::UserId;
 use serde_json::json;
 
@@ -21,7 +21,7 @@ pub(crate) async fn run(
     let is_local = place.local.is_some();
     let owner = args.owner.or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
     let owner = UserId::new(owner.context("whose applications? give --owner USER")?).context("--owner")?;
-    let listed = store::apps(place, args.table.as_deref(), settings).await?.of_owner(&owner).await?;
+    let listed = store::open(place, args.table.as_deref(), settings).await?.apps.of_owner(&owner).await?;
     if console.is_json() {
         for app in &listed {
             let status = status(app.status);
@@ -33,13 +33,6 @@ pub(crate) async fn run(
         console.line(&table(&listed))?;
     }
     Ok(())
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Active => "active",
-        Status::Inactive => "inactive",
-    }
 }
 
 fn table(listed: &[Listed]) -> String {
@@ -56,6 +49,7 @@ fn table(listed: &[Listed]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nsl_domain::app::Status;
     use nsl_domain::ids::AppId;
 
     #[test]

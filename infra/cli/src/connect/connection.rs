@@ -80,7 +80,7 @@ impl Connection {
             .map_err(|_| Lost::Silent)?
             .map_err(|error| dial_failure(&target.address, error))?;
         let mut connection = Self { socket, asked_at: None };
-        let data = Auth { app_id: &target.app_id, api_key: &target.api_key };
+        let data = Auth::of(&target.app_id, &target.credential);
         connection.send(&ClientFrame::Auth { data }).await?;
         loop {
             match connection.hear().await? {
@@ -167,6 +167,7 @@ fn dial_failure(ws: &str, error: tungstenite::Error) -> Lost {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::Credential;
 
     fn rejection(retryable: bool) -> Rejection {
         Rejection { code: "c".to_owned(), message: "m".to_owned(), id: None, retryable }
@@ -189,8 +190,8 @@ mod tests {
 
     #[tokio::test]
     async fn address_that_is_none_is_final() {
-        let target =
-            Target { address: "no address".to_owned(), app_id: "a".to_owned(), api_key: "k".to_owned() };
+        let credential = Credential::Key("k".to_owned());
+        let target = Target { address: "no address".to_owned(), app_id: "a".to_owned(), credential };
         let lost = Connection::open(&target).await.unwrap_err();
         assert!(lost.is_final() || matches!(lost, Lost::Dial { .. }), "{lost:?}");
     }

@@ -15,7 +15,7 @@ const ACTIVE_LIMIT: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// Creates the tables at `endpoint` that are not there yet and turns their time to live on.
-pub(crate) async fn create_tables(endpoint: &str, region: &str, tables: &[Table]) -> anyhow::Result<()> {
+pub async fn create_tables(endpoint: &str, region: &str, tables: &[Table]) -> anyhow::Result<()> {
     let client = Client::new(endpoint, region)?;
     let call = async |operation: &str, body: &Json| client.call(Api::Tables, operation, body).await;
     for table in tables {

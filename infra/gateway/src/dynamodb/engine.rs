@@ -23,8 +23,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A running engine.
 #[derive(Debug)]
-pub(crate) struct Engine {
-    address: SocketAddr,
+pub struct Engine {
+    /// Where it listens.
+    pub address: SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<Result<(), String>>,
     sweeper: JoinHandle<()>,
@@ -45,7 +46,7 @@ impl Engine {
     }
 
     /// Serves the data in `file`, or in memory, on `listener`.
-    fn serve(listener: TcpListener, file: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn serve(listener: TcpListener, file: Option<&Path>) -> anyhow::Result<Self> {
         let database = match file {
             Some(file) => {
                 let path = file.to_str().ok_or_else(|| anyhow!("{} is no UTF-8", file.display()))?;
@@ -62,7 +63,7 @@ impl Engine {
     }
 
     /// Ends the engine after the requests under way.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         self.sweeper.abort();
         self.stop.cancel();
         // A client that holds its connection open does not hold up the end: each write is committed already.

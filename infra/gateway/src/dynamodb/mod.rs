@@ -5,5 +5,6 @@ mod create;
 mod engine;
 
 pub(crate) use call::{Answer, Api, Client};
-pub(crate) use create::create_tables;
-pub(crate) use engine::{DATABASE_FILE, Engine};
+pub use create::create_tables;
+pub(crate) use engine::DATABASE_FILE;
+pub use engine::Engine;

@@ -24,7 +24,7 @@ pub(crate) use functions::Function;
 pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource, Segment};
 pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};
 pub(crate) use streams::{StreamPlan, StreamRules};
-pub(crate) use tables::Table;
+pub use tables::Table;
 pub(crate) use websocket::WebSocketPlan;
 
 use fault::Place;
@@ -54,6 +54,11 @@ pub(crate) fn read(
 ) -> Result<Plan, TemplateFault> {
     let text = std::fs::read_to_string(path).map_err(|source| TemplateFault::unreadable(path, source))?;
     plan(&text, overrides, region)
+}
+
+/// The tables of the template at `path` with its parameters' defaults, for tests of functions without a gateway.
+pub fn tables_of(path: &Path, region: &str) -> anyhow::Result<Vec<Table>> {
+    Ok(read(path, &BTreeMap::new(), region)?.tables)
 }
 
 /// Plans the template that `text` holds.

@@ -10,12 +10,29 @@ use super::resolve::Resolver;
 
 /// A table to create.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub struct Table {
     pub(crate) name: String,
     /// The body of the CreateTable call.
     pub(crate) create: Json,
     /// The attribute that holds an item's time of death, in epoch seconds.
     pub(crate) ttl_attribute: Option<String>,
+}
+
+impl Table {
+    /// The name that it gets.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same table under another name, for tests that share an endpoint.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        if let Some(request) = self.create.as_object_mut() {
+            request.insert("TableName".to_owned(), json!(name));
+        }
+        name.clone_into(&mut self.name);
+        self
+    }
 }
 
 pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<Vec<Table>, TemplateFault> {

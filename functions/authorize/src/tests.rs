@@ -1,0 +1,338 @@
+//! The function against the test bed: an authorizer's event in, API Gateway's verdict out, and what it cost.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nsl_access::token::{self, Claims, TrustedKeys};
+use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::grant::{Grant, Reach, Scope};
+use nsl_domain::ids::{AppId, UserId};
+use nsl_testbed::{Failure, TestBed, events};
+use serde_json::{Value, json};
+
+use crate::handler::Authorize;
+use crate::settings::Settings;
+
+const READ_APP: &str = "GetItem AppsTable consistent";
+/// Attempts of one call, the first included: `nsl_aws::boot` says so.
+const ATTEMPTS: usize = 3;
+/// Largest answer of an authorizer, in bytes, that API Gateway takes.
+const MAX_ANSWER_BYTES: usize = 8 * 1024;
+
+/// Whose tokens are believed, and whom they must be for.
+const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
+const AUDIENCE: &str = "nsl";
+/// Instants that are past and future on whatever day this runs, in seconds: the years 2023 and 2096.
+const PAST_S: i64 = 1_700_000_000;
+const FUTURE_S: i64 = 4_000_000_000;
+
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+/// One test's service with the applications `shop` and, switched off, `old`.
+struct World {
+    bed: TestBed,
+    authorize: Authorize,
+}
+
+impl World {
+    async fn start() -> Self {
+        let bed = TestBed::start().await;
+        let endpoints = LocalEndpoints {
+            tables: bed.store.url(),
+            connections: bed.desk.url(),
+            region: TestBed::REGION.to_owned(),
+        };
+        let clients: Clients = local_clients(&endpoints).await;
+        for (app, status) in [("shop", Status::Active), ("old", Status::Inactive)] {
+            clients.apps(&bed.table("AppsTable")).create(&registered(app, status)).await.unwrap();
+        }
+        bed.take_calls();
+        let settings = Settings::read(|name| match name {
+            "APPS_TABLE" => Some(bed.table("AppsTable")),
+            "ALLOWED_ORIGINS" => Some("http://localhost:2798, https://dashboard.example".to_owned()),
+            "TOKEN_AUDIENCE" => Some(AUDIENCE.to_owned()),
+            _ => None,
+        });
+        let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
+        Self { authorize: Authorize::new(&clients, settings.unwrap(), trusted), bed }
+    }
+
+    /// The verdict, or the text of the failure: API Gateway makes 401 of `Unauthorized` and 500 of any other.
+    async fn judge(&self, event: Value) -> Result<Value, String> {
+        let verdict = self.authorize.handle(serde_json::from_value(event).unwrap()).await;
+        verdict.map_err(|error| error.to_string())
+    }
+
+    async fn handshake(&self, headers: Pairs<'_>, query: Pairs<'_>) -> Result<Value, String> {
+        self.judge(events::handshake(headers, query)).await
+    }
+
+    async fn http(&self, authorization: &str) -> Result<Value, String> {
+        self.judge(events::http_authorizer(&[("authorization", authorization)])).await
+    }
+}
+
+fn registered(app: &str, status: Status) -> App {
+    App {
+        id: AppId::new(app).unwrap(),
+        owner: UserId::new("ann").unwrap(),
+        name: app.to_owned(),
+        status,
+        keys: vec![KeyRecord::of(&key(app), Scope::View)],
+        legacy: false,
+        shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
+    }
+}
+
+/// The text of an application's one key; of one that is not registered, a key that opens nothing.
+fn key(app: &str) -> String {
+    let digits: String = app.bytes().cycle().take(32).map(|byte| format!("{byte:02x}")).collect();
+    format!("nehonix@{digits}.nsl")
+}
+
+/// A token that views `shop`, with the claims that `change` makes of it.
+fn token(change: impl Fn(&mut Claims)) -> String {
+    let mut claims = Claims {
+        sub: UserId::new("eve").unwrap(),
+        aud: AUDIENCE.to_owned(),
+        iat: PAST_S,
+        exp: FUTURE_S,
+        nbf: None,
+        scope: Scope::View,
+        apps: vec![AppId::new("shop").unwrap()],
+        owner: None,
+    };
+    change(&mut claims);
+    token::issue(&claims, TOKEN_SECRET).unwrap()
+}
+
+fn effect(verdict: &Result<Value, String>) -> &str {
+    let verdict = verdict.as_ref().unwrap();
+    verdict["policyDocument"]["Statement"][0]["Effect"].as_str().unwrap()
+}
+
+fn granted(context: &Value) -> Grant {
+    Grant::from_text(context["grant"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_key_opens_the_door_wherever_it_stands() {
+    let world = World::start().await;
+    let key = key("shop");
+    let bearer = format!("Bearer {key}");
+    let lower_case = format!("bearer {key}");
+    let offered = format!("nsl.v1, key.{}", URL_SAFE_NO_PAD.encode(&key));
+    let places: [(Pairs<'_>, Pairs<'_>); 9] = [
+        (&[("Authorization", &bearer)], &[]),
+        (&[("authorization", &lower_case)], &[]),
+        (&[("Authorization", &key)], &[]),
+        (&[("x-api-key", &key)], &[]),
+        (&[("X-Api-Key", &key)], &[]),
+        (&[("Sec-WebSocket-Protocol", &offered)], &[]),
+        (&[], &[("apiKey", &key)]),
+        (&[], &[("token", &key)]),
+        (&[("Authorization", &bearer), ("Sec-WebSocket-Protocol", &offered)], &[("apiKey", &key)]),
+    ];
+    for (headers, query) in places {
+        let verdict = world.handshake(headers, query).await;
+        assert_eq!(effect(&verdict), "Allow", "{headers:?} {query:?}");
+        let grant = granted(&verdict.unwrap()["context"]);
+        assert_eq!(grant.reach, Reach::Apps(vec![AppId::new("shop").unwrap()]));
+        assert_eq!(grant.scope, Scope::View);
+        assert_eq!(world.bed.take_lines(), [READ_APP; 2], "{headers:?} {query:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_has_the_shape_that_api_gateway_reads() {
+    let world = World::start().await;
+    let key = key("shop");
+    let verdict = world.handshake(&[("x-api-key", &key)], &[]).await.unwrap();
+    assert!(verdict.to_string().len() < MAX_ANSWER_BYTES);
+    assert_eq!(verdict["principalId"], "ann");
+    let statement = &verdict["policyDocument"]["Statement"][0];
+    let method = "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/live/$connect";
+    assert_eq!(
+        (&statement["Action"], &statement["Resource"]),
+        (&json!("execute-api:Invoke"), &json!(method))
+    );
+    let context = verdict["context"].as_object().unwrap();
+    assert_eq!(context.keys().collect::<Vec<_>>(), ["grant", "role", "sourceIp"]);
+    assert!(context.values().all(Value::is_string), "{context:?}");
+    assert_eq!(context["sourceIp"], "203.0.113.7");
+    assert!(!verdict.to_string().contains(&key), "a verdict travels with every event");
+}
+
+#[tokio::test]
+async fn who_offers_nothing_is_let_in_without_a_grant_and_without_a_call() {
+    let world = World::start().await;
+    for headers in [&[][..], &[("Sec-WebSocket-Protocol", "nsl.v1")], &[("Origin", "http://localhost:2798")]]
+    {
+        let verdict = world.handshake(headers, &[("page", "1")]).await;
+        assert_eq!(effect(&verdict), "Allow");
+        assert_eq!(verdict.unwrap()["context"].get("grant"), None);
+    }
+    assert_eq!(world.bed.take_lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_origin_tells_the_role() {
+    let world = World::start().await;
+    for (headers, role) in [
+        (&[][..], "program"),
+        (&[("Origin", "http://localhost:2798")], "page"),
+        (&[("origin", "https://dashboard.example")], "page"),
+        (&[("Origin", "https://dashboard.example.evil")], "foreignpage"),
+        (&[("Origin", "null")], "foreignpage"),
+        (&[("Origin", "")], "foreignpage"),
+    ] {
+        let verdict = world.handshake(headers, &[]).await.unwrap();
+        assert_eq!(verdict["context"]["role"], role, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_401_and_costs_one_read() {
+    let world = World::start().await;
+    let verdict = world.handshake(&[("x-api-key", &key("nowhere"))], &[]).await;
+    assert_eq!(verdict, Err("Unauthorized".to_owned()));
+    assert_eq!(world.bed.take_lines(), [READ_APP]);
+}
+
+#[tokio::test]
+async fn text_that_is_no_key_is_401_and_costs_nothing() {
+    let world = World::start().await;
+    let (right, long) = (key("shop"), "x".repeat(9_000));
+    let upper_case = right.to_uppercase();
+    for headers in [
+        &[("x-api-key", "")][..],
+        &[("x-api-key", "hello")],
+        &[("x-api-key", &long)],
+        &[("x-api-key", &upper_case)],
+        &[("Authorization", "Basic YTpi")],
+        &[("Sec-WebSocket-Protocol", "key.!!!")],
+        &[("Sec-WebSocket-Protocol", "key.")],
+    ] {
+        assert_eq!(world.handshake(headers, &[]).await, Err("Unauthorized".to_owned()), "{headers:?}");
+    }
+    assert_eq!(world.bed.take_lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn credentials_that_contradict_each_other_are_401_and_cost_nothing() {
+    let world = World::start().await;
+    let (right, other) = (key("shop"), key("other"));
+    let offered = format!("key.{}", URL_SAFE_NO_PAD.encode(&other));
+    let contradictions: [(Pairs<'_>, Pairs<'_>); 4] = [
+        (&[("x-api-key", &right), ("Authorization", &other)], &[]),
+        (&[("x-api-key", &right)], &[("apiKey", &other)]),
+        (&[("x-api-key", &right), ("Sec-WebSocket-Protocol", &offered)], &[]),
+        (&[], &[("apiKey", &right), ("token", &other)]),
+    ];
+    for (headers, query) in contradictions {
+        assert_eq!(world.handshake(headers, query).await, Err("Unauthorized".to_owned()));
+    }
+    assert_eq!(world.bed.take_lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_right_key_of_an_app_that_is_switched_off_is_403() {
+    let world = World::start().await;
+    let verdict = world.handshake(&[("x-api-key", &key("old"))], &[]).await;
+    assert_eq!(effect(&verdict), "Deny");
+    assert_eq!(verdict.unwrap()["context"].get("grant"), None);
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_lets_nobody_in_and_is_no_401() {
+    let world = World::start().await;
+    let key = key("shop");
+    world.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    let failure = world.handshake(&[("x-api-key", &key)], &[]).await.unwrap_err();
+    assert_eq!(failure, "the credential cannot be checked");
+    world.bed.store.shut();
+    assert_eq!(world.http(&format!("Bearer {key}")).await.unwrap_err(), failure);
+    assert_eq!(effect(&world.handshake(&[], &[]).await), "Allow", "who offers nothing needs no store");
+    world.bed.store.reopen();
+    assert_eq!(effect(&world.handshake(&[("x-api-key", &key)], &[]).await), "Allow");
+}
+
+#[tokio::test]
+async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
+    let world = World::start().await;
+    for scheme in ["Bearer ", "bearer ", ""] {
+        let verdict = world.http(&format!("{scheme}{}", key("shop"))).await.unwrap();
+        assert_eq!(verdict["isAuthorized"], true);
+        assert_eq!(granted(&verdict["context"]).user.as_str(), "ann");
+        assert!(verdict["context"].as_object().unwrap().values().all(Value::is_string));
+        assert_eq!(world.bed.take_lines(), [READ_APP; 2]);
+    }
+    let refused = Ok(json!({"isAuthorized": false}));
+    for (authorization, reads) in [
+        (format!("Bearer {}", key("nowhere")), 1),
+        (format!("Bearer {}", key("old")), 2),
+        ("Bearer hello".to_owned(), 0),
+        (String::new(), 0),
+    ] {
+        assert_eq!(world.http(&authorization).await, refused, "{authorization}");
+        assert_eq!(world.bed.take_lines(), vec![READ_APP; reads], "{authorization}");
+    }
+    assert_eq!(world.judge(events::http_authorizer(&[])).await, refused);
+}
+
+#[tokio::test]
+async fn an_http_call_is_known_by_its_authorization_alone() {
+    let world = World::start().await;
+    let key = key("shop");
+    // The answer is cached by that header: another place would open the door to whoever comes next.
+    let verdict = world.judge(events::http_authorizer(&[("x-api-key", &key)])).await;
+    assert_eq!(verdict, Ok(json!({"isAuthorized": false})));
+}
+
+#[tokio::test]
+async fn a_token_opens_the_door_wherever_it_stands_and_costs_nothing() {
+    let world = World::start().await;
+    let token = token(|_| {});
+    let bearer = format!("Bearer {token}");
+    let offered = format!("nsl.v1, key.{}", URL_SAFE_NO_PAD.encode(&token));
+    let places: [(Pairs<'_>, Pairs<'_>); 4] = [
+        (&[("Authorization", &bearer)], &[]),
+        (&[("x-api-key", &token)], &[]),
+        (&[("Sec-WebSocket-Protocol", &offered)], &[]),
+        (&[], &[("token", &token)]),
+    ];
+    for (headers, query) in places {
+        let verdict = world.handshake(headers, query).await;
+        assert_eq!(effect(&verdict), "Allow", "{headers:?} {query:?}");
+        let verdict = verdict.unwrap();
+        assert_eq!(verdict["principalId"], "eve");
+        assert!(verdict["context"].as_object().unwrap().values().all(Value::is_string));
+        let grant = granted(&verdict["context"]);
+        assert_eq!((grant.scope, grant.until.unwrap().seconds()), (Scope::View, FUTURE_S));
+    }
+    assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);
+    assert_eq!(world.bed.take_lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_token_of_another_time_audience_or_secret_is_401() {
+    let world = World::start().await;
+    let mut tokens = vec![
+        token(|claims| claims.exp = PAST_S + 1),
+        token(|claims| claims.iat = FUTURE_S - 1),
+        token(|claims| claims.nbf = Some(FUTURE_S - 1)),
+        token(|claims| claims.aud = "another".to_owned()),
+        token(|claims| claims.apps = Vec::new()),
+        token(|claims| claims.owner = Some(UserId::new("ann").unwrap())),
+    ];
+    let mut cut = token(|_| {});
+    cut.pop();
+    tokens.push(cut);
+    for token in tokens {
+        let verdict = world.handshake(&[("x-api-key", &token)], &[]).await;
+        assert_eq!(verdict, Err("Unauthorized".to_owned()), "{token}");
+        assert_eq!(world.http(&format!("Bearer {token}")).await, Ok(json!({"isAuthorized": false})));
+    }
+    assert_eq!(world.bed.take_lines(), [""; 0]);
+}

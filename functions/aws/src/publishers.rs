@@ -1,0 +1,113 @@
+//! Publishers: which connections may report for which application.
+//!
+//! One row for each, under its application, written once when the connection is authorised and never by a report:
+//! what counting and closing them needs. The session row lists them too, for `$disconnect`; a row that both lose
+//! sight of ends by age.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::Client;
+use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::time::TimestampMs;
+
+use crate::erase::Partition;
+use crate::fault::Fault;
+use crate::items::{self, BadAttribute, Item};
+use crate::keys::{self, expression};
+use crate::sessions::SESSION_LIFE_MS;
+
+/// The publisher rows of the Connections table.
+#[derive(Debug, Clone)]
+pub struct Publishers {
+    client: Client,
+    table: String,
+}
+
+impl Publishers {
+    /// The table `table`, reached through `client`.
+    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// Notes that `connection` may report for each of `apps`; again is the same as once. One write for each. The
+    /// session row must name them before, so that no row is kept that `$disconnect` knows nothing of.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn add(
+        &self,
+        apps: &[AppId],
+        connection: &ConnectionId,
+        now: TimestampMs,
+    ) -> Result<(), Fault> {
+        for app in apps {
+            let put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .item(keys::PK, items::text(keys::app_connections(app)))
+                .item(keys::SK, items::text(keys::publisher(connection)))
+                .item(keys::EXPIRES_AT, items::number(now.plus_ms(SESSION_LIFE_MS).seconds()));
+            put.send().await.map_err(|error| Fault::of("put publisher", error))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the row of one publisher, there or not. One write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn drop_row(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(keys::PK, items::text(keys::app_connections(app)))
+            .key(keys::SK, items::text(keys::publisher(connection)));
+        delete.send().await.map_err(|error| Fault::of("delete publisher", error))?;
+        Ok(())
+    }
+
+    /// The partition of every row that names `app`. No call.
+    pub fn partition(&self, app: &AppId) -> Partition {
+        Partition::new(&self.client, &self.table, keys::app_connections(app))
+    }
+
+    /// Every connection that reports for `app` or watches it at `now`, once each: what is closed when the app is
+    /// switched off. One consistent query for each megabyte of rows. Rows past their age are left out, and rows that
+    /// cannot be read, which are logged.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn connected(&self, app: &AppId, now: TimestampMs) -> Result<BTreeSet<ConnectionId>, Fault> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression(expression::PARTITION)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_values(":pk", items::text(keys::app_connections(app)));
+        let mut rows = query.into_paginator().items().send();
+        let mut connected = BTreeSet::new();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| Fault::of("query connections", error))?;
+            match read_connection(&row, now) {
+                Ok(connection) => connected.extend(connection),
+                Err(bad) => tracing::error!(app = %app, reason = %bad, "a connection cannot be read"),
+            }
+        }
+        Ok(connected)
+    }
+}
+
+/// The connection of a publisher's or a subscription's row, or `None` past its age.
+fn read_connection(row: &Item, now: TimestampMs) -> Result<Option<ConnectionId>, BadAttribute> {
+    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+        return Ok(None);
+    }
+    let key = items::read_text(row, keys::SK)?;
+    let connection = key.strip_prefix(keys::PUBLISHERS).or_else(|| key.strip_prefix(keys::SUBSCRIPTIONS));
+    let connection = connection.ok_or(BadAttribute::Unreadable(keys::SK))?;
+    Ok(Some(ConnectionId::new(connection)))
+}

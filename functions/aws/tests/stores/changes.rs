@@ -1,0 +1,128 @@
+//! Changes of an application: written onto what was read or not at all, each key together with its pointer.
+
+use nsl_aws::apps::Saved;
+use nsl_domain::app::KeyHash;
+
+use super::*;
+
+fn key(text: &str) -> KeyRecord {
+    KeyRecord::of(text, Scope::Both)
+}
+
+async fn opens(skin: &Skin, text: &str) -> Option<AppId> {
+    skin.apps().find_by_key(KeyHash::of(text)).await.unwrap().map(|app| app.id)
+}
+
+#[tokio::test]
+async fn what_was_changed_is_found_and_nothing_else_is() {
+    let skin = Skin::start().await;
+    let shop = app("shop");
+    skin.apps().create(&shop).await.unwrap();
+    skin.bed.take_calls();
+    let changed = App {
+        name: "Renamed".into(),
+        status: Status::Inactive,
+        legacy: true,
+        shards: 4,
+        tokens_not_before: Some(now()),
+        ..shop.clone()
+    };
+    assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
+    assert_eq!(skin.bed.take_lines(), ["TransactWriteItems AppsTable"]);
+    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(changed.clone()));
+    // Again, onto tokens that have an age.
+    let later = App { tokens_not_before: Some(now().plus_ms(1)), ..changed.clone() };
+    assert_eq!(skin.apps().save(&changed, &later).await.unwrap(), Saved::Done);
+    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(later));
+}
+
+#[tokio::test]
+async fn of_two_operators_the_second_is_told_and_loses_nothing_of_the_first() {
+    let skin = Skin::start().await;
+    let shop = app("shop");
+    skin.apps().create(&shop).await.unwrap();
+    let renamed = App { name: "Renamed".into(), ..shop.clone() };
+    let stopped = App { status: Status::Inactive, ..shop.clone() };
+    assert_eq!(skin.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
+    assert_eq!(skin.apps().save(&shop, &stopped).await.unwrap(), Saved::Overtaken);
+    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Overtaken);
+    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(renamed));
+    for overtaken in [App { keys: vec![key("x")], ..shop.clone() }, App { keys: vec![], ..shop.clone() }] {
+        assert_eq!(skin.apps().save(&shop, &overtaken).await.unwrap(), Saved::Overtaken);
+    }
+    assert_eq!(opens(&skin, "x").await, None, "the pointer of a key that was not added");
+    assert_eq!(opens(&skin, "shop").await, Some(shop.id), "the pointer of a key that was not dropped");
+}
+
+#[tokio::test]
+async fn each_of_the_attributes_is_held_against_what_was_read() {
+    let skin = Skin::start().await;
+    let shop = app("shop");
+    skin.apps().create(&shop).await.unwrap();
+    for believed in [
+        App { name: "Other".into(), ..shop.clone() },
+        App { status: Status::Inactive, ..shop.clone() },
+        App { legacy: true, ..shop.clone() },
+        App { shards: 9, ..shop.clone() },
+        App { keys: vec![key("other")], ..shop.clone() },
+        App { tokens_not_before: Some(now()), ..shop.clone() },
+    ] {
+        let saved = skin.apps().save(&believed, &App { shards: 2, ..believed.clone() }).await.unwrap();
+        assert_eq!(saved, Saved::Overtaken, "{believed:?}");
+    }
+    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(shop));
+}
+
+#[tokio::test]
+async fn a_key_comes_and_goes_with_its_pointer() {
+    let skin = Skin::start().await;
+    let shop = app("shop");
+    skin.apps().create(&shop).await.unwrap();
+    let mut rotated = shop.clone();
+    rotated.add_key(key("new")).unwrap();
+    assert_eq!(skin.apps().save(&shop, &rotated).await.unwrap(), Saved::Done);
+    assert_eq!([opens(&skin, "shop").await, opens(&skin, "new").await], [Some(id("shop")), Some(id("shop"))]);
+    let mut dropped = rotated.clone();
+    dropped.drop_key(&shop.keys[0].id).unwrap();
+    assert_eq!(skin.apps().save(&rotated, &dropped).await.unwrap(), Saved::Done);
+    assert_eq!([opens(&skin, "shop").await, opens(&skin, "new").await], [None, Some(id("shop"))]);
+}
+
+#[tokio::test]
+async fn a_key_that_opens_another_app_is_not_taken_from_it() {
+    let skin = Skin::start().await;
+    let (shop, bank) = (app("shop"), app("bank"));
+    skin.apps().create(&shop).await.unwrap();
+    skin.apps().create(&bank).await.unwrap();
+    let mut thief = bank.clone();
+    thief.add_key(key("shop")).unwrap();
+    assert_eq!(skin.apps().save(&bank, &thief).await.unwrap(), Saved::Overtaken);
+    assert_eq!(opens(&skin, "shop").await, Some(shop.id));
+    assert_eq!(skin.apps().find(&bank.id).await.unwrap(), Some(bank));
+}
+
+#[tokio::test]
+async fn an_app_that_is_not_there_is_not_made_by_a_change() {
+    let skin = Skin::start().await;
+    let shop = app("shop");
+    assert_eq!(
+        skin.apps().save(&shop, &App { legacy: true, ..shop.clone() }).await.unwrap(),
+        Saved::Overtaken
+    );
+    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Overtaken);
+    assert!(skin.bed.rows("AppsTable").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_deleted_app_leaves_no_key_behind() {
+    let skin = Skin::start().await;
+    let mut shop = app("shop");
+    shop.keys.push(key("second"));
+    skin.apps().create(&shop).await.unwrap();
+    skin.apps().create(&app("bank")).await.unwrap();
+    skin.bed.take_calls();
+    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Done);
+    assert_eq!(skin.bed.take_lines(), ["TransactWriteItems AppsTable"]);
+    assert_eq!(skin.bed.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
+    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::New);
+}

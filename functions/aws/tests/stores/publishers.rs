@@ -1,0 +1,117 @@
+//! Publishers: a row for each application that a connection may report for, and everything of an application erased.
+
+use std::collections::BTreeSet;
+
+use nsl_aws::sessions::Left;
+use nsl_aws::subscriptions::Subscriber;
+use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::ids::Source;
+use nsl_domain::report::{Document, Report};
+use nsl_domain::time::HOUR_MS;
+use serde_json::json;
+
+use super::*;
+
+/// More rows than one batch takes.
+const MANY_ROWS: usize = 60;
+
+#[tokio::test]
+async fn a_publisher_costs_one_write_and_is_known_to_its_session() {
+    let skin = Skin::start().await;
+    let publisher = connection("a=");
+    let apps = [id("shop"), id("bank")];
+    skin.sessions().open(&publisher, Role::Program, &apps, now()).await.unwrap();
+    skin.publishers().add(&apps, &publisher, now()).await.unwrap();
+    assert_eq!(skin.bed.take_lines(), ["PutItem ConnectionsTable"; 3]);
+    let connected = skin.publishers().connected(&id("shop"), now()).await.unwrap();
+    assert_eq!(connected, BTreeSet::from([publisher.clone()]));
+    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    let Left { watched, mut published } = skin.sessions().close(&publisher).await.unwrap();
+    published.sort();
+    assert_eq!((watched, published), (vec![], vec![id("bank"), id("shop")]));
+    for app in &apps {
+        skin.publishers().drop_row(app, &publisher).await.unwrap();
+    }
+    assert!(skin.bed.rows("ConnectionsTable").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_auth_in_band_is_known_to_the_session_by_the_same_write() {
+    let skin = Skin::start().await;
+    let publisher = connection("a=");
+    skin.open(&publisher).await;
+    skin.bed.take_calls();
+    for app in ["shop", "bank", "shop"] {
+        skin.sessions().remember(&publisher, &grant(app)).await.unwrap();
+        assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable"]);
+    }
+    let viewer = Grant { scope: Scope::View, ..grant("cafe") };
+    skin.sessions().remember(&publisher, &viewer).await.unwrap();
+    let mut published = skin.sessions().close(&publisher).await.unwrap().published;
+    published.sort();
+    assert_eq!(published, [id("bank"), id("shop")]);
+}
+
+#[tokio::test]
+async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live() {
+    let skin = Skin::start().await;
+    let both = connection("a=");
+    skin.open(&both).await;
+    skin.publishers().add(&[id("shop")], &both, now()).await.unwrap();
+    let subscriber = Subscriber { connection: both.clone(), min_interval_ms: 0, dialect: Dialect::Modern };
+    skin.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
+    skin.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
+    skin.bed
+        .put(
+            "ConnectionsTable",
+            json!({"pk": {"S": "app#shop"}, "sk": {"S": "q#c="}, "expiresAt": {"N": "9999999999"}}),
+        )
+        .await;
+    let connected = async |at| skin.publishers().connected(&id("shop"), at).await.unwrap();
+    assert_eq!(connected(now()).await, BTreeSet::from([both, connection("b=")]));
+    assert_eq!(connected(now().plus_ms(3 * HOUR_MS)).await, BTreeSet::new());
+    let subscribers = skin.subscriptions().of_app(&id("shop"), now()).await.unwrap();
+    assert_eq!(subscribers.len(), 1, "a publisher watches nothing");
+}
+
+#[tokio::test]
+async fn a_partition_is_erased_whole_and_no_other_is() {
+    let skin = Skin::start().await;
+    for index in 0..MANY_ROWS {
+        let publisher = connection(&format!("{index}="));
+        skin.publishers().add(&[id("shop"), id("bank")], &publisher, now()).await.unwrap();
+    }
+    skin.bed.take_calls();
+    let erased = skin.publishers().partition(&id("shop")).erase().await.unwrap();
+    assert_eq!(erased, MANY_ROWS as u64);
+    let lines = skin.bed.take_lines();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("BatchWriteItem")).count(), 3, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("Query")).count(), 1, "{lines:?}");
+    assert_eq!(skin.bed.rows("ConnectionsTable").await.len(), MANY_ROWS);
+}
+
+#[tokio::test]
+async fn every_report_of_an_app_lies_in_its_partitions() {
+    let skin = Skin::start().await;
+    let shop = App { shards: 3, ..app("shop") };
+    let hour = |ago: i64| now().plus_ms(-ago * HOUR_MS);
+    for app in [&shop, &App { id: id("bank"), ..shop.clone() }] {
+        for (index, stamp) in
+            [hour(0), hour(1), hour(47), hour(719), now().plus_ms(299_000)].into_iter().enumerate()
+        {
+            let source = Source::new(format!("web-{index}")).unwrap();
+            let document = Document::accept("{}").unwrap();
+            let report = Report { app: app.id.clone(), source, timestamp: stamp, document };
+            skin.reports().store(&report, app, 720 * HOUR_MS).await.unwrap();
+        }
+    }
+    let partitions = skin.reports().partitions(&shop, now());
+    assert_eq!(partitions.len(), 721 * 3);
+    skin.bed.take_calls();
+    let mut erased = 0;
+    for partition in &partitions {
+        erased += partition.erase().await.unwrap();
+    }
+    assert_eq!(erased, 5);
+    assert_eq!(skin.bed.rows("ReportsTable").await.len(), 5, "another app's reports stay");
+}

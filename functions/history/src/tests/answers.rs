@@ -1,0 +1,131 @@
+//! What is answered to those who may ask.
+
+use serde_json::json;
+
+use super::*;
+
+const MINUTE_MS: i64 = 60_000;
+
+#[tokio::test]
+async fn an_hour_is_sixty_minutes_of_what_was_reported() {
+    let world = World::start().await;
+    for (offset_ms, usage) in [(-2 * MINUTE_MS, 10), (-2 * MINUTE_MS + 1_000, 30), (-500, 50)] {
+        world.store("shop", "web-1", offset_ms, &format!(r#"{{"cpu":{{"usage":{usage}}}}}"#)).await;
+    }
+    let answer = world.ask(Call { query: "timeRange=hour&agg=avg,max,count", ..Call::default() }).await;
+    assert_eq!(answer.status, 200);
+    let history = answer.json();
+    assert_eq!(history["appId"], "shop");
+    assert_eq!((&history["timeRange"], &history["step"]), (&json!("hour"), &json!(60)));
+    assert_eq!(history["from"], "2026-11-22T12:02:00.000Z");
+    assert_eq!(history["to"], "2026-11-22T13:02:00.000Z");
+    assert_eq!(history["completeTo"], "2026-11-22T13:01:01.387Z");
+    assert_eq!(history["sources"], json!(["web-1"]));
+    let timestamps = history["timestamps"].as_array().unwrap();
+    assert_eq!((timestamps.len(), &timestamps[0]), (60, &json!(1_795_348_920)));
+    let usage = &history["series"]["cpu.usage"];
+    let last_three = |aggregate: &str| usage[aggregate].as_array().unwrap()[57..].to_vec();
+    assert_eq!(last_three("avg"), [json!(20), json!(null), json!(50)]);
+    assert_eq!(last_three("max"), [json!(30), json!(null), json!(50)]);
+    assert_eq!(last_three("count"), [json!(2), json!(0), json!(1)]);
+    assert_eq!(history["cpu"]["usage"], 30);
+}
+
+#[tokio::test]
+async fn days_and_weeks_have_their_own_steps() {
+    let world = World::start().await;
+    for (time_range, step, points) in [("day", 600, 144), ("week", 3_600, 168)] {
+        let query = format!("timeRange={time_range}");
+        let history = world.ask(Call { query: &query, ..Call::default() }).await.json();
+        assert_eq!(history["step"], step);
+        assert_eq!(history["timestamps"].as_array().unwrap().len(), points);
+    }
+}
+
+#[tokio::test]
+async fn a_span_between_two_instants_is_answered_at_the_step_that_was_asked_for() {
+    let world = World::start().await;
+    world.store("shop", "web-1", -30 * MINUTE_MS, r#"{"a":1,"b":2,"c":{"d":3}}"#).await;
+    let query = "from=2026-11-22T12:00:00Z&to=2026-11-22T13:00:00Z&step=600&series=a,c.*";
+    let history = world.ask(Call { query, ..Call::default() }).await.json();
+    assert_eq!(history.get("timeRange"), None);
+    assert_eq!(history["timestamps"].as_array().unwrap().len(), 6);
+    assert_eq!(history["series"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a", "c.d"]);
+}
+
+#[tokio::test]
+async fn other_apps_and_reports_past_their_age_are_not_in_it() {
+    let world = World::start().await;
+    world.store("bank", "web-1", -MINUTE_MS, r#"{"money":1}"#).await;
+    world.store("shop", "web-1", -MINUTE_MS, r#"{"a":1}"#).await;
+    // Deletion by age is days late, so the row is still there.
+    world.store("shop", "web-1", -48 * 60 * MINUTE_MS - 1_000, r#"{"old":1}"#).await;
+    let history = world.ask(Call { query: "timeRange=week", ..Call::default() }).await.json();
+    assert_eq!(history["series"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+}
+
+#[tokio::test]
+async fn an_app_without_reports_has_a_history_of_gaps() {
+    let world = World::start().await;
+    let history = world.ask(Call::default()).await.json();
+    assert_eq!((&history["series"], &history["sources"]), (&json!({}), &json!([])));
+    assert_eq!(history["timestamps"].as_array().unwrap().len(), 60);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_spoils_nothing() {
+    let world = World::start().await;
+    world.store("shop", "web-1", -MINUTE_MS, r#"{"a":1}"#).await;
+    let row = |n: i64, document: &str| {
+        json!({"pk": {"S": "shop#2026-11-22T13#0"}, "sk": {"S": format!("{:015}#x#{n}", NOW_MS - n)},
+            "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": (NOW_MS - n).to_string()},
+            "document": {"S": document}, "expiresAt": {"N": (NOW_MS / 1000 + 60).to_string()}})
+    };
+    world.bed.put("ReportsTable", row(1, "no json")).await;
+    world.bed.put("ReportsTable", row(2, r#"{"b":2}"#)).await;
+    for route in [METRICS, LATEST] {
+        assert_eq!(world.ask(Call { route, ..Call::default() }).await.status, 200);
+    }
+    let history = world.ask(Call::default()).await.json();
+    assert_eq!(history["series"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_spreadsheet_gets_csv() {
+    let world = World::start().await;
+    world.store("shop", "web-1", -500, r#"{"cpu":{"usage":61.5}}"#).await;
+    for accept in ["text/csv", "text/csv, */*;q=0.1"] {
+        let answer = world.ask(Call { query: "agg=avg,count", accept, ..Call::default() }).await;
+        assert_eq!((answer.status, answer.media_type.as_str()), (200, "text/csv; charset=utf-8"));
+        let lines: Vec<_> = answer.text.split("\r\n").collect();
+        assert_eq!(lines[0], "time,cpu.usage.avg,cpu.usage.count");
+        assert_eq!(lines[1], "2026-11-22T12:02:00.000Z,,0");
+        assert_eq!(lines[60], "2026-11-22T13:01:00.000Z,61.5,1");
+        assert_eq!(lines[61..], [""]);
+    }
+}
+
+#[tokio::test]
+async fn the_last_report_of_each_source_is_told() {
+    let world = World::start().await;
+    for (source, offset_ms, n) in
+        [("a", -3_000, 1), ("a", -2_000, 2), ("b", -9_000, 3), ("c", -61 * MINUTE_MS, 4)]
+    {
+        world.store("shop", source, offset_ms, &format!(r#"{{"n":{n}}}"#)).await;
+    }
+    let latest = world.ask(Call { route: LATEST, ..Call::default() }).await.json();
+    let reports = latest["reports"].as_array().unwrap();
+    assert_eq!(latest["appId"], "shop");
+    let told: Vec<_> = reports.iter().map(|report| (&report["source"], &report["metrics"]["n"])).collect();
+    assert_eq!(told, [(&json!("a"), &json!(2)), (&json!("b"), &json!(3))]);
+    assert_eq!(reports[0]["timestamp"], "2026-11-22T13:00:59.387Z");
+}
+
+#[tokio::test]
+async fn health_needs_neither_grant_nor_store() {
+    let world = World::start().await;
+    world.bed.store.shut();
+    let answer = world.ask(Call { route: "GET /health", grant: None, ..Call::default() }).await;
+    assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")));
+    assert!(answer.json()["version"].is_string());
+}

@@ -1,0 +1,132 @@
+//! What a frame costs: every call to AWS, in order, and of each read whether it is consistent.
+
+use nsl_aws::cache::BELIEVED_MS;
+use serde_json::Value;
+
+use super::*;
+
+const READ_SESSION: &str = "GetItem ConnectionsTable consistent";
+const READ_APP: &str = "GetItem AppsTable consistent";
+const STORE: &str = "PutItem ReportsTable";
+const READ_SUBSCRIBERS: &str = "Query ConnectionsTable consistent";
+
+/// The calls before the posts, and how many posts come after them; a call after a post is neither.
+fn split(lines: Vec<String>) -> (Vec<String>, usize) {
+    let first_post = lines.iter().position(|line| line.starts_with("POST ")).unwrap_or(lines.len());
+    let (calls, posts) = lines.split_at(first_post);
+    assert!(posts.iter().all(|line| line.starts_with("POST ")), "{posts:?}");
+    (calls.to_vec(), posts.len())
+}
+
+#[tokio::test]
+async fn one_report_costs_a_put_a_query_and_a_post_for_each_subscriber() {
+    for subscribers in [0, 1, 100] {
+        let world = World::start().await;
+        world.subscribers(subscribers).await;
+        let ingest = world.warm_instance().await;
+        hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
+        let (calls, posts) = split(world.bed.take_lines());
+        assert_eq!(calls, [STORE, READ_SUBSCRIBERS], "{subscribers} subscribers");
+        assert_eq!(posts, subscribers);
+    }
+}
+
+#[tokio::test]
+async fn a_cold_instance_reads_the_app_once_and_the_session_where_the_handshake_granted_nothing() {
+    let world = World::start().await;
+    world.open(PUBLISHER, Some(&publishing("shop"))).await;
+    world.bed.take_calls();
+    hear(&world.instance(), &metrics(&report(0)), STRANGER, NOW_MS).await;
+    assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, STORE, READ_SUBSCRIBERS]);
+
+    let granted = publishing("shop").to_text();
+    hear(&world.instance(), &metrics(&report(1)), &[("grant", &granted)], NOW_MS).await;
+    assert_eq!(world.bed.take_lines(), [READ_APP, STORE, READ_SUBSCRIBERS]);
+}
+
+#[tokio::test]
+async fn what_was_read_is_believed_for_a_minute_and_not_longer() {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS - 1 + BELIEVED_MS).await;
+    assert_eq!(world.bed.take_lines(), [STORE, READ_SUBSCRIBERS]);
+    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS + BELIEVED_MS).await;
+    assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, STORE, READ_SUBSCRIBERS]);
+}
+
+#[tokio::test]
+async fn a_batch_costs_a_put_for_each_report_and_one_query() {
+    let world = World::start().await;
+    world.subscribers(2).await;
+    let ingest = world.warm_instance().await;
+    let batch: Vec<Value> = (0..100).map(report).collect();
+    hear(&ingest, &metrics(&batch.into()), STRANGER, NOW_MS).await;
+    let (calls, posts) = split(world.bed.take_lines());
+    let (last, puts) = calls.split_last().unwrap();
+    assert_eq!(last, READ_SUBSCRIBERS);
+    assert!(puts.len() == 100 && puts.iter().all(|line| line == STORE), "{puts:?}");
+    assert_eq!(posts, 200);
+}
+
+#[tokio::test]
+async fn an_answer_costs_a_post() {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    hear(&ingest, &metrics_with_id(&report(0)), STRANGER, NOW_MS).await;
+    let mut lines = world.bed.take_lines();
+    lines.sort();
+    assert_eq!(lines, [&format!("POST {PUBLISHER}"), STORE, READ_SUBSCRIBERS]);
+}
+
+#[tokio::test]
+async fn a_frame_that_cannot_be_read_costs_no_call_but_its_answer() {
+    let world = World::start().await;
+    let ingest = world.instance();
+    for frame in ["", "no json", "[]", r#"{"type":"metrics"}"#, r#"{"type":"metrics","data":[]}"#] {
+        hear(&ingest, frame, STRANGER, NOW_MS).await;
+        assert_eq!(world.bed.take_lines(), [format!("POST {PUBLISHER}")], "{frame}");
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_proved_nothing_is_looked_up_each_time() {
+    let world = World::start().await;
+    world.open(PUBLISHER, None).await;
+    world.bed.take_calls();
+    let ingest = world.instance();
+    for _ in 0..2 {
+        hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
+        assert_eq!(world.bed.take_lines(), [READ_SESSION, &format!("POST {PUBLISHER}")]);
+    }
+}
+
+#[tokio::test]
+async fn a_gone_subscriber_costs_a_delete_once() {
+    let world = World::start().await;
+    world.subscribers(1).await;
+    let ingest = world.warm_instance().await;
+    world.bed.desk.treat("viewer-0=", nsl_testbed::Manner::Gone);
+    hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
+    assert_eq!(
+        world.bed.take_lines(),
+        [STORE, READ_SUBSCRIBERS, "POST viewer-0=", "DeleteItem ConnectionsTable"]
+    );
+    hear(&ingest, &metrics(&report(2)), STRANGER, NOW_MS).await;
+    assert_eq!(world.bed.take_lines(), [STORE, READ_SUBSCRIBERS]);
+}
+
+#[tokio::test]
+async fn a_refusal_costs_a_read_of_all_that_it_rests_on() {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    let mut foreign = report(0);
+    foreign["appId"] = json!("nowhere");
+    for _ in 0..2 {
+        hear(&ingest, &metrics(&foreign), STRANGER, NOW_MS).await;
+        assert_eq!(
+            world.bed.take_lines(),
+            [READ_APP, READ_SESSION, READ_APP, &format!("POST {PUBLISHER}")],
+            "judged by the grant that is believed, then by the one that is"
+        );
+    }
+}

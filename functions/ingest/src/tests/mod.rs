@@ -1,0 +1,177 @@
+//! The function against the test bed: recorded events in; calls, rows and frames out.
+//!
+//! Nothing here waits for time to pass: it stands in the events.
+
+mod cost;
+mod faults;
+mod frames;
+
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_aws::subscriptions::{Added, Subscriber};
+use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::grant::{Grant, Proof, Reach, Role, Scope};
+use nsl_domain::ids::{AppId, ConnectionId, UserId};
+use nsl_domain::time::TimestampMs;
+use nsl_testbed::{TestBed, events};
+use serde_json::{Value, json};
+
+use crate::handler::Ingest;
+use crate::settings::Settings;
+
+/// When the events of these tests arrive: 2026-11-22T13:01:01.387Z.
+const NOW_MS: i64 = 1_795_352_461_387;
+
+/// The connection of the publisher, as API Gateway names one.
+const PUBLISHER: &str = "UIcZQdQsoAMCLTw=";
+
+/// What the authorizer attaches to a program that proved nothing.
+const STRANGER: events::Attached<'static> = &[("role", "program"), ("sourceIp", "203.0.113.7")];
+
+/// One test's service with the application `shop`.
+struct World {
+    bed: TestBed,
+    clients: Clients,
+}
+
+impl World {
+    async fn start() -> Self {
+        let bed = TestBed::start().await;
+        let endpoints = LocalEndpoints {
+            tables: bed.store.url(),
+            connections: bed.desk.url(),
+            region: TestBed::REGION.to_owned(),
+        };
+        let clients = local_clients(&endpoints).await;
+        let world = Self { bed, clients };
+        world.register(&app("shop", Status::Active)).await;
+        world.bed.take_calls();
+        world
+    }
+
+    async fn register(&self, app: &App) {
+        self.clients.apps(&self.bed.table("AppsTable")).create(app).await.unwrap();
+    }
+
+    /// An instance of the function that has seen no event.
+    fn instance(&self) -> Ingest {
+        let settings = Settings::read(|name| {
+            Some(match name {
+                "APPS_TABLE" => self.bed.table("AppsTable"),
+                "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
+                "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "RAW_RETENTION_HOURS" => "48".to_owned(),
+                _ => return None,
+            })
+        });
+        Ingest::new(&self.clients, &settings.unwrap())
+    }
+
+    /// One that has stored a report of `shop` from [`PUBLISHER`] already.
+    async fn warm_instance(&self) -> Ingest {
+        let ingest = self.instance();
+        self.open(PUBLISHER, Some(&publishing("shop"))).await;
+        hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS - 1).await;
+        self.bed.take_calls();
+        ingest
+    }
+
+    /// Opens a connection, and lets it prove `grant` by an in-band `auth`.
+    async fn open(&self, connection: &str, grant: Option<&Grant>) {
+        let sessions = self.clients.sessions(&self.bed.table("ConnectionsTable"));
+        let connection = ConnectionId::new(connection);
+        sessions.open(&connection, Role::Program, &[], now()).await.unwrap();
+        if let Some(grant) = grant {
+            sessions.remember(&connection, grant).await.unwrap();
+        }
+    }
+
+    async fn subscribe(&self, connection: &str, app: &str, min_interval_ms: i64, dialect: Dialect) {
+        self.open(connection, None).await;
+        let subscriber = Subscriber { connection: ConnectionId::new(connection), min_interval_ms, dialect };
+        let subscriptions = self.clients.subscriptions(&self.bed.table("ConnectionsTable"));
+        let added = subscriptions.add(&id(app), &subscriber, now()).await.unwrap();
+        assert_eq!(added, Added::Done);
+    }
+
+    /// Opens `count` modern subscribers of `shop`.
+    async fn subscribers(&self, count: usize) {
+        for index in 0..count {
+            self.subscribe(&format!("viewer-{index}="), "shop", 0, Dialect::Modern).await;
+        }
+        self.bed.take_calls();
+    }
+
+    async fn stored(&self) -> usize {
+        self.bed.rows("ReportsTable").await.len()
+    }
+}
+
+/// Lets the function hear `frame` from [`PUBLISHER`]. Its routes are one-way: whatever happens, the result has no
+/// body, for an empty message kills the library.
+async fn hear(ingest: &Ingest, frame: &str, attached: events::Attached<'_>, at_ms: i64) {
+    let kind = serde_json::from_str::<Value>(frame).unwrap_or_default();
+    let route = kind["type"].as_str().unwrap_or("metrics");
+    let event = events::message(PUBLISHER, route, frame, attached, at_ms);
+    let response = ingest.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    assert_eq!(response, one_way());
+}
+
+fn one_way() -> ApiGatewayProxyResponse {
+    nsl_aws::event::answer(200, None)
+}
+
+fn now() -> TimestampMs {
+    TimestampMs::clamped(NOW_MS)
+}
+
+fn id(app: &str) -> AppId {
+    AppId::new(app).unwrap()
+}
+
+/// The secret of the application's one key.
+fn key(app: &str) -> String {
+    format!("the key of {app}")
+}
+
+fn app(name: &str, status: Status) -> App {
+    App {
+        id: id(name),
+        owner: UserId::new("ann").unwrap(),
+        name: name.to_owned(),
+        status,
+        keys: vec![KeyRecord::of(&key(name), Scope::Both)],
+        legacy: true,
+        shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
+    }
+}
+
+/// What the key of `app` proves, held to `scope`.
+fn grant(app: &str, scope: Scope) -> Grant {
+    Grant {
+        user: UserId::new("ann").unwrap(),
+        scope,
+        reach: Reach::Apps(vec![id(app)]),
+        proof: Proof::Key(KeyRecord::of(&key(app), scope).id),
+        until: None,
+    }
+}
+
+fn publishing(app: &str) -> Grant {
+    grant(app, Scope::Publish)
+}
+
+/// One report of `shop`, stamped `offset_ms` after the present.
+fn report(offset_ms: i64) -> Value {
+    json!({"appId": "shop", "timestamp": NOW_MS + offset_ms, "metrics": {"cpu": {"usage": 61.4}}})
+}
+
+fn metrics(reports: &Value) -> String {
+    json!({"type": "metrics", "data": reports}).to_string()
+}
+
+fn metrics_with_id(reports: &Value) -> String {
+    json!({"type": "metrics", "id": "f1", "data": reports}).to_string()
+}

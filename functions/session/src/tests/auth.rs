@@ -1,0 +1,199 @@
+//! Who is let in by `auth`, what they are told, and when they are told nothing.
+
+use nsl_access::token::{self, Claims};
+
+use super::*;
+
+/// The frames that an `auth` was answered with; its route is one-way, so the result has no body.
+async fn answers(
+    world: &World,
+    session: &Session,
+    frame: &str,
+    attached: events::Attached<'_>,
+) -> Vec<Value> {
+    assert_eq!(hear(session, "auth", frame, attached).await, None);
+    let frames = world.bed.frames(SPEAKER);
+    world.bed.take_calls();
+    frames
+}
+
+#[tokio::test]
+async fn a_right_key_is_welcomed_and_remembered() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    let frames = answers(&world, &session, &auth_by_key("shop", "shop"), PROGRAM).await;
+    assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "ann"}})]);
+    subscribe(&world.instance(), PROGRAM).await;
+    assert_eq!(world.watched().await, [("app#shop".to_owned(), "modern".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_once_and_closed_after_five() {
+    let world = World::start().await;
+    world.register(&app("bank")).await;
+    let session = world.connected(PROGRAM).await;
+    for (turn, (named, key)) in
+        [("shop", "bank"), ("nowhere", "shop"), ("bank", "shop"), ("shop", "x"), ("shop", "y")]
+            .into_iter()
+            .enumerate()
+    {
+        assert_eq!(hear(&session, "auth", &auth_by_key(named, key), PROGRAM).await, None);
+        let frames = world.bed.frames(SPEAKER);
+        let closed = world.bed.take_calls().iter().any(|call| call.operation == "DELETE");
+        assert_eq!((frames.len(), closed), (usize::from(turn == 0), turn == 4), "{named} {key}");
+        for frame in frames {
+            assert_eq!(frame["type"], "error");
+            assert_eq!(frame["payload"]["code"], "unauthorized");
+            assert_eq!((&frame["payload"]["id"], &frame["payload"]["retryable"]), (&json!(7), &json!(false)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_app_and_a_wrong_key_are_told_alike() {
+    let mut told = Vec::new();
+    for named in ["shop", "nowhere"] {
+        let world = World::start().await;
+        let session = world.connected(PROGRAM).await;
+        told.push(answers(&world, &session, &auth_by_key(named, "wrong"), PROGRAM).await);
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+#[tokio::test]
+async fn a_right_key_of_an_app_that_is_switched_off_is_told_so() {
+    let world = World::start().await;
+    let mut old = app("old");
+    old.status = Status::Inactive;
+    world.register(&old).await;
+    let session = world.connected(PROGRAM).await;
+    let frames = answers(&world, &session, &auth_by_key("old", "old"), PROGRAM).await;
+    assert_eq!(frames[0]["payload"]["code"], "app_inactive");
+}
+
+#[tokio::test]
+async fn the_library_publishes_and_is_not_subscribed() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    let frames = answers(&world, &session, &auth_by_user("shop", "ann"), PROGRAM).await;
+    assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "ann"}})]);
+    assert!(world.watched().await.is_empty());
+    let body = hear(&session, "subscribe", &watch("shop"), PROGRAM).await.unwrap();
+    assert_eq!(body["payload"]["code"], "forbidden");
+}
+
+#[tokio::test]
+async fn the_dashboard_is_subscribed_by_its_auth_and_its_repeats_are_not_answered() {
+    let world = World::start().await;
+    let session = world.connected(PAGE).await;
+    let frames = answers(&world, &session, &auth_by_user("shop", "ann"), PAGE).await;
+    assert_eq!(frames.len(), 1);
+    assert_eq!(frames[0]["type"], "auth_success");
+    assert_eq!(world.watched().await, [("app#shop".to_owned(), "legacy".to_owned())]);
+    for _ in 0..3 {
+        assert!(answers(&world, &session, &auth_by_user("shop", "ann"), PAGE).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_library_is_never_told_that_it_is_wrong() {
+    let world = World::start().await;
+    world.register(&app("bank")).await;
+    let session = world.connected(PROGRAM).await;
+    for (named, user) in [("shop", "bob"), ("bank", "ann"), ("nowhere", "ann")] {
+        for _ in 0..6 {
+            hear(&session, "auth", &auth_by_user(named, user), PROGRAM).await;
+            let calls = world.bed.take_calls();
+            assert!(calls.iter().all(|call| call.target != SPEAKER), "{named} {user}: {calls:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_wrong_is_told_once() {
+    for (attached, user) in [(PAGE, "bob"), (FOREIGN_PAGE, "ann")] {
+        let world = World::start().await;
+        let session = world.connected(attached).await;
+        let frames = answers(&world, &session, &auth_by_user("shop", user), attached).await;
+        assert_eq!(frames.len(), 1);
+        assert_eq!(frames[0]["type"], "auth_error");
+        assert!(answers(&world, &session, &auth_by_user("shop", user), attached).await.is_empty());
+        assert!(world.watched().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn who_was_granted_something_at_the_handshake_may_prove_only_that() {
+    let world = World::start().await;
+    world.register(&app("bank")).await;
+    let grant = granted("shop", Scope::Both);
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+    let session = world.connected(attached).await;
+    let frames = answers(&world, &session, &auth_by_key("shop", "shop"), attached).await;
+    assert_eq!(frames[0]["type"], "auth_success");
+    let frames = answers(&world, &session, &auth_by_key("bank", "bank"), attached).await;
+    assert_eq!(frames[0]["payload"]["code"], "forbidden");
+}
+
+#[tokio::test]
+async fn a_frame_that_lacks_something_is_told_what() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    for (data, code, field) in [
+        (json!({"appId": "shop"}), "missing_field", "data.apiKey"),
+        (json!({"apiKey": "k"}), "missing_field", "data.appId"),
+        (json!({"appId": "a#b", "apiKey": "k"}), "invalid_field", "data.appId"),
+        (json!({"appId": "shop", "apiKey": "k", "token": "t"}), "invalid_field", "data.token"),
+    ] {
+        let frame = json!({"type": "auth", "data": data}).to_string();
+        let frames = answers(&world, &session, &frame, PROGRAM).await;
+        assert_eq!(frames.len(), 1, "{data}");
+        let payload = &frames[0]["payload"];
+        assert_eq!((text(&payload["code"]), text(&payload["field"])), (code.to_owned(), field.to_owned()));
+    }
+}
+
+/// An `auth` for `shop` by a token that names `apps` and ends `life_ms` after the present.
+fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
+    let claims = Claims {
+        sub: UserId::new("eve").unwrap(),
+        aud: AUDIENCE.to_owned(),
+        iat: NOW_MS / 1_000 - 60,
+        exp: (NOW_MS + life_ms) / 1_000,
+        nbf: None,
+        scope,
+        apps: apps.iter().copied().map(id).collect(),
+        owner: None,
+    };
+    let token = token::issue(&claims, TOKEN_SECRET).unwrap();
+    json!({"type": "auth", "data": {"appId": "shop", "token": token}}).to_string()
+}
+
+#[tokio::test]
+async fn a_token_is_welcomed_for_its_apps_until_its_end() {
+    let world = World::start().await;
+    let session = world.connected(PAGE).await;
+    let frames = answers(&world, &session, &auth_by_token(&["shop"], Scope::View, 3_600_000), PAGE).await;
+    assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "eve"}})]);
+    subscribe(&session, PAGE).await;
+    assert_eq!(world.watched().await, [("app#shop".to_owned(), "modern".to_owned())]);
+    let body = hear_at(&session, "subscribe", &watch("shop"), PAGE, NOW_MS + 3_600_000).await.unwrap();
+    assert_eq!(body["payload"]["code"], "unauthorized");
+}
+
+#[tokio::test]
+async fn a_token_of_another_app_or_of_the_past_proves_nothing() {
+    for frame in [
+        auth_by_token(&["bank"], Scope::Both, 3_600_000),
+        auth_by_token(&["shop"], Scope::Both, -1_000),
+        auth_by_token(&[], Scope::Both, 3_600_000),
+    ] {
+        let world = World::start().await;
+        let session = world.connected(PAGE).await;
+        let frames = answers(&world, &session, &frame, PAGE).await;
+        assert_eq!(frames.len(), 1);
+        assert_eq!(frames[0]["type"], "error");
+        let body = hear(&session, "subscribe", &watch("shop"), PAGE).await.unwrap();
+        assert_eq!(body["payload"]["code"], "unauthorized");
+    }
+}

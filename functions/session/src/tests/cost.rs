@@ -1,0 +1,175 @@
+//! What each frame of a conversation costs: every call to AWS in order, and whether its reads are consistent.
+
+use super::*;
+
+const OPEN: &str = "PutItem ConnectionsTable";
+const READ_SESSION: &str = "GetItem ConnectionsTable consistent";
+const READ_APP: &str = "GetItem AppsTable consistent";
+const UPDATE_SESSION: &str = "UpdateItem ConnectionsTable";
+const PUT_SUBSCRIPTION: &str = "PutItem ConnectionsTable";
+const PUT_PUBLISHER: &str = "PutItem ConnectionsTable";
+const DELETE_ROW: &str = "DeleteItem ConnectionsTable";
+const READ_RECENT: &str = "Query ReportsTable consistent";
+const ANSWER: &str = "POST UIcZQdQsoAMCLTw=";
+const CLOSE: &str = "DELETE UIcZQdQsoAMCLTw=";
+
+#[tokio::test]
+async fn a_handshake_costs_one_write() {
+    let world = World::start().await;
+    connect(&world.instance(), &[], PROGRAM).await;
+    assert_eq!(world.bed.take_lines(), [OPEN]);
+}
+
+#[tokio::test]
+async fn a_handshake_of_a_publisher_costs_a_write_more_and_its_end_another() {
+    let world = World::start().await;
+    let session = world.instance();
+    for (scope, writes, deletes) in [(Scope::View, 1, 1), (Scope::Publish, 2, 2), (Scope::Both, 2, 2)] {
+        let grant = granted("shop", scope);
+        connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
+        assert_eq!(world.bed.take_lines(), vec![OPEN; writes], "{scope:?}");
+        let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
+        session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        assert_eq!(world.bed.take_lines(), vec![DELETE_ROW; deletes], "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_right_credential_costs_two_reads_two_writes_and_the_answer() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    for _ in 0..2 {
+        // A credential is proved against the app as it is, on a warm instance too.
+        hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
+        assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, UPDATE_SESSION, PUT_PUBLISHER, ANSWER]);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_credential_costs_as_much_and_is_answered_once() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    let wrong = auth_by_key("shop", "bank");
+    let tried = [READ_SESSION, READ_APP, UPDATE_SESSION];
+    for answers in [&[ANSWER][..], &[], &[], &[], &[CLOSE]] {
+        hear(&session, "auth", &wrong, PROGRAM).await;
+        assert_eq!(world.bed.take_lines(), [&tried[..], answers].concat());
+    }
+}
+
+#[tokio::test]
+async fn the_dashboards_auth_subscribes_it_and_its_repeats_cost_one_read() {
+    let world = World::start().await;
+    let session = world.connected(PAGE).await;
+    hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
+    assert_eq!(
+        world.bed.take_lines(),
+        [READ_SESSION, READ_APP, UPDATE_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, ANSWER]
+    );
+    hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
+    assert_eq!(world.bed.take_lines(), [READ_SESSION]);
+}
+
+#[tokio::test]
+async fn a_subscription_costs_two_writes_and_a_query() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    subscribe(&session, PROGRAM).await;
+    assert_eq!(
+        world.bed.take_lines(),
+        [READ_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT],
+        "the instance that proved the key knows the app"
+    );
+    subscribe(&world.instance(), PROGRAM).await;
+    assert_eq!(
+        world.bed.take_lines(),
+        [READ_SESSION, READ_APP, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]
+    );
+}
+
+#[tokio::test]
+async fn a_grant_of_the_handshake_saves_the_session_read() {
+    let world = World::start().await;
+    let grant = granted("shop", Scope::View);
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+    let session = world.connected(attached).await;
+    subscribe(&session, attached).await;
+    assert_eq!(world.bed.take_lines(), [READ_APP, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
+    subscribe(&session, attached).await;
+    assert_eq!(world.bed.take_lines(), [UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
+    hear(&session, "unsubscribe", &unwatch("shop"), attached).await;
+    assert_eq!(world.bed.take_lines(), [DELETE_ROW, UPDATE_SESSION]);
+}
+
+#[tokio::test]
+async fn a_replay_over_the_hour_costs_a_query_for_each_hour() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    let since =
+        json!({"type": "subscribe", "data": {"appId": "shop", "since": NOW_MS - 120_000}}).to_string();
+    hear(&session, "subscribe", &since, PROGRAM).await;
+    let lines = world.bed.take_lines();
+    assert_eq!(lines[lines.len() - 2..], [READ_RECENT; 2]);
+    assert_eq!(lines.len(), 5);
+}
+
+#[tokio::test]
+async fn a_stranger_costs_one_read() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    hear(&session, "subscribe", &watch("shop"), PROGRAM).await;
+    assert_eq!(world.bed.take_lines(), [READ_SESSION]);
+    hear(&session, "unsubscribe", &unwatch("shop"), PROGRAM).await;
+    assert_eq!(world.bed.take_lines(), [READ_SESSION]);
+}
+
+#[tokio::test]
+async fn unsubscribing_costs_a_read_and_two_writes() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    hear(&session, "unsubscribe", &unwatch("shop"), PROGRAM).await;
+    assert_eq!(world.bed.take_lines(), [READ_SESSION, DELETE_ROW, UPDATE_SESSION]);
+}
+
+#[tokio::test]
+async fn a_ping_costs_nothing() {
+    let world = World::start().await;
+    hear(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
+    assert_eq!(world.bed.take_lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_librarys_other_types_cost_nothing() {
+    let world = World::start().await;
+    for kind in ["logs", "history", "check_status", "get_last_actions", "clear"] {
+        let frame = json!({ "type": kind }).to_string();
+        assert_eq!(hear(&world.instance(), "$default", &frame, PROGRAM).await, None);
+        assert_eq!(world.bed.take_lines(), [""; 0], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn garbage_costs_its_answer() {
+    let world = World::start().await;
+    for frame in ["", "no json", "[1]", "{}", r#"{"type":7}"#, r#"{"type":"constructor"}"#] {
+        hear(&world.instance(), "$default", frame, PROGRAM).await;
+        assert_eq!(world.bed.take_lines(), [ANSWER], "{frame}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_costs_a_delete_and_one_for_each_app_watched_or_published_for() {
+    let world = World::start().await;
+    world.register(&app("bank")).await;
+    let session = world.authorised().await;
+    subscribe(&session, PROGRAM).await;
+    let bank = granted("bank", Scope::View);
+    hear(&session, "subscribe", &watch("bank"), &[("grant", &bank)]).await.unwrap();
+    world.bed.take_calls();
+    for deletes in [4, 1] {
+        let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
+        session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        assert_eq!(world.bed.take_lines(), vec![DELETE_ROW; deletes]);
+    }
+    assert!(world.bed.rows("ConnectionsTable").await.is_empty());
+}

@@ -1,0 +1,206 @@
+//! The function against the test bed: recorded events in; calls, rows, results and frames out.
+//!
+//! Nothing here waits for time to pass: it stands in the events.
+
+mod auth;
+mod cost;
+mod faults;
+mod handshake;
+mod watching;
+
+use nsl_access::token::TrustedKeys;
+use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::grant::{Grant, Proof, Reach, Scope};
+use nsl_domain::ids::{AppId, Source, UserId};
+use nsl_domain::report::{Document, Report};
+use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_testbed::{TestBed, events};
+use serde_json::{Value, json};
+
+use crate::handler::Session;
+use crate::settings::Settings;
+
+/// When the events of these tests arrive, unless they say otherwise: 2026-11-22T13:01:01.387Z.
+const NOW_MS: i64 = 1_795_352_461_387;
+
+/// The connection that speaks, as API Gateway names one.
+const SPEAKER: &str = "UIcZQdQsoAMCLTw=";
+
+/// Whose tokens are believed, and whom they must be for.
+const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
+const AUDIENCE: &str = "nsl";
+
+/// What the authorizer attaches to those who proved nothing.
+const PROGRAM: events::Attached<'static> = &[("role", "program"), ("sourceIp", "203.0.113.7")];
+const PAGE: events::Attached<'static> = &[("role", "page"), ("sourceIp", "203.0.113.7")];
+const FOREIGN_PAGE: events::Attached<'static> = &[("role", "foreignpage"), ("sourceIp", "203.0.113.7")];
+
+/// One test's service with the application `shop`, which has the `legacy` flag.
+struct World {
+    bed: TestBed,
+    clients: Clients,
+}
+
+impl World {
+    async fn start() -> Self {
+        let bed = TestBed::start().await;
+        let endpoints = LocalEndpoints {
+            tables: bed.store.url(),
+            connections: bed.desk.url(),
+            region: TestBed::REGION.to_owned(),
+        };
+        let clients = local_clients(&endpoints).await;
+        let world = Self { bed, clients };
+        world.register(&app("shop")).await;
+        world
+    }
+
+    async fn register(&self, app: &App) {
+        self.clients.apps(&self.bed.table("AppsTable")).create(app).await.unwrap();
+        self.bed.take_calls();
+    }
+
+    /// An instance of the function that has seen no event.
+    fn instance(&self) -> Session {
+        let settings = Settings::read(|name| {
+            Some(match name {
+                "APPS_TABLE" => self.bed.table("AppsTable"),
+                "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
+                "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "TOKEN_AUDIENCE" => AUDIENCE.to_owned(),
+                _ => return None,
+            })
+        });
+        let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
+        Session::new(&self.clients, &settings.unwrap(), trusted)
+    }
+
+    /// One that [`SPEAKER`] has connected to.
+    async fn connected(&self, attached: events::Attached<'_>) -> Session {
+        let session = self.instance();
+        connect(&session, &[], attached).await;
+        self.bed.take_calls();
+        session
+    }
+
+    /// One that [`SPEAKER`] has connected to, and proved the key of `shop` in band.
+    async fn authorised(&self) -> Session {
+        let session = self.connected(PROGRAM).await;
+        hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
+        assert_eq!(self.bed.frames(SPEAKER)[0]["type"], "auth_success");
+        self.bed.take_calls();
+        session
+    }
+
+    /// Stores a report of `shop`, stamped `offset_ms` after the present.
+    async fn store(&self, offset_ms: i64, document: &str) {
+        let report = Report {
+            app: id("shop"),
+            source: Source::new("web-1").unwrap(),
+            timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
+            document: Document::accept(document).unwrap(),
+        };
+        let reports = self.clients.reports(&self.bed.table("ReportsTable"));
+        reports.store(&report, &app("shop"), 48 * HOUR_MS).await.unwrap();
+        self.bed.take_calls();
+    }
+
+    /// The dialects in which the speaker watches applications, by the sort keys of their rows.
+    async fn watched(&self) -> Vec<(String, String)> {
+        let rows = self.bed.rows("ConnectionsTable").await.into_iter();
+        let mut watched: Vec<_> = rows
+            .filter(|row| row["sk"]["S"] == format!("s#{SPEAKER}"))
+            .map(|row| (text(&row["pk"]["S"]), text(&row["dialect"]["S"])))
+            .collect();
+        watched.sort();
+        watched
+    }
+}
+
+async fn connect(session: &Session, headers: &[(&str, &str)], attached: events::Attached<'_>) -> i64 {
+    let event = events::connect(SPEAKER, headers, attached, NOW_MS);
+    session.handle(serde_json::from_value(event).unwrap()).await.unwrap().status_code
+}
+
+/// Lets the function hear `frame` on `route` and tells the result's body.
+async fn hear(session: &Session, route: &str, frame: &str, attached: events::Attached<'_>) -> Option<Value> {
+    hear_at(session, route, frame, attached, NOW_MS).await
+}
+
+async fn hear_at(
+    session: &Session,
+    route: &str,
+    frame: &str,
+    attached: events::Attached<'_>,
+    at_ms: i64,
+) -> Option<Value> {
+    let event = events::message(SPEAKER, route, frame, attached, at_ms);
+    let response = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    assert_eq!(response.status_code, 200);
+    let result = serde_json::to_value(&response).unwrap();
+    let body = result["body"].as_str()?;
+    assert!(body.len() <= 30 * 1024, "{} bytes", body.len());
+    Some(serde_json::from_str(body).unwrap())
+}
+
+/// The body of the answer to a `subscribe` of `shop`, whose type is `subscribed`.
+async fn subscribe(session: &Session, attached: events::Attached<'_>) -> Value {
+    let body = hear(session, "subscribe", &watch("shop"), attached).await.unwrap();
+    assert_eq!(body["type"], "subscribed", "{body}");
+    body
+}
+
+fn auth_by_key(app: &str, key: &str) -> String {
+    json!({"type": "auth", "id": 7, "data": {"appId": app, "apiKey": secret(key)}}).to_string()
+}
+
+fn auth_by_user(app: &str, user: &str) -> String {
+    json!({"type": "auth", "data": {"appId": app, "userId": user}}).to_string()
+}
+
+fn watch(app: &str) -> String {
+    json!({"type": "subscribe", "id": "s1", "data": {"appId": app}}).to_string()
+}
+
+fn unwatch(app: &str) -> String {
+    json!({"type": "unsubscribe", "id": "u1", "data": {"appId": app}}).to_string()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn id(app: &str) -> AppId {
+    AppId::new(app).unwrap()
+}
+
+/// The text of an application's one key.
+fn secret(app: &str) -> String {
+    format!("the key of {app}")
+}
+
+fn app(name: &str) -> App {
+    App {
+        id: id(name),
+        owner: UserId::new("ann").unwrap(),
+        name: name.to_owned(),
+        status: Status::Active,
+        keys: vec![KeyRecord::of(&secret(name), Scope::Both)],
+        legacy: name == "shop",
+        shards: DEFAULT_SHARDS,
+        tokens_not_before: None,
+    }
+}
+
+/// What the key of `app` proves, as the authorizer attaches it.
+fn granted(app: &str, scope: Scope) -> String {
+    let grant = Grant {
+        user: UserId::new("ann").unwrap(),
+        scope,
+        reach: Reach::Apps(vec![id(app)]),
+        proof: Proof::Key(KeyRecord::of(&secret(app), scope).id),
+        until: None,
+    };
+    grant.to_text()
+}

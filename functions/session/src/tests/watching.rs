@@ -1,0 +1,151 @@
+//! Subscribing: what is replayed, who may, how many.
+
+use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
+
+use super::*;
+
+/// The stamps of a frame's reports, in seconds before the present.
+fn ages(frame: &Value) -> Vec<i64> {
+    let reports = frame["payload"]["reports"].as_array().unwrap();
+    let stamp = |report: &Value| TimestampMs::from_iso(report["timestamp"].as_str().unwrap()).unwrap();
+    reports.iter().map(|report| (NOW_MS - stamp(report).ms()) / 1_000).collect()
+}
+
+fn watch_since(age_ms: i64) -> String {
+    json!({"type": "subscribe", "data": {"appId": "shop", "since": NOW_MS - age_ms}}).to_string()
+}
+
+#[tokio::test]
+async fn a_subscriber_is_shown_the_last_minute_oldest_first() {
+    let world = World::start().await;
+    for age_s in [10, 59, 61, 30] {
+        world.store(-age_s * 1_000, r#"{"a":1}"#).await;
+    }
+    let session = world.authorised().await;
+    let body = subscribe(&session, PROGRAM).await;
+    assert_eq!(ages(&body), [59, 30, 10]);
+    assert_eq!(body["payload"]["appId"], "shop");
+    assert_eq!(body["payload"]["complete"], true);
+    let report = &body["payload"]["reports"][2];
+    assert_eq!((&report["source"], &report["metrics"]), (&json!("web-1"), &json!({"a": 1})));
+    assert!(report["id"].is_string());
+    assert!(world.bed.frames(SPEAKER).is_empty());
+}
+
+#[tokio::test]
+async fn a_subscriber_that_comes_back_is_shown_what_it_missed_and_five_seconds_more() {
+    let world = World::start().await;
+    for age_s in [104, 106, 50, 890] {
+        world.store(-age_s * 1_000, r#"{"a":1}"#).await;
+    }
+    let session = world.authorised().await;
+    let body = hear(&session, "subscribe", &watch_since(100_000), PROGRAM).await.unwrap();
+    assert_eq!((ages(&body), &body["payload"]["complete"]), (vec![104, 50], &json!(true)));
+    let body = hear(&session, "subscribe", &watch_since(3_600_000), PROGRAM).await.unwrap();
+    assert_eq!(ages(&body), [890, 106, 104, 50]);
+    assert_eq!(body["payload"]["complete"], false, "the gap is longer than what is replayed");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_one_frame_follows_in_others() {
+    let world = World::start().await;
+    let document = format!("{{\"a\":\"{}\"}}", "x".repeat(9_000));
+    for age_s in 1..=8 {
+        world.store(-age_s * 1_000, &document).await;
+    }
+    let session = world.authorised().await;
+    let body = subscribe(&session, PROGRAM).await;
+    let replays = world.bed.frames(SPEAKER);
+    assert!(replays.iter().all(|frame| frame["type"] == "replay" && frame.to_string().len() <= 30 * 1024));
+    let last: Vec<_> = replays.iter().map(|frame| frame["payload"]["last"] == true).collect();
+    assert_eq!(last, [false, true]);
+    let told: Vec<_> = std::iter::once(&body).chain(&replays).flat_map(ages).collect();
+    assert_eq!(told, [8, 7, 6, 5, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
+async fn who_may_not_watch_is_refused_and_not_subscribed() {
+    let world = World::start().await;
+    world.register(&app("bank")).await;
+    let session = world.connected(PROGRAM).await;
+    let publisher = granted("shop", Scope::Publish);
+    let shopper = granted("shop", Scope::View);
+    for (attached, named, code) in [
+        (PROGRAM, "shop", "unauthorized"),
+        (&[("grant", publisher.as_str())][..], "shop", "forbidden"),
+        (&[("grant", shopper.as_str())], "bank", "forbidden"),
+        (&[("grant", shopper.as_str())], "nowhere", "forbidden"),
+    ] {
+        let body = hear(&session, "subscribe", &watch(named), attached).await.unwrap();
+        assert_eq!(body["type"], "error", "{named}");
+        assert_eq!((text(&body["payload"]["code"]), &body["payload"]["id"]), (code.to_owned(), &json!("s1")));
+    }
+    assert!(world.watched().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_is_taken_back_subscribes_nobody_after_a_minute() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    let key = json!({"Key": {"appId": {"S": "shop"}}});
+    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    let mut shop = app("shop");
+    shop.keys = vec![KeyRecord::of("another", Scope::Both)];
+    world.register(&shop).await;
+    let body = hear_at(&session, "subscribe", &watch("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
+    assert_eq!(body["payload"]["code"], "unauthorized");
+}
+
+#[tokio::test]
+async fn a_connection_watches_fifty_apps_and_no_more() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    let mut bodies = Vec::new();
+    for index in 0..=MAX_SUBSCRIPTIONS {
+        let name = format!("app-{index}");
+        world.register(&app(&name)).await;
+        let grant = granted(&name, Scope::View);
+        bodies.extend(hear(&session, "subscribe", &watch(&name), &[("grant", &grant)]).await);
+    }
+    let refused = bodies.pop().unwrap();
+    assert!(bodies.iter().all(|body| body["type"] == "subscribed"));
+    assert_eq!(refused["payload"]["code"], "rate_limited");
+    assert_eq!(world.watched().await.len(), MAX_SUBSCRIPTIONS);
+}
+
+#[tokio::test]
+async fn unsubscribing_is_told_whether_or_not_there_was_a_subscription() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    subscribe(&session, PROGRAM).await;
+    for _ in 0..2 {
+        let body = hear(&session, "unsubscribe", &unwatch("shop"), PROGRAM).await.unwrap();
+        assert_eq!(body, json!({"type": "unsubscribed", "payload": {"appId": "shop"}}));
+        assert!(world.watched().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_by_its_route() {
+    let world = World::start().await;
+    let body = hear(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
+    assert_eq!(body, Some(json!({"type": "pong"})));
+}
+
+#[tokio::test]
+async fn a_key_that_was_added_subscribes_at_once() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    let key = json!({"Key": {"appId": {"S": "shop"}}});
+    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    let mut shop = app("shop");
+    shop.keys = vec![KeyRecord::of("another", Scope::Both)];
+    world.register(&shop).await;
+    let grant = granted("shop", Scope::View);
+    let by_another = grant.replace(
+        KeyRecord::of(&secret("shop"), Scope::View).id.as_str(),
+        KeyRecord::of("another", Scope::View).id.as_str(),
+    );
+    let body = hear(&session, "subscribe", &watch("shop"), &[("grant", &by_another)]).await.unwrap();
+    assert_eq!(body["type"], "subscribed");
+}

@@ -1,0 +1,31 @@
+//! A stand-in for AWS that the functions' tests run against, and that tells them every call it saw.
+//!
+//! - [`TestBed`]: the template's tables in a real engine, and the desk that frames are posted to.
+//! - [`Store`]: the recording front before the engine; it can be told to fail.
+//! - [`Desk`]: the `@connections` API of connections that exist only as names.
+//! - [`Call`]: one call as it was made, retries included.
+//! - [`events`]: what API Gateway invokes functions with, in its shapes.
+//!
+//! It names no SDK and none of the project's crates but the gateway, whose engine and table plans it borrows: what
+//! the tests prove they prove of the wire. Where something of its own fails, it panics, for only tests use it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test bed that cannot do its part fails the test; an index into JSON finds nothing and does not panic"
+)]
+
+mod bed;
+mod call;
+mod desk;
+mod door;
+pub mod events;
+mod journal;
+mod settings;
+mod store;
+
+pub use bed::TestBed;
+pub use call::Call;
+pub use desk::{Desk, Manner};
+pub use store::{Failure, Store};

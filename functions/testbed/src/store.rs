@@ -1,0 +1,168 @@
+//! The recording front before DynamoDB: notes each call, forwards it, or fails as it was told.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::door::Door;
+use crate::journal::Journal;
+
+/// What a call's operation follows in its header.
+const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+/// Local engines read the key and the region out of a signature and do not verify it.
+const AUTHORIZATION_TEXT: &str = "AWS4-HMAC-SHA256 Credential=LOCALGATEWAY/20260101/us-east-1/dynamodb/aws4_request, \
+     SignedHeaders=host;x-amz-date;x-amz-target, Signature=0";
+const DATE: &str = "20260101T000000Z";
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Too many calls for the table: `ProvisionedThroughputExceededException`.
+    Throttled,
+    /// A fault of DynamoDB's own: status 500.
+    Broken,
+    /// The connection ends without an answer.
+    Dropped,
+    /// No answer comes, and the connection stays.
+    Silent,
+}
+
+/// Some next calls that fail.
+#[derive(Debug)]
+struct Planned {
+    operation: String,
+    failure: Failure,
+    times: usize,
+}
+
+/// The front.
+#[derive(Debug)]
+pub struct Store {
+    door: Door,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: String,
+    client: reqwest::Client,
+    journal: Journal,
+    /// What follows the template's name in the name of each table.
+    suffix: String,
+    planned: Mutex<Vec<Planned>>,
+}
+
+impl Store {
+    pub(crate) async fn open(engine: &str, suffix: &str, journal: Journal) -> Self {
+        let state = Arc::new(State {
+            engine: engine.to_owned(),
+            client: reqwest::Client::new(),
+            journal,
+            suffix: suffix.to_owned(),
+            planned: Mutex::default(),
+        });
+        let shared = Arc::clone(&state);
+        let door = Door::open(move |request| {
+            let state = Arc::clone(&shared);
+            async move { state.answer(request).await }
+        });
+        Self { door: door.await, state }
+    }
+
+    /// Where functions reach it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.door.address)
+    }
+
+    /// Makes the next `times` calls of `operation` fail.
+    pub fn fail(&self, operation: &str, failure: Failure, times: usize) {
+        self.state.planned().push(Planned { operation: operation.to_owned(), failure, times });
+    }
+
+    /// Is out of reach from here on, for connections that are open too.
+    pub fn shut(&self) {
+        self.door.shut();
+    }
+
+    /// Is within reach again.
+    pub fn reopen(&self) {
+        self.door.reopen();
+    }
+
+    /// Calls the engine past the record, for what a test arranges or looks at. `TableName` is put in.
+    pub async fn direct(&self, operation: &str, table: &str, mut body: Value) -> Value {
+        body["TableName"] = json!(format!("{table}{}", self.state.suffix));
+        let answer = self.state.forward(operation, body.to_string().into()).await;
+        let (status, answer) = answer.expect("the engine answers");
+        let answer: Value = serde_json::from_slice(&answer).expect("the engine answers JSON");
+        assert!(status.is_success(), "{operation} of {table}: {answer}");
+        answer
+    }
+}
+
+impl State {
+    async fn answer(&self, request: Request<Bytes>) -> Option<Response<Body>> {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = target.and_then(|target| target.strip_prefix(TARGET_PREFIX)).unwrap_or_default();
+        let operation = operation.to_owned();
+        let body = request.into_body();
+        self.journal.note(self.call(&operation, &body));
+        let (status, answer) = match self.next_failure(&operation) {
+            None => self.forward(&operation, body).await.ok()?,
+            Some(Failure::Dropped) => return None,
+            Some(Failure::Silent) => std::future::pending().await,
+            Some(Failure::Throttled) => {
+                (StatusCode::BAD_REQUEST, error("ProvisionedThroughputExceededException"))
+            }
+            Some(Failure::Broken) => (StatusCode::INTERNAL_SERVER_ERROR, error("InternalServerError")),
+        };
+        let mut response = Response::new(Body::from(answer));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        Some(response)
+    }
+
+    fn call(&self, operation: &str, body: &Bytes) -> Call {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let first = body.pointer("/TransactItems/0").and_then(Value::as_object);
+        let first = first.and_then(|action| action.values().next()).unwrap_or(&body);
+        let table = first["TableName"].as_str().unwrap_or_default();
+        let target = table.strip_suffix(&self.suffix).unwrap_or(table).to_owned();
+        Call { operation: operation.to_owned(), target, body }
+    }
+
+    fn next_failure(&self, operation: &str) -> Option<Failure> {
+        let mut planned = self.planned();
+        let next = planned.iter_mut().find(|planned| planned.operation == operation && planned.times > 0)?;
+        next.times -= 1;
+        Some(next.failure)
+    }
+
+    async fn forward(&self, operation: &str, body: Bytes) -> reqwest::Result<(StatusCode, Bytes)> {
+        let response = self
+            .client
+            .post(&self.engine)
+            .header(AUTHORIZATION, AUTHORIZATION_TEXT)
+            .header(CONTENT_TYPE, "application/x-amz-json-1.0")
+            .header("x-amz-date", DATE)
+            .header("x-amz-target", format!("{TARGET_PREFIX}{operation}"))
+            .body(body)
+            .send()
+            .await?;
+        Ok((response.status(), response.bytes().await?))
+    }
+
+    fn planned(&self) -> std::sync::MutexGuard<'_, Vec<Planned>> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The body of an error as DynamoDB writes it.
+fn error(code: &str) -> Bytes {
+    let body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "as told"});
+    body.to_string().into()
+}

@@ -1,0 +1,72 @@
+//! `nsl app delete`: an application with everything that is kept of it.
+//!
+//! Switched off first, deleted last: a command that is interrupted is run again and goes on. What functions still
+//! believe within the minute ends by age.
+
+use super::app_change::{change, find};
+use crate::args::{AppDelete, Place};
+use crate::clock;
+use crate::closing;
+use crate::console::Console;
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::store::{self, Live};
+use anyhow::{Context as _, bail};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use nsl_aws::apps::{Apps, Saved};
+use nsl_domain::app::{App, Status};
+use serde_json::json;
+
+/// Partitions that are emptied at a time.
+const CONCURRENT_PARTITIONS: usize = 16;
+
+/// Deletes the application that the arguments name, once the user has agreed.
+pub(crate) async fn run(
+    args: AppDelete,
+    place: &Place,
+    settings: &Settings,
+    console: &Console,
+) -> anyhow::Result<()> {
+    let store = store::open(place, args.named.table.as_deref(), settings).await?;
+    let live =
+        store.live.as_ref().context("what the application stored is found with --local or --stack NAME")?;
+    let app = find(&store.apps, &args.named.app).await?;
+    if !args.yes && !console.confirms(&format!("delete {} with all its reports?", app.id), app.id.as_str())? {
+        bail!("nothing is deleted: say --yes, or type the application's id");
+    }
+    let app = change(&store.apps, app.id.as_str(), |app| {
+        app.status = Status::Inactive;
+        Ok(())
+    })
+    .await?;
+    let closed = closing::close_all(live, &app.id, console).await?;
+    let erased = erase(live, &app, console).await?;
+    forget(&store.apps, &app).await?;
+    if console.is_json() {
+        console.document(&json!({"appId": app.id, "deleted": true, "closed": closed, "erased": erased}))?;
+    } else {
+        console.line(&format!("deleted {}: {closed} connections closed, {erased} rows erased", app.id))?;
+    }
+    Ok(())
+}
+
+/// Empties every partition that may hold something of `app`; how many rows there were.
+async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64> {
+    let mut partitions = live.reports.partitions(app, clock::now_ms());
+    partitions.push(live.publishers.partition(&app.id));
+    let progress = Progress::start(console, "erasing", partitions.len());
+    let erased = stream::iter(&partitions).map(|partition| async {
+        let erased = partition.erase().await;
+        progress.step();
+        erased
+    });
+    let erased: Vec<u64> = erased.buffer_unordered(CONCURRENT_PARTITIONS).try_collect().await?;
+    Ok(erased.iter().sum())
+}
+
+async fn forget(apps: &Apps, app: &App) -> anyhow::Result<()> {
+    match apps.delete(app).await? {
+        Saved::Done => Ok(()),
+        Saved::Overtaken => bail!("somebody changed {} in between: run this again", app.id),
+    }
+}

@@ -1,0 +1,78 @@
+//! `nsl app rotate-key`: a second key beside the first, and later the older one taken back, without an outage.
+//!
+//! Two keys are valid at a time. The new one is shown once, for only its hash is stored.
+
+use super::app_change::change;
+use super::app_show::scope;
+use crate::args::{AppRotateKey, Place};
+use crate::console::Console;
+use crate::settings::Settings;
+use crate::{key_file, store};
+use anyhow::{Context as _, bail};
+use nsl_access::api_key;
+use nsl_domain::app::{App, KeyRecord, MAX_KEYS};
+use nsl_domain::grant::Scope;
+use nsl_domain::ids::KeyId;
+use serde_json::json;
+
+/// Adds a key or takes one back, as the arguments say.
+pub(crate) async fn run(
+    args: AppRotateKey,
+    place: &Place,
+    settings: &Settings,
+    console: &Console,
+) -> anyhow::Result<()> {
+    let store = store::open(place, args.named.table.as_deref(), settings).await?;
+    if args.drop_old || args.drop.is_some() {
+        let app = change(&store.apps, &args.named.app, |app| drop_key(app, args.drop.as_deref())).await?;
+        return tell_dropped(&app, console);
+    }
+    let text = match &place.key_file {
+        Some(path) => key_file::make(path)?,
+        None => api_key::generate()?,
+    };
+    let wanted = args.scope.map(Scope::from);
+    let app = change(&store.apps, &args.named.app, |app| add_key(app, &text, wanted)).await?;
+    let key = app.keys.last().context("the application has no key")?;
+    if console.is_json() {
+        console.document(&json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text}))?;
+        return Ok(());
+    }
+    console.line(&format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
+    console.note("shown this once; when every publisher and viewer has it: nsl app rotate-key --drop-old");
+    Ok(())
+}
+
+fn add_key(app: &mut App, text: &str, wanted: Option<Scope>) -> anyhow::Result<()> {
+    let scope = wanted.or_else(|| app.keys.last().map(|key| key.scope)).unwrap_or(Scope::Both);
+    if app.add_key(KeyRecord::of(text, scope)).is_err() {
+        bail!("{} has {MAX_KEYS} valid keys: take one back first, with --drop-old or --drop KEY_ID", app.id);
+    }
+    Ok(())
+}
+
+/// Takes back the key of that id, or else the older of two.
+fn drop_key(app: &mut App, id: Option<&str>) -> anyhow::Result<()> {
+    let id = match id {
+        Some(id) => KeyId::new(id).with_context(|| format!("{id:?} is no key's id"))?,
+        None => match app.keys.as_slice() {
+            [older, _, ..] => older.id.clone(),
+            _ => bail!("{} has no older key: make a new one first, or name it with --drop KEY_ID", app.id),
+        },
+    };
+    app.drop_key(&id).map(drop).with_context(|| format!("{} has no key {id}", app.id))
+}
+
+fn tell_dropped(app: &App, console: &Console) -> anyhow::Result<()> {
+    let left: Vec<&str> = app.keys.iter().map(|key| key.id.as_str()).collect();
+    if console.is_json() {
+        console.document(&json!({"appId": app.id, "keys": left}))?;
+        return Ok(());
+    }
+    let left = if left.is_empty() { "none".to_owned() } else { left.join(", ") };
+    console.line(&format!("valid keys of {}: {left}", app.id))?;
+    console.note(
+        "the key that was taken back opens nothing more; its open connections are refused within a minute",
+    );
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! The secret that signs tokens: out of a file, the environment, the ready file, or the stack's Secrets Manager.
+
+use crate::args::Place;
+use crate::settings::Settings;
+use crate::stack;
+use crate::target::site;
+use anyhow::Context as _;
+use std::path::Path;
+
+/// The template's name of the secret.
+const TOKEN_SECRET: &str = "TokenSecret";
+
+/// The secret, where one can be found. A file or a variable that is named goes before the place.
+pub(crate) fn find(
+    file: Option<&Path>,
+    place: &Place,
+    settings: &Settings,
+) -> anyhow::Result<Option<String>> {
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path);
+        let text = text.with_context(|| format!("cannot read secret file {}", path.display()))?;
+        return Ok(Some(text.trim().to_owned()));
+    }
+    if let Some(secret) = &settings.token_secret {
+        return Ok(Some(secret.clone()));
+    }
+    let Some(site) = site(place, settings)? else { return Ok(None) };
+    match (site.secrets.get(TOKEN_SECRET), &place.stack) {
+        (Some(secret), _) => Ok(Some(secret.clone())),
+        (None, Some(stack)) => {
+            let id = site.outputs.get(TOKEN_SECRET);
+            let id =
+                id.with_context(|| format!("stack {stack} names no {TOKEN_SECRET} among its outputs"))?;
+            stack::secret(id).map(Some)
+        }
+        (None, None) => Ok(None),
+    }
+}

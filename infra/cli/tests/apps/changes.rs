@@ -1,0 +1,128 @@
+//! An application's life after its making: shown, changed, its keys rotated, switched off and on, deleted.
+
+use crate::gateway::Gateway;
+use serde_json::json;
+
+#[tokio::test]
+async fn an_application_is_shown_without_its_keys_text() {
+    let gateway = Gateway::start("show").await;
+    let made =
+        gateway.documents("app create --app-id shop --owner ann --name Shop --scope publish --json").await;
+    gateway.put("connections", "app#shop", "p#a=");
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!(
+        (&shown["userId"], &shown["status"], &shown["connections"], &shown["keys"][0]["scope"]),
+        (&json!("ann"), &json!("active"), &json!(1), &json!("publish"))
+    );
+    assert!(!shown.to_string().contains(made[0]["apiKey"].as_str().unwrap()));
+    let card = String::from_utf8(gateway.nsl("app show shop").await.stdout).unwrap();
+    assert!(card.contains("status    active\n") && card.ends_with("connected 1\n"), "{card}");
+    assert!(gateway.complaint("app show nobody").await.contains("there is no application nobody"));
+    assert!(gateway.complaint("app show a#b").await.contains("is no application's id"));
+}
+
+#[tokio::test]
+async fn an_update_changes_what_it_names_and_nothing_else() {
+    let gateway = Gateway::start("update").await;
+    gateway.documents("app create --app-id shop --owner ann --json").await;
+    let before = gateway.documents("app show shop --json").await.remove(0);
+    let changed =
+        gateway.documents("app update shop --name Kiosk --legacy on --shards 4 --json").await.remove(0);
+    assert_eq!(
+        (&changed["name"], &changed["legacy"], &changed["shards"], &changed["keys"]),
+        (&json!("Kiosk"), &json!(true), &json!(4), &before["keys"])
+    );
+    let listed = gateway.documents("app list --owner ann --json").await.remove(0);
+    assert_eq!(listed["name"], "Kiosk", "the index follows");
+    let revoked = gateway.documents("app update shop --revoke-tokens --json").await.remove(0);
+    assert!(revoked["tokensNotBefore"].as_str().unwrap().starts_with("20"), "{revoked}");
+    assert_eq!(revoked["legacy"], true);
+    assert!(gateway.complaint("app update shop --shards 2").await.contains("only grow"));
+    assert!(
+        gateway.complaint("app update shop").await.contains("--revoke-tokens"),
+        "something must be named"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_without_a_moment_in_which_none_is_valid() {
+    let gateway = Gateway::start("rotate").await;
+    gateway.documents("app create --app-id shop --scope view --json").await;
+    let first = gateway.documents("app show shop --json").await[0]["keys"][0].clone();
+    assert!(gateway.complaint("app rotate-key shop --drop-old").await.contains("no older key"));
+    let new = gateway.documents("app rotate-key shop --json").await.remove(0);
+    assert!(new["apiKey"].as_str().unwrap().starts_with("nehonix@"));
+    assert_eq!(new["scope"], "view", "as the newest may");
+    let both = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!(both["keys"], json!([first, {"id": new["keyId"], "scope": "view"}]));
+    assert!(gateway.complaint("app rotate-key shop").await.contains("2 valid keys"));
+    let dropped = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
+    assert_eq!(dropped["keys"], json!([new["keyId"]]));
+    assert_eq!(gateway.count("apps"), 2, "the application and the pointer of its one key");
+    let id = new["keyId"].as_str().unwrap();
+    assert!(gateway.complaint("app rotate-key shop --drop 000000000000").await.contains("no key 0000"));
+    assert_eq!(
+        gateway.documents(&format!("app rotate-key shop --drop {id} --json")).await[0]["keys"],
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_new_key_may_go_to_a_file_of_its_own() {
+    let gateway = Gateway::start("rotate-file").await;
+    gateway.documents("app create --app-id shop --json").await;
+    let new = gateway.documents("app rotate-key shop --key-file new.key --json").await.remove(0);
+    let stored = std::fs::read_to_string(gateway.folder.join("new.key")).unwrap();
+    assert_eq!(new["apiKey"], stored.trim());
+    gateway.documents("app rotate-key shop --drop-old --json").await;
+    assert!(
+        gateway.complaint("app rotate-key shop --key-file new.key").await.contains("cannot make key file")
+    );
+}
+
+#[tokio::test]
+async fn switching_off_closes_every_connection_of_the_application_and_no_other() {
+    let gateway = Gateway::start("switch").await;
+    gateway.documents("app create --app-id shop --json").await;
+    for (app, row) in [("shop", "p#a="), ("shop", "s#a="), ("shop", "s#b="), ("bank", "p#c=")] {
+        gateway.put("connections", &format!("app#{app}"), row);
+    }
+    let off = gateway.documents("app deactivate shop --json").await.remove(0);
+    assert_eq!((&off["status"], &off["closed"]), (&json!("inactive"), &json!(2)));
+    assert_eq!(gateway.closed(), ["a=", "b="]);
+    let on = gateway.documents("app activate shop --json").await.remove(0);
+    assert_eq!((&on["status"], &on["closed"]), (&json!("active"), &json!(null)));
+    let told = String::from_utf8(gateway.nsl("app deactivate shop").await.stdout).unwrap();
+    assert_eq!(told, "shop is inactive\nclosed 2 connections\n");
+}
+
+#[tokio::test]
+async fn a_deleted_application_leaves_nothing_and_the_others_everything() {
+    let gateway = Gateway::start("delete").await;
+    gateway.documents("app create --app-id shop --json").await;
+    gateway.documents("app create --app-id bank --json").await;
+    gateway.put("connections", "app#shop", "p#a=");
+    gateway.put("connections", "app#bank", "p#b=");
+    let hour = |app: &str| format!("{app}#{}#0", this_hour());
+    for index in 0..30 {
+        gateway.put("reports", &hour("shop"), &format!("{index}"));
+    }
+    gateway.put("reports", &hour("bank"), "0");
+    assert!(gateway.complaint("app delete shop").await.contains("--yes"));
+    assert_eq!(gateway.count("reports"), 31, "nothing is deleted without a yes");
+    let deleted = gateway.documents("app delete shop --yes --json").await.remove(0);
+    assert_eq!(
+        (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
+        (&json!(true), &json!(1), &json!(31))
+    );
+    assert_eq!(gateway.closed(), ["a="]);
+    assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 1, 1));
+    assert!(gateway.complaint("app delete shop --yes").await.contains("no application"));
+}
+
+/// The hour that is running, as partitions name it.
+fn this_hour() -> String {
+    #[expect(clippy::disallowed_methods, reason = "reports must lie within their retention")]
+    let now = jiff::Timestamp::now().to_string();
+    now[..13].to_owned()
+}

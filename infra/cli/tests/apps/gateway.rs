@@ -1,0 +1,157 @@
+//! A local gateway, as far as the commands that operate one see it: tables, connections, a ready file.
+
+use dynoxide::Database;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+use tokio::sync::oneshot;
+
+/// Signs the tokens of these tests.
+pub(crate) const SECRET: &str = "thirty-two bytes and a few beyond";
+
+/// Ends with the test.
+pub(crate) struct Gateway {
+    pub(crate) folder: PathBuf,
+    database: Database,
+    closed: Arc<Mutex<Vec<String>>>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Gateway {
+    pub(crate) async fn start(name: &str) -> Self {
+        let database = Database::memory().unwrap();
+        for table in [apps_table(), rows_table("connections"), rows_table("reports")] {
+            database.create_table(serde_json::from_value(table).unwrap()).unwrap();
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move { drop(stopped.await) };
+        tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), stopped));
+        let (management, closed) = serve_connections().await;
+
+        let folder = std::env::temp_dir().join(format!("nsl-apps-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let ready = json!({"ws": "ws://unused", "http": "http://unused", "dynamodb": endpoint,
+            "management": management, "region": "us-east-1", "secrets": {"TokenSecret": SECRET},
+            "outputs": {"AppsTable": "apps", "ConnectionsTable": "connections", "ReportsTable": "reports"}});
+        std::fs::write(folder.join("ready.json"), ready.to_string()).unwrap();
+        Self { folder, database, closed, _stop: stop }
+    }
+
+    /// Runs the command with `--local` and this gateway's ready file.
+    pub(crate) async fn nsl(&self, arguments: &str) -> Output {
+        self.nsl_with(arguments, &[], "").await
+    }
+
+    /// The same with these variables and this stdin.
+    pub(crate) async fn nsl_with(&self, arguments: &str, variables: &[(&str, &str)], stdin: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nsl"));
+        command.args(arguments.split(' ')).arg("--local").arg(self.folder.join("ready.json"));
+        command.current_dir(&self.folder).env_clear().envs(variables.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that reads nothing may have ended before.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes()).await;
+        child.wait_with_output().await.unwrap()
+    }
+
+    /// Runs the command and reads its lines of JSON.
+    pub(crate) async fn documents(&self, arguments: &str) -> Vec<Value> {
+        let output = self.nsl(arguments).await;
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What a command that must fail complains of.
+    pub(crate) async fn complaint(&self, arguments: &str) -> String {
+        let output = self.nsl(arguments).await;
+        assert!(!output.status.success(), "{arguments} succeeded");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Puts a row of the connections or of the reports.
+    pub(crate) fn put(&self, table: &str, pk: &str, sk: &str) {
+        let item = json!({"pk": {"S": pk}, "sk": {"S": sk}, "expiresAt": {"N": "9999999999"}});
+        let put = json!({"TableName": table, "Item": item});
+        self.database.put_item(serde_json::from_value(put).unwrap()).unwrap();
+    }
+
+    /// How many items a table holds.
+    pub(crate) fn count(&self, table: &str) -> usize {
+        let scan = serde_json::from_value(json!({"TableName": table})).unwrap();
+        let found = serde_json::to_value(self.database.scan(scan).unwrap()).unwrap();
+        found["Items"].as_array().unwrap().len()
+    }
+
+    /// The connections that were closed so far, sorted.
+    pub(crate) fn closed(&self) -> Vec<String> {
+        let mut closed = self.closed.lock().unwrap().clone();
+        closed.sort();
+        closed
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The API behind connections: takes every DELETE and remembers its connection.
+async fn serve_connections() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/live", listener.local_addr().unwrap());
+    let closed = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&closed);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let path = take(stream).await;
+            heard.lock().unwrap().push(path.rsplit('/').next().unwrap().replace("%3D", "="));
+        }
+    });
+    (address, closed)
+}
+
+/// Answers one DELETE on `stream` and closes it; returns its path.
+async fn take(stream: TcpStream) -> String {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(stream.read_line(&mut head).await.unwrap() > 0, "the request ended early");
+    }
+    assert!(head.starts_with("DELETE "), "{head}");
+    stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+    head.split(' ').nth(1).unwrap().to_owned()
+}
+
+fn apps_table() -> Value {
+    json!({
+        "TableName": "apps",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "appId", "AttributeType": "S"}, {"AttributeName": "owner", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "appId", "KeyType": "HASH"}],
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "byOwner",
+            "KeySchema": [
+                {"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "appId", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["name", "status"]}}],
+    })
+}
+
+fn rows_table(name: &str) -> Value {
+    json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
+        "KeySchema": [
+            {"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    })
+}

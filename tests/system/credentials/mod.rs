@@ -1,0 +1,198 @@
+//! Who may do what: every operation tried with every credential, and exactly the allowed ones allowed.
+//! The policy is the table below; a run prints the table that it found (`cargo test credential -- --nocapture`).
+
+mod cases;
+mod operations;
+mod tokens;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Gateway, now_ms, nsl};
+use cases::cases;
+use operations::attempt;
+
+/// Where a handshake may carry a credential, then what the connection that it opened may do, then the same after an
+/// `auth` in the first frame, then HTTP.
+///
+/// `+` is allowed, a number the status of a refused handshake or call. `una`, `for`, `off` and `inv` are the codes
+/// `unauthorized`, `forbidden`, `app_inactive` and `invalid_field`, `err` is the dashboard's `auth_error`, `sil` is
+/// silence, and `.` cannot be tried. A handshake without a credential is allowed to say `auth`, and nothing else.
+const POLICY: &str = "
+                          handshake by                  and then                      in band  and then                      HTTP
+                          header key    subpr query     publi batch subsc since     auth     publi batch subsc since     metri lates
+nothing                   +      +      +     +         una   una   una   una       .        una   una   una   una       401   401
+nonsense                  401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+key                       +      +      +     +         +     for   +     +         +        +     for   +     +         +     +
+key to publish            +      +      +     +         +     for   for   for       +        +     for   for   for       403   403
+key to view               +      +      +     +         for   for   +     +         +        for   for   +     +         +     +
+key of another app        +      +      +     +         for   for   for   for       una      una   una   una   una       403   403
+key that was dropped      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+key that took its place   +      +      +     +         +     for   +     +         +        +     for   +     +         +     +
+key of inactive app       403    403    403   403       .     .     .     .         off      una   una   una   una       403   403
+token to view             +      +      +     +         for   for   +     +         +        for   for   +     +         +     +
+token to publish          +      +      +     +         +     for   for   for       +        +     for   for   for       403   403
+token for both            +      +      +     +         +     for   +     +         +        +     for   +     +         +     +
+token of two apps         +      +      +     +         +     +     +     +         +        +     +     +     +         +     +
+token of the owner        +      +      +     +         +     for   +     +         +        +     for   +     +         +     +
+token of another owner    +      +      +     +         for   for   for   for       for      una   una   una   una       403   403
+token of another app      +      +      +     +         for   for   for   for       for      una   una   una   una       403   403
+token of inactive app     +      +      +     +         off   off   off   off       off      una   una   una   una       403   403
+token that was revoked    +      +      +     +         una   una   una   una       una      una   una   una   una       401   401
+token of a public key     +      +      +     +         for   for   +     +         +        for   for   +     +         +     +
+expired                   401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+not yet valid             401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+of another audience       401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+of another secret         401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+with changed claims       401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+alg none                  401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+public key as secret      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403
+library, legacy on        +      +      +     +         una   una   una   una       +        +     for   for   for       401   401
+library, legacy off       +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401
+library, another user     +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401
+dashboard, legacy on      +      +      +     +         una   una   una   una       +        for   for   +     +         401   401
+dashboard, legacy off     +      +      +     +         una   una   una   una       err      una   una   una   una       401   401
+foreign page, legacy on   +      +      +     +         una   una   una   una       err      una   una   una   una       401   401
+8 KB and more             401    401    401   401       .     .     .     .         inv      una   una   una   una       403   403
+key and a NUL             .      .      401   401       .     .     .     .         una      una   una   una   una       .     .
+two that contradict       401    401    401   401       .     .     .     .         inv      una   una   una   una       +     +
+";
+
+/// Cells of the policy, by the name of the credential.
+fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let rows = POLICY.lines().skip(3);
+    rows.map(|row| (row[..26].trim(), row[26..].split_whitespace().collect())).collect()
+}
+
+/// The found cells in the layout of the policy.
+fn table(found: &[(&'static str, Vec<String>)]) -> String {
+    let mut table: String = POLICY.lines().take(3).map(|line| format!("{line}\n")).collect();
+    let positions: Vec<usize> = columns(POLICY.lines().nth(2).expect("a line of headings"));
+    for (name, cells) in found {
+        let mut line = format!("{name:<26}");
+        for (cell, position) in cells.iter().zip(&positions) {
+            let _ = write!(line, "{:<1$}{cell}", "", position.saturating_sub(line.len()));
+        }
+        table.push_str(&line);
+        table.push('\n');
+    }
+    table
+}
+
+/// Where the words of a line begin.
+fn columns(line: &str) -> Vec<usize> {
+    let starts = |index: &usize| {
+        let is_blank = |index: usize| line.as_bytes()[index] == b' ';
+        !is_blank(*index) && (*index == 0 || is_blank(*index - 1))
+    };
+    (0..line.len()).filter(starts).collect()
+}
+
+/// What is stored of each application: the numbers of its reports.
+type Stored = BTreeMap<String, BTreeSet<u64>>;
+
+async fn stored(gateway: &Gateway, apps: &BTreeSet<String>, since_ms: i64) -> Stored {
+    let named = apps.iter().cloned().collect::<Vec<_>>().join(",");
+    let token = nsl(gateway, &["token", "issue", "--app", &named]).await["token"].take();
+    let bearer = format!("Bearer {}", token.as_str().expect("a token"));
+    let mut witness = Client::open_with(gateway, &[("authorization", &bearer)]).await.expect("a witness");
+    let mut stored = Stored::new();
+    for app in apps {
+        let subscribe = json!({"type": "subscribe", "data": {"appId": app, "since": since_ms}});
+        witness.send(&subscribe).await;
+        let shown = witness.next("subscribed").await["payload"].take();
+        assert_eq!((&shown["complete"], &shown["continued"]), (&json!(true), &json!(false)), "{shown}");
+        let reports = shown["reports"].as_array().expect("a list of reports");
+        let numbers = reports.iter().map(|report| report["metrics"]["n"].as_u64().expect("a number"));
+        stored.insert(app.clone(), numbers.collect());
+    }
+    stored
+}
+
+#[tokio::test]
+async fn each_credential_allows_exactly_what_the_policy_says() {
+    let keys = concat!("TokenKeys=", include_str!("../../fixtures/token-keys.json"));
+    let gateway = Gateway::start(&["--memory", "--no-demo", "--parameter", keys]).await;
+    let begun_ms = now_ms();
+    let (cases, apps) = cases(&gateway).await;
+    let mut accepted: Stored = apps.iter().map(|app| (app.clone(), BTreeSet::new())).collect();
+    let mut found = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        let outcomes = attempt(&gateway, case, index as u64).await;
+        for (app, n) in outcomes.accepted {
+            accepted.entry(app).or_default().insert(n);
+        }
+        found.push((case.name, outcomes.cells));
+    }
+    println!("{}", table(&found));
+
+    let expected = expected();
+    let differences: Vec<String> = found
+        .iter()
+        .filter(|(name, cells)| expected.get(name).is_none_or(|wanted| cells != wanted))
+        .map(|(name, cells)| format!("{name}: {cells:?}, but the policy is {:?}", expected.get(name)))
+        .collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert_eq!(found.len(), expected.len(), "the policy names a credential that was not tried");
+    let readable: BTreeSet<String> = apps.into_iter().collect();
+    accepted.retain(|app, _| readable.contains(app));
+    assert_eq!(stored(&gateway, &readable, begun_ms).await, accepted, "stored is what was accepted, no more");
+}
+
+#[tokio::test]
+async fn an_app_that_is_switched_off_loses_its_connections_at_once() {
+    let gateway = Gateway::shared();
+    let app = crate::harness::App::create(gateway).await;
+    let other = crate::harness::App::create(gateway).await;
+    let key = [("x-api-key", app.api_key.as_str())];
+    let mut at_handshake = Client::open_with(gateway, &key).await.expect("a connection");
+    at_handshake.publish(&app, 1).await;
+    let mut in_band = Client::authenticated(gateway, &app).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut bystander = Client::authenticated(gateway, &other).await;
+
+    let off = nsl(gateway, &["app", "deactivate", &app.app_id]).await;
+    assert_eq!((&off["status"], &off["closed"]), (&json!("inactive"), &json!(3)));
+    for client in [&mut at_handshake, &mut in_band, &mut viewer] {
+        client.close_code().await;
+    }
+    assert_eq!(bystander.publish(&other, 1).await["accepted"], 1);
+    let refused = Client::open_with(gateway, &key).await.err().map(|error| error.to_string());
+    assert!(refused.is_some_and(|refused| refused.contains("403")));
+
+    nsl(gateway, &["app", "activate", &app.app_id]).await;
+    Client::open_with(gateway, &key).await.expect("a connection after the app is on again");
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_while_both_serve_and_the_older_ends() {
+    let gateway = Gateway::shared();
+    let app = crate::harness::App::create(gateway).await;
+    let new = nsl(gateway, &["app", "rotate-key", &app.app_id]).await["apiKey"].take();
+    let new = new.as_str().expect("a key").to_owned();
+    for key in [&app.api_key, &new] {
+        Client::open_with(gateway, &[("x-api-key", key)]).await.expect("both are valid");
+    }
+    nsl(gateway, &["app", "rotate-key", &app.app_id, "--drop-old"]).await;
+    let old = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await;
+    assert!(old.err().is_some_and(|error| error.to_string().contains("401")));
+    Client::open_with(gateway, &[("x-api-key", &new)]).await.expect("the newer one is valid");
+}
+
+#[tokio::test]
+async fn a_deleted_app_is_unknown_and_its_reports_are_gone() {
+    let gateway = Gateway::shared();
+    let app = crate::harness::App::create_with(gateway, &["--owner", "passing"]).await;
+    Client::authenticated(gateway, &app).await.publish(&app, 1).await;
+    let deleted = nsl(gateway, &["app", "delete", &app.app_id, "--yes"]).await;
+    assert_eq!(deleted["deleted"], true);
+    assert!(deleted["erased"].as_u64().is_some_and(|rows| rows >= 1), "{deleted}");
+    let refused = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await;
+    assert!(refused.err().is_some_and(|error| error.to_string().contains("401")));
+    let again = ["--app-id", app.app_id.as_str(), "--owner", "passing"];
+    let reborn = crate::harness::App::create_with(gateway, &again).await;
+    let mut viewer = Client::authenticated(gateway, &reborn).await;
+    assert_eq!(viewer.subscribe(&reborn).await["reports"], Value::Array(Vec::new()));
+}

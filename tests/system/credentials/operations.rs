@@ -1,0 +1,204 @@
+//! What is tried with a credential, and how its outcome is written in the table.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+
+use super::cases::{Case, Shown};
+use super::tokens::base64url;
+use crate::harness::{Client, DEADLINE, Gateway, now_ms};
+
+/// How long nothing must come to be silence, where silence is an answer.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Numbers that one credential's reports may have.
+const REPORTS_OF_CASE: u64 = 100;
+const NOT_TRIED: &str = ".";
+
+/// Where a handshake carries a credential.
+#[derive(Clone, Copy)]
+enum Place {
+    Authorization,
+    ApiKey,
+    Subprotocol,
+    Query,
+}
+
+const PLACES: [Place; 4] = [Place::Authorization, Place::ApiKey, Place::Subprotocol, Place::Query];
+
+/// What a connection does.
+#[derive(Clone, Copy)]
+enum Operation {
+    Publish,
+    Batch,
+    Subscribe,
+    SubscribeSince,
+}
+
+const OPERATIONS: [Operation; 4] =
+    [Operation::Publish, Operation::Batch, Operation::Subscribe, Operation::SubscribeSince];
+
+/// What became of every operation, and which reports were acknowledged.
+pub(super) struct Outcomes {
+    pub(super) cells: Vec<String>,
+    pub(super) accepted: Vec<(String, u64)>,
+}
+
+/// Tries every operation with the credential of `case`, which is the one of this number.
+pub(super) async fn attempt(gateway: &Gateway, case: &Case, number: u64) -> Outcomes {
+    let mut outcomes = Outcomes { cells: Vec::new(), accepted: Vec::new() };
+    let mut opened = None;
+    for place in PLACES {
+        let (cell, client) = handshake(gateway, case, place).await;
+        outcomes.cells.push(cell);
+        opened = opened.or(client);
+    }
+    match opened {
+        Some(mut client) => outcomes.operate(&mut client, case, number * REPORTS_OF_CASE).await,
+        None => outcomes.cells.extend(OPERATIONS.map(|_| NOT_TRIED.to_owned())),
+    }
+    let mut client = open(gateway, case, &[]).await.expect("a connection without a credential opens");
+    outcomes.cells.push(authenticate(&mut client, case).await);
+    outcomes.operate(&mut client, case, number * REPORTS_OF_CASE + REPORTS_OF_CASE / 2).await;
+    for path in ["metrics?timeRange=hour", "metrics/latest"] {
+        outcomes.cells.push(ask(gateway, case, path).await);
+    }
+    outcomes
+}
+
+impl Outcomes {
+    async fn operate(&mut self, client: &mut Client, case: &Case, first: u64) {
+        for (operation, n) in OPERATIONS.into_iter().zip(first..) {
+            let (frame, apps) = operation.frame(case, n);
+            client.send(&frame).await;
+            let answer = client.answer_within(&["ack", "subscribed", "error"], DEADLINE).await;
+            let answer = answer.unwrap_or_else(|| panic!("{}: no answer to {frame}", case.name));
+            let whole = answer["payload"]["accepted"] == apps.len();
+            let cell = match answer["type"].as_str() {
+                Some("ack") if whole => "+".to_owned(),
+                Some("subscribed") => "+".to_owned(),
+                Some("error") => short(&answer["payload"]["code"]),
+                _ => answer["payload"].to_string(),
+            };
+            if cell == "+" {
+                self.accepted.extend(apps.into_iter().map(|app| (app, n)));
+            }
+            self.cells.push(cell);
+        }
+    }
+}
+
+impl Operation {
+    /// The frame, and the applications that it reports for.
+    fn frame(self, case: &Case, n: u64) -> (Value, Vec<String>) {
+        let report = |app: &String| json!({"appId": app, "metrics": {"n": n}});
+        let batch = [&case.app, &case.other];
+        match self {
+            Self::Publish => {
+                (json!({"type": "metrics", "id": n, "data": report(&case.app)}), vec![case.app.clone()])
+            }
+            Self::Batch => (
+                json!({"type": "metrics", "id": n, "data": batch.map(report)}),
+                batch.map(String::clone).to_vec(),
+            ),
+            Self::Subscribe => (json!({"type": "subscribe", "data": {"appId": case.app}}), Vec::new()),
+            Self::SubscribeSince => {
+                let since = now_ms() - 1_000;
+                (json!({"type": "subscribe", "data": {"appId": case.app, "since": since}}), Vec::new())
+            }
+        }
+    }
+}
+
+/// Opens a connection with the credential in `place`.
+async fn handshake(gateway: &Gateway, case: &Case, place: Place) -> (String, Option<Client>) {
+    let (text, second) = match &case.shown {
+        Shown::Nothing => return outcome(open(gateway, case, &[]).await),
+        Shown::One(text) => (text, None),
+        Shown::Two(text, second) => (text, Some(second)),
+    };
+    let bearer = |text: &String| ("authorization", format!("Bearer {text}"));
+    let subprotocol = format!("nsl.v1, key.{}", base64url(text));
+    let mut headers = match place {
+        Place::Authorization => vec![bearer(text)],
+        Place::ApiKey => vec![("x-api-key", text.clone())],
+        Place::Subprotocol => vec![("sec-websocket-protocol", subprotocol)],
+        Place::Query => Vec::new(),
+    };
+    headers.extend(second.map(|second| match place {
+        Place::Authorization => ("x-api-key", second.clone()),
+        _ => bearer(second),
+    }));
+    if headers.iter().any(|(_, value)| HeaderValue::from_str(value).is_err()) {
+        return (NOT_TRIED.to_owned(), None);
+    }
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    match place {
+        Place::Query => {
+            let mut address: reqwest::Url = gateway.ready().ws.parse().expect("an address");
+            let name = if text.starts_with("eyJ") { "token" } else { "apiKey" };
+            address.query_pairs_mut().append_pair(name, text);
+            outcome(Client::open_at(address.as_str(), &headers).await)
+        }
+        _ => outcome(open(gateway, case, &headers).await),
+    }
+}
+
+async fn open(gateway: &Gateway, case: &Case, headers: &[(&str, &str)]) -> Result<Client, Box<Error>> {
+    let origin = case.origin.map(|origin| ("origin", origin));
+    let headers: Vec<(&str, &str)> = headers.iter().copied().chain(origin).collect();
+    Client::open_with(gateway, &headers).await
+}
+
+fn outcome(opened: Result<Client, Box<Error>>) -> (String, Option<Client>) {
+    match opened.map_err(|error| *error) {
+        Ok(client) => ("+".to_owned(), Some(client)),
+        Err(Error::Http(response)) => (response.status().as_u16().to_string(), None),
+        Err(error) => (error.to_string(), None),
+    }
+}
+
+async fn authenticate(client: &mut Client, case: &Case) -> String {
+    let Some(proof) = &case.in_band else { return NOT_TRIED.to_owned() };
+    let mut proof = proof.clone();
+    proof["appId"] = json!(case.app);
+    client.send(&json!({"type": "auth", "data": proof})).await;
+    let patience = if case.may_be_silent() { SILENCE } else { DEADLINE };
+    let answer = client.answer_within(&["auth_success", "auth_error", "error"], patience).await;
+    match answer.as_ref().map(|answer| (answer["type"].as_str(), &answer["payload"]["code"])) {
+        None => "sil".to_owned(),
+        Some((Some("auth_success"), _)) => "+".to_owned(),
+        Some((Some("auth_error"), _)) => "err".to_owned(),
+        Some((_, code)) => short(code),
+    }
+}
+
+async fn ask(gateway: &Gateway, case: &Case, path: &str) -> String {
+    let (text, second) = match &case.shown {
+        Shown::Nothing => (None, None),
+        Shown::One(text) => (Some(text), None),
+        Shown::Two(text, second) => (Some(text), Some(second)),
+    };
+    let mut request = gateway.http(reqwest::Method::GET, &format!("/apps/{}/{path}", case.app));
+    if let Some(text) = text {
+        let Ok(value) = HeaderValue::from_str(&format!("Bearer {text}")) else { return NOT_TRIED.to_owned() };
+        request = request.header("authorization", value);
+    }
+    if let Some(second) = second {
+        request = request.header("x-api-key", second);
+    }
+    match request.send().await.expect("an answer").status().as_u16() {
+        200 => "+".to_owned(),
+        status => status.to_string(),
+    }
+}
+
+/// A rejection code as the table writes it.
+fn short(code: &Value) -> String {
+    let code = code.as_str().unwrap_or_default();
+    let shorts =
+        [("unauthorized", "una"), ("forbidden", "for"), ("app_inactive", "off"), ("invalid_field", "inv")];
+    let short = shorts.iter().find(|(long, _)| *long == code);
+    short.map_or_else(|| code.to_owned(), |(_, short)| (*short).to_owned())
+}

@@ -1,0 +1,99 @@
+//! Credentials that come with the handshake, in each of their places, and what a wrong one is told.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::harness::{App, Client, Gateway};
+
+fn wrong_key() -> String {
+    format!("nehonix@{}.nsl", "0".repeat(64))
+}
+
+fn subprotocols(key: &str) -> String {
+    format!("nsl.v1, key.{}", URL_SAFE_NO_PAD.encode(key))
+}
+
+fn query(gateway: &Gateway, key: &str) -> String {
+    let key = key.replace('@', "%40");
+    format!("{}/?apiKey={key}", gateway.ready().ws.trim_end_matches('/'))
+}
+
+fn status(refused: Result<Client, Box<Error>>) -> u16 {
+    match refused.map_err(|error| *error) {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(other) => panic!("no answer to the handshake: {other}"),
+        Ok(_) => 101,
+    }
+}
+
+/// Opens a connection with `key` in each place where one may stand.
+async fn in_every_place(gateway: &Gateway, key: &str) -> [Result<Client, Box<Error>>; 4] {
+    [
+        Client::open_with(gateway, &[("authorization", &format!("Bearer {key}"))]).await,
+        Client::open_with(gateway, &[("x-api-key", key)]).await,
+        // A client that offers subprotocols refuses an answer that echoes none or another.
+        Client::open_with(gateway, &[("sec-websocket-protocol", &subprotocols(key))]).await,
+        Client::open_at(&query(gateway, key), &[]).await,
+    ]
+}
+
+#[tokio::test]
+async fn a_key_in_the_handshake_admits_without_another_word() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    for (n, opened) in (0..).zip(in_every_place(gateway, &app.api_key).await) {
+        let mut client = opened.unwrap_or_else(|cause| panic!("place {n}: {cause}"));
+        client.subscribe(&app).await;
+        assert_eq!(client.publish(&app, n).await["accepted"], 1);
+        client.next_report(n).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_in_the_handshake_opens_nothing() {
+    let gateway = Gateway::shared();
+    for refused in in_every_place(gateway, &wrong_key()).await {
+        assert_eq!(status(refused), 401);
+    }
+}
+
+#[tokio::test]
+async fn two_keys_that_differ_open_nothing() {
+    let gateway = Gateway::shared();
+    let (app, other) = (App::create(gateway).await, App::create(gateway).await);
+    let bearer = format!("Bearer {}", app.api_key);
+    let headers = [("authorization", bearer.as_str()), ("x-api-key", other.api_key.as_str())];
+    assert_eq!(status(Client::open_with(gateway, &headers).await), 401);
+}
+
+#[tokio::test]
+async fn a_key_in_the_handshake_opens_no_other_application() {
+    let gateway = Gateway::shared();
+    let (app, other) = (App::create(gateway).await, App::create(gateway).await);
+    let mut client = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await.expect("it opens");
+    for named in [other.app_id.as_str(), "no-such-application"] {
+        client.send(&json!({"type": "subscribe", "data": {"appId": named}})).await;
+        assert_eq!(client.error().await["code"], "forbidden");
+        client.send(&json!({"type": "metrics", "data": {"appId": named, "metrics": {"n": 1}}})).await;
+        assert_eq!(client.error().await["code"], "forbidden");
+    }
+}
+
+#[tokio::test]
+async fn who_keeps_guessing_is_told_once_and_closed_at_the_fifth() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
+    let guess = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": wrong_key()}});
+    client.send(&guess).await;
+    assert_eq!(client.error().await["code"], "unauthorized");
+    for _ in 0..3 {
+        client.send(&guess).await;
+        client.round_trip().await;
+    }
+    client.send(&guess).await;
+    client.close_code().await;
+    assert_eq!(client.untaken("error"), 0, "a repeated guess was answered");
+}
