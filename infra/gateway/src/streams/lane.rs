@@ -249,3 +249,131 @@ fn pause_ms(failures: u32) -> i64 {
     let doublings = failures.saturating_sub(1).min(16);
     (PAUSE_MS << doublings).min(PAUSE_MS_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const RULES: StreamRules = StreamRules {
+        batch_size: 4,
+        window: Duration::from_secs(10),
+        parallel: 1,
+        reports_failures: true,
+        bisects: false,
+        retries: Some(1),
+        max_age: None,
+    };
+
+    /// A lane with so many records, all read and made at time 0.
+    fn lane(rules: StreamRules, records: u64) -> Lane {
+        let mut lane = Lane::new(rules, None);
+        for number in 1..=records {
+            let record = Record::sample(number, "a", 0);
+            lane.take(Held { ordinal: number, before: None, read_ms: 0, record });
+        }
+        lane
+    }
+
+    fn numbers(records: &[Record]) -> Vec<u64> {
+        records.iter().map(|record| record.sequence.as_str().parse().unwrap()).collect()
+    }
+
+    /// What is delivered at this time; empty where nothing is.
+    fn delivered(lane: &mut Lane, now_ms: i64) -> Vec<u64> {
+        match lane.step(now_ms) {
+            Step::Deliver(records) => numbers(&records),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_batch_goes_when_it_is_full_or_its_window_is_over() {
+        assert_eq!(delivered(&mut lane(RULES, 5), 0), [1, 2, 3, 4]);
+        let mut short = lane(RULES, 3);
+        assert_eq!(short.step(0), Step::Wait(Some(10_000)));
+        assert!(short.has_room());
+        assert_eq!(delivered(&mut short, 10_000), [1, 2, 3]);
+        assert_eq!(short.step(20_000), Step::Wait(None), "one batch at a time");
+        let mut closed = lane(RULES, 1);
+        closed.close();
+        assert_eq!(delivered(&mut closed, 0), [1]);
+        let unhurried = StreamRules { window: Duration::ZERO, ..RULES };
+        assert_eq!(delivered(&mut lane(unhurried, 1), 0), [1]);
+    }
+
+    #[test]
+    fn a_batch_holds_no_more_than_an_event_may() {
+        let mut lane = lane(StreamRules { batch_size: 10_000, ..RULES }, 3);
+        for held in &mut lane.held {
+            held.record.bytes = BATCH_BYTES_MAX / 2;
+        }
+        assert_eq!(delivered(&mut lane, 0), [1, 2]);
+        lane.settle(Outcome::Done, 0);
+        lane.held[0].record.bytes = BATCH_BYTES_MAX + 1;
+        assert_eq!(delivered(&mut lane, 0), [3], "what is too large alone goes alone");
+    }
+
+    #[test]
+    fn retries_pause_and_end() {
+        let mut lane = lane(RULES, 4);
+        assert_eq!(delivered(&mut lane, 0), [1, 2, 3, 4]);
+        assert_eq!(lane.settle(Outcome::FailedFrom(1), 0), None);
+        assert_eq!(lane.step(0), Step::Wait(Some(PAUSE_MS)));
+        assert_eq!(delivered(&mut lane, PAUSE_MS), [2, 3, 4], "what was before is done");
+        let given_up = lane.settle(Outcome::Failed, PAUSE_MS).unwrap();
+        assert_eq!((numbers(&given_up.records), given_up.attempts), (vec![2, 3, 4], 2));
+        assert_eq!(given_up.reason, Reason::RetryAttemptsExhausted);
+        assert!(lane.first().is_none());
+    }
+
+    #[test]
+    fn what_does_not_reach_the_function_uses_up_no_retry() {
+        let mut lane = lane(RULES, 4);
+        let mut now_ms = 0;
+        for _ in 0..20 {
+            assert_eq!(delivered(&mut lane, now_ms).len(), 4);
+            assert_eq!(lane.settle(Outcome::Unreached, now_ms), None);
+            now_ms += PAUSE_MS_MAX;
+        }
+        assert_eq!(delivered(&mut lane, now_ms).len(), 4);
+    }
+
+    #[test]
+    fn bisecting_halves_without_using_up_a_retry() {
+        let mut lane = lane(StreamRules { bisects: true, retries: Some(0), ..RULES }, 4);
+        assert_eq!(delivered(&mut lane, 0), [1, 2, 3, 4]);
+        assert_eq!(lane.settle(Outcome::Failed, 0), None);
+        assert_eq!(delivered(&mut lane, 0), [1, 2]);
+        assert_eq!(lane.settle(Outcome::FailedFrom(1), 0), None, "a report is a split too");
+        assert_eq!(delivered(&mut lane, 0), [2]);
+        assert_eq!(numbers(&lane.settle(Outcome::Failed, 0).unwrap().records), [2]);
+        assert_eq!(delivered(&mut lane, 0), [3, 4]);
+    }
+
+    #[test]
+    fn old_records_are_given_up_before_they_are_delivered() {
+        let minute = StreamRules { max_age: Some(Duration::from_secs(60)), ..RULES };
+        let mut lane = lane(minute, 4);
+        lane.held[3].record.created_ms = 30_000;
+        let Step::GiveUp(given_up) = lane.step(60_001) else { panic!("three are too old") };
+        assert_eq!((numbers(&given_up.records), given_up.reason), (vec![1, 2, 3], Reason::RecordAgeExceeded));
+        assert_eq!(delivered(&mut lane, 60_001), [4]);
+    }
+
+    #[test]
+    fn without_a_limit_retries_end_with_the_streams_retention() {
+        let mut lane = lane(StreamRules { retries: None, ..RULES }, 4);
+        assert_eq!(delivered(&mut lane, RETENTION_MS + 1).len(), 4, "a late start loses nothing");
+        assert_eq!(lane.settle(Outcome::Failed, RETENTION_MS), None);
+        let later = lane.step(RETENTION_MS + PAUSE_MS);
+        let Step::GiveUp(given_up) = later else { panic!("they could not be read again") };
+        assert_eq!((given_up.records.len(), given_up.attempts), (4, 1));
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        assert_eq!([1, 2, 3, 6, 99].map(pause_ms), [200, 400, 800, 6_400, 10_000]);
+    }
+}

@@ -9,6 +9,8 @@ mod checkpoints;
 mod delivery;
 mod destination;
 mod lane;
+#[cfg(test)]
+mod laws;
 mod mapping;
 mod reader;
 mod record;

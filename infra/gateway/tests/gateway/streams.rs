@@ -252,3 +252,146 @@ async fn chaos_delivers_everything_at_least_once_and_keeps_each_items_order() {
     assert!(flat.len() > 80, "some batches come twice: {}", flat.len());
     assert_ne!(flat.iter().take(8).collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>(), "items overtake");
 }
+
+#[tokio::test]
+async fn deletes_by_time_to_live_are_told_from_others() {
+    let mapping = r#"BatchSize: 1, FilterCriteria: { Filters: [
+        { Pattern: '{"eventName":["REMOVE"],"userIdentity":{"type":["Service"]}}' }] }"#;
+    let scratch = Scratch::new();
+    let data = scratch.path("data").display().to_string();
+    let mut gateway = Gateway::start_in(scratch, &template(mapping), &["--data", &data]);
+    gateway.put("expires", json!({ "expiresAt": { "N": "1700000000" } })).await;
+    gateway.put("goes", json!({})).await;
+    let delete = json!({ "TableName": "Things", "Key": { "pk": { "S": "goes" } } });
+    assert_eq!(gateway.dynamodb("DeleteItem", &delete).await, json!({}));
+    gateway.signal(Signal::INT);
+    assert!(gateway.exit().await.success());
+    assert_eq!(gateway.batches(), Vec::<Vec<String>>::new());
+    // What has expired is looked for at every start.
+    let second = Scratch::new();
+    let gateway = Gateway::start_in(second, &template(mapping), &["--data", &data]);
+    gateway.delivered(&[&["expires"]]).await;
+    let record = &gateway.all_recorded()[0]["Records"][0];
+    assert_eq!(record["userIdentity"], json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" }));
+    assert!(record["dynamodb"].get("NewImage").is_none());
+}
+
+#[tokio::test]
+async fn a_table_without_a_stream_is_told_once_and_found_when_it_has_one() {
+    let with_stream = template("BatchSize: 1");
+    let (before, after) = with_stream.split_once("  Echo:").unwrap();
+    let (function, _) = after.split_once("      Events:").unwrap();
+    let stream = "      StreamSpecification: { StreamViewType: NEW_IMAGE }\n";
+    let without = format!("{}  Echo:{function}", before.replace(stream, ""));
+    let scratch = Scratch::new();
+    let data = scratch.path("data").display().to_string();
+    let mut gateway = Gateway::start_in(scratch, &without, &["--data", &data]);
+    gateway.signal(Signal::INT);
+    assert!(gateway.exit().await.success());
+
+    let second = Scratch::new();
+    let gateway = Gateway::start_in(second, &with_stream, &["--data", &data]);
+    let told = || gateway.stderr().matches("has no stream").count();
+    eventually("the console tells of it", || (told() > 0).then_some(())).await;
+    let stream = json!({ "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" });
+    gateway.dynamodb("UpdateTable", &json!({ "TableName": "Things", "StreamSpecification": stream })).await;
+    gateway.put("a", json!({})).await;
+    gateway.delivered(&[&["a"]]).await;
+    assert_eq!(told(), 1, "{}", gateway.stderr());
+}
+
+/// The streams' API of a table that was split: the parent is closed, each shard holds records with these keys, and
+/// places expire after one use. Only the embedded engine is real enough for anything else, and it never splits.
+async fn split_stream() -> String {
+    use axum::http::{HeaderMap, StatusCode};
+
+    async fn answer(headers: HeaderMap, body: String) -> (StatusCode, String) {
+        let target = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap().to_owned();
+        let asked: Value = serde_json::from_str(&body).unwrap();
+        let arn = "arn:aws:dynamodb:ddblocal:000000000000:table/Things/stream/label";
+        let refused = |code: &str| (StatusCode::BAD_REQUEST, json!({ "__type": code, "message": "no" }));
+        let (status, answer) = match target.as_str() {
+            "DescribeTable" => {
+                let stream = json!({ "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" });
+                let table =
+                    json!({ "TableStatus": "ACTIVE", "LatestStreamArn": arn, "StreamSpecification": stream });
+                (StatusCode::OK, json!({ "Table": table }))
+            }
+            "DescribeStream" if asked.get("ExclusiveStartShardId").is_none() => {
+                let shards = json!([{ "ShardId": "right", "ParentShardId": "parent" }]);
+                (
+                    StatusCode::OK,
+                    json!({ "StreamDescription": { "Shards": shards, "LastEvaluatedShardId": "right" } }),
+                )
+            }
+            "DescribeStream" => {
+                let shards =
+                    json!([{ "ShardId": "parent" }, { "ShardId": "left", "ParentShardId": "parent" }]);
+                (StatusCode::OK, json!({ "StreamDescription": { "Shards": shards } }))
+            }
+            "GetShardIterator" => match asked["SequenceNumber"].as_str() {
+                Some("trimmed") => refused("com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException"),
+                after => {
+                    let shard = asked["ShardId"].as_str().unwrap();
+                    (StatusCode::OK, json!({ "ShardIterator": format!("{shard}/{}", after.unwrap_or("-1")) }))
+                }
+            },
+            "GetRecords" => page(asked["ShardIterator"].as_str().unwrap())
+                .map_or_else(|| refused("ExpiredIteratorException"), |page| (StatusCode::OK, page)),
+            _ => (StatusCode::OK, json!({})),
+        };
+        (status, answer.to_string())
+    }
+
+    /// One record for each place, whose next place expires at once.
+    fn page(place: &str) -> Option<Value> {
+        let (shard, after) = place.split_once('/')?;
+        let number = after.parse::<i64>().ok()? + 1;
+        let record = json!({
+            "eventID": place, "eventName": "INSERT", "eventVersion": "1.1",
+            "dynamodb": { "Keys": { "pk": { "S": format!("{shard}-{number}") } },
+                          "SequenceNumber": number.to_string(), "ApproximateCreationDateTime": 1.7e9 },
+        });
+        match (shard, number) {
+            (_, 0) => Some(json!({ "Records": [record], "NextShardIterator": format!("{shard}/used") })),
+            ("parent", 1) => Some(json!({ "Records": [record] })),
+            _ => Some(json!({ "Records": [], "NextShardIterator": place })),
+        }
+    }
+
+    let router = axum::Router::new().fallback(answer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_follow_their_parent_and_lost_places_are_found_again() {
+    let endpoint = split_stream().await;
+    let scratch = Scratch::new();
+    let data = scratch.path("data");
+    fs::create_dir(&data).unwrap();
+    let arn = "arn:aws:dynamodb:ddblocal:000000000000:table/Things/stream/label";
+    let kept = json!({ "streamArn": arn, "sinceMs": 0, "shards": { "parent": { "after": "trimmed" } } });
+    fs::write(data.join("stream-EchoChanges.json"), kept.to_string()).unwrap();
+    let flags = ["--data", data.to_str().unwrap(), "--dynamodb", &endpoint];
+    let gateway = Gateway::start_in(scratch, &template("BatchSize: 10"), &flags);
+    let seen = eventually("all batches are delivered", || {
+        let batches = gateway.batches();
+        (batches.len() >= 4).then_some(batches)
+    });
+    let mut seen = seen.await;
+    seen[2..].sort();
+    assert_eq!(seen, [["parent-0"], ["parent-1"], ["left-0"], ["right-0"]]);
+    let arn = &gateway.all_recorded()[0]["Records"][0]["eventSourceARN"];
+    assert_eq!(arn, "arn:aws:dynamodb:us-east-1:000000000000:table/Things/stream/label");
+    assert!(gateway.stderr().contains("was trimmed"));
+    let progress = || -> Option<Value> {
+        let kept = fs::read(data.join("stream-EchoChanges.json")).ok()?;
+        let kept: Value = serde_json::from_slice(&kept).ok()?;
+        (kept["shards"]["parent"]["finished"] == true && kept["shards"]["right"]["after"] == "0")
+            .then_some(kept)
+    };
+    eventually("the file tells how far it came", progress).await;
+}
