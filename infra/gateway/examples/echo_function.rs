@@ -64,7 +64,10 @@ async fn consume(event: &Value) -> Result<Value, Error> {
         match asked("do", "S") {
             Some("fail") => return Err("boom".into()),
             Some("garble") => return Ok(json!("done")),
-            Some("sleep") => tokio::time::sleep(Duration::from_secs(60)).await,
+            Some("sleep") => {
+                let ms = asked("ms", "N").and_then(|ms| ms.parse().ok()).unwrap_or_default();
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
             Some("report") => {
                 failures.push(json!({ "itemIdentifier": change["dynamodb"]["SequenceNumber"] }));
             }

@@ -11,8 +11,8 @@ use super::record::{Record, SequenceNumber};
 use crate::clock;
 use crate::template::StreamRules;
 
-/// Lambda's limit for an event.
-const BATCH_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Lambda's limit for an event, less what stands around its records.
+const BATCH_BYTES_MAX: usize = 6 * 1024 * 1024 - r#"{"Records":[]}"#.len();
 /// How long a stream keeps a record: after that it cannot be read again.
 const RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
 /// The pause after a first failure; each further one doubles it, up to the longest.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::checkpoints::Checkpoints;
@@ -36,7 +36,7 @@ use crate::state::StateDir;
 use crate::template::Plan;
 
 /// How long batches under way may take to end; what does not is delivered again at the next start.
-const BATCHES_LIMIT: Duration = Duration::from_secs(10);
+const BATCHES_LIMIT: Duration = Duration::from_secs(5);
 
 /// The mappings that run.
 #[derive(Debug)]
@@ -90,11 +90,15 @@ impl Streams {
     /// Stops, and waits for the batches under way; tells whether all ended in time.
     pub(crate) async fn stop(self) -> bool {
         self.cancel();
+        let aborts: Vec<AbortHandle> = self.tasks.iter().map(JoinHandle::abort_handle).collect();
         let all = async {
             for task in self.tasks {
                 drop(task.await);
             }
         };
-        tokio::time::timeout(BATCHES_LIMIT, all).await.is_ok()
+        let have_ended = tokio::time::timeout(BATCHES_LIMIT, all).await.is_ok();
+        // The functions are ended next, and that must not count as their failure.
+        aborts.iter().for_each(AbortHandle::abort);
+        have_ended
     }
 }

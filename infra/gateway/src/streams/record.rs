@@ -38,7 +38,7 @@ pub(crate) struct Record {
     /// The item's key as text: equal for changes of one item, and for no others.
     pub(crate) item: String,
     pub(crate) event: Json,
-    /// Size of the event as JSON.
+    /// Size of the event as JSON, with the comma after it.
     pub(crate) bytes: usize,
 }
 
@@ -64,7 +64,7 @@ impl Record {
             event.insert("userIdentity".into(), user_identity(identity));
         }
         let event = Json::Object(event);
-        let bytes = event.to_string().len();
+        let bytes = event.to_string().len() + 1;
         let created_ms = (created_s * SECOND_MS) as i64;
         Some(Self { sequence, created_ms, item, event, bytes })
     }
@@ -73,7 +73,7 @@ impl Record {
     pub(crate) fn sample(number: u64, item: &str, created_ms: i64) -> Self {
         let sequence = SequenceNumber::new(format!("{number:021}"));
         let event = json!({ "eventID": number, "dynamodb": { "SequenceNumber": sequence.as_str() } });
-        let bytes = event.to_string().len();
+        let bytes = event.to_string().len() + 1;
         Self { sequence, created_ms, item: item.to_owned(), event, bytes }
     }
 }

@@ -85,6 +85,27 @@ fn item_for(doing: &str, times: &str) -> Value {
     json!({ "do": { "S": doing }, "times": { "N": times } })
 }
 
+fn sleep_once(ms: &str) -> Value {
+    json!({ "do": { "S": "sleep" }, "ms": { "N": ms }, "times": { "N": "1" } })
+}
+
+/// Starts another gateway with the data and the record file of one that has ended.
+fn start_again(gateway: &Gateway, template: &str) -> Gateway {
+    let second = Scratch::new();
+    fs::rename(gateway.scratch.path("data"), second.path("data")).unwrap();
+    // The function wrote none if it was never invoked.
+    drop(fs::copy(gateway.scratch.path("record"), second.path("record")));
+    let data = second.path("data").display().to_string();
+    Gateway::start_in(second, template, &["--data", &data])
+}
+
+/// A gateway that keeps its data.
+fn start_with_data(template: &str) -> Gateway {
+    let scratch = Scratch::new();
+    let data = scratch.path("data").display().to_string();
+    Gateway::start_in(scratch, template, &["--data", &data])
+}
+
 #[tokio::test]
 async fn records_have_the_fields_of_lambdas_event() {
     let gateway = Gateway::start_with(&template("BatchSize: 10"), &[]);
@@ -181,29 +202,66 @@ async fn bisecting_finds_the_poisoned_record_and_the_file_tells_of_it() {
 
 #[tokio::test]
 async fn a_restart_goes_on_from_the_checkpoint() {
-    let scratch = Scratch::new();
-    let data = scratch.path("data").display().to_string();
-    let flags = ["--data", data.as_str()];
     let template = template("BatchSize: 10");
-    let mut gateway = Gateway::start_in(scratch, &template, &flags);
+    let mut gateway = start_with_data(&template);
     gateway.put("a", json!({})).await;
     gateway.delivered(&[&["a"]]).await;
     // This one is under way when the gateway ends, and so is never acknowledged.
-    gateway.put("b", item_for("sleep", "1")).await;
+    gateway.put("b", sleep_once("60000")).await;
     gateway.delivered(&[&["a"], &["b"]]).await;
     gateway.signal(Signal::KILL);
     gateway.exit().await;
 
-    let second = Scratch::new();
-    fs::rename(gateway.scratch.path("data"), second.path("data")).unwrap();
-    let data = second.path("data").display().to_string();
-    fs::copy(gateway.scratch.path("record"), second.path("record")).unwrap();
-    let mut gateway = Gateway::start_in(second, &template, &["--data", &data]);
+    let gateway = start_again(&gateway, &template);
     gateway.delivered(&[&["a"], &["b"], &["b"]]).await;
     gateway.put("c", json!({})).await;
     gateway.delivered(&[&["a"], &["b"], &["b"], &["c"]]).await;
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_the_batch_under_way_and_acknowledges_it() {
+    let template = template("BatchSize: 10");
+    let mut gateway = start_with_data(&template);
+    gateway.put("a", sleep_once("700")).await;
+    gateway.delivered(&[&["a"]]).await;
     gateway.signal(Signal::INT);
     assert!(gateway.exit().await.success());
+    let gateway = start_again(&gateway, &template);
+    gateway.put("b", json!({})).await;
+    gateway.delivered(&[&["a"], &["b"]]).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_outlasts_the_drain_is_neither_acknowledged_nor_failed() {
+    let mapping = "BatchSize: 10, MaximumRetryAttempts: 0, \
+                   DestinationConfig: { OnFailure: { Destination: !GetAtt Lost.Arn } }";
+    let template = template(mapping).replace("Timeout: 10", "Timeout: 60");
+    let mut gateway = start_with_data(&template);
+    gateway.put("a", sleep_once("60000")).await;
+    gateway.delivered(&[&["a"]]).await;
+    gateway.signal(Signal::INT);
+    assert!(gateway.exit().await.success());
+    let gateway = start_again(&gateway, &template);
+    gateway.delivered(&[&["a"], &["a"]]).await;
+    assert!(!gateway.scratch.path("data/on-failure-Echo.jsonl").exists());
+}
+
+#[tokio::test]
+async fn latest_passes_over_what_was_there_at_the_first_start() {
+    let earliest = template("BatchSize: 10");
+    let mut gateway = start_with_data(&template("BatchSize: 10, Enabled: false"));
+    gateway.put("old", json!({})).await;
+    gateway.signal(Signal::INT);
+    assert!(gateway.exit().await.success());
+    // Records tell their time to the second.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let latest = earliest.replace("TRIM_HORIZON", "LATEST");
+    let mut gateway = start_again(&gateway, &latest);
+    gateway.signal(Signal::INT);
+    assert!(gateway.exit().await.success());
+    let gateway = start_again(&gateway, &latest);
+    gateway.put("new", json!({})).await;
+    gateway.delivered(&[&["new"]]).await;
 }
 
 #[tokio::test]
