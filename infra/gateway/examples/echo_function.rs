@@ -1,6 +1,7 @@
 //! The function of the gateway's tests: it does what the event asks it to, misbehaving included.
 //!
 //! A frame's or request's body is `{"do": …}`; every event that is no frame is noted in the record file.
+//! Items of a stream ask in the same way.
 
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value cannot panic")]
 
@@ -17,6 +18,9 @@ async fn main() -> Result<(), Error> {
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (event, context) = (event.payload, event.context);
+    if event["Records"].is_array() {
+        return consume(&event).await;
+    }
     if event["type"] == "REQUEST" {
         record(&event)?;
         return authorize(&event);
@@ -44,6 +48,33 @@ fn record(event: &Value) -> Result<(), Error> {
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
     // One write, so that the lines of several processes do not mix.
     Ok(file.write_all(format!("{event}\n").as_bytes())?)
+}
+
+/// Takes a stream's batch. An item may ask for a failure with `do`, as often as `times` says (always without it).
+async fn consume(event: &Value) -> Result<Value, Error> {
+    let earlier = std::fs::read_to_string(variable("RECORD_FILE")).unwrap_or_default();
+    record(event)?;
+    let mut failures = Vec::new();
+    for change in event["Records"].as_array().into_iter().flatten() {
+        let asked = |name: &str, kind: &str| change["dynamodb"]["NewImage"][name][kind].as_str();
+        let seen = earlier.matches(&change["eventID"].to_string()).count();
+        if asked("times", "N").is_some_and(|times| times.parse::<usize>().is_ok_and(|times| seen >= times)) {
+            continue;
+        }
+        match asked("do", "S") {
+            Some("fail") => return Err("boom".into()),
+            Some("garble") => return Ok(json!("done")),
+            Some("sleep") => {
+                let ms = asked("ms", "N").and_then(|ms| ms.parse().ok()).unwrap_or_default();
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
+            Some("report") => {
+                failures.push(json!({ "itemIdentifier": change["dynamodb"]["SequenceNumber"] }));
+            }
+            _ => {}
+        }
+    }
+    Ok(json!({ "batchItemFailures": failures }))
 }
 
 fn authorize(event: &Value) -> Result<Value, Error> {

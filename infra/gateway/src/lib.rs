@@ -7,6 +7,7 @@
 //! - [`lambda`]: processes, their pools, the Runtime API.
 //! - [`websocket`], [`http`], [`management`]: the three fronts.
 //! - [`dynamodb`]: the embedded engine and the tables.
+//! - [`streams`]: the tables' streams, delivered to functions.
 //! - [`run`]: start, ready, drain.
 
 mod addresses;
@@ -22,6 +23,7 @@ mod keeper;
 mod lambda;
 mod management;
 mod options;
+mod pattern;
 mod policy;
 mod ready;
 mod run;
@@ -30,6 +32,7 @@ mod serve;
 mod settings;
 mod shutdown;
 mod state;
+mod streams;
 mod template;
 mod websocket;
 mod welcome;

@@ -75,6 +75,14 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 7200)]
     pub max_duration: u64,
 
+    /// Let every stream's batches collect for this many seconds, instead of what the template says
+    #[arg(long, value_name = "SECONDS")]
+    pub stream_window: Option<u64>,
+
+    /// Deliver streams with accidents that this seed decides: out of order across items, split, twice
+    #[arg(long, value_name = "SEED")]
+    pub stream_chaos: Option<u64>,
+
     /// Write the ready file (addresses and demo app as JSON) here too
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,

@@ -19,6 +19,7 @@ use crate::lambda::Invoker;
 use crate::ready::{self, ReadyFile};
 use crate::settings::Settings;
 use crate::state::StateDir;
+use crate::streams::Streams;
 use crate::template::{self, Plan};
 use crate::{Options, secrets, welcome};
 
@@ -85,6 +86,7 @@ fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow
 /// Everything that runs.
 struct Gateway {
     fronts: Fronts,
+    streams: Streams,
     invoker: Arc<Invoker>,
     engine: Option<Engine>,
     /// The demo agent, and what ends it.
@@ -111,6 +113,8 @@ impl Gateway {
         let invoker = Arc::new(invoker);
         let fronts = Fronts::open(sockets, options, settings, &plan, &addresses, &invoker);
 
+        let streams = Streams::start(&plan, options, &addresses, &state, &invoker, console)?;
+
         let tool = Tool::new(&functions, settings, &addresses, console);
         let mut document = ready::document(&plan, &addresses);
         let starting = ReadyFile::write(&state.file("starting.json"), &document)?;
@@ -129,7 +133,16 @@ impl Gateway {
             let end = CancellationToken::new();
             (tool.start_agent(&path, end.clone()), end)
         });
-        Ok(Self { fronts, invoker, engine, agent, console: Arc::clone(console), ready, _state: state })
+        Ok(Self {
+            fronts,
+            streams,
+            invoker,
+            engine,
+            agent,
+            console: Arc::clone(console),
+            ready,
+            _state: state,
+        })
     }
 
     /// Stops in the order in which nothing is lost: clients, invocations, functions, then what those need.
@@ -140,9 +153,11 @@ impl Gateway {
             end.cancel();
             drop(agent.await);
         }
+        self.streams.cancel();
         let all_left = self.fronts.close_clients().await;
+        let all_delivered = self.streams.stop().await;
         let all_ended = timeout(FUNCTIONS_LIMIT, self.invoker.stop()).await.is_ok();
-        if !(all_left && all_ended) {
+        if !(all_left && all_delivered && all_ended) {
             self.console.warn("not everything ended in time");
         }
         self.fronts.close();

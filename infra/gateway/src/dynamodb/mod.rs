@@ -1,8 +1,10 @@
 //! DynamoDB: the embedded engine, and the template's tables in whichever one is used.
 
+mod call;
 mod create;
 mod engine;
 
+pub(crate) use call::{Answer, Api, Client};
 pub use create::create_tables;
 pub(crate) use engine::DATABASE_FILE;
 pub use engine::Engine;

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::pattern::PatternFault;
+
 /// A template that cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TemplateFault {
@@ -59,6 +61,14 @@ pub(crate) enum Wrong {
     SecondApi(String),
     #[error("{0} is not supported by the gateway")]
     Unsupported(&'static str),
+    #[error("must be a whole number from {least} to {most}")]
+    OutOfRange { least: i64, most: i64 },
+    #[error("`{0}` is no table of this template")]
+    NoSuchTable(String),
+    #[error("the table `{0}` has no StreamSpecification")]
+    NoStream(String),
+    #[error("the pattern {0}")]
+    Pattern(PatternFault),
 }
 
 /// A property of a resource, for messages.

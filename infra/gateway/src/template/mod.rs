@@ -1,6 +1,6 @@
 //! What the SAM template asks for, as a plan that the rest of the gateway can follow.
 //!
-//! Reading, resolving of intrinsics and the plans for tables, functions and routes stand in one file each.
+//! Reading, resolving of intrinsics and the plans for tables, streams, functions and routes stand in one file each.
 //! Nothing in here opens a socket, so that every rule of the transform can be tested on a few lines of YAML.
 
 mod fault;
@@ -10,6 +10,7 @@ mod integrations;
 mod intrinsics;
 mod read;
 mod resolve;
+mod streams;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub(crate) use fault::TemplateFault;
 pub(crate) use functions::Function;
 pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource, Segment};
 pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};
+pub(crate) use streams::{StreamPlan, StreamRules};
 pub use tables::Table;
 pub(crate) use websocket::WebSocketPlan;
 
@@ -35,6 +37,7 @@ pub(crate) struct Plan {
     /// The functions by logical id.
     pub(crate) functions: BTreeMap<String, Function>,
     pub(crate) tables: Vec<Table>,
+    pub(crate) streams: Vec<StreamPlan>,
     pub(crate) websocket: Option<WebSocketPlan>,
     pub(crate) http: Option<HttpPlan>,
     /// The outputs with the addresses that they would have on AWS.
@@ -70,10 +73,11 @@ pub(crate) fn plan(
     let websocket = websocket::plan(&resolver, &functions)?;
     let http = http::plan(&resolver, &functions)?;
     let tables = tables::plan(&resolver)?;
+    let streams = streams::plan(&resolver, &functions, &tables)?;
     let mut outputs = BTreeMap::new();
     for (name, value) in &document.outputs {
         let place = Place::new(format!("Outputs.{name}"), "Value");
         outputs.insert(name.clone(), resolver.string(value, &place)?);
     }
-    Ok(Plan { functions, tables, websocket, http, outputs, secrets: BTreeMap::new() })
+    Ok(Plan { functions, tables, streams, websocket, http, outputs, secrets: BTreeMap::new() })
 }

@@ -1,8 +1,9 @@
 //! Claims about templates, each on as few lines of YAML as it needs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::{IdentitySource, Plan, Segment, plan};
+use super::{IdentitySource, Plan, Segment, StreamRules, plan};
 
 const REGION: &str = "us-east-1";
 
@@ -262,4 +263,102 @@ fn the_projects_own_template_is_understood() {
     assert!(plan.http.is_some());
     assert!(!plan.tables.is_empty());
     assert!(plan.outputs["WebSocketAddress"].starts_with("wss://Ws.execute-api."));
+}
+
+/// A template with a table that has a stream and one that has none, and one event with these properties.
+fn with_stream(properties: &str, more: &str) -> String {
+    format!(
+        "
+Resources:
+  Things: {{ Type: AWS::DynamoDB::Table, Properties: {{ KeySchema: [], AttributeDefinitions: [],
+             StreamSpecification: {{ StreamViewType: NEW_IMAGE }} }} }}
+  Quiet: {{ Type: AWS::DynamoDB::Table, Properties: {{ KeySchema: [], AttributeDefinitions: [] }} }}
+  Queue: {{ Type: AWS::SQS::Queue }}
+  Fold:
+    Type: AWS::Serverless::Function
+    Metadata: {{ BuildProperties: {{ Binary: fold }} }}
+    Properties:
+      Events: {{ Changes: {{ Type: DynamoDB, Properties: {{ {properties} }} }} }}
+{more}"
+    )
+}
+
+const STREAM: &str = "Stream: !GetAtt Things.StreamArn, StartingPosition: TRIM_HORIZON";
+
+#[test]
+fn stream_events_become_mappings_with_lambdas_defaults() {
+    let plan = planned(&with_stream(STREAM, ""));
+    let [stream] = plan.streams.as_slice() else { panic!("one mapping") };
+    assert_eq!((stream.id.as_str(), stream.function.as_str()), ("FoldChanges", "Fold"));
+    assert_eq!((stream.table.as_str(), stream.latest), ("Things", false));
+    assert!(stream.filters.is_empty() && stream.on_failure.is_none());
+    let defaults = StreamRules {
+        batch_size: 100,
+        window: Duration::ZERO,
+        parallel: 1,
+        reports_failures: false,
+        bisects: false,
+        retries: None,
+        max_age: None,
+    };
+    assert_eq!(stream.rules, defaults);
+}
+
+#[test]
+fn every_property_of_a_mapping_is_read_from_events_and_resources() {
+    let rest = "StartingPosition: LATEST, BatchSize: 500,
+        MaximumBatchingWindowInSeconds: 60, ParallelizationFactor: 2, BisectBatchOnFunctionError: true,
+        MaximumRetryAttempts: 3, MaximumRecordAgeInSeconds: 72000, FunctionResponseTypes: [ReportBatchItemFailures],
+        FilterCriteria: { Filters: [{ Pattern: '{\"eventName\":[\"INSERT\",\"MODIFY\"]}' }] },
+        DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Queue.Arn } }";
+    let more = format!(
+        "  Own: {{ Type: 'AWS::Lambda::EventSourceMapping', Properties: {{ FunctionName: !Ref Fold,
+             EventSourceArn: !GetAtt Things.StreamArn, {rest} }} }}"
+    );
+    let plan = planned(&with_stream(&format!("Stream: !GetAtt Things.StreamArn, {rest}"), &more));
+    let [event, resource] = plan.streams.as_slice() else { panic!("two mappings") };
+    let rules = StreamRules {
+        batch_size: 500,
+        window: Duration::from_secs(60),
+        parallel: 2,
+        reports_failures: true,
+        bisects: true,
+        retries: Some(3),
+        max_age: Some(Duration::from_secs(72_000)),
+    };
+    for stream in [event, resource] {
+        assert_eq!((&stream.rules, stream.function.as_str(), stream.latest), (&rules, "Fold", true));
+        assert_eq!(stream.on_failure.as_deref(), Some("arn:aws:sqs:us-east-1:000000000000:Queue"));
+        assert!(stream.filters[0].matches(&serde_json::json!({ "eventName": "MODIFY" })));
+        assert!(!stream.filters[0].matches(&serde_json::json!({ "eventName": "REMOVE" })));
+    }
+    assert_eq!((event.id.as_str(), resource.id.as_str()), ("FoldChanges", "Own"));
+}
+
+#[test]
+fn mappings_that_cannot_be_followed_are_refused_with_their_place() {
+    let fault = |more: &str| fault(&with_stream(&format!("{STREAM}, {more}"), ""));
+    assert_eq!(
+        fault("BatchSize: 0"),
+        "Fold: Events.Changes.BatchSize: must be a whole number from 1 to 10000"
+    );
+    assert!(fault("MaximumBatchingWindowInSeconds: 301").contains("from 0 to 300"));
+    assert!(fault("MaximumRecordAgeInSeconds: 59").contains("must be -1 or at least 60"));
+    assert!(fault("FunctionResponseTypes: [Other]").contains("must be [ReportBatchItemFailures]"));
+    assert!(fault("TumblingWindowInSeconds: 5").contains("a tumbling window is not supported"));
+    assert_eq!(
+        fault("FilterCriteria: { Filters: [{ Pattern: '{\"n\":[{\"numeric\":[\"=\",1]}]}' }] }"),
+        "Fold: Events.Changes.FilterCriteria.Filters.0.Pattern: the pattern n: the condition `numeric` is not \
+         supported by the gateway"
+    );
+    let fault = |properties: &str| self::fault(&with_stream(properties, ""));
+    assert!(fault("Stream: !GetAtt Things.StreamArn").contains("StartingPosition: is missing"));
+    assert!(
+        fault("Stream: !GetAtt Quiet.StreamArn, StartingPosition: LATEST")
+            .contains("has no StreamSpecification")
+    );
+    assert!(
+        fault("Stream: !GetAtt Queue.Arn, StartingPosition: LATEST").contains("the ARN of a table's stream")
+    );
+    assert!(planned(&with_stream(&format!("{STREAM}, Enabled: false"), "")).streams.is_empty());
 }

@@ -182,6 +182,17 @@ impl Gateway {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// Calls an operation of the DynamoDB that the gateway uses.
+    pub(crate) async fn dynamodb(&self, operation: &str, body: &Value) -> Value {
+        let authorization = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/dynamodb/aws4_request, \
+                             SignedHeaders=host, Signature=0";
+        let request = reqwest::Client::new().post(self.address("dynamodb"));
+        let request = request.header("content-type", "application/x-amz-json-1.0");
+        let request = request.header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+        let request = request.header("authorization", authorization).header("x-amz-date", "20260101T000000Z");
+        request.body(body.to_string()).send().await.unwrap().json().await.unwrap()
+    }
+
     /// Sends a signal by the gateway's own process id.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);

@@ -124,24 +124,14 @@ async fn data_outlives_the_gateway_and_one_directory_serves_one_at_a_time() {
     let data = scratch.path("data").display().to_string();
     let put = json!({ "TableName": "ThingsTable", "Item": { "pk": { "S": "a" } } });
     let get = json!({ "TableName": "ThingsTable", "Key": { "pk": { "S": "a" } } });
-    let call = async |url: String, operation: &str, body: &Value| -> Value {
-        let authorization = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/dynamodb/aws4_request, \
-                             SignedHeaders=host, Signature=0";
-        let request = reqwest::Client::new().post(url).header("content-type", "application/x-amz-json-1.0");
-        let request = request.header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
-        let request = request.header("authorization", authorization).header("x-amz-date", "20260101T000000Z");
-        request.body(body.to_string()).send().await.unwrap().json().await.unwrap()
-    };
     let mut gateway = Gateway::start_in(scratch, &fixture(), &["--data", &data]);
     assert!(gateway.scratch.path("data/ready.json").exists());
     assert!(gateway.scratch.path("data/functions.log").exists());
-    call(gateway.address("dynamodb"), "PutItem", &put).await;
-    let table =
-        call(gateway.address("dynamodb"), "DescribeTable", &json!({ "TableName": "ThingsTable" })).await;
+    gateway.dynamodb("PutItem", &put).await;
+    let table = gateway.dynamodb("DescribeTable", &json!({ "TableName": "ThingsTable" })).await;
     assert_eq!(table["Table"]["GlobalSecondaryIndexes"][0]["IndexName"], "byOther");
     assert_eq!(table["Table"]["StreamSpecification"]["StreamViewType"], "NEW_IMAGE");
-    let ttl =
-        call(gateway.address("dynamodb"), "DescribeTimeToLive", &json!({ "TableName": "ThingsTable" })).await;
+    let ttl = gateway.dynamodb("DescribeTimeToLive", &json!({ "TableName": "ThingsTable" })).await;
     assert_eq!(ttl["TimeToLiveDescription"]["AttributeName"], "expiresAt");
 
     let second = crate::harness::command(&Scratch::new(), &fixture(), &["--data", &data]).output().unwrap();
@@ -158,6 +148,6 @@ async fn data_outlives_the_gateway_and_one_directory_serves_one_at_a_time() {
         crate::harness::command(&scratch, &fixture(), &["--data", &data, "--dynamodb", "http://[::1]:1"]);
     assert!(!failing.output().unwrap().status.success() && !stale.exists());
     let gateway = Gateway::start_in(scratch, &fixture(), &["--data", &data]);
-    let found = call(gateway.address("dynamodb"), "GetItem", &get).await;
+    let found = gateway.dynamodb("GetItem", &get).await;
     assert_eq!(found["Item"]["pk"]["S"], "a");
 }

@@ -18,4 +18,5 @@ mod life;
 mod limits;
 mod management;
 mod starts;
+mod streams;
 mod websocket;

@@ -39,6 +39,8 @@ fn help_names_the_flags() {
         "--idle-timeout",
         "--max-duration",
         "--lambda-endpoint",
+        "--stream-window",
+        "--stream-chaos",
     ] {
         assert!(help.contains(flag), "{flag}");
     }

@@ -1,0 +1,111 @@
+//! What is told of records that are given up: AWS's message to the on-failure queue, one line each in a file.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::{Value as Json, json};
+
+use super::lane::GivenUp;
+use super::record::Record;
+use crate::{clock, ids};
+
+/// Where the messages of one function go.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    path: PathBuf,
+}
+
+/// Where records come from and whom they were for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'o> {
+    pub(crate) function_arn: &'o str,
+    pub(crate) stream_arn: &'o str,
+    pub(crate) shard_id: &'o str,
+}
+
+impl Destination {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a message.
+    pub(crate) fn send(&self, message: &Json) -> anyhow::Result<()> {
+        let open = OpenOptions::new().append(true).create(true).open(&self.path);
+        // One write, so that the lines of several mappings do not mix.
+        open.and_then(|mut file| file.write_all(format!("{message}\n").as_bytes()))
+            .with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// The message about `given_up`, in the shape of Lambda's: it names the records and does not hold them.
+pub(crate) fn message(given_up: &GivenUp, origin: Origin<'_>, now_ms: i64) -> Json {
+    let (first, last) = (given_up.records.first(), given_up.records.last());
+    let sequence = |record: Option<&Record>| record.map(|record| record.sequence.as_str().to_owned());
+    let arrival = |record: Option<&Record>| record.map(|record| clock::iso_time(record.created_ms));
+    let mut message = json!({
+        "requestContext": {
+            "requestId": ids::invocation_id(),
+            "functionArn": origin.function_arn,
+            "condition": given_up.reason.as_str(),
+            "approximateInvokeCount": given_up.attempts,
+        },
+        "version": "1.0",
+        "timestamp": clock::iso_time(now_ms),
+        "DDBStreamBatchInfo": {
+            "shardId": origin.shard_id,
+            "startSequenceNumber": sequence(first),
+            "endSequenceNumber": sequence(last),
+            "approximateArrivalOfFirstRecord": arrival(first),
+            "approximateArrivalOfLastRecord": arrival(last),
+            "batchSize": given_up.records.len(),
+            "streamArn": origin.stream_arn,
+        },
+    });
+    // A function that was never asked has answered nothing.
+    if given_up.attempts > 0
+        && let Some(message) = message.as_object_mut()
+    {
+        let response =
+            json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" });
+        message.insert("responseContext".into(), response);
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::lane::Reason;
+
+    #[test]
+    fn the_message_is_that_of_lambda() {
+        let records = (1..=2).map(|number| Record::sample(number, "a", 1_573_689_799_000)).collect();
+        let given_up = GivenUp { records, reason: Reason::RetryAttemptsExhausted, attempts: 3 };
+        let origin = Origin { function_arn: "arn:f", stream_arn: "arn:s", shard_id: "shard-1" };
+        let mut message = message(&given_up, origin, 1_573_690_429_717);
+        assert!(message["requestContext"]["requestId"].take().is_string());
+        let expected = json!({
+            "requestContext": { "requestId": null, "functionArn": "arn:f", "condition": "RetryAttemptsExhausted",
+                                "approximateInvokeCount": 3 },
+            "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+            "version": "1.0",
+            "timestamp": "2019-11-14T00:13:49.717Z",
+            "DDBStreamBatchInfo": {
+                "shardId": "shard-1",
+                "startSequenceNumber": "000000000000000000001",
+                "endSequenceNumber": "000000000000000000002",
+                "approximateArrivalOfFirstRecord": "2019-11-14T00:03:19.000Z",
+                "approximateArrivalOfLastRecord": "2019-11-14T00:03:19.000Z",
+                "batchSize": 2,
+                "streamArn": "arn:s",
+            },
+        });
+        assert_eq!(message, expected);
+    }
+}

@@ -1,0 +1,104 @@
+//! Event source mappings: the records of tables' streams, in batches, to functions.
+//!
+//! What is delivered when is decided by a pure core ([`shard`], [`lane`], [`answer`]), which is asked by
+//! [`delivery`]; [`source`] and [`reader`] speak to DynamoDB, [`mapping`] keeps one delivery for each shard.
+
+mod answer;
+mod chaos;
+mod checkpoints;
+mod delivery;
+mod destination;
+mod lane;
+#[cfg(test)]
+mod laws;
+mod mapping;
+mod reader;
+mod record;
+mod shard;
+mod source;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use self::checkpoints::Checkpoints;
+use self::destination::Destination;
+use self::mapping::Mapping;
+use crate::Options;
+use crate::addresses::Addresses;
+use crate::console::Console;
+use crate::dynamodb::Client;
+use crate::lambda::Invoker;
+use crate::state::StateDir;
+use crate::template::Plan;
+
+/// How long batches under way may take to end; what does not is delivered again at the next start.
+const BATCHES_LIMIT: Duration = Duration::from_secs(5);
+
+/// The mappings that run.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    tasks: Vec<JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+impl Streams {
+    /// Starts every mapping of the plan.
+    pub(crate) fn start(
+        plan: &Plan,
+        options: &Options,
+        addresses: &Addresses,
+        state: &StateDir,
+        invoker: &Arc<Invoker>,
+        console: &Arc<Console>,
+    ) -> anyhow::Result<Self> {
+        let client = Client::new(&addresses.dynamodb, &addresses.region)?;
+        let stop = CancellationToken::new();
+        let mut tasks = Vec::new();
+        for stream in &plan.streams {
+            let Some(function) = plan.functions.get(&stream.function) else { continue };
+            let mut stream = stream.clone();
+            if let Some(seconds) = options.stream_window {
+                stream.rules.window = Duration::from_secs(seconds);
+            }
+            let checkpoints = Checkpoints::open(state.file(&format!("stream-{}.json", stream.id)));
+            let file = format!("on-failure-{}.jsonl", stream.function);
+            let mapping = Mapping {
+                destination: stream.on_failure.is_some().then(|| Destination::new(state.file(&file))),
+                plan: stream,
+                function: function.clone(),
+                client: client.clone(),
+                region: addresses.region.clone(),
+                seed: options.stream_chaos,
+                invoker: Arc::clone(invoker),
+                console: Arc::clone(console),
+                has_warned: AtomicBool::new(false),
+            };
+            tasks.push(tokio::spawn(Arc::new(mapping).run(checkpoints, stop.clone())));
+        }
+        Ok(Self { tasks, stop })
+    }
+
+    /// Begins to stop: nothing is delivered any more.
+    pub(crate) fn cancel(&self) {
+        self.stop.cancel();
+    }
+
+    /// Stops, and waits for the batches under way; tells whether all ended in time.
+    pub(crate) async fn stop(self) -> bool {
+        self.cancel();
+        let aborts: Vec<AbortHandle> = self.tasks.iter().map(JoinHandle::abort_handle).collect();
+        let all = async {
+            for task in self.tasks {
+                drop(task.await);
+            }
+        };
+        let have_ended = tokio::time::timeout(BATCHES_LIMIT, all).await.is_ok();
+        // The functions are ended next, and that must not count as their failure.
+        aborts.iter().for_each(AbortHandle::abort);
+        have_ended
+    }
+}
