@@ -20,6 +20,9 @@ use tokio::time::{Instant, sleep};
 /// Time between two looks at whether everything has arrived.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// Longest wait for what a stage sent, even where it still trickles in.
+const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+
 /// Time after the last delivery in which a double may still come.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -119,16 +122,18 @@ impl Session<'_> {
     }
 }
 
-/// Waits until every report is carried or refused; false where patience ran out without any progress.
+/// Waits until every report is carried or refused; false where patience ran out without any progress, or the limit.
 async fn settle(run: &Run) -> bool {
     let mut open = run.book().open();
+    let limit = Instant::now() + SETTLE_LIMIT;
     let mut progressed_at = Instant::now();
     while open > 0 {
         sleep(LOOK_AGAIN).await;
         let open_before = std::mem::replace(&mut open, run.book().open());
         if open < open_before {
             progressed_at = Instant::now();
-        } else if progressed_at.elapsed() >= run.patience {
+        }
+        if progressed_at.elapsed() >= run.patience || Instant::now() >= limit {
             return false;
         }
     }

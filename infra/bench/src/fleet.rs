@@ -15,10 +15,16 @@ use futures_util::{SinkExt as _, StreamExt as _, stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Handshakes under way at a time: a crowd that comes in, not a flood that is the test itself.
 const CONCURRENT_HANDSHAKES: usize = 16;
+
+/// Longest wait for all connections of one side to open. A run is bounded in time, its beginning too.
+const OPENING_LIMIT: Duration = Duration::from_secs(300);
+
+/// Connections that are not let in before no more are tried.
+const MAX_TURNED_AWAY: u64 = 16;
 
 /// Longest wait for the network to take a close frame, and the other side to see it.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -113,14 +119,18 @@ where
 {
     let pairs = apps_of.iter().enumerate().filter_map(|(index, app)| Some((index, apps.get(*app)?)));
     let openings: Vec<F> = pairs.map(|(index, app)| open(index, app)).collect();
-    let outcomes: Vec<Result<T, Trouble>> =
-        stream::iter(openings).buffered(CONCURRENT_HANDSHAKES).collect().await;
+    let mut outcomes = stream::iter(openings).buffered(CONCURRENT_HANDSHAKES);
     let mut opened = Vec::new();
     let mut troubles = Troubles::default();
-    for outcome in outcomes {
-        match outcome {
-            Ok(connection) => opened.push(connection),
-            Err(trouble) => troubles.add(trouble),
+    let limit = Instant::now() + OPENING_LIMIT;
+    while troubles.count() < MAX_TURNED_AWAY {
+        match timeout_at(limit, outcomes.next()).await {
+            Ok(Some(Ok(connection))) => opened.push(connection),
+            Ok(Some(Err(trouble))) => troubles.add(trouble),
+            Ok(None) => break,
+            Err(_) => {
+                bail!("only {} of {} {who} were let in within {OPENING_LIMIT:?}", opened.len(), apps_of.len())
+            }
         }
     }
     if troubles.count() > 0 {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 const REFRESH: Duration = Duration::from_millis(200);
 
 /// How the bar looks: stage, time, bar, and what happened in the stage so far.
-const LOOKS: &str = "{prefix:<10} {elapsed:>4} [{bar:40}] {msg}";
+const LOOKS: &str = "{prefix:<10} {elapsed:>4} [{bar:20}] {msg}";
 
 /// The bar of one stage. Ends with its value.
 #[derive(Debug)]

@@ -41,6 +41,10 @@ impl Trouble {
             tungstenite::Error::Io(cause) if cause.kind() == std::io::ErrorKind::ConnectionRefused => {
                 Self::Refused("nobody listens there".to_owned())
             }
+            // A certificate that nobody vouches for, or no TLS at all.
+            tungstenite::Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
+                Self::Wrong(words(&error.to_string()))
+            }
             tungstenite::Error::Url(_) | tungstenite::Error::HttpFormat(_) => {
                 Self::Refused(words(&error.to_string()))
             }
