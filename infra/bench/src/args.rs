@@ -3,6 +3,7 @@
 //! A credential is never an argument, for arguments are public.
 
 use clap::{ArgGroup, Parser};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// Most connections of one run: what it opens is bounded whatever it is told.
@@ -11,8 +12,11 @@ const MAX_CONNECTIONS: i64 = 10_000;
 /// Longest run, in seconds: half of the two hours after which API Gateway closes a connection.
 const MAX_SECONDS: i64 = 3_600;
 
-/// Most reports of one run: each costs the bookkeeping some forty bytes, and one for each subscriber.
-const MAX_REPORTS: i64 = 10_000_000;
+/// Most reports of one stage: each costs the bookkeeping some forty bytes, and one for each subscriber.
+pub(crate) const MAX_REPORTS: u64 = 10_000_000;
+
+/// Reports a second that can be asked for: from one in a quarter of an hour to more than any machine sends.
+const RATES: RangeInclusive<f64> = 0.001..=1_000_000.0;
 
 /// Most reports of a frame: the protocol's limit of a batch, in 30 KB of some 0.8 KB each.
 const MAX_BATCH: i64 = 35;
@@ -58,7 +62,7 @@ pub(crate) struct Args {
     pub(crate) subscribers: u32,
 
     /// Reports a second of all publishers together; where --ramp starts [default: 1 for each publisher]
-    #[arg(long, value_name = "R", value_parser = positive)]
+    #[arg(long, value_name = "R", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
     /// Send as fast as frames are acknowledged, instead of at a rate.
@@ -78,7 +82,7 @@ pub(crate) struct Args {
     pub(crate) seconds: Option<u32>,
 
     /// End once that many measured reports were sent.
-    #[arg(long, value_name = "N", conflicts_with = "ramp", value_parser = clap::value_parser!(u64).range(1..=MAX_REPORTS as u64))]
+    #[arg(long, value_name = "N", conflicts_with = "ramp", value_parser = clap::value_parser!(u64).range(1..=MAX_REPORTS))]
     pub(crate) reports: Option<u64>,
 
     /// Seconds of load before the measured ones; checked like them, in no figure.
@@ -113,12 +117,12 @@ impl Args {
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+fn rate(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
-    if number.is_finite() && number > 0.0 && number <= 1_000_000.0 {
+    if RATES.contains(&number) {
         return Ok(number);
     }
-    Err(format!("{text} is not above 0 and up to 1000000"))
+    Err(format!("{text} is not from {} to {}", RATES.start(), RATES.end()))
 }
 
 #[cfg(test)]

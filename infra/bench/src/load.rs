@@ -1,6 +1,6 @@
 //! What is sent in one stage: how fast, how much at a time, until when. Pure but for the clock that it is given.
 
-use crate::args::Args;
+use crate::args::{Args, MAX_REPORTS};
 use crate::plan::share;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -13,6 +13,9 @@ const SECONDS_FOR_REPORTS: u32 = 600;
 
 /// Reports a second of one publisher where nothing else is said: the library's own rate.
 const USUAL_RATE: f64 = 1.0;
+
+/// Shortest time from one frame of a publisher to the next: what is faster than any network needs no clock.
+const SHORTEST_BEAT: Duration = Duration::from_micros(1);
 
 /// How fast reports are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,17 +80,17 @@ impl Load {
 
     /// Reports that publisher `index` may send.
     pub(crate) fn allowance(&self, index: usize) -> u64 {
-        self.reports.map_or(u64::MAX, |total| share(total, index, self.publishers))
+        share(self.reports.unwrap_or(MAX_REPORTS), index, self.publishers)
     }
 
-    /// When publisher `index` sends its first frame, and the time from one to the next; none where it does not pace
-    /// itself. Publishers begin evenly spread over one such time, so that they do not all send at once.
-    pub(crate) fn beat(&self, index: usize) -> Option<(Instant, Duration)> {
-        let Pace::Rate(rate) = self.pace else { return None };
+    /// When publisher `index` sends its first frame at `rate`, and the time from one to the next. Publishers begin
+    /// evenly spread over one such time, so that they do not all send at once.
+    pub(crate) fn beat(&self, index: usize, rate: f64) -> (Instant, Duration) {
         let publishers = self.publishers.max(1) as f64;
         let between = Duration::from_secs_f64(self.batch as f64 * publishers / rate);
+        let between = between.max(SHORTEST_BEAT);
         let offset = between.mul_f64(index as f64 / publishers);
-        Some((self.began + offset, between))
+        (self.began + offset, between)
     }
 }
 
@@ -105,8 +108,8 @@ mod tests {
         let args = args(&["--publishers", "4", "--rate", "8", "--batch", "2"]);
         let began = Instant::now();
         let load = Load::measured(&args, Pace::of(&args), began);
-        assert_eq!(load.beat(0), Some((began, Duration::from_secs(1))));
-        assert_eq!(load.beat(1), Some((began + Duration::from_millis(250), Duration::from_secs(1))));
+        assert_eq!(load.beat(0, 8.0), (began, Duration::from_secs(1)));
+        assert_eq!(load.beat(1, 8.0), (began + Duration::from_millis(250), Duration::from_secs(1)));
     }
 
     #[test]
@@ -122,9 +125,14 @@ mod tests {
         assert_eq!(load.duration, Duration::from_secs(600));
         assert_eq!([0, 1, 2].map(|index| load.allowance(index)), [4, 3, 3]);
         let usual = args(&[]);
-        assert_eq!(
-            Load::measured(&usual, Pace::of(&usual), Instant::now()).duration,
-            Duration::from_secs(10)
-        );
+        let load = Load::measured(&usual, Pace::of(&usual), Instant::now());
+        assert_eq!((load.duration, load.allowance(0)), (Duration::from_secs(10), MAX_REPORTS));
+    }
+
+    #[test]
+    fn no_rate_is_too_high_for_the_clock() {
+        let args = args(&["--rate", "1000000"]);
+        let load = Load::measured(&args, Pace::of(&args), Instant::now());
+        assert_eq!(load.beat(0, 1e15).1, SHORTEST_BEAT);
     }
 }

@@ -69,14 +69,14 @@ impl Publisher {
     fn turns(&self, load: &Load) -> Turns {
         // Answers that came after the stage before are no leave to send in this one.
         self.answers.forget_permits(self.answers.available_permits());
-        match (load.beat(self.index), load.pace) {
-            (Some((first, between)), _) => {
+        match load.pace {
+            Pace::Rate(rate) => {
+                let (first, between) = load.beat(self.index, rate);
                 let mut beat = interval_at(first, between);
                 beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
                 Turns::Beat(beat)
             }
-            (None, Pace::AsAnswered { in_flight }) => Turns::Answers(Arc::clone(&self.answers), in_flight),
-            (None, Pace::Rate(_)) => Turns::Answers(Arc::clone(&self.answers), 1),
+            Pace::AsAnswered { in_flight } => Turns::Answers(Arc::clone(&self.answers), in_flight),
         }
     }
 
