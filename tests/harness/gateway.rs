@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::App;
+use super::{App, DEADLINE};
 
 /// Time for a gateway to create its tables and to start, and to drain and end.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -52,8 +53,9 @@ impl Gateway {
     /// The gateway that serves every test whose own application isolates it enough.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Result<Gateway, String>> = OnceLock::new();
-        let started =
-            SHARED.get_or_init(|| Self::try_start(&["--memory".to_owned(), "--no-demo".to_owned()], None));
+        // No test waits for the minute in which a stream's batch collects.
+        let arguments = ["--memory", "--no-demo", "--stream-window", "0"].map(str::to_owned);
+        let started = SHARED.get_or_init(|| Self::try_start(&arguments, None));
         started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
     }
 
@@ -92,6 +94,20 @@ impl Gateway {
     }
 
     /// A call of the HTTP API that has not been sent.
+    /// The answer to `path`, asked for again until it fits.
+    pub(crate) async fn json_where(&self, path: &str, app: &App, fits: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let answer: Value =
+                self.get(path, Some(&app.api_key)).await.json().await.expect("an answer in JSON");
+            if fits(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < until, "{path} never answered as awaited: {answer}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
         reqwest::Client::new().request(method, address).timeout(super::DEADLINE)

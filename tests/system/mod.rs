@@ -11,6 +11,7 @@ mod handshake;
 mod history;
 mod legacy;
 mod publishing;
+mod rollups;
 mod running;
 mod secrecy;
 mod watching;

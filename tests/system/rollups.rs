@@ -1,0 +1,104 @@
+//! History beyond the last minutes: what was reported hours ago, late, in any order and through any accident of the
+//! stream, counts exactly once in every range.
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Gateway, now_ms};
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+/// Publishes one report for each age in milliseconds, whose number is its place, and waits until all are stored.
+async fn publish_aged(gateway: &Gateway, app: &App, ages_ms: &[i64]) {
+    let mut publisher = Client::authenticated(gateway, app).await;
+    let now = now_ms();
+    for (batch, ages) in ages_ms.chunks(50).enumerate() {
+        let report = |(place, age): (usize, &i64)| json!({"appId": app.app_id, "timestamp": now - age, "metrics": {"n": batch * 50 + place}});
+        let reports: Vec<Value> = ages.iter().enumerate().map(report).collect();
+        let id = format!("batch-{batch}");
+        publisher.send(&json!({"type": "metrics", "id": id, "data": reports})).await;
+        assert_eq!(publisher.ack(&id).await["accepted"], ages.len());
+    }
+}
+
+fn counted(history: &Value) -> u64 {
+    let counts = history["series"]["n"]["count"].as_array().map(Vec::as_slice).unwrap_or_default();
+    counts.iter().filter_map(Value::as_u64).sum()
+}
+
+fn path(app: &App, range: &str) -> String {
+    format!("/apps/{}/metrics?timeRange={range}&agg=count,sum,max", app.app_id)
+}
+
+#[tokio::test]
+async fn each_range_counts_every_report_of_its_span_once() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let ages: Vec<i64> =
+        [0, 1, 7, 20, 50, 130, 300, 1_300, 2_000].map(|minutes| minutes * MINUTE_MS).to_vec();
+    publish_aged(gateway, &app, &ages).await;
+    for (range, count) in [("hour", 5), ("day", 8), ("week", 9)] {
+        let history = gateway.json_where(&path(&app, range), &app, |history| counted(history) == count).await;
+        let sums = history["series"]["n"]["sum"].as_array().unwrap();
+        let sum: f64 = sums.iter().filter_map(Value::as_f64).sum();
+        assert_eq!(sum, (0..count).sum::<u64>() as f64, "{range}");
+    }
+    let summary = format!("/apps/{}/summary?timeRange=week", app.app_id);
+    let summary = gateway.json_where(&summary, &app, |summary| summary["series"][0]["count"] == 9).await;
+    assert_eq!((&summary["series"][0]["min"], &summary["series"][0]["max"]), (&json!(0), &json!(8)));
+}
+
+#[tokio::test]
+async fn the_accidents_of_a_stream_change_no_count() {
+    let gateway =
+        Gateway::start(&["--memory", "--no-demo", "--stream-window", "0", "--stream-chaos", "7"]).await;
+    let app = App::create(&gateway).await;
+    // Late and in no order, over two days.
+    let ages: Vec<i64> = (0..200).map(|place| (place * 7_919) % (46 * HOUR_MS / 1_000) * 1_000).collect();
+    publish_aged(&gateway, &app, &ages).await;
+    let history = gateway.json_where(&path(&app, "week"), &app, |history| counted(history) == 200).await;
+    let maxima = history["series"]["n"]["max"].as_array().unwrap();
+    assert_eq!(maxima.iter().filter_map(Value::as_f64).fold(0.0, f64::max), 199.0);
+    assert!(gateway.interrupt().await.success());
+}
+
+#[tokio::test]
+async fn what_the_caller_has_is_not_sent_again() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    publish_aged(gateway, &app, &[90 * MINUTE_MS]).await;
+    let day = path(&app, "day");
+    gateway.json_where(&day, &app, |history| counted(history) == 1).await;
+    let ask = |tag: String| {
+        let request = gateway.http(reqwest::Method::GET, &day).bearer_auth(&app.api_key);
+        async move { request.header("If-None-Match", tag).send().await.expect("an answer") }
+    };
+    // A rollup above may still be on its way into the store.
+    for _ in 0..50 {
+        let tag = ask(String::new()).await.headers()["etag"].to_str().unwrap().to_owned();
+        let again = ask(tag).await;
+        if again.status() == 304 {
+            assert!(again.headers()["cache-control"].to_str().unwrap().contains("private"));
+            assert_eq!(again.text().await.unwrap(), "");
+            return;
+        }
+    }
+    panic!("an answer that does not change is sent again and again");
+}
+
+#[tokio::test]
+async fn the_series_of_an_application_are_known_by_name_unit_and_last_value() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let metrics = json!({"memory": {"used": 7}, "queue": 2});
+    let report = json!({"appId": app.app_id, "metrics": metrics});
+    publisher.send(&json!({"type": "metrics", "id": "m", "data": report})).await;
+    publisher.ack("m").await;
+    let path = format!("/apps/{}/series", app.app_id);
+    let answer: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.unwrap();
+    assert_eq!(
+        answer["series"],
+        json!([{"name": "memory.used", "unit": "bytes", "last": 7}, {"name": "queue", "unit": null, "last": 2}])
+    );
+}
