@@ -8,12 +8,14 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use nsl_domain::rollup::Retention;
 
 use crate::apps::Apps;
 use crate::courier::Courier;
-use crate::fault::Kind;
+use crate::fault::{Fault, Kind};
 use crate::publishers::Publishers;
 use crate::reports::Reports;
+use crate::rollups::Rollups;
 use crate::sessions::Sessions;
 use crate::subscriptions::Subscriptions;
 
@@ -115,7 +117,12 @@ fn loader() -> ConfigLoader {
 /// Makes one cheap call while the processor is not yet metered by memory, so that the first event finds an open
 /// connection. A missing table ends the process; an endpoint out of reach does not, it may be back by then.
 pub async fn warm_up(apps: &Apps) {
-    match apps.touch().await {
+    warmed(apps.touch().await);
+}
+
+/// The same with the outcome of another cheap call, for a function that reads no application.
+pub fn warmed(outcome: Result<(), Fault>) {
+    match outcome {
         Ok(()) => {}
         Err(fault) if fault.kind == Kind::Misconfigured => end(&fault.chain()),
         Err(fault) => tracing::warn!(reason = fault.chain(), "the warm-up call failed"),
@@ -161,6 +168,11 @@ impl Clients {
     /// The reports in `table`.
     pub fn reports(&self, table: &str) -> Reports {
         Reports::new(self.tables.clone(), table)
+    }
+
+    /// The rollups in `table`, which keeps them as long as `retention` says.
+    pub fn rollups(&self, table: &str, retention: Retention) -> Rollups {
+        Rollups::new(self.tables.clone(), table, retention)
     }
 
     /// The courier to the connections of the API whose endpoint the environment names.

@@ -63,6 +63,12 @@ pub(crate) fn read_number<N: std::str::FromStr>(item: &Item, name: &'static str)
     digits.parse().map_err(|_| BadAttribute::Unreadable(name))
 }
 
+/// The bytes of `name`.
+pub(crate) fn read_bytes<'a>(item: &'a Item, name: &'static str) -> Result<&'a [u8], BadAttribute> {
+    let bytes = attribute(item, name)?.as_b().map_err(|_| BadAttribute::WrongType(name))?;
+    Ok(bytes.as_ref())
+}
+
 /// The truth value `name`.
 pub(crate) fn read_flag(item: &Item, name: &'static str) -> Result<bool, BadAttribute> {
     attribute(item, name)?.as_bool().copied().map_err(|_| BadAttribute::WrongType(name))

@@ -6,7 +6,9 @@
 use nsl_domain::app::KeyHash;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::report::sortable;
+use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::window::Resolution;
 
 /// Key of the Apps table; an attribute name everywhere else.
 pub(crate) const APP_ID: &str = "appId";
@@ -26,7 +28,7 @@ pub(crate) const KEY_SCOPE: &str = "scope";
 /// Applications of an owner, sorted by id.
 pub(crate) const BY_OWNER: &str = "byOwner";
 
-/// Partition and sort key of the Connections and Reports tables.
+/// Partition and sort key of the Connections, Reports and Rollups tables.
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 /// When DynamoDB may delete an item, in seconds since 1970. Readers check it too: deletion is days late.
@@ -45,6 +47,18 @@ pub(crate) const DIALECT: &str = "dialect";
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 pub(crate) const DOCUMENT: &str = "document";
+
+/// How often a rollup was written.
+pub(crate) const VERSION: &str = "version";
+/// Up to where a rollup covers its span.
+pub(crate) const THROUGH: &str = "through";
+/// The encoded contents of a rollup.
+pub(crate) const BUCKETS: &str = "buckets";
+/// The id of a source's last report.
+pub(crate) const REPORT: &str = "report";
+/// A stream record that could not be read, and why.
+pub(crate) const RECORD: &str = "record";
+pub(crate) const REASON: &str = "reason";
 
 /// Sort key of a connection's session row.
 pub(crate) const SESSION: &str = "session";
@@ -87,6 +101,46 @@ pub(crate) fn report_partition(app: &AppId, instant: TimestampMs, shard: u16) ->
     format!("{app}#{hour}#{shard}")
 }
 
+/// The application and the write shard of a partition of reports; `None` where it is none.
+pub(crate) fn read_report_partition(pk: &str) -> Option<(AppId, u16)> {
+    let mut parts = pk.split('#');
+    let (app, _hour, shard) = (parts.next()?, parts.next()?, parts.next()?);
+    let app = AppId::new(app).ok()?;
+    parts.next().is_none().then_some((app, shard.parse().ok()?))
+}
+
+/// Partition of the rollups of one resolution of one write shard: `{appId}#{resolution}#{shard}`.
+pub(crate) fn rollup_partition(shard: &AppShard, resolution: Resolution) -> String {
+    let width = match resolution {
+        Resolution::Minute => "1m",
+        Resolution::TenMinutes => "10m",
+        Resolution::Hour => "1h",
+        Resolution::Day => "1d",
+    };
+    format!("{}#{width}#{}", shard.app, shard.shard)
+}
+
+/// Sort key of one rollup: the start of its span, as digits that sort by time as text. The table's sort key is text,
+/// for sources and sequence numbers stand in it too.
+pub(crate) fn rollup(span: RollupSpan) -> String {
+    sortable(span.start())
+}
+
+/// Partition of the last reports of an application's sources.
+pub(crate) fn sources(app: &AppId) -> String {
+    format!("{app}#sources")
+}
+
+/// Partition of an application's stream records that could not be read. Those that name no application share one.
+pub(crate) fn quarantine(app: Option<&AppId>) -> String {
+    format!("{}#quarantine", app.map_or("", AppId::as_str))
+}
+
+/// A sort key for a record that has no sequence number, the same whenever the record is.
+pub(crate) fn fingerprint(record: &str) -> String {
+    KeyHash::of(record).to_hex()
+}
+
 /// The first instants of the hours that hold a part of `[from, to)`.
 pub(crate) fn hours(from: TimestampMs, to: TimestampMs) -> impl DoubleEndedIterator<Item = TimestampMs> {
     let first = from.aligned_to(HOUR_MS).ms() / HOUR_MS;
@@ -124,6 +178,10 @@ pub(crate) mod expression {
     pub(crate) const KEY_ONLY: &str = "#pk, #sk";
     pub(crate) const PARTITION: &str = "#pk = :pk";
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
+    pub(crate) const IS_VERSION: &str = "#version = :version";
+    pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
+    pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";
+    pub(crate) const OF_PARTITION: &str = "#pk = :pk";
     pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
 }
 
@@ -139,6 +197,15 @@ mod tests {
     fn a_partition_is_an_hour_of_a_shard() {
         let shop = AppId::new("shop").unwrap();
         assert_eq!(report_partition(&shop, at("2026-11-22T13:59:59.999Z"), 3), "shop#2026-11-22T13#3");
+    }
+
+    #[test]
+    fn the_partition_of_a_report_names_its_shard() {
+        let shop = AppId::new("shop").unwrap();
+        assert_eq!(read_report_partition("shop#2026-11-22T13#3"), Some((shop, 3)));
+        for text in ["", "shop", "shop#2026-11-22T13", "shop#2026-11-22T13#x", "shop#a#1#2", "#a#1"] {
+            assert_eq!(read_report_partition(text), None, "{text:?}");
+        }
     }
 
     #[test]

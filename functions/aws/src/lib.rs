@@ -18,6 +18,8 @@ mod items;
 mod keys;
 pub mod publishers;
 pub mod reports;
+pub mod rollups;
 pub mod sessions;
 pub mod settings;
+pub mod stream;
 pub mod subscriptions;

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
 use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
+use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 
 use crate::erase::Partition;
@@ -37,12 +38,14 @@ impl Reports {
         Self { client, table: table.into() }
     }
 
-    /// Stores `report` of `app` for `retention_ms` from its own instant. One write; again is the same as once.
+    /// Stores `report` of `app` to be shown for `retention_ms` from its own instant, and to be there [`RAW_GRACE_MS`]
+    /// longer for the rollup of its minute. One write; again is the same as once.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn store(&self, report: &Report, app: &App, retention_ms: i64) -> Result<(), Fault> {
         let shard = app.shard_of(&report.source);
+        let expires_at = report.timestamp.plus_ms(retention_ms + RAW_GRACE_MS);
         let put = self
             .client
             .put_item()
@@ -53,7 +56,7 @@ impl Reports {
             .item(keys::SOURCE, items::text(report.source.as_str()))
             .item(keys::TIMESTAMP, items::number(report.timestamp.ms()))
             .item(keys::DOCUMENT, items::text(report.document.as_str()))
-            .item(keys::EXPIRES_AT, items::number(report.timestamp.plus_ms(retention_ms).seconds()));
+            .item(keys::EXPIRES_AT, items::number(expires_at.seconds()));
         put.send().await.map_err(|error| Fault::of("put report", error))?;
         Ok(())
     }
@@ -121,10 +124,59 @@ impl Reports {
         Ok(())
     }
 
+    /// The reports of one write shard stamped in `[from, to)`, oldest first, or `None` where an hour of them is more
+    /// than one page of a megabyte. One consistent query for each hour.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn tail(
+        &self,
+        shard: &AppShard,
+        (from, to): (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Option<Vec<Report>>, Fault> {
+        let mut reports = Vec::new();
+        for hour in keys::hours(from, to) {
+            let query = self.between(&shard.app, hour, shard.shard, from, to, Order::OldestFirst);
+            let page = query.send().await.map_err(|error| Fault::of("query the raw tail", error))?;
+            if page.last_evaluated_key.is_some_and(|key| !key.is_empty()) {
+                return Ok(None);
+            }
+            reports.extend(page.items.unwrap_or_default().iter().filter_map(|row| readable(row, now)));
+        }
+        Ok(Some(reports))
+    }
+
+    /// Shows every report of one write shard stamped in `span`, oldest first, to `visit`, whatever its age: what is
+    /// computed from them must not shrink while the oldest are deleted one by one. One consistent query, and one for
+    /// each further megabyte. A stored report that cannot be read is logged and left out.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn for_each_in_minute(
+        &self,
+        shard: &AppShard,
+        span: RollupSpan,
+        mut visit: impl FnMut(Report),
+    ) -> Result<(), Fault> {
+        let (from, to) = (span.start(), span.end());
+        let query = self.between(&shard.app, from, shard.shard, from, to, Order::OldestFirst);
+        let mut rows = query.into_paginator().items().send();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| Fault::of("query the reports of a minute", error))?;
+            match read_stored(&row) {
+                Ok(report) => visit(report),
+                Err(bad) => tracing::error!(reason = %bad, "a stored report cannot be read"),
+            }
+        }
+        Ok(())
+    }
+
     /// Every partition that may hold a report of `app` at `now`: one for each hour and shard that any retention
     /// reaches. No call.
     pub fn partitions(&self, app: &App, now: TimestampMs) -> Vec<Partition> {
-        let (from, to) = (now.plus_ms(-MAX_RETENTION_HOURS * HOUR_MS), now.plus_ms(MAX_AHEAD_MS + 1));
+        let longest_ms = MAX_RETENTION_HOURS * HOUR_MS + RAW_GRACE_MS;
+        let (from, to) = (now.plus_ms(-longest_ms), now.plus_ms(MAX_AHEAD_MS + 1));
         let hours = keys::hours(from, to);
         let of_hour = |hour| (0..app.shards).map(move |shard| keys::report_partition(&app.id, hour, shard));
         hours.flat_map(of_hour).map(|key| Partition::new(&self.client, &self.table, key)).collect()
@@ -165,14 +217,19 @@ fn readable(row: &Item, now: TimestampMs) -> Option<Report> {
 }
 
 fn read_report(row: &Item, now: TimestampMs) -> Result<Option<Report>, BadAttribute> {
-    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.plus_ms(RAW_GRACE_MS).seconds() {
         return Ok(None);
     }
+    read_stored(row).map(Some)
+}
+
+/// The report of a row, whatever its age.
+pub(crate) fn read_stored(row: &Item) -> Result<Report, BadAttribute> {
     let ms: i64 = items::read_number(row, keys::TIMESTAMP)?;
-    Ok(Some(Report {
+    Ok(Report {
         app: items::read_id(row, keys::APP_ID)?,
         source: items::read_id(row, keys::SOURCE)?,
         timestamp: TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(keys::TIMESTAMP))?,
         document: Document::stored(items::read_text(row, keys::DOCUMENT)?.to_owned()),
-    }))
+    })
 }

@@ -13,6 +13,7 @@ mod sum;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use sketch::MAX_LEVEL;
 pub use sketch::{RELATIVE_ERROR, Sketch, ZERO_WITHIN};
 pub use sum::Sum;
 
@@ -40,6 +41,18 @@ pub struct Bucket {
     last: f64,
     last_at: At,
     sketch: Sketch,
+}
+
+/// What a bucket is made of, where it is read back.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) count: u64,
+    pub(crate) sum: Sum,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) last: f64,
+    pub(crate) last_at: At,
+    pub(crate) sketch: Sketch,
 }
 
 impl Bucket {
@@ -77,6 +90,37 @@ impl Bucket {
         self.widen(other.min, other.max);
         self.succeed(other.last, &other.last_at);
         self.sketch.merge(&other.sketch);
+    }
+
+    /// The bucket with these parts, or `None` where no samples could have made them.
+    pub(crate) fn restored(parts: Parts) -> Option<Self> {
+        let Parts { count, sum, min, max, last, last_at, sketch } = parts;
+        let ordered = min <= last && last <= max;
+        (count > 0 && ordered && min.is_finite() && max.is_finite()).then_some(Self {
+            count,
+            sum,
+            min,
+            max,
+            last,
+            last_at,
+            sketch,
+        })
+    }
+
+    /// The distribution of its samples.
+    pub fn sketch(&self) -> &Sketch {
+        &self.sketch
+    }
+
+    /// Makes its sketch coarser by one level, to take less room.
+    pub(crate) fn coarsen(&mut self) {
+        self.sketch.coarsen_to(self.sketch.level() + 1);
+    }
+
+    /// Takes the sum of `other`, for tests that compare everything else.
+    #[cfg(test)]
+    pub(crate) fn take_sum(&mut self, other: &Self) {
+        self.sum = other.sum;
     }
 
     fn widen(&mut self, min: f64, max: f64) {

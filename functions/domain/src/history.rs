@@ -15,7 +15,9 @@ mod csv;
 mod fold;
 mod latest;
 mod number;
+mod reading;
 mod selection;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -25,7 +27,9 @@ pub use answer::{Column, HistoryAnswer, SeriesHistory};
 pub use fold::HistoryFold;
 pub use latest::{LatestAnswer, LatestFold, LatestReport};
 pub use number::Number;
+pub use reading::{MAX_TAIL_MS, Reading, Wanted};
 pub use selection::{MAX_PATTERN_SERIES, Selection};
+pub use summary::{KnownSeries, SeriesAnswer, SummaryAnswer, SummaryRow};
 
 /// A history query that means something.
 #[derive(Debug, Clone, PartialEq, Eq)]

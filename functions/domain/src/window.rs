@@ -95,6 +95,12 @@ impl Window {
         self.to
     }
 
+    /// The window of as many points that ends where this one begins, or fewer at the beginning of 1970.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        Self { from: self.from.plus_ms(-self.to.ms_since(self.from)), to: self.from, ..*self }
+    }
+
     /// Width of each of its points.
     pub fn step(&self) -> Resolution {
         self.step

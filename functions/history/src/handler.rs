@@ -1,34 +1,29 @@
-//! From an HTTP call to an answer out of the stored reports.
+//! From an HTTP call to an answer out of rollups and raw reports.
 //!
-//! Owns the routes and who may ask. Folds raw reports page by page, so that memory grows with points and series, not
-//! with reports. Ruled by protocol.md §3.
+//! Owns the routes and who may ask. What answers a window is `gather`'s matter. Ruled by protocol.md §3.
 
 use std::sync::Arc;
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
-use lambda_http::http::header;
-use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use nsl_aws::apps::{Apps, KnownApps};
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
-use nsl_aws::event::GRANT;
 use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
+use nsl_aws::rollups::Rollups;
 use nsl_domain::app::App;
-use nsl_domain::grant::{Action, Grant, authorise};
-use nsl_domain::history::{HistoryFold, HistoryQuery, LatestFold};
+use nsl_domain::grant::{Action, authorise};
+use nsl_domain::history::{HistoryFold, HistoryQuery, LatestFold, MAX_TAIL_MS, SeriesAnswer, SummaryAnswer};
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::Rejection;
-use nsl_domain::report::MAX_AHEAD_MS;
-use nsl_domain::time::{HOUR_MS, TimestampMs};
-use serde_json::{Value, json};
+use nsl_domain::report::{MAX_AHEAD_MS, Report};
+use nsl_domain::rollup::{AppShard, Retention};
+use nsl_domain::time::TimestampMs;
+use serde_json::json;
 
-use crate::respond;
+use crate::gather::{Gathered, gather};
 use crate::settings::Settings;
-
-/// How far back the last report of a source is looked for.
-const LATEST_WITHIN_MS: i64 = HOUR_MS;
+use crate::{call, respond};
 
 /// The function, with its clients.
 #[derive(Debug)]
@@ -36,7 +31,7 @@ pub(crate) struct History {
     apps: Apps,
     known_apps: KnownApps,
     reports: Reports,
-    retention_ms: i64,
+    rollups: Rollups,
 }
 
 /// Why a call is not answered.
@@ -64,7 +59,7 @@ impl History {
             known_apps: KnownApps::new(apps.clone()),
             apps,
             reports: clients.reports(&settings.reports_table),
-            retention_ms: settings.retention_ms,
+            rollups: clients.rollups(&settings.rollups_table, Retention::default()),
         }
     }
 
@@ -78,12 +73,14 @@ impl History {
 
     /// The answer to `request` at `now`.
     pub(crate) async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
-        let outcome = match route(request) {
+        let outcome = match call::route(request) {
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
             "GET /apps/{appId}/metrics" => self.metrics(request, now).await,
             "GET /apps/{appId}/metrics/latest" => self.latest(request, now).await,
+            "GET /apps/{appId}/summary" => self.summary(request, now).await,
+            "GET /apps/{appId}/series" => self.series(request, now).await,
             _ => Ok(respond::not_found()),
         };
         outcome.unwrap_or_else(|refusal| match refusal {
@@ -100,38 +97,70 @@ impl History {
         let parameters = request.query_string_parameters();
         let query = HistoryQuery::read(|name| parameters.first(name), now)?;
         let window = query.span.window;
-        // What is past its age may still be stored, and what is younger may not be older than the window.
-        let from = window.from().max(now.plus_ms(-self.retention_ms));
-        let mut fold = HistoryFold::new(app.id.clone(), query);
-        let mut unreadable = 0_usize;
-        self.reports
-            .for_each(&app, (from, window.to()), now, |report| {
-                let hash = report.document.hash();
-                let added = fold.add(report.timestamp, &report.source, hash, report.document.as_str());
-                unreadable += usize::from(added.is_err());
-            })
-            .await?;
-        if unreadable > 0 {
-            tracing::error!(app = %app.id, unreadable, "stored documents cannot be read");
+        let gathered = gather((&self.rollups, &self.reports), &app, window, now).await?;
+        let tag = respond::tag((call::words(request), window.from(), gathered.mark()));
+        if call::has(request, &tag) {
+            return Ok(respond::not_modified(&tag, window, now));
         }
-        let answer = fold.finish(now.min(window.to()))?;
-        Ok(if wants_csv(request) { respond::csv(answer.to_csv()) } else { respond::json(&answer) })
+        let mut fold = HistoryFold::new(app.id.clone(), query);
+        note_unreadable(&app, gathered.fold_into(&mut fold));
+        let answer = fold.finish(gathered.complete_to())?;
+        let response =
+            if call::wants_csv(request) { respond::csv(answer.to_csv()) } else { respond::json(&answer) };
+        Ok(respond::tagged(response, &tag, window, now))
+    }
+
+    /// One row for each series over the whole window, beside the window before.
+    async fn summary(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
+        let app = self.viewable(request, now).await?;
+        let parameters = request.query_string_parameters();
+        let query = HistoryQuery::read(|name| parameters.first(name), now)?;
+        let window = query.span.window;
+        let before = window.before();
+        let stores = (&self.rollups, &self.reports);
+        let (gathered, gathered_before) =
+            futures_util::try_join!(gather(stores, &app, window, now), gather(stores, &app, before, now))?;
+        let totals = |gathered: &Gathered, window| {
+            let mut query = query.clone();
+            query.span.window = window;
+            let mut fold = HistoryFold::new(app.id.clone(), query);
+            note_unreadable(&app, gathered.fold_into(&mut fold));
+            fold.into_totals()
+        };
+        let (series, series_before) = (totals(&gathered, window)?, totals(&gathered_before, before)?);
+        let span = (query.span.time_range, window);
+        let answer = SummaryAnswer::new(app.id.clone(), span, gathered.complete_to(), series, &series_before);
+        Ok(respond::json(&answer))
     }
 
     async fn latest(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
         let app = self.viewable(request, now).await?;
-        let span = (now.plus_ms(-LATEST_WITHIN_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         let mut fold = LatestFold::new(app.id.clone());
-        self.reports
-            .for_each(&app, span, now, |report| {
-                let added =
-                    fold.add(&report.source, report.timestamp, &report.id(), report.document.as_str());
-                if added.is_err() {
-                    tracing::error!(app = %app.id, id = report.id(), "a stored document cannot be read");
-                }
-            })
-            .await?;
+        for report in self.last_reports(&app, now).await? {
+            let added = fold.add(&report.source, report.timestamp, &report.id(), report.document.as_str());
+            note_unreadable(&app, usize::from(added.is_err()));
+        }
         Ok(respond::json(&fold.finish()))
+    }
+
+    async fn series(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
+        let app = self.viewable(request, now).await?;
+        let mut reports = self.last_reports(&app, now).await?;
+        reports.sort_by_key(|report| report.timestamp);
+        let documents = reports.iter().map(|report| report.document.as_str());
+        Ok(respond::json(&SeriesAnswer::new(app.id.clone(), documents)))
+    }
+
+    /// The last reports of the sources as the rollup function noted them, and the raw tail, which is newer.
+    async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<Vec<Report>, Fault> {
+        let mut reports = self.rollups.last_reports(&app.id, now).await?;
+        let tail = (now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
+        for shard in 0..app.shards {
+            let shard = AppShard { app: app.id.clone(), shard };
+            // A tail of more than a page is left out: what was noted is a minute old then.
+            reports.extend(self.reports.tail(&shard, tail, now).await?.unwrap_or_default());
+        }
+        Ok(reports)
     }
 
     /// The application of the path, if the caller may view it.
@@ -139,32 +168,15 @@ impl History {
         let parameters = request.path_parameters();
         let id = parameters.first("appId").unwrap_or_default();
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
-        let grant = grant(request);
+        let grant = call::grant(request);
         let judge = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
         let known = self.known_apps.judged(&id, now, judge).await??;
         Ok(known.ok_or_else(Rejection::unauthorized)?)
     }
 }
 
-fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => Some(context),
-        _ => None,
+fn note_unreadable(app: &App, unreadable: usize) {
+    if unreadable > 0 {
+        tracing::error!(app = %app.id, unreadable, "stored documents cannot be read");
     }
-}
-
-/// The route that API Gateway chose, such as `GET /apps/{appId}/metrics`.
-fn route(request: &Request) -> &str {
-    context(request).and_then(|context| context.route_key.as_deref()).unwrap_or_default()
-}
-
-/// What the authorizer granted.
-fn grant(request: &Request) -> Option<Grant> {
-    let attached = &context(request)?.authorizer.as_ref()?.fields;
-    attached.get(GRANT).and_then(Value::as_str).and_then(Grant::from_text)
-}
-
-fn wants_csv(request: &Request) -> bool {
-    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accepted.is_some_and(|accepted| accepted.contains("text/csv"))
 }

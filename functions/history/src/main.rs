@@ -1,5 +1,7 @@
 //! The `history` function: answers history over HTTP.
 
+mod call;
+mod gather;
 mod handler;
 mod respond;
 mod settings;

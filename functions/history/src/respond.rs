@@ -2,10 +2,20 @@
 //!
 //! CORS is API Gateway's matter, as the template configures it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use nsl_domain::rejection::{Code, Rejection};
+use nsl_domain::time::{SECOND_MS, TimestampMs};
+use nsl_domain::window::Window;
 use serde::Serialize;
+
+/// How long an answer about a window that is over may be used without asking, in seconds.
+const CLOSED_FRESH_S: i64 = 60;
+
+/// The same for a window that still runs: a report that was acknowledged shows at the next look.
+const RUNNING_FRESH_S: i64 = 1;
 
 /// The media type of a CSV answer: RFC 7111.
 const CSV: &str = "text/csv; charset=utf-8";
@@ -36,6 +46,48 @@ pub(crate) fn rejected(rejection: &Rejection) -> Response<Body> {
 pub(crate) fn not_found() -> Response<Body> {
     let text = r#"{"message":"there is no such path","code":"not_found"}"#;
     with(StatusCode::NOT_FOUND, "application/json", text.to_owned())
+}
+
+/// The entity tag of an answer that depends on nothing but `parts`. Weak: `completeTo` moves on meanwhile.
+pub(crate) fn tag(parts: impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    format!("W/\"{:016x}\"", hasher.finish())
+}
+
+/// `response` with its tag, and how long it may be used without asking.
+pub(crate) fn tagged(
+    mut response: Response<Body>,
+    tag: &str,
+    window: Window,
+    now: TimestampMs,
+) -> Response<Body> {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(tag) {
+        headers.insert(header::ETAG, value);
+    }
+    if let Ok(value) = HeaderValue::from_str(&cache_control(window, now)) {
+        headers.insert(header::CACHE_CONTROL, value);
+    }
+    response
+}
+
+/// Nothing but that the caller's answer still holds.
+pub(crate) fn not_modified(tag: &str, window: Window, now: TimestampMs) -> Response<Body> {
+    let mut response = with(StatusCode::NOT_MODIFIED, "application/json", String::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    tagged(response, tag, window, now)
+}
+
+/// A window that is over changes only by late reports; one that runs, with every report. Never beyond the end of the
+/// running point, whose answer has other points.
+fn cache_control(window: Window, now: TimestampMs) -> String {
+    if window.to() <= now {
+        return format!("private, max-age={CLOSED_FRESH_S}");
+    }
+    let step_ms = window.step().ms();
+    let left_s = (step_ms - now.ms_since(now.aligned_to(step_ms))) / SECOND_MS;
+    format!("private, max-age={}", left_s.min(RUNNING_FRESH_S))
 }
 
 fn status_of(code: Code) -> StatusCode {

@@ -26,6 +26,7 @@ use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
 
+use crate::limits::{Limits, Load};
 use crate::pace::Pace;
 use crate::settings::Settings;
 
@@ -44,6 +45,7 @@ pub(crate) struct Ingest {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) courier: Courier,
     pub(crate) pace: Pace,
+    limits: Limits,
 }
 
 /// The applications of a frame, each with leave to report for it.
@@ -80,6 +82,7 @@ impl Ingest {
             courier: clients.courier(),
             grants: Cache::default(),
             pace: Pace::default(),
+            limits: Limits::default(),
             retention_ms: settings.retention_ms,
         }
     }
@@ -111,6 +114,10 @@ impl Ingest {
                 return self.refuse(event, Rejection::unavailable(), publication.id).await;
             }
         };
+        let loads = loads(&publication, &admitted);
+        if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
+            return self.refuse(event, rejection, publication.id).await;
+        }
         let outcome = self.store(publication.entries, &admitted).await;
         log(event, &outcome);
         let reply = reply(publication.id, publication.is_batch, &outcome);
@@ -209,6 +216,16 @@ impl Ingest {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
         }
     }
+}
+
+/// How many reports the frame has for each application.
+fn loads(publication: &Publication, admitted: &Admitted) -> BTreeMap<AppId, Load> {
+    let mut loads = BTreeMap::new();
+    for app in publication.apps() {
+        let shards = admitted.get(app).map_or(1, |known| known.shards);
+        loads.entry(app.clone()).or_insert(Load { reports: 0, shards }).reports += 1;
+    }
+    loads
 }
 
 /// One line per frame, told only where a report was refused: at a report a second, a line for each would cost as much

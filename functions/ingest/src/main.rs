@@ -2,6 +2,7 @@
 
 mod deliver;
 mod handler;
+mod limits;
 mod pace;
 mod settings;
 #[cfg(test)]

@@ -6,6 +6,8 @@ use nsl_domain::app::KeyHash;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
+use nsl_domain::window::Resolution;
 use nsl_testbed::Failure;
 
 use super::*;
@@ -25,7 +27,9 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
     };
     let (shop, span) = (app("shop"), (now(), now().plus_ms(1)));
     let (apps, sessions) = (skin.apps(), skin.sessions());
-    let (subscriptions, reports) = (skin.subscriptions(), skin.reports());
+    let (subscriptions, reports, rollups) = (skin.subscriptions(), skin.reports(), skin.rollups());
+    let shard = AppShard { app: shop.id.clone(), shard: 0 };
+    let minute = RollupSpan::holding(Resolution::Minute, now());
     let publishers = skin.publishers();
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     vec![
@@ -51,6 +55,12 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("put report", reports.store(&report, &shop, 60_000).await),
         ("query recent reports", reports.recent(&shop, now(), now(), 1).await.map(drop)),
         ("query reports", reports.for_each(&shop, span, now(), drop).await),
+        ("query the reports of a minute", reports.for_each_in_minute(&shard, minute, drop).await),
+        ("read rollup", rollups.find(&shard, minute).await.map(drop)),
+        ("query rollups", rollups.between(&shard, minute.resolution(), span, now()).await.map(drop)),
+        ("query the rollup before", rollups.newest_before(&shard, minute).await.map(drop)),
+        ("put rollup", rollups.put(&shard, &Rollup::empty(minute), vec![1], None).await.map(drop)),
+        ("put the last report", rollups.note_last(&report).await.map(drop)),
     ]
 }
 

@@ -10,6 +10,7 @@ mod courier;
 mod faults;
 mod publishers;
 mod reports;
+mod rollups;
 mod sessions;
 mod subscriptions;
 
@@ -59,6 +60,10 @@ impl Skin {
 
     fn reports(&self) -> nsl_aws::reports::Reports {
         self.clients.reports(&self.bed.table("ReportsTable"))
+    }
+
+    fn rollups(&self) -> nsl_aws::rollups::Rollups {
+        self.clients.rollups(&self.bed.table("RollupsTable"), nsl_domain::rollup::Retention::default())
     }
 
     async fn open(&self, connection: &ConnectionId) {

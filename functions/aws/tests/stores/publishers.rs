@@ -106,7 +106,7 @@ async fn every_report_of_an_app_lies_in_its_partitions() {
         }
     }
     let partitions = skin.reports().partitions(&shop, now());
-    assert_eq!(partitions.len(), 721 * 3);
+    assert_eq!(partitions.len(), 745 * 3);
     skin.bed.take_calls();
     let mut erased = 0;
     for partition in &partitions {

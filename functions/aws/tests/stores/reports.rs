@@ -2,6 +2,7 @@
 
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::RAW_GRACE_MS;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
 use serde_json::json;
 
@@ -55,7 +56,8 @@ async fn a_report_is_stored_once_however_often_it_is_sent() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"]["S"], "shop#2026-11-22T13#0");
     assert_eq!(rows[0]["sk"]["S"], report("web-1", 0).id());
-    assert_eq!(rows[0]["expiresAt"]["N"], ((NOW_MS + RETENTION_MS) / 1000).to_string());
+    let expires_at = NOW_MS + RETENTION_MS + RAW_GRACE_MS;
+    assert_eq!(rows[0]["expiresAt"]["N"], (expires_at / 1000).to_string());
     assert_eq!(all(&skin, &shop, MINUTE_MS).await, [report("web-1", 0)]);
 }
 

@@ -22,10 +22,18 @@ const UNUSED_BIN_LIMIT: u32 = 2_048;
 
 static BINS: LazyLock<Config> = LazyLock::new(|| Config::new(RELATIVE_ERROR, UNUSED_BIN_LIMIT, ZERO_WITHIN));
 
+/// Most times that a sketch is coarsened: one bin then holds every `f64` of a sign above 1.
+pub(crate) const MAX_LEVEL: u8 = 16;
+
 /// How many values fell into which bin. Equal multisets of values give equal sketches, in whatever order and grouping
 /// they came. It has at most as many bins as values, and at most 36,600 of each sign.
+///
+/// A sketch that is too large to be stored is coarsened: each two neighbouring bins become one, which about doubles
+/// the relative error, evenly over all ranks (the uniform collapse of Epicoco, Melle, Cafaro and Pulimeno, "UDDSketch",
+/// 2020). Merged with a finer one, the finer one is coarsened first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sketch {
+    level: u8,
     negative: Bins,
     zeros: u64,
     positive: Bins,
@@ -35,9 +43,9 @@ impl Sketch {
     /// Counts one finite value.
     pub fn add(&mut self, value: f64) {
         if value > ZERO_WITHIN {
-            self.positive.add(BINS.key(value));
+            self.positive.add(BINS.key(value) >> self.level);
         } else if value < -ZERO_WITHIN {
-            self.negative.add(BINS.key(-value));
+            self.negative.add(BINS.key(-value) >> self.level);
         } else {
             self.zeros += 1;
         }
@@ -45,9 +53,40 @@ impl Sketch {
 
     /// Counts all values of `other`.
     pub fn merge(&mut self, other: &Self) {
+        self.coarsen_to(other.level);
+        if other.level < self.level {
+            let mut coarse = other.clone();
+            coarse.coarsen_to(self.level);
+            return self.merge(&coarse);
+        }
         self.negative.merge(&other.negative);
         self.zeros += other.zeros;
         self.positive.merge(&other.positive);
+    }
+
+    /// Makes bins `2^level` times as wide as the finest, where they are not that wide already.
+    pub(crate) fn coarsen_to(&mut self, level: u8) {
+        let steps = level.min(MAX_LEVEL).saturating_sub(self.level);
+        if steps > 0 {
+            self.level += steps;
+            self.negative.coarsen(steps);
+            self.positive.coarsen(steps);
+        }
+    }
+
+    /// How often it was coarsened: 0 keeps [`RELATIVE_ERROR`], and each more about doubles it.
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Bins of the absolute values below zero and of those above, ascending, with their counts.
+    pub(crate) fn bins(&self) -> [&[(i32, u64)]; 2] {
+        [&self.negative.0, &self.positive.0]
+    }
+
+    /// The sketch with these bins, both ascending, without empty ones.
+    pub(crate) fn restored(level: u8, [negative, positive]: [Vec<(i32, u64)>; 2], zeros: u64) -> Self {
+        Self { level, negative: Bins(negative), zeros, positive: Bins(positive) }
     }
 
     /// The value that speaks for the bin of the `rank`-th smallest value, counted from 0; past the last rank that of
@@ -56,13 +95,23 @@ impl Sketch {
     pub fn at_rank(&self, rank: u64) -> f64 {
         let negatives = self.negative.count();
         if rank < negatives {
-            return -self.negative.at_rank(negatives - 1 - rank);
+            return -self.negative.at_rank(negatives - 1 - rank, self.level);
         }
         match (rank - negatives).checked_sub(self.zeros) {
             None => 0.0,
-            Some(rank) => self.positive.at_rank(rank),
+            Some(rank) => self.positive.at_rank(rank, self.level),
         }
     }
+}
+
+/// The value that speaks for `bin`: as far from its lower bound as from its upper one, in relation to each.
+fn value_of(bin: i32, level: u8) -> f64 {
+    if level == 0 {
+        return BINS.value(bin);
+    }
+    let growth = BINS.pow_gamma(1 << level);
+    let lower = BINS.pow_gamma(bin.saturating_mul(1 << level));
+    if growth.is_finite() { lower * (2.0 * growth / (1.0 + growth)) } else { lower * 2.0 }
 }
 
 /// Counts by bin of the absolute values of one sign, ascending by bin, none of them 0.
@@ -103,14 +152,26 @@ impl Bins {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    fn at_rank(&self, rank: u64) -> f64 {
+    /// Makes one bin of each `2^steps` neighbours.
+    fn coarsen(&mut self, steps: u8) {
+        let mut coarse: Vec<(i32, u64)> = Vec::with_capacity(self.0.len());
+        for (bin, count) in self.0.drain(..) {
+            match coarse.last_mut() {
+                Some((last, counted)) if *last == bin >> steps => *counted += count,
+                _ => coarse.push((bin >> steps, count)),
+            }
+        }
+        self.0 = coarse;
+    }
+
+    fn at_rank(&self, rank: u64, level: u8) -> f64 {
         let mut counted = 0;
         for (bin, count) in &self.0 {
             counted += count;
             if counted > rank {
-                return BINS.value(*bin);
+                return value_of(*bin, level);
             }
         }
-        self.0.last().map_or(0.0, |(bin, _)| BINS.value(*bin))
+        self.0.last().map_or(0.0, |(bin, _)| value_of(*bin, level))
     }
 }

@@ -27,6 +27,37 @@ impl Sum {
         self.rest += other.rest;
     }
 
+    /// What was summed up and what was rounded away, both divided by 2^64: added, they are the total.
+    pub(crate) fn parts(&self) -> [f64; 2] {
+        [self.rounded, self.rest]
+    }
+
+    /// The sum with these parts.
+    pub(crate) fn restored([rounded, rest]: [f64; 2]) -> Self {
+        Self { rounded, rest }
+    }
+
+    /// `count` times `value`, as adding it that often gives it where nothing is rounded: for whole numbers.
+    pub(crate) fn of_equals(value: f64, count: u64) -> Self {
+        Self { rounded: value / SCALE * count as f64, rest: 0.0 }
+    }
+
+    /// Whether both are the same bit for bit.
+    pub(crate) fn is_exactly(&self, other: &Self) -> bool {
+        self.parts().map(f64::to_bits) == other.parts().map(f64::to_bits)
+    }
+
+    /// A part as the number that it stands for, if [`Self::scaled`] can take it back exactly.
+    pub(crate) fn unscaled(part: f64) -> Option<f64> {
+        let value = part * SCALE;
+        (value.is_finite() && Self::scaled(value).to_bits() == part.to_bits()).then_some(value)
+    }
+
+    /// The part that stands for `value`.
+    pub(crate) fn scaled(value: f64) -> f64 {
+        value / SCALE
+    }
+
     fn add_scaled(&mut self, value: f64) {
         let total = self.rounded + value;
         self.rest += if self.rounded.abs() >= value.abs() {

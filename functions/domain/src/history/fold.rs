@@ -13,6 +13,7 @@ use super::{Aggregate, HistoryQuery};
 use crate::bucket::{At, Bucket, Sum};
 use crate::ids::{AppId, Source};
 use crate::rejection::Rejection;
+use crate::rollup::Rollup;
 use crate::series::for_each_sample;
 use crate::time::TimestampMs;
 
@@ -57,6 +58,19 @@ impl HistoryFold {
         Ok(())
     }
 
+    /// Adds all that `rollup` covers, at the point that holds its start; one outside the window changes nothing.
+    pub fn add_rollup(&mut self, rollup: &Rollup) {
+        let Some(point) = self.query.span.window.index_of(rollup.span().start()) else {
+            return;
+        };
+        self.sources.extend(rollup.sources().names().cloned());
+        for (name, bucket) in rollup.series() {
+            if let Some(place) = self.table.place_of(name, &self.query.selection) {
+                self.table.merge(place, point, bucket);
+            }
+        }
+    }
+
     fn shared(&mut self, source: &Source) -> Arc<Source> {
         if let Some(known) = self.sources.get(source) {
             return Arc::clone(known);
@@ -64,6 +78,24 @@ impl HistoryFold {
         let shared = Arc::new(source.clone());
         self.sources.insert(Arc::clone(&shared));
         shared
+    }
+
+    /// Every series over the whole window, by name.
+    ///
+    /// # Errors
+    /// `too_many_series`, blaming `series`, when the query's patterns match more than [`MAX_PATTERN_SERIES`] series.
+    pub fn into_totals(self) -> Result<BTreeMap<String, Bucket>, Rejection> {
+        if self.table.is_overfull {
+            return Err(Selection::too_wide());
+        }
+        let total = |row: Row| {
+            let whole = row.points.into_iter().flatten().reduce(|mut whole, part| {
+                whole.merge(&part);
+                whole
+            });
+            whole.map(|whole| (row.name, whole))
+        };
+        Ok(self.table.rows.into_iter().filter_map(total).collect())
     }
 
     /// The answer, complete up to `complete_to`, exclusive.
@@ -176,6 +208,14 @@ impl Table {
         self.rows.push(Row { name: name.to_owned(), noted: None, points: vec![None; self.points] });
         self.places.insert(name.to_owned(), place);
         Some(place)
+    }
+
+    fn merge(&mut self, place: usize, point: usize, bucket: &Bucket) {
+        match self.rows.get_mut(place).and_then(|row| row.points.get_mut(point)) {
+            Some(Some(own)) => own.merge(bucket),
+            Some(none) => *none = Some(bucket.clone()),
+            None => {}
+        }
     }
 
     /// Adds what was noted to the buckets of `point`.

@@ -54,14 +54,20 @@ async fn a_span_between_two_instants_is_answered_at_the_step_that_was_asked_for(
 }
 
 #[tokio::test]
-async fn other_apps_and_reports_past_their_age_are_not_in_it() {
+async fn other_apps_and_rollups_past_their_age_are_not_in_it() {
     let world = World::start().await;
     world.store("bank", "web-1", -MINUTE_MS, r#"{"money":1}"#).await;
     world.store("shop", "web-1", -MINUTE_MS, r#"{"a":1}"#).await;
-    // Deletion by age is days late, so the row is still there.
-    world.store("shop", "web-1", -48 * 60 * MINUTE_MS - 1_000, r#"{"old":1}"#).await;
-    let history = world.ask(Call { query: "timeRange=week", ..Call::default() }).await.json();
-    assert_eq!(history["series"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+    // Minutes are kept for eight days, and hours for longer. Deletion by age is days late, so the rows are there.
+    world.store("shop", "web-1", -8 * 24 * 60 * MINUTE_MS - 60_000, r#"{"old":1}"#).await;
+    let names = async |query: &str| {
+        let history = world.ask(Call { query, ..Call::default() }).await.json();
+        history["series"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(names("timeRange=week").await, ["a"]);
+    let day = "from=2026-11-14T00:00:00Z&to=2026-11-15T00:00:00Z";
+    assert_eq!(names(&format!("{day}&step=60")).await, Vec::<String>::new());
+    assert_eq!(names(&format!("{day}&step=3600")).await, ["old"]);
 }
 
 #[tokio::test]
@@ -79,7 +85,7 @@ async fn a_row_that_cannot_be_read_spoils_nothing() {
     let row = |n: i64, document: &str| {
         json!({"pk": {"S": "shop#2026-11-22T13#0"}, "sk": {"S": format!("{:015}#x#{n}", NOW_MS - n)},
             "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": (NOW_MS - n).to_string()},
-            "document": {"S": document}, "expiresAt": {"N": (NOW_MS / 1000 + 60).to_string()}})
+            "document": {"S": document}, "expiresAt": {"N": (NOW_MS / 1000 + 48 * 3_600).to_string()}})
     };
     world.bed.put("ReportsTable", row(1, "no json")).await;
     world.bed.put("ReportsTable", row(2, r#"{"b":2}"#)).await;
@@ -117,7 +123,7 @@ async fn the_last_report_of_each_source_is_told() {
     let reports = latest["reports"].as_array().unwrap();
     assert_eq!(latest["appId"], "shop");
     let told: Vec<_> = reports.iter().map(|report| (&report["source"], &report["metrics"]["n"])).collect();
-    assert_eq!(told, [(&json!("a"), &json!(2)), (&json!("b"), &json!(3))]);
+    assert_eq!(told, [(&json!("a"), &json!(2)), (&json!("b"), &json!(3)), (&json!("c"), &json!(4))]);
     assert_eq!(reports[0]["timestamp"], "2026-11-22T13:00:59.387Z");
 }
 
@@ -128,4 +134,35 @@ async fn health_needs_neither_grant_nor_store() {
     let answer = world.ask(Call { route: "GET /health", grant: None, ..Call::default() }).await;
     assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")));
     assert!(answer.json()["version"].is_string());
+}
+
+#[tokio::test]
+async fn a_summary_has_a_row_for_each_series_and_the_change_since_the_window_before() {
+    let world = World::start().await;
+    world.store("shop", "web-1", -90 * MINUTE_MS, r#"{"cpu":{"usage":10}}"#).await;
+    world.store("shop", "web-1", -20 * MINUTE_MS, r#"{"cpu":{"usage":10},"n":1}"#).await;
+    world.store("shop", "web-1", -1_000, r#"{"cpu":{"usage":14}}"#).await;
+    let summary = world.ask(Call { route: SUMMARY, ..Call::default() }).await.json();
+    let rows = summary["series"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    let cpu = &rows[0];
+    assert_eq!((&cpu["name"], &cpu["count"]), (&json!("cpu.usage"), &json!(2)));
+    assert_eq!([&cpu["avg"], &cpu["min"], &cpu["max"], &cpu["last"]], [12, 10, 14, 14]);
+    assert_eq!(cpu["change"], 0.2);
+    assert_eq!(rows[1]["change"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_known_series_are_told_with_unit_and_last_value() {
+    let world = World::start().await;
+    world.store("shop", "web-1", -3 * 60 * MINUTE_MS, r#"{"memory":{"used":1}}"#).await;
+    world.store("shop", "web-2", -1_000, r#"{"cpu":{"usage":14}}"#).await;
+    let answer = world.ask(Call { route: SERIES, ..Call::default() }).await.json();
+    assert_eq!(
+        answer["series"],
+        json!([
+            {"name": "cpu.usage", "unit": "percent", "last": 14},
+            {"name": "memory.used", "unit": "bytes", "last": 1},
+        ])
+    );
 }

@@ -1,28 +1,31 @@
-//! What an answer costs: one query for each hour that its window touches, all consistent, and never a scan.
+//! What an answer costs: a few queries whatever its window, eventually consistent for rollups and consistent for the
+//! raw tail, and never a scan.
 
 use super::*;
 
 const READ_APP: &str = "GetItem AppsTable consistent";
-const READ_HOUR: &str = "Query ReportsTable consistent";
+const READ_ROLLUPS: &str = "Query RollupsTable eventual";
+const READ_TAIL: &str = "Query ReportsTable consistent";
 
 #[tokio::test]
-async fn a_range_costs_a_query_for_each_hour_that_it_touches() {
+async fn a_range_costs_the_same_few_queries_whatever_was_reported() {
     let world = World::start().await;
     let history = world.instance();
+    for minutes in [3, 25, 70, 200, 3_000] {
+        world.store("shop", "web-1", -minutes * MINUTE_MS, r#"{"a":1}"#).await;
+    }
     ask(&history, Call::default()).await;
     world.bed.take_calls();
-    for (time_range, hours) in [
-        // 12:02 to 13:02.
-        ("hour", 2),
-        // 13:10 of the day before to 13:10.
-        ("day", 25),
-        // Raw reports are kept for 48 hours: 13:01 of two days before to 14:00.
-        ("week", 49),
-    ] {
+    // Each finer resolution is asked for too, and the tail, which lies in two hours at one minute past one.
+    for (time_range, resolutions) in [("hour", 1), ("day", 2), ("week", 3)] {
         let query = format!("timeRange={time_range}");
         let answer = ask(&history, Call { query: &query, ..Call::default() }).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(world.bed.take_lines(), vec![READ_HOUR; hours], "{time_range}");
+        let lines = world.bed.take_lines();
+        assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), resolutions, "{time_range}");
+        let tail = lines.iter().filter(|line| *line == READ_TAIL).count();
+        assert!((1..=2).contains(&tail), "{time_range}: {lines:?}");
+        assert_eq!(lines.len(), resolutions + tail);
     }
 }
 
@@ -36,7 +39,22 @@ async fn a_shard_more_costs_the_queries_again() {
     world.ask(call).await;
     let lines = world.bed.take_lines();
     assert_eq!(lines[0], READ_APP);
-    assert_eq!(lines[1..], [READ_HOUR; 6]);
+    assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), 3);
+    assert_eq!(lines.iter().filter(|line| *line == READ_TAIL).count(), 6);
+}
+
+#[tokio::test]
+async fn what_the_caller_has_is_not_sent_again_until_something_is_reported() {
+    let world = World::start().await;
+    world.store("shop", "web-1", -MINUTE_MS * 10, r#"{"a":1}"#).await;
+    let first = world.ask(Call::default()).await;
+    assert!(!first.tag.is_empty());
+    let again = world.ask(Call { has: &first.tag, ..Call::default() }).await;
+    assert_eq!((again.status, again.text.as_str(), &again.tag), (304, "", &first.tag));
+    let other = world.ask(Call { has: &first.tag, query: "timeRange=day", ..Call::default() }).await;
+    assert_eq!(other.status, 200);
+    world.store("shop", "web-1", -500, r#"{"a":2}"#).await;
+    assert_eq!(world.ask(Call { has: &first.tag, ..Call::default() }).await.status, 200);
 }
 
 #[tokio::test]
@@ -51,13 +69,14 @@ async fn a_cold_instance_reads_the_app_once() {
 }
 
 #[tokio::test]
-async fn the_latest_reports_cost_the_queries_of_an_hour() {
+async fn the_latest_reports_cost_one_query_and_the_tail() {
     let world = World::start().await;
     let history = world.instance();
-    ask(&history, Call { route: LATEST, ..Call::default() }).await;
-    assert_eq!(world.bed.take_lines(), [READ_APP, READ_HOUR, READ_HOUR]);
-    ask(&history, Call { route: LATEST, ..Call::default() }).await;
-    assert_eq!(world.bed.take_lines(), [READ_HOUR; 2]);
+    for extra in [&[READ_APP][..], &[]] {
+        ask(&history, Call { route: LATEST, ..Call::default() }).await;
+        let expected = [extra, &["Query RollupsTable consistent", READ_TAIL, READ_TAIL]].concat();
+        assert_eq!(world.bed.take_lines(), expected);
+    }
 }
 
 #[tokio::test]

@@ -6,13 +6,18 @@ mod answers;
 mod cost;
 mod refusals;
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use lambda_http::{Body, Response};
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Proof, Reach, Scope};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
-use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan};
+use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
+use nsl_domain::window::Resolution;
 use nsl_testbed::{TestBed, events};
 use serde_json::Value;
 
@@ -23,12 +28,16 @@ use crate::settings::Settings;
 const NOW_MS: i64 = 1_795_352_461_387;
 
 const METRICS: &str = "GET /apps/{appId}/metrics";
+const SUMMARY: &str = "GET /apps/{appId}/summary";
+const SERIES: &str = "GET /apps/{appId}/series";
 const LATEST: &str = "GET /apps/{appId}/metrics/latest";
 
 /// One test's service with the application `shop`.
 struct World {
     bed: TestBed,
     clients: Clients,
+    /// Every report that was stored.
+    stored: Mutex<Vec<Report>>,
 }
 
 /// One call of the HTTP API.
@@ -37,6 +46,8 @@ struct Call<'a> {
     app: &'a str,
     query: &'a str,
     accept: &'a str,
+    /// The tag of the answer that the caller has.
+    has: &'a str,
     grant: Option<Grant>,
 }
 
@@ -48,6 +59,7 @@ impl Default for Call<'_> {
             app: "shop",
             query: "",
             accept: "application/json",
+            has: "",
             grant: Some(grant("shop", Scope::View)),
         }
     }
@@ -57,6 +69,7 @@ impl Default for Call<'_> {
 struct Answer {
     status: u16,
     media_type: String,
+    tag: String,
     text: String,
 }
 
@@ -70,8 +83,9 @@ impl Answer {
         assert!(header("cache-control").contains("private"));
         assert_eq!(header("vary"), "Authorization, Origin");
         let (status, media_type) = (response.status().as_u16(), header("content-type"));
+        let tag = header("etag");
         let Body::Text(text) = response.into_body() else { panic!("the answer is no text") };
-        Self { status, media_type, text }
+        Self { status, media_type, tag, text }
     }
 
     fn json(&self) -> Value {
@@ -89,7 +103,7 @@ impl World {
             region: TestBed::REGION.to_owned(),
         };
         let clients = local_clients(&endpoints).await;
-        let world = Self { bed, clients };
+        let world = Self { bed, clients, stored: Mutex::default() };
         world.register(&app("shop")).await;
         world
     }
@@ -105,14 +119,14 @@ impl World {
             Some(match name {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
-                "RAW_RETENTION_HOURS" => "48".to_owned(),
+                "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
                 _ => return None,
             })
         });
         History::new(&self.clients, &settings.unwrap())
     }
 
-    /// Stores a report of `app`, stamped `offset_ms` after the present.
+    /// Stores a report of `app`, stamped `offset_ms` after the present, and rolls it up if it is a minute old.
     async fn store(&self, app_name: &str, source: &str, offset_ms: i64, document: &str) {
         let report = Report {
             app: id(app_name),
@@ -122,12 +136,47 @@ impl World {
         };
         let reports = self.clients.reports(&self.bed.table("ReportsTable"));
         reports.store(&report, &app(app_name), 48 * HOUR_MS).await.unwrap();
+        self.stored.lock().unwrap().push(report.clone());
+        if offset_ms < -MINUTE_MS {
+            self.roll_up(&report).await;
+        }
         self.bed.take_calls();
+    }
+
+    /// Does what the rollup function does once it has been told of `report`.
+    async fn roll_up(&self, report: &Report) {
+        let rollups = self.clients.rollups(&self.bed.table("RollupsTable"), Retention::default());
+        let shard = AppShard { app: report.app.clone(), shard: 0 };
+        let mut above = Some(RollupSpan::holding(Resolution::Minute, report.timestamp));
+        while let Some(span) = above {
+            let before = rollups.find(&shard, span).await.unwrap();
+            let mut rollup = rolled_up(&self.stored.lock().unwrap(), &report.app, span);
+            let bytes = rollup.to_bytes();
+            rollups.put(&shard, &rollup, bytes, before.as_ref()).await.unwrap();
+            above = span.coarser();
+        }
+        rollups.note_last(report).await.unwrap();
     }
 
     async fn ask(&self, call: Call<'_>) -> Answer {
         ask(&self.instance(), call).await
     }
+}
+
+/// The rollup of `span` from all that is stored of `app`, at the present.
+fn rolled_up(stored: &[Report], app: &AppId, span: RollupSpan) -> Rollup {
+    let within = || stored.iter().filter(|report| report.app == *app && span.holds(report.timestamp));
+    let Some(finer) = span.finer() else {
+        let mut fold = MinuteFold::new(span);
+        for report in within() {
+            let _ =
+                fold.add(report.timestamp, &report.source, report.document.hash(), report.document.as_str());
+        }
+        return fold.finish();
+    };
+    let below: BTreeSet<_> = within().map(|report| RollupSpan::holding(finer, report.timestamp)).collect();
+    let below: Vec<Rollup> = below.into_iter().map(|below| rolled_up(stored, app, below)).collect();
+    Rollup::of_finer(span, &below, TimestampMs::clamped(NOW_MS)).unwrap()
 }
 
 async fn ask(history: &History, call: Call<'_>) -> Answer {
@@ -138,7 +187,7 @@ async fn ask(history: &History, call: Call<'_>) -> Answer {
         call.route,
         (&path, call.query),
         &[("appId", call.app)],
-        &[("accept", call.accept)],
+        &[("accept", call.accept), ("if-none-match", call.has)],
         attached.as_ref().map(|attached| &attached[..]),
     );
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();

@@ -180,6 +180,39 @@ async fn a_key_that_is_taken_back_closes_the_door_within_a_minute() {
 }
 
 #[tokio::test]
+async fn an_app_that_is_switched_off_closes_the_door_within_a_minute() {
+    let world = World::start().await;
+    let granted = publishing("shop").to_text();
+    let ingest = world.instance();
+    hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
+    let apps = world.clients.apps(&world.bed.table("AppsTable"));
+    let on = apps.find(&id("shop")).await.unwrap().unwrap();
+    let off = App { status: Status::Inactive, ..on.clone() };
+    assert_eq!(apps.save(&on, &off).await.unwrap(), nsl_aws::apps::Saved::Done);
+    world.bed.take_calls();
+    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_001).await;
+    assert_eq!(refused(&world), "app_inactive");
+    assert_eq!(world.stored().await, 1);
+}
+
+#[tokio::test]
+async fn a_runaway_is_refused_and_nothing_of_its_frame_is_stored() {
+    let world = World::start().await;
+    let granted = publishing("shop").to_text();
+    let ingest = world.instance();
+    let empty = json!({"type": "metrics", "data": vec![json!({"appId": "shop"}); 100]}).to_string();
+    for _ in 0..50 {
+        hear(&ingest, &empty, &[("grant", &granted)], NOW_MS).await;
+    }
+    world.bed.take_calls();
+    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS).await;
+    assert_eq!(refused(&world), "rate_limited");
+    assert_eq!(world.stored().await, 0);
+    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 2).await;
+    assert_eq!(world.stored().await, 1);
+}
+
+#[tokio::test]
 async fn a_legacy_viewer_reads_the_document_flat() {
     let world = World::start().await;
     world.subscribe("dashboard=", "shop", 0, Dialect::Legacy).await;

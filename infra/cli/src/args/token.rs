@@ -17,10 +17,9 @@ pub(crate) enum TokenCommand {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "reach", required = true, args = ["app", "owner"])]
 pub(crate) struct TokenIssue {
     /// Applications that it opens, at most 50, with commas between them.
-    #[arg(long, value_name = "APP", value_delimiter = ',')]
+    #[arg(long, value_name = "APP", value_delimiter = ',', required_unless_present = "owner")]
     pub(crate) app: Vec<String>,
 
     /// User whose applications it opens, all of them.

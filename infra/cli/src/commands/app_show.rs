@@ -10,7 +10,7 @@ use crate::store;
 use nsl_domain::app::{App, Status};
 use nsl_domain::grant::Scope;
 use nsl_domain::time::TimestampMs;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Shows the application that the arguments name.
 pub(crate) async fn run(
@@ -27,7 +27,7 @@ pub(crate) async fn run(
     };
     if console.is_json() {
         let mut document = document(&app);
-        document["connections"] = json!(connected);
+        document.insert("connections".to_owned(), json!(connected));
         console.document(&document)?;
         return Ok(());
     }
@@ -39,11 +39,20 @@ pub(crate) async fn run(
 }
 
 /// The application as a document for programs.
-pub(super) fn document(app: &App) -> Value {
+pub(super) fn document(app: &App) -> Map<String, Value> {
     let keys: Vec<Value> = app.keys.iter().map(|key| json!({"id": key.id, "scope": key.scope})).collect();
-    json!({"appId": app.id, "userId": app.owner, "name": app.name, "status": status(app.status),
-        "legacy": app.legacy, "shards": app.shards, "keys": keys,
-        "tokensNotBefore": app.tokens_not_before.as_ref().map(TimestampMs::to_string)})
+    let earliest = app.tokens_not_before.as_ref().map(TimestampMs::to_string);
+    let fields = [
+        ("appId", json!(app.id)),
+        ("userId", json!(app.owner)),
+        ("name", json!(app.name)),
+        ("status", json!(status(app.status))),
+        ("legacy", json!(app.legacy)),
+        ("shards", json!(app.shards)),
+        ("keys", json!(keys)),
+        ("tokensNotBefore", json!(earliest)),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The application for people, one line a fact.
@@ -112,6 +121,6 @@ mod tests {
         assert!(card.contains(&format!("{} may publish, the older one\n", old.id)), "{card}");
         assert!(card.contains(&format!("{} may publish and view\n", new.id)), "{card}");
         assert!(card.ends_with("tokens    issued since 1970-01-01T00:00:00.000Z"), "{card}");
-        assert!(!document(&app).to_string().contains(&old.hash.to_hex()));
+        assert!(!Value::Object(document(&app)).to_string().contains(&old.hash.to_hex()));
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     };
     if console.is_json() {
         let mut document = app_show::document(&app);
-        document["closed"] = json!(closed);
+        document.insert("closed".to_owned(), json!(closed));
         console.document(&document)?;
         return Ok(());
     }

@@ -37,7 +37,9 @@ async fn a_token_says_what_it_was_asked_to_and_is_alone_on_stdout() {
 #[tokio::test]
 async fn a_token_is_for_applications_or_for_an_owner() {
     let gateway = Gateway::start("reach").await;
-    for arguments in ["token issue", "token issue --app a --owner b", "token issue --app a --expires 2y"] {
+    for arguments in
+        ["token issue --scope view", "token issue --app a --owner b", "token issue --app a --expires 2y"]
+    {
         gateway.complaint(arguments).await;
     }
     let many: Vec<String> = (0..51).map(|index| format!("app-{index}")).collect();

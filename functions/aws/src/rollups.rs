@@ -1,0 +1,365 @@
+//! The Rollups table: stored rollups, the last report of each source, and stream records that could not be read.
+//!
+//! Owns reading and writing them. A rollup is written only over the version that was read before what it was computed
+//! from, so that of two writers at once the slower one has to look again. Ruled by docs/DATA_MODEL.md.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use nsl_domain::app::App;
+use nsl_domain::ids::AppId;
+use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan, Unreadable};
+use nsl_domain::time::{DAY_MS, TimestampMs};
+use nsl_domain::window::Resolution;
+
+use crate::erase::Partition;
+use crate::fault::{Fault, Kind};
+use crate::items::{self, BadAttribute, Item};
+use crate::keys::{self, expression};
+use crate::stream::Malformed;
+
+/// How long a stream record that could not be read is kept, in milliseconds: two weeks to look into it.
+const QUARANTINE_MS: i64 = 14 * DAY_MS;
+
+/// Most bytes of a quarantined record; a stream record is smaller, and an item must stay below 400 KB.
+const MAX_QUARANTINED_BYTES: usize = 300 * 1_024;
+
+/// The Rollups table.
+#[derive(Debug, Clone)]
+pub struct Rollups {
+    client: Client,
+    table: String,
+    retention: Retention,
+}
+
+/// A stored rollup.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its span.
+    pub span: RollupSpan,
+    /// How often it was written.
+    pub version: u64,
+    /// Up to where it covers its span.
+    pub through: TimestampMs,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What became of a rollup that was to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It is stored.
+    Written,
+    /// Another writer was faster; nothing was changed.
+    Outrun,
+}
+
+/// What became of a last report that was to be noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It is the last of its source.
+    Last,
+    /// A later one was noted before; nothing was changed.
+    Older,
+}
+
+impl Held {
+    /// What it holds.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where it is damaged, or newer than this program.
+    pub fn rollup(&self) -> Result<Rollup, Unreadable> {
+        Rollup::from_bytes(self.span, self.through, &self.bytes)
+    }
+}
+
+impl Rollups {
+    /// The table `table`, reached through `client`.
+    pub(crate) fn new(client: Client, table: impl Into<String>, retention: Retention) -> Self {
+        Self { client, table: table.into(), retention }
+    }
+
+    /// How long what is in it is kept.
+    pub fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    /// Reads an item that cannot be there: proves that the table can be reached. One read unit.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it cannot.
+    pub async fn touch(&self) -> Result<(), Fault> {
+        self.item("#".to_owned(), "#".to_owned(), "reach the rollups table").await.map(|_| ())
+    }
+
+    /// The rollup of `span`, whatever its age. One consistent read.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the item's attributes are not those of a rollup.
+    pub async fn find(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Held>, Fault> {
+        const ATTEMPT: &str = "read rollup";
+        let (pk, sk) = (keys::rollup_partition(shard, span.resolution()), keys::rollup(span));
+        let item = self.item(pk, sk, ATTEMPT).await?;
+        item.map(|item| read_held(&item, span.resolution()).map_err(|bad| bad.into_fault(ATTEMPT)))
+            .transpose()
+    }
+
+    /// The rollups of `resolution` whose spans start in `[from, to)`, oldest first, that are not past their age at
+    /// `now`: what a wider one is computed from. One consistent query, and one for each further megabyte.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or an item's attributes are not those of a rollup.
+    pub async fn between(
+        &self,
+        shard: &AppShard,
+        resolution: Resolution,
+        span: (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Vec<Held>, Fault> {
+        self.rows(self.query(shard, resolution), resolution, span, now).await
+    }
+
+    /// The same for showing them, at half the price: an eventually consistent query may miss what was written within
+    /// the last second, which the raw tail tells anyway.
+    ///
+    /// # Errors
+    /// Those of [`Self::between`].
+    pub async fn shown_between(
+        &self,
+        shard: &AppShard,
+        resolution: Resolution,
+        span: (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Vec<Held>, Fault> {
+        let query = self.query(shard, resolution).consistent_read(false);
+        self.rows(query, resolution, span, now).await
+    }
+
+    async fn rows(
+        &self,
+        query: QueryFluentBuilder,
+        resolution: Resolution,
+        (from, to): (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Vec<Held>, Fault> {
+        const ATTEMPT: &str = "query rollups";
+        let query = query
+            .key_condition_expression(expression::BETWEEN)
+            .expression_attribute_values(":first", items::text(keys::first_report_at(from)))
+            .expression_attribute_values(":last", items::text(keys::last_report_before(to)));
+        let mut rows = query.into_paginator().items().send();
+        let mut held = Vec::new();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| Fault::of(ATTEMPT, error))?;
+            let expires_at = items::read_number::<i64>(&row, keys::EXPIRES_AT);
+            if expires_at.map_err(|bad| bad.into_fault(ATTEMPT))? > now.seconds() {
+                held.push(read_held(&row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))?);
+            }
+        }
+        Ok(held)
+    }
+
+    /// The newest rollup of the same resolution that is older than that of `span`. One consistent query of one item.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the item's attributes are not those of a rollup.
+    pub async fn newest_before(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Held>, Fault> {
+        const ATTEMPT: &str = "query the rollup before";
+        let resolution = span.resolution();
+        let query = self
+            .query(shard, resolution)
+            .key_condition_expression(expression::BEFORE)
+            .expression_attribute_values(":sk", items::text(keys::rollup(span)))
+            .scan_index_forward(false)
+            .limit(1);
+        let found = query.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
+        let newest = found.items().first();
+        newest.map(|row| read_held(row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
+    }
+
+    /// Stores a rollup, given as its bytes, over `before`: what was read before everything that it was computed from.
+    /// One write, conditional on the version.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn put(
+        &self,
+        shard: &AppShard,
+        rollup: &Rollup,
+        bytes: Vec<u8>,
+        before: Option<&Held>,
+    ) -> Result<Put, Fault> {
+        let span = rollup.span();
+        let expires_at = span.end().plus_ms(self.retention.of(span.resolution()));
+        let version = before.map_or(0, |held| held.version) + 1;
+        let put = self
+            .put_item(keys::rollup_partition(shard, span.resolution()), keys::rollup(span), expires_at)
+            .item(keys::VERSION, items::number(version))
+            .item(keys::THROUGH, items::number(rollup.through().ms()))
+            .item(keys::BUCKETS, AttributeValue::B(Blob::new(bytes)));
+        let put = match before {
+            None => put.condition_expression(expression::IS_NEW).expression_attribute_names("#pk", keys::PK),
+            Some(held) => put
+                .condition_expression(expression::IS_VERSION)
+                .expression_attribute_names("#version", keys::VERSION)
+                .expression_attribute_values(":version", items::number(held.version)),
+        };
+        Ok(if conditional(put, "put rollup").await? { Put::Written } else { Put::Outrun })
+    }
+
+    /// The last noted report of every source of `app` that is not past its age at `now`. One consistent query, and one
+    /// for each further megabyte. One that cannot be read is logged and left out.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Report>, Fault> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression(expression::OF_PARTITION)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_values(":pk", items::text(keys::sources(app)));
+        let mut rows = query.into_paginator().items().send();
+        let mut reports = Vec::new();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| Fault::of("query the last reports", error))?;
+            match read_last(&row, app, now) {
+                Ok(report) => reports.extend(report),
+                Err(bad) => tracing::error!(%app, reason = %bad, "a last report cannot be read"),
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Notes `report` as the last of its source, unless a later one is noted. One write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn note_last(&self, report: &Report) -> Result<Noted, Fault> {
+        // Kept as long as the minutes in which it reported.
+        let expires_at = report.timestamp.plus_ms(self.retention.minute_ms);
+        let put = self
+            .put_item(keys::sources(&report.app), report.source.to_string(), expires_at)
+            .item(keys::REPORT, items::text(report.id()))
+            .item(keys::TIMESTAMP, items::number(report.timestamp.ms()))
+            .item(keys::DOCUMENT, items::text(report.document.as_str()))
+            .condition_expression(expression::IS_LATER)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#report", keys::REPORT)
+            .expression_attribute_values(":report", items::text(report.id()));
+        Ok(if conditional(put, "put the last report").await? { Noted::Last } else { Noted::Older })
+    }
+
+    /// Sets a stream record aside, whole, for two weeks from `now`. One write; again is the same as once.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn quarantine(&self, malformed: &Malformed<'_>, now: TimestampMs) -> Result<(), Fault> {
+        let record: String = malformed.record.chars().take(MAX_QUARANTINED_BYTES / 4).collect();
+        let whole = if malformed.record.len() > MAX_QUARANTINED_BYTES { &record } else { malformed.record };
+        let put = self
+            .put_item(
+                keys::quarantine(malformed.app.as_ref()),
+                malformed.sequence.clone().unwrap_or_else(|| keys::fingerprint(malformed.record)),
+                now.plus_ms(QUARANTINE_MS),
+            )
+            .item(keys::REASON, items::text(malformed.reason.as_str()))
+            .item(keys::RECORD, items::text(whole));
+        put.send().await.map_err(|error| Fault::of("put a record into quarantine", error))?;
+        Ok(())
+    }
+
+    /// Every partition that may hold anything of `app`: its rollups, last reports and quarantined records. No call.
+    pub fn partitions(&self, app: &App) -> Vec<Partition> {
+        let shards = (0..app.shards).map(|shard| AppShard { app: app.id.clone(), shard });
+        let of_shard = |shard: AppShard| {
+            Resolution::ALL.map(|resolution| keys::rollup_partition(&shard, resolution)).into_iter()
+        };
+        let others = [keys::sources(&app.id), keys::quarantine(Some(&app.id))];
+        let keys = shards.flat_map(of_shard).chain(others);
+        keys.map(|key| Partition::new(&self.client, &self.table, key)).collect()
+    }
+
+    async fn item(&self, pk: String, sk: String, attempt: &'static str) -> Result<Option<Item>, Fault> {
+        let read = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key(keys::PK, items::text(pk))
+            .key(keys::SK, items::text(sk));
+        let found = read.send().await.map_err(|error| Fault::of(attempt, error))?;
+        Ok(found.item)
+    }
+
+    fn query(&self, shard: &AppShard, resolution: Resolution) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#sk", keys::SK)
+            .expression_attribute_values(":pk", items::text(keys::rollup_partition(shard, resolution)))
+    }
+
+    fn put_item(&self, pk: String, sk: String, expires_at: TimestampMs) -> PutItemFluentBuilder {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .item(keys::PK, items::text(pk))
+            .item(keys::SK, items::text(sk))
+            .item(keys::EXPIRES_AT, items::number(expires_at.seconds()))
+    }
+}
+
+/// Whether `put` was done: its condition may refuse it.
+async fn conditional(put: PutItemFluentBuilder, attempt: &'static str) -> Result<bool, Fault> {
+    match put.send().await {
+        Ok(_) => Ok(true),
+        Err(error)
+            if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(Fault::of(attempt, error)),
+    }
+}
+
+fn read_held(row: &Item, resolution: Resolution) -> Result<Held, BadAttribute> {
+    let start: i64 =
+        items::read_text(row, keys::SK)?.parse().map_err(|_| BadAttribute::Unreadable(keys::SK))?;
+    let instant = |ms: i64, name| TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(name));
+    Ok(Held {
+        span: RollupSpan::holding(resolution, instant(start, keys::SK)?),
+        version: items::read_number(row, keys::VERSION)?,
+        through: instant(items::read_number(row, keys::THROUGH)?, keys::THROUGH)?,
+        bytes: items::read_bytes(row, keys::BUCKETS)?.to_vec(),
+    })
+}
+
+/// The last report of a source, unless it is past its age.
+fn read_last(row: &Item, app: &AppId, now: TimestampMs) -> Result<Option<Report>, BadAttribute> {
+    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+        return Ok(None);
+    }
+    let ms: i64 = items::read_number(row, keys::TIMESTAMP)?;
+    Ok(Some(Report {
+        app: app.clone(),
+        source: items::read_id(row, keys::SK)?,
+        timestamp: TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(keys::TIMESTAMP))?,
+        document: Document::stored(items::read_text(row, keys::DOCUMENT)?.to_owned()),
+    }))
+}
+
+impl Fault {
+    /// The fault of a stored rollup that cannot be read, met when attempting `attempt`.
+    pub fn of_unreadable(attempt: &'static str, unreadable: Unreadable) -> Self {
+        Self { kind: Kind::Corrupt, attempt, source: Some(Box::new(unreadable)) }
+    }
+}

@@ -1,0 +1,206 @@
+//! Records of the stream of the Reports table.
+//!
+//! Owns the reading of the event. It has a few fields of its own instead of `aws_lambda_events`' type: that one fails
+//! a whole batch for one malformed record, keeps no text to set aside, and brings `serde_dynamo` and `chrono` along.
+//! Each record is kept as its text until it is read by itself.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use nsl_domain::ids::AppId;
+use nsl_domain::report::Report;
+use nsl_domain::rollup::AppShard;
+use nsl_domain::series;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::items::{self, Item};
+use crate::keys;
+use crate::reports;
+
+/// A batch of records, oldest first within each stored item.
+#[derive(Debug, Deserialize)]
+pub struct StreamEvent {
+    /// The records, each as its JSON text.
+    #[serde(rename = "Records")]
+    pub records: Vec<Box<RawValue>>,
+}
+
+/// The answer to a batch: where to go on, if not after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct StreamAnswer {
+    /// The record from which on the batch is to be delivered again; none where all is done.
+    #[serde(rename = "batchItemFailures")]
+    pub failures: Vec<FailedItem>,
+}
+
+/// One record that is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedItem {
+    /// Its sequence number.
+    #[serde(rename = "itemIdentifier")]
+    pub sequence: String,
+}
+
+/// One stored report as the stream tells it.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its place in the stream.
+    pub sequence: String,
+    /// The write shard that it is stored in.
+    pub shard: AppShard,
+    /// The report.
+    pub report: Report,
+}
+
+/// A record that is no stored report.
+#[derive(Debug, Clone)]
+pub struct Malformed<'e> {
+    /// Its place in the stream, where it says so.
+    pub sequence: Option<String>,
+    /// Whose it is, where its key says so.
+    pub app: Option<AppId>,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Its text.
+    pub record: &'e str,
+}
+
+#[derive(Debug, Deserialize)]
+struct Record {
+    dynamodb: Change,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change {
+    sequence_number: Option<String>,
+    #[serde(default)]
+    keys: HashMap<String, Attribute>,
+    #[serde(default)]
+    new_image: HashMap<String, Attribute>,
+}
+
+/// An attribute of the two types that a report has; one of another type has neither.
+#[derive(Debug, Deserialize)]
+struct Attribute {
+    #[serde(rename = "S")]
+    text: Option<String>,
+    #[serde(rename = "N")]
+    number: Option<String>,
+}
+
+impl From<Attribute> for AttributeValue {
+    fn from(attribute: Attribute) -> Self {
+        match (attribute.text, attribute.number) {
+            (Some(text), _) => Self::S(text),
+            (None, Some(number)) => Self::N(number),
+            (None, None) => Self::Null(true),
+        }
+    }
+}
+
+fn item(attributes: HashMap<String, Attribute>) -> Item {
+    attributes.into_iter().map(|(name, attribute)| (name, attribute.into())).collect()
+}
+
+/// Reads one record.
+///
+/// # Errors
+/// [`Malformed`] where it is no JSON of a record, has no new image, or its image is no report under its own key.
+pub fn read(record: &RawValue) -> Result<Stored, Malformed<'_>> {
+    let malformed = |reason: String| Malformed { sequence: None, app: None, reason, record: record.get() };
+    let change = match serde_json::from_str::<Record>(record.get()) {
+        Ok(read) => read.dynamodb,
+        Err(error) => return Err(malformed(error.to_string())),
+    };
+    let sequence = change.sequence_number.filter(|sequence| !sequence.is_empty());
+    let key = item(change.keys);
+    let named = items::read_text(&key, keys::PK).ok().and_then(keys::read_report_partition);
+    let refused = |reason| Malformed {
+        sequence: sequence.clone(),
+        app: named.as_ref().map(|(app, _)| app.clone()),
+        ..malformed(reason)
+    };
+    let image = item(change.new_image);
+    let report = reports::read_stored(&image).map_err(|bad| refused(bad.to_string()))?;
+    let (_, shard) = items::read_text(&image, keys::PK)
+        .ok()
+        .and_then(keys::read_report_partition)
+        .ok_or_else(|| refused("the partition key names no shard".to_owned()))?;
+    let stands_at =
+        |name, expected: String| items::read_text(&image, name).is_ok_and(|found| found == expected);
+    let at_home = stands_at(keys::PK, keys::report_partition(&report.app, report.timestamp, shard))
+        && stands_at(keys::SK, report.id());
+    if !at_home {
+        return Err(refused("the report does not belong under its key".to_owned()));
+    }
+    series::check(report.document.as_str()).map_err(|rejection| refused(rejection.message))?;
+    let sequence = sequence.clone().ok_or_else(|| refused("the sequence number is missing".to_owned()))?;
+    Ok(Stored { sequence, shard: AppShard { app: report.app.clone(), shard }, report })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn record() -> Value {
+        let key = json!({"pk": {"S": "shop#2026-11-22T13#3"}, "sk": {"S": "001795352461387#web-1#44136fa355b3678a"}});
+        let mut image = json!({
+            "appId": {"S": "shop"}, "source": {"S": "web-1"}, "timestamp": {"N": "1795352461387"},
+            "document": {"S": "{}"}, "expiresAt": {"N": "1795525261"},
+        });
+        image["pk"] = key["pk"].clone();
+        image["sk"] = key["sk"].clone();
+        json!({"eventName": "INSERT", "dynamodb": {"Keys": key, "NewImage": image, "SequenceNumber": "111"}})
+    }
+
+    fn raw(record: &Value) -> Box<RawValue> {
+        RawValue::from_string(record.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_stored_report_is_read_with_its_shard() {
+        let raw = raw(&record());
+        let stored = read(&raw).unwrap();
+        assert_eq!((stored.sequence.as_str(), stored.shard.shard), ("111", 3));
+        assert_eq!(stored.report.id(), "001795352461387#web-1#44136fa355b3678a");
+    }
+
+    #[test]
+    fn what_is_no_report_under_its_own_key_is_told_apart() {
+        let changes: [(&str, Value); 9] = [
+            ("/dynamodb/NewImage", json!({})),
+            ("/dynamodb/NewImage/timestamp", json!({"N": "soon"})),
+            ("/dynamodb/NewImage/timestamp", json!({"N": "1795352461388"})),
+            ("/dynamodb/NewImage/document", json!({"S": "{"})),
+            ("/dynamodb/NewImage/document", json!({"B": "e30="})),
+            ("/dynamodb/NewImage/source", json!({"S": "web-2"})),
+            ("/dynamodb/NewImage/appId", json!({"S": "toys"})),
+            ("/dynamodb/NewImage/pk", json!({"S": "shop#2026-11-22T13#x"})),
+            ("/dynamodb/SequenceNumber", json!(null)),
+        ];
+        for (place, value) in changes {
+            let mut record = record();
+            *record.pointer_mut(place).unwrap() = value;
+            let raw = raw(&record);
+            let malformed = read(&raw).unwrap_err();
+            assert_eq!(malformed.app.as_ref().map(AppId::as_str), Some("shop"), "{place}");
+            assert_eq!(malformed.record, record.to_string());
+        }
+        for text in ["1", "{}", "{\"dynamodb\":7}"] {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            assert_eq!(read(&raw).unwrap_err().app, None);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_read_record_by_record() {
+        let event: StreamEvent = serde_json::from_str("{\"Records\":[{\"a\": 1},7]}").unwrap();
+        assert_eq!(event.records.iter().map(|record| record.get()).collect::<Vec<_>>(), ["{\"a\": 1}", "7"]);
+        let failed = StreamAnswer { failures: vec![FailedItem { sequence: "1".to_owned() }] };
+        let text = serde_json::to_string(&failed).unwrap();
+        assert_eq!(text, "{\"batchItemFailures\":[{\"itemIdentifier\":\"1\"}]}");
+    }
+}

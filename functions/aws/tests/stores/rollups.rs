@@ -1,0 +1,119 @@
+//! Rollups: written only over what was read, read by span, and the last reports beside them.
+
+use nsl_aws::rollups::{Noted, Put};
+use nsl_domain::ids::Source;
+use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
+use nsl_domain::time::{DAY_MS, HOUR_MS};
+use nsl_domain::window::Resolution;
+
+use super::*;
+
+fn shard() -> AppShard {
+    AppShard { app: id("shop"), shard: 3 }
+}
+
+fn hour(hours: i64) -> RollupSpan {
+    RollupSpan::holding(Resolution::Hour, now().plus_ms(hours * HOUR_MS))
+}
+
+async fn put(skin: &Skin, span: RollupSpan) {
+    let mut rollup = Rollup::empty(span);
+    let bytes = rollup.to_bytes();
+    assert_eq!(skin.rollups().put(&shard(), &rollup, bytes, None).await.unwrap(), Put::Written);
+}
+
+#[tokio::test]
+async fn a_rollup_is_written_over_what_was_read_only() {
+    let skin = Skin::start().await;
+    let rollups = skin.rollups();
+    assert!(rollups.find(&shard(), hour(0)).await.unwrap().is_none());
+    assert_eq!(skin.bed.take_lines(), ["GetItem RollupsTable consistent"]);
+    put(&skin, hour(0)).await;
+    let calls = skin.bed.take_calls();
+    assert_eq!(calls[0].to_string(), "PutItem RollupsTable");
+    assert_eq!(calls[0].text("/ConditionExpression"), "attribute_not_exists(#pk)");
+
+    let held = rollups.find(&shard(), hour(0)).await.unwrap().unwrap();
+    assert_eq!((held.version, held.span, held.through), (1, hour(0), hour(0).start()));
+    assert_eq!(held.rollup().unwrap(), Rollup::empty(hour(0)));
+    let concluded = Rollup::empty(hour(0)).concluded();
+    let (shard, bytes) = (shard(), held.bytes.clone());
+    assert_eq!(rollups.put(&shard, &concluded, bytes, None).await.unwrap(), Put::Outrun);
+    assert_eq!(rollups.put(&shard, &concluded, held.bytes.clone(), Some(&held)).await.unwrap(), Put::Written);
+    assert_eq!(rollups.put(&shard, &concluded, held.bytes.clone(), Some(&held)).await.unwrap(), Put::Outrun);
+    let held = rollups.find(&shard, hour(0)).await.unwrap().unwrap();
+    assert_eq!((held.version, held.through), (2, hour(0).end()));
+
+    let rows = skin.bed.rows("RollupsTable").await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["pk"]["S"], "shop#1h#3");
+    assert_eq!(rows[0]["sk"]["S"], "001795352400000");
+    let expires_at = hour(0).end().plus_ms(400 * DAY_MS).seconds().to_string();
+    assert_eq!(rows[0]["expiresAt"]["N"], expires_at);
+}
+
+#[tokio::test]
+async fn rollups_are_read_by_the_starts_of_their_spans() {
+    let skin = Skin::start().await;
+    for hours in [-3, -2, 0, 1] {
+        put(&skin, hour(hours)).await;
+    }
+    skin.bed.take_calls();
+    let (from, to) = (hour(-2).start(), hour(1).start());
+    let starts =
+        |held: Vec<nsl_aws::rollups::Held>| held.into_iter().map(|held| held.span).collect::<Vec<_>>();
+    let found = skin.rollups().between(&shard(), Resolution::Hour, (from, to), now()).await.unwrap();
+    assert_eq!(starts(found), [hour(-2), hour(0)]);
+    assert_eq!(skin.bed.take_lines(), ["Query RollupsTable consistent"]);
+    let aged = now().plus_ms(399 * DAY_MS + 23 * HOUR_MS);
+    let found = skin.rollups().between(&shard(), Resolution::Hour, (from, to), aged).await.unwrap();
+    assert_eq!(starts(found), [hour(0)]);
+
+    let newest = skin.rollups().newest_before(&shard(), hour(0)).await.unwrap();
+    assert_eq!(newest.map(|held| held.span), Some(hour(-2)));
+    let newest = skin.rollups().newest_before(&shard(), hour(-3)).await.unwrap();
+    assert!(newest.is_none());
+}
+
+#[tokio::test]
+async fn the_last_report_of_a_source_moves_forward_only() {
+    let skin = Skin::start().await;
+    let report = |seconds: i64| Report {
+        app: id("shop"),
+        source: Source::new("web-1").unwrap(),
+        timestamp: now().plus_ms(seconds * 1_000),
+        document: Document::accept("{\"a\":1}").unwrap(),
+    };
+    for (seconds, noted) in [(0, Noted::Last), (-1, Noted::Older), (0, Noted::Older), (1, Noted::Last)] {
+        assert_eq!(skin.rollups().note_last(&report(seconds)).await.unwrap(), noted);
+        assert_eq!(skin.bed.take_lines(), ["PutItem RollupsTable"]);
+    }
+    let rows = skin.bed.rows("RollupsTable").await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!((&rows[0]["pk"]["S"], &rows[0]["sk"]["S"]), (&"shop#sources".into(), &"web-1".into()));
+    assert_eq!(rows[0]["report"]["S"], report(1).id());
+    assert_eq!(rows[0]["document"]["S"], "{\"a\":1}");
+}
+
+#[tokio::test]
+async fn everything_of_an_app_lies_in_its_partitions() {
+    let skin = Skin::start().await;
+    let shop = App { shards: 4, ..app("shop") };
+    for resolution in Resolution::ALL {
+        put(&skin, RollupSpan::holding(resolution, now())).await;
+    }
+    let report = Report {
+        app: id("shop"),
+        source: Source::new("web-1").unwrap(),
+        timestamp: now(),
+        document: Document::accept("{}").unwrap(),
+    };
+    skin.rollups().note_last(&report).await.unwrap();
+    let mut erased = 0;
+    for partition in skin.rollups().partitions(&shop) {
+        erased += partition.erase().await.unwrap();
+    }
+    assert_eq!(erased, 5);
+    assert!(skin.bed.rows("RollupsTable").await.is_empty());
+}

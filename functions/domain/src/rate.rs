@@ -1,0 +1,126 @@
+//! How often something may happen: a bucket that fills with time and is emptied by use.
+//!
+//! Owns the arithmetic, in whole thousandths, so that nothing is lost to rounding. Refuses a clock: time is an
+//! argument, and time that runs backwards fills nothing. Ruled by design.md §8.
+
+use crate::time::TimestampMs;
+
+/// Parts of one token: a bucket of `n` a second gains `n` of them each millisecond.
+const PARTS: i64 = 1_000;
+
+/// How fast a bucket fills, and how much it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens that it gains in a second; more than none.
+    pub per_second: u32,
+    /// Tokens that it holds at most.
+    pub burst: u32,
+}
+
+/// What is left of a [`Rate`] at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenBucket {
+    rate: Rate,
+    /// Thousandths of a token at `at`.
+    level: i64,
+    at: TimestampMs,
+}
+
+impl TokenBucket {
+    /// A full bucket.
+    pub fn full(rate: Rate, now: TimestampMs) -> Self {
+        Self { rate, level: i64::from(rate.burst) * PARTS, at: now }
+    }
+
+    /// Milliseconds from `now` until `count` tokens are there: 0 where they are, `None` where they never will be.
+    pub fn wait_ms(&self, count: u32, now: TimestampMs) -> Option<i64> {
+        if count > self.rate.burst {
+            return None;
+        }
+        let missing = i64::from(count) * PARTS - self.level_at(now);
+        let per_ms = i64::from(self.rate.per_second.max(1));
+        Some(if missing <= 0 { 0 } else { (missing + per_ms - 1) / per_ms })
+    }
+
+    /// Takes `count` tokens, which are there; never leaves less than none.
+    pub fn take(&mut self, count: u32, now: TimestampMs) {
+        self.level = (self.level_at(now) - i64::from(count) * PARTS).max(0);
+        self.at = self.at.max(now);
+    }
+
+    fn level_at(&self, now: TimestampMs) -> i64 {
+        let gained = now.ms_since(self.at).max(0).saturating_mul(i64::from(self.rate.per_second));
+        self.level.saturating_add(gained).min(i64::from(self.rate.burst) * PARTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START_MS: i64 = 1_800_000_000_000;
+
+    fn at(offset_ms: i64) -> TimestampMs {
+        TimestampMs::clamped(START_MS + offset_ms)
+    }
+
+    #[test]
+    fn a_burst_is_let_through_and_then_the_rate() {
+        let mut bucket = TokenBucket::full(Rate { per_second: 10, burst: 20 }, at(0));
+        assert_eq!(bucket.wait_ms(20, at(0)), Some(0));
+        bucket.take(20, at(0));
+        assert_eq!(bucket.wait_ms(1, at(0)), Some(100));
+        assert_eq!(bucket.wait_ms(1, at(99)), Some(1));
+        assert_eq!(bucket.wait_ms(1, at(100)), Some(0));
+        assert_eq!(bucket.wait_ms(21, at(100_000)), None);
+    }
+
+    fn any_rate() -> impl Strategy<Value = Rate> {
+        (1..2_000_u32, 1..5_000_u32).prop_map(|(per_second, burst)| Rate { per_second, burst })
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_admits_more_than_its_burst_and_its_rate(
+            rate in any_rate(),
+            uses in prop::collection::vec((0..2_000_i64, 1..200_u32), 1..60),
+        ) {
+            let mut bucket = TokenBucket::full(rate, at(0));
+            let (mut now, mut admitted) = (0, 0_i64);
+            for (pause, count) in uses {
+                now += pause;
+                if bucket.wait_ms(count, at(now)) == Some(0) {
+                    bucket.take(count, at(now));
+                    admitted += i64::from(count);
+                }
+                let most = i64::from(rate.burst) * PARTS + now * i64::from(rate.per_second);
+                prop_assert!(admitted * PARTS <= most);
+            }
+        }
+
+        #[test]
+        fn the_wait_that_is_told_is_enough_and_none_of_it_too_much(
+            rate in any_rate(), spent in 0..5_000_u32, count in 1..5_000_u32,
+        ) {
+            let mut bucket = TokenBucket::full(rate, at(0));
+            bucket.take(spent.min(rate.burst), at(0));
+            match bucket.wait_ms(count, at(0)) {
+                None => prop_assert!(count > rate.burst),
+                Some(0) => {}
+                Some(wait) => {
+                    prop_assert_eq!(bucket.wait_ms(count, at(wait)), Some(0));
+                    prop_assert_ne!(bucket.wait_ms(count, at(wait - 1)), Some(0));
+                }
+            }
+        }
+
+        #[test]
+        fn time_that_runs_backwards_fills_nothing(rate in any_rate(), back in 0..100_000_i64) {
+            let mut bucket = TokenBucket::full(rate, at(0));
+            bucket.take(rate.burst, at(0));
+            bucket.take(0, at(-back));
+            prop_assert_ne!(bucket.wait_ms(1, at(0)), Some(0));
+        }
+    }
+}

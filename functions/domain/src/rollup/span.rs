@@ -1,0 +1,111 @@
+//! Aligned spans: which one holds an instant, what lies below it and what above.
+//!
+//! Owns the ladder minute, ten minutes, hour, day and the rule when a span has ended. Refuses to know what a span
+//! holds. Ruled by design.md §6.
+
+use crate::time::{SECOND_MS, TimestampMs};
+use crate::window::Resolution;
+
+/// How far the clocks of two function instances may differ. A span counts into the one above it only this long after
+/// its end: by then, whoever wrote to it without telling the span above has been seen by whoever reads it.
+pub const CLOCK_SKEW_MS: i64 = 2 * SECOND_MS;
+
+/// The half-open span of one rollup. Ordered from fine to coarse, then by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RollupSpan {
+    resolution: Resolution,
+    start: TimestampMs,
+}
+
+impl RollupSpan {
+    /// The span of `resolution` that holds `instant`.
+    pub fn holding(resolution: Resolution, instant: TimestampMs) -> Self {
+        Self { resolution, start: instant.aligned_to(resolution.ms()) }
+    }
+
+    /// Its width.
+    pub fn resolution(self) -> Resolution {
+        self.resolution
+    }
+
+    /// Its first instant.
+    pub fn start(self) -> TimestampMs {
+        self.start
+    }
+
+    /// The first instant after it.
+    pub fn end(self) -> TimestampMs {
+        self.start.plus_ms(self.resolution.ms())
+    }
+
+    /// Whether `instant` lies in it.
+    pub fn holds(self, instant: TimestampMs) -> bool {
+        self.start <= instant && instant < self.end()
+    }
+
+    /// Whether it is over at `now`, by this machine's clock.
+    pub fn has_ended(self, now: TimestampMs) -> bool {
+        self.end() <= now
+    }
+
+    /// Whether it is over at `now` by every machine's clock, so that the span above may count it in.
+    pub fn is_settled(self, now: TimestampMs) -> bool {
+        self.end().plus_ms(CLOCK_SKEW_MS) <= now
+    }
+
+    /// The resolution of what it is computed from; `None` for a minute, which is computed from reports.
+    pub fn finer(self) -> Option<Resolution> {
+        match self.resolution {
+            Resolution::Minute => None,
+            Resolution::TenMinutes => Some(Resolution::Minute),
+            Resolution::Hour => Some(Resolution::TenMinutes),
+            Resolution::Day => Some(Resolution::Hour),
+        }
+    }
+
+    /// The span that is computed from it and its neighbours; `None` for a day.
+    pub fn coarser(self) -> Option<Self> {
+        let resolution = match self.resolution {
+            Resolution::Minute => Resolution::TenMinutes,
+            Resolution::TenMinutes => Resolution::Hour,
+            Resolution::Hour => Resolution::Day,
+            Resolution::Day => return None,
+        };
+        Some(Self::holding(resolution, self.start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_span_is_over_at_its_end_and_settled_a_little_later() {
+        let minute = RollupSpan::holding(Resolution::Minute, TimestampMs::clamped(61_000));
+        assert_eq!((minute.start().ms(), minute.end().ms()), (60_000, 120_000));
+        for (offset_ms, ended, settled) in [
+            (-1, false, false),
+            (0, true, false),
+            (CLOCK_SKEW_MS - 1, true, false),
+            (CLOCK_SKEW_MS, true, true),
+        ] {
+            let now = minute.end().plus_ms(offset_ms);
+            assert_eq!((minute.has_ended(now), minute.is_settled(now)), (ended, settled), "{offset_ms}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_span_lies_whole_in_the_one_above(ms in 0..4_000_000_000_000_i64) {
+            let mut span = RollupSpan::holding(Resolution::Minute, TimestampMs::clamped(ms));
+            while let Some(above) = span.coarser() {
+                prop_assert!(above.start() <= span.start() && span.end() <= above.end());
+                prop_assert_eq!(above.finer(), Some(span.resolution()));
+                prop_assert!(above > span);
+                span = above;
+            }
+            prop_assert_eq!(span.resolution(), Resolution::Day);
+        }
+    }
+}

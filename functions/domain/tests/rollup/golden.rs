@@ -1,0 +1,132 @@
+//! Rollups of every version of the encoding that was ever written stay readable, and say what they said.
+//!
+//! The files of `tests/golden` are added to and never edited: one `.bin` with the bytes, one `.json` with what they
+//! mean. A change of the encoding is a new version and new files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nsl_domain::rollup::{ENCODING, Rollup, RollupSpan};
+use nsl_domain::time::TimestampMs;
+use nsl_domain::window::Resolution;
+use serde_json::{Map, Value, json};
+
+use crate::hosts::{Host, Kind, hour, span};
+
+const QUANTILES: [f64; 4] = [0.05, 0.5, 0.95, 0.99];
+/// Quantiles pass through the machine's own `exp`, which may round differently elsewhere.
+const ROUNDING: f64 = 1e-12;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// What a rollup means, but for its quantiles.
+fn meaning(rollup: &Rollup) -> Value {
+    let series = rollup.series().map(|(name, bucket)| {
+        let at = bucket.last_at();
+        let last_at = json!([at.time.ms(), at.source.as_str(), format!("{:016x}", at.hash)]);
+        let figures = json!({
+            "count": bucket.count(), "sum": bucket.sum(), "min": bucket.min(), "max": bucket.max(),
+            "last": bucket.last(), "lastAt": last_at, "level": bucket.sketch().level(),
+        });
+        (name.to_owned(), figures)
+    });
+    json!({
+        "seconds": rollup.span().resolution().seconds(),
+        "start": rollup.span().start().ms(),
+        "through": rollup.through().ms(),
+        "reports": rollup.reports(),
+        "sources": rollup.sources().names().map(|source| source.as_str()).collect::<Vec<_>>(),
+        "areMoreSources": rollup.sources().are_more(),
+        "isCut": rollup.is_cut(),
+        "series": Map::from_iter(series),
+    })
+}
+
+fn quantiles(rollup: &Rollup) -> Vec<f64> {
+    let of_series = |(_, bucket): (&str, &nsl_domain::bucket::Bucket)| QUANTILES.map(|q| bucket.quantile(q));
+    rollup.series().flat_map(of_series).collect()
+}
+
+/// One value of each kind that the encoding knows, some of them in other reports than the rest.
+fn wild() -> Rollup {
+    let now = TimestampMs::clamped(2_000_000_000_000);
+    let minute = span(Resolution::Minute, 0);
+    let mut fold = nsl_domain::rollup::MinuteFold::new(minute);
+    let documents = [
+        r#"{"a":{"b":-1.5,"c":0},"é":1e300,"cpu":{"usage":12.5},"":7}"#,
+        r#"{"a":{"b":1e-12,"c":0},"é":-1e-300,"cpu":{"usage":99.25},"x.y":{"z":[1,2,3]}}"#,
+        r#"{"a":{"b":4096,"c":0},"cpu":{"usage":12.5},"memory":{"used":8438513664}}"#,
+    ];
+    for (index, document) in (0_i64..).zip(documents.iter().cycle().take(20)) {
+        let source = nsl_domain::ids::Source::new(format!("host-{index:02}")).unwrap();
+        let hash = index.cast_unsigned() * 0x0123_4567_89AB_CDEF;
+        fold.add(minute.start().plus_ms(index * 997), &source, hash, document).unwrap();
+    }
+    let ten = Rollup::of_finer(span(Resolution::TenMinutes, 0), &[fold.finish()], now).unwrap();
+    Rollup::of_finer(span(Resolution::Hour, 0), &[ten], now).unwrap()
+}
+
+/// What this version writes, by the name of its file.
+fn written_now() -> [(String, Rollup); 4] {
+    let mut linux = [Host::new(Kind::Linux, 1)];
+    let mut mixed = [Host::new(Kind::Windows, 2), Host::new(Kind::Linux, 3), Host::new(Kind::Windows, 4)];
+    let [mut minutes, ..] = hour(&mut linux);
+    let [.., mut hours] = hour(&mut mixed);
+    let rollups = [
+        ("empty", Rollup::empty(span(Resolution::Day, 0))),
+        ("minute", minutes.remove(0)),
+        ("hour", hours.remove(0)),
+        ("wild", wild()),
+    ];
+    rollups.map(|(name, rollup)| (format!("v{ENCODING}-{name}"), rollup))
+}
+
+fn span_of(meaning: &Value) -> (RollupSpan, TimestampMs) {
+    let resolution = Resolution::at_least(meaning["seconds"].as_i64().unwrap()).unwrap();
+    let instant = |name: &str| TimestampMs::clamped(meaning[name].as_i64().unwrap());
+    (RollupSpan::holding(resolution, instant("start")), instant("through"))
+}
+
+#[test]
+fn this_version_has_its_golden_files() {
+    for (name, mut rollup) in written_now() {
+        let (bytes, text) = (folder().join(format!("{name}.bin")), folder().join(format!("{name}.json")));
+        if !bytes.exists() {
+            let mut meaning = meaning(&rollup);
+            meaning["quantiles"] = json!(quantiles(&rollup));
+            fs::create_dir_all(folder()).unwrap();
+            fs::write(&bytes, rollup.to_bytes()).unwrap();
+            fs::write(&text, format!("{meaning:#}\n")).unwrap();
+            panic!("{name} was missing and is written: look at it and add it");
+        }
+    }
+}
+
+#[test]
+fn golden_files_say_what_they_said() {
+    let mut read = 0;
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "bin") {
+            let bytes = fs::read(&path).unwrap();
+            let mut expected: Value =
+                serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+            let (span, through) = span_of(&expected);
+            let mut rollup = Rollup::from_bytes(span, through, &bytes).unwrap();
+            let quantiles = quantiles(&rollup);
+            let said: Vec<f64> = serde_json::from_value(expected["quantiles"].take()).unwrap();
+            assert_eq!(said.len(), quantiles.len());
+            let near = |(left, right): (&f64, &f64)| (left - right).abs() <= left.abs() * ROUNDING;
+            assert!(said.iter().zip(&quantiles).all(near), "{}: {said:?} {quantiles:?}", path.display());
+            expected.as_object_mut().unwrap().remove("quantiles");
+            assert_eq!(meaning(&rollup), expected, "{}", path.display());
+            if bytes[0] == ENCODING {
+                assert_eq!(rollup.to_bytes(), bytes, "{}", path.display());
+            }
+            read += 1;
+        }
+    }
+    assert!(read >= 4, "the golden files were not found");
+}

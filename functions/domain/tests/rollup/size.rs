@@ -1,0 +1,36 @@
+//! How many bytes the rollups of the library's reports take.
+
+use nsl_domain::rollup::Rollup;
+
+use crate::hosts::{Host, Kind, hour};
+
+/// Most bytes of the rollup of an hour of the library's series, one report a second.
+const HOUR_BYTES_MAX: usize = 2_500;
+/// A minute and its keys have to fit one write unit of 1,024 bytes, of which keys and names take less than 150.
+const MINUTE_BYTES_MAX: usize = 870;
+
+fn mean(rollups: &mut [Rollup]) -> usize {
+    rollups.iter_mut().map(|rollup| rollup.to_bytes().len()).sum::<usize>() / rollups.len()
+}
+
+fn sizes(kind: Kind, hosts: u64) -> [usize; 3] {
+    let mut hosts: Vec<Host> = (0..hosts).map(|index| Host::new(kind, index)).collect();
+    hour(&mut hosts).map(|mut rollups| mean(&mut rollups))
+}
+
+#[test]
+fn an_hour_of_the_librarys_reports_is_small() {
+    for kind in [Kind::Linux, Kind::Windows] {
+        let [minute, ten_minutes, hour] = sizes(kind, 1);
+        println!("{kind:?}, 1 source: {minute} {ten_minutes} {hour}");
+        assert!(hour <= HOUR_BYTES_MAX, "{kind:?}: {hour} bytes");
+        assert!(minute <= MINUTE_BYTES_MAX, "{kind:?}: {minute} bytes");
+    }
+}
+
+#[test]
+fn more_sources_make_it_little_larger() {
+    let [minute, ten_minutes, hour] = sizes(Kind::Linux, 3);
+    println!("3 sources: {minute} {ten_minutes} {hour}");
+    assert!(hour <= HOUR_BYTES_MAX, "{hour} bytes");
+}

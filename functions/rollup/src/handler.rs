@@ -1,0 +1,230 @@
+//! From a batch of stream records to rollups, last reports and an answer.
+//!
+//! Owns what a batch means: which minutes it touches, what above them is due, and from which record on it must come
+//! again. A malformed record is set aside and blocks nothing; only our own faults bring records back. Ruled by
+//! design.md §6.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use nsl_aws::boot::Clients;
+use nsl_aws::fault::Fault;
+use nsl_aws::stream::{FailedItem, Malformed, Stored, StreamAnswer, StreamEvent, read};
+use nsl_domain::ids::{AppId, Source};
+use nsl_domain::report::Report;
+use nsl_domain::rollup::{AppShard, RollupSpan, Touched, due_above};
+
+use crate::compute::{Clock, Computed, Computer};
+use crate::settings::Settings;
+
+/// Spans that are computed at a time.
+const CONCURRENT_SPANS: usize = 8;
+
+/// Last reports and records in quarantine that are written at a time.
+const CONCURRENT_WRITES: usize = 16;
+
+/// The function, with its clients.
+#[derive(Debug)]
+pub struct Rolling {
+    computer: Computer,
+}
+
+/// What was done for a batch, for its line in the log.
+#[derive(Debug, Default)]
+struct Done {
+    written: usize,
+    unchanged: usize,
+    sources: usize,
+    quarantined: usize,
+    /// Places in the batch of records that have to come again.
+    failed: BTreeSet<usize>,
+}
+
+/// A readable record and its place in the batch.
+type Placed = (usize, Stored);
+
+impl Done {
+    /// Notes that the records of `spans` have to come again.
+    fn fail<'s>(&mut self, stored: &[Placed], shard: &AppShard, spans: impl Iterator<Item = &'s RollupSpan>) {
+        for span in spans {
+            let lost = |one: &Stored| one.shard == *shard && span.holds(one.report.timestamp);
+            self.failed.extend(stored.iter().filter(|(_, one)| lost(one)).map(|(place, _)| place));
+        }
+    }
+}
+
+impl Rolling {
+    /// The function with its own clients, told the time by `clock`.
+    pub fn new(clients: &Clients, settings: &Settings, clock: Clock) -> Self {
+        Self { computer: Computer::new(clients, settings, clock) }
+    }
+
+    /// Proves that the table can be reached.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it cannot.
+    pub async fn touch(&self) -> Result<(), Fault> {
+        self.computer.rollups.touch().await
+    }
+
+    /// Computes one span anew, as a repair does.
+    ///
+    /// # Errors
+    /// Those of [`Computer::compute`].
+    pub async fn compute(&self, shard: &AppShard, span: RollupSpan) -> Result<Computed, Fault> {
+        if let Some(above) = span.coarser() {
+            self.computer.open(shard, above).await?;
+        }
+        self.computer.compute(shard, span).await
+    }
+
+    /// Deals with one batch.
+    ///
+    /// # Errors
+    /// Where a record has to come again that has no sequence number to say so with: then the whole batch does.
+    pub async fn handle(&self, event: StreamEvent) -> Result<StreamAnswer, lambda_runtime::Error> {
+        let mut stored: Vec<Placed> = Vec::new();
+        let mut malformed = Vec::new();
+        for (place, record) in event.records.iter().enumerate() {
+            match read(record) {
+                Ok(one) => stored.push((place, one)),
+                Err(bad) => malformed.push((place, bad)),
+            }
+        }
+        let mut done = Done::default();
+        self.set_aside(&malformed, &mut done).await;
+        self.roll_up(&stored, &mut done).await;
+        self.note_last(&stored, &mut done).await;
+        tracing::info!(
+            records = event.records.len(),
+            written = done.written,
+            unchanged = done.unchanged,
+            sources = done.sources,
+            quarantined = done.quarantined,
+            failed = done.failed.len(),
+            "batch rolled up"
+        );
+        answer(&stored, &malformed, &done)
+    }
+
+    async fn set_aside(&self, malformed: &[(usize, Malformed<'_>)], done: &mut Done) {
+        let now = (self.computer.clock)();
+        let written = malformed.iter().map(|(place, record)| async move {
+            (*place, &record.reason, self.computer.rollups.quarantine(record, now).await)
+        });
+        let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
+        while let Some((place, reason, outcome)) = ended.next().await {
+            match outcome {
+                Ok(()) => {
+                    tracing::error!(reason, "a stream record is malformed and set aside");
+                    done.quarantined += 1;
+                }
+                Err(fault) => {
+                    tracing::error!(reason = fault.chain(), "a malformed record was not set aside");
+                    done.failed.insert(place);
+                }
+            }
+        }
+    }
+
+    /// Opens what is above the touched minutes, computes them, then level by level what is due above.
+    async fn roll_up(&self, stored: &[Placed], done: &mut Done) {
+        let mut touched = Touched::default();
+        for (_, one) in stored {
+            touched.touch(one.shard.clone(), one.report.timestamp);
+        }
+        for (shard, minutes) in touched.into_minutes() {
+            let mut level = self.open_above(&shard, &minutes).await;
+            done.fail(stored, &shard, minutes.difference(&level));
+            while !level.is_empty() {
+                let computed = self.compute_level(&shard, &level, done).await;
+                done.fail(stored, &shard, level.difference(&computed));
+                // Asked for after the writes: who finds a span running has written it before it is over.
+                level = due_above(&computed, (self.computer.clock)());
+            }
+        }
+    }
+
+    /// Opens what is above `minutes`, one after another, and gives the minutes above which all is open.
+    async fn open_above(&self, shard: &AppShard, minutes: &BTreeSet<RollupSpan>) -> BTreeSet<RollupSpan> {
+        let above: BTreeSet<RollupSpan> = minutes.iter().filter_map(|minute| minute.coarser()).collect();
+        let mut opened = BTreeSet::new();
+        for span in above {
+            match self.computer.open(shard, span).await {
+                Ok(()) => opened.extend(minutes.iter().filter(|minute| minute.coarser() == Some(span))),
+                Err(fault) => {
+                    tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not opened");
+                }
+            }
+        }
+        opened
+    }
+
+    /// Computes spans of one resolution and gives those that are done.
+    async fn compute_level(
+        &self,
+        shard: &AppShard,
+        level: &BTreeSet<RollupSpan>,
+        done: &mut Done,
+    ) -> BTreeSet<RollupSpan> {
+        let begun =
+            level.iter().map(|span| async move { (*span, self.computer.compute(shard, *span).await) });
+        let mut ended = stream::iter(begun).buffer_unordered(CONCURRENT_SPANS);
+        let mut computed = BTreeSet::new();
+        while let Some((span, outcome)) = ended.next().await {
+            match outcome {
+                Ok(outcome) => {
+                    done.written += usize::from(outcome == Computed::Written);
+                    done.unchanged += usize::from(outcome == Computed::Unchanged);
+                    computed.insert(span);
+                }
+                Err(fault) => {
+                    tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not computed");
+                }
+            }
+        }
+        computed
+    }
+
+    /// Notes the last report of each source of the batch.
+    async fn note_last(&self, stored: &[Placed], done: &mut Done) {
+        let mut last: BTreeMap<(&AppId, &Source), (usize, &Report)> = BTreeMap::new();
+        for (place, one) in stored {
+            let report = &one.report;
+            let known = last.entry((&report.app, &report.source)).or_insert((*place, report));
+            if known.1.id() < report.id() {
+                *known = (*place, report);
+            }
+        }
+        let written = last
+            .into_values()
+            .map(|(place, report)| async move { (place, self.computer.rollups.note_last(report).await) });
+        let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
+        while let Some((place, outcome)) = ended.next().await {
+            match outcome {
+                Ok(_) => done.sources += 1,
+                Err(fault) => {
+                    tracing::error!(reason = fault.chain(), "a last report was not noted");
+                    done.failed.insert(place);
+                }
+            }
+        }
+    }
+}
+
+/// The answer of a batch: the first record that has to come again. Lambda brings back it and all after it.
+fn answer(
+    stored: &[Placed],
+    malformed: &[(usize, Malformed<'_>)],
+    done: &Done,
+) -> Result<StreamAnswer, lambda_runtime::Error> {
+    let readable = stored.iter().map(|(place, one)| (place, Some(one.sequence.as_str())));
+    let others = malformed.iter().map(|(place, bad)| (place, bad.sequence.as_deref()));
+    let failed = readable.chain(others).filter(|(place, _)| done.failed.contains(place));
+    let sequences: Option<Vec<&str>> = failed.map(|(_, sequence)| sequence).collect();
+    let sequences = sequences.ok_or("a record has to come again and has no sequence number")?;
+    // The numbers rise within a stream's shard and have no fixed width: the shorter one is the lower.
+    let lowest = sequences.into_iter().min_by_key(|sequence| (sequence.len(), *sequence));
+    let failures = lowest.map(|sequence| FailedItem { sequence: sequence.to_owned() });
+    Ok(StreamAnswer { failures: failures.into_iter().collect() })
+}

@@ -1,0 +1,17 @@
+//! The `rollup` function: recomputes the rollups that a batch of stored reports makes out of date.
+
+use std::sync::Arc;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use nsl_aws::{boot, clock, settings::environment};
+use rollup::handler::Rolling;
+use rollup::settings::Settings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    boot::logs();
+    let settings = boot::required(Settings::read(environment));
+    let rolling = Rolling::new(&boot::clients().await, &settings, Arc::new(clock::now));
+    boot::warmed(rolling.touch().await);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| rolling.handle(event.payload))).await
+}

@@ -1,0 +1,148 @@
+//! The reference: what the raw reports of a span say, each figure computed by its definition.
+//!
+//! It shares nothing with the rollups but the sketch's bins, whose own laws hold them to exact quantiles elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nsl_domain::bucket::{Bucket, Sketch};
+use nsl_domain::report::Report;
+use nsl_domain::rollup::{AppShard, Rollup};
+use nsl_domain::time::TimestampMs;
+use nsl_domain::window::Resolution;
+use serde_json::Value;
+
+use crate::world::{Shop, World};
+
+/// Furthest that a sum lies from the exact one, as a part of it.
+const SUM_ERROR: f64 = 1e-9;
+
+/// What one series says.
+#[derive(Debug, PartialEq)]
+struct Figures {
+    count: u64,
+    min: f64,
+    max: f64,
+    last: f64,
+    sketch: Sketch,
+}
+
+fn samples(document: &Value, path: &str, found: &mut BTreeMap<String, f64>) {
+    let children: Vec<(String, &Value)> = match document {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
+        }
+        Value::Number(number) => {
+            found.insert(path.to_owned(), number.as_f64().unwrap());
+            return;
+        }
+        _ => return,
+    };
+    for (name, value) in children {
+        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+        samples(value, &path, found);
+    }
+}
+
+/// Series by name, each with its samples in the order of time, source and hash.
+fn series_of(reports: &[&Report]) -> BTreeMap<String, Vec<f64>> {
+    let mut ordered: Vec<&Report> = reports.to_vec();
+    ordered.sort_by_key(|report| (report.timestamp, report.source.clone(), report.document.hash()));
+    let mut series: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for report in ordered {
+        let mut found = BTreeMap::new();
+        samples(&serde_json::from_str(report.document.as_str()).unwrap(), "", &mut found);
+        found.into_iter().for_each(|(name, value)| series.entry(name).or_default().push(value));
+    }
+    series
+}
+
+fn figures(values: &[f64]) -> Figures {
+    let mut sketch = Sketch::default();
+    values.iter().for_each(|value| sketch.add(*value));
+    Figures {
+        count: values.len() as u64,
+        min: values.iter().copied().fold(f64::INFINITY, f64::min),
+        max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        last: *values.last().unwrap(),
+        sketch,
+    }
+}
+
+fn figures_of(bucket: &Bucket) -> Figures {
+    Figures {
+        count: bucket.count(),
+        min: bucket.min(),
+        max: bucket.max(),
+        last: bucket.last(),
+        sketch: bucket.sketch().clone(),
+    }
+}
+
+/// Holds `rollup` to what `reports`, all that lie in what it covers, say.
+fn assert_says(rollup: &Rollup, reports: &[&Report]) {
+    let place = format!("{:?} through {}", rollup.span(), rollup.through());
+    assert_eq!(rollup.reports(), reports.len() as u64, "{place}");
+    let sources: BTreeSet<&str> = reports.iter().map(|report| report.source.as_str()).collect();
+    let named: BTreeSet<&str> = rollup.sources().names().map(|source| source.as_str()).collect();
+    assert_eq!(named, sources, "{place}");
+    let expected = series_of(reports);
+    let names: Vec<&str> = rollup.series().map(|(name, _)| name).collect();
+    assert_eq!(names, expected.keys().collect::<Vec<_>>(), "{place}");
+    for (name, bucket) in rollup.series() {
+        let values = &expected[name];
+        assert_eq!(figures_of(bucket), figures(values), "{name} of {place}");
+        let exact: f64 = values.iter().sum();
+        assert!((bucket.sum() - exact).abs() <= exact.abs() * SUM_ERROR, "sum of {name} of {place}");
+    }
+}
+
+/// Holds every stored rollup to the raw reports of what it covers, and what is read from coarse to fine to all of
+/// them. Gives how many coarse rollups do not cover their span.
+pub(crate) async fn assert_agrees(world: &World, shop: &Shop) -> usize {
+    let mut unfinished = 0;
+    for shard in shop.shards() {
+        let of_shard: Vec<&Report> =
+            unique(&shop.reports).into_iter().filter(|report| shop.shard_of(report) == shard).collect();
+        for resolution in Resolution::ALL {
+            for held in world.stored(&shard, resolution).await {
+                let rollup = held.rollup().unwrap();
+                assert_says(&rollup, &within(&of_shard, rollup.span().start(), rollup.through()));
+                unfinished += usize::from(!rollup.is_complete());
+            }
+        }
+        let read = read_down(world, &shard, Resolution::Day, None).await;
+        assert_eq!(read.iter().map(Rollup::reports).sum::<u64>(), of_shard.len() as u64, "what is read");
+    }
+    unfinished
+}
+
+/// The same report stored twice is one.
+fn unique(reports: &[Report]) -> Vec<&Report> {
+    reports.iter().map(|report| (report.id(), report)).collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+fn within<'r>(reports: &[&'r Report], from: TimestampMs, to: TimestampMs) -> Vec<&'r Report> {
+    reports.iter().filter(|report| (from..to).contains(&report.timestamp)).copied().collect()
+}
+
+/// Reads as a query does: the coarse rollups as far as they cover their spans, and finer ones from there on.
+async fn read_down(
+    world: &World,
+    shard: &AppShard,
+    resolution: Resolution,
+    span: Option<(TimestampMs, TimestampMs)>,
+) -> Vec<Rollup> {
+    let inside = |rollup: &Rollup| span.is_none_or(|(from, to)| (from..to).contains(&rollup.span().start()));
+    let mut read = Vec::new();
+    let stored = world.stored(shard, resolution).await;
+    for rollup in stored.iter().map(|held| held.rollup().unwrap()).filter(inside) {
+        let rest = (rollup.through(), rollup.span().end());
+        let finer = rollup.span().finer();
+        read.push(rollup);
+        if let Some(finer) = finer.filter(|_| rest.0 < rest.1) {
+            read.extend(Box::pin(read_down(world, shard, finer, Some(rest))).await);
+        }
+    }
+    read
+}

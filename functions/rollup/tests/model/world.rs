@@ -1,0 +1,155 @@
+//! One application in a test bed that many share: its reports, its stream, its clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_aws::rollups::{Held, Rollups};
+use nsl_aws::stream::{StreamAnswer, StreamEvent};
+use nsl_domain::app::{App, Status};
+use nsl_domain::ids::{AppId, Source, UserId};
+use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::{AppShard, Retention};
+use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
+use nsl_domain::window::Resolution;
+use nsl_testbed::TestBed;
+use rollup::handler::Rolling;
+use rollup::settings::Settings;
+use serde_json::{Value, json};
+
+/// 2026-11-22T09:00:00Z: where the stories of these tests begin.
+pub(crate) const START_MS: i64 = 1_795_338_000_000;
+
+static APPS: AtomicU64 = AtomicU64::new(0);
+
+/// A bed and an instance of the function.
+pub(crate) struct World {
+    pub(crate) bed: TestBed,
+    pub(crate) rolling: Rolling,
+    pub(crate) rollups: Rollups,
+    pub(crate) clients: Clients,
+    clock: Arc<AtomicI64>,
+}
+
+/// An application and what it reported.
+pub(crate) struct Shop {
+    pub(crate) app: App,
+    pub(crate) reports: Vec<Report>,
+    sequence: u64,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let bed = TestBed::start().await;
+        let endpoints = LocalEndpoints {
+            tables: bed.store.url(),
+            connections: bed.desk.url(),
+            region: TestBed::REGION.to_owned(),
+        };
+        let clients = local_clients(&endpoints).await;
+        let settings = Settings::read(|name| match name {
+            "REPORTS_TABLE" => Some(bed.table("ReportsTable")),
+            "ROLLUPS_TABLE" => Some(bed.table("RollupsTable")),
+            "RAW_RETENTION_HOURS" => Some("48".to_owned()),
+            _ => None,
+        });
+        let clock = Arc::new(AtomicI64::new(START_MS));
+        let told = Arc::clone(&clock);
+        let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
+        let rolling = Rolling::new(&clients, &settings.unwrap(), Arc::new(tell));
+        let rollups = clients.rollups(&bed.table("RollupsTable"), Retention::default());
+        Self { bed, rolling, rollups, clients, clock }
+    }
+
+    pub(crate) fn set_clock(&self, offset_ms: i64) {
+        self.clock.store(START_MS + offset_ms, Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> TimestampMs {
+        TimestampMs::clamped(self.clock.load(Ordering::SeqCst))
+    }
+
+    /// Stores a report and gives its stream record.
+    pub(crate) async fn store(&self, shop: &mut Shop, report: Report) -> Value {
+        let reports = self.clients.reports(&self.bed.table("ReportsTable"));
+        reports.store(&report, &shop.app, 2 * DAY_MS).await.unwrap();
+        let record = shop.record(&report);
+        shop.reports.push(report);
+        record
+    }
+
+    pub(crate) async fn deliver(&self, records: &[Value]) -> StreamAnswer {
+        self.rolling.handle(event(records)).await.unwrap()
+    }
+
+    /// Every stored rollup of one resolution and shard, oldest first.
+    pub(crate) async fn stored(&self, shard: &AppShard, resolution: Resolution) -> Vec<Held> {
+        let span =
+            (TimestampMs::clamped(START_MS - 10 * DAY_MS), TimestampMs::clamped(START_MS + 10 * DAY_MS));
+        self.rollups.between(shard, resolution, span, self.now()).await.unwrap()
+    }
+}
+
+impl Shop {
+    /// An application that no other test has.
+    pub(crate) fn open(shards: u16) -> Self {
+        let app = App {
+            id: AppId::new(format!("shop-{}", APPS.fetch_add(1, Ordering::Relaxed))).unwrap(),
+            owner: UserId::new("ann").unwrap(),
+            name: "Shop".to_owned(),
+            status: Status::Active,
+            keys: Vec::new(),
+            legacy: false,
+            shards,
+            tokens_not_before: None,
+        };
+        Self { app, reports: Vec::new(), sequence: 99 }
+    }
+
+    pub(crate) fn report(&self, offset_ms: i64, source: &str, document: &Value) -> Report {
+        Report {
+            app: self.app.id.clone(),
+            source: Source::new(source).unwrap(),
+            timestamp: TimestampMs::clamped(START_MS + offset_ms),
+            document: Document::accept(&document.to_string()).unwrap(),
+        }
+    }
+
+    /// A report of the same source and minute as that of `record`, a moment later.
+    pub(crate) fn one_more_like(&self, record: &Value) -> Report {
+        let image = &record["dynamodb"]["NewImage"];
+        let ms: i64 = image["timestamp"]["N"].as_str().unwrap().parse().unwrap();
+        let within_minute = ms - ms % MINUTE_MS + (ms + 1) % MINUTE_MS;
+        let said = json!({"more": self.reports.len(), "cpu": {"usage": 1}});
+        self.report(within_minute - START_MS, image["source"]["S"].as_str().unwrap(), &said)
+    }
+
+    pub(crate) fn shard_of(&self, report: &Report) -> AppShard {
+        AppShard { app: self.app.id.clone(), shard: self.app.shard_of(&report.source) }
+    }
+
+    pub(crate) fn shards(&self) -> impl Iterator<Item = AppShard> + use<> {
+        let id = self.app.id.clone();
+        (0..self.app.shards).map(move |shard| AppShard { app: id.clone(), shard })
+    }
+
+    fn record(&mut self, report: &Report) -> Value {
+        self.sequence += 1;
+        let hour = report.timestamp.aligned_to(HOUR_MS).to_string();
+        let pk = format!("{}#{}#{}", report.app, &hour[..13], self.app.shard_of(&report.source));
+        let key = json!({ "pk": {"S": pk}, "sk": {"S": report.id()} });
+        let mut image = json!({
+            "appId": {"S": report.app.as_str()}, "source": {"S": report.source.as_str()},
+            "timestamp": {"N": report.timestamp.ms().to_string()}, "document": {"S": report.document.as_str()},
+        });
+        image["pk"] = key["pk"].clone();
+        image["sk"] = key["sk"].clone();
+        let sequence = self.sequence.to_string();
+        json!({ "eventName": "INSERT", "dynamodb": {"Keys": key, "NewImage": image, "SequenceNumber": sequence} })
+    }
+}
+
+/// The event of these records, through its text as Lambda sends it.
+pub(crate) fn event(records: &[Value]) -> StreamEvent {
+    serde_json::from_str(&json!({ "Records": records }).to_string()).unwrap()
+}
