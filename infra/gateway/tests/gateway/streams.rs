@@ -100,7 +100,7 @@ fn start_again(gateway: &Gateway, template: &str) -> Gateway {
 }
 
 /// A gateway that keeps its data.
-fn start_with_data(template: &str) -> Gateway {
+fn start_keeping(template: &str) -> Gateway {
     let scratch = Scratch::new();
     let data = scratch.path("data").display().to_string();
     Gateway::start_in(scratch, template, &["--data", &data])
@@ -203,7 +203,7 @@ async fn bisecting_finds_the_poisoned_record_and_the_file_tells_of_it() {
 #[tokio::test]
 async fn a_restart_goes_on_from_the_checkpoint() {
     let template = template("BatchSize: 10");
-    let mut gateway = start_with_data(&template);
+    let mut gateway = start_keeping(&template);
     gateway.put("a", json!({})).await;
     gateway.delivered(&[&["a"]]).await;
     // This one is under way when the gateway ends, and so is never acknowledged.
@@ -221,7 +221,7 @@ async fn a_restart_goes_on_from_the_checkpoint() {
 #[tokio::test]
 async fn a_drain_waits_for_the_batch_under_way_and_acknowledges_it() {
     let template = template("BatchSize: 10");
-    let mut gateway = start_with_data(&template);
+    let mut gateway = start_keeping(&template);
     gateway.put("a", sleep_once("700")).await;
     gateway.delivered(&[&["a"]]).await;
     gateway.signal(Signal::INT);
@@ -236,7 +236,7 @@ async fn a_batch_that_outlasts_the_drain_is_neither_acknowledged_nor_failed() {
     let mapping = "BatchSize: 10, MaximumRetryAttempts: 0, \
                    DestinationConfig: { OnFailure: { Destination: !GetAtt Lost.Arn } }";
     let template = template(mapping).replace("Timeout: 10", "Timeout: 60");
-    let mut gateway = start_with_data(&template);
+    let mut gateway = start_keeping(&template);
     gateway.put("a", sleep_once("60000")).await;
     gateway.delivered(&[&["a"]]).await;
     gateway.signal(Signal::INT);
@@ -249,7 +249,7 @@ async fn a_batch_that_outlasts_the_drain_is_neither_acknowledged_nor_failed() {
 #[tokio::test]
 async fn latest_passes_over_what_was_there_at_the_first_start() {
     let earliest = template("BatchSize: 10");
-    let mut gateway = start_with_data(&template("BatchSize: 10, Enabled: false"));
+    let mut gateway = start_keeping(&template("BatchSize: 10, Enabled: false"));
     gateway.put("old", json!({})).await;
     gateway.signal(Signal::INT);
     assert!(gateway.exit().await.success());
