@@ -57,8 +57,9 @@ async fn consume(event: &Value) -> Result<Value, Error> {
     let mut failures = Vec::new();
     for change in event["Records"].as_array().into_iter().flatten() {
         let asked = |name: &str, kind: &str| change["dynamodb"]["NewImage"][name][kind].as_str();
-        let seen = earlier.matches(&change["eventID"].to_string()).count();
-        if asked("times", "N").is_some_and(|times| times.parse::<usize>().is_ok_and(|times| seen >= times)) {
+        let seen = || earlier.matches(&change["eventID"].to_string()).count();
+        if asked("times", "N").is_some_and(|times| times.parse::<usize>().is_ok_and(|times| seen() >= times))
+        {
             continue;
         }
         match asked("do", "S") {

@@ -1,15 +1,16 @@
 //! The embedded DynamoDB on a loopback port, its data in a file or in memory.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::open;
 use crate::Options;
 use crate::bind::bind;
 use crate::state::StateDir;
@@ -18,6 +19,8 @@ use crate::state::StateDir;
 pub(crate) const DATABASE_FILE: &str = "dynamodb.sqlite";
 /// How often expired items are deleted; AWS takes up to days, so nothing may rely on it.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Old stream records are deleted at one sweep in so many.
+const TRIM_EVERY_SWEEPS: u64 = 60;
 /// How long open requests are waited for at the end.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -47,18 +50,12 @@ impl Engine {
 
     /// Serves the data in `file`, or in memory, on `listener`.
     pub fn serve(listener: TcpListener, file: Option<&Path>) -> anyhow::Result<Self> {
-        let database = match file {
-            Some(file) => {
-                let path = file.to_str().ok_or_else(|| anyhow!("{} is no UTF-8", file.display()))?;
-                Database::new(path).with_context(|| format!("cannot open {path}"))?
-            }
-            None => Database::memory().context("cannot open a database in memory")?,
-        };
+        let database = open::open(file)?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), stopped));
-        let sweeper = tokio::spawn(sweep(database));
+        let sweeper = tokio::spawn(sweep(database, file.map(Path::to_path_buf)));
         Ok(Self { address, stop, server, sweeper })
     }
 
@@ -71,12 +68,14 @@ impl Engine {
     }
 }
 
-async fn sweep(database: Database) {
+async fn sweep(database: Database, file: Option<PathBuf>) {
     let mut minutes = tokio::time::interval(SWEEP_EVERY);
-    loop {
+    for minute in 0_u64.. {
         minutes.tick().await;
-        let database = database.clone();
-        // What a failed sweep left is deleted by the next.
-        drop(tokio::task::spawn_blocking(move || database.sweep_ttl()).await);
+        let (database, file) = (database.clone(), file.clone());
+        // What a failed sweep left is deleted by the next. At the start functions get what they missed before.
+        let trimmed = file.filter(|_| minute > 0 && minute.is_multiple_of(TRIM_EVERY_SWEEPS));
+        let sweep = move || (database.sweep_ttl(), trimmed.map(|file| open::trim(&file)));
+        drop(tokio::task::spawn_blocking(sweep).await);
     }
 }

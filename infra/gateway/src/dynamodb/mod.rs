@@ -3,6 +3,7 @@
 mod call;
 mod create;
 mod engine;
+mod open;
 
 pub(crate) use call::{Answer, Api, Client};
 pub use create::create_tables;
