@@ -9,12 +9,15 @@ use nsl_aws::boot::{self, Clients, LocalEndpoints};
 use nsl_aws::courier::Courier;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
+use nsl_aws::rollups::Rollups;
+use nsl_domain::rollup::Retention;
 use std::collections::BTreeMap;
 
 /// The template's names of what the commands reach.
 const APPS_TABLE: &str = "AppsTable";
 const CONNECTIONS_TABLE: &str = "ConnectionsTable";
 const REPORTS_TABLE: &str = "ReportsTable";
+const ROLLUPS_TABLE: &str = "RollupsTable";
 
 /// What an operator changes.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub(crate) struct Store {
     pub(crate) live: Option<Live>,
 }
 
-/// Connections and reports of the applications.
+/// Connections, reports and rollups of the applications.
 #[derive(Debug)]
 pub(crate) struct Live {
     /// Who is connected.
@@ -34,6 +37,8 @@ pub(crate) struct Live {
     pub(crate) courier: Courier,
     /// What was reported.
     pub(crate) reports: Reports,
+    /// What was made of it.
+    pub(crate) rollups: Rollups,
 }
 
 /// The tables of the place. `table` is the name of that of applications, which a ready file and a stack know.
@@ -68,5 +73,6 @@ fn live(clients: &Clients, outputs: &BTreeMap<String, String>) -> Option<Live> {
         publishers: clients.publishers(outputs.get(CONNECTIONS_TABLE)?),
         courier: clients.courier(),
         reports: clients.reports(outputs.get(REPORTS_TABLE)?),
+        rollups: clients.rollups(outputs.get(ROLLUPS_TABLE)?, Retention::default()),
     })
 }

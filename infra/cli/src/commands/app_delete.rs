@@ -53,6 +53,7 @@ pub(crate) async fn run(
 /// Empties every partition that may hold something of `app`; how many rows there were.
 async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64> {
     let mut partitions = live.reports.partitions(app, clock::now_ms());
+    partitions.extend(live.rollups.partitions(app));
     partitions.push(live.publishers.partition(&app.id));
     let progress = Progress::start(console, "erasing", partitions.len());
     let erased = stream::iter(&partitions).map(|partition| async {

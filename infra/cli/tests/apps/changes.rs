@@ -108,15 +108,23 @@ async fn a_deleted_application_leaves_nothing_and_the_others_everything() {
         gateway.put("reports", &hour("shop"), &format!("{index}"));
     }
     gateway.put("reports", &hour("bank"), "0");
+    gateway.documents("app update shop --shards 2 --json").await;
+    for app in ["shop", "bank"] {
+        for partition in ["1m#0", "10m#0", "1h#0", "1d#0", "sources", "quarantine"] {
+            gateway.put("rollups", &format!("{app}#{partition}"), "a");
+        }
+    }
+    gateway.put("rollups", "shop#1m#1", "a");
     assert!(gateway.complaint("app delete shop").await.contains("--yes"));
     assert_eq!(gateway.count("reports"), 31, "nothing is deleted without a yes");
     let deleted = gateway.documents("app delete shop --yes --json").await.remove(0);
     assert_eq!(
         (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
-        (&json!(true), &json!(1), &json!(31))
+        (&json!(true), &json!(1), &json!(38))
     );
     assert_eq!(gateway.closed(), ["a="]);
     assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 1, 1));
+    assert_eq!(gateway.count("rollups"), 6, "the other application's");
     assert!(gateway.complaint("app delete shop --yes").await.contains("no application"));
 }
 
