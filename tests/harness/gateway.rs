@@ -193,7 +193,7 @@ fn forget_old(runs: &Path) {
 }
 
 /// One of the workspace's binaries.
-pub(super) fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let path = binaries().join(name);
     assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins` first", path.display());
     path

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::{Client, Gateway};
+use crate::harness::{Client, Gateway, binary};
 
 /// The close code of a connection that was idle or open for too long.
 const GOING_AWAY: u16 = 1001;
@@ -61,4 +61,18 @@ async fn a_silent_connection_is_closed_and_a_talking_one_lives_until_its_time_is
     let (lived, talked_code) = (began.elapsed(), talking.close_code().await);
     assert_eq!((code, talked_code), (GOING_AWAY, GOING_AWAY));
     assert!(silent_for < lived, "silence was closed after {silent_for:?}, talk after {lived:?}");
+}
+
+#[tokio::test]
+async fn an_operator_sees_how_the_tables_are_and_how_far_rollups_follow() {
+    let gateway = Gateway::shared();
+    let mut command = tokio::process::Command::new(binary("nsl"));
+    let output =
+        command.args(["status", "--json", "--local"]).arg(gateway.ready_file()).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tables = status["tables"].as_array().expect("tables");
+    assert_eq!(tables.len(), 4, "{status}");
+    assert!(tables.iter().all(|table| table["status"] == "ACTIVE"), "{status}");
+    assert!(status.get("rollupsBehindMs").is_some(), "{status}");
 }

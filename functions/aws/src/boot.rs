@@ -18,6 +18,7 @@ use crate::reports::Reports;
 use crate::rollups::Rollups;
 use crate::sessions::Sessions;
 use crate::subscriptions::Subscriptions;
+use crate::tables::{self, TableState};
 
 /// Longest wait for a connection to an endpoint in the same region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -143,6 +144,14 @@ impl Clients {
             tables: aws_sdk_dynamodb::Client::new(config),
             connections: aws_sdk_apigatewaymanagement::Client::new(config),
         }
+    }
+
+    /// What DynamoDB says of `table`. One call.
+    ///
+    /// # Errors
+    /// A [`Fault`] when DynamoDB cannot be reached or knows no such table.
+    pub async fn table_state(&self, table: &str) -> Result<TableState, Fault> {
+        tables::state(&self.tables, table).await
     }
 
     /// The applications in `table`.

@@ -23,3 +23,4 @@ pub mod sessions;
 pub mod settings;
 pub mod stream;
 pub mod subscriptions;
+pub mod tables;

@@ -5,6 +5,7 @@
 //! alone the secret that signs.
 
 mod args;
+mod backstage;
 mod clock;
 mod closing;
 mod commands;

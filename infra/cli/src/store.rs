@@ -31,6 +31,10 @@ pub(crate) struct Store {
 /// Connections, reports and rollups of the applications.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// The way to all of it.
+    pub(crate) clients: Clients,
+    /// Names of its tables.
+    pub(crate) tables: Vec<String>,
     /// Who is connected.
     pub(crate) publishers: Publishers,
     /// What closes connections.
@@ -69,7 +73,10 @@ pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings
 }
 
 fn live(clients: &Clients, outputs: &BTreeMap<String, String>) -> Option<Live> {
+    let names = [APPS_TABLE, CONNECTIONS_TABLE, REPORTS_TABLE, ROLLUPS_TABLE];
     Some(Live {
+        clients: clients.clone(),
+        tables: names.iter().filter_map(|name| outputs.get(*name)).cloned().collect(),
         publishers: clients.publishers(outputs.get(CONNECTIONS_TABLE)?),
         courier: clients.courier(),
         reports: clients.reports(outputs.get(REPORTS_TABLE)?),

@@ -1,6 +1,8 @@
-//! `nsl status`: whether the service answers, and which sources report to an application.
+//! `nsl status`: whether the service answers, which sources report to an application, and, where the tables are
+//! known, how these are and how far rollups follow.
 
 use crate::args::{Place, Status};
+use crate::backstage::{self, Backstage};
 use crate::clock;
 use crate::console::Console;
 use crate::http;
@@ -8,6 +10,8 @@ use crate::settings::Settings;
 use crate::target::Target;
 use crate::wire::epoch_ms;
 use anyhow::Context as _;
+use nsl_aws::tables::TableState;
+use nsl_domain::time::TimestampMs;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -41,11 +45,14 @@ pub(crate) async fn run(
     let health: Health = answer(&target, "/health").await?;
     let latest: Latest = answer(&target, &format!("/apps/{}/metrics/latest", target.app_id)).await?;
     let now_ms = clock::now().as_millisecond();
+    let backstage = backstage::look(place, settings, &target.app_id, TimestampMs::clamped(now_ms)).await?;
+    let behind_ms = backstage.as_ref().and_then(|seen| behind_ms(seen, &latest));
     if console.is_json() {
         let sources: Vec<Value> = latest.reports.iter().map(|last| last.to_json(now_ms)).collect();
         let Health { status, version } = health;
+        let tables = backstage.as_ref().map(|seen| seen.tables.iter().map(table_json).collect::<Vec<_>>());
         console.document(&json!({"address": target.address, "status": status, "version": version,
-            "appId": target.app_id, "sources": sources}))?;
+            "appId": target.app_id, "sources": sources, "tables": tables, "rollupsBehindMs": behind_ms}))?;
         return Ok(());
     }
     let sources = match latest.reports.len() {
@@ -59,7 +66,37 @@ pub(crate) async fn run(
         let age = last.age_ms(now_ms).map_or_else(|| "at an unknown time".to_owned(), ago);
         console.line(&format!("         {}, {age}", last.source))?;
     }
+    let Some(seen) = backstage else { return Ok(()) };
+    let behind = behind_ms.map_or_else(|| "nothing rolled up yet".to_owned(), behind);
+    console.line(&format!("rollups  {behind}"))?;
+    for table in &seen.tables {
+        console.line(&format!(
+            "table    {} {}, {} items",
+            table.name,
+            table.status.to_lowercase(),
+            table.items
+        ))?;
+    }
     Ok(())
+}
+
+/// How much older than the newest report the end of the newest rolled-up minute is.
+fn behind_ms(seen: &Backstage, latest: &Latest) -> Option<i64> {
+    let newest_ms = latest.reports.iter().filter_map(|last| epoch_ms(&last.timestamp)).max()?;
+    let rolled_up_to = seen.rolled_up_to?;
+    Some(newest_ms.saturating_sub(rolled_up_to.ms()).max(0))
+}
+
+/// A stream's batch collects for a minute, so that two minutes are nothing to worry about.
+fn behind(behind_ms: i64) -> String {
+    match behind_ms {
+        0 => "follow every report".to_owned(),
+        _ => format!("{} s behind the newest report", behind_ms / 1_000),
+    }
+}
+
+fn table_json(table: &TableState) -> Value {
+    json!({"name": table.name, "status": table.status, "items": table.items})
 }
 
 async fn answer<T: serde::de::DeserializeOwned>(target: &Target, path: &str) -> anyhow::Result<T> {
@@ -96,6 +133,19 @@ mod tests {
         assert_eq!(
             [999, 119_000, 120_000, 7_200_000].map(ago),
             ["0 s ago", "119 s ago", "2 min ago", "2 h ago"]
+        );
+    }
+
+    #[test]
+    fn rollups_are_behind_by_what_was_reported_since() {
+        let latest =
+            |iso: &str| Latest { reports: vec![Last { source: "s".to_owned(), timestamp: json!(iso) }] };
+        let seen = |ms: i64| Backstage { tables: Vec::new(), rolled_up_to: Some(TimestampMs::clamped(ms)) };
+        assert_eq!(behind_ms(&seen(60_000), &latest("1970-01-01T00:01:30Z")), Some(30_000));
+        assert_eq!(behind_ms(&seen(120_000), &latest("1970-01-01T00:01:30Z")), Some(0));
+        assert_eq!(
+            behind_ms(&Backstage { tables: Vec::new(), rolled_up_to: None }, &latest("1970-01-01T00:01:30Z")),
+            None
         );
     }
 

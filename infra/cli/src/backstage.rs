@@ -1,0 +1,50 @@
+//! What an operator sees behind the service: the state of the tables, and how far rollups follow what is reported.
+//!
+//! Only where the tables are known: on this machine, or by the name of a stack.
+
+use anyhow::Context as _;
+use nsl_aws::tables::TableState;
+use nsl_domain::ids::AppId;
+use nsl_domain::rollup::{AppShard, RollupSpan};
+use nsl_domain::time::{DAY_MS, TimestampMs};
+use nsl_domain::window::Resolution;
+
+use crate::args::Place;
+use crate::settings::Settings;
+use crate::store;
+use crate::target::site;
+
+/// The tables, and the end of the newest minute of one application that is rolled up.
+#[derive(Debug)]
+pub(crate) struct Backstage {
+    pub(crate) tables: Vec<TableState>,
+    pub(crate) rolled_up_to: Option<TimestampMs>,
+}
+
+/// Looks behind the service that `place` names; `None` where it names addresses alone.
+pub(crate) async fn look(
+    place: &Place,
+    settings: &Settings,
+    app: &str,
+    now: TimestampMs,
+) -> anyhow::Result<Option<Backstage>> {
+    if site(place, settings)?.is_none() {
+        return Ok(None);
+    }
+    let store = store::open(place, None, settings).await?;
+    let Some(live) = &store.live else { return Ok(None) };
+    let mut tables = Vec::new();
+    for table in &live.tables {
+        tables.push(live.clients.table_state(table).await?);
+    }
+    let app = store.apps.find(&AppId::new(app).context("the application")?).await?;
+    let mut rolled_up_to = None;
+    for shard in 0..app.as_ref().map_or(0, |app| app.shards) {
+        let Some(app) = &app else { break };
+        let shard = AppShard { app: app.id.clone(), shard };
+        let tomorrow = RollupSpan::holding(Resolution::Minute, now.plus_ms(DAY_MS));
+        let newest = live.rollups.newest_before(&shard, tomorrow).await?;
+        rolled_up_to = rolled_up_to.max(newest.map(|held| held.through));
+    }
+    Ok(Some(Backstage { tables, rolled_up_to }))
+}
