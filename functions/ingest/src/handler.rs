@@ -218,12 +218,15 @@ impl Ingest {
     }
 }
 
-/// How many reports the frame has for each application.
+/// What the frame brings to each application.
 fn loads(publication: &Publication, admitted: &Admitted) -> BTreeMap<AppId, Load> {
     let mut loads = BTreeMap::new();
-    for app in publication.apps() {
+    for entry in &publication.entries {
+        let Some(app) = &entry.app else { continue };
         let shards = admitted.get(app).map_or(1, |known| known.shards);
-        loads.entry(app.clone()).or_insert(Load { reports: 0, shards }).reports += 1;
+        let load = loads.entry(app.clone()).or_insert(Load { reports: 0, bytes: 0, shards });
+        load.reports += 1;
+        load.bytes = load.bytes.saturating_add(u32::try_from(entry.bytes).unwrap_or(u32::MAX));
     }
     loads
 }
