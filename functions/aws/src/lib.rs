@@ -21,5 +21,6 @@ pub mod reports;
 pub mod rollups;
 pub mod sessions;
 pub mod settings;
+pub mod strangers;
 pub mod stream;
 pub mod subscriptions;
