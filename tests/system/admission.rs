@@ -1,8 +1,12 @@
 //! Who is let in by the first frame, and what the others are told.
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{App, Client, Gateway, metrics_frame};
+use crate::harness::{App, Client, DEADLINE, Gateway, metrics_frame};
+
+/// More frames than every instance that a gateway runs hears of a stranger before it closes it.
+const STRANGER_FRAMES_MAX: usize = 300;
 
 fn auth(app_id: &str, api_key: &str) -> Value {
     json!({"type": "auth", "data": {"appId": app_id, "apiKey": api_key}})
@@ -73,6 +77,35 @@ async fn a_connection_that_has_proved_nothing_may_neither_publish_nor_watch() {
     }
     let mut viewer = Client::authenticated(gateway, &app).await;
     assert_eq!(viewer.subscribe(&app).await["reports"], json!([]), "an unproved report was stored");
+}
+
+#[tokio::test]
+async fn a_stranger_that_keeps_publishing_is_told_and_then_closed() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
+    let frame = json!({"type": "metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
+    // Each function instance counts for itself, and the gateway may run several.
+    let mut refusals = 0;
+    while refusals < STRANGER_FRAMES_MAX && client.try_send_message(Message::text(frame.to_string())).await {
+        let Some(refusal) = client.answer_within(&["error"], DEADLINE).await else { break };
+        assert_eq!(refusal["payload"]["code"], "unauthorized");
+        refusals += 1;
+    }
+    assert!((5..STRANGER_FRAMES_MAX).contains(&refusals), "{refusals} frames were refused");
+    client.close_code().await;
+}
+
+#[tokio::test]
+async fn one_who_has_proved_something_is_never_closed_for_its_frames() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut client = Client::authenticated(gateway, &app).await;
+    for _ in 0..50 {
+        client.send_text("no json").await;
+        assert_eq!(client.error().await["code"], "invalid_json");
+    }
+    assert_eq!(client.publish(&app, 1).await["accepted"], 1);
 }
 
 #[tokio::test]

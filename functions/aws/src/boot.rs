@@ -17,6 +17,7 @@ use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::rollups::Rollups;
 use crate::sessions::Sessions;
+use crate::strangers::Strangers;
 use crate::subscriptions::Subscriptions;
 use crate::tables::{self, TableState};
 
@@ -182,6 +183,11 @@ impl Clients {
     /// The rollups in `table`, which keeps them as long as `retention` says.
     pub fn rollups(&self, table: &str, retention: Retention) -> Rollups {
         Rollups::new(self.tables.clone(), table, retention)
+    }
+
+    /// The strangers among the connections whose session rows are in `table`.
+    pub fn strangers(&self, table: &str) -> Strangers {
+        Strangers::new(self.sessions(table), self.courier())
     }
 
     /// The courier to the connections of the API whose endpoint the environment names.

@@ -21,6 +21,7 @@ pub mod reports;
 pub mod rollups;
 pub mod sessions;
 pub mod settings;
+pub mod strangers;
 pub mod stream;
 pub mod subscriptions;
 pub mod tables;

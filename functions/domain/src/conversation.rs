@@ -100,11 +100,14 @@ pub struct Verdict {
     pub frames: Vec<String>,
     /// Whether the connection is closed.
     pub close: bool,
+    /// Whether this refuses a frame of one who has proved nothing: the caller counts these. An `auth` is not among
+    /// them, nor what the library sends.
+    pub is_of_stranger: bool,
 }
 
 impl Verdict {
     fn say(frame: &Outbound) -> Self {
-        Self { frames: vec![frame.render()], close: false }
+        Self { frames: vec![frame.render()], ..Self::default() }
     }
 
     fn silence() -> Self {
@@ -188,7 +191,7 @@ impl Conversation {
             (Stage::Replaying { app, reaches_back }, Answer::Recent { reports, all }) => {
                 let (subscribed, replays) = replay::frames(&app, &reports, reaches_back && all);
                 let frames = std::iter::once(subscribed).chain(replays).collect();
-                Move::End(Verdict { frames, close: false })
+                Move::End(Verdict { frames, ..Verdict::default() })
             }
             (Stage::Unsubscribing { app }, Answer::Done) => {
                 Move::End(Verdict::say(&Outbound::Unsubscribed { app }))
@@ -228,7 +231,9 @@ impl Conversation {
     }
 
     fn refuse(&mut self, rejection: Rejection) -> Move {
-        Move::End(Verdict::say(&Outbound::Error { rejection, id: self.id.take() }))
+        let is_of_stranger = self.standing.grant.is_none();
+        let refusal = Outbound::Error { rejection, id: self.id.take() };
+        Move::End(Verdict { is_of_stranger, ..Verdict::say(&refusal) })
     }
 
     /// Whether this very legacy credential was accepted before. The dashboard authenticates again after every
@@ -279,7 +284,7 @@ impl Conversation {
             (false, _) => None,
         };
         let frames = frame.iter().map(Outbound::render).collect();
-        Verdict { frames, close: count >= MAX_AUTH_REFUSALS }
+        Verdict { frames, close: count >= MAX_AUTH_REFUSALS, is_of_stranger: false }
     }
 }
 

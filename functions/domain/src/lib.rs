@@ -17,5 +17,6 @@ pub mod rejection;
 pub mod report;
 pub mod rollup;
 pub mod series;
+pub mod stranger;
 pub mod time;
 pub mod window;

@@ -16,6 +16,7 @@ use nsl_aws::event::{SocketEvent, answer};
 use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
+use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::app::App;
 use nsl_domain::frame::envelope::{FrameId, Refused};
@@ -46,6 +47,7 @@ pub(crate) struct Ingest {
     pub(crate) courier: Courier,
     pub(crate) pace: Pace,
     limits: Limits,
+    strangers: Strangers,
 }
 
 /// The applications of a frame, each with leave to report for it.
@@ -53,6 +55,8 @@ type Admitted = BTreeMap<AppId, Arc<App>>;
 
 /// Why a whole frame is refused.
 enum Refusal {
+    /// The connection has proved nothing.
+    Stranger,
     Rejected(Rejection),
     Failed(Fault),
 }
@@ -83,6 +87,7 @@ impl Ingest {
             grants: Cache::default(),
             pace: Pace::default(),
             limits: Limits::default(),
+            strangers: clients.strangers(&settings.connections_table),
             retention_ms: settings.retention_ms,
         }
     }
@@ -100,7 +105,12 @@ impl Ingest {
         let source = Source::of_connection(&event.connection);
         match Publication::read(&event.body, &Sender { source, arrival: event.arrival }) {
             Ok(publication) => self.publish(publication, &event).await,
-            Err(Refused { rejection, id }) => self.refuse(&event, rejection, id).await,
+            Err(Refused { rejection, id }) => {
+                self.refuse(&event, rejection, id).await;
+                if event.grant.is_none() && self.grants.fresh(&event.connection, event.arrival).is_none() {
+                    self.strangers.refused(&event.connection).await;
+                }
+            }
         }
         Ok(answer(200, None))
     }
@@ -109,6 +119,10 @@ impl Ingest {
         let admitted = match self.admit(&publication, event).await {
             Ok(admitted) => admitted,
             Err(Refusal::Rejected(rejection)) => return self.refuse(event, rejection, publication.id).await,
+            Err(Refusal::Stranger) => {
+                self.refuse(event, Rejection::unauthorized(), publication.id).await;
+                return self.strangers.refused(&event.connection).await;
+            }
             Err(Refusal::Failed(fault)) => {
                 tracing::error!(connection = %event.connection, reason = fault.chain(), "publisher not authorised");
                 return self.refuse(event, Rejection::unavailable(), publication.id).await;
@@ -142,7 +156,7 @@ impl Ingest {
             }
         }
         let grant = self.proved_grant(event).await?;
-        let grant = grant.ok_or_else(|| Refusal::Rejected(Rejection::unauthorized()))?;
+        let grant = grant.ok_or(Refusal::Stranger)?;
         self.admit_by(&grant, publication, event).await
     }
 
@@ -218,12 +232,15 @@ impl Ingest {
     }
 }
 
-/// How many reports the frame has for each application.
+/// What the frame brings to each application.
 fn loads(publication: &Publication, admitted: &Admitted) -> BTreeMap<AppId, Load> {
     let mut loads = BTreeMap::new();
-    for app in publication.apps() {
+    for entry in &publication.entries {
+        let Some(app) = &entry.app else { continue };
         let shards = admitted.get(app).map_or(1, |known| known.shards);
-        loads.entry(app.clone()).or_insert(Load { reports: 0, shards }).reports += 1;
+        let load = loads.entry(app.clone()).or_insert(Load { reports: 0, bytes: 0, shards });
+        load.reports += 1;
+        load.bytes = load.bytes.saturating_add(u32::try_from(entry.bytes).unwrap_or(u32::MAX));
     }
     loads
 }

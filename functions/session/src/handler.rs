@@ -13,6 +13,7 @@ use nsl_aws::fault::Fault;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
+use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::conversation::{Conversation, Move, Standing, Verdict};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
@@ -23,6 +24,9 @@ use crate::settings::Settings;
 
 /// The subprotocol that the service speaks; a browser that offers one drops a socket that echoes none.
 const SUBPROTOCOL: &str = "nsl.v1";
+
+/// The route of `auth`.
+const AUTH_ROUTE: &str = "auth";
 
 /// The function, with its clients.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ pub(crate) struct Session {
     pub(crate) reports: Reports,
     pub(crate) trusted: TrustedKeys,
     courier: Courier,
+    strangers: Strangers,
 }
 
 impl Session {
@@ -48,6 +53,7 @@ impl Session {
             publishers: clients.publishers(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             courier: clients.courier(),
+            strangers: clients.strangers(&settings.connections_table),
             trusted,
         }
     }
@@ -121,6 +127,9 @@ impl Session {
         if let Err(fault) = self.send(event, &rest, verdict.close).await {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
         }
+        if verdict.is_of_stranger {
+            self.strangers.refused(&event.connection).await;
+        }
         answer(200, body)
     }
 
@@ -130,7 +139,9 @@ impl Session {
             Err(refused) => {
                 tracing::info!(connection = %event.connection, code = refused.rejection.code.as_str(), "frame refused");
                 let refusal = Outbound::Error { rejection: refused.rejection, id: refused.id };
-                return Verdict { frames: vec![refusal.render()], close: false };
+                // A wrong `auth` has a count of its own.
+                let is_of_stranger = event.grant.is_none() && event.route != AUTH_ROUTE;
+                return Verdict { frames: vec![refusal.render()], close: false, is_of_stranger };
             }
         };
         let id = frame.id.clone();
@@ -138,7 +149,7 @@ impl Session {
             Ok(standing) => standing,
             Err(fault) => {
                 tracing::error!(connection = %event.connection, reason = fault.chain(), "session not read");
-                return Verdict { frames: vec![Outbound::unavailable(id).render()], close: false };
+                return Verdict { frames: vec![Outbound::unavailable(id).render()], ..Verdict::default() };
             }
         };
         let (mut conversation, mut next) = Conversation::hear(frame, standing.clone(), event.arrival);

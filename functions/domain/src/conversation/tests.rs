@@ -43,6 +43,10 @@ fn types(ended: &Move) -> Vec<String> {
     verdict.frames.iter().map(kind).collect()
 }
 
+fn is_of_stranger(ended: &Move) -> bool {
+    matches!(ended, Move::End(verdict) if verdict.is_of_stranger)
+}
+
 #[test]
 fn a_grant_is_kept_before_it_is_told() {
     let (mut conversation, first) =
@@ -122,8 +126,10 @@ fn a_stranger_may_neither_subscribe_nor_unsubscribe() {
     let (mut conversation, _) = hear(request, None, Role::Program);
     let refused = conversation.learn(Answer::Allowed(Err(Rejection::unauthorized())));
     assert_eq!(types(&refused), ["error"]);
+    assert!(is_of_stranger(&refused));
     let (_, refused) = hear(Request::Unsubscribe { app: shop() }, None, Role::Program);
     assert_eq!(types(&refused), ["error"]);
+    assert!(is_of_stranger(&refused));
 }
 
 fn any_request() -> impl Strategy<Value = Request> {
@@ -166,6 +172,8 @@ proptest! {
         (grant, role) in any_standing(),
         answers in prop::collection::vec(any_answer(), 8),
     ) {
+        let is_tried =
+            matches!(request, Request::Auth { .. } | Request::Ping | Request::Legacy) || grant.is_some();
         let two_way =
             matches!(request, Request::Ping | Request::Subscribe { .. } | Request::Unsubscribe { .. });
         let is_auth = matches!(request, Request::Auth { .. });
@@ -185,6 +193,7 @@ proptest! {
         if is_auth {
             prop_assert!(kinds.len() <= 1);
         }
+        prop_assert!(!(is_tried && is_of_stranger(&next)), "an auth, a ping or a frame of the library counts");
         prop_assert!(proved || !kinds.contains(&"auth_success".to_owned()));
     }
 

@@ -38,6 +38,8 @@ pub struct Publication {
 pub struct Entry {
     /// The application that it names, known even where the rest is refused.
     pub app: Option<AppId>,
+    /// Length of its text.
+    pub bytes: usize,
     /// The report, or why it is refused; the field to blame is relative to the report.
     pub outcome: Result<Report, Rejection>,
 }
@@ -114,13 +116,14 @@ fn read_entries(
 
 /// Reads one report; `index` is its place in the frame.
 fn read_entry(json: &str, sender: &Sender, index: usize) -> Entry {
+    let bytes = json.len();
     let Some(raw) = fields::object::<RawReport<'_>>(json) else {
         let rejection = Rejection::new(Code::InvalidField, "data must be an object");
-        return Entry { app: None, outcome: Err(rejection) };
+        return Entry { app: None, bytes, outcome: Err(rejection) };
     };
     match fields::required_id::<AppId>("appId", raw.app_id) {
-        Err(rejection) => Entry { app: None, outcome: Err(rejection) },
-        Ok(app) => Entry { outcome: read_report(&raw, app.clone(), sender, index), app: Some(app) },
+        Err(rejection) => Entry { app: None, bytes, outcome: Err(rejection) },
+        Ok(app) => Entry { outcome: read_report(&raw, app.clone(), sender, index), bytes, app: Some(app) },
     }
 }
 

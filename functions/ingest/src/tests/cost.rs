@@ -1,6 +1,7 @@
 //! What a frame costs: every call to AWS, in order, and of each read whether it is consistent.
 
 use nsl_aws::cache::BELIEVED_MS;
+use nsl_domain::stranger::MAX_STRANGER_FRAMES;
 use serde_json::Value;
 
 use super::*;
@@ -89,14 +90,33 @@ async fn a_frame_that_cannot_be_read_costs_no_call_but_its_answer() {
 }
 
 #[tokio::test]
-async fn a_publisher_that_proved_nothing_is_looked_up_each_time() {
+async fn a_publisher_that_proved_nothing_is_looked_up_each_time_and_closed_in_the_end() {
     let world = World::start().await;
     world.open(PUBLISHER, None).await;
     world.bed.take_calls();
     let ingest = world.instance();
-    for _ in 0..2 {
+    let answer = format!("POST {PUBLISHER}");
+    for _ in 1..MAX_STRANGER_FRAMES {
         hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
-        assert_eq!(world.bed.take_lines(), [READ_SESSION, &format!("POST {PUBLISHER}")]);
+        assert_eq!(world.bed.take_lines(), [READ_SESSION, &answer]);
+    }
+    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
+    let close = format!("DELETE {PUBLISHER}");
+    assert_eq!(world.bed.take_lines(), [READ_SESSION, &answer, READ_SESSION, &close]);
+}
+
+#[tokio::test]
+async fn unreadable_frames_of_a_publisher_that_proved_something_never_close_it() {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    let after = NOW_MS + BELIEVED_MS + 1;
+    for (at_ms, reads) in [(NOW_MS, 0), (after, 3)] {
+        for _ in 0..3 * MAX_STRANGER_FRAMES {
+            hear(&ingest, r#"{"type":"metrics"}"#, STRANGER, at_ms).await;
+        }
+        let lines = world.bed.take_lines();
+        assert_eq!(lines.iter().filter(|line| *line == READ_SESSION).count(), reads);
+        assert!(!lines.contains(&format!("DELETE {PUBLISHER}")), "{lines:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! What each frame of a conversation costs: every call to AWS in order, and whether its reads are consistent.
 
+use nsl_domain::stranger::MAX_STRANGER_FRAMES;
+
 use super::*;
 
 const OPEN: &str = "PutItem ConnectionsTable";
@@ -121,6 +123,40 @@ async fn a_stranger_costs_one_read() {
     assert_eq!(world.bed.take_lines(), [READ_SESSION]);
     hear(&session, "unsubscribe", &unwatch("shop"), PROGRAM).await;
     assert_eq!(world.bed.take_lines(), [READ_SESSION]);
+}
+
+#[tokio::test]
+async fn the_tenth_refused_frame_of_a_stranger_costs_another_read_and_the_close() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    for _ in 1..MAX_STRANGER_FRAMES {
+        hear(&session, "subscribe", &watch("shop"), PROGRAM).await;
+        assert_eq!(world.bed.take_lines(), [READ_SESSION]);
+        hear(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await;
+        hear(&session, "$default", r#"{"type":"logs"}"#, PROGRAM).await;
+        assert_eq!(world.bed.take_lines(), [""; 0], "what the library sends does not count");
+    }
+    hear(&session, "$default", "no json", PROGRAM).await;
+    assert_eq!(world.bed.take_lines(), [ANSWER, READ_SESSION, CLOSE]);
+}
+
+#[tokio::test]
+async fn garbage_of_one_who_has_proved_something_costs_a_read_now_and_then_and_never_the_end() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    for _ in 0..3 {
+        for _ in 1..MAX_STRANGER_FRAMES {
+            hear(&session, "$default", "no json", PROGRAM).await;
+            assert_eq!(world.bed.take_lines(), [ANSWER]);
+        }
+        hear(&session, "$default", "no json", PROGRAM).await;
+        assert_eq!(world.bed.take_lines(), [ANSWER, READ_SESSION]);
+    }
+    let grant = granted("shop", Scope::View);
+    for _ in 0..3 * MAX_STRANGER_FRAMES {
+        hear(&session, "$default", "no json", &[("grant", &grant)]).await;
+        assert_eq!(world.bed.take_lines(), [ANSWER]);
+    }
 }
 
 #[tokio::test]
