@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use yaml_serde::Value;
 
 use super::assert_none;
-use super::repository::read;
+use super::repository::{files_with, read};
 
 /// The names that the domain gives its rejection codes on the wire.
 fn wire_codes(source: &str) -> BTreeSet<&str> {
@@ -38,4 +38,23 @@ fn every_table_is_documented() {
     assert_none(
         names.iter().filter(|name| !document.contains(**name)).map(|name| format!("{name} is not described")),
     );
+}
+
+/// The tests that a page of promises names: what stands in backticks in the last column of its tables.
+fn named_tests(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains(". | `"));
+    let cells = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit_once(" | "));
+    cells.flat_map(|(_, names)| names.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn every_promise_names_tests_that_exist() {
+    let sample = "| promised | re-enacted by |\n|---|---|\n| A `tag` holds. | `it_holds`, `it_binds` |\n";
+    assert_eq!(named_tests(sample), ["it_holds", "it_binds"]);
+    let page = read("docs/SEMANTICS.md");
+    let named = named_tests(&page);
+    assert!(named.len() > 30, "the promises were not found");
+    let files = files_with("rs");
+    let exists = |name: &str| files.iter().any(|file| file.text.contains(&format!("fn {name}(")));
+    assert_none(named.iter().filter(|name| !exists(name)).map(|name| format!("no test is named {name}")));
 }

@@ -3,6 +3,7 @@
 //! Owns the record and its defaults. Refuses secrets: of a key only the SHA-256 is known here.
 //! Ruled by design.md §5 and §8.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::grant::Scope;
@@ -19,7 +20,8 @@ pub const MAX_SHARDS: u16 = 64;
 pub const MAX_KEYS: usize = 2;
 
 /// Whether an application is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Served.
     Active,

@@ -138,10 +138,7 @@ pub fn authorise(
     app: Option<&App>,
     now: TimestampMs,
 ) -> Result<(), Rejection> {
-    let grant = grant.ok_or_else(Rejection::unauthorized)?;
-    if grant.until.is_some_and(|until| until <= now) {
-        return Err(Rejection::new(Code::Unauthorized, "the credentials have expired"));
-    }
+    let grant = unexpired(grant, now)?;
     let app = app.filter(|app| grant.reaches(app)).ok_or_else(forbidden)?;
     if !grant.is_still_proved_by(app) {
         return Err(Rejection::unauthorized());
@@ -153,6 +150,24 @@ pub fn authorise(
         Status::Active => Ok(()),
         Status::Inactive => Err(Rejection::new(Code::AppInactive, "the app is inactive")),
     }
+}
+
+/// The grant, if its holder may do `action` at `now` to whatever it reaches: what can be said before an application is
+/// looked at, each of which [`authorise`] still has to judge.
+///
+/// # Errors
+/// `unauthorized` without a grant or when it has aged, `forbidden` where its scope does not cover the action.
+pub fn in_force(grant: Option<&Grant>, action: Action, now: TimestampMs) -> Result<&Grant, Rejection> {
+    let grant = unexpired(grant, now)?;
+    if grant.scope.covers(action) { Ok(grant) } else { Err(forbidden()) }
+}
+
+fn unexpired(grant: Option<&Grant>, now: TimestampMs) -> Result<&Grant, Rejection> {
+    let grant = grant.ok_or_else(Rejection::unauthorized)?;
+    if grant.until.is_some_and(|until| until <= now) {
+        return Err(Rejection::new(Code::Unauthorized, "the credentials have expired"));
+    }
+    Ok(grant)
 }
 
 fn forbidden() -> Rejection {
@@ -239,6 +254,17 @@ mod tests {
             assert_eq!(verdict(Some(&grant), Action::Publish, Some(&app)).is_none(), publish);
             assert_eq!(verdict(Some(&grant), Action::View, Some(&app)).is_none(), view);
         }
+    }
+
+    #[test]
+    fn a_grant_is_in_force_before_any_app_is_looked_at() {
+        let refusal = |grant: Option<&Grant>| in_force(grant, Action::View, now()).err().map(|one| one.code);
+        assert_eq!(refusal(Some(&by_key(Scope::View))), None);
+        assert_eq!(refusal(Some(&by_key(Scope::Publish))), Some(Code::Forbidden));
+        assert_eq!(refusal(None), Some(Code::Unauthorized));
+        let mut aged = by_key(Scope::View);
+        aged.until = Some(now());
+        assert_eq!(refusal(Some(&aged)), Some(Code::Unauthorized));
     }
 
     #[test]

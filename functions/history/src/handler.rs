@@ -2,6 +2,8 @@
 //!
 //! Owns the routes and who may ask. What answers a window is `gather`'s matter. Ruled by protocol.md §3.
 
+mod overview;
+
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -13,7 +15,9 @@ use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
 use nsl_domain::app::App;
 use nsl_domain::grant::{Action, authorise};
-use nsl_domain::history::{HistoryFold, HistoryQuery, LatestFold, MAX_TAIL_MS, SeriesAnswer, SummaryAnswer};
+use nsl_domain::history::{
+    HistoryFold, HistoryQuery, LatestAnswer, LatestFold, MAX_TAIL_MS, SeriesAnswer, SummaryAnswer,
+};
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::{MAX_AHEAD_MS, Report};
@@ -77,6 +81,7 @@ impl History {
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
+            "GET /apps" => self.overview(request, now).await,
             "GET /apps/{appId}/metrics" => self.metrics(request, now).await,
             "GET /apps/{appId}/metrics/latest" => self.latest(request, now).await,
             "GET /apps/{appId}/summary" => self.summary(request, now).await,
@@ -135,12 +140,17 @@ impl History {
 
     async fn latest(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
         let app = self.viewable(request, now).await?;
+        Ok(respond::json(&self.latest_of(&app, now).await?))
+    }
+
+    /// The last report of each source of `app`.
+    async fn latest_of(&self, app: &App, now: TimestampMs) -> Result<LatestAnswer, Fault> {
         let mut fold = LatestFold::new(app.id.clone());
-        for report in self.last_reports(&app, now).await? {
+        for report in self.last_reports(app, now).await? {
             let added = fold.add(&report.source, report.timestamp, &report.id(), report.document.as_str());
-            note_unreadable(&app, usize::from(added.is_err()));
+            note_unreadable(app, usize::from(added.is_err()));
         }
-        Ok(respond::json(&fold.finish()))
+        Ok(fold.finish())
     }
 
     async fn series(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {

@@ -30,6 +30,27 @@ async fn a_range_costs_the_same_few_queries_whatever_was_reported() {
 }
 
 #[tokio::test]
+async fn a_summary_costs_one_query_more_for_the_window_before() {
+    let world = World::start().await;
+    let history = world.instance();
+    for minutes in [3, 25, 70, 200, 3_000, 15_000] {
+        world.store("shop", "web-1", -minutes * MINUTE_MS, r#"{"a":1}"#).await;
+    }
+    ask(&history, Call::default()).await;
+    world.bed.take_calls();
+    for (time_range, queries) in [("hour", 2), ("day", 3), ("week", 4)] {
+        let query = format!("timeRange={time_range}");
+        ask(&history, Call { route: SUMMARY, query: &query, ..Call::default() }).await;
+        let lines = world.bed.take_lines();
+        assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), queries, "{time_range}");
+        // What is over has no tail.
+        let tail = lines.iter().filter(|line| *line == READ_TAIL).count();
+        assert!((1..=2).contains(&tail), "{time_range}: {lines:?}");
+        assert_eq!(lines.len(), queries + tail);
+    }
+}
+
+#[tokio::test]
 async fn a_shard_more_costs_the_queries_again() {
     let world = World::start().await;
     let mut wide = app("wide");
@@ -72,8 +93,8 @@ async fn a_cold_instance_reads_the_app_once() {
 async fn the_latest_reports_cost_one_query_and_the_tail() {
     let world = World::start().await;
     let history = world.instance();
-    for extra in [&[READ_APP][..], &[]] {
-        ask(&history, Call { route: LATEST, ..Call::default() }).await;
+    for (route, extra) in [(LATEST, &[READ_APP][..]), (LATEST, &[]), (SERIES, &[])] {
+        ask(&history, Call { route, ..Call::default() }).await;
         let expected = [extra, &["Query RollupsTable consistent", READ_TAIL, READ_TAIL]].concat();
         assert_eq!(world.bed.take_lines(), expected);
     }

@@ -4,6 +4,7 @@
 
 mod answers;
 mod cost;
+mod overview;
 mod refusals;
 
 use std::collections::BTreeSet;

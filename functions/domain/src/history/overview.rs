@@ -1,0 +1,148 @@
+//! How the applications of a caller are doing now: one row for each.
+//!
+//! Owns the shape of `GET /apps` and what "now" means in it. Refuses to say which applications a caller may view.
+//! Ruled by protocol.md §3.
+
+use serde::Serialize;
+
+use super::latest::LatestReport;
+use super::number::Number;
+use crate::app::{App, Status};
+use crate::ids::AppId;
+use crate::series::for_each_sample;
+use crate::time::{MINUTE_MS, TimestampMs};
+
+/// How old the last report of a source may be while the source counts as reporting now: two reports of a source that
+/// reports once a minute.
+const NOW_MS: i64 = 2 * MINUTE_MS;
+
+/// The series that tell how busy the processors are, in percent.
+const CPU: &str = "cpu.usage";
+
+/// The series that tells how much of the memory is in use, in percent.
+const MEMORY: &str = "memory.usagePercent";
+
+/// One application.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppOverview {
+    /// Its id.
+    pub app_id: AppId,
+    name: String,
+    status: Status,
+    /// The instant of its newest report, if it is known.
+    last_report: Option<TimestampMs>,
+    /// How many sources report now.
+    sources: usize,
+    /// The means of the newest values of those sources; absent where none of them tells any.
+    cpu: Option<Number>,
+    memory: Option<Number>,
+}
+
+/// The answer of `GET /apps`.
+#[derive(Debug, Clone, Serialize)]
+pub struct OverviewAnswer {
+    /// The applications, by id.
+    pub apps: Vec<AppOverview>,
+    /// Whether they are all.
+    pub complete: bool,
+}
+
+impl AppOverview {
+    /// What `last_reports`, one of each source, say about `app` at `now`. A document that cannot be read tells no
+    /// value.
+    pub fn new(app: &App, last_reports: &[LatestReport], now: TimestampMs) -> Self {
+        let is_of_now = |report: &&LatestReport| now.ms_since(report.timestamp) <= NOW_MS;
+        let of_now: Vec<&LatestReport> = last_reports.iter().filter(is_of_now).collect();
+        let mean_of = |series| mean(of_now.iter().filter_map(|report| value_of(report, series)).collect());
+        Self {
+            app_id: app.id.clone(),
+            name: app.name.clone(),
+            status: app.status,
+            last_report: last_reports.iter().map(|report| report.timestamp).max(),
+            sources: of_now.len(),
+            cpu: mean_of(CPU),
+            memory: mean_of(MEMORY),
+        }
+    }
+}
+
+/// What a report says of one series; the last number in its text, where there are several.
+fn value_of(report: &LatestReport, series: &str) -> Option<f64> {
+    let mut found = None;
+    let note = |name: &str, value| {
+        if name == series {
+            found = Some(value);
+        }
+    };
+    let read = for_each_sample(report.metrics.get(), note);
+    read.ok().and(found)
+}
+
+fn mean(values: Vec<f64>) -> Option<Number> {
+    let count = values.len() as f64;
+    // Divided first, so that the sum of great values stays finite.
+    let mean: f64 = values.iter().map(|value| value / count).sum();
+    (!values.is_empty() && mean.is_finite()).then_some(Number(mean))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::DEFAULT_SHARDS;
+    use crate::history::LatestFold;
+    use crate::ids::{Source, UserId};
+    use serde_json::{Value, json};
+
+    const PRESENT_MS: i64 = 1_800_000_000_000;
+
+    /// The overview of reports, each told by its source, its age and its document.
+    fn overview(reports: &[(&str, i64, &str)]) -> Value {
+        let app = App {
+            id: AppId::new("shop").unwrap(),
+            owner: UserId::new("ann").unwrap(),
+            name: "The shop".into(),
+            status: Status::Active,
+            keys: Vec::new(),
+            legacy: false,
+            shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
+        };
+        let mut fold = LatestFold::new(app.id.clone());
+        for (source, age_ms, document) in reports {
+            let stamp = TimestampMs::clamped(PRESENT_MS - age_ms);
+            fold.add(&Source::new(*source).unwrap(), stamp, "id", document).unwrap();
+        }
+        let row = AppOverview::new(&app, &fold.finish().reports, TimestampMs::clamped(PRESENT_MS));
+        serde_json::to_value(row).unwrap()
+    }
+
+    #[test]
+    fn the_sources_of_now_are_counted_and_averaged() {
+        let told = overview(&[
+            ("a", 0, r#"{"cpu":{"usage":10},"memory":{"usagePercent":50}}"#),
+            ("a", 1_000, r#"{"cpu":{"usage":90}}"#),
+            ("b", NOW_MS, r#"{"cpu":{"usage":15}}"#),
+            ("c", NOW_MS + 1, r#"{"cpu":{"usage":99}}"#),
+            ("d", -1_000, r#"{"queue":1}"#),
+        ]);
+        let expected = json!({"appId": "shop", "name": "The shop", "status": "active",
+            "lastReport": "2027-01-15T08:00:01.000Z", "sources": 3, "cpu": 12.5, "memory": 50});
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_silent_application_has_no_figures() {
+        let told = overview(&[("a", NOW_MS + 1, r#"{"cpu":{"usage":10}}"#)]);
+        assert_eq!((&told["sources"], &told["cpu"]), (&json!(0), &Value::Null));
+        assert!(told["lastReport"].is_string());
+        assert_eq!(overview(&[])["lastReport"], Value::Null);
+    }
+
+    #[test]
+    fn great_values_have_a_mean() {
+        let document = r#"{"cpu":{"usage":1.7e308}}"#;
+        let told = overview(&[("a", 0, document), ("b", 0, document)]);
+        assert_eq!(told["cpu"].as_f64(), Some(1.7e308));
+    }
+}
