@@ -179,6 +179,7 @@ pub(crate) mod expression {
     pub(crate) const PARTITION: &str = "#pk = :pk";
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
     pub(crate) const IS_VERSION: &str = "#version = :version";
+    pub(crate) const IS_ALIVE: &str = "#expiresAt > :now";
     pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
     pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";
     pub(crate) const OF_PARTITION: &str = "#pk = :pk";

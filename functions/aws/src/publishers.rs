@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::Select;
+use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
@@ -15,6 +17,10 @@ use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 use crate::sessions::SESSION_LIFE_MS;
+
+/// Most rows that are counted at once: as many rows past their age as may live are passed over, for DynamoDB deletes
+/// late. Behind more of them living ones are not seen, which lets a connection in.
+const MAX_COUNTED_ROWS: i32 = 2 * MAX_CONNECTIONS as i32;
 
 /// The publisher rows of the Connections table.
 #[derive(Debug, Clone)]
@@ -66,6 +72,29 @@ impl Publishers {
             .key(keys::SK, items::text(keys::publisher(connection)));
         delete.send().await.map_err(|error| Fault::of("delete publisher", error))?;
         Ok(())
+    }
+
+    /// Whether `app` has fewer connections at `now` than it may: publishers and subscriptions count one each. One
+    /// consistent query that returns a number. Best effort: handshakes at one instant do not see each other.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn has_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .select(Select::Count)
+            .limit(MAX_COUNTED_ROWS)
+            .key_condition_expression(expression::PARTITION)
+            .filter_expression(expression::IS_ALIVE)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
+            .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
+            .expression_attribute_values(":now", items::number(now.seconds()));
+        let counted = query.send().await.map_err(|error| Fault::of("count connections", error))?;
+        Ok(i64::from(counted.count) < i64::from(MAX_CONNECTIONS))
     }
 
     /// The partition of every row that names `app`. No call.

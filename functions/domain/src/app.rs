@@ -16,6 +16,11 @@ pub const DEFAULT_SHARDS: u16 = 1;
 /// Most write shards of one application. History asks each of them, so their number is a cost of every query.
 pub const MAX_SHARDS: u16 = 64;
 
+/// Connections of one application, those that report for it and those that watch it counted together: a report is
+/// posted to each of the second kind, and counting reads a row of each kind. A thousand viewers whose key may publish
+/// too, which have a row of each kind, fit with some room.
+pub const MAX_CONNECTIONS: u32 = 2_500;
+
 /// Keys of one application that are valid at a time: the second lets the first be replaced without an outage.
 pub const MAX_KEYS: usize = 2;
 

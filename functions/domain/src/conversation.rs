@@ -4,6 +4,7 @@
 //! close. Refuses to do any of it: it asks its caller one [`Question`] at a time and ends with a [`Verdict`].
 //! Ruled by protocol.md §1 and §2, design.md §7.
 
+use crate::app::MAX_CONNECTIONS;
 use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
@@ -41,6 +42,8 @@ pub enum Question {
         /// The proof that is offered.
         credential: Credential,
     },
+    /// May `app` have one more connection? Answered by [`Answer::Done`] or [`Answer::TooMany`].
+    FindRoom(AppId),
     /// Keep the grant for the connection's later frames, and who publishes for what. Answered by [`Answer::Done`] or [`Answer::Gone`].
     Remember(Grant),
     /// Count a wrong credential. Answered by [`Answer::Refusals`] with the count, this one included.
@@ -138,6 +141,7 @@ pub struct Conversation {
 enum Stage {
     Proving { app: AppId, credential: Credential },
     CountingRefusal { rejection: Rejection, was_legacy: bool },
+    FindingRoom { app: AppId, grant: Grant },
     Remembering { app: AppId, grant: Grant },
     SubscribingPage { app: AppId, grant: Grant },
     Admitting { app: AppId, since: Option<TimestampMs>, min_interval_ms: i64 },
@@ -162,9 +166,9 @@ impl Conversation {
             (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) if self.standing.is_fixed => {
                 self.confirm(app, grant)
             }
-            (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) => {
-                self.ask(Question::Remember(grant.clone()), Stage::Remembering { app, grant })
-            }
+            (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) => self.settle(app, grant),
+            (Stage::FindingRoom { app, grant }, Answer::Done) => self.remember(app, grant),
+            (Stage::FindingRoom { grant, .. }, Answer::TooMany) => Move::End(self.turn_away(&grant)),
             (Stage::Proving { credential, .. }, Answer::Proved(Err(rejection))) => {
                 let was_legacy = matches!(credential, Credential::LegacyUser(_));
                 self.ask(Question::CountRefusal, Stage::CountingRefusal { rejection, was_legacy })
@@ -258,6 +262,28 @@ impl Conversation {
         }
         let message = "the connection was authorised at its handshake, for something else";
         self.refuse(Rejection::new(Code::Forbidden, message))
+    }
+
+    /// Who proves anew what the connection holds already takes no more room.
+    fn settle(&mut self, app: AppId, grant: Grant) -> Move {
+        if self.standing.grant.as_ref().is_some_and(|held| held.reach == grant.reach) {
+            return self.remember(app, grant);
+        }
+        self.ask(Question::FindRoom(app.clone()), Stage::FindingRoom { app, grant })
+    }
+
+    fn remember(&mut self, app: AppId, grant: Grant) -> Move {
+        self.ask(Question::Remember(grant.clone()), Stage::Remembering { app, grant })
+    }
+
+    /// The library's process would die of an answer, and its dashboard would ask again at once, so both hear nothing.
+    fn turn_away(&mut self, grant: &Grant) -> Verdict {
+        if grant.is_legacy() {
+            return Verdict::silence();
+        }
+        let message = format!("the app has {MAX_CONNECTIONS} connections, as many as it may");
+        let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
+        Verdict::say(&Outbound::Error { rejection, id: self.id.take() })
     }
 
     /// After the grant is kept: a legacy page knows no `subscribe` and is subscribed by its `auth`.

@@ -18,7 +18,7 @@ use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::conversation::{Conversation, Move, Standing, Verdict};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::outbound::Outbound;
-use nsl_domain::grant::Grant;
+use nsl_domain::grant::{Grant, Reach};
 
 use crate::settings::Settings;
 
@@ -77,9 +77,16 @@ impl Session {
     /// A connection without a session row could never authenticate, and a publisher without its row never be closed
     /// by its app's owner, so a fault refuses the handshake.
     async fn connect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
-        if let Err(fault) = self.admit(event).await {
-            tracing::error!(connection = %event.connection, reason = fault.chain(), "connect refused");
-            return answer(503, None);
+        match self.admit(event).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::info!(connection = %event.connection, "connect refused, its app is full");
+                return answer(429, None);
+            }
+            Err(fault) => {
+                tracing::error!(connection = %event.connection, reason = fault.chain(), "connect refused");
+                return answer(503, None);
+            }
         }
         let mut response = answer(200, None);
         if event.subprotocols.iter().any(|offered| offered == SUBPROTOCOL)
@@ -90,10 +97,19 @@ impl Session {
         response
     }
 
-    async fn admit(&self, event: &SocketEvent) -> Result<(), Fault> {
+    /// Whether the connection is let in: not where its grant names one app and that is full. A grant of several would
+    /// cost a query for each.
+    async fn admit(&self, event: &SocketEvent) -> Result<bool, Fault> {
+        if let Some(Reach::Apps(apps)) = event.grant.as_ref().map(|grant| &grant.reach)
+            && let [app] = apps.as_slice()
+            && !self.publishers.has_room(app, event.arrival).await?
+        {
+            return Ok(false);
+        }
         let publishes = event.grant.as_ref().map(Grant::publishes).unwrap_or_default();
         self.sessions.open(&event.connection, event.role, publishes, event.arrival).await?;
-        self.publishers.add(publishes, &event.connection, event.arrival).await
+        self.publishers.add(publishes, &event.connection, event.arrival).await?;
+        Ok(true)
     }
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {

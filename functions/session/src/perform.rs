@@ -31,6 +31,10 @@ impl Session {
                     Circumstances { trusted: &self.trusted, role: standing.role, now: event.arrival };
                 known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), circumstances)))
             }
+            Question::FindRoom(app) => {
+                let has_room = self.publishers.has_room(&app, event.arrival).await;
+                has_room.map(|has_room| if has_room { Answer::Done } else { Answer::TooMany })
+            }
             Question::Remember(grant) => self.remember(&grant, event).await,
             Question::CountRefusal => self.count_refusal(event).await,
             Question::MayView(app) => self.may_view(&app, event, standing).await,

@@ -52,8 +52,28 @@ fn a_grant_is_kept_before_it_is_told() {
     let (mut conversation, first) =
         hear(Request::Auth { app: shop(), credential: key() }, None, Role::Program);
     assert_eq!(first, Move::Ask(Question::Prove { app: shop(), credential: key() }));
-    assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::Remember(by_key())));
+    assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::FindRoom(shop())));
+    assert_eq!(conversation.learn(Answer::Done), Move::Ask(Question::Remember(by_key())));
     assert_eq!(types(&conversation.learn(Answer::Done)), ["auth_success"]);
+}
+
+#[test]
+fn a_full_app_turns_the_next_one_away_and_tells_the_library_nothing() {
+    for (proved, told) in [(by_key(), &["error"][..]), (grant(Scope::Publish, Proof::Legacy), &[])] {
+        let (mut conversation, _) =
+            hear(Request::Auth { app: shop(), credential: key() }, None, Role::Program);
+        conversation.learn(Answer::Proved(Ok(proved)));
+        let turned = conversation.learn(Answer::TooMany);
+        assert_eq!(types(&turned), told);
+        assert!(matches!(turned, Move::End(verdict) if !verdict.close && !verdict.is_of_stranger));
+    }
+}
+
+#[test]
+fn who_proves_the_same_again_takes_no_more_room() {
+    let (mut conversation, _) =
+        hear(Request::Auth { app: shop(), credential: key() }, Some(by_key()), Role::Program);
+    assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::Remember(by_key())));
 }
 
 #[test]
@@ -102,6 +122,7 @@ fn a_legacy_page_is_subscribed_before_it_is_welcomed() {
     let credential = Credential::LegacyUser(ann());
     let (mut conversation, _) = hear(Request::Auth { app: shop(), credential }, None, Role::Page);
     conversation.learn(Answer::Proved(Ok(grant(Scope::View, Proof::Legacy))));
+    conversation.learn(Answer::Done);
     let asked = conversation.learn(Answer::Done);
     let expected = Question::AddSubscription { app: shop(), min_interval_ms: 0, dialect: Dialect::Legacy };
     assert_eq!(asked, Move::Ask(expected));

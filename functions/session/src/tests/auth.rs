@@ -1,6 +1,8 @@
 //! Who is let in by `auth`, what they are told, and when they are told nothing.
 
 use nsl_access::token::{self, Claims};
+use nsl_domain::app::MAX_CONNECTIONS;
+use nsl_domain::ids::ConnectionId;
 
 use super::*;
 
@@ -25,6 +27,21 @@ async fn a_right_key_is_welcomed_and_remembered() {
     assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "ann"}})]);
     subscribe(&world.instance(), PROGRAM).await;
     assert_eq!(world.watched().await, [("app#shop".to_owned(), "modern".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_full_app_takes_nobody_until_one_leaves() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    world.fill("shop", MAX_CONNECTIONS).await;
+    let frames = answers(&world, &session, &auth_by_key("shop", "shop"), PROGRAM).await;
+    let payload = &frames[0]["payload"];
+    assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
+    assert!(answers(&world, &session, &auth_by_user("shop", "ann"), PROGRAM).await.is_empty());
+    let publishers = world.clients.publishers(&world.bed.table("ConnectionsTable"));
+    publishers.drop_row(&id("shop"), &ConnectionId::new("b0=")).await.unwrap();
+    let frames = answers(&world, &session, &auth_by_key("shop", "shop"), PROGRAM).await;
+    assert_eq!(frames[0]["type"], "auth_success");
 }
 
 #[tokio::test]

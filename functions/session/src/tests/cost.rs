@@ -1,5 +1,6 @@
 //! What each frame of a conversation costs: every call to AWS in order, and whether its reads are consistent.
 
+use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::stranger::MAX_STRANGER_FRAMES;
 
 use super::*;
@@ -10,6 +11,7 @@ const READ_APP: &str = "GetItem AppsTable consistent";
 const UPDATE_SESSION: &str = "UpdateItem ConnectionsTable";
 const PUT_SUBSCRIPTION: &str = "PutItem ConnectionsTable";
 const PUT_PUBLISHER: &str = "PutItem ConnectionsTable";
+const COUNT: &str = "Query ConnectionsTable consistent";
 const DELETE_ROW: &str = "DeleteItem ConnectionsTable";
 const READ_RECENT: &str = "Query ReportsTable consistent";
 const ANSWER: &str = "POST UIcZQdQsoAMCLTw=";
@@ -29,7 +31,7 @@ async fn a_handshake_of_a_publisher_costs_a_write_more_and_its_end_another() {
     for (scope, writes, deletes) in [(Scope::View, 1, 1), (Scope::Publish, 2, 2), (Scope::Both, 2, 2)] {
         let grant = granted("shop", scope);
         connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
-        assert_eq!(world.bed.take_lines(), vec![OPEN; writes], "{scope:?}");
+        assert_eq!(world.bed.take_lines(), [&[COUNT][..], &vec![OPEN; writes]].concat(), "{scope:?}");
         let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
         session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
         assert_eq!(world.bed.take_lines(), vec![DELETE_ROW; deletes], "{scope:?}");
@@ -37,13 +39,35 @@ async fn a_handshake_of_a_publisher_costs_a_write_more_and_its_end_another() {
 }
 
 #[tokio::test]
-async fn a_right_credential_costs_two_reads_two_writes_and_the_answer() {
+async fn a_grant_of_several_apps_is_not_counted() {
+    let world = World::start().await;
+    let several = Grant { reach: Reach::Apps(vec![id("shop"), id("bank")]), ..grant_of("shop", Scope::View) };
+    connect(&world.instance(), &[], &[("role", "program"), ("grant", &several.to_text())]).await;
+    assert_eq!(world.bed.take_lines(), [OPEN]);
+}
+
+#[tokio::test]
+async fn a_full_app_costs_the_count_and_nothing_more() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
-    for _ in 0..2 {
+    world.fill("shop", MAX_CONNECTIONS).await;
+    let grant = granted("shop", Scope::Both);
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+    assert_eq!(connect(&session, &[], attached).await, 429);
+    assert_eq!(world.bed.take_lines(), [COUNT]);
+    hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
+    assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, COUNT, ANSWER]);
+}
+
+#[tokio::test]
+async fn a_right_credential_costs_three_reads_two_writes_and_the_answer() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    for count in [&[COUNT][..], &[]] {
         // A credential is proved against the app as it is, on a warm instance too.
         hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-        assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, UPDATE_SESSION, PUT_PUBLISHER, ANSWER]);
+        let calls = [&[READ_SESSION, READ_APP], count, &[UPDATE_SESSION, PUT_PUBLISHER, ANSWER]].concat();
+        assert_eq!(world.bed.take_lines(), calls, "who is in already is not counted again");
     }
 }
 
@@ -66,7 +90,7 @@ async fn the_dashboards_auth_subscribes_it_and_its_repeats_cost_one_read() {
     hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
     assert_eq!(
         world.bed.take_lines(),
-        [READ_SESSION, READ_APP, UPDATE_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, ANSWER]
+        [READ_SESSION, READ_APP, COUNT, UPDATE_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, ANSWER]
     );
     hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
     assert_eq!(world.bed.take_lines(), [READ_SESSION]);

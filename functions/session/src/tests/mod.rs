@@ -106,6 +106,18 @@ impl World {
         self.bed.take_calls();
     }
 
+    /// Gives an application `count` publishers, and a few rows of publishers whose age has passed.
+    async fn fill(&self, app: &str, count: u32) {
+        for (prefix, expires_at, rows) in [("a", "1", 10), ("b", "9999999999", count)] {
+            for index in 0..rows {
+                let (pk, sk) = (format!("app#{app}"), format!("p#{prefix}{index}="));
+                let row = json!({"pk": {"S": pk}, "sk": {"S": sk}, "expiresAt": {"N": expires_at}});
+                self.bed.put("ConnectionsTable", row).await;
+            }
+        }
+        self.bed.take_calls();
+    }
+
     /// The dialects in which the speaker watches applications, by the sort keys of their rows.
     async fn watched(&self) -> Vec<(String, String)> {
         let rows = self.bed.rows("ConnectionsTable").await.into_iter();
@@ -195,12 +207,15 @@ fn app(name: &str) -> App {
 
 /// What the key of `app` proves, as the authorizer attaches it.
 fn granted(app: &str, scope: Scope) -> String {
-    let grant = Grant {
+    grant_of(app, scope).to_text()
+}
+
+fn grant_of(app: &str, scope: Scope) -> Grant {
+    Grant {
         user: UserId::new("ann").unwrap(),
         scope,
         reach: Reach::Apps(vec![id(app)]),
         proof: Proof::Key(KeyRecord::of(&secret(app), scope).id),
         until: None,
-    };
-    grant.to_text()
+    }
 }
