@@ -6,7 +6,10 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use nsl_domain::time::TimestampMs;
+
 use crate::fault::{Fault, Kind};
+use crate::keys;
 
 /// A DynamoDB row.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -67,6 +70,11 @@ pub(crate) fn read_number<N: std::str::FromStr>(item: &Item, name: &'static str)
 pub(crate) fn read_bytes<'a>(item: &'a Item, name: &'static str) -> Result<&'a [u8], BadAttribute> {
     let bytes = attribute(item, name)?.as_b().map_err(|_| BadAttribute::WrongType(name))?;
     Ok(bytes.as_ref())
+}
+
+/// Whether a row is past its age at `now`, though DynamoDB has not deleted it yet.
+pub(crate) fn is_past_age(item: &Item, now: TimestampMs) -> Result<bool, BadAttribute> {
+    Ok(read_number::<i64>(item, keys::EXPIRES_AT)? <= now.seconds())
 }
 
 /// The truth value `name`.

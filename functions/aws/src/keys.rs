@@ -182,7 +182,6 @@ pub(crate) mod expression {
     pub(crate) const IS_ALIVE: &str = "#expiresAt > :now";
     pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
     pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";
-    pub(crate) const OF_PARTITION: &str = "#pk = :pk";
     pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
 }
 

@@ -132,7 +132,7 @@ impl Publishers {
 
 /// The connection of a publisher's or a subscription's row, or `None` past its age.
 fn read_connection(row: &Item, now: TimestampMs) -> Result<Option<ConnectionId>, BadAttribute> {
-    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+    if items::is_past_age(row, now)? {
         return Ok(None);
     }
     let key = items::read_text(row, keys::SK)?;

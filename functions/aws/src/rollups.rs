@@ -155,8 +155,7 @@ impl Rollups {
         let mut held = Vec::new();
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| Fault::of(ATTEMPT, error))?;
-            let expires_at = items::read_number::<i64>(&row, keys::EXPIRES_AT);
-            if expires_at.map_err(|bad| bad.into_fault(ATTEMPT))? > now.seconds() {
+            if !items::is_past_age(&row, now).map_err(|bad| bad.into_fault(ATTEMPT))? {
                 held.push(read_held(&row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))?);
             }
         }
@@ -222,7 +221,7 @@ impl Rollups {
             .query()
             .table_name(&self.table)
             .consistent_read(true)
-            .key_condition_expression(expression::OF_PARTITION)
+            .key_condition_expression(expression::PARTITION)
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_values(":pk", items::text(keys::sources(app)));
         let mut rows = query.into_paginator().items().send();
@@ -345,7 +344,7 @@ fn read_held(row: &Item, resolution: Resolution) -> Result<Held, BadAttribute> {
 
 /// The last report of a source, unless it is past its age.
 fn read_last(row: &Item, app: &AppId, now: TimestampMs) -> Result<Option<Report>, BadAttribute> {
-    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+    if items::is_past_age(row, now)? {
         return Ok(None);
     }
     let ms: i64 = items::read_number(row, keys::TIMESTAMP)?;

@@ -156,7 +156,7 @@ impl Subscriptions {
 
 /// The subscriber of a row, or `None` past its age.
 fn read_subscriber(row: &Item, now: TimestampMs) -> Result<Option<Subscriber>, BadAttribute> {
-    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.seconds() {
+    if items::is_past_age(row, now)? {
         return Ok(None);
     }
     let key = items::read_text(row, keys::SK)?;
