@@ -117,16 +117,9 @@ impl Publishers {
             .key_condition_expression(expression::PARTITION)
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_values(":pk", items::text(keys::app_connections(app)));
-        let mut rows = query.into_paginator().items().send();
-        let mut connected = BTreeSet::new();
-        while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| Fault::of("query connections", error))?;
-            match read_connection(&row, now) {
-                Ok(connection) => connected.extend(connection),
-                Err(bad) => tracing::error!(app = %app, reason = %bad, "a connection cannot be read"),
-            }
-        }
-        Ok(connected)
+        let connected =
+            items::readable_rows(query, "query connections", |row| read_connection(row, now)).await?;
+        Ok(connected.into_iter().collect())
     }
 }
 

@@ -224,16 +224,7 @@ impl Rollups {
             .key_condition_expression(expression::PARTITION)
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_values(":pk", items::text(keys::sources(app)));
-        let mut rows = query.into_paginator().items().send();
-        let mut reports = Vec::new();
-        while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| Fault::of("query the last reports", error))?;
-            match read_last(&row, app, now) {
-                Ok(report) => reports.extend(report),
-                Err(bad) => tracing::error!(%app, reason = %bad, "a last report cannot be read"),
-            }
-        }
-        Ok(reports)
+        items::readable_rows(query, "query the last reports", |row| read_last(row, app, now)).await
     }
 
     /// Notes `report` as the last of its source, unless a later one is noted. One write.

@@ -18,6 +18,23 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Whose tokens are believed: what every function that checks credentials is told.
+pub struct TokenSettings {
+    /// Secret of HS256 tokens; empty trusts none.
+    pub secret: String,
+    /// JWKS document of RS256 and ES256 tokens; empty trusts none.
+    pub keys: String,
+    /// Whom tokens must be for.
+    pub audience: String,
+}
+
+/// Never shows the secret.
+impl std::fmt::Debug for TokenSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "TokenSettings(audience {:?})", self.audience)
+    }
+}
+
 /// Reads settings one by one and gathers what is wrong.
 #[derive(Debug)]
 pub struct Reader<L> {
@@ -41,8 +58,17 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     /// The text of `name`, empty where it is not set: for what the service can do without.
-    pub fn optional(&mut self, name: &str) -> String {
+    fn optional(&mut self, name: &str) -> String {
         (self.lookup)(name).unwrap_or_default()
+    }
+
+    /// Whose tokens are believed. Only the audience must be set: without secret and keys none are.
+    pub fn tokens(&mut self) -> TokenSettings {
+        TokenSettings {
+            secret: self.optional("TOKEN_SECRET"),
+            keys: self.optional("TOKEN_KEYS"),
+            audience: self.text("TOKEN_AUDIENCE"),
+        }
     }
 
     /// The parts of `name` between commas, trimmed, without empty ones; none where it is not set.
@@ -102,6 +128,13 @@ mod tests {
             faults,
             "misconfigured: EMPTY is not set; ABSENT is not set; HOURS is \"many\", must be a number from 1 to 72"
         );
+    }
+
+    #[test]
+    fn debug_output_gives_no_secret_away() {
+        let tokens = Reader::new(|name: &str| Some(format!("the {name}"))).tokens();
+        assert_eq!(tokens.secret, "the TOKEN_SECRET");
+        assert!(!format!("{tokens:?}").contains("TOKEN_SECRET"));
     }
 
     #[test]

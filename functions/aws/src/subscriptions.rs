@@ -141,16 +141,7 @@ impl Subscriptions {
             .expression_attribute_names("#sk", keys::SK)
             .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
             .expression_attribute_values(":prefix", items::text(keys::SUBSCRIPTIONS));
-        let mut rows = query.into_paginator().items().send();
-        let mut subscribers = Vec::new();
-        while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| Fault::of("query subscriptions", error))?;
-            match read_subscriber(&row, now) {
-                Ok(subscriber) => subscribers.extend(subscriber),
-                Err(bad) => tracing::error!(app = %app, reason = %bad, "a subscription cannot be read"),
-            }
-        }
-        Ok(subscribers)
+        items::readable_rows(query, "query subscriptions", |row| read_subscriber(row, now)).await
     }
 }
 

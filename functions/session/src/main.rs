@@ -18,9 +18,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
     let trusted = boot::required(TrustedKeys::new(
-        &settings.token_secret,
-        &settings.token_keys,
-        &settings.token_audience,
+        &settings.tokens.secret,
+        &settings.tokens.keys,
+        &settings.tokens.audience,
     ));
     let session = Session::new(&boot::clients().await, &settings, trusted);
     boot::warm_up(session.apps()).await;
