@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
+use nsl_aws::compute::{Clock, Computed, Computer};
 use nsl_aws::fault::Fault;
 use nsl_aws::stream::{FailedItem, Malformed, Stored, StreamAnswer, StreamEvent, read};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, RollupSpan, Touched, due_above};
 
-use crate::compute::{Clock, Computed, Computer};
 use crate::settings::Settings;
 
 /// Spans that are computed at a time.
@@ -56,7 +56,9 @@ impl Done {
 impl Rolling {
     /// The function with its own clients, told the time by `clock`.
     pub fn new(clients: &Clients, settings: &Settings, clock: Clock) -> Self {
-        Self { computer: Computer::new(clients, settings, clock) }
+        let reports = clients.reports(&settings.reports_table);
+        let rollups = clients.rollups(&settings.rollups_table, settings.retention);
+        Self { computer: Computer::new(reports, rollups, clock) }
     }
 
     /// Proves that the table can be reached.
@@ -64,18 +66,7 @@ impl Rolling {
     /// # Errors
     /// A [`Fault`] when it cannot.
     pub async fn touch(&self) -> Result<(), Fault> {
-        self.computer.rollups.touch().await
-    }
-
-    /// Computes one span anew, as a repair does.
-    ///
-    /// # Errors
-    /// Those of [`Computer::compute`].
-    pub async fn compute(&self, shard: &AppShard, span: RollupSpan) -> Result<Computed, Fault> {
-        if let Some(above) = span.coarser() {
-            self.computer.open(shard, above).await?;
-        }
-        self.computer.compute(shard, span).await
+        self.computer.rollups().touch().await
     }
 
     /// Deals with one batch.
@@ -108,9 +99,9 @@ impl Rolling {
     }
 
     async fn set_aside(&self, malformed: &[(usize, Malformed<'_>)], done: &mut Done) {
-        let now = (self.computer.clock)();
+        let now = self.computer.now();
         let written = malformed.iter().map(|(place, record)| async move {
-            (*place, &record.reason, self.computer.rollups.quarantine(record, now).await)
+            (*place, &record.reason, self.computer.rollups().quarantine(record, now).await)
         });
         let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
         while let Some((place, reason, outcome)) = ended.next().await {
@@ -140,7 +131,7 @@ impl Rolling {
                 let computed = self.compute_level(&shard, &level, done).await;
                 done.fail(stored, &shard, level.difference(&computed));
                 // Asked for after the writes: who finds a span running has written it before it is over.
-                level = due_above(&computed, (self.computer.clock)());
+                level = due_above(&computed, self.computer.now());
             }
         }
     }
@@ -198,7 +189,7 @@ impl Rolling {
         }
         let written = last
             .into_values()
-            .map(|(place, report)| async move { (place, self.computer.rollups.note_last(report).await) });
+            .map(|(place, report)| async move { (place, self.computer.rollups().note_last(report).await) });
         let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
         while let Some((place, outcome)) = ended.next().await {
             match outcome {

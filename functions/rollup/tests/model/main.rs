@@ -7,5 +7,6 @@
 
 mod accidents;
 mod batches;
+mod damage;
 mod naive;
 mod world;
