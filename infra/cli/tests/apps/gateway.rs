@@ -78,7 +78,11 @@ impl Gateway {
 
     /// Puts a row of the connections, of the reports or of the rollups.
     pub(crate) fn put(&self, table: &str, pk: &str, sk: &str) {
-        let item = json!({"pk": {"S": pk}, "sk": {"S": sk}, "expiresAt": {"N": "9999999999"}});
+        self.put_item(table, json!({"pk": {"S": pk}, "sk": {"S": sk}, "expiresAt": {"N": "9999999999"}}));
+    }
+
+    /// Puts a row in DynamoDB's own JSON.
+    pub(crate) fn put_item(&self, table: &str, item: Value) {
         let put = json!({"TableName": table, "Item": item});
         self.database.put_item(serde_json::from_value(put).unwrap()).unwrap();
     }
