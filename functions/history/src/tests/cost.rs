@@ -65,20 +65,6 @@ async fn a_shard_more_costs_the_queries_again() {
 }
 
 #[tokio::test]
-async fn what_the_caller_has_is_not_sent_again_until_something_is_reported() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -MINUTE_MS * 10, r#"{"a":1}"#).await;
-    let first = world.ask(Call::default()).await;
-    assert!(!first.tag.is_empty());
-    let again = world.ask(Call { has: &first.tag, ..Call::default() }).await;
-    assert_eq!((again.status, again.text.as_str(), &again.tag), (304, "", &first.tag));
-    let other = world.ask(Call { has: &first.tag, query: "timeRange=day", ..Call::default() }).await;
-    assert_eq!(other.status, 200);
-    world.store("shop", "web-1", -500, r#"{"a":2}"#).await;
-    assert_eq!(world.ask(Call { has: &first.tag, ..Call::default() }).await.status, 200);
-}
-
-#[tokio::test]
 async fn a_cold_instance_reads_the_app_once() {
     let world = World::start().await;
     let history = world.instance();

@@ -3,7 +3,9 @@
 //! Now is an argument, so the windows of these tests never move.
 
 mod answers;
+mod caching;
 mod cost;
+mod damage;
 mod overview;
 mod refusals;
 
@@ -71,6 +73,7 @@ struct Answer {
     status: u16,
     media_type: String,
     tag: String,
+    cache_control: String,
     text: String,
 }
 
@@ -82,11 +85,11 @@ impl Answer {
         };
         // Answers are for this caller alone.
         assert!(header("cache-control").contains("private"));
-        assert_eq!(header("vary"), "Authorization, Origin");
+        assert_eq!(header("vary"), "Authorization, Origin, Accept");
         let (status, media_type) = (response.status().as_u16(), header("content-type"));
-        let tag = header("etag");
+        let (tag, cache_control) = (header("etag"), header("cache-control"));
         let Body::Text(text) = response.into_body() else { panic!("the answer is no text") };
-        Self { status, media_type, tag, text }
+        Self { status, media_type, tag, cache_control, text }
     }
 
     fn json(&self) -> Value {
