@@ -9,6 +9,10 @@ mod damage;
 mod overview;
 mod refusals;
 
+#[path = "../../../domain/tests/rollup/hosts.rs"]
+#[expect(dead_code, reason = "the tests of sizes need more of it")]
+mod hosts;
+
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -184,6 +188,10 @@ fn rolled_up(stored: &[Report], app: &AppId, span: RollupSpan) -> Rollup {
 }
 
 async fn ask(history: &History, call: Call<'_>) -> Answer {
+    ask_at(history, call, TimestampMs::clamped(NOW_MS)).await
+}
+
+async fn ask_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
     let path = call.route.trim_start_matches("GET ").replace("{appId}", call.app);
     let grant = call.grant.map(|grant| grant.to_text());
     let attached = grant.as_ref().map(|grant| [("grant", grant.as_str())]);
@@ -195,7 +203,7 @@ async fn ask(history: &History, call: Call<'_>) -> Answer {
         attached.as_ref().map(|attached| &attached[..]),
     );
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    Answer::of(history.answer(&request, TimestampMs::clamped(NOW_MS)).await)
+    Answer::of(history.answer(&request, now).await)
 }
 
 fn id(app: &str) -> AppId {

@@ -9,4 +9,5 @@ mod accidents;
 mod batches;
 mod damage;
 mod naive;
+mod units;
 mod world;

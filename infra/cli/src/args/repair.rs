@@ -3,14 +3,13 @@
 use nsl_domain::time::TimestampMs;
 
 #[derive(Debug, clap::Args)]
-#[group(id = "task", required = true, multiple = false, args = ["from", "list"])]
 pub(crate) struct Repair {
     /// The application's id. Without it, --list shows the records that name no application.
     #[arg(value_name = "APP", required_unless_present = "list")]
     pub(crate) app: Option<String>,
 
     /// Beginning of the span, ISO 8601 or epoch milliseconds.
-    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = instant, required_unless_present = "list")]
     pub(crate) from: Option<TimestampMs>,
 
     /// End of the span, exclusive; by default this moment.
@@ -18,7 +17,7 @@ pub(crate) struct Repair {
     pub(crate) to: Option<TimestampMs>,
 
     /// List the stream records that could not be read and were set aside. Nothing is changed.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["from", "to"])]
     pub(crate) list: bool,
 
     /// Table of applications; a ready file and a stack know it by themselves.

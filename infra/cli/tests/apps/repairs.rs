@@ -51,7 +51,7 @@ async fn a_repair_that_cannot_be_meant_is_refused() {
         ("repair shop --from 2 --to 1", "--from must be before --to"),
         ("repair shop --from yesterday", "yesterday"),
         ("repair nobody --from 0", "there is no application nobody"),
-        ("repair shop", "--list"),
+        ("repair shop", "--from"),
     ] {
         let told = gateway.complaint(arguments).await;
         assert!(told.contains(complaint), "{arguments}: {told}");
