@@ -120,6 +120,27 @@ async fn a_fault_brings_back_the_batch_from_the_first_record_concerned() {
 }
 
 #[tokio::test]
+async fn a_throttled_table_slows_the_function_down_and_loses_nothing() {
+    let world = World::start().await;
+    for operation in ["GetItem", "Query", "PutItem"] {
+        // Fewer refusals than attempts of a call are not noticed; more bring the batch back until they end.
+        for refusals in [2, 3, 20] {
+            let mut shop = Shop::open(1);
+            let mut records = report_each_second(&world, &mut shop, 0..3).await;
+            records.extend(report_each_second(&world, &mut shop, 600..603).await);
+            world.set_clock(2 * HOUR_MS);
+            world.bed.store.fail(operation, Failure::Throttled, refusals);
+            let mut deliveries = 1;
+            while !world.deliver(&records).await.failures.is_empty() {
+                deliveries += 1;
+            }
+            assert_eq!(deliveries > 1, refusals > 2, "{operation} {refusals}: {deliveries}");
+            assert_agrees(&world, &shop).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_last_report_of_a_source_only_moves_forward() {
     let world = World::start().await;
     let mut shop = Shop::open(2);
