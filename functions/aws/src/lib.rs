@@ -11,6 +11,7 @@ pub mod boot;
 pub mod cache;
 pub mod clock;
 pub mod compute;
+pub mod counters;
 pub mod courier;
 pub mod erase;
 pub mod event;
