@@ -59,10 +59,10 @@ async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     skin.rollups().shown_between(&shard, Resolution::Minute, window, now()).await.unwrap();
     assert_eq!(units(&skin), [1.0, 1.0, 1.0, 0.5], "queries, the last one at half the price");
     skin.reports().tail(&shard, window, now()).await.unwrap();
-    // Ten reports of about 0.9 KB with their names.
-    assert_eq!(units(&skin), [3.0], "a raw tail of ten reports");
+    // Ten reports of about 0.8 KB with their names.
+    assert_eq!(units(&skin), [2.0], "a raw tail of ten reports");
     skin.reports().minutes(&shard, window).await.unwrap();
-    assert_eq!(units(&skin), [3.0], "what is left out of an answer is charged all the same");
+    assert_eq!(units(&skin), [2.0], "what is left out of an answer is charged all the same");
 }
 
 #[tokio::test]
