@@ -131,7 +131,7 @@ pub fn read(record: &RawValue) -> Result<Stored, Malformed<'_>> {
     let stands_at =
         |name, expected: String| items::read_text(&image, name).is_ok_and(|found| found == expected);
     let at_home = stands_at(keys::PK, keys::report_partition(&report.app, report.timestamp, shard))
-        && stands_at(keys::SK, report.id());
+        && reports::key_of(&image, &report).is_ok_and(|key| stands_at(keys::SK, key));
     if !at_home {
         return Err(refused("the report does not belong under its key".to_owned()));
     }
