@@ -87,6 +87,11 @@ impl Store {
         self.state.planned().push(Planned { operation: operation.to_owned(), failure, times });
     }
 
+    /// Forgets the failures that have not come yet.
+    pub fn mend(&self) {
+        self.state.planned().clear();
+    }
+
     /// Is out of reach from here on, for connections that are open too.
     pub fn shut(&self) {
         self.door.shut();
