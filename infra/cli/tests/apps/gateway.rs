@@ -78,7 +78,16 @@ impl Gateway {
 
     /// Puts a row of the connections, of the reports or of the rollups.
     pub(crate) fn put(&self, table: &str, pk: &str, sk: &str) {
-        let item = json!({"pk": {"S": pk}, "sk": {"S": sk}, "expiresAt": {"N": "9999999999"}});
+        self.put_with(table, pk, sk, json!({}));
+    }
+
+    /// The same with more attributes.
+    pub(crate) fn put_with(&self, table: &str, pk: &str, sk: &str, mut item: Value) {
+        for (name, value) in
+            [("pk", json!({"S": pk})), ("sk", json!({"S": sk})), ("expiresAt", json!({"N": "9999999999"}))]
+        {
+            item[name] = value;
+        }
         let put = json!({"TableName": table, "Item": item});
         self.database.put_item(serde_json::from_value(put).unwrap()).unwrap();
     }
