@@ -203,4 +203,23 @@ mod tests {
         let text = serde_json::to_string(&failed).unwrap();
         assert_eq!(text, "{\"batchItemFailures\":[{\"itemIdentifier\":\"1\"}]}");
     }
+
+    #[test]
+    fn a_report_of_the_library_belongs_under_its_cell_and_connection_and_nowhere_else() {
+        let mut legacy = record();
+        let image = &mut legacy["dynamodb"]["NewImage"];
+        image["connection"] = json!({"S": "a="});
+        image["sk"] = json!({"S": "001795352461000##a=#44136fa355b3678a"});
+        let told = read(&raw(&legacy)).unwrap().report;
+        assert_eq!((told.timestamp.ms(), told.source.as_str()), (1_795_352_461_387, "web-1"));
+        for wrong in [
+            "001795352461387#web-1#44136fa355b3678a",
+            "001795352461387##a=#44136fa355b3678a",
+            "001795352461500##a=#44136fa355b3678a",
+            "001795352461000##b=#44136fa355b3678a",
+        ] {
+            legacy["dynamodb"]["NewImage"]["sk"] = json!({"S": wrong});
+            assert!(read(&raw(&legacy)).is_err(), "{wrong}");
+        }
+    }
 }

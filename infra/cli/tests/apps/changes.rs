@@ -28,7 +28,7 @@ async fn a_publisher_whose_clock_is_wrong_is_shown_with_its_application() {
     gateway.put("connections", "app#shop", "p#right=");
     let noted = json!({"source": {"S": "started-2026-11-22T06:01:00Z"}, "clockAhead": {"N": "-25200000"},
         "clockSeen": {"N": "1795352461387"}});
-    gateway.put_with("connections", "app#shop", "p#wrong=", noted);
+    gateway.put_with("connections", "app#shop", "p#wrong=", &noted);
     let shown = gateway.documents("app show shop --json").await.remove(0);
     let clock = json!({"source": "started-2026-11-22T06:01:00Z", "aheadMs": -25_200_000,
         "seen": "2026-11-22T13:01:01.387Z"});
