@@ -19,6 +19,8 @@ use crate::target::site;
 pub(crate) struct Backstage {
     pub(crate) tables: Vec<TableState>,
     pub(crate) rolled_up_to: Option<TimestampMs>,
+    /// Until when the application's reports are refused, because it sent more than it may.
+    pub(crate) limited_until: Option<TimestampMs>,
 }
 
 /// Looks behind the service that `place` names; `None` where it names addresses alone.
@@ -46,5 +48,6 @@ pub(crate) async fn look(
         let newest = live.rollups.newest_before(&shard, tomorrow).await?;
         rolled_up_to = rolled_up_to.max(newest.map(|held| held.through));
     }
-    Ok(Some(Backstage { tables, rolled_up_to }))
+    let limited_until = app.and_then(|app| app.limited_until).filter(|until| *until > now);
+    Ok(Some(Backstage { tables, rolled_up_to, limited_until }))
 }

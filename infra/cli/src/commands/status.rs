@@ -52,7 +52,8 @@ pub(crate) async fn run(
         let Health { status, version } = health;
         let tables = backstage.as_ref().map(|seen| seen.tables.iter().map(table_json).collect::<Vec<_>>());
         console.document(&json!({"address": target.address, "status": status, "version": version,
-            "appId": target.app_id, "sources": sources, "tables": tables, "rollupsBehindMs": behind_ms}))?;
+            "appId": target.app_id, "sources": sources, "tables": tables, "rollupsBehindMs": behind_ms,
+            "limitedUntil": backstage.and_then(|seen| seen.limited_until).map(|until| until.to_string())}))?;
         return Ok(());
     }
     let sources = match latest.reports.len() {
@@ -67,6 +68,9 @@ pub(crate) async fn run(
         console.line(&format!("         {}, {age}", last.source))?;
     }
     let Some(seen) = backstage else { return Ok(()) };
+    if let Some(until) = seen.limited_until {
+        console.line(&format!("         it sent more than it may and is refused until {until}"))?;
+    }
     let behind = behind_ms.map_or_else(|| "nothing rolled up yet".to_owned(), behind);
     console.line(&format!("rollups  {behind}"))?;
     for table in &seen.tables {
@@ -140,11 +144,15 @@ mod tests {
     fn rollups_are_behind_by_what_was_reported_since() {
         let latest =
             |iso: &str| Latest { reports: vec![Last { source: "s".to_owned(), timestamp: json!(iso) }] };
-        let seen = |ms: i64| Backstage { tables: Vec::new(), rolled_up_to: Some(TimestampMs::clamped(ms)) };
+        let seen = |ms: i64| Backstage {
+            tables: Vec::new(),
+            rolled_up_to: Some(TimestampMs::clamped(ms)),
+            limited_until: None,
+        };
         assert_eq!(behind_ms(&seen(60_000), &latest("1970-01-01T00:01:30Z")), Some(30_000));
         assert_eq!(behind_ms(&seen(120_000), &latest("1970-01-01T00:01:30Z")), Some(0));
         assert_eq!(
-            behind_ms(&Backstage { tables: Vec::new(), rolled_up_to: None }, &latest("1970-01-01T00:01:30Z")),
+            behind_ms(&Backstage { rolled_up_to: None, ..seen(0) }, &latest("1970-01-01T00:01:30Z")),
             None
         );
     }
