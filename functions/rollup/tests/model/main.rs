@@ -8,4 +8,5 @@
 mod accidents;
 mod batches;
 mod naive;
+mod terms;
 mod world;
