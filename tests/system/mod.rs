@@ -10,6 +10,7 @@ mod garbage;
 mod handshake;
 mod history;
 mod legacy;
+mod limits;
 mod overview;
 mod publishing;
 mod rollups;
