@@ -74,7 +74,7 @@ impl OwnTerms {
         set(&mut limits.bytes, self.max_bytes);
         set(&mut limits.connections, self.max_connections);
         set(&mut limits.subscriptions, self.max_subscriptions);
-        limits.check(app.shards).context("the limits cannot be set")?;
+        limits.check(app.shards).context("the limits cannot be set; each of --shards adds 1000 reports")?;
         if *limits != was {
             app.limited_until = None;
         }
