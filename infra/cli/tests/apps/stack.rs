@@ -10,14 +10,15 @@ use tokio::process::Command;
 fn deploy(gateway: &Gateway) -> Value {
     let ready = std::fs::read(gateway.folder.join("ready.json")).unwrap();
     let ready: Value = serde_json::from_slice(&ready).unwrap();
-    let tables = ready["outputs"].as_object().unwrap().iter();
+    let text = |name: &str| ready.get(name).and_then(Value::as_str).unwrap();
+    let tables = ready.get("outputs").and_then(Value::as_object).unwrap().iter();
     let named = |key: &str, value: &str| {
         format!(
             r#"{{"OutputKey": "{key}", "OutputValue": "{value}", "Description": "Told by the template."}}"#
         )
     };
     let mut outputs: Vec<String> = tables.map(|(key, name)| named(key, name.as_str().unwrap())).collect();
-    outputs.push(named("ManagementEndpoint", ready["management"].as_str().unwrap()));
+    outputs.push(named("ManagementEndpoint", text("management")));
     outputs.push(named("HttpAddress", "https://a1b2c3.execute-api.eu-west-1.amazonaws.com"));
     outputs.push(named("WebSocketAddress", "wss://d4e5f6.execute-api.eu-west-1.amazonaws.com/live"));
     outputs.push(named(
@@ -50,7 +51,7 @@ async fn nsl(gateway: &Gateway, ready: &Value, arguments: &str) -> Output {
     command.args(arguments.split(' ')).current_dir(&gateway.folder).env_clear();
     command.env("PATH", &gateway.folder).env("AWS_REGION", "eu-west-1");
     command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "example");
-    command.env("AWS_ENDPOINT_URL_DYNAMODB", ready["dynamodb"].as_str().unwrap());
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", ready.get("dynamodb").and_then(Value::as_str).unwrap());
     command.stdin(Stdio::null()).output().await.unwrap()
 }
 
