@@ -13,7 +13,7 @@ use nsl_aws::fault::{Fault, Kind};
 use nsl_domain::app::{App, Sent};
 use nsl_domain::ids::AppId;
 use nsl_domain::rollup::{AppShard, RollupSpan};
-use nsl_domain::time::TimestampMs;
+use nsl_domain::time::{MINUTE_MS, TimestampMs};
 
 use crate::compute::Computer;
 
@@ -63,9 +63,7 @@ impl Terms {
     pub(crate) async fn hold(&self, term: &Term, now: TimestampMs) {
         let Some(app) = &term.app else { return };
         let until = match term.refused_until(app).await {
-            Ok(until) => {
-                until.filter(|until| *until > now && app.limited_until.is_none_or(|known| known < *until))
-            }
+            Ok(until) => until.filter(|until| *until > now && adds_a_minute(app.limited_until, *until)),
             Err(fault) => {
                 return tracing::warn!(app = %app.id, reason = fault.chain(), "an app was not counted");
             }
@@ -84,6 +82,11 @@ impl Terms {
             Err(fault) => tracing::warn!(app = %app.id, reason = fault.chain(), "an app was not limited"),
         }
     }
+}
+
+/// Whether `until` is at least a minute later than what is `known`: less is not worth a write.
+fn adds_a_minute(known: Option<TimestampMs>, until: TimestampMs) -> bool {
+    known.is_none_or(|known| until.ms_since(known) >= MINUTE_MS)
 }
 
 impl Term {
