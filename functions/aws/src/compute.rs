@@ -4,10 +4,12 @@
 //! from, and it is written over that version only. Whoever was outrun looks again, whoever comes twice changes
 //! nothing. A span that an application left unfinished is finished when the next one begins. Ruled by design.md §6.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use nsl_domain::rollup::{AppShard, MinuteFold, Rollup, RollupSpan, Unreadable};
+use nsl_domain::app::Sent;
+use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan, Unreadable};
 use nsl_domain::time::TimestampMs;
 use nsl_domain::window::Resolution;
 
@@ -26,6 +28,8 @@ pub struct Computer {
     pub(crate) reports: Reports,
     rollups: Rollups,
     clock: Clock,
+    /// What each minute held when it was computed last.
+    sent: Mutex<BTreeMap<(AppShard, RollupSpan), Sent>>,
 }
 
 /// What is below a span.
@@ -60,7 +64,7 @@ impl std::fmt::Debug for Computer {
 impl Computer {
     /// Computes what is in `rollups` from there and from `reports`, told the time by `clock`.
     pub fn new(reports: Reports, rollups: Rollups, clock: Clock) -> Self {
-        Self { reports, rollups, clock }
+        Self { reports, rollups, clock, sent: Mutex::default() }
     }
 
     /// Where the rollups are.
@@ -71,6 +75,21 @@ impl Computer {
     /// This moment.
     pub fn now(&self) -> TimestampMs {
         (self.clock)()
+    }
+
+    /// The same, keeping what it writes as long as `retention` says, and with no minute computed yet.
+    pub fn keeping(&self, retention: Retention) -> Self {
+        Self {
+            reports: self.reports.clone(),
+            rollups: self.rollups.keeping(retention),
+            clock: Arc::clone(&self.clock),
+            sent: Mutex::default(),
+        }
+    }
+
+    /// What each minute held, of those that were computed.
+    pub fn sent(&self) -> BTreeMap<(AppShard, RollupSpan), Sent> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Computes `span` anew and stores it, unless it is stored like that already.
@@ -173,7 +192,10 @@ impl Computer {
     async fn fold_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
         let mut fold = MinuteFold::new(span);
         let mut unreadable = 0_usize;
+        let mut sent = Sent::default();
         let visit = |report: nsl_domain::report::Report| {
+            sent.reports += 1;
+            sent.bytes += report.document.as_str().len() as u64;
             let hash = report.document.hash();
             let added = fold.add(report.timestamp, &report.source, hash, report.document.as_str());
             unreadable += usize::from(added.is_err());
@@ -182,6 +204,7 @@ impl Computer {
         if unreadable > 0 {
             tracing::error!(app = %shard.app, start = %span.start(), unreadable, "stored documents cannot be read");
         }
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert((shard.clone(), span), sent);
         Ok(fold.finish())
     }
 

@@ -59,6 +59,12 @@ impl Rollups {
         Self { client, table: table.into(), retention }
     }
 
+    /// The same table, with what an application keeps as long as `retention` says.
+    #[must_use]
+    pub fn keeping(&self, retention: Retention) -> Self {
+        Self { retention, ..self.clone() }
+    }
+
     /// How long what is in it is kept.
     pub fn retention(&self) -> Retention {
         self.retention
@@ -127,8 +133,12 @@ impl Rollups {
             .expression_attribute_values(":last", items::text(keys::last_report_before(to)));
         let read = |row: &Item| {
             // A row that does not say how old it may be is damaged, not gone.
-            let is_gone = items::is_past_age(row, now).unwrap_or(false);
-            if is_gone { Ok(None) } else { Held::read(row, resolution).map(Some) }
+            if items::is_past_age(row, now).unwrap_or(false) {
+                return Ok(None);
+            }
+            let held = Held::read(row, resolution)?;
+            // What was written while the application kept it longer is gone too.
+            Ok((!self.retention.is_past(held.span, now)).then_some(held))
         };
         items::readable_rows(query, "query rollups", read).await
     }
@@ -198,7 +208,11 @@ impl Rollups {
             .key_condition_expression(expression::PARTITION)
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_values(":pk", items::text(keys::sources(app)));
-        items::readable_rows(query, "query the last reports", |row| read_last(row, app, now)).await
+        items::readable_rows(query, "query the last reports", |row| {
+            let last = read_last(row, app, now)?;
+            Ok(last.filter(|report| now.ms_since(report.timestamp) < self.retention.minute_ms))
+        })
+        .await
     }
 
     /// Notes `report` as the last of its source, unless a later one is noted. One write.

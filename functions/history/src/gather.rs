@@ -81,7 +81,9 @@ impl Sources<'_> {
         window: Window,
         now: TimestampMs,
     ) -> Result<Gathered, Fault> {
-        let read = (0..app.shards).map(|shard| self.read_shard(app, shard, window, now));
+        let rollups = &self.rollups.keeping(app.retention.over(self.rollups.retention()));
+        let kept = &Sources { rollups, ..*self };
+        let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, window, now));
         let shards = try_join_all(read).await?;
         let cut_at = shards.iter().filter_map(|shard| shard.cut_at).min();
         let complete_to = cut_at.unwrap_or(now).min(window.to());

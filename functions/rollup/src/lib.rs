@@ -1,6 +1,7 @@
 //! The `rollup` function: keeps the rollups in step with the stored reports.
 //!
 //! - [`handler`]: a batch of stream records in, the first one that is not done out.
+//! - `terms`: what an application sets of its own, retention and limits.
 //! - [`settings`]: what the function must be told.
 //!
 //! How one span is computed from what is below it stands in `nsl_aws::compute`, for a repair does the same.
@@ -8,3 +9,4 @@
 
 pub mod handler;
 pub mod settings;
+mod terms;

@@ -31,6 +31,10 @@ pub enum Failure {
     Dropped,
     /// No answer comes, and the connection stays.
     Silent,
+    /// The call is carried out, and the connection ends without an answer.
+    Lost,
+    /// A transaction on the same row is under way.
+    Conflicted,
 }
 
 /// Some next calls that fail.
@@ -85,6 +89,11 @@ impl Store {
         self.state.planned().push(Planned { operation: operation.to_owned(), failure, times });
     }
 
+    /// Forgets the failures that have not come yet.
+    pub fn mend(&self) {
+        self.state.planned().clear();
+    }
+
     /// Is out of reach from here on, for connections that are open too.
     pub fn shut(&self) {
         self.door.shut();
@@ -117,6 +126,11 @@ impl State {
         let (status, answer) = match self.next_failure(&operation) {
             None => self.charged(call, body).await?,
             Some(Failure::Dropped) => return None,
+            Some(Failure::Lost) => {
+                self.forward(&operation, body).await.ok()?;
+                return None;
+            }
+            Some(Failure::Conflicted) => (StatusCode::BAD_REQUEST, conflict(&operation)),
             Some(Failure::Silent) => std::future::pending().await,
             Some(Failure::Throttled) => {
                 (StatusCode::BAD_REQUEST, error("ProvisionedThroughputExceededException"))
@@ -198,6 +212,18 @@ fn bytes_of(item: &Value) -> usize {
     let text = |value: &Value, kind: &str| value[kind].as_str().map_or(0, str::len);
     let value = |value: &Value| text(value, "S") + text(value, "N") / 2 + 1 + text(value, "B") * 3 / 4;
     item.as_object().into_iter().flatten().map(|(name, held)| name.len() + value(held)).sum()
+}
+
+/// The body of a conflict, which a transaction tells as one reason among those of its actions.
+fn conflict(operation: &str) -> Bytes {
+    if operation != "TransactWriteItems" {
+        return error("TransactionConflictException");
+    }
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "message": "as told",
+        "CancellationReasons": [{"Code": "TransactionConflict", "Message": "as told"}, {"Code": "None"}],
+    });
+    body.to_string().into()
 }
 
 /// The body of an error as DynamoDB writes it.

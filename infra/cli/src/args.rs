@@ -4,12 +4,14 @@
 
 mod app;
 mod repair;
+mod terms;
 mod token;
 
 pub(crate) use app::{
     AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate, KeyScope, Switch,
 };
 pub(crate) use repair::Repair;
+pub(crate) use terms::OwnTerms;
 pub(crate) use token::{TokenCommand, TokenInspect, TokenIssue};
 
 use clap::{Parser, Subcommand};

@@ -8,6 +8,8 @@
 mod accidents;
 mod batches;
 mod damage;
+mod doubles;
 mod naive;
+mod terms;
 mod units;
 mod world;

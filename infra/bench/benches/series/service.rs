@@ -46,6 +46,9 @@ impl Service {
             legacy: false,
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
         };
         clients.apps(&bed.table("AppsTable")).create(&app).await.unwrap();
         let rollups = clients.rollups(&bed.table("RollupsTable"), Retention::default());

@@ -59,7 +59,8 @@ pub(crate) async fn run(
     let store = store::open(place, args.table.as_deref(), settings).await?;
     let live = store.live.as_ref().context("the rollups are found with --local or --stack NAME")?;
     let app = find(&store.apps, &args.app.context("which application?")?).await?;
-    let computer = Computer::new(live.reports.clone(), live.rollups.clone(), Arc::new(clock::now_ms));
+    let rollups = live.rollups.keeping(app.retention.over(live.rollups.retention()));
+    let computer = Computer::new(live.reports.clone(), rollups, Arc::new(clock::now_ms));
     let tally = repair(&computer, &app, (from, to), console).await?;
     if console.is_json() {
         return Ok(console.document(&Outcome { app_id: app.id.as_str(), from, to, tally })?);

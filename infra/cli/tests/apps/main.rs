@@ -5,6 +5,7 @@
 mod changes;
 mod gateway;
 mod repairs;
+mod stack;
 mod tokens;
 
 use gateway::Gateway;
