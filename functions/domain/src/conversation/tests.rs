@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::grant::Proof;
+use crate::frame::control::{ControlFrame, Request};
+use crate::frame::envelope::FrameId;
+use crate::grant::{Proof, Reach, Scope};
 use crate::ids::{KeyId, UserId};
 
 fn shop() -> AppId {
