@@ -46,7 +46,7 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("open session", sessions.open(&id, Role::Program, &[], now()).await),
         ("read session", sessions.find(&id).await.map(drop)),
         ("keep grant", sessions.remember(&id, &grant("shop")).await.map(drop)),
-        ("count refusal", sessions.count_refusal(&id).await.map(drop)),
+        ("count refusal", sessions.count_refusal(&id, now()).await.map(drop)),
         ("note subscription", subscriptions.add(&shop.id, &subscriber, now()).await.map(drop)),
         ("query subscriptions", subscriptions.of_app(&shop.id, now()).await.map(drop)),
         ("delete subscription", subscriptions.remove(&shop.id, &id).await),

@@ -1,21 +1,21 @@
-//! One frame's way through the conversation.
+//! This protocol's own dialect: `auth` with a secret, `subscribe`, `unsubscribe`, `ping`.
 //!
-//! Owns the stages between two questions. Ruled by protocol.md §1 and §2, design.md §7.
+//! Owns the stages between two questions. Refuses the library's types. Ruled by protocol.md §1 and design.md §7.
 
 use super::{Answer, MAX_AUTH_REFUSALS, MAX_SUBSCRIPTIONS, Move, Question, Standing, Verdict};
 use crate::app::MAX_CONNECTIONS;
-use crate::frame::control::{ControlFrame, Credential, Request};
+use crate::frame::control::{ControlFrame, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
 use crate::frame::replay;
-use crate::grant::{Grant, Reach, Role, Scope};
+use crate::grant::{Action, Grant};
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
 
-/// One frame's way through the conversation.
+/// One frame's way through it.
 #[derive(Debug)]
-pub struct Conversation {
+pub struct Modern {
     standing: Standing,
     now: TimestampMs,
     id: Option<FrameId>,
@@ -25,11 +25,10 @@ pub struct Conversation {
 /// What the last question was about.
 #[derive(Debug)]
 enum Stage {
-    Proving { app: AppId, credential: Credential },
-    CountingRefusal { rejection: Rejection, was_legacy: bool },
+    Proving { app: AppId },
+    CountingRefusal { rejection: Rejection },
     FindingRoom { app: AppId, grant: Grant },
     Remembering { app: AppId, grant: Grant },
-    SubscribingPage { app: AppId, grant: Grant },
     Admitting { app: AppId, since: Option<TimestampMs>, min_interval_ms: i64 },
     Subscribing { app: AppId, since: Option<TimestampMs> },
     Replaying { app: AppId, reaches_back: bool },
@@ -37,33 +36,31 @@ enum Stage {
     Ended,
 }
 
-impl Conversation {
-    /// Hears `frame` on a connection of `standing` at `now`.
-    pub fn hear(frame: ControlFrame, standing: Standing, now: TimestampMs) -> (Self, Move) {
+impl Modern {
+    pub(super) fn hear(frame: ControlFrame, standing: Standing, now: TimestampMs) -> (Self, Move) {
         let mut conversation = Self { standing, now, id: frame.id, stage: Stage::Ended };
         let first = conversation.begin(frame.request);
         (conversation, first)
     }
 
-    /// Goes on with the answer to the question that was asked last. An answer that does not fit it, or that comes
-    /// after the end, counts as a failure of the caller's.
-    pub fn learn(&mut self, answer: Answer) -> Move {
+    pub(super) fn learn(&mut self, answer: Answer) -> Move {
         match (std::mem::replace(&mut self.stage, Stage::Ended), answer) {
-            (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) if self.standing.is_fixed => {
+            (Stage::Proving { app }, Answer::Proved(Ok(grant))) if self.standing.is_fixed => {
                 self.confirm(app, grant)
             }
-            (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) => self.settle(app, grant),
+            (Stage::Proving { app }, Answer::Proved(Ok(grant))) => self.settle(app, grant),
             (Stage::FindingRoom { app, grant }, Answer::Done) => self.remember(app, grant),
-            (Stage::FindingRoom { grant, .. }, Answer::TooMany) => Move::End(self.turn_away(&grant)),
-            (Stage::Proving { credential, .. }, Answer::Proved(Err(rejection))) => {
-                let was_legacy = matches!(credential, Credential::LegacyUser(_));
-                self.ask(Question::CountRefusal, Stage::CountingRefusal { rejection, was_legacy })
+            (Stage::FindingRoom { .. }, Answer::TooMany) => Move::End(self.turn_away()),
+            (Stage::Proving { .. }, Answer::Proved(Err(rejection))) => {
+                self.ask(Question::CountRefusal, Stage::CountingRefusal { rejection })
             }
-            (Stage::CountingRefusal { rejection, was_legacy }, Answer::Refusals(count)) => {
-                Move::End(self.refuse_credential(rejection, was_legacy, count))
+            (Stage::CountingRefusal { rejection }, Answer::Refusals(count)) => {
+                Move::End(self.refuse_credential(rejection, count))
             }
-            (Stage::Remembering { app, grant }, Answer::Done) => self.welcome(app, grant),
-            (Stage::SubscribingPage { app, grant }, Answer::Done) => Move::End(auth_success(app, grant)),
+            (Stage::Remembering { app, grant }, Answer::Done) => {
+                Move::End(Verdict::say(&Outbound::AuthSuccess { app, user: grant.user }))
+            }
+            (Stage::Remembering { .. }, Answer::Gone) => Move::End(Verdict::silence()),
             (Stage::Admitting { app, since, min_interval_ms }, Answer::Allowed(Ok(()))) => {
                 let dialect = self.dialect();
                 let question = Question::AddSubscription { app: app.clone(), min_interval_ms, dialect };
@@ -86,9 +83,6 @@ impl Conversation {
             (Stage::Unsubscribing { app }, Answer::Done) => {
                 Move::End(Verdict::say(&Outbound::Unsubscribed { app }))
             }
-            (Stage::Remembering { .. } | Stage::SubscribingPage { .. }, Answer::Gone) => {
-                Move::End(Verdict::silence())
-            }
             // The route answers by itself: whatever happens, its answer must have a body.
             _ => Move::End(Verdict::say(&Outbound::unavailable(self.id.take()))),
         }
@@ -97,16 +91,15 @@ impl Conversation {
     fn begin(&mut self, request: Request) -> Move {
         match request {
             Request::Ping => Move::End(Verdict::say(&Outbound::Pong)),
-            Request::Legacy => Move::End(Verdict::silence()),
+            // These have a dialect of their own.
+            Request::Legacy(_) => Move::End(Verdict::silence()),
             Request::Auth { app, credential } => {
-                if self.has_proved(&app, &credential) {
-                    return Move::End(Verdict::silence());
-                }
-                let question = Question::Prove { app: app.clone(), credential: credential.clone() };
-                self.ask(question, Stage::Proving { app, credential })
+                self.ask(Question::Prove { app: app.clone(), credential }, Stage::Proving { app })
             }
             Request::Subscribe { app, since, min_interval_ms } => {
-                self.ask(Question::MayView(app.clone()), Stage::Admitting { app, since, min_interval_ms })
+                let grant = self.standing.grant.clone();
+                let question = Question::May { grant, action: Action::View, app: app.clone() };
+                self.ask(question, Stage::Admitting { app, since, min_interval_ms })
             }
             Request::Unsubscribe { app } if self.standing.grant.is_some() => {
                 self.ask(Question::RemoveSubscription(app.clone()), Stage::Unsubscribing { app })
@@ -126,16 +119,6 @@ impl Conversation {
         Move::End(Verdict { is_of_stranger, ..Verdict::say(&refusal) })
     }
 
-    /// Whether this very legacy credential was accepted before. The dashboard authenticates again after every
-    /// answer, so that answering repeats would make it send thousands of frames a second: protocol.md §2, rule 1.
-    fn has_proved(&self, app: &AppId, credential: &Credential) -> bool {
-        let Some(grant) = self.standing.grant.as_ref().filter(|grant| grant.is_legacy()) else {
-            return false;
-        };
-        let Credential::LegacyUser(user) = credential else { return false };
-        grant.user == *user && grant.reach == Reach::Apps(vec![app.clone()])
-    }
-
     fn dialect(&self) -> Dialect {
         let is_legacy = self.standing.grant.as_ref().is_some_and(Grant::is_legacy);
         if is_legacy { Dialect::Legacy } else { Dialect::Modern }
@@ -144,7 +127,7 @@ impl Conversation {
     /// A connection that was authorised at its handshake may prove the same again, and nothing else.
     fn confirm(&mut self, app: AppId, grant: Grant) -> Move {
         if self.standing.grant.as_ref() == Some(&grant) {
-            return Move::End(auth_success(app, grant));
+            return Move::End(Verdict::say(&Outbound::AuthSuccess { app, user: grant.user }));
         }
         let message = "the connection was authorised at its handshake, for something else";
         self.refuse(Rejection::new(Code::Forbidden, message))
@@ -162,46 +145,18 @@ impl Conversation {
         self.ask(Question::Remember(grant.clone()), Stage::Remembering { app, grant })
     }
 
-    /// The library's process would die of an answer, and its dashboard would ask again at once, so both hear nothing.
-    fn turn_away(&mut self, grant: &Grant) -> Verdict {
-        if grant.is_legacy() {
-            return Verdict::silence();
-        }
+    fn turn_away(&mut self) -> Verdict {
         let message = format!("the app has {MAX_CONNECTIONS} connections, as many as it may");
         let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
         Verdict::say(&Outbound::Error { rejection, id: self.id.take() })
     }
 
-    /// After the grant is kept: a legacy page knows no `subscribe` and is subscribed by its `auth`.
-    fn welcome(&mut self, app: AppId, grant: Grant) -> Move {
-        if !grant.is_legacy() || grant.scope == Scope::Publish {
-            return Move::End(auth_success(app, grant));
-        }
-        let question =
-            Question::AddSubscription { app: app.clone(), min_interval_ms: 0, dialect: Dialect::Legacy };
-        self.ask(question, Stage::SubscribingPage { app, grant })
+    /// The first wrong credential is answered, later ones are not, and one too many closes the connection.
+    fn refuse_credential(&mut self, rejection: Rejection, count: u32) -> Verdict {
+        let refusal = (count <= 1).then(|| Outbound::Error { rejection, id: self.id.take() });
+        let frames = refusal.iter().map(Outbound::render).collect();
+        Verdict { frames, close: count >= MAX_AUTH_REFUSALS, ..Verdict::default() }
     }
-
-    /// The first wrong credential is answered, later ones are not, and one too many closes the connection. The
-    /// library's process would die of an `auth_error`, and a closed library comes back every three seconds, so a
-    /// legacy publisher is left alone: protocol.md §2, rule 3.
-    fn refuse_credential(&mut self, rejection: Rejection, was_legacy: bool, count: u32) -> Verdict {
-        if was_legacy && self.standing.role == Role::Program {
-            return Verdict::silence();
-        }
-        let is_first = count <= 1;
-        let frame = match (is_first, was_legacy) {
-            (true, true) => Some(Outbound::AuthError),
-            (true, false) => Some(Outbound::Error { rejection, id: self.id.take() }),
-            (false, _) => None,
-        };
-        let frames = frame.iter().map(Outbound::render).collect();
-        Verdict { frames, close: count >= MAX_AUTH_REFUSALS, is_of_stranger: false }
-    }
-}
-
-fn auth_success(app: AppId, grant: Grant) -> Verdict {
-    Verdict::say(&Outbound::AuthSuccess { app, user: grant.user })
 }
 
 fn too_many_subscriptions() -> Rejection {
