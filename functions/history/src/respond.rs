@@ -55,17 +55,23 @@ pub(crate) fn tag(parts: impl Hash) -> String {
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
+/// `response` with its tag, to be asked for again each time.
+pub(crate) fn with_tag(mut response: Response<Body>, tag: &str) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    response
+}
+
 /// `response` with its tag, and how long it may be used without asking.
 pub(crate) fn tagged(
-    mut response: Response<Body>,
+    response: Response<Body>,
     tag: &str,
     window: Window,
     now: TimestampMs,
 ) -> Response<Body> {
+    let mut response = with_tag(response, tag);
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(tag) {
-        headers.insert(header::ETAG, value);
-    }
     if let Ok(value) = HeaderValue::from_str(&cache_control(window, now)) {
         headers.insert(header::CACHE_CONTROL, value);
     }
@@ -74,9 +80,14 @@ pub(crate) fn tagged(
 
 /// Nothing but that the caller's answer still holds.
 pub(crate) fn not_modified(tag: &str, window: Window, now: TimestampMs) -> Response<Body> {
+    tagged(unchanged(tag), tag, window, now)
+}
+
+/// The same for an answer that is asked for again each time.
+pub(crate) fn unchanged(tag: &str) -> Response<Body> {
     let mut response = with(StatusCode::NOT_MODIFIED, "application/json", String::new());
     response.headers_mut().remove(header::CONTENT_TYPE);
-    tagged(response, tag, window, now)
+    with_tag(response, tag)
 }
 
 /// A window that is over changes only by late reports; one that runs, with every report. Never beyond the end of the

@@ -8,6 +8,7 @@ pub(crate) struct Settings {
     pub(crate) apps_table: String,
     pub(crate) reports_table: String,
     pub(crate) rollups_table: String,
+    pub(crate) logs_table: String,
 }
 
 impl Settings {
@@ -17,6 +18,7 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
             rollups_table: reader.text("ROLLUPS_TABLE"),
+            logs_table: reader.text("LOGS_TABLE"),
         };
         reader.finish(settings)
     }

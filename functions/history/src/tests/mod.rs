@@ -4,6 +4,7 @@
 
 mod answers;
 mod cost;
+mod logs;
 mod overview;
 mod refusals;
 
@@ -121,6 +122,7 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
                 "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+                "LOGS_TABLE" => self.bed.table("LogsTable"),
                 _ => return None,
             })
         });
