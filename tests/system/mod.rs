@@ -10,6 +10,7 @@ mod garbage;
 mod handshake;
 mod history;
 mod legacy;
+mod library;
 mod overview;
 mod publishing;
 mod rollups;

@@ -61,7 +61,7 @@ pub(super) async fn attempt(gateway: &Gateway, case: &Case, number: u64) -> Outc
     let mut client = open(gateway, case, &[]).await.expect("a connection without a credential opens");
     outcomes.cells.push(authenticate(&mut client, case).await);
     outcomes.operate(&mut client, case, number * REPORTS_OF_CASE + REPORTS_OF_CASE / 2).await;
-    for path in ["metrics?timeRange=hour", "metrics/latest", "summary", "series"] {
+    for path in ["metrics?timeRange=hour", "metrics/latest", "summary", "series", "logs"] {
         outcomes.cells.push(ask(gateway, case, path).await);
     }
     outcomes
