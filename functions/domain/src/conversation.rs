@@ -236,7 +236,7 @@ pub struct Familiarity {
 #[derive(Debug)]
 pub enum Conversation {
     /// In this protocol.
-    Modern(modern::Modern),
+    Modern(Box<modern::Modern>),
     /// In the library's.
     Legacy(Box<legacy::Legacy>),
 }
@@ -245,7 +245,7 @@ impl Conversation {
     /// Hears `frame` on a connection of `standing` at `now`.
     pub fn hear(frame: ControlFrame, standing: Standing, now: TimestampMs) -> (Self, Move) {
         let (modern, first) = modern::Modern::hear(frame, standing, now);
-        (Self::Modern(modern), first)
+        (Self::Modern(Box::new(modern)), first)
     }
 
     /// Hears a frame of the library's dialect.

@@ -80,9 +80,8 @@ impl GivenCommand {
     /// The object that `get_last_actions` tells: its `data` is the command itself.
     pub(super) fn to_json(&self, app: &AppId) -> Value {
         let kind = self.command.switch.as_str();
-        let mut data = self.command.to_json();
-        data["userId"] = json!(self.user);
-        data["appId"] = json!(app);
+        let setting = json!({"enabled": self.command.enabled});
+        let data = json!({"type": kind, "data": setting, "userId": self.user, "appId": app});
         json!({
             "id": format!("{app}-{kind}"), "userId": self.user, "appId": app, "type": kind, "data": data,
             "timestamp": self.at.ms(), "status": "success",

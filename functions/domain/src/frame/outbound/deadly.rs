@@ -142,7 +142,7 @@ fn no_report_hurts_whatever_its_document_says() {
             document: Document::accept(document).unwrap(),
         };
         let live = [Dialect::Modern, Dialect::Legacy].map(|dialect| live_frame(&report, dialect).unwrap());
-        let (subscribed, replays) = replay::frames(&report.app, &[report.clone()], true);
+        let (subscribed, replays) = replay::frames(&report.app, std::slice::from_ref(&report), true);
         for text in live.iter().chain([&subscribed]).chain(&replays) {
             for role in [Role::Program, Role::Page] {
                 assert_eq!(hurt(text, role), None, "{role:?}: {text}");
