@@ -148,15 +148,20 @@ fn fields_of<'a>(envelope: &Envelope<'a>) -> Result<RawFields<'a>, Rejection> {
 }
 
 fn read_auth(fields: &RawFields<'_>) -> Result<Request, Rejection> {
+    if let (None, None, Some(app), Some(user)) = (fields.api_key, fields.token, fields.app_id, fields.user_id)
+    {
+        let app = fields::spelt_id("data.appId", app)?;
+        let credential = Credential::LegacyUser(fields::spelt_id("data.userId", user)?);
+        return Ok(Request::Auth { app, credential });
+    }
     let app = fields.app()?;
-    let credential = match (fields.api_key, fields.token, fields.user_id) {
-        (Some(_), Some(_), _) => {
+    let credential = match (fields.api_key, fields.token) {
+        (Some(_), Some(_)) => {
             return Err(Rejection::invalid("data.token", "and data.apiKey are both there, one is taken"));
         }
-        (Some(key), None, _) => Credential::ApiKey(secret("data.apiKey", key)?),
-        (None, Some(token), _) => Credential::Token(secret("data.token", token)?),
-        (None, None, Some(user)) => Credential::LegacyUser(fields::id("data.userId", user)?),
-        (None, None, None) => return Err(Rejection::missing("data.apiKey")),
+        (Some(key), None) => Credential::ApiKey(secret("data.apiKey", key)?),
+        (None, Some(token)) => Credential::Token(secret("data.token", token)?),
+        (None, None) => return Err(Rejection::missing("data.apiKey")),
     };
     Ok(Request::Auth { app, credential })
 }
@@ -198,6 +203,21 @@ mod tests {
         let read = request(r#"{"type":"auth","data":{"userId":"nehonix_1","appId":"shop"}}"#);
         let user = UserId::new("nehonix_1").unwrap();
         assert_eq!(read, Ok(Request::Auth { app: shop(), credential: Credential::LegacyUser(user) }));
+    }
+
+    #[test]
+    fn the_librarys_ids_may_be_sent_as_numbers_and_no_others() {
+        let read = request(r#"{"type":"auth","data":{"userId":7,"appId":42}}"#);
+        let user = UserId::new("7").unwrap();
+        let app = AppId::new("42").unwrap();
+        assert_eq!(read, Ok(Request::Auth { app, credential: Credential::LegacyUser(user) }));
+        for wrong in
+            [r#"{"userId":true,"appId":"a"}"#, r#"{"userId":"","appId":"a"}"#, r#"{"userId":"u","appId":[]}"#]
+        {
+            assert_eq!(request(&format!(r#"{{"type":"auth","data":{wrong}}}"#)), Err(Code::InvalidField));
+        }
+        let by_key = request(r#"{"type":"auth","data":{"appId":42,"apiKey":"k"}}"#);
+        assert_eq!(by_key, Err(Code::InvalidField));
     }
 
     #[test]

@@ -127,12 +127,7 @@ impl LegacyRequest {
 /// An id that may have been sent as a number.
 fn named<I: TryFrom<String, Error = MalformedId>>(raw: Option<&RawValue>) -> Named<I> {
     let Some(raw) = raw else { return Named::Nothing };
-    let text = match fields::text("id", raw) {
-        Ok(text) => text.into_owned(),
-        Err(_) if raw.get().starts_with(|first: char| first.is_ascii_digit()) => raw.get().to_owned(),
-        Err(_) => return Named::Nonsense,
-    };
-    I::try_from(text).map_or(Named::Nonsense, Named::This)
+    fields::spelt_id("id", raw).map_or(Named::Nonsense, Named::This)
 }
 
 fn wished_shape(envelope: &Envelope<'_>) -> HistoryShape {
