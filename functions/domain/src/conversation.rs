@@ -63,6 +63,13 @@ pub enum Question {
         /// To what.
         app: AppId,
     },
+    /// May the holder of `grant` watch `app`, and is there room? Answered by [`Answer::Allowed`].
+    MayWatch {
+        /// What the connection has proved.
+        grant: Option<Grant>,
+        /// What it wants to watch.
+        app: AppId,
+    },
     /// Keep a subscription. Answered by [`Answer::Done`], [`Answer::TooMany`] or [`Answer::Gone`].
     AddSubscription {
         /// What is watched.

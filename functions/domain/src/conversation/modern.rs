@@ -3,12 +3,11 @@
 //! Owns the stages between two questions. Refuses the library's types. Ruled by protocol.md §1 and design.md §7.
 
 use super::{Answer, MAX_AUTH_REFUSALS, MAX_SUBSCRIPTIONS, Move, Question, Standing, Verdict};
-use crate::app::MAX_CONNECTIONS;
 use crate::frame::control::{ControlFrame, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
 use crate::frame::replay;
-use crate::grant::{Action, Grant};
+use crate::grant::Grant;
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
@@ -98,7 +97,7 @@ impl Modern {
             }
             Request::Subscribe { app, since, min_interval_ms } => {
                 let grant = self.standing.grant.clone();
-                let question = Question::May { grant, action: Action::View, app: app.clone() };
+                let question = Question::MayWatch { grant, app: app.clone() };
                 self.ask(question, Stage::Admitting { app, since, min_interval_ms })
             }
             Request::Unsubscribe { app } if self.standing.grant.is_some() => {
@@ -146,7 +145,7 @@ impl Modern {
     }
 
     fn turn_away(&mut self) -> Verdict {
-        let message = format!("the app has {MAX_CONNECTIONS} connections, as many as it may");
+        let message = "the app has as many connections as it may";
         let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
         Verdict::say(&Outbound::Error { rejection, id: self.id.take() })
     }

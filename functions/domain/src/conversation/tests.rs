@@ -96,7 +96,7 @@ fn a_wrong_key_is_told_once_then_silence_then_the_end() {
 fn a_subscription_is_kept_before_the_replay_is_read() {
     let request = Request::Subscribe { app: shop(), since: None, min_interval_ms: 250 };
     let (mut conversation, first) = hear(request, Some(by_key()));
-    let may = Question::May { grant: Some(by_key()), action: Action::View, app: shop() };
+    let may = Question::MayWatch { grant: Some(by_key()), app: shop() };
     assert_eq!(first, Move::Ask(may));
     let expected = Question::AddSubscription { app: shop(), min_interval_ms: 250, dialect: Dialect::Modern };
     assert_eq!(conversation.learn(Answer::Allowed(Ok(()))), Move::Ask(expected));

@@ -54,7 +54,7 @@ impl Admission {
             }
             (Stage::CountingRefusal, Answer::Refusals(count)) => refuse(count, listener),
             (Stage::FindingRoom(grant), Answer::Done) => self.leave(grant, listener),
-            (Stage::FindingRoom(_), Answer::TooMany) => {
+            (Stage::FindingRoom(_) | Stage::Subscribing(_), Answer::TooMany) => {
                 // Neither side would understand; the next attempt is heard when this one is old.
                 note_wrong(listener);
                 Move::End(Verdict::silence())

@@ -140,6 +140,9 @@ impl Shop {
             legacy: true,
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
         })
     }
 }

@@ -53,6 +53,9 @@ fn app(legacy: bool, status: Status) -> App {
         legacy,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 
