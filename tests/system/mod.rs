@@ -11,6 +11,7 @@ mod garbage;
 mod handshake;
 mod history;
 mod legacy;
+mod library;
 mod limits;
 mod overview;
 mod publishing;

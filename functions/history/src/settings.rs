@@ -11,6 +11,8 @@ pub struct Settings {
     pub reports_table: String,
     /// Where the rollups are.
     pub rollups_table: String,
+    /// Where the library's log entries are.
+    pub logs_table: String,
 }
 
 impl Settings {
@@ -24,6 +26,7 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
             rollups_table: reader.text("ROLLUPS_TABLE"),
+            logs_table: reader.text("LOGS_TABLE"),
         };
         reader.finish(settings)
     }

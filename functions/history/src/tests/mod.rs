@@ -6,6 +6,7 @@ mod answers;
 mod caching;
 mod cost;
 mod damage;
+mod logs;
 mod overview;
 mod refusals;
 
@@ -128,6 +129,7 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
                 "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+                "LOGS_TABLE" => self.bed.table("LogsTable"),
                 _ => return None,
             })
         });
