@@ -26,6 +26,7 @@ use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
 use crate::gather::{Gathered, gather};
+use crate::page::Page;
 use crate::settings::Settings;
 use crate::{call, respond};
 
@@ -36,6 +37,7 @@ pub(crate) struct History {
     known_apps: KnownApps,
     reports: Reports,
     rollups: Rollups,
+    page: Page,
 }
 
 /// Why a call is not answered.
@@ -64,6 +66,7 @@ impl History {
             apps,
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
+            page: Page::new(&settings.websocket_address),
         }
     }
 
@@ -78,6 +81,7 @@ impl History {
     /// The answer to `request` at `now`.
     pub(crate) async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
         let outcome = match call::route(request) {
+            "GET /" => Ok(self.page.answer(|tag| call::has(request, tag))),
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }

@@ -3,6 +3,7 @@
 mod call;
 mod gather;
 mod handler;
+mod page;
 mod respond;
 mod settings;
 #[cfg(test)]

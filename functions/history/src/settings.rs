@@ -2,12 +2,14 @@
 
 use nsl_aws::settings::{Misconfigured, Reader};
 
-/// Names of tables.
+/// Names of tables, and where viewers connect.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) apps_table: String,
     pub(crate) reports_table: String,
     pub(crate) rollups_table: String,
+    /// The WebSocket API, which the dashboard is told.
+    pub(crate) websocket_address: String,
 }
 
 impl Settings {
@@ -17,6 +19,7 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
             rollups_table: reader.text("ROLLUPS_TABLE"),
+            websocket_address: reader.text("WEBSOCKET_ADDRESS"),
         };
         reader.finish(settings)
     }
