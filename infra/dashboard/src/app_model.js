@@ -23,6 +23,8 @@ export class AppModel {
   coarse = null;
   /** Whether a report came that the history at hand may lack. */
   isStale = false;
+  /** What the log may promise once history was asked for again. */
+  #claim = null;
   #heardAt = null;
   #listed = new Set();
 
@@ -46,13 +48,26 @@ export class AppModel {
 
   /** Notes that a subscription's replay has arrived whole. */
   replayed({ since, earliest, complete }) {
-    if (!complete) {
-      // Older reports of the gap are in history only; of the earliest instant some may be.
-      this.log.claim(earliest === Infinity ? this.#heardAt ?? since : earliest + 1);
-      this.isStale = true;
-    } else if (this.log.completeFrom === Infinity) {
-      this.log.claim(since);
-    }
+    // Of the earliest instant of a cut replay some reports may be missing.
+    const from = complete || earliest === Infinity ? since : earliest + 1;
+    if (this.log.completeFrom === Infinity) return this.log.claim(from);
+    // What came late during an outage, or before what is replayed, only history has: so it is asked for first.
+    this.#claim = from;
+    this.isStale = true;
+    return undefined;
+  }
+
+  /** Begins to ask for history; answers with what takes it. */
+  ask() {
+    const claim = this.#claim;
+    this.isStale = false;
+    return (minutes, coarse) => {
+      if (minutes !== null) this.minutes = minutes;
+      this.coarse = coarse;
+      if (claim === null || minutes === null) return;
+      this.log.claim(claim);
+      if (this.#claim === claim) this.#claim = null;
+    };
   }
 
   /** Adds names that the service listed to those that were seen. */

@@ -22,6 +22,7 @@ const REFRESH_MS = 60_000;
 const REFRESH_STALE_MS = 15_000;
 /** Between two tries of a call that failed. */
 const RETRY_MS = 5_000;
+const LIST_EVERY_MS = 5_000;
 const WORDS_EVERY_MS = 500;
 /** An application that is switched off is looked at this often. */
 const INACTIVE_MS = 20_000;
@@ -45,6 +46,7 @@ export class AppPage {
   #timer = 0;
   #wordsAt = 0;
   #askedAt = 0;
+  #listedAt = -Infinity;
   #closed = false;
 
   /** `tools`: service, address, credential, onState(state), onFailure(failure) -> handled, go(place). */
@@ -58,7 +60,7 @@ export class AppPage {
       onRemove: (name) => this.#go({ added: this.#place.added.filter((one) => one !== name) }),
     });
     this.#controls = new Controls((part) => this.#go(part));
-    this.#search = new SeriesSearch(() => this.#model.names(), (name) => this.#go({ added: [...new Set([...this.#place.added, name])] }));
+    this.#search = new SeriesSearch(() => this.#names(), (name) => this.#go({ added: [...new Set([...this.#place.added, name])] }));
     this.#layOut();
     this.#start();
   }
@@ -103,6 +105,15 @@ export class AppPage {
     return this.#tools.service.now();
   }
 
+  /** Series that the service knows of are listed again while somebody searches. */
+  #names() {
+    if (performance.now() - this.#listedAt > LIST_EVERY_MS) {
+      this.#listedAt = performance.now();
+      this.#loader.listSeries().catch(() => null);
+    }
+    return this.#model.names();
+  }
+
   #go(part) {
     this.#tools.go({ ...this.#place, ...part });
   }
@@ -117,9 +128,10 @@ export class AppPage {
 
   async #start() {
     this.#listen();
+    await this.#load();
+    // What the first charts do not need waits until they are drawn.
     this.#nameIt();
     this.#loader.listSeries().catch(() => null);
-    await this.#load();
   }
 
   async #nameIt() {
@@ -223,7 +235,7 @@ export class AppPage {
   #onReplayed(replay) {
     this.#model.replayed(replay);
     this.#grid.touch();
-    if (!replay.complete) this.#load();
+    if (this.#model.isStale) this.#load();
   }
 
   #onRefused({ code }) {

@@ -25,6 +25,9 @@ export class ChartGrid {
   #isDirty = true;
   #drawnAt = -Infinity;
   #movedTo = 0;
+  #arranged = "";
+  /** Charts that were out of sight when the others were made. */
+  #skipped = [];
 
   constructor(model, actions) {
     this.#model = model;
@@ -45,6 +48,7 @@ export class ChartGrid {
   /** One frame at `now`; `clock` is time that never jumps. */
   frame(place, now, clock) {
     const every = place.range === "live" ? REDRAW_LIVE_MS : REDRAW_HISTORY_MS;
+    if (this.#skipped.some((view) => view.isNear())) this.redraw();
     const isDue = clock - this.#drawnAt >= every && (this.#isDirty || clock - this.#drawnAt >= 10 * every);
     if (isDue) {
       this.#drawnAt = clock;
@@ -68,9 +72,13 @@ export class ChartGrid {
     const panels = panelsOf(this.#model.names(), place.added);
     this.#arrange(panels);
     const window = windowOf(place.range, now);
+    this.#skipped = [];
     for (const panel of panels) {
       const view = this.#views.get(panel.id);
-      if (!view.isNear()) continue;
+      if (!view.isNear()) {
+        this.#skipped.push(view);
+        continue;
+      }
       const { times, step, lines } = this.#model.columns(panel.lines.map(({ name }) => name), place, now);
       const drawn = lines.flatMap((column, index) => drawnOf(panel, column, index, place));
       view.show({ times, step, window: window ?? spanOf(times, step), lines: drawn.map(({ line }) => line), columns: drawn.map(({ column }) => column) });
@@ -91,7 +99,6 @@ export class ChartGrid {
     for (const panel of panels) if (!this.#views.has(panel.id)) this.#views.set(panel.id, new PanelView(panel, this.#actions));
     put(this.element, panels.map(({ id }) => this.#views.get(id).element));
   }
-  #arranged = "";
 
   #move(now) {
     const [view] = this.#views.values();

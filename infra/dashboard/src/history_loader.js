@@ -27,11 +27,14 @@ export class HistoryLoader {
     const isFine = range === "live" || range === "hour";
     const ask = (words) => this.#metrics({ ...words, agg: p95 ? `${ASKED_FIGURES},p95` : ASKED_FIGURES }, added);
     // Minutes complete the running point of a day or week: see seam.js.
-    const [minutes, coarse] = await Promise.all([isNamed ? ask({ timeRange: "hour" }) : null, isFine ? null : ask(queryOf(range))]);
+    const take = this.#model.ask();
+    const answers = [isNamed ? ask({ timeRange: "hour" }) : null, isFine ? null : ask(queryOf(range))];
+    const [minutes, coarse] = await Promise.all(answers).catch((failure) => {
+      this.#model.isStale = true;
+      throw failure;
+    });
     if (turn !== this.#turn) return false;
-    this.#model.isStale = false;
-    if (minutes !== null) this.#model.minutes = new History(minutes);
-    this.#model.coarse = coarse === null ? null : new History(coarse);
+    take(...[minutes, coarse].map((answer) => answer && new History(answer)));
     return true;
   }
 

@@ -171,8 +171,13 @@ function readTheme() {
   return { muted: read("--muted"), grid: read("--grid"), font: `11px ${getComputedStyle(document.body).fontFamily}`, lines };
 }
 
+/** The last value; a point that has only begun may have none. */
 function latest(values) {
-  for (let index = values.length - 1; index >= 0; index -= 1) if (values[index] !== undefined) return values[index];
+  let nulls = 0;
+  for (let index = values.length - 1; index >= 0 && nulls < 2; index -= 1) {
+    if (values[index] === null) nulls += 1;
+    else if (values[index] !== undefined) return values[index];
+  }
   return null;
 }
 

@@ -36,7 +36,7 @@ export class Plot {
         width: holder.clientWidth || 300,
         height,
         legend: { show: false },
-        padding: [8, 12, 0, 0],
+        padding: [8, 18, 0, 0],
         cursor: cursorOptions(),
         scales: { x: { auto: false, range: (_, low, high) => [low, high] }, y: { range: (_, low, high) => extent(low, high, unit, isZeroBased) } },
         axes: [timeAxis(theme), valueAxis(unit, theme)],

@@ -10,8 +10,7 @@ const NOW_MS = 5_000;
 const styles = {
   second: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   minute: { hour: "2-digit", minute: "2-digit" },
-  day: { weekday: "short", day: "numeric" },
-  date: { day: "numeric", month: "short" },
+  day: { day: "numeric", month: "short" },
   full: { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
 };
 const timeFormats = new Map();

@@ -21,7 +21,7 @@ export class TopBar {
 
   show(isSignedIn) {
     const home = make("a", { class: "brand", href: fragmentOf({}) }, make("i", { class: "mark", "aria-hidden": "true" }), say("product"));
-    const options = Object.entries(LANGUAGES).map(([tag, name]) => make("option", { value: tag, lang: tag, selected: tag === language() }, name));
+    const options = Object.entries(LANGUAGES).map(([tag, name]) => make("option", { value: tag, lang: tag, title: name, "aria-label": name, selected: tag === language() }, tag.toUpperCase()));
     const speak = make("select", { "aria-label": say("language"), onchange: () => (chooseLanguage(speak.value), this.actions.onLanguage()) }, options);
     const theme = make("button", { type: "button", class: "icon", "aria-label": say("theme"), title: say("theme"), onclick: () => (toggleTheme(), this.actions.onTheme()) }, "◐");
     const out = make("button", { type: "button", class: "plain", onclick: () => this.actions.onSignOut() }, say("signOut"));

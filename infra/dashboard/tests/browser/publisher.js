@@ -16,6 +16,7 @@ export class Publisher {
   #address;
   #app;
   #socket = null;
+  #lost = null;
   #acks = new Map();
   #sent = 0;
 
@@ -41,9 +42,9 @@ export class Publisher {
       const socket = await this.#open();
       const id = `batch-${(this.#sent += 1)}`;
       const ack = new Promise((resolve) => this.#acks.set(id, resolve));
-      const lost = new Promise((resolve) => socket.once("close", () => resolve(null)));
       socket.send(JSON.stringify({ type: "metrics", id, data: batch }));
-      const payload = await Promise.race([ack, lost]);
+      const payload = await Promise.race([ack, this.#lost]);
+      this.#acks.delete(id);
       if (payload === null) continue;
       if (payload.rejected?.length > 0) throw new Error(JSON.stringify(payload.rejected));
       this.accepted += batch.length;
@@ -59,8 +60,12 @@ export class Publisher {
         socket.once("open", () => resolve(true));
         socket.once("error", () => resolve(false));
       });
-      if (await opened) this.#socket = socket;
-      else await sleep(REDIAL_MS);
+      if (await opened) {
+        this.#socket = socket;
+        this.#lost = new Promise((resolve) => socket.once("close", () => resolve(null)));
+      } else {
+        await sleep(REDIAL_MS);
+      }
     }
     return this.#socket;
   }
