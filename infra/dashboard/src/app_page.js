@@ -48,6 +48,8 @@ export class AppPage {
   #askedAt = 0;
   #listedAt = -Infinity;
   #closed = false;
+  /** Whether a notice stands in the place of the charts: what was asked for before must not take it away. */
+  #stopped = false;
 
   /** `tools`: service, address, credential, onState(state), onFailure(failure) -> handled, go(place). */
   constructor(tools, place) {
@@ -81,6 +83,7 @@ export class AppPage {
     this.#wordsAt = clock;
     this.#tell(now);
     const since = clock - this.#askedAt;
+    if (this.#stopped) return;
     if (since > REFRESH_MS || (this.#model.isStale && since > REFRESH_STALE_MS)) this.#load();
   }
 
@@ -146,7 +149,7 @@ export class AppPage {
     this.#askedAt = performance.now();
     clearTimeout(this.#timer);
     try {
-      if (!(await this.#loader.load(this.#place)) || this.#closed) return;
+      if (!(await this.#loader.load(this.#place)) || this.#closed || this.#stopped) return;
       this.#showCharts();
       await this.#summarise();
     } catch (failure) {
@@ -174,6 +177,7 @@ export class AppPage {
 
   /** Nothing is to be seen of this application for now. */
   #stop(why) {
+    this.#stopped = true;
     this.#feed?.close();
     this.#feed = null;
     this.#tools.onState({ kind: "off" });
@@ -187,6 +191,7 @@ export class AppPage {
     try {
       await this.#loader.load(this.#place);
       if (this.#closed) return;
+      this.#stopped = false;
       this.#layOut();
       put(this.#notices);
       await this.#start();
@@ -229,6 +234,7 @@ export class AppPage {
     const isFirst = this.#model.log.entries.length === 0;
     for (const payload of payloads) if (this.#model.take(payload, now)) this.#reports.add(payload);
     this.#grid.touch();
+    if (this.#stopped) return;
     if (isFirst && payloads.length > 0 && this.#model.minutes !== null) this.#showCharts();
   }
 

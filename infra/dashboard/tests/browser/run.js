@@ -17,6 +17,7 @@ const SCENES = [
   scenes.charts_move_with_each_report_and_ranges_show_history,
   scenes.keys_read_the_points_and_sources_are_told_apart,
   scenes.an_owner_sees_applications_in_every_state,
+  scenes.an_application_that_is_switched_off_says_so_at_once,
   scenes.small_dark_and_french,
   scenes.hostile_names_are_only_text,
   scenes.ten_thousand_series_can_be_searched,
