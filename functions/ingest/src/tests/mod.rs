@@ -3,6 +3,7 @@
 //! Nothing here waits for time to pass: it stands in the events.
 
 mod cost;
+mod doubles;
 mod faults;
 mod frames;
 
@@ -61,6 +62,7 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "METRICS_NAMESPACE" => "test".to_owned(),
                 "RAW_RETENTION_HOURS" => "48".to_owned(),
                 _ => return None,
             })
