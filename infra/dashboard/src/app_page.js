@@ -142,6 +142,7 @@ export class AppPage {
     const app = apps.find(({ appId }) => appId === this.#place.app);
     if (app === undefined) return;
     setText(this.#name, app.name || app.appId);
+    document.title = `${app.name || app.appId} · ${say("product")}`;
     if (app.status !== "active") this.#stop(inactiveNotice(this.#place.app));
   }
 

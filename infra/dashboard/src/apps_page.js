@@ -28,6 +28,7 @@ export class AppsPage {
   constructor(service, onFailure) {
     this.#service = service;
     this.#onFailure = onFailure;
+    document.title = say("product");
     this.#show(skeleton(3, "card"));
     this.refresh();
   }

@@ -244,6 +244,8 @@ export async function an_owner_sees_applications_in_every_state({ browser, gatew
     await page.goto(gateway, `${keyOf(app)}&range=hour`);
     await page.until("points", () => page.points("CPU"), (points) => points.length > 50);
     await page.until("the summary", () => page.tab.locator("tbody tr").count(), (count) => count > 5);
+    await page.until("the name", () => page.text("h1"), (text) => text === "Web shop");
+    await page.until("live", () => page.tab.locator(".pill").getAttribute("data-kind"), (kind) => kind === "live");
     await page.shot(`hour-${colorScheme}`);
     await page.close();
   }
@@ -294,13 +296,22 @@ export async function the_first_charts_are_there_within_half_a_second({ browser,
     await page.tab.goto("about:blank");
     await page.tab.goto(`${gateway.ready.http}/${keyOf(app)}&range=week`, { waitUntil: "commit" });
     await page.tab.waitForFunction(() => document.querySelector(".plot")?.plot?.data[1].some((value) => value !== null));
-    times.push(await page.tab.evaluate(() => performance.now()));
+    times.push(await page.tab.evaluate(firstPaint));
     await page.close();
   }
-  figures.paintMs = Math.round(Math.min(...times));
+  const best = times.sort((one, other) => one.total - other.total)[0];
+  Object.assign(figures, { paintMs: Math.round(best.total), ofWhichAnswersMs: Math.round(best.answers) });
   // Where others compute beside it, the figure is told and means nothing.
   figures.load = Math.round(loadavg()[0] * 10) / 10;
-  if (figures.load < cpus().length) assert.ok(figures.paintMs < PAINT_MAX_MS, `${times} ms`);
+  if (figures.load < cpus().length) assert.ok(figures.paintMs < PAINT_MAX_MS, `${figures.paintMs} ms`);
+}
+
+/** Milliseconds from the address to the charts, and how many of them went by until document and history were there. */
+function firstPaint() {
+  const total = performance.now();
+  const [document] = performance.getEntriesByType("navigation");
+  const history = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/metrics?"));
+  return { total, answers: document.responseEnd + Math.max(...history.map(({ duration }) => duration)) };
 }
 
 export async function twenty_live_series_leave_the_frames_alone({ browser, gateway, wide, figures }) {
