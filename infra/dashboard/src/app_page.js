@@ -22,6 +22,7 @@ const REFRESH_MS = 60_000;
 const REFRESH_STALE_MS = 15_000;
 /** Between two tries of a call that failed. */
 const RETRY_MS = 5_000;
+const LISTEN_AFTER_MS = 1_000;
 const LIST_EVERY_MS = 5_000;
 const WORDS_EVERY_MS = 500;
 /** An application that is switched off is looked at this often. */
@@ -130,9 +131,11 @@ export class AppPage {
   }
 
   async #start() {
+    this.#tools.onState({ kind: "connecting" });
+    // What the first charts do not need waits until they are drawn, but live reports never wait for long.
+    await Promise.race([this.#load(), new Promise((resolve) => setTimeout(resolve, LISTEN_AFTER_MS))]);
+    if (this.#closed || this.#stopped) return;
     this.#listen();
-    await this.#load();
-    // What the first charts do not need waits until they are drawn.
     this.#nameIt();
     this.#loader.listSeries().catch(() => null);
   }
@@ -152,10 +155,11 @@ export class AppPage {
     try {
       if (!(await this.#loader.load(this.#place)) || this.#closed || this.#stopped) return;
       this.#showCharts();
-      await this.#summarise();
     } catch (failure) {
       if (!this.#closed) this.#fail(failure);
+      return;
     }
+    this.#summarise().catch((failure) => this.#closed || this.#fail(failure));
   }
 
   async #summarise() {

@@ -54,7 +54,7 @@ function markSilence(cells) {
   let last = -1;
   for (let cell = 0; cell < cells.length; cell += 1) {
     if (cells[cell] === undefined) continue;
-    if (last >= 0 && cell - last > PATIENCE_CELLS) cells[last + 1] = null;
+    if (last >= 0 && cell - last > PATIENCE_CELLS) cells.fill(null, last + 1, cell);
     last = cell;
   }
 }

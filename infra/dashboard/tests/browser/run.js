@@ -17,7 +17,6 @@ const SCENES = [
   scenes.charts_move_with_each_report_and_ranges_show_history,
   scenes.keys_read_the_points_and_sources_are_told_apart,
   scenes.an_owner_sees_applications_in_every_state,
-  scenes.an_application_that_is_switched_off_says_so_at_once,
   scenes.small_dark_and_french,
   scenes.hostile_names_are_only_text,
   scenes.ten_thousand_series_can_be_searched,
@@ -26,6 +25,9 @@ const SCENES = [
   scenes.a_lost_connection_recovers_without_a_gap_or_a_double,
   scenes.a_stopped_service_is_told_and_comes_back,
 ];
+
+/** Waits for most of a minute, in which functions believe what they read: it runs beside the others. */
+const BESIDE = scenes.an_application_that_is_switched_off_says_so_within_the_minute;
 
 async function prepare() {
   const gateway = await new Gateway("--memory").start();
@@ -54,11 +56,14 @@ async function run(scene, world) {
 const began = Date.now();
 const world = { ...(await prepare()), browser: await openBrowser(executable) };
 console.log(`prepared in ${Date.now() - began} ms`);
-const chosen = SCENES.filter(({ name }) => wanted.length === 0 || wanted.some((one) => name.includes(one)));
-let failures = 0;
-for (const scene of chosen) failures += await run(scene, world);
+const isWanted = ({ name }) => wanted.length === 0 || wanted.some((one) => name.includes(one));
+const [first, ...others] = SCENES.filter(isWanted);
+let failures = first === undefined ? 0 : await run(first, world);
+const beside = isWanted(BESIDE) ? run(BESIDE, world) : 0;
+for (const scene of others) failures += await run(scene, world);
+failures += await beside;
 await world.browser.close();
 await world.gateway.end();
 writeFileSync(join(SHOTS, "figures.json"), JSON.stringify(world.figures, null, 2));
-console.log(`${chosen.length} scenes, ${failures} failed, ${Math.round((Date.now() - began) / 1000)} s; ${JSON.stringify(world.figures)}; screenshots in target/dashboard`);
+console.log(`${failures} scenes failed, ${Math.round((Date.now() - began) / 1000)} s; ${JSON.stringify(world.figures)}; screenshots in target/dashboard`);
 process.exit(failures);
