@@ -12,6 +12,7 @@ mod garbage;
 mod handshake;
 mod history;
 mod legacy;
+mod limits;
 mod overview;
 mod publishing;
 mod rollups;

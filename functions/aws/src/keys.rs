@@ -19,6 +19,20 @@ pub(crate) const KEYS: &str = "keys";
 pub(crate) const LEGACY: &str = "legacy";
 pub(crate) const SHARDS: &str = "shards";
 pub(crate) const TOKENS_NOT_BEFORE: &str = "tokensNotBefore";
+/// An application's own limits, and how long what it reports is kept: maps with the parts that it sets.
+pub(crate) const LIMITS: &str = "limits";
+pub(crate) const LIMIT_REPORTS: &str = "reports";
+pub(crate) const LIMIT_BYTES: &str = "bytes";
+pub(crate) const LIMIT_CONNECTIONS: &str = "connections";
+pub(crate) const LIMIT_SUBSCRIPTIONS: &str = "subscriptions";
+pub(crate) const RETENTION: &str = "retention";
+pub(crate) const KEEP_RAW: &str = "raw";
+pub(crate) const KEEP_MINUTE: &str = "1m";
+pub(crate) const KEEP_TEN_MINUTES: &str = "10m";
+pub(crate) const KEEP_HOUR: &str = "1h";
+pub(crate) const KEEP_DAY: &str = "1d";
+/// Until when an application's reports are refused, in milliseconds since 1970.
+pub(crate) const LIMITED_UNTIL: &str = "limitedUntil";
 /// Which application a key opens: on the pointer item of a key.
 pub(crate) const OPENS: &str = "opens";
 /// Parts of one entry of `keys`.
@@ -187,11 +201,23 @@ pub(crate) mod expression {
     pub(crate) const WATCH: &str = "ADD #watches :apps";
     pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
     pub(crate) const OF_OWNER: &str = "#owner = :owner";
-    pub(crate) const CHANGE_APP: &str =
-        "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards";
-    pub(crate) const CHANGE_APP_AND_TOKENS: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #tokens = :tokens";
-    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND attribute_not_exists(#tokens)";
-    pub(crate) const APP_AND_TOKENS_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND #tokens = :wasTokens";
+    pub(crate) const CHANGE_APP: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #limits = :limits, #retention = :retention";
+    /// What follows [`CHANGE_APP`].
+    pub(crate) const AND_TOKENS: &str = ", #tokens = :tokens";
+    pub(crate) const AND_LIFT: &str = " REMOVE #limitedUntil";
+    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards";
+    /// What follows [`APP_AS_READ`]. An application that was registered before it could have limits or a retention of
+    /// its own has no such attributes, and none of its own.
+    pub(crate) const WITH_TOKENS: &str = " AND #tokens = :wasTokens";
+    pub(crate) const WITHOUT_TOKENS: &str = " AND attribute_not_exists(#tokens)";
+    pub(crate) const WITH_LIMITS: &str = " AND #limits = :wasLimits";
+    pub(crate) const WITHOUT_LIMITS: &str = " AND (attribute_not_exists(#limits) OR #limits = :wasLimits)";
+    pub(crate) const WITH_RETENTION: &str = " AND #retention = :wasRetention";
+    pub(crate) const WITHOUT_RETENTION: &str =
+        " AND (attribute_not_exists(#retention) OR #retention = :wasRetention)";
+    pub(crate) const LIMIT: &str = "SET #limitedUntil = :until";
+    pub(crate) const IS_LIMITED_LESS: &str =
+        "attribute_exists(#pk) AND (attribute_not_exists(#limitedUntil) OR #limitedUntil < :less)";
     pub(crate) const KEY_ONLY: &str = "#pk, #sk";
     pub(crate) const PARTITION: &str = "#pk = :pk";
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";

@@ -9,4 +9,5 @@ mod accidents;
 mod batches;
 mod doubles;
 mod naive;
+mod terms;
 mod world;
