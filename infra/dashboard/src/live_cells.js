@@ -9,6 +9,8 @@ import { isCounter } from "./units.js";
 export const CELL_MS = 1000;
 /** A source that reports nothing for this long is silent. */
 const PATIENCE_CELLS = 10;
+/** The same at the end of the grid, which reaches ten seconds beyond now, and reports take a moment to arrive. */
+const PATIENCE_END_CELLS = 25;
 
 /** Starts of the seconds in [from, to). */
 export function cellTimes(from, to) {
@@ -57,6 +59,7 @@ function markSilence(cells) {
     if (last >= 0 && cell - last > PATIENCE_CELLS) cells.fill(null, last + 1, cell);
     last = cell;
   }
+  if (last >= 0 && cells.length - last > PATIENCE_END_CELLS) cells.fill(null, last + 1);
 }
 
 /** Average, least and greatest over the sources in each second; a source stands for its last value until it is silent. */

@@ -102,6 +102,7 @@ test("seconds are filled by source, and a silence is a gap", () => {
   assert.equal(cells.get("a")[5], 5);
   assert.deepEqual(cells.get("a").slice(20, 41), new Array(21).fill(null));
   assert.equal(cells.get("b")[21], undefined);
+  assert.equal(cellsBySource(log, "x", cellTimes(NOW, NOW + 90_000)).get("a")[60], null);
   const { avg, min, max } = combined([...cells.values()], times.length);
   assert.deepEqual([avg[10], min[10], max[10]], [55, 10, 100]);
   assert.equal(avg[38], 100);
