@@ -15,7 +15,7 @@ pub(crate) use client::{Client, auth_frame, metrics_frame};
 pub(crate) use clock::{iso, now_ms};
 pub(crate) use gateway::{Gateway, binary, scratch_folder};
 pub(crate) use proxy::Proxy;
-pub(crate) use recording::library_frames;
+pub(crate) use recording::{library_frames, library_talk};
 
 use std::time::Duration;
 

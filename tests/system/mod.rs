@@ -12,6 +12,7 @@ mod garbage;
 mod handshake;
 mod history;
 mod legacy;
+mod library;
 mod limits;
 mod overview;
 mod publishing;

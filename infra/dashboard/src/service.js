@@ -59,7 +59,8 @@ export class Service {
   async #send(address) {
     const headers = { authorization: `Bearer ${this.#credential}` };
     try {
-      return await this.#fetch(address, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+      // An answer that the browser keeps is asked for again: where live reports begin, a minute would be a gap.
+      return await this.#fetch(address, { headers, cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
     } catch (cause) {
       throw new Failure("unreachable", String(cause?.message ?? cause));
     }
