@@ -2,7 +2,7 @@
 //! clients. It can be stopped and started anew while its clients keep their address and its store what it holds.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::{Calls, Gateway, Proxy, scratch_folder};
@@ -73,7 +73,7 @@ impl Cabled {
         self.store.take_calls()
     }
 
-    async fn start_gateway(folder: &PathBuf, store: &Proxy, arguments: &[String]) -> Gateway {
+    async fn start_gateway(folder: &Path, store: &Proxy, arguments: &[String]) -> Gateway {
         let data = folder.to_str().expect("a path of text");
         let mut all = vec!["--no-demo", "--data", data, "--dynamodb", store.address.as_str()];
         all.extend(arguments.iter().map(String::as_str));

@@ -22,6 +22,10 @@ impl Calls {
         self.0.iter().filter(|(key, _)| fits(key)).map(|(_, count)| count).sum()
     }
 
+    pub(crate) fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
     fn add(&mut self, operation: &str, table: &str) {
         *self.0.entry((operation.to_owned(), table.to_owned())).or_default() += 1;
     }

@@ -68,8 +68,6 @@ impl Connection {
         at_most("auth_error", 1);
         at_most("status_response", 1 + self.lasted().as_secs().div_ceil(STATUS_APART.as_secs()));
         at_most("get_last_actions", self.sent.of("get_last_actions"));
-        at_most("history", self.sent.of("history"));
-        at_most("request_history", self.sent.of("history"));
         at_most("command_response", self.sent.of("command"));
         breaches
     }
@@ -124,6 +122,11 @@ impl Tally {
     /// Frames of the service that answer something.
     pub(crate) fn answered(&self) -> u64 {
         self.received().without(&RELAYED)
+    }
+
+    /// How long the longest connection lasted.
+    pub(crate) fn longest(&self) -> Duration {
+        self.connections.iter().map(Connection::lasted).max().unwrap_or_default()
     }
 
     /// What the service promised and did not keep, connection by connection.

@@ -36,9 +36,9 @@ async fn a_publisher_that_vanishes_loses_nothing_that_it_was_acknowledged() {
 async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
     let mut cabled = Cabled::start(&[]).await;
     let gateway = cabled.gateway();
-    let app = App::create(&gateway).await;
-    let mut viewer = Client::viewer(&gateway, &app).await;
-    let mut publisher = Client::authenticated(&gateway, &app).await;
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
     publisher.publish(&app, 1).await;
     viewer.next_report(1).await;
 
@@ -62,8 +62,8 @@ async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
 async fn a_newcomer_is_told_that_the_store_is_unreachable() {
     let mut cabled = Cabled::start(&[]).await;
     let gateway = cabled.gateway();
-    let app = App::create(&gateway).await;
-    let mut client = Client::open(&gateway).await;
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
     cabled.unplug();
     let auth = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}});
     client.send(&auth).await;

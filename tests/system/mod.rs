@@ -6,6 +6,7 @@ mod credentials;
 mod crowd;
 mod delivery;
 mod doubles;
+mod dropin;
 mod faults;
 mod garbage;
 mod handshake;
