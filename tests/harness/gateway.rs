@@ -112,7 +112,7 @@ impl Gateway {
 
     pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
-        reqwest::Client::new().request(method, address).timeout(super::DEADLINE)
+        reqwest::Client::new().request(method, address).timeout(DEADLINE)
     }
 
     /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.

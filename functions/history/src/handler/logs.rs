@@ -1,6 +1,6 @@
 //! The newest log entries of an application, as its library sent them.
 //!
-//! Owns the span and the tag. Ruled by protocol.md §3; what is kept, and how long, is the domain's matter.
+//! Owns the span. Ruled by protocol.md §3; what is kept, and how long, is the domain's matter.
 
 use lambda_http::{Body, Request, RequestExt, Response};
 use nsl_domain::history::LogsAnswer;
@@ -8,7 +8,7 @@ use nsl_domain::time::TimestampMs;
 use nsl_domain::window::query::TimeRange;
 
 use super::{History, Refusal};
-use crate::{call, respond};
+use crate::respond;
 
 impl History {
     pub(super) async fn log_entries(
@@ -21,11 +21,7 @@ impl History {
         let range = parameters.first("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;
         let from = now.plus_ms(-range.ms());
         let shown = self.logs.newest(&app.id, from, now).await?;
-        let tag = respond::tag((call::words(request), &shown.entries, shown.all));
-        if call::has(request, &tag) {
-            return Ok(respond::unchanged(&tag));
-        }
         let answer = LogsAnswer::new(&app.id, range, from, &shown.entries, shown.all);
-        Ok(respond::with_tag(respond::json(&answer), &tag))
+        Ok(respond::revalidated_by(request, (&shown.entries, shown.all), &answer))
     }
 }
