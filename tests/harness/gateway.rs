@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{App, DEADLINE};
+use super::{App, DEADLINE, settings};
 
 /// Time for a gateway to create its tables and to start, and to drain and end.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -126,9 +126,7 @@ impl Gateway {
         command.args(["-c", WITH_WATCHER, "sh"]).arg(binary("nsl-gateway"));
         command.arg("--template").arg(root().join("template.yaml")).arg("--functions").arg(binaries());
         command.args(["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"]).arg("--ready-file").arg(&ready_file);
-        if !arguments.iter().any(|argument| argument == "--dynamodb") {
-            command.args(["--dynamodb-addr", "127.0.0.1:0"]);
-        }
+        use_dynamodb(&mut command, arguments);
         command.envs(level.map(|level| ("RUST_LOG", level)));
         command.args(arguments).current_dir(&folder).stdin(Stdio::piped());
         command.stderr(log.try_clone().map_err(|cause| cause.to_string())?).stdout(log);
@@ -207,6 +205,24 @@ fn binaries() -> PathBuf {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace")
+}
+
+/// An engine of the gateway's own; or, where the environment names another DynamoDB and nothing has to outlive the
+/// gateway, that one under a region that no other gateway has: DynamoDB Local keeps the tables of each apart.
+fn use_dynamodb(command: &mut Command, arguments: &[String]) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    match settings::dynamodb_url().filter(|_| has("--memory")) {
+        Some(url) => {
+            let region =
+                format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            command.args(["--dynamodb", &url]).env("AWS_REGION", region);
+        }
+        None if has("--dynamodb") => {}
+        None => {
+            command.args(["--dynamodb-addr", "127.0.0.1:0"]);
+        }
+    }
 }
 
 fn await_ready(child: &mut Child, ready_file: &Path) -> Result<Ready, String> {
