@@ -10,6 +10,7 @@ pub mod apps;
 pub mod boot;
 pub mod cache;
 pub mod clock;
+pub mod counters;
 pub mod courier;
 pub mod erase;
 pub mod event;

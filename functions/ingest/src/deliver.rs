@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use nsl_aws::counters::Counter;
 use nsl_aws::courier::Delivery;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::{Dialect, live_frame};
@@ -93,6 +94,7 @@ impl Ingest {
         match tokio::time::timeout(POST_PATIENCE, self.courier.post(connection, frame)).await {
             Ok(Ok(Delivery::Delivered)) => true,
             Ok(Ok(Delivery::Gone)) => {
+                self.counters.add(Counter::GonePosts, 1);
                 if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
                     tracing::warn!(%connection, reason = fault.chain(), "a gone subscriber was not dropped");
                 }
@@ -100,10 +102,12 @@ impl Ingest {
             }
             Ok(Err(fault)) => {
                 tracing::warn!(%connection, reason = fault.chain(), "a frame was not delivered");
+                self.counters.add(Counter::UndeliveredPosts, 1);
                 false
             }
             Err(_elapsed) => {
                 tracing::warn!(%connection, "a frame was not delivered in time");
+                self.counters.add(Counter::UndeliveredPosts, 1);
                 false
             }
         }

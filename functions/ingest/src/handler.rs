@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use nsl_aws::apps::{Apps, KnownApps};
 use nsl_aws::boot::Clients;
 use nsl_aws::cache::Cache;
+use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::courier::Courier;
 use nsl_aws::event::{SocketEvent, answer};
 use nsl_aws::fault::Fault;
@@ -48,6 +49,7 @@ pub(crate) struct Ingest {
     pub(crate) pace: Pace,
     limits: Limits,
     strangers: Strangers,
+    pub(crate) counters: Counters,
 }
 
 /// The applications of a frame, each with leave to report for it.
@@ -88,6 +90,7 @@ impl Ingest {
             pace: Pace::default(),
             limits: Limits::default(),
             strangers: clients.strangers(&settings.connections_table),
+            counters: Counters::new(&settings.metrics_namespace),
             retention_ms: settings.retention_ms,
         }
     }
@@ -112,6 +115,7 @@ impl Ingest {
                 }
             }
         }
+        self.counters.tell(event.arrival);
         Ok(answer(200, None))
     }
 
@@ -134,6 +138,9 @@ impl Ingest {
         }
         let outcome = self.store(publication.entries, &admitted).await;
         log(event, &outcome);
+        for refused in &outcome.rejected {
+            self.counters.add(Counter::rejections(refused.rejection.code), 1);
+        }
         let reply = reply(publication.id, publication.is_batch, &outcome);
         let answered = async {
             if let Some(frame) = reply {
@@ -221,6 +228,7 @@ impl Ingest {
 
     async fn refuse(&self, event: &SocketEvent, rejection: Rejection, id: Option<FrameId>) {
         tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
+        self.counters.add(Counter::rejections(rejection.code), 1);
         self.post(event, &Outbound::Error { rejection, id }).await;
     }
 

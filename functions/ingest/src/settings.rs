@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) apps_table: String,
     pub(crate) connections_table: String,
     pub(crate) reports_table: String,
+    pub(crate) metrics_namespace: String,
     pub(crate) retention_ms: i64,
 }
 
@@ -25,6 +26,7 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             connections_table: reader.text("CONNECTIONS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
+            metrics_namespace: reader.text("METRICS_NAMESPACE"),
             retention_ms: reader.number("RAW_RETENTION_HOURS", MIN_RETENTION_HOURS..=MAX_RETENTION_HOURS)
                 * HOUR_MS,
         };

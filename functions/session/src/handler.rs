@@ -7,6 +7,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxy
 use nsl_access::token::TrustedKeys;
 use nsl_aws::apps::{Apps, KnownApps};
 use nsl_aws::boot::Clients;
+use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::courier::Courier;
 use nsl_aws::event::{Occasion, SocketEvent, answer};
 use nsl_aws::fault::Fault;
@@ -40,6 +41,7 @@ pub(crate) struct Session {
     pub(crate) trusted: TrustedKeys,
     courier: Courier,
     strangers: Strangers,
+    counters: Counters,
 }
 
 impl Session {
@@ -54,6 +56,7 @@ impl Session {
             reports: clients.reports(&settings.reports_table),
             courier: clients.courier(),
             strangers: clients.strangers(&settings.connections_table),
+            counters: Counters::new(&settings.metrics_namespace),
             trusted,
         }
     }
@@ -67,11 +70,13 @@ impl Session {
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
         let event = SocketEvent::read(event).ok_or("the event names no connection")?;
-        Ok(match event.occasion {
+        let response = match event.occasion {
             Occasion::Connect => self.connect(&event).await,
             Occasion::Disconnect => self.disconnect(&event).await,
             Occasion::Message => self.message(&event).await,
-        })
+        };
+        self.counters.tell(event.arrival);
+        Ok(response)
     }
 
     /// A connection without a session row could never authenticate, and a publisher without its row never be closed
@@ -154,6 +159,7 @@ impl Session {
             Ok(frame) => frame,
             Err(refused) => {
                 tracing::info!(connection = %event.connection, code = refused.rejection.code.as_str(), "frame refused");
+                self.counters.add(Counter::rejections(refused.rejection.code), 1);
                 let refusal = Outbound::Error { rejection: refused.rejection, id: refused.id };
                 // A wrong `auth` has a count of its own.
                 let is_of_stranger = event.grant.is_none() && event.route != AUTH_ROUTE;
@@ -195,6 +201,7 @@ impl Session {
         }
         if close {
             tracing::info!(connection = %event.connection, "closed after wrong credentials");
+            self.counters.add(Counter::ClosedConnections, 1);
             self.courier.close(&event.connection).await?;
         }
         Ok(())

@@ -8,6 +8,7 @@ pub(crate) struct Settings {
     pub(crate) apps_table: String,
     pub(crate) connections_table: String,
     pub(crate) reports_table: String,
+    pub(crate) metrics_namespace: String,
     pub(crate) tokens: TokenSettings,
 }
 
@@ -18,6 +19,7 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             connections_table: reader.text("CONNECTIONS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
+            metrics_namespace: reader.text("METRICS_NAMESPACE"),
             tokens: reader.tokens(),
         };
         reader.finish(settings)

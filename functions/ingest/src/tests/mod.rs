@@ -61,6 +61,7 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "METRICS_NAMESPACE" => "test".to_owned(),
                 "RAW_RETENTION_HOURS" => "48".to_owned(),
                 _ => return None,
             })

@@ -68,6 +68,7 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "METRICS_NAMESPACE" => "test".to_owned(),
                 "TOKEN_AUDIENCE" => AUDIENCE.to_owned(),
                 _ => return None,
             })
