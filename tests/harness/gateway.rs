@@ -214,8 +214,7 @@ fn use_dynamodb(command: &mut Command, arguments: &[String]) {
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     match settings::dynamodb_url().filter(|_| has("--memory")) {
         Some(url) => {
-            let region =
-                format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let region = format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
             command.args(["--dynamodb", &url]).env("AWS_REGION", region);
         }
         None if has("--dynamodb") => {}

@@ -4,6 +4,7 @@
 //! - [`Store`]: the recording front before the engine; it can be told to fail.
 //! - [`Desk`]: the `@connections` API of connections that exist only as names.
 //! - [`Call`]: one call as it was made, retries included.
+//! - [`skip`]: what a test says whose tool is absent.
 //! - [`events`]: what API Gateway invokes functions with, in its shapes.
 //!
 //! It names no SDK and none of the project's crates but the gateway, whose engine and table plans it borrows: what
@@ -28,4 +29,5 @@ mod store;
 pub use bed::TestBed;
 pub use call::Call;
 pub use desk::{Desk, Manner};
+pub use settings::skip;
 pub use store::{Failure, Store};

@@ -7,6 +7,7 @@
 mod apps;
 mod changes;
 mod courier;
+mod engine;
 mod faults;
 mod publishers;
 mod reports;
