@@ -31,7 +31,8 @@ const WITH_WATCHER: &str =
     "exec 3<&0; (read -r _ <&3; kill -INT $$) 2>/dev/null & exec \"$@\" 3<&- </dev/null";
 
 pub(crate) struct Gateway {
-    child: Child,
+    /// Absent where somebody else started what the tests run against.
+    child: Option<Child>,
     lifeline: Option<ChildStdin>,
     folder: PathBuf,
     ready: Ready,
@@ -55,7 +56,10 @@ impl Gateway {
         static SHARED: OnceLock<Result<Gateway, String>> = OnceLock::new();
         // No test waits for the minute in which a stream's batch collects.
         let arguments = ["--memory", "--no-demo", "--stream-window", "0"].map(str::to_owned);
-        let started = SHARED.get_or_init(|| Self::try_start(&arguments, None));
+        let started = SHARED.get_or_init(|| match settings::ready_file() {
+            Some(file) => Self::deployed(&file),
+            None => Self::try_start(&arguments, None),
+        });
         started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
     }
 
@@ -115,7 +119,17 @@ impl Gateway {
 
     /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.
     pub(crate) async fn interrupt(mut self) -> ExitStatus {
-        tokio::task::spawn_blocking(move || self.end()).await.expect("ending does not panic")
+        let ended = tokio::task::spawn_blocking(move || self.end());
+        ended.await.expect("ending does not panic").expect("a gateway that the test started")
+    }
+
+    /// What the ready file of a deployed service tells.
+    fn deployed(file: &Path) -> Result<Self, String> {
+        let folder = scratch_folder("deployed");
+        let text = fs::read(file).map_err(|cause| format!("{}: {cause}", file.display()))?;
+        fs::write(folder.join("ready.json"), &text).map_err(|cause| cause.to_string())?;
+        let ready = serde_json::from_slice(&text).map_err(|cause| format!("{}: {cause}", file.display()))?;
+        Ok(Self { child: None, lifeline: None, folder, ready })
     }
 
     fn try_start(arguments: &[String], level: Option<&str>) -> Result<Self, String> {
@@ -133,7 +147,7 @@ impl Gateway {
         let mut child = command.spawn().map_err(|cause| cause.to_string())?;
         let lifeline = child.stdin.take();
         match await_ready(&mut child, &ready_file) {
-            Ok(ready) => Ok(Self { child, lifeline, folder, ready }),
+            Ok(ready) => Ok(Self { child: Some(child), lifeline, folder, ready }),
             Err(fault) => {
                 drop(lifeline);
                 let _ = child.kill();
@@ -143,17 +157,18 @@ impl Gateway {
         }
     }
 
-    fn end(&mut self) -> ExitStatus {
+    fn end(&mut self) -> Option<ExitStatus> {
         drop(self.lifeline.take());
+        let child = self.child.as_mut()?;
         let began = Instant::now();
         while began.elapsed() < STOP_DEADLINE {
-            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
-                return status;
+            if let Some(status) = child.try_wait().expect("the child can be waited for") {
+                return Some(status);
             }
             std::thread::sleep(POLL);
         }
-        let _ = self.child.kill();
-        self.child.wait().expect("a killed child ends")
+        let _ = child.kill();
+        Some(child.wait().expect("a killed child ends"))
     }
 }
 
