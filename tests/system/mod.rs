@@ -5,6 +5,7 @@ mod admission;
 mod credentials;
 mod crowd;
 mod delivery;
+mod doubles;
 mod faults;
 mod garbage;
 mod handshake;

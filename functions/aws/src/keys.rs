@@ -5,7 +5,7 @@
 
 use nsl_domain::app::KeyHash;
 use nsl_domain::ids::{AppId, ConnectionId};
-use nsl_domain::report::sortable;
+use nsl_domain::report::{Document, sortable};
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_domain::window::Resolution;
@@ -47,6 +47,12 @@ pub(crate) const DIALECT: &str = "dialect";
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 pub(crate) const DOCUMENT: &str = "document";
+/// Of a legacy report only: the connection that sent it, and which message and which report of it.
+pub(crate) const CONNECTION: &str = "connection";
+pub(crate) const MARK: &str = "mark";
+/// Of a legacy publisher whose clock is wrong: how far it is ahead, in milliseconds, and when that was seen last.
+pub(crate) const CLOCK_AHEAD: &str = "clockAhead";
+pub(crate) const CLOCK_SEEN: &str = "clockSeen";
 
 /// How often a rollup was written.
 pub(crate) const VERSION: &str = "version";
@@ -148,6 +154,12 @@ pub(crate) fn hours(from: TimestampMs, to: TimestampMs) -> impl DoubleEndedItera
     (first..last).map(|hour| TimestampMs::clamped(hour * HOUR_MS))
 }
 
+/// Sort key of a legacy report in the cell that starts at `cell`: `{cell}##{connection}#{hash}`. A source is never
+/// empty, so no modern report can stand under such a key.
+pub(crate) fn legacy_report(cell: TimestampMs, connection: &ConnectionId, document: &Document) -> String {
+    format!("{}##{connection}#{:016x}", sortable(cell), document.hash())
+}
+
 /// A sort key that no report stamped before `instant` reaches and every later one does.
 pub(crate) fn first_report_at(instant: TimestampMs) -> String {
     sortable(instant)
@@ -162,6 +174,11 @@ pub(crate) fn last_report_before(end: TimestampMs) -> String {
 /// Expressions, with their placeholders.
 pub(crate) mod expression {
     pub(crate) const IS_NEW: &str = "attribute_not_exists(#pk)";
+    pub(crate) const IS_NO_COPY: &str =
+        "attribute_not_exists(#pk) OR NOT #timestamp BETWEEN :earliest AND :latest";
+    pub(crate) const SETTLE_SOURCE: &str = "SET #source = if_not_exists(#source, :source)";
+    pub(crate) const SETTLE_SOURCE_AND_CLOCK: &str =
+        "SET #source = if_not_exists(#source, :source), #ahead = :ahead, #seen = :seen";
     pub(crate) const EXISTS: &str = "attribute_exists(#pk)";
     pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
     pub(crate) const KEEP_GRANT: &str = "SET #grant = :grant";

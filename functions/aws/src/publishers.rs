@@ -1,8 +1,10 @@
 //! Publishers: which connections may report for which application.
 //!
 //! One row for each, under its application, written once when the connection is authorised and never by a report:
-//! what counting and closing them needs. The session row lists them too, for `$disconnect`; a row that both lose
-//! sight of ends by age.
+//! what counting and closing them needs. A legacy one also says which process it is. The session row lists them too,
+//! for `$disconnect`; a row that both lose sight of ends by age.
+
+mod legacy;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +19,8 @@ use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 use crate::sessions::SESSION_LIFE_MS;
+
+pub use legacy::{Told, WrongClock};
 
 /// Most rows that are counted at once: as many rows past their age as may live are passed over, for DynamoDB deletes
 /// late. Behind more of them living ones are not seen, which lets a connection in.

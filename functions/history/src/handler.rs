@@ -67,10 +67,6 @@ impl History {
         }
     }
 
-    pub(crate) fn apps(&self) -> &Apps {
-        &self.apps
-    }
-
     pub(crate) async fn handle(&self, request: Request) -> Result<Response<Body>, lambda_http::Error> {
         Ok(self.answer(&request, clock::now()).await)
     }

@@ -8,21 +8,23 @@ use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use futures_util::{StreamExt, stream};
-use nsl_aws::apps::{Apps, KnownApps};
+use nsl_aws::apps::KnownApps;
 use nsl_aws::boot::Clients;
 use nsl_aws::cache::Cache;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::courier::Courier;
 use nsl_aws::event::{SocketEvent, answer};
 use nsl_aws::fault::Fault;
+use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::app::App;
+use nsl_domain::frame::draft::{Draft, Sender};
 use nsl_domain::frame::envelope::{FrameId, Refused};
 use nsl_domain::frame::outbound::{Outbound, RejectedReport};
-use nsl_domain::frame::publish::{Entry, Publication, Sender};
+use nsl_domain::frame::publish::{Entry, Publication};
 use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::rejection::Rejection;
@@ -30,6 +32,7 @@ use nsl_domain::report::Report;
 
 use crate::limits::{Limits, Load};
 use crate::pace::Pace;
+use crate::processes::Processes;
 use crate::settings::Settings;
 
 /// Reports of one frame that are stored at a time.
@@ -38,12 +41,13 @@ const CONCURRENT_WRITES: usize = 16;
 /// The function, with its clients and what it remembers.
 #[derive(Debug)]
 pub(crate) struct Ingest {
-    apps: Apps,
     known_apps: KnownApps,
     sessions: Sessions,
-    reports: Reports,
+    pub(crate) reports: Reports,
+    pub(crate) publishers: Publishers,
+    pub(crate) processes: Processes,
     grants: Cache<ConnectionId, Grant>,
-    retention_ms: i64,
+    pub(crate) retention_ms: i64,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) courier: Courier,
     pub(crate) pace: Pace,
@@ -53,7 +57,12 @@ pub(crate) struct Ingest {
 }
 
 /// The applications of a frame, each with leave to report for it.
-type Admitted = BTreeMap<AppId, Arc<App>>;
+#[derive(Default)]
+struct Admitted {
+    apps: BTreeMap<AppId, Arc<App>>,
+    /// Whether the leave is that of the library's own `auth`: nothing else tells that a frame is the library's.
+    is_legacy: bool,
+}
 
 /// Why a whole frame is refused.
 enum Refusal {
@@ -73,18 +82,20 @@ impl From<Fault> for Refusal {
 #[derive(Default)]
 struct Outcome {
     stored: Vec<Report>,
+    /// Second copies, which their first ones stand for.
+    absorbed: usize,
     rejected: Vec<RejectedReport>,
 }
 
 impl Ingest {
     pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
-        let apps = clients.apps(&settings.apps_table);
         Self {
-            known_apps: KnownApps::new(apps.clone()),
-            apps,
+            known_apps: KnownApps::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
+            publishers: clients.publishers(&settings.connections_table),
+            processes: Processes::default(),
             courier: clients.courier(),
             grants: Cache::default(),
             pace: Pace::default(),
@@ -95,18 +106,13 @@ impl Ingest {
         }
     }
 
-    pub(crate) fn apps(&self) -> &Apps {
-        &self.apps
-    }
-
     /// Deals with one frame. Its route is one-way: the result has no body, answers are posted.
     pub(crate) async fn handle(
         &self,
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
         let event = SocketEvent::read(event).ok_or("the event names no connection")?;
-        let source = Source::of_connection(&event.connection);
-        match Publication::read(&event.body, &Sender { source, arrival: event.arrival }) {
+        match Publication::read(&event.body) {
             Ok(publication) => self.publish(publication, &event).await,
             Err(Refused { rejection, id }) => {
                 self.refuse(&event, rejection, id).await;
@@ -136,7 +142,7 @@ impl Ingest {
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
             return self.refuse(event, rejection, publication.id).await;
         }
-        let outcome = self.store(publication.entries, &admitted).await;
+        let outcome = self.store(publication.entries, &admitted, event).await;
         log(event, &outcome);
         for refused in &outcome.rejected {
             self.counters.add(Counter::rejections(refused.rejection.code), 1);
@@ -174,14 +180,14 @@ impl Ingest {
         event: &SocketEvent,
     ) -> Result<Admitted, Refusal> {
         let judge = |app: Option<&App>| authorise(Some(grant), Action::Publish, app, event.arrival);
-        let mut admitted = Admitted::new();
+        let mut admitted = Admitted { is_legacy: grant.is_legacy(), ..Admitted::default() };
         for app in publication.apps() {
-            if admitted.contains_key(app) {
+            if admitted.apps.contains_key(app) {
                 continue;
             }
             let judged = self.known_apps.judged(app, event.arrival, judge).await?;
             let known = judged.map_err(Refusal::Rejected)?;
-            admitted.extend(known.map(|known| (app.clone(), known)));
+            admitted.apps.extend(known.map(|known| (app.clone(), known)));
         }
         Ok(admitted)
     }
@@ -196,29 +202,44 @@ impl Ingest {
         Ok(grant)
     }
 
-    async fn store(&self, entries: Vec<Entry>, admitted: &Admitted) -> Outcome {
+    async fn store(&self, entries: Vec<Entry>, admitted: &Admitted, event: &SocketEvent) -> Outcome {
+        let sender = Sender { source: Source::of_connection(&event.connection), arrival: event.arrival };
+        let sender = &sender;
         let stored = entries.into_iter().enumerate().map(|(index, entry)| async move {
-            match entry.outcome {
-                Ok(report) => self.store_one(report, admitted).await.map_err(|rejection| (index, rejection)),
-                Err(rejection) => Err((index, rejection)),
-            }
+            let stored = match entry.outcome {
+                Ok(draft) => self.store_one((index, draft), sender, (entry.app, admitted), event).await,
+                Err(rejection) => Err(rejection),
+            };
+            stored.map_err(|rejection| (index, rejection))
         });
         // In the frame's order, whichever write ends first.
         let mut ended = stream::iter(stored).buffered(CONCURRENT_WRITES);
         let mut outcome = Outcome::default();
         while let Some(one) = ended.next().await {
             match one {
-                Ok(report) => outcome.stored.push(report),
+                Ok(Some(report)) => outcome.stored.push(report),
+                Ok(None) => outcome.absorbed += 1,
                 Err((index, rejection)) => outcome.rejected.push(RejectedReport::new(index, rejection)),
             }
         }
         outcome
     }
 
-    async fn store_one(&self, report: Report, admitted: &Admitted) -> Result<Report, Rejection> {
-        let app = admitted.get(&report.app).ok_or_else(Rejection::unauthorized)?;
+    /// Stores one report of the frame; `None` where it is a second copy.
+    async fn store_one(
+        &self,
+        (index, draft): (usize, Draft),
+        sender: &Sender,
+        (app, admitted): (Option<AppId>, &Admitted),
+        event: &SocketEvent,
+    ) -> Result<Option<Report>, Rejection> {
+        let app = app.and_then(|app| admitted.apps.get(&app)).ok_or_else(Rejection::unauthorized)?;
+        if admitted.is_legacy {
+            return self.store_legacy((index, draft), sender, app, event).await;
+        }
+        let report = draft.modern(sender)?;
         match self.reports.store(&report, app, self.retention_ms).await {
-            Ok(()) => Ok(report),
+            Ok(()) => Ok(Some(report)),
             Err(fault) => {
                 tracing::error!(app = %report.app, reason = fault.chain(), "report not stored");
                 Err(Rejection::unavailable())
@@ -245,7 +266,7 @@ fn loads(publication: &Publication, admitted: &Admitted) -> BTreeMap<AppId, Load
     let mut loads = BTreeMap::new();
     for entry in &publication.entries {
         let Some(app) = &entry.app else { continue };
-        let shards = admitted.get(app).map_or(1, |known| known.shards);
+        let shards = admitted.apps.get(app).map_or(1, |known| known.shards);
         let load = loads.entry(app.clone()).or_insert(Load { reports: 0, bytes: 0, shards });
         load.reports += 1;
         load.bytes = load.bytes.saturating_add(u32::try_from(entry.bytes).unwrap_or(u32::MAX));
@@ -271,7 +292,7 @@ fn log(event: &SocketEvent, outcome: &Outcome) {
 fn reply(id: Option<FrameId>, is_batch: bool, outcome: &Outcome) -> Option<Outbound> {
     let rejected = outcome.rejected.clone();
     if let Some(id) = id {
-        return Some(Outbound::Ack { id, accepted: outcome.stored.len(), rejected });
+        return Some(Outbound::Ack { id, accepted: outcome.stored.len() + outcome.absorbed, rejected });
     }
     let first = rejected.into_iter().next()?;
     let place = if is_batch { format!("data[{}]", first.index) } else { "data".to_owned() };

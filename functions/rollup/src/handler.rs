@@ -59,14 +59,6 @@ impl Rolling {
         Self { computer: Computer::new(clients, settings, clock) }
     }
 
-    /// Proves that the table can be reached.
-    ///
-    /// # Errors
-    /// A [`Fault`] when it cannot.
-    pub async fn touch(&self) -> Result<(), Fault> {
-        self.computer.rollups.touch().await
-    }
-
     /// Computes one span anew, as a repair does.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! - [`Store`]: the recording front before the engine; it can be told to fail.
 //! - [`Desk`]: the `@connections` API of connections that exist only as names.
 //! - [`Call`]: one call as it was made, retries included.
+//! - [`refusal_to_start`]: what a function says that cannot work.
 //! - [`skip`]: what a test says whose tool is absent.
 //! - [`events`]: what API Gateway invokes functions with, in its shapes.
 //!
@@ -24,10 +25,12 @@ mod door;
 pub mod events;
 mod journal;
 mod settings;
+mod start;
 mod store;
 
 pub use bed::TestBed;
 pub use call::Call;
 pub use desk::{Desk, Manner};
 pub use settings::skip;
+pub use start::refusal_to_start;
 pub use store::{Failure, Store};

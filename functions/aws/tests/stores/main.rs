@@ -7,6 +7,7 @@
 mod apps;
 mod changes;
 mod courier;
+mod doubles;
 mod engine;
 mod faults;
 mod publishers;

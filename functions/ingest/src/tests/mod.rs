@@ -3,6 +3,7 @@
 //! Nothing here waits for time to pass: it stands in the events.
 
 mod cost;
+mod doubles;
 mod faults;
 mod frames;
 

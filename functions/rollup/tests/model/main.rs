@@ -7,5 +7,6 @@
 
 mod accidents;
 mod batches;
+mod doubles;
 mod naive;
 mod world;

@@ -1,9 +1,10 @@
-//! `nsl app show`: one application as it is registered, and how many connections name it. Keys are shown by their
-//! ids, for their text is stored nowhere.
+//! `nsl app show`: one application as it is registered, how many connections name it, and which of their clocks are
+//! wrong. Keys are shown by their ids, for their text is stored nowhere.
 
 use super::app_change;
 use crate::args::{AppNamed, Place};
 use crate::clock;
+use crate::clocks;
 use crate::console::Console;
 use crate::settings::Settings;
 use crate::store;
@@ -21,19 +22,24 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let store = store::open(place, args.table.as_deref(), settings).await?;
     let app = app_change::find(&store.apps, &args.app).await?;
-    let connected = match &store.live {
-        Some(live) => Some(live.publishers.connected(&app.id, clock::now_ms()).await?.len()),
-        None => None,
-    };
+    let (mut connected, mut wrong_clocks) = (None, None);
+    if let Some(live) = &store.live {
+        connected = Some(live.publishers.connected(&app.id, clock::now_ms()).await?.len());
+        wrong_clocks = Some(live.publishers.wrong_clocks(&app.id, clock::now_ms()).await?);
+    }
     if console.is_json() {
         let mut document = document(&app);
         document.insert("connections".to_owned(), json!(connected));
+        document.insert("wrongClocks".to_owned(), json!(wrong_clocks.as_deref().map(clocks::documents)));
         console.document(&document)?;
         return Ok(());
     }
     console.line(&card(&app))?;
     if let Some(connected) = connected {
         console.line(&row("connected", &connected.to_string()))?;
+    }
+    for clock in wrong_clocks.iter().flatten() {
+        console.line(&row("clock", &clocks::in_words(clock)))?;
     }
     Ok(())
 }

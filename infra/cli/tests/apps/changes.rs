@@ -22,6 +22,22 @@ async fn an_application_is_shown_without_its_keys_text() {
 }
 
 #[tokio::test]
+async fn a_publisher_whose_clock_is_wrong_is_shown_with_its_application() {
+    let gateway = Gateway::start("clock").await;
+    gateway.documents("app create --app-id shop --owner ann --json").await;
+    gateway.put("connections", "app#shop", "p#right=");
+    let noted = json!({"source": {"S": "started-2026-11-22T06:01:00Z"}, "clockAhead": {"N": "-25200000"},
+        "clockSeen": {"N": "1795352461387"}});
+    gateway.put_with("connections", "app#shop", "p#wrong=", &noted);
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let clock = json!({"source": "started-2026-11-22T06:01:00Z", "aheadMs": -25_200_000,
+        "seen": "2026-11-22T13:01:01.387Z"});
+    assert_eq!((&shown["connections"], &shown["wrongClocks"]), (&json!(2), &json!([clock])));
+    let card = String::from_utf8(gateway.nsl("app show shop").await.stdout).unwrap();
+    assert!(card.contains("clock     started-2026-11-22T06:01:00Z is 7 h behind, as seen at 2026"), "{card}");
+}
+
+#[tokio::test]
 async fn an_update_changes_what_it_names_and_nothing_else() {
     let gateway = Gateway::start("update").await;
     gateway.documents("app create --app-id shop --owner ann --json").await;
