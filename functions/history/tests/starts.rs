@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use nsl_testbed::{TestBed, refusal_to_start};
+use nsl_testbed::{Emulator, TestBed, events, refusal_to_start};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_history");
 
@@ -35,4 +35,16 @@ async fn a_table_that_is_missing_is_named() {
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("table no-such-table") && said[0].contains("ResourceNotFound"), "{said:?}");
     }
+}
+
+#[tokio::test]
+async fn the_bootstrap_answers_under_lambdas_own_emulator() {
+    let bed = TestBed::start().await;
+    let tables: Vec<_> = TABLES.iter().map(|(variable, table)| (*variable, bed.table(table))).collect();
+    let mut variables: Vec<(&str, &str)> =
+        tables.iter().map(|(name, table)| (*name, table.as_str())).collect();
+    variables.extend(OTHERS);
+    let Some(emulator) = Emulator::start(BINARY, &bed, &variables).await else { return };
+    let answer = emulator.invoke(&events::http_call("GET /health", ("/health", ""), &[], &[], None)).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
 }

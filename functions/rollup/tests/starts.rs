@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use nsl_testbed::{TestBed, refusal_to_start};
+use nsl_testbed::{Emulator, TestBed, refusal_to_start};
+use serde_json::json;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_rollup");
 
@@ -44,4 +45,19 @@ async fn a_setting_that_cannot_be_used_is_named() {
     let said = refusal_to_start(BINARY, &bed, &variables).await;
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("RAW_RETENTION_HOURS"), "{said:?}");
+}
+
+#[tokio::test]
+async fn the_bootstrap_answers_under_lambdas_own_emulator() {
+    let bed = TestBed::start().await;
+    let tables: Vec<_> = TABLES.iter().map(|(variable, table)| (*variable, bed.table(table))).collect();
+    let mut variables: Vec<(&str, &str)> =
+        tables.iter().map(|(name, table)| (*name, table.as_str())).collect();
+    variables.extend(OTHERS);
+    let Some(emulator) = Emulator::start(BINARY, &bed, &variables).await else { return };
+    let record = json!({"eventName": "INSERT", "dynamodb": {"SequenceNumber": "111", "NewImage": {}}});
+    let answer = emulator.invoke(&json!({ "Records": [record] })).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    let [row] = &bed.rows("RollupsTable").await[..] else { panic!("the malformed record is set aside") };
+    assert_eq!(row["sk"]["S"], "111");
 }

@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use nsl_testbed::{TestBed, refusal_to_start};
+use nsl_testbed::{Emulator, TestBed, events, refusal_to_start};
+
+/// When the recorded event happened.
+const AT_MS: i64 = 1_795_352_461_387;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_session");
 
@@ -48,4 +51,17 @@ async fn a_setting_that_cannot_be_used_is_named() {
     let said = refusal_to_start(BINARY, &bed, &variables).await;
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("TOKEN_KEYS"), "{said:?}");
+}
+
+#[tokio::test]
+async fn the_bootstrap_answers_under_lambdas_own_emulator() {
+    let bed = TestBed::start().await;
+    let tables: Vec<_> = TABLES.iter().map(|(variable, table)| (*variable, bed.table(table))).collect();
+    let mut variables: Vec<(&str, &str)> =
+        tables.iter().map(|(name, table)| (*name, table.as_str())).collect();
+    variables.extend(OTHERS);
+    let Some(emulator) = Emulator::start(BINARY, &bed, &variables).await else { return };
+    let answer = emulator.invoke(&events::connect("c1", &[], &[("role", "program")], AT_MS)).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(bed.rows("ConnectionsTable").await.len(), 1);
 }

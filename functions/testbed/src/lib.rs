@@ -5,6 +5,7 @@
 //! - [`Desk`]: the `@connections` API of connections that exist only as names.
 //! - [`Call`]: one call as it was made, retries included.
 //! - [`refusal_to_start`]: what a function says that cannot work.
+//! - [`Emulator`]: AWS's own, around a function's own binary.
 //! - [`skip`]: what a test says whose tool is absent.
 //! - [`events`]: what API Gateway invokes functions with, in its shapes.
 //!
@@ -22,6 +23,7 @@ mod bed;
 mod call;
 mod desk;
 mod door;
+mod emulator;
 pub mod events;
 mod journal;
 mod settings;
@@ -31,6 +33,7 @@ mod store;
 pub use bed::TestBed;
 pub use call::Call;
 pub use desk::{Desk, Manner};
+pub use emulator::Emulator;
 pub use settings::skip;
 pub use start::refusal_to_start;
 pub use store::{Failure, Store};
