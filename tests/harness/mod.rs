@@ -12,11 +12,11 @@ mod settings;
 
 pub(crate) use app::{App, nsl};
 pub(crate) use bystanders::Bystanders;
-pub(crate) use client::{Client, metrics_frame};
+pub(crate) use client::{Client, auth_frame, metrics_frame};
 pub(crate) use clock::{iso, now_ms};
 pub(crate) use gateway::{Gateway, binary, scratch_folder};
 pub(crate) use proxy::Proxy;
-pub(crate) use recording::library_frames;
+pub(crate) use recording::{library_frames, library_talk};
 
 use std::time::Duration;
 

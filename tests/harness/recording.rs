@@ -7,6 +7,18 @@ use super::{App, iso};
 
 const LIBRARY_FRAMES: &str = include_str!("../fixtures/library-frames.jsonl");
 
+/// The recorded frames that are no reports, with the application's ids, in the order in which the library sent them.
+pub(crate) fn library_talk(app: &App) -> Vec<Value> {
+    let recorded =
+        LIBRARY_FRAMES.lines().map(|line| serde_json::from_str(line).expect("a recorded frame is JSON"));
+    let mut frames: Vec<Value> = recorded.filter(|frame: &Value| frame["type"] != "send_metrics").collect();
+    for frame in &mut frames {
+        frame["data"]["appId"] = app.app_id.clone().into();
+        frame["data"]["userId"] = app.user_id.clone().into();
+    }
+    frames
+}
+
 /// The recorded `send_metrics` frames with the application's ids; the last is stamped `last_ms`, and each is as
 /// far before it as it was recorded.
 pub(crate) fn library_frames(app: &App, last_ms: i64) -> Vec<Value> {

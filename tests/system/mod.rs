@@ -11,6 +11,8 @@ mod garbage;
 mod handshake;
 mod history;
 mod legacy;
+mod library;
+mod limits;
 mod overview;
 mod publishing;
 mod rollups;

@@ -4,11 +4,15 @@
 //! docs/DATA_MODEL.md. Ids hold no `#`, so no id can forge another's key.
 
 use nsl_domain::app::KeyHash;
+use nsl_domain::conversation::remembered::Slot;
+use nsl_domain::frame::command::Switch;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::report::{Document, sortable};
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_domain::window::Resolution;
+
+use crate::items::BadAttribute;
 
 /// Key of the Apps table; an attribute name everywhere else.
 pub(crate) const APP_ID: &str = "appId";
@@ -19,6 +23,20 @@ pub(crate) const KEYS: &str = "keys";
 pub(crate) const LEGACY: &str = "legacy";
 pub(crate) const SHARDS: &str = "shards";
 pub(crate) const TOKENS_NOT_BEFORE: &str = "tokensNotBefore";
+/// An application's own limits, and how long what it reports is kept: maps with the parts that it sets.
+pub(crate) const LIMITS: &str = "limits";
+pub(crate) const LIMIT_REPORTS: &str = "reports";
+pub(crate) const LIMIT_BYTES: &str = "bytes";
+pub(crate) const LIMIT_CONNECTIONS: &str = "connections";
+pub(crate) const LIMIT_SUBSCRIPTIONS: &str = "subscriptions";
+pub(crate) const RETENTION: &str = "retention";
+pub(crate) const KEEP_RAW: &str = "raw";
+pub(crate) const KEEP_MINUTE: &str = "1m";
+pub(crate) const KEEP_TEN_MINUTES: &str = "10m";
+pub(crate) const KEEP_HOUR: &str = "1h";
+pub(crate) const KEEP_DAY: &str = "1d";
+/// Until when an application's reports are refused, in milliseconds since 1970.
+pub(crate) const LIMITED_UNTIL: &str = "limitedUntil";
 /// Which application a key opens: on the pointer item of a key.
 pub(crate) const OPENS: &str = "opens";
 /// Parts of one entry of `keys`.
@@ -41,6 +59,10 @@ pub(crate) const REFUSALS: &str = "refusals";
 pub(crate) const WATCHES: &str = "watches";
 /// String set of the applications that a connection may report for.
 pub(crate) const PUBLISHES: &str = "publishes";
+/// When a connection in the library's dialect proved something, and since when and when last it was wrong.
+pub(crate) const WELCOMED_AT: &str = "welcomedAt";
+pub(crate) const WRONG_SINCE: &str = "wrongSince";
+pub(crate) const WRONG_AT: &str = "wrongAt";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
 
@@ -62,6 +84,12 @@ pub(crate) const THROUGH: &str = "through";
 pub(crate) const BUCKETS: &str = "buckets";
 /// The id of a source's last report.
 pub(crate) const REPORT: &str = "report";
+/// Log entries of one frame, a JSON array.
+pub(crate) const ENTRIES: &str = "entries";
+/// Whether a switch was turned on, by whom and when.
+pub(crate) const ENABLED: &str = "enabled";
+pub(crate) const USER: &str = "user";
+pub(crate) const AT: &str = "at";
 /// A stream record that could not be read, and why.
 pub(crate) const RECORD: &str = "record";
 pub(crate) const REASON: &str = "reason";
@@ -87,6 +115,34 @@ pub(crate) fn subscription(connection: &ConnectionId) -> String {
 /// Sort key of one publisher.
 pub(crate) fn publisher(connection: &ConnectionId) -> String {
     format!("{PUBLISHERS}{connection}")
+}
+
+/// Partition of the commands that hold for an application.
+pub(crate) fn commands(app: &AppId) -> String {
+    format!("commands#{app}")
+}
+
+/// Sort key of the last command of one switch.
+pub(crate) fn command(switch: Switch) -> &'static str {
+    switch.as_str()
+}
+
+/// When a connection was last answered, by kind of answer.
+pub(crate) fn answered_at(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Status => "statusAt",
+        Slot::History => "historyAt",
+        Slot::LastActions => "lastActionsAt",
+        Slot::Command => "commandAt",
+        Slot::Metrics => "metricsAt",
+    }
+}
+
+/// Sort key of the log entries of one frame: a frame that is stored twice is one item.
+pub(crate) fn log_frame(arrival: TimestampMs, connection: &ConnectionId, entries: &str) -> String {
+    // Sixteen digits are the first 64 bits: enough to tell the frames of one connection and millisecond apart.
+    let hash: String = KeyHash::of(entries).to_hex().chars().take(16).collect();
+    format!("{}#{connection}#{hash}", sortable(arrival))
 }
 
 /// Partition of one connection.
@@ -154,6 +210,13 @@ pub(crate) fn hours(from: TimestampMs, to: TimestampMs) -> impl DoubleEndedItera
     (first..last).map(|hour| TimestampMs::clamped(hour * HOUR_MS))
 }
 
+/// The instant that the sort key of a report, or of a rollup, begins with.
+pub(crate) fn read_stamp(sk: &str) -> Result<TimestampMs, BadAttribute> {
+    let digits = sk.split('#').next().unwrap_or_default();
+    let ms: Option<i64> = digits.parse().ok();
+    ms.and_then(|ms| TimestampMs::try_from(ms).ok()).ok_or(BadAttribute::Unreadable(SK))
+}
+
 /// Sort key of a legacy report in the cell that starts at `cell`: `{cell}##{connection}#{hash}`. A source is never
 /// empty, so no modern report can stand under such a key.
 pub(crate) fn legacy_report(cell: TimestampMs, connection: &ConnectionId, document: &Document) -> String {
@@ -183,22 +246,45 @@ pub(crate) mod expression {
     pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
     pub(crate) const KEEP_GRANT: &str = "SET #grant = :grant";
     pub(crate) const KEEP_GRANT_AND_PUBLISH: &str = "SET #grant = :grant ADD #publishes :apps";
-    pub(crate) const COUNT_REFUSAL: &str = "ADD #refusals :one";
+    pub(crate) const IS_NOT_GRANTED: &str =
+        "attribute_exists(#pk) AND (attribute_not_exists(#grant) OR #grant <> :grant)";
+    pub(crate) const WELCOME: &str = "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt";
+    pub(crate) const WELCOME_AND_PUBLISH: &str =
+        "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt ADD #publishes :apps";
+    pub(crate) const CLAIM: &str = "SET #answeredAt = :now";
+    pub(crate) const IS_FREE: &str =
+        "attribute_exists(#pk) AND (attribute_not_exists(#answeredAt) OR #answeredAt <= :before)";
+    pub(crate) const COUNT_REFUSAL: &str =
+        "SET #wrongSince = if_not_exists(#wrongSince, :now), #wrongAt = :now ADD #refusals :one";
     pub(crate) const WATCH: &str = "ADD #watches :apps";
     pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
     pub(crate) const OF_OWNER: &str = "#owner = :owner";
-    pub(crate) const CHANGE_APP: &str =
-        "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards";
-    pub(crate) const CHANGE_APP_AND_TOKENS: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #tokens = :tokens";
-    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND attribute_not_exists(#tokens)";
-    pub(crate) const APP_AND_TOKENS_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND #tokens = :wasTokens";
+    pub(crate) const CHANGE_APP: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #limits = :limits, #retention = :retention";
+    /// What follows [`CHANGE_APP`].
+    pub(crate) const AND_TOKENS: &str = ", #tokens = :tokens";
+    pub(crate) const AND_LIFT: &str = " REMOVE #limitedUntil";
+    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards";
+    /// What follows [`APP_AS_READ`]. An application that was registered before it could have limits or a retention of
+    /// its own has no such attributes, and none of its own.
+    pub(crate) const WITH_TOKENS: &str = " AND #tokens = :wasTokens";
+    pub(crate) const WITHOUT_TOKENS: &str = " AND attribute_not_exists(#tokens)";
+    pub(crate) const WITH_LIMITS: &str = " AND #limits = :wasLimits";
+    pub(crate) const WITHOUT_LIMITS: &str = " AND (attribute_not_exists(#limits) OR #limits = :wasLimits)";
+    pub(crate) const WITH_RETENTION: &str = " AND #retention = :wasRetention";
+    pub(crate) const WITHOUT_RETENTION: &str =
+        " AND (attribute_not_exists(#retention) OR #retention = :wasRetention)";
+    pub(crate) const LIMIT: &str = "SET #limitedUntil = :until";
+    pub(crate) const IS_LIMITED_LESS: &str =
+        "attribute_exists(#pk) AND (attribute_not_exists(#limitedUntil) OR #limitedUntil < :less)";
     pub(crate) const KEY_ONLY: &str = "#pk, #sk";
     pub(crate) const PARTITION: &str = "#pk = :pk";
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
     pub(crate) const IS_VERSION: &str = "#version = :version";
+    pub(crate) const HAS_NO_VERSION: &str = "attribute_not_exists(#version)";
     pub(crate) const IS_ALIVE: &str = "#expiresAt > :now";
     pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
     pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";
+    pub(crate) const SINCE: &str = "#pk = :pk AND #sk >= :first";
     pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
 }
 

@@ -1,19 +1,10 @@
 //! The `history` function: answers history over HTTP.
 
-mod call;
-mod gather;
-mod handler;
-mod respond;
-mod settings;
-#[cfg(test)]
-mod tests;
-
+use history::handler::History;
+use history::settings::Settings;
 use lambda_http::{Request, service_fn};
 use nsl_aws::tables::Reach;
 use nsl_aws::{boot, settings::environment};
-
-use crate::handler::History;
-use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -24,6 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         (settings.apps_table.as_str(), Reach::App),
         (&settings.reports_table, Reach::Rows),
         (&settings.rollups_table, Reach::Rows),
+        (&settings.logs_table, Reach::Rows),
     ];
     let history = History::new(&clients, &settings);
     boot::warm_up(&clients, &tables).await;

@@ -7,8 +7,12 @@ use nsl_testbed::{Emulator, TestBed, events, refusal_to_start};
 const BINARY: &str = env!("CARGO_BIN_EXE_history");
 
 /// The tables that it is told of, by variable.
-const TABLES: [(&str, &str); 3] =
-    [("APPS_TABLE", "AppsTable"), ("REPORTS_TABLE", "ReportsTable"), ("ROLLUPS_TABLE", "RollupsTable")];
+const TABLES: [(&str, &str); 4] = [
+    ("APPS_TABLE", "AppsTable"),
+    ("REPORTS_TABLE", "ReportsTable"),
+    ("ROLLUPS_TABLE", "RollupsTable"),
+    ("LOGS_TABLE", "LogsTable"),
+];
 
 /// What else it must be told.
 const OTHERS: [(&str, &str); 0] = [];

@@ -29,6 +29,7 @@ use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
+use nsl_domain::time::TimestampMs;
 
 use crate::limits::{Limits, Load};
 use crate::pace::Pace;
@@ -138,8 +139,13 @@ impl Ingest {
                 return self.refuse(event, Rejection::unavailable(), publication.id).await;
             }
         };
-        let loads = loads(&publication, &admitted);
+        let loads = loads(&publication, &admitted, event.arrival);
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
+            if self.is_legacy(event) {
+                // The library understands no refusal; it goes on sending whatever it is told.
+                tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame dropped");
+                return;
+            }
             return self.refuse(event, rejection, publication.id).await;
         }
         let outcome = self.store(publication.entries, &admitted, event).await;
@@ -192,6 +198,12 @@ impl Ingest {
         Ok(admitted)
     }
 
+    /// Whether the connection was admitted by the library's own `auth`, which is always in band and just admitted it.
+    fn is_legacy(&self, event: &SocketEvent) -> bool {
+        event.grant.is_none()
+            && self.grants.fresh(&event.connection, event.arrival).is_some_and(|grant| grant.is_legacy())
+    }
+
     /// What an in-band `auth` has proved, as the session row says it.
     async fn proved_grant(&self, event: &SocketEvent) -> Result<Option<Grant>, Fault> {
         let session = self.sessions.find(&event.connection).await?;
@@ -238,7 +250,7 @@ impl Ingest {
             return self.store_legacy((index, draft), sender, app, event).await;
         }
         let report = draft.modern(sender)?;
-        match self.reports.store(&report, app, self.retention_ms).await {
+        match self.reports.store(&report, app, app.raw_retention_ms(self.retention_ms)).await {
             Ok(()) => Ok(Some(report)),
             Err(fault) => {
                 tracing::error!(app = %report.app, reason = fault.chain(), "report not stored");
@@ -262,14 +274,13 @@ impl Ingest {
 }
 
 /// What the frame brings to each application.
-fn loads(publication: &Publication, admitted: &Admitted) -> BTreeMap<AppId, Load> {
+fn loads(publication: &Publication, admitted: &Admitted, now: TimestampMs) -> BTreeMap<AppId, Load> {
     let mut loads = BTreeMap::new();
     for entry in &publication.entries {
-        let Some(app) = &entry.app else { continue };
-        let shards = admitted.apps.get(app).map_or(1, |known| known.shards);
-        let load = loads.entry(app.clone()).or_insert(Load { reports: 0, bytes: 0, shards });
-        load.reports += 1;
-        load.bytes = load.bytes.saturating_add(u32::try_from(entry.bytes).unwrap_or(u32::MAX));
+        let Some((app, known)) = entry.app.as_ref().and_then(|app| admitted.apps.get_key_value(app)) else {
+            continue;
+        };
+        loads.entry(app.clone()).or_insert_with(|| Load::of(known, now)).add(entry.bytes);
     }
     loads
 }

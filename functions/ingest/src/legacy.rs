@@ -31,7 +31,7 @@ impl Ingest {
         }
         report.source = self.process_of(&report, clock, event).await;
         let frame = Frame { connection: &event.connection, message: &event.message_id, index };
-        match self.reports.store_legacy(&report, frame, app, self.retention_ms).await {
+        match self.reports.store_legacy(&report, frame, app, app.raw_retention_ms(self.retention_ms)).await {
             Ok(Kept::Stored) => Ok(Some(report)),
             Ok(Kept::Absorbed) => {
                 self.counters.add(Counter::AbsorbedDuplicates, 1);

@@ -13,7 +13,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
     let clients = boot::clients().await;
-    let tables = [(settings.reports_table.as_str(), Reach::Rows), (&settings.rollups_table, Reach::Row)];
+    let tables = [
+        (settings.apps_table.as_str(), Reach::App),
+        (&settings.reports_table, Reach::Rows),
+        (&settings.rollups_table, Reach::Row),
+    ];
     let rolling = Rolling::new(&clients, &settings, Arc::new(clock::now));
     boot::warm_up(&clients, &tables).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| rolling.handle(event.payload))).await

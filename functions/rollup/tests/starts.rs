@@ -8,7 +8,8 @@ use serde_json::json;
 const BINARY: &str = env!("CARGO_BIN_EXE_rollup");
 
 /// The tables that it is told of, by variable.
-const TABLES: [(&str, &str); 2] = [("REPORTS_TABLE", "ReportsTable"), ("ROLLUPS_TABLE", "RollupsTable")];
+const TABLES: [(&str, &str); 3] =
+    [("APPS_TABLE", "AppsTable"), ("REPORTS_TABLE", "ReportsTable"), ("ROLLUPS_TABLE", "RollupsTable")];
 
 /// What else it must be told.
 const OTHERS: [(&str, &str); 1] = [("RAW_RETENTION_HOURS", "48")];

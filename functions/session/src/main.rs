@@ -1,7 +1,9 @@
 //! The `session` function: holds the conversation of a connection.
 
+mod familiar;
 mod handler;
 mod perform;
+mod relay;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         (settings.apps_table.as_str(), Reach::App),
         (&settings.connections_table, Reach::Row),
         (&settings.reports_table, Reach::Rows),
+        (&settings.rollups_table, Reach::Rows),
+        (&settings.logs_table, Reach::Rows),
     ];
     let session = Session::new(&clients, &settings, trusted);
     boot::warm_up(&clients, &tables).await;

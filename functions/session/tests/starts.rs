@@ -10,10 +10,12 @@ const AT_MS: i64 = 1_795_352_461_387;
 const BINARY: &str = env!("CARGO_BIN_EXE_session");
 
 /// The tables that it is told of, by variable.
-const TABLES: [(&str, &str); 3] = [
+const TABLES: [(&str, &str); 5] = [
     ("APPS_TABLE", "AppsTable"),
     ("CONNECTIONS_TABLE", "ConnectionsTable"),
     ("REPORTS_TABLE", "ReportsTable"),
+    ("ROLLUPS_TABLE", "RollupsTable"),
+    ("LOGS_TABLE", "LogsTable"),
 ];
 
 /// What else it must be told.

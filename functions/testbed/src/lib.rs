@@ -3,7 +3,7 @@
 //! - [`TestBed`]: the template's tables in a real engine, and the desk that frames are posted to.
 //! - [`Store`]: the recording front before the engine; it can be told to fail.
 //! - [`Desk`]: the `@connections` API of connections that exist only as names.
-//! - [`Call`]: one call as it was made, retries included.
+//! - [`Call`]: one call as it was made, retries included; [`Spent`]: what it was charged.
 //! - [`refusal_to_start`]: what a function says that cannot work.
 //! - [`Emulator`]: AWS's own, around a function's own binary.
 //! - [`skip`]: what a test says whose tool is absent.
@@ -31,7 +31,7 @@ mod start;
 mod store;
 
 pub use bed::TestBed;
-pub use call::Call;
+pub use call::{Call, Spent};
 pub use desk::{Desk, Manner};
 pub use emulator::Emulator;
 pub use settings::skip;

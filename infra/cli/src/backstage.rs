@@ -22,6 +22,8 @@ pub(crate) struct Backstage {
     pub(crate) tables: Vec<TableState>,
     pub(crate) rolled_up_to: Option<TimestampMs>,
     pub(crate) wrong_clocks: Vec<WrongClock>,
+    /// Until when the application's reports are refused, because it sent more than it may.
+    pub(crate) limited_until: Option<TimestampMs>,
 }
 
 /// Looks behind the service that `place` names; `None` where it names addresses alone.
@@ -51,5 +53,6 @@ pub(crate) async fn look(
         let newest = live.rollups.newest_before(&shard, tomorrow).await?;
         rolled_up_to = rolled_up_to.max(newest.map(|held| held.through));
     }
-    Ok(Some(Backstage { tables, rolled_up_to, wrong_clocks }))
+    let limited_until = app.and_then(|app| app.limited_until).filter(|until| *until > now);
+    Ok(Some(Backstage { tables, rolled_up_to, wrong_clocks, limited_until }))
 }

@@ -10,11 +10,13 @@ mod courier;
 mod doubles;
 mod engine;
 mod faults;
+mod library;
 mod publishers;
 mod reports;
 mod rollups;
 mod sessions;
 mod subscriptions;
+mod units;
 
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
@@ -68,6 +70,14 @@ impl Skin {
         self.clients.rollups(&self.bed.table("RollupsTable"), nsl_domain::rollup::Retention::default())
     }
 
+    fn log_entries(&self) -> nsl_aws::logs::Logs {
+        self.clients.log_entries(&self.bed.table("LogsTable"))
+    }
+
+    fn commands(&self) -> nsl_aws::commands::Commands {
+        self.clients.commands(&self.bed.table("ConnectionsTable"))
+    }
+
     async fn open(&self, connection: &ConnectionId) {
         self.sessions().open(connection, Role::Program, &[], now()).await.unwrap();
     }
@@ -96,6 +106,9 @@ fn app(name: &str) -> App {
         legacy: false,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 

@@ -137,7 +137,7 @@ fn key(app: &str) -> String {
     format!("the key of {app}")
 }
 
-fn app(name: &str, status: Status) -> App {
+pub(crate) fn app(name: &str, status: Status) -> App {
     App {
         id: id(name),
         owner: UserId::new("ann").unwrap(),
@@ -147,6 +147,9 @@ fn app(name: &str, status: Status) -> App {
         legacy: true,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 

@@ -55,7 +55,8 @@ pub(crate) async fn run(
         let wrong_clocks = backstage.as_ref().map(|seen| clocks::documents(&seen.wrong_clocks));
         console.document(&json!({"address": target.address, "status": status, "version": version,
             "appId": target.app_id, "sources": sources, "tables": tables, "rollupsBehindMs": behind_ms,
-            "wrongClocks": wrong_clocks}))?;
+            "wrongClocks": wrong_clocks,
+            "limitedUntil": backstage.and_then(|seen| seen.limited_until).map(|until| until.to_string())}))?;
         return Ok(());
     }
     let sources = match latest.reports.len() {
@@ -70,6 +71,9 @@ pub(crate) async fn run(
         console.line(&format!("         {}, {age}", last.source))?;
     }
     let Some(seen) = backstage else { return Ok(()) };
+    if let Some(until) = seen.limited_until {
+        console.line(&format!("         it sent more than it may and is refused until {until}"))?;
+    }
     for clock in &seen.wrong_clocks {
         console.line(&format!("clock    {}", clocks::in_words(clock)))?;
     }
@@ -146,11 +150,18 @@ mod tests {
     fn rollups_are_behind_by_what_was_reported_since() {
         let latest =
             |iso: &str| Latest { reports: vec![Last { source: "s".to_owned(), timestamp: json!(iso) }] };
-        let seen = |rolled_up_to| Backstage { tables: Vec::new(), rolled_up_to, wrong_clocks: Vec::new() };
-        let at = |ms| seen(Some(TimestampMs::clamped(ms)));
-        assert_eq!(behind_ms(&at(60_000), &latest("1970-01-01T00:01:30Z")), Some(30_000));
-        assert_eq!(behind_ms(&at(120_000), &latest("1970-01-01T00:01:30Z")), Some(0));
-        assert_eq!(behind_ms(&seen(None), &latest("1970-01-01T00:01:30Z")), None);
+        let seen = |ms: i64| Backstage {
+            tables: Vec::new(),
+            rolled_up_to: Some(TimestampMs::clamped(ms)),
+            wrong_clocks: Vec::new(),
+            limited_until: None,
+        };
+        assert_eq!(behind_ms(&seen(60_000), &latest("1970-01-01T00:01:30Z")), Some(30_000));
+        assert_eq!(behind_ms(&seen(120_000), &latest("1970-01-01T00:01:30Z")), Some(0));
+        assert_eq!(
+            behind_ms(&Backstage { rolled_up_to: None, ..seen(0) }, &latest("1970-01-01T00:01:30Z")),
+            None
+        );
     }
 
     #[test]

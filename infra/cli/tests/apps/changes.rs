@@ -61,6 +61,42 @@ async fn an_update_changes_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn limits_and_retention_are_set_shown_and_taken_back() {
+    let gateway = Gateway::start("terms").await;
+    gateway.documents("app create --app-id shop --max-connections 9 --retention-raw 3d --json").await;
+    let set =
+        "app update shop --max-reports 20 --max-bytes 50000 --max-subscriptions 4 --retention-1d 520w --json";
+    gateway.documents(set).await;
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let own = json!({"reports": 20, "bytes": 50_000, "connections": 9, "subscriptions": 4});
+    assert_eq!((&shown["limits"], &shown["ownLimits"]), (&own, &own));
+    assert_eq!(
+        shown["retentionHours"],
+        json!({"raw": 72, "minute": 192, "tenMinutes": 840, "hour": 9_600, "day": 87_360})
+    );
+    assert_eq!(shown["ownRetentionHours"]["day"], 87_360);
+    let card = String::from_utf8(gateway.nsl("app show shop").await.stdout).unwrap();
+    assert!(card.contains("may send  20 reports and 50000 bytes a second\n"), "{card}");
+
+    for (arguments, told) in [
+        ("--max-reports 1001", "reports a second must lie between 1 and 1000, not at 1001"),
+        ("--max-connections 0", "connections must lie between 1 and 10000"),
+        ("--retention-raw 1d", "raw reports are kept for 48 to 720 hours, not for 24"),
+        ("--retention-10m 4d", "less than the 192 of 1-minute rollups"),
+        ("--retention-1h soon", "such as 48h or 8d"),
+    ] {
+        let complaint = gateway.complaint(&format!("app update shop {arguments}")).await;
+        assert!(complaint.contains(told), "{arguments}: {complaint}");
+    }
+    let reset = "app update shop --max-reports default --max-bytes default --max-connections default \
+                 --max-subscriptions default --retention-raw default --retention-1d default --json";
+    gateway.documents(&reset.split_whitespace().collect::<Vec<_>>().join(" ")).await;
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!((&shown["limits"]["reports"], &shown["ownLimits"]["reports"]), (&json!(1_000), &json!(null)));
+    assert_eq!(shown["retentionHours"]["raw"], 48);
+}
+
+#[tokio::test]
 async fn a_key_is_rotated_without_a_moment_in_which_none_is_valid() {
     let gateway = Gateway::start("rotate").await;
     gateway.documents("app create --app-id shop --scope view --json").await;
@@ -131,15 +167,20 @@ async fn a_deleted_application_leaves_nothing_and_the_others_everything() {
         }
     }
     gateway.put("rollups", "shop#1m#1", "a");
+    for app in ["shop", "bank"] {
+        gateway.put("logs", app, "a");
+        gateway.put("connections", &format!("commands#{app}"), "console_toggle");
+    }
     assert!(gateway.complaint("app delete shop").await.contains("--yes"));
     assert_eq!(gateway.count("reports"), 31, "nothing is deleted without a yes");
     let deleted = gateway.documents("app delete shop --yes --json").await.remove(0);
     assert_eq!(
         (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
-        (&json!(true), &json!(1), &json!(38))
+        (&json!(true), &json!(1), &json!(40))
     );
     assert_eq!(gateway.closed(), ["a="]);
-    assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 1, 1));
+    assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 2, 1));
+    assert_eq!(gateway.count("logs"), 1, "the other application's");
     assert_eq!(gateway.count("rollups"), 6, "the other application's");
     assert!(gateway.complaint("app delete shop --yes").await.contains("no application"));
 }

@@ -4,6 +4,8 @@
 
 mod changes;
 mod gateway;
+mod repairs;
+mod stack;
 mod tokens;
 
 use gateway::Gateway;
