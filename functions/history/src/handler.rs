@@ -79,11 +79,6 @@ impl History {
         }
     }
 
-    /// The applications, which the warm-up call asks for.
-    pub fn apps(&self) -> &Apps {
-        &self.apps
-    }
-
     /// Answers a call at this moment.
     ///
     /// # Errors
