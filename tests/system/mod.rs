@@ -7,6 +7,7 @@ mod crowd;
 mod dashboard;
 mod delivery;
 mod doubles;
+mod dropin;
 mod faults;
 mod garbage;
 mod handshake;
