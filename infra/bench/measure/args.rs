@@ -41,6 +41,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) only: String,
 
+    /// The one case of this name, with all the events that are asked for.
+    #[arg(long, value_name = "NAME", conflicts_with = "only")]
+    pub(crate) exactly: Option<String>,
+
     /// One transport alone.
     #[arg(long, value_name = "HOW")]
     pub(crate) transport: Option<Transport>,
@@ -49,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "21", value_parser = clap::value_parser!(u32).range(0..=MAX_STARTS))]
     pub(crate) starts: u32,
 
-    /// Warm events of each case whose processor time is told; the many of a fan-out are fewer.
+    /// Warm events of each case whose processor time is told; of costly cases fewer are given.
     #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u32).range(0..=MAX_EVENTS))]
     pub(crate) events: u32,
 
@@ -63,6 +67,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether the case of this name is to be measured.
+    pub(crate) fn names(&self, case: &str) -> bool {
+        self.exactly.as_ref().map_or_else(|| case.contains(&self.only), |exactly| exactly == case)
+    }
+
     /// The transports to measure.
     pub(crate) fn transports(&self) -> Vec<Transport> {
         self.transport.map_or_else(|| vec![Transport::Plain, Transport::Tls], |one| vec![one])
@@ -72,6 +81,14 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_case_is_named_by_a_part_of_its_name_or_by_all_of_it() {
+        let named = |words: &[&str], case| Args::parse_from([&["nsl-measure"], words].concat()).names(case);
+        assert!(named(&[], "history, week") && named(&["--only", "history"], "history, week"));
+        assert!(named(&["--exactly", "history"], "history"));
+        assert!(!named(&["--exactly", "history"], "history, week"));
+    }
 
     #[test]
     fn both_transports_are_measured_unless_one_is_named() {
