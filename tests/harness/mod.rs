@@ -11,7 +11,7 @@ mod recording;
 
 pub(crate) use app::{App, nsl};
 pub(crate) use bystanders::Bystanders;
-pub(crate) use client::{Client, metrics_frame};
+pub(crate) use client::{Client, auth_frame, metrics_frame};
 pub(crate) use clock::{iso, now_ms};
 pub(crate) use gateway::{Gateway, binary, scratch_folder};
 pub(crate) use proxy::Proxy;

@@ -6,6 +6,7 @@ mod arrows;
 mod documents;
 mod files;
 mod names;
+mod policies;
 mod repository;
 mod template;
 

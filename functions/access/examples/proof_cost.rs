@@ -61,6 +61,9 @@ fn app(key: &str) -> Option<App> {
         legacy: false,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     })
 }
 

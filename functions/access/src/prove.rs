@@ -88,6 +88,9 @@ mod tests {
             legacy,
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
         }
     }
 

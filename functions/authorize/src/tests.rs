@@ -82,6 +82,9 @@ fn registered(app: &str, status: Status) -> App {
         legacy: false,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The Apps table: applications, and which of them a key opens.
 //!
-//! Owns reading, making and listing them; `change` owns what becomes of them later. A key is found by its hash through a pointer item, so that a credential
-//! that names no application needs no scan.
+//! Owns reading, making and listing them; `change` owns what becomes of them later, `terms` what they set of their
+//! own. A key is found by its hash through a pointer item, so that a credential that names no application needs no
+//! scan.
 
 mod change;
+mod terms;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 
 pub use change::Saved;
+pub use terms::Limited;
 
 /// The Apps table.
 #[derive(Debug, Clone)]
@@ -213,6 +216,8 @@ fn app_item(app: &App) -> Item {
         (keys::KEYS.to_owned(), key_entries(app)),
         (keys::LEGACY.to_owned(), AttributeValue::Bool(app.legacy)),
         (keys::SHARDS.to_owned(), items::number(app.shards)),
+        (keys::LIMITS.to_owned(), terms::limits_entry(&app.limits)),
+        (keys::RETENTION.to_owned(), terms::retention_entry(&app.retention)),
     ]);
     if let Some(earliest) = app.tokens_not_before {
         item.insert(keys::TOKENS_NOT_BEFORE.to_owned(), items::number(earliest.ms()));
@@ -249,14 +254,16 @@ fn read_app(item: &Item) -> Result<App, BadAttribute> {
         keys,
         legacy: items::read_flag(item, keys::LEGACY)?,
         shards: items::read_number(item, keys::SHARDS)?,
-        tokens_not_before: read_earliest_token(item)?,
+        tokens_not_before: read_instant(item, keys::TOKENS_NOT_BEFORE)?,
+        limits: terms::read_limits(item)?,
+        retention: terms::read_retention(item)?,
+        limited_until: read_instant(item, keys::LIMITED_UNTIL)?,
     })
 }
 
-fn read_earliest_token(item: &Item) -> Result<Option<TimestampMs>, BadAttribute> {
-    let ms = items::optional(items::read_number::<i64>(item, keys::TOKENS_NOT_BEFORE))?;
-    let unreadable = |_| BadAttribute::Unreadable(keys::TOKENS_NOT_BEFORE);
-    ms.map(|ms| TimestampMs::try_from(ms).map_err(unreadable)).transpose()
+fn read_instant(item: &Item, name: &'static str) -> Result<Option<TimestampMs>, BadAttribute> {
+    let ms = items::optional(items::read_number::<i64>(item, name))?;
+    ms.map(|ms| TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(name))).transpose()
 }
 
 fn read_key(entry: &AttributeValue) -> Result<KeyRecord, BadAttribute> {

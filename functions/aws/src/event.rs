@@ -46,6 +46,9 @@ pub struct SocketEvent {
     pub body: String,
     /// API Gateway's name of the request, for logs.
     pub request_id: String,
+    /// API Gateway's name of a frame, the same however often the function is invoked with it. Where there is none, that
+    /// of the request.
+    pub message_id: String,
     /// The subprotocols that the handshake offers, in its order.
     pub subprotocols: Vec<String>,
 }
@@ -68,6 +71,7 @@ impl SocketEvent {
             .flat_map(|value| value.split(','))
             .map(|offered| offered.trim().to_owned())
             .collect();
+        let request_id = context.request_id.unwrap_or_default();
         Some(Self {
             occasion,
             connection: ConnectionId::new(context.connection_id?),
@@ -76,7 +80,8 @@ impl SocketEvent {
             grant: attached_text(attached, GRANT).and_then(Grant::from_text),
             role: Role::from_text(attached_text(attached, ROLE)),
             body: event.body.unwrap_or_default(),
-            request_id: context.request_id.unwrap_or_default(),
+            message_id: context.message_id.unwrap_or_else(|| request_id.clone()),
+            request_id,
             subprotocols,
         })
     }

@@ -92,6 +92,11 @@ pub(crate) fn read_list<'a>(
     Ok(list)
 }
 
+/// The map `name`.
+pub(crate) fn read_map<'a>(item: &'a Item, name: &'static str) -> Result<&'a Item, BadAttribute> {
+    attribute(item, name)?.as_m().map_err(|_| BadAttribute::WrongType(name))
+}
+
 /// The same for an attribute that may be absent.
 pub(crate) fn optional<T>(read: Result<T, BadAttribute>) -> Result<Option<T>, BadAttribute> {
     match read {

@@ -5,7 +5,7 @@
 
 use nsl_domain::app::KeyHash;
 use nsl_domain::ids::{AppId, ConnectionId};
-use nsl_domain::report::sortable;
+use nsl_domain::report::{Document, sortable};
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_domain::window::Resolution;
@@ -19,6 +19,20 @@ pub(crate) const KEYS: &str = "keys";
 pub(crate) const LEGACY: &str = "legacy";
 pub(crate) const SHARDS: &str = "shards";
 pub(crate) const TOKENS_NOT_BEFORE: &str = "tokensNotBefore";
+/// An application's own limits, and how long what it reports is kept: maps with the parts that it sets.
+pub(crate) const LIMITS: &str = "limits";
+pub(crate) const LIMIT_REPORTS: &str = "reports";
+pub(crate) const LIMIT_BYTES: &str = "bytes";
+pub(crate) const LIMIT_CONNECTIONS: &str = "connections";
+pub(crate) const LIMIT_SUBSCRIPTIONS: &str = "subscriptions";
+pub(crate) const RETENTION: &str = "retention";
+pub(crate) const KEEP_RAW: &str = "raw";
+pub(crate) const KEEP_MINUTE: &str = "1m";
+pub(crate) const KEEP_TEN_MINUTES: &str = "10m";
+pub(crate) const KEEP_HOUR: &str = "1h";
+pub(crate) const KEEP_DAY: &str = "1d";
+/// Until when an application's reports are refused, in milliseconds since 1970.
+pub(crate) const LIMITED_UNTIL: &str = "limitedUntil";
 /// Which application a key opens: on the pointer item of a key.
 pub(crate) const OPENS: &str = "opens";
 /// Parts of one entry of `keys`.
@@ -47,6 +61,12 @@ pub(crate) const DIALECT: &str = "dialect";
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 pub(crate) const DOCUMENT: &str = "document";
+/// Of a legacy report only: the connection that sent it, and which message and which report of it.
+pub(crate) const CONNECTION: &str = "connection";
+pub(crate) const MARK: &str = "mark";
+/// Of a legacy publisher whose clock is wrong: how far it is ahead, in milliseconds, and when that was seen last.
+pub(crate) const CLOCK_AHEAD: &str = "clockAhead";
+pub(crate) const CLOCK_SEEN: &str = "clockSeen";
 
 /// How often a rollup was written.
 pub(crate) const VERSION: &str = "version";
@@ -148,6 +168,12 @@ pub(crate) fn hours(from: TimestampMs, to: TimestampMs) -> impl DoubleEndedItera
     (first..last).map(|hour| TimestampMs::clamped(hour * HOUR_MS))
 }
 
+/// Sort key of a legacy report in the cell that starts at `cell`: `{cell}##{connection}#{hash}`. A source is never
+/// empty, so no modern report can stand under such a key.
+pub(crate) fn legacy_report(cell: TimestampMs, connection: &ConnectionId, document: &Document) -> String {
+    format!("{}##{connection}#{:016x}", sortable(cell), document.hash())
+}
+
 /// A sort key that no report stamped before `instant` reaches and every later one does.
 pub(crate) fn first_report_at(instant: TimestampMs) -> String {
     sortable(instant)
@@ -162,6 +188,11 @@ pub(crate) fn last_report_before(end: TimestampMs) -> String {
 /// Expressions, with their placeholders.
 pub(crate) mod expression {
     pub(crate) const IS_NEW: &str = "attribute_not_exists(#pk)";
+    pub(crate) const IS_NO_COPY: &str =
+        "attribute_not_exists(#pk) OR NOT #timestamp BETWEEN :earliest AND :latest";
+    pub(crate) const SETTLE_SOURCE: &str = "SET #source = if_not_exists(#source, :source)";
+    pub(crate) const SETTLE_SOURCE_AND_CLOCK: &str =
+        "SET #source = if_not_exists(#source, :source), #ahead = :ahead, #seen = :seen";
     pub(crate) const EXISTS: &str = "attribute_exists(#pk)";
     pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
     pub(crate) const KEEP_GRANT: &str = "SET #grant = :grant";
@@ -170,11 +201,23 @@ pub(crate) mod expression {
     pub(crate) const WATCH: &str = "ADD #watches :apps";
     pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
     pub(crate) const OF_OWNER: &str = "#owner = :owner";
-    pub(crate) const CHANGE_APP: &str =
-        "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards";
-    pub(crate) const CHANGE_APP_AND_TOKENS: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #tokens = :tokens";
-    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND attribute_not_exists(#tokens)";
-    pub(crate) const APP_AND_TOKENS_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards AND #tokens = :wasTokens";
+    pub(crate) const CHANGE_APP: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #limits = :limits, #retention = :retention";
+    /// What follows [`CHANGE_APP`].
+    pub(crate) const AND_TOKENS: &str = ", #tokens = :tokens";
+    pub(crate) const AND_LIFT: &str = " REMOVE #limitedUntil";
+    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards";
+    /// What follows [`APP_AS_READ`]. An application that was registered before it could have limits or a retention of
+    /// its own has no such attributes, and none of its own.
+    pub(crate) const WITH_TOKENS: &str = " AND #tokens = :wasTokens";
+    pub(crate) const WITHOUT_TOKENS: &str = " AND attribute_not_exists(#tokens)";
+    pub(crate) const WITH_LIMITS: &str = " AND #limits = :wasLimits";
+    pub(crate) const WITHOUT_LIMITS: &str = " AND (attribute_not_exists(#limits) OR #limits = :wasLimits)";
+    pub(crate) const WITH_RETENTION: &str = " AND #retention = :wasRetention";
+    pub(crate) const WITHOUT_RETENTION: &str =
+        " AND (attribute_not_exists(#retention) OR #retention = :wasRetention)";
+    pub(crate) const LIMIT: &str = "SET #limitedUntil = :until";
+    pub(crate) const IS_LIMITED_LESS: &str =
+        "attribute_exists(#pk) AND (attribute_not_exists(#limitedUntil) OR #limitedUntil < :less)";
     pub(crate) const KEY_ONLY: &str = "#pk, #sk";
     pub(crate) const PARTITION: &str = "#pk = :pk";
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";

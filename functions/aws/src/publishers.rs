@@ -1,14 +1,16 @@
 //! Publishers: which connections may report for which application.
 //!
 //! One row for each, under its application, written once when the connection is authorised and never by a report:
-//! what counting and closing them needs. The session row lists them too, for `$disconnect`; a row that both lose
-//! sight of ends by age.
+//! what counting and closing them needs. A legacy one also says which process it is. The session row lists them too,
+//! for `$disconnect`; a row that both lose sight of ends by age.
+
+mod legacy;
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
-use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
@@ -18,9 +20,10 @@ use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 use crate::sessions::SESSION_LIFE_MS;
 
-/// Most rows that are counted at once: as many rows past their age as may live are passed over, for DynamoDB deletes
-/// late. Behind more of them living ones are not seen, which lets a connection in.
-const MAX_COUNTED_ROWS: i32 = 2 * MAX_CONNECTIONS as i32;
+pub use legacy::{Told, WrongClock};
+
+/// Rows past their age that a count passes over at least: a page of them costs a few read units.
+const PASSED_OVER: i64 = 1_000;
 
 /// The publisher rows of the Connections table.
 #[derive(Debug, Clone)]
@@ -74,27 +77,60 @@ impl Publishers {
         Ok(())
     }
 
-    /// Whether `app` has fewer connections at `now` than it may: publishers and subscriptions count one each. One
-    /// consistent query that returns a number. Best effort: handshakes at one instant do not see each other.
+    /// Whether `app` has fewer than `most` connections at `now`: publishers and subscriptions count one each. One
+    /// consistent query that returns a number, and one for each further megabyte. Best effort: handshakes at one
+    /// instant do not see each other.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn has_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
+    pub async fn has_room(&self, app: &AppId, most: u32, now: TimestampMs) -> Result<bool, Fault> {
+        let query = self.living(app, now).key_condition_expression(expression::PARTITION);
+        has_fewer(query, most, "count connections").await
+    }
+
+    /// Whether `connection` may watch `app` where that has at most `most` subscriptions at `now`. One consistent query
+    /// that returns a number; where there are as many, one read, for who watches already takes no more room.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn may_watch(
+        &self,
+        app: &AppId,
+        connection: &ConnectionId,
+        most: u32,
+        now: TimestampMs,
+    ) -> Result<bool, Fault> {
         let query = self
+            .living(app, now)
+            .key_condition_expression(expression::WITH_PREFIX)
+            .expression_attribute_names("#sk", keys::SK)
+            .expression_attribute_values(":prefix", items::text(keys::SUBSCRIPTIONS));
+        if has_fewer(query, most, "count subscriptions").await? {
+            return Ok(true);
+        }
+        let get = self
             .client
+            .get_item()
+            .table_name(&self.table)
+            .key(keys::PK, items::text(keys::app_connections(app)))
+            .key(keys::SK, items::text(keys::subscription(connection)))
+            .consistent_read(true);
+        let found = get.send().await.map_err(|error| Fault::of("read subscription", error))?;
+        Ok(found.item.is_some())
+    }
+
+    /// Counts the rows of `app` that are not past their age.
+    fn living(&self, app: &AppId, now: TimestampMs) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .consistent_read(true)
             .select(Select::Count)
-            .limit(MAX_COUNTED_ROWS)
-            .key_condition_expression(expression::PARTITION)
             .filter_expression(expression::IS_ALIVE)
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
             .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
-            .expression_attribute_values(":now", items::number(now.seconds()));
-        let counted = query.send().await.map_err(|error| Fault::of("count connections", error))?;
-        Ok(i64::from(counted.count) < i64::from(MAX_CONNECTIONS))
+            .expression_attribute_values(":now", items::number(now.seconds()))
     }
 
     /// The partition of every row that names `app`. No call.
@@ -121,6 +157,27 @@ impl Publishers {
             items::readable_rows(query, "query connections", |row| read_connection(row, now)).await?;
         Ok(connected.into_iter().collect())
     }
+}
+
+/// Whether `query`, which counts, finds fewer than `most` rows. As many rows past their age as may live, and at least
+/// [`PASSED_OVER`], are passed over, for DynamoDB deletes late; behind more of them living ones are not seen, which
+/// lets a connection in.
+async fn has_fewer(query: QueryFluentBuilder, most: u32, attempt: &'static str) -> Result<bool, Fault> {
+    let most = i64::from(most);
+    let mut left = most + most.max(PASSED_OVER);
+    let (mut living, mut from) = (0, None);
+    while living < most && left > 0 {
+        let limit = i32::try_from(left).unwrap_or(i32::MAX);
+        let page = query.clone().limit(limit).set_exclusive_start_key(from).send().await;
+        let page = page.map_err(|error| Fault::of(attempt, error))?;
+        living += i64::from(page.count);
+        left -= i64::from(page.scanned_count);
+        from = page.last_evaluated_key.filter(|key| !key.is_empty());
+        if from.is_none() {
+            break;
+        }
+    }
+    Ok(living < most)
 }
 
 /// The connection of a publisher's or a subscription's row, or `None` past its age.

@@ -1,11 +1,16 @@
 //! The Reports table: raw reports, by application, hour and write shard.
 //!
-//! Owns storing one and reading spans of them. The same report stored twice is one item.
+//! Owns storing one and reading spans of them. The same report stored twice is one item. A modern report is keyed by
+//! its instant, a legacy one by its cell (`legacy`), so that a span is read by the keys of its cells, and what is
+//! found is held to the instants. Ruled by design.md §5.
+
+mod legacy;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
-use nsl_domain::ids::AppId;
+use nsl_domain::cell::cell_of;
+use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
@@ -14,6 +19,8 @@ use crate::erase::Partition;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+
+pub use legacy::{Frame, Kept};
 
 /// Longest retention of raw reports that the template allows, in hours: how far back a report can lie.
 const MAX_RETENTION_HOURS: i64 = 720;
@@ -50,19 +57,15 @@ impl Reports {
             .client
             .put_item()
             .table_name(&self.table)
+            .set_item(Some(base_item(report, expires_at)))
             .item(keys::PK, items::text(keys::report_partition(&report.app, report.timestamp, shard)))
-            .item(keys::SK, items::text(report.id()))
-            .item(keys::APP_ID, items::text(report.app.as_str()))
-            .item(keys::SOURCE, items::text(report.source.as_str()))
-            .item(keys::TIMESTAMP, items::number(report.timestamp.ms()))
-            .item(keys::DOCUMENT, items::text(report.document.as_str()))
-            .item(keys::EXPIRES_AT, items::number(expires_at.seconds()));
+            .item(keys::SK, items::text(report.id()));
         put.send().await.map_err(|error| Fault::of("put report", error))?;
         Ok(())
     }
 
     /// The newest reports of `app` stamped `from` or later, at most `most`, oldest first, and whether they are all.
-    /// One consistent query for each hour and shard that the span touches, and for each megabyte.
+    /// Where they are not, one of the oldest cell may be missing before an older one of it. One consistent query for each hour and shard that the span touches, and for each megabyte.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -85,7 +88,7 @@ impl Reports {
                     && let Some(row) = rows.next().await
                 {
                     let row = row.map_err(|error| Fault::of("query recent reports", error))?;
-                    of_shard.extend(readable(&row, now));
+                    of_shard.extend(readable(&row, now).filter(within(from, end)));
                 }
             }
             found.extend(of_shard);
@@ -97,7 +100,7 @@ impl Reports {
     }
 
     /// Shows every report of `app` stamped in `[from, to)` to `visit`, hour by hour and oldest first within each
-    /// hour and shard; none that is past its age at `now`. One consistent query for each hour and shard, and for
+    /// hour and shard, but for those of one cell; none that is past its age at `now`. One consistent query for each hour and shard, and for
     /// each megabyte.
     ///
     /// # Errors
@@ -115,7 +118,7 @@ impl Reports {
                 let mut rows = query.into_paginator().items().send();
                 while let Some(row) = rows.next().await {
                     let row = row.map_err(|error| Fault::of("query reports", error))?;
-                    if let Some(report) = readable(&row, now) {
+                    if let Some(report) = readable(&row, now).filter(within(from, to)) {
                         visit(report);
                     }
                 }
@@ -124,7 +127,7 @@ impl Reports {
         Ok(())
     }
 
-    /// The reports of one write shard stamped in `[from, to)`, oldest first, or `None` where an hour of them is more
+    /// The reports of one write shard stamped in `[from, to)`, oldest cell first, or `None` where an hour of them is more
     /// than one page of a megabyte. One consistent query for each hour.
     ///
     /// # Errors
@@ -142,12 +145,13 @@ impl Reports {
             if page.last_evaluated_key.is_some_and(|key| !key.is_empty()) {
                 return Ok(None);
             }
-            reports.extend(page.items.unwrap_or_default().iter().filter_map(|row| readable(row, now)));
+            let rows = page.items.unwrap_or_default();
+            reports.extend(rows.iter().filter_map(|row| readable(row, now)).filter(within(from, to)));
         }
         Ok(Some(reports))
     }
 
-    /// Shows every report of one write shard stamped in `span`, oldest first, to `visit`, whatever its age: what is
+    /// Shows every report of one write shard stamped in `span`, oldest cell first, to `visit`, whatever its age: what is
     /// computed from them must not shrink while the oldest are deleted one by one. One consistent query, and one for
     /// each further megabyte. A stored report that cannot be read is logged and left out.
     ///
@@ -182,6 +186,7 @@ impl Reports {
         hours.flat_map(of_hour).map(|key| Partition::new(&self.client, &self.table, key)).collect()
     }
 
+    /// The rows of the cells that hold a part of `[from, to)`: a little more than what is stamped in it.
     fn between(
         &self,
         app: &AppId,
@@ -200,9 +205,26 @@ impl Reports {
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#sk", keys::SK)
             .expression_attribute_values(":pk", items::text(keys::report_partition(app, hour, shard)))
-            .expression_attribute_values(":first", items::text(keys::first_report_at(from)))
+            .expression_attribute_values(":first", items::text(keys::first_report_at(cell_of(from))))
             .expression_attribute_values(":last", items::text(keys::last_report_before(to)))
     }
+}
+
+/// Whether a report is stamped in `[from, to)`.
+fn within(from: TimestampMs, to: TimestampMs) -> impl Fn(&Report) -> bool {
+    move |report| (from..to).contains(&report.timestamp)
+}
+
+/// What the row of every report holds, but for its key.
+fn base_item(report: &Report, expires_at: TimestampMs) -> Item {
+    let attributes = [
+        (keys::APP_ID, items::text(report.app.as_str())),
+        (keys::SOURCE, items::text(report.source.as_str())),
+        (keys::TIMESTAMP, items::number(report.timestamp.ms())),
+        (keys::DOCUMENT, items::text(report.document.as_str())),
+        (keys::EXPIRES_AT, items::number(expires_at.seconds())),
+    ];
+    attributes.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// The report of a row, unless it is past its age or cannot be read, which is logged.
@@ -221,6 +243,15 @@ fn read_report(row: &Item, now: TimestampMs) -> Result<Option<Report>, BadAttrib
         return Ok(None);
     }
     read_stored(row).map(Some)
+}
+
+/// The sort key under which the report of a row stands: that of its cell where a legacy connection sent it.
+pub(crate) fn key_of(row: &Item, report: &Report) -> Result<String, BadAttribute> {
+    let connection = items::optional(items::read_text(row, keys::CONNECTION))?.map(ConnectionId::new);
+    Ok(match connection {
+        Some(connection) => keys::legacy_report(cell_of(report.timestamp), &connection, &report.document),
+        None => report.id(),
+    })
 }
 
 /// The report of a row, whatever its age.

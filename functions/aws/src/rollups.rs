@@ -83,6 +83,12 @@ impl Rollups {
         Self { client, table: table.into(), retention }
     }
 
+    /// The same table, with what an application keeps as long as `retention` says.
+    #[must_use]
+    pub fn keeping(&self, retention: Retention) -> Self {
+        Self { retention, ..self.clone() }
+    }
+
     /// How long what is in it is kept.
     pub fn retention(&self) -> Retention {
         self.retention
@@ -155,8 +161,13 @@ impl Rollups {
         let mut held = Vec::new();
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| Fault::of(ATTEMPT, error))?;
-            if !items::is_past_age(&row, now).map_err(|bad| bad.into_fault(ATTEMPT))? {
-                held.push(read_held(&row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))?);
+            if items::is_past_age(&row, now).map_err(|bad| bad.into_fault(ATTEMPT))? {
+                continue;
+            }
+            let one = read_held(&row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))?;
+            // What was written while the application kept it longer.
+            if !self.retention.is_past(one.span, now) {
+                held.push(one);
             }
         }
         Ok(held)
@@ -224,7 +235,11 @@ impl Rollups {
             .key_condition_expression(expression::PARTITION)
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_values(":pk", items::text(keys::sources(app)));
-        items::readable_rows(query, "query the last reports", |row| read_last(row, app, now)).await
+        items::readable_rows(query, "query the last reports", |row| {
+            let last = read_last(row, app, now)?;
+            Ok(last.filter(|report| now.ms_since(report.timestamp) < self.retention.minute_ms))
+        })
+        .await
     }
 
     /// Notes `report` as the last of its source, unless a later one is noted. One write.

@@ -131,7 +131,7 @@ pub fn read(record: &RawValue) -> Result<Stored, Malformed<'_>> {
     let stands_at =
         |name, expected: String| items::read_text(&image, name).is_ok_and(|found| found == expected);
     let at_home = stands_at(keys::PK, keys::report_partition(&report.app, report.timestamp, shard))
-        && stands_at(keys::SK, report.id());
+        && reports::key_of(&image, &report).is_ok_and(|key| stands_at(keys::SK, key));
     if !at_home {
         return Err(refused("the report does not belong under its key".to_owned()));
     }
@@ -202,5 +202,24 @@ mod tests {
         let failed = StreamAnswer { failures: vec![FailedItem { sequence: "1".to_owned() }] };
         let text = serde_json::to_string(&failed).unwrap();
         assert_eq!(text, "{\"batchItemFailures\":[{\"itemIdentifier\":\"1\"}]}");
+    }
+
+    #[test]
+    fn a_report_of_the_library_belongs_under_its_cell_and_connection_and_nowhere_else() {
+        let mut legacy = record();
+        let image = &mut legacy["dynamodb"]["NewImage"];
+        image["connection"] = json!({"S": "a="});
+        image["sk"] = json!({"S": "001795352461000##a=#44136fa355b3678a"});
+        let told = read(&raw(&legacy)).unwrap().report;
+        assert_eq!((told.timestamp.ms(), told.source.as_str()), (1_795_352_461_387, "web-1"));
+        for wrong in [
+            "001795352461387#web-1#44136fa355b3678a",
+            "001795352461387##a=#44136fa355b3678a",
+            "001795352461500##a=#44136fa355b3678a",
+            "001795352461000##b=#44136fa355b3678a",
+        ] {
+            legacy["dynamodb"]["NewImage"]["sk"] = json!({"S": wrong});
+            assert!(read(&raw(&legacy)).is_err(), "{wrong}");
+        }
     }
 }

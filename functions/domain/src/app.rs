@@ -1,25 +1,25 @@
 //! What is registered of an application: its owner, its keys, what it may do.
 //!
-//! Owns the record and its defaults. Refuses secrets: of a key only the SHA-256 is known here.
+//! Owns the record and its defaults; `limits` owns how much it may. Refuses secrets: of a key only the SHA-256 is known here.
 //! Ruled by design.md §5 and §8.
+
+mod limits;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::grant::Scope;
 use crate::ids::{AppId, KeyId, Source, UserId};
-use crate::time::TimestampMs;
+use crate::rollup::OwnRetention;
+use crate::time::{HOUR_MS, TimestampMs};
+
+pub use limits::{MAX_CONNECTIONS, OutOfBounds, OwnLimits, Rates, Sent};
 
 /// Write shards of an application that says nothing else: one partition takes 1,000 writes a second.
 pub const DEFAULT_SHARDS: u16 = 1;
 
 /// Most write shards of one application. History asks each of them, so their number is a cost of every query.
 pub const MAX_SHARDS: u16 = 64;
-
-/// Connections of one application, those that report for it and those that watch it counted together: a report is
-/// posted to each of the second kind, and counting reads a row of each kind. A thousand viewers whose key may publish
-/// too, which have a row of each kind, fit with some room.
-pub const MAX_CONNECTIONS: u32 = 2_500;
 
 /// Keys of one application that are valid at a time: the second lets the first be replaced without an outage.
 pub const MAX_KEYS: usize = 2;
@@ -113,6 +113,12 @@ pub struct App {
     pub shards: u16,
     /// The instant before which issued tokens no longer open it: how a leaked token is taken back.
     pub tokens_not_before: Option<TimestampMs>,
+    /// Its own limits.
+    pub limits: OwnLimits,
+    /// How long what it reports is kept, where it says so itself.
+    pub retention: OwnRetention,
+    /// The instant until which its reports are refused, because it sent more than it may.
+    pub limited_until: Option<TimestampMs>,
 }
 
 impl App {
@@ -134,6 +140,11 @@ impl App {
         Some(self.keys.remove(index))
     }
 
+    /// How long its raw reports are kept where the service keeps them for `default_ms`.
+    pub fn raw_retention_ms(&self, default_ms: i64) -> i64 {
+        self.retention.raw.map_or(default_ms, |hours| hours * HOUR_MS)
+    }
+
     /// The write shard of what `source` reports: its SHA-256 modulo the shards, so that one source stays in one
     /// shard and time has no say.
     pub fn shard_of(&self, source: &Source) -> u16 {
@@ -146,6 +157,23 @@ impl App {
 mod tests {
     use super::*;
 
+    /// An application with the defaults and no key.
+    pub(super) fn shop() -> App {
+        App {
+            id: AppId::new("shop").unwrap(),
+            owner: UserId::new("ann").unwrap(),
+            name: "Shop".into(),
+            status: Status::Active,
+            keys: Vec::new(),
+            legacy: false,
+            shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
+            limits: OwnLimits::default(),
+            retention: OwnRetention::default(),
+            limited_until: None,
+        }
+    }
+
     #[test]
     fn a_hash_survives_its_hexadecimal_form() {
         let hash = KeyHash::of("nehonix@00.nsl");
@@ -157,16 +185,7 @@ mod tests {
 
     #[test]
     fn a_second_key_is_valid_beside_the_first_and_a_third_is_not() {
-        let mut app = App {
-            id: AppId::new("shop").unwrap(),
-            owner: UserId::new("ann").unwrap(),
-            name: "Shop".into(),
-            status: Status::Active,
-            keys: Vec::new(),
-            legacy: false,
-            shards: DEFAULT_SHARDS,
-            tokens_not_before: None,
-        };
+        let mut app = shop();
         let [first, second, third] = ["a", "b", "c"].map(|text| KeyRecord::of(text, Scope::Both));
         assert_eq!(app.add_key(first.clone()), Ok(()));
         assert_eq!(app.add_key(second.clone()), Ok(()));

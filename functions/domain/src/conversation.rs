@@ -4,7 +4,6 @@
 //! close. Refuses to do any of it: it asks its caller one [`Question`] at a time and ends with a [`Verdict`].
 //! Ruled by protocol.md §1 and §2, design.md §7.
 
-use crate::app::MAX_CONNECTIONS;
 use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
@@ -200,6 +199,7 @@ impl Conversation {
             (Stage::Unsubscribing { app }, Answer::Done) => {
                 Move::End(Verdict::say(&Outbound::Unsubscribed { app }))
             }
+            (Stage::SubscribingPage { grant, .. }, Answer::TooMany) => Move::End(self.turn_away(&grant)),
             (Stage::Remembering { .. } | Stage::SubscribingPage { .. }, Answer::Gone) => {
                 Move::End(Verdict::silence())
             }
@@ -281,7 +281,7 @@ impl Conversation {
         if grant.is_legacy() {
             return Verdict::silence();
         }
-        let message = format!("the app has {MAX_CONNECTIONS} connections, as many as it may");
+        let message = "the app has as many connections as it may";
         let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
         Verdict::say(&Outbound::Error { rejection, id: self.id.take() })
     }

@@ -225,6 +225,9 @@ mod tests {
             legacy: true,
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
         }
     }
 

@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod bucket;
+pub mod cell;
 pub mod conversation;
 pub mod frame;
 pub mod grant;

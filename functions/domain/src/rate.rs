@@ -9,7 +9,7 @@ use crate::time::TimestampMs;
 const PARTS: i64 = 1_000;
 
 /// How fast a bucket fills, and how much it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     /// Tokens that it gains in a second; more than none.
     pub per_second: u32,

@@ -91,18 +91,28 @@ pub struct Rejection {
     /// The dotted path of the field to blame, such as `data.timestamp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// After how many milliseconds the same message may be accepted, where that is known.
+    #[serde(rename = "retryAfterMs", skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<i64>,
 }
 
 impl Rejection {
     /// A refusal that no single field is to blame for.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None }
+        Self { code, message: message.into(), field: None, retry_after_ms: None }
     }
 
     /// The same refusal, blaming `field`.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// The same refusal of what may be accepted in `wait_ms` milliseconds.
+    #[must_use]
+    pub fn for_ms(mut self, wait_ms: i64) -> Self {
+        self.retry_after_ms = Some(wait_ms);
         self
     }
 

@@ -49,6 +49,11 @@ impl Document {
         &self.0
     }
 
+    /// Shows each sample to `visit`: see [`series::for_each_sample`]. An accepted document has no fault to tell.
+    pub(crate) fn for_each_sample(&self, visit: impl FnMut(&str, f64)) {
+        drop(series::for_each_sample(&self.0, visit));
+    }
+
     /// First 64 bits of the SHA-256 of the minified text.
     pub fn hash(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(self.0.as_bytes()));
@@ -92,8 +97,8 @@ pub struct Report {
 const TIMESTAMP_DIGITS: usize = 15;
 
 impl Report {
-    /// Names the report within its application, and is the sort key under which it is stored:
-    /// `{timestamp ms, zero padded}#{source}#{hash}`. The same report sent again has the same id.
+    /// Names the report within its application: `{timestamp ms, zero padded}#{source}#{hash}`. The same report sent
+    /// again has the same id. A modern one is stored under it, a legacy one under its cell.
     pub fn id(&self) -> String {
         format!("{}#{}#{:016x}", sortable(self.timestamp), self.source, self.document.hash())
     }

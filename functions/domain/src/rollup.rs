@@ -26,7 +26,7 @@ mod touched;
 pub use decode::Unreadable;
 pub use encode::{ENCODING, MAX_BYTES};
 pub use fold::{MinuteFold, Unfinished};
-pub use retention::{RAW_GRACE_MS, Retention};
+pub use retention::{BadRetention, MOST_RAW_HOURS, OwnRetention, RAW_GRACE_MS, Retention};
 pub use span::{CLOCK_SKEW_MS, RollupSpan};
 pub use touched::{AppShard, Touched, due_above};
 

@@ -68,6 +68,7 @@ pub(crate) async fn gather(
     window: Window,
     now: TimestampMs,
 ) -> Result<Gathered, Fault> {
+    let rollups = &rollups.keeping(app.retention.over(rollups.retention()));
     let read = (0..app.shards).map(|shard| {
         let shard = AppShard { app: app.id.clone(), shard };
         async move { read_shard((rollups, reports), &shard, window, now).await }

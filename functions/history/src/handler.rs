@@ -163,7 +163,8 @@ impl History {
 
     /// The last reports of the sources as the rollup function noted them, and the raw tail, which is newer.
     async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<Vec<Report>, Fault> {
-        let mut reports = self.rollups.last_reports(&app.id, now).await?;
+        let kept = self.rollups.keeping(app.retention.over(self.rollups.retention()));
+        let mut reports = kept.last_reports(&app.id, now).await?;
         let tail = (now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {
             let shard = AppShard { app: app.id.clone(), shard };

@@ -15,21 +15,25 @@ use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::courier::Courier;
 use nsl_aws::event::{SocketEvent, answer};
 use nsl_aws::fault::Fault;
+use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::app::App;
+use nsl_domain::frame::draft::{Draft, Sender};
 use nsl_domain::frame::envelope::{FrameId, Refused};
 use nsl_domain::frame::outbound::{Outbound, RejectedReport};
-use nsl_domain::frame::publish::{Entry, Publication, Sender};
+use nsl_domain::frame::publish::{Entry, Publication};
 use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
+use nsl_domain::time::TimestampMs;
 
 use crate::limits::{Limits, Load};
 use crate::pace::Pace;
+use crate::processes::Processes;
 use crate::settings::Settings;
 
 /// Reports of one frame that are stored at a time.
@@ -41,9 +45,11 @@ pub(crate) struct Ingest {
     apps: Apps,
     known_apps: KnownApps,
     sessions: Sessions,
-    reports: Reports,
+    pub(crate) reports: Reports,
+    pub(crate) publishers: Publishers,
+    pub(crate) processes: Processes,
     grants: Cache<ConnectionId, Grant>,
-    retention_ms: i64,
+    pub(crate) retention_ms: i64,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) courier: Courier,
     pub(crate) pace: Pace,
@@ -53,7 +59,12 @@ pub(crate) struct Ingest {
 }
 
 /// The applications of a frame, each with leave to report for it.
-type Admitted = BTreeMap<AppId, Arc<App>>;
+#[derive(Default)]
+struct Admitted {
+    apps: BTreeMap<AppId, Arc<App>>,
+    /// Whether the leave is that of the library's own `auth`: nothing else tells that a frame is the library's.
+    is_legacy: bool,
+}
 
 /// Why a whole frame is refused.
 enum Refusal {
@@ -73,6 +84,8 @@ impl From<Fault> for Refusal {
 #[derive(Default)]
 struct Outcome {
     stored: Vec<Report>,
+    /// Second copies, which their first ones stand for.
+    absorbed: usize,
     rejected: Vec<RejectedReport>,
 }
 
@@ -85,6 +98,8 @@ impl Ingest {
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
+            publishers: clients.publishers(&settings.connections_table),
+            processes: Processes::default(),
             courier: clients.courier(),
             grants: Cache::default(),
             pace: Pace::default(),
@@ -105,8 +120,7 @@ impl Ingest {
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
         let event = SocketEvent::read(event).ok_or("the event names no connection")?;
-        let source = Source::of_connection(&event.connection);
-        match Publication::read(&event.body, &Sender { source, arrival: event.arrival }) {
+        match Publication::read(&event.body) {
             Ok(publication) => self.publish(publication, &event).await,
             Err(Refused { rejection, id }) => {
                 self.refuse(&event, rejection, id).await;
@@ -132,11 +146,16 @@ impl Ingest {
                 return self.refuse(event, Rejection::unavailable(), publication.id).await;
             }
         };
-        let loads = loads(&publication, &admitted);
+        let loads = loads(&publication, &admitted, event.arrival);
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
+            if self.is_legacy(event) {
+                // The library understands no refusal; it goes on sending whatever it is told.
+                tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame dropped");
+                return;
+            }
             return self.refuse(event, rejection, publication.id).await;
         }
-        let outcome = self.store(publication.entries, &admitted).await;
+        let outcome = self.store(publication.entries, &admitted, event).await;
         log(event, &outcome);
         for refused in &outcome.rejected {
             self.counters.add(Counter::rejections(refused.rejection.code), 1);
@@ -174,16 +193,22 @@ impl Ingest {
         event: &SocketEvent,
     ) -> Result<Admitted, Refusal> {
         let judge = |app: Option<&App>| authorise(Some(grant), Action::Publish, app, event.arrival);
-        let mut admitted = Admitted::new();
+        let mut admitted = Admitted { is_legacy: grant.is_legacy(), ..Admitted::default() };
         for app in publication.apps() {
-            if admitted.contains_key(app) {
+            if admitted.apps.contains_key(app) {
                 continue;
             }
             let judged = self.known_apps.judged(app, event.arrival, judge).await?;
             let known = judged.map_err(Refusal::Rejected)?;
-            admitted.extend(known.map(|known| (app.clone(), known)));
+            admitted.apps.extend(known.map(|known| (app.clone(), known)));
         }
         Ok(admitted)
+    }
+
+    /// Whether the connection was admitted by the library's own `auth`, which is always in band and just admitted it.
+    fn is_legacy(&self, event: &SocketEvent) -> bool {
+        event.grant.is_none()
+            && self.grants.fresh(&event.connection, event.arrival).is_some_and(|grant| grant.is_legacy())
     }
 
     /// What an in-band `auth` has proved, as the session row says it.
@@ -196,29 +221,44 @@ impl Ingest {
         Ok(grant)
     }
 
-    async fn store(&self, entries: Vec<Entry>, admitted: &Admitted) -> Outcome {
+    async fn store(&self, entries: Vec<Entry>, admitted: &Admitted, event: &SocketEvent) -> Outcome {
+        let sender = Sender { source: Source::of_connection(&event.connection), arrival: event.arrival };
+        let sender = &sender;
         let stored = entries.into_iter().enumerate().map(|(index, entry)| async move {
-            match entry.outcome {
-                Ok(report) => self.store_one(report, admitted).await.map_err(|rejection| (index, rejection)),
-                Err(rejection) => Err((index, rejection)),
-            }
+            let stored = match entry.outcome {
+                Ok(draft) => self.store_one((index, draft), sender, (entry.app, admitted), event).await,
+                Err(rejection) => Err(rejection),
+            };
+            stored.map_err(|rejection| (index, rejection))
         });
         // In the frame's order, whichever write ends first.
         let mut ended = stream::iter(stored).buffered(CONCURRENT_WRITES);
         let mut outcome = Outcome::default();
         while let Some(one) = ended.next().await {
             match one {
-                Ok(report) => outcome.stored.push(report),
+                Ok(Some(report)) => outcome.stored.push(report),
+                Ok(None) => outcome.absorbed += 1,
                 Err((index, rejection)) => outcome.rejected.push(RejectedReport::new(index, rejection)),
             }
         }
         outcome
     }
 
-    async fn store_one(&self, report: Report, admitted: &Admitted) -> Result<Report, Rejection> {
-        let app = admitted.get(&report.app).ok_or_else(Rejection::unauthorized)?;
-        match self.reports.store(&report, app, self.retention_ms).await {
-            Ok(()) => Ok(report),
+    /// Stores one report of the frame; `None` where it is a second copy.
+    async fn store_one(
+        &self,
+        (index, draft): (usize, Draft),
+        sender: &Sender,
+        (app, admitted): (Option<AppId>, &Admitted),
+        event: &SocketEvent,
+    ) -> Result<Option<Report>, Rejection> {
+        let app = app.and_then(|app| admitted.apps.get(&app)).ok_or_else(Rejection::unauthorized)?;
+        if admitted.is_legacy {
+            return self.store_legacy((index, draft), sender, app, event).await;
+        }
+        let report = draft.modern(sender)?;
+        match self.reports.store(&report, app, app.raw_retention_ms(self.retention_ms)).await {
+            Ok(()) => Ok(Some(report)),
             Err(fault) => {
                 tracing::error!(app = %report.app, reason = fault.chain(), "report not stored");
                 Err(Rejection::unavailable())
@@ -241,14 +281,13 @@ impl Ingest {
 }
 
 /// What the frame brings to each application.
-fn loads(publication: &Publication, admitted: &Admitted) -> BTreeMap<AppId, Load> {
+fn loads(publication: &Publication, admitted: &Admitted, now: TimestampMs) -> BTreeMap<AppId, Load> {
     let mut loads = BTreeMap::new();
     for entry in &publication.entries {
-        let Some(app) = &entry.app else { continue };
-        let shards = admitted.get(app).map_or(1, |known| known.shards);
-        let load = loads.entry(app.clone()).or_insert(Load { reports: 0, bytes: 0, shards });
-        load.reports += 1;
-        load.bytes = load.bytes.saturating_add(u32::try_from(entry.bytes).unwrap_or(u32::MAX));
+        let Some((app, known)) = entry.app.as_ref().and_then(|app| admitted.apps.get_key_value(app)) else {
+            continue;
+        };
+        loads.entry(app.clone()).or_insert_with(|| Load::of(known, now)).add(entry.bytes);
     }
     loads
 }
@@ -271,7 +310,7 @@ fn log(event: &SocketEvent, outcome: &Outcome) {
 fn reply(id: Option<FrameId>, is_batch: bool, outcome: &Outcome) -> Option<Outbound> {
     let rejected = outcome.rejected.clone();
     if let Some(id) = id {
-        return Some(Outbound::Ack { id, accepted: outcome.stored.len(), rejected });
+        return Some(Outbound::Ack { id, accepted: outcome.stored.len() + outcome.absorbed, rejected });
     }
     let first = rejected.into_iter().next()?;
     let place = if is_batch { format!("data[{}]", first.index) } else { "data".to_owned() };

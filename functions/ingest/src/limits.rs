@@ -1,12 +1,14 @@
 //! How many reports and bytes a connection and an application may send in a second.
 //!
-//! Best effort, and free: each function instance counts what it sees itself, in memory. Refuses a frame whole, so
-//! that its sender knows what to send again. Ruled by design.md §8.
+//! Best effort, and free: each function instance counts what it sees itself, in memory; what several let through
+//! together the rollup function tells, and it is refused here as the application says. Refuses a frame whole, so that
+//! its sender knows what to send again. Ruled by design.md §8.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
+use nsl_domain::app::{App, Rates};
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::rate::{Rate, TokenBucket};
 use nsl_domain::rejection::{Code, Rejection};
@@ -20,22 +22,33 @@ const CONNECTION_REPORTS: Rate = Rate { per_second: 500, burst: 5_000 };
 /// more. The burst holds thirty of the largest frames that API Gateway lets through.
 const CONNECTION_BYTES: Rate = Rate { per_second: 400_000, burst: 4_000_000 };
 
-/// Reports of each write shard of an application: what one partition takes. An application with more shards may send
-/// more.
-const SHARD_REPORTS: Rate = Rate { per_second: 1_000, burst: 10_000 };
-
-/// Bytes of each write shard: a partition takes 1,000 write units a second, and a unit is a kilobyte.
-const SHARD_BYTES: Rate = Rate { per_second: 1_000_000, burst: 10_000_000 };
+/// What one connection may send, whatever its applications may.
+const CONNECTION: Rates = Rates { reports: CONNECTION_REPORTS, bytes: CONNECTION_BYTES };
 
 /// Most meters of one kind that are remembered; beyond it all are forgotten, which lets a burst through.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// What one frame brings to one application, and the application's write shards.
+/// What one frame brings to one application, and how much that may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Load {
-    pub(crate) reports: u32,
-    pub(crate) bytes: u32,
-    pub(crate) shards: u16,
+    reports: u32,
+    bytes: u32,
+    rates: Rates,
+    /// Milliseconds for which all reports of the application are refused.
+    refused_for_ms: Option<i64>,
+}
+
+impl Load {
+    /// Nothing yet, for `app` at `now`.
+    pub(crate) fn of(app: &App, now: TimestampMs) -> Self {
+        Self { reports: 0, bytes: 0, rates: app.rates(), refused_for_ms: app.refused_for_ms(now) }
+    }
+
+    /// One more report, of `bytes` bytes.
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.reports += 1;
+        self.bytes = self.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
 }
 
 /// What one function instance has seen lately.
@@ -47,7 +60,7 @@ pub(crate) struct Limits {
 #[derive(Debug, Default)]
 struct Meters {
     connections: HashMap<ConnectionId, Meter>,
-    apps: HashMap<(AppId, u16), Meter>,
+    apps: HashMap<(AppId, Rates), Meter>,
 }
 
 /// What is left to one connection or application.
@@ -68,19 +81,25 @@ impl Limits {
         loads: &BTreeMap<AppId, Load>,
         now: TimestampMs,
     ) -> Result<(), Rejection> {
+        if let Some(wait_ms) = loads.values().filter_map(|load| load.refused_for_ms).max() {
+            return Err(limited(
+                format!("this app sent more than it may, try again in {wait_ms} ms"),
+                wait_ms,
+            ));
+        }
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         let Meters { connections, apps } = &mut *meters;
         let reports = loads.values().map(|load| load.reports).sum();
         let bytes = loads.values().fold(0, |bytes: u32, load| bytes.saturating_add(load.bytes));
-        let of_connection = meter(connections, connection.clone(), || Meter::of_connection(now));
+        let of_connection = meter(connections, connection.clone(), || Meter::of(CONNECTION, now));
         of_connection.check(reports, bytes, now, "this connection")?;
         for (app, load) in loads {
-            let of_app = meter(apps, (app.clone(), load.shards), || Meter::of_app(load.shards, now));
+            let of_app = meter(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
             of_app.check(load.reports, load.bytes, now, "this app")?;
         }
         of_connection.take(reports, bytes, now);
         for (app, load) in loads {
-            let of_app = meter(apps, (app.clone(), load.shards), || Meter::of_app(load.shards, now));
+            let of_app = meter(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
             of_app.take(load.reports, load.bytes, now);
         }
         Ok(())
@@ -88,18 +107,8 @@ impl Limits {
 }
 
 impl Meter {
-    fn of_connection(now: TimestampMs) -> Self {
-        Self {
-            reports: TokenBucket::full(CONNECTION_REPORTS, now),
-            bytes: TokenBucket::full(CONNECTION_BYTES, now),
-        }
-    }
-
-    fn of_app(shards: u16, now: TimestampMs) -> Self {
-        Self {
-            reports: TokenBucket::full(widened(SHARD_REPORTS, shards), now),
-            bytes: TokenBucket::full(widened(SHARD_BYTES, shards), now),
-        }
+    fn of(rates: Rates, now: TimestampMs) -> Self {
+        Self { reports: TokenBucket::full(rates.reports, now), bytes: TokenBucket::full(rates.bytes, now) }
     }
 
     fn check(&self, reports: u32, bytes: u32, now: TimestampMs, whose: &str) -> Result<(), Rejection> {
@@ -111,12 +120,6 @@ impl Meter {
         self.reports.take(reports, now);
         self.bytes.take(bytes, now);
     }
-}
-
-/// The rate of `shards` shards.
-fn widened(rate: Rate, shards: u16) -> Rate {
-    let shards = u32::from(shards.max(1));
-    Rate { per_second: rate.per_second.saturating_mul(shards), burst: rate.burst.saturating_mul(shards) }
 }
 
 fn meter<K: Eq + Hash>(meters: &mut HashMap<K, Meter>, key: K, fresh: impl FnOnce() -> Meter) -> &mut Meter {
@@ -137,10 +140,13 @@ fn check(
         Some(0) => Ok(()),
         wait => {
             let wait_ms = wait.unwrap_or_default();
-            let message = format!("too many {what} of {whose}, try again in {wait_ms} ms");
-            Err(Rejection::new(Code::RateLimited, message))
+            Err(limited(format!("too many {what} of {whose}, try again in {wait_ms} ms"), wait_ms))
         }
     }
+}
+
+fn limited(message: String, wait_ms: i64) -> Rejection {
+    Rejection::new(Code::RateLimited, message).for_ms(wait_ms)
 }
 
 #[cfg(test)]
@@ -157,7 +163,14 @@ mod tests {
     }
 
     fn load_of(reports: u32, bytes: u32, shards: u16) -> BTreeMap<AppId, Load> {
-        BTreeMap::from([(AppId::new("shop").unwrap(), Load { reports, bytes, shards })])
+        BTreeMap::from([(
+            AppId::new("shop").unwrap(),
+            Load { reports, bytes, ..Load::of(&shop(shards), now()) },
+        )])
+    }
+
+    fn shop(shards: u16) -> App {
+        App { shards, ..crate::tests::app("shop", nsl_domain::app::Status::Active) }
     }
 
     fn connection(name: &str) -> ConnectionId {
@@ -243,6 +256,42 @@ mod tests {
         let admitted = frames.by_ref().take_while(|one| limits.admit(one, &load(100), now()).is_ok()).count();
         assert_eq!(admitted, 100, "ten thousand reports at once");
         assert_eq!(limits.admit(&connection("z="), &load_of(100, 65_000, 2), now()), Ok(()));
+    }
+
+    #[test]
+    fn an_apps_own_limits_stand_in_place_of_the_defaults() {
+        let limits = Limits::default();
+        let mut app = shop(4);
+        app.limits.reports = Some(20);
+        let frame =
+            |reports| BTreeMap::from([(app.id.clone(), Load { reports, bytes: 0, ..Load::of(&app, now()) })]);
+        assert_eq!(limits.admit(&connection("a="), &frame(200), now()), Ok(()), "ten seconds at once");
+        let refused = limits.admit(&connection("b="), &frame(10), now()).unwrap_err();
+        assert_eq!(refused.retry_after_ms, Some(500));
+        assert_eq!(refused.message, "too many reports of this app, try again in 500 ms");
+        assert_eq!(limits.admit(&connection("b="), &frame(10), now().plus_ms(500)), Ok(()));
+    }
+
+    #[test]
+    fn the_largest_frame_passes_the_narrowest_app() {
+        let mut app = shop(1);
+        (app.limits.reports, app.limits.bytes) = (Some(1), Some(1_000));
+        let load = Load { reports: 100, bytes: 30 * 1_024, ..Load::of(&app, now()) };
+        let frame = BTreeMap::from([(app.id.clone(), load)]);
+        assert_eq!(Limits::default().admit(&connection("a="), &frame, now()), Ok(()));
+    }
+
+    #[test]
+    fn an_app_that_sent_too_much_is_refused_until_it_may_again() {
+        let limits = Limits::default();
+        let app = App { limited_until: Some(now().plus_ms(90_000)), ..shop(1) };
+        let sent_at = |at: TimestampMs| {
+            let frame = BTreeMap::from([(app.id.clone(), Load { reports: 1, ..Load::of(&app, at) })]);
+            limits.admit(&connection("a="), &frame, at)
+        };
+        let refused = sent_at(now()).unwrap_err();
+        assert_eq!((refused.code, refused.retry_after_ms), (Code::RateLimited, Some(90_000)));
+        assert_eq!(sent_at(now().plus_ms(90_000)), Ok(()));
     }
 
     #[test]

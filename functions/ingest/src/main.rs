@@ -2,8 +2,10 @@
 
 mod deliver;
 mod handler;
+mod legacy;
 mod limits;
 mod pace;
+mod processes;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -108,6 +108,9 @@ impl Store {
             legacy: false,
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
         };
         let kept_ms = Retention::default().raw_ms;
         let app = &app;

@@ -4,14 +4,16 @@
 //! from, and it is written over that version only. Whoever was outrun looks again, whoever comes twice changes
 //! nothing. A span that an application left unfinished is finished when the next one begins. Ruled by design.md §6.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use nsl_aws::boot::Clients;
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::{Held, Put, Rollups};
-use nsl_domain::rollup::{AppShard, MinuteFold, Rollup, RollupSpan, Unreadable};
+use nsl_domain::app::Sent;
+use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan, Unreadable};
 use nsl_domain::time::TimestampMs;
 use nsl_domain::window::Resolution;
 
@@ -28,6 +30,8 @@ pub struct Computer {
     reports: Reports,
     pub(crate) rollups: Rollups,
     pub(crate) clock: Clock,
+    /// What each minute held when it was computed last.
+    sent: Mutex<BTreeMap<(AppShard, RollupSpan), Sent>>,
 }
 
 /// What became of a span.
@@ -55,7 +59,23 @@ impl Computer {
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, settings.retention),
             clock,
+            sent: Mutex::default(),
         }
+    }
+
+    /// The same, keeping what it writes as long as `retention` says, and with no minute computed yet.
+    pub(crate) fn keeping(&self, retention: Retention) -> Self {
+        Self {
+            reports: self.reports.clone(),
+            rollups: self.rollups.keeping(retention),
+            clock: Arc::clone(&self.clock),
+            sent: Mutex::default(),
+        }
+    }
+
+    /// What each minute held, of those that were computed.
+    pub(crate) fn sent(&self) -> BTreeMap<(AppShard, RollupSpan), Sent> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Computes `span` anew and stores it, unless it is stored like that already.
@@ -159,7 +179,10 @@ impl Computer {
     async fn fold_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
         let mut fold = MinuteFold::new(span);
         let mut unreadable = 0_usize;
+        let mut sent = Sent::default();
         let visit = |report: nsl_domain::report::Report| {
+            sent.reports += 1;
+            sent.bytes += report.document.as_str().len() as u64;
             let hash = report.document.hash();
             let added = fold.add(report.timestamp, &report.source, hash, report.document.as_str());
             unreadable += usize::from(added.is_err());
@@ -168,6 +191,7 @@ impl Computer {
         if unreadable > 0 {
             tracing::error!(app = %shard.app, start = %span.start(), unreadable, "stored documents cannot be read");
         }
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert((shard.clone(), span), sent);
         Ok(fold.finish())
     }
 

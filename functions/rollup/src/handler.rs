@@ -16,6 +16,7 @@ use nsl_domain::rollup::{AppShard, RollupSpan, Touched, due_above};
 
 use crate::compute::{Clock, Computed, Computer};
 use crate::settings::Settings;
+use crate::terms::{Term, Terms};
 
 /// Spans that are computed at a time.
 const CONCURRENT_SPANS: usize = 8;
@@ -27,6 +28,7 @@ const CONCURRENT_WRITES: usize = 16;
 #[derive(Debug)]
 pub struct Rolling {
     computer: Computer,
+    terms: Terms,
 }
 
 /// What was done for a batch, for its line in the log.
@@ -43,6 +45,9 @@ struct Done {
 /// A readable record and its place in the batch.
 type Placed = (usize, Stored);
 
+/// What each application of a batch sets of its own.
+type TermsOf = BTreeMap<AppId, Term>;
+
 impl Done {
     /// Notes that the records of `spans` have to come again.
     fn fail<'s>(&mut self, stored: &[Placed], shard: &AppShard, spans: impl Iterator<Item = &'s RollupSpan>) {
@@ -56,7 +61,8 @@ impl Done {
 impl Rolling {
     /// The function with its own clients, told the time by `clock`.
     pub fn new(clients: &Clients, settings: &Settings, clock: Clock) -> Self {
-        Self { computer: Computer::new(clients, settings, clock) }
+        let terms = Terms::new(clients.apps(&settings.apps_table));
+        Self { computer: Computer::new(clients, settings, clock), terms }
     }
 
     /// Proves that the table can be reached.
@@ -72,10 +78,12 @@ impl Rolling {
     /// # Errors
     /// Those of [`Computer::compute`].
     pub async fn compute(&self, shard: &AppShard, span: RollupSpan) -> Result<Computed, Fault> {
+        let now = (self.computer.clock)();
+        let Term { computer, .. } = self.terms.of(&shard.app, &self.computer, now).await?;
         if let Some(above) = span.coarser() {
-            self.computer.open(shard, above).await?;
+            computer.open(shard, above).await?;
         }
-        self.computer.compute(shard, span).await
+        computer.compute(shard, span).await
     }
 
     /// Deals with one batch.
@@ -93,8 +101,12 @@ impl Rolling {
         }
         let mut done = Done::default();
         self.set_aside(&malformed, &mut done).await;
-        self.roll_up(&stored, &mut done).await;
-        self.note_last(&stored, &mut done).await;
+        let terms = self.terms_of(&stored, &mut done).await;
+        self.roll_up(&stored, &terms, &mut done).await;
+        self.note_last(&stored, &terms, &mut done).await;
+        for term in terms.values() {
+            self.terms.hold(term, (self.computer.clock)()).await;
+        }
         tracing::info!(
             records = event.records.len(),
             written = done.written,
@@ -127,17 +139,36 @@ impl Rolling {
         }
     }
 
+    /// What each application of the batch sets of its own. The records of one that cannot be read have to come again.
+    async fn terms_of(&self, stored: &[Placed], done: &mut Done) -> TermsOf {
+        let now = (self.computer.clock)();
+        let apps: BTreeSet<&AppId> = stored.iter().map(|(_, one)| &one.shard.app).collect();
+        let mut terms = TermsOf::new();
+        for app in apps {
+            match self.terms.of(app, &self.computer, now).await {
+                Ok(term) => drop(terms.insert(app.clone(), term)),
+                Err(fault) => {
+                    tracing::error!(%app, reason = fault.chain(), "an app was not read");
+                    let lost = stored.iter().filter(|(_, one)| one.shard.app == *app);
+                    done.failed.extend(lost.map(|(place, _)| place));
+                }
+            }
+        }
+        terms
+    }
+
     /// Opens what is above the touched minutes, computes them, then level by level what is due above.
-    async fn roll_up(&self, stored: &[Placed], done: &mut Done) {
+    async fn roll_up(&self, stored: &[Placed], terms: &TermsOf, done: &mut Done) {
         let mut touched = Touched::default();
         for (_, one) in stored {
             touched.touch(one.shard.clone(), one.report.timestamp);
         }
         for (shard, minutes) in touched.into_minutes() {
-            let mut level = self.open_above(&shard, &minutes).await;
+            let Some(Term { computer, .. }) = terms.get(&shard.app) else { continue };
+            let mut level = open_above(computer, &shard, &minutes).await;
             done.fail(stored, &shard, minutes.difference(&level));
             while !level.is_empty() {
-                let computed = self.compute_level(&shard, &level, done).await;
+                let computed = compute_level(computer, &shard, &level, done).await;
                 done.fail(stored, &shard, level.difference(&computed));
                 // Asked for after the writes: who finds a span running has written it before it is over.
                 level = due_above(&computed, (self.computer.clock)());
@@ -145,49 +176,8 @@ impl Rolling {
         }
     }
 
-    /// Opens what is above `minutes`, one after another, and gives the minutes above which all is open.
-    async fn open_above(&self, shard: &AppShard, minutes: &BTreeSet<RollupSpan>) -> BTreeSet<RollupSpan> {
-        let above: BTreeSet<RollupSpan> = minutes.iter().filter_map(|minute| minute.coarser()).collect();
-        let mut opened = BTreeSet::new();
-        for span in above {
-            match self.computer.open(shard, span).await {
-                Ok(()) => opened.extend(minutes.iter().filter(|minute| minute.coarser() == Some(span))),
-                Err(fault) => {
-                    tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not opened");
-                }
-            }
-        }
-        opened
-    }
-
-    /// Computes spans of one resolution and gives those that are done.
-    async fn compute_level(
-        &self,
-        shard: &AppShard,
-        level: &BTreeSet<RollupSpan>,
-        done: &mut Done,
-    ) -> BTreeSet<RollupSpan> {
-        let begun =
-            level.iter().map(|span| async move { (*span, self.computer.compute(shard, *span).await) });
-        let mut ended = stream::iter(begun).buffer_unordered(CONCURRENT_SPANS);
-        let mut computed = BTreeSet::new();
-        while let Some((span, outcome)) = ended.next().await {
-            match outcome {
-                Ok(outcome) => {
-                    done.written += usize::from(outcome == Computed::Written);
-                    done.unchanged += usize::from(outcome == Computed::Unchanged);
-                    computed.insert(span);
-                }
-                Err(fault) => {
-                    tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not computed");
-                }
-            }
-        }
-        computed
-    }
-
     /// Notes the last report of each source of the batch.
-    async fn note_last(&self, stored: &[Placed], done: &mut Done) {
+    async fn note_last(&self, stored: &[Placed], terms: &TermsOf, done: &mut Done) {
         let mut last: BTreeMap<(&AppId, &Source), (usize, &Report)> = BTreeMap::new();
         for (place, one) in stored {
             let report = &one.report;
@@ -196,9 +186,11 @@ impl Rolling {
                 *known = (*place, report);
             }
         }
-        let written = last
-            .into_values()
-            .map(|(place, report)| async move { (place, self.computer.rollups.note_last(report).await) });
+        let kept = last.into_values().filter_map(|(place, report)| {
+            let term = terms.get(&report.app)?;
+            Some(async move { (place, term.computer.rollups.note_last(report).await) })
+        });
+        let written: Vec<_> = kept.collect();
         let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
         while let Some((place, outcome)) = ended.next().await {
             match outcome {
@@ -210,6 +202,50 @@ impl Rolling {
             }
         }
     }
+}
+
+/// Opens what is above `minutes`, one after another, and gives the minutes above which all is open.
+async fn open_above(
+    computer: &Computer,
+    shard: &AppShard,
+    minutes: &BTreeSet<RollupSpan>,
+) -> BTreeSet<RollupSpan> {
+    let above: BTreeSet<RollupSpan> = minutes.iter().filter_map(|minute| minute.coarser()).collect();
+    let mut opened = BTreeSet::new();
+    for span in above {
+        match computer.open(shard, span).await {
+            Ok(()) => opened.extend(minutes.iter().filter(|minute| minute.coarser() == Some(span))),
+            Err(fault) => {
+                tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not opened");
+            }
+        }
+    }
+    opened
+}
+
+/// Computes spans of one resolution and gives those that are done.
+async fn compute_level(
+    computer: &Computer,
+    shard: &AppShard,
+    level: &BTreeSet<RollupSpan>,
+    done: &mut Done,
+) -> BTreeSet<RollupSpan> {
+    let begun = level.iter().map(|span| async move { (*span, computer.compute(shard, *span).await) });
+    let mut ended = stream::iter(begun).buffer_unordered(CONCURRENT_SPANS);
+    let mut computed = BTreeSet::new();
+    while let Some((span, outcome)) = ended.next().await {
+        match outcome {
+            Ok(outcome) => {
+                done.written += usize::from(outcome == Computed::Written);
+                done.unchanged += usize::from(outcome == Computed::Unchanged);
+                computed.insert(span);
+            }
+            Err(fault) => {
+                tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not computed");
+            }
+        }
+    }
+    computed
 }
 
 /// The answer of a batch: the first record that has to come again. Lambda brings back it and all after it.

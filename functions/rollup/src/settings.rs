@@ -13,11 +13,13 @@ const MIN_RETENTION_HOURS: i64 = 48;
 /// Names of tables, and how long what is in them is kept.
 #[derive(Debug)]
 pub struct Settings {
+    /// Where the applications are.
+    pub apps_table: String,
     /// Where the raw reports are.
     pub reports_table: String,
     /// Where the rollups go.
     pub rollups_table: String,
-    /// How long each is kept.
+    /// How long each is kept, where an application says nothing else.
     pub retention: Retention,
 }
 
@@ -29,6 +31,7 @@ impl Settings {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
+            apps_table: reader.text("APPS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
             rollups_table: reader.text("ROLLUPS_TABLE"),
             retention: Retention {

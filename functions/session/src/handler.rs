@@ -16,10 +16,13 @@ use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
+use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::conversation::{Conversation, Move, Standing, Verdict};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::{Grant, Reach};
+use nsl_domain::ids::AppId;
+use nsl_domain::time::TimestampMs;
 
 use crate::settings::Settings;
 
@@ -107,7 +110,7 @@ impl Session {
     async fn admit(&self, event: &SocketEvent) -> Result<bool, Fault> {
         if let Some(Reach::Apps(apps)) = event.grant.as_ref().map(|grant| &grant.reach)
             && let [app] = apps.as_slice()
-            && !self.publishers.has_room(app, event.arrival).await?
+            && !self.has_room(app, event.arrival).await?
         {
             return Ok(false);
         }
@@ -115,6 +118,13 @@ impl Session {
         self.sessions.open(&event.connection, event.role, publishes, event.arrival).await?;
         self.publishers.add(publishes, &event.connection, event.arrival).await?;
         Ok(true)
+    }
+
+    /// Whether `app` may have one more connection.
+    pub(crate) async fn has_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
+        let known = self.known_apps.believed(app, now).await?;
+        let most = known.map_or(MAX_CONNECTIONS, |known| known.max_connections());
+        self.publishers.has_room(app, most, now).await
     }
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {

@@ -9,9 +9,11 @@ use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::App;
 use nsl_domain::conversation::{Answer, Question, Standing};
+use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
 use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::AppId;
+use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
 
 use crate::handler::Session;
@@ -32,7 +34,7 @@ impl Session {
                 known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), circumstances)))
             }
             Question::FindRoom(app) => {
-                let has_room = self.publishers.has_room(&app, event.arrival).await;
+                let has_room = self.has_room(&app, event.arrival).await;
                 has_room.map(|has_room| if has_room { Answer::Done } else { Answer::TooMany })
             }
             Question::Remember(grant) => self.remember(&grant, event).await,
@@ -41,11 +43,7 @@ impl Session {
             Question::AddSubscription { app, min_interval_ms, dialect } => {
                 let subscriber =
                     Subscriber { connection: event.connection.clone(), min_interval_ms, dialect };
-                let added = self.subscriptions.add(&app, &subscriber, event.arrival).await;
-                added.map(|added| match added {
-                    Added::Done => Answer::Done,
-                    Added::Refused => Answer::TooMany,
-                })
+                self.subscribe(&app, &subscriber, event).await
             }
             Question::RemoveSubscription(app) => {
                 self.subscriptions.remove(&app, &event.connection).await.map(|()| Answer::Done)
@@ -69,6 +67,31 @@ impl Session {
         }
     }
 
+    /// A page of the published dashboard is subscribed by its `auth`, and was not asked yet whether there is room.
+    async fn subscribe(
+        &self,
+        app: &AppId,
+        subscriber: &Subscriber,
+        event: &SocketEvent,
+    ) -> Result<Answer, Fault> {
+        if subscriber.dialect == Dialect::Legacy && !self.may_watch_one_more(app, event).await? {
+            return Ok(Answer::TooMany);
+        }
+        Ok(match self.subscriptions.add(app, subscriber, event.arrival).await? {
+            Added::Done => Answer::Done,
+            Added::Refused => Answer::TooMany,
+        })
+    }
+
+    /// Whether `app` may have one more subscription, which is counted only where it has a limit of its own.
+    async fn may_watch_one_more(&self, app: &AppId, event: &SocketEvent) -> Result<bool, Fault> {
+        let known = self.known_apps.believed(app, event.arrival).await?;
+        match known.and_then(|known| known.limits.subscriptions) {
+            Some(most) => self.publishers.may_watch(app, &event.connection, most, event.arrival).await,
+            None => Ok(true),
+        }
+    }
+
     async fn count_refusal(&self, event: &SocketEvent) -> Result<Answer, Fault> {
         let count = self.sessions.count_refusal(&event.connection).await?;
         tracing::warn!(connection = %event.connection, count, "wrong credentials");
@@ -83,6 +106,10 @@ impl Session {
             // A stranger costs no read.
             None => judge(None),
         };
+        if judged.is_ok() && !self.may_watch_one_more(app, event).await? {
+            let message = "the app has as many subscriptions as it may";
+            return Ok(Answer::Allowed(Err(Rejection::new(Code::RateLimited, message).at("data.appId"))));
+        }
         Ok(Answer::Allowed(judged))
     }
 

@@ -53,7 +53,7 @@ impl TestBed {
             .into_iter()
             .map(|table| {
                 let name = format!("{}{suffix}", table.name());
-                table.named(&name)
+                table.named(&name).undying()
             })
             .collect();
         create_tables(&endpoint, Self::REGION, &tables).await.expect("the tables can be created");

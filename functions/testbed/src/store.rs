@@ -29,6 +29,10 @@ pub enum Failure {
     Dropped,
     /// No answer comes, and the connection stays.
     Silent,
+    /// The call is carried out, and the connection ends without an answer.
+    Lost,
+    /// A transaction on the same row is under way.
+    Conflicted,
 }
 
 /// Some next calls that fail.
@@ -83,6 +87,11 @@ impl Store {
         self.state.planned().push(Planned { operation: operation.to_owned(), failure, times });
     }
 
+    /// Forgets the failures that have not come yet.
+    pub fn mend(&self) {
+        self.state.planned().clear();
+    }
+
     /// Is out of reach from here on, for connections that are open too.
     pub fn shut(&self) {
         self.door.shut();
@@ -114,6 +123,11 @@ impl State {
         let (status, answer) = match self.next_failure(&operation) {
             None => self.forward(&operation, body).await.ok()?,
             Some(Failure::Dropped) => return None,
+            Some(Failure::Lost) => {
+                self.forward(&operation, body).await.ok()?;
+                return None;
+            }
+            Some(Failure::Conflicted) => (StatusCode::BAD_REQUEST, conflict(&operation)),
             Some(Failure::Silent) => std::future::pending().await,
             Some(Failure::Throttled) => {
                 (StatusCode::BAD_REQUEST, error("ProvisionedThroughputExceededException"))
@@ -159,6 +173,18 @@ impl State {
     fn planned(&self) -> std::sync::MutexGuard<'_, Vec<Planned>> {
         self.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The body of a conflict, which a transaction tells as one reason among those of its actions.
+fn conflict(operation: &str) -> Bytes {
+    if operation != "TransactWriteItems" {
+        return error("TransactionConflictException");
+    }
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "message": "as told",
+        "CancellationReasons": [{"Code": "TransactionConflict", "Message": "as told"}, {"Code": "None"}],
+    });
+    body.to_string().into()
 }
 
 /// The body of an error as DynamoDB writes it.

@@ -3,11 +3,13 @@
 //! `--local` takes an optional value: a bare `--local` stands at the end or before another flag.
 
 mod app;
+mod terms;
 mod token;
 
 pub(crate) use app::{
     AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate, KeyScope, Switch,
 };
+pub(crate) use terms::OwnTerms;
 pub(crate) use token::{TokenCommand, TokenInspect, TokenIssue};
 
 use clap::{Parser, Subcommand};

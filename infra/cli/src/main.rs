@@ -7,6 +7,7 @@
 mod args;
 mod backstage;
 mod clock;
+mod clocks;
 mod closing;
 mod commands;
 mod connect;

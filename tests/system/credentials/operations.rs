@@ -15,6 +15,8 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// Numbers that one credential's reports may have.
 const REPORTS_OF_CASE: u64 = 100;
 const NOT_TRIED: &str = ".";
+/// The call that names no application.
+const OVERVIEW: &str = "/apps";
 
 /// Where a handshake carries a credential.
 #[derive(Clone, Copy)]
@@ -62,8 +64,9 @@ pub(super) async fn attempt(gateway: &Gateway, case: &Case, number: u64) -> Outc
     outcomes.cells.push(authenticate(&mut client, case).await);
     outcomes.operate(&mut client, case, number * REPORTS_OF_CASE + REPORTS_OF_CASE / 2).await;
     for path in ["metrics?timeRange=hour", "metrics/latest", "summary", "series"] {
-        outcomes.cells.push(ask(gateway, case, path).await);
+        outcomes.cells.push(ask(gateway, case, &format!("/apps/{}/{path}", case.app)).await);
     }
+    outcomes.cells.push(ask(gateway, case, OVERVIEW).await);
     outcomes
 }
 
@@ -180,7 +183,7 @@ async fn ask(gateway: &Gateway, case: &Case, path: &str) -> String {
         Shown::One(text) => (Some(text), None),
         Shown::Two(text, second) => (Some(text), Some(second)),
     };
-    let mut request = gateway.http(reqwest::Method::GET, &format!("/apps/{}/{path}", case.app));
+    let mut request = gateway.http(reqwest::Method::GET, path);
     if let Some(text) = text {
         let Ok(value) = HeaderValue::from_str(&format!("Bearer {text}")) else { return NOT_TRIED.to_owned() };
         request = request.header("authorization", value);
@@ -188,10 +191,20 @@ async fn ask(gateway: &Gateway, case: &Case, path: &str) -> String {
     if let Some(second) = second {
         request = request.header("x-api-key", second);
     }
-    match request.send().await.expect("an answer").status().as_u16() {
+    let answer = request.send().await.expect("an answer");
+    match answer.status().as_u16() {
+        200 if path == OVERVIEW && !lists(&answer.json().await.expect("a list in JSON"), &case.app) => {
+            "own".to_owned()
+        }
         200 => "+".to_owned(),
         status => status.to_string(),
     }
+}
+
+/// Whether an overview shows `app`.
+fn lists(overview: &Value, app: &str) -> bool {
+    let shown = overview["apps"].as_array().expect("a list of applications");
+    shown.iter().any(|shown| shown["appId"] == app)
 }
 
 /// A rejection code as the table writes it.

@@ -1,4 +1,4 @@
-//! Changes of an application that is there: keys with their pointers, status, name, and its end.
+//! Changes of an application that is there: keys with their pointers, status, name, limits, and its end.
 //!
 //! Owns the one rule of them: a change is written only onto what was read before, so that of two operators none
 //! loses the other's. A key and its pointer come and go in one transaction.
@@ -6,9 +6,10 @@
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
-use nsl_domain::app::{App, KeyRecord};
+use nsl_domain::app::{App, KeyRecord, OwnLimits};
+use nsl_domain::rollup::OwnRetention;
 
-use super::{Apps, aws_sdk_error, key_entries, pointer_item, status_text};
+use super::{Apps, aws_sdk_error, key_entries, pointer_item, status_text, terms};
 use crate::fault::Fault;
 use crate::items;
 use crate::keys::{self, expression};
@@ -26,8 +27,9 @@ pub enum Saved {
 }
 
 impl Apps {
-    /// Makes `was`, as it was read, into `is`: name, status, keys, `legacy`, shards and the age of its tokens. One
-    /// transaction of the application and of each pointer of a key that comes or goes.
+    /// Makes `was`, as it was read, into `is`: name, status, keys, `legacy`, shards, limits, retention and the age of
+    /// its tokens. One transaction of the application and of each pointer of a key that comes or goes. That it is
+    /// limited can be lifted here, and is no part of what was read: the rollup function may say so at any time.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -78,15 +80,17 @@ impl Apps {
     }
 
     fn change(&self, was: &App, is: &App) -> Result<TransactWriteItem, BuildError> {
-        let expression = match is.tokens_not_before {
-            Some(_) => expression::CHANGE_APP_AND_TOKENS,
-            None => expression::CHANGE_APP,
-        };
+        let lifts = was.limited_until.is_some() && is.limited_until.is_none();
+        let tokens = is.tokens_not_before.map_or("", |_| expression::AND_TOKENS);
+        let lift = if lifts { expression::AND_LIFT } else { "" };
         let mut update = Update::builder()
             .table_name(&self.table)
             .key(keys::APP_ID, items::text(was.id.as_str()))
-            .update_expression(expression)
+            .update_expression([expression::CHANGE_APP, tokens, lift].concat())
             .condition_expression(as_read(was));
+        if lifts {
+            update = update.expression_attribute_names("#limitedUntil", keys::LIMITED_UNTIL);
+        }
         for (placeholder, name) in NAMES {
             update = update.expression_attribute_names(placeholder, name);
         }
@@ -114,38 +118,63 @@ impl Apps {
 }
 
 /// The names that every expression of a change uses.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 8] = [
     ("#name", keys::NAME),
     ("#status", keys::STATUS),
     ("#keys", keys::KEYS),
     ("#legacy", keys::LEGACY),
     ("#shards", keys::SHARDS),
+    ("#limits", keys::LIMITS),
+    ("#retention", keys::RETENTION),
     ("#tokens", keys::TOKENS_NOT_BEFORE),
 ];
 
-fn as_read(app: &App) -> &'static str {
-    match app.tokens_not_before {
-        Some(_) => expression::APP_AND_TOKENS_AS_READ,
-        None => expression::APP_AS_READ,
-    }
+fn as_read(app: &App) -> String {
+    let tokens = match app.tokens_not_before {
+        Some(_) => expression::WITH_TOKENS,
+        None => expression::WITHOUT_TOKENS,
+    };
+    let limits = match app.limits == OwnLimits::default() {
+        true => expression::WITHOUT_LIMITS,
+        false => expression::WITH_LIMITS,
+    };
+    let retention = match app.retention == OwnRetention::default() {
+        true => expression::WITHOUT_RETENTION,
+        false => expression::WITH_RETENTION,
+    };
+    [expression::APP_AS_READ, tokens, limits, retention].concat()
 }
 
 fn values_as_read(app: &App) -> Vec<(&'static str, AttributeValue)> {
-    values(app, [":wasName", ":wasStatus", ":wasKeys", ":wasLegacy", ":wasShards", ":wasTokens"])
+    let placeholders = [
+        ":wasName",
+        ":wasStatus",
+        ":wasKeys",
+        ":wasLegacy",
+        ":wasShards",
+        ":wasLimits",
+        ":wasRetention",
+        ":wasTokens",
+    ];
+    values(app, placeholders)
 }
 
 fn values_to_write(app: &App) -> Vec<(&'static str, AttributeValue)> {
-    values(app, [":name", ":status", ":keys", ":legacy", ":shards", ":tokens"])
+    let placeholders =
+        [":name", ":status", ":keys", ":legacy", ":shards", ":limits", ":retention", ":tokens"];
+    values(app, placeholders)
 }
 
 /// The attributes of `app` in the order of [`NAMES`]; the last one only where it is set.
-fn values(app: &App, placeholders: [&'static str; 6]) -> Vec<(&'static str, AttributeValue)> {
+fn values(app: &App, placeholders: [&'static str; 8]) -> Vec<(&'static str, AttributeValue)> {
     let attributes = [
         Some(items::text(&app.name)),
         Some(items::text(status_text(app.status))),
         Some(key_entries(app)),
         Some(AttributeValue::Bool(app.legacy)),
         Some(items::number(app.shards)),
+        Some(terms::limits_entry(&app.limits)),
+        Some(terms::retention_entry(&app.retention)),
         app.tokens_not_before.map(|earliest| items::number(earliest.ms())),
     ];
     let pairs = placeholders.into_iter().zip(attributes);

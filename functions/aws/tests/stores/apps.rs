@@ -127,6 +127,18 @@ async fn an_app_that_cannot_be_read_is_corrupt() {
             json!({"appId": {"S": "odd"}, "owner": {"S": "ann"}, "name": {"S": "Odd"},
             "status": {"S": "asleep"}, "keys": {"L": []}, "legacy": {"BOOL": false}, "shards": {"N": "1"}}),
         ),
+        (
+            "hasty",
+            json!({"appId": {"S": "hasty"}, "owner": {"S": "ann"}, "name": {"S": "Hasty"},
+            "status": {"S": "active"}, "keys": {"L": []}, "legacy": {"BOOL": false}, "shards": {"N": "1"},
+            "retention": {"M": {"raw": {"N": "1"}}}}),
+        ),
+        (
+            "blurred",
+            json!({"appId": {"S": "blurred"}, "owner": {"S": "ann"}, "name": {"S": "Blurred"},
+            "status": {"S": "active"}, "keys": {"L": []}, "legacy": {"BOOL": false}, "shards": {"N": "1"},
+            "limits": {"M": {"reports": {"N": "-1"}}}}),
+        ),
     ] {
         skin.bed.put("AppsTable", item).await;
         let fault = skin.apps().find(&id(name)).await.unwrap_err();

@@ -1,7 +1,9 @@
 //! Changes of an application: written onto what was read or not at all, each key together with its pointer.
 
-use nsl_aws::apps::Saved;
-use nsl_domain::app::KeyHash;
+use nsl_aws::apps::{Limited, Saved};
+use nsl_domain::app::{KeyHash, OwnLimits};
+use nsl_domain::rollup::OwnRetention;
+use serde_json::json;
 
 use super::*;
 
@@ -25,6 +27,8 @@ async fn what_was_changed_is_found_and_nothing_else_is() {
         legacy: true,
         shards: 4,
         tokens_not_before: Some(now()),
+        limits: OwnLimits { reports: Some(5), ..OwnLimits::default() },
+        retention: OwnRetention { day: Some(10_000), ..OwnRetention::default() },
         ..shop.clone()
     };
     assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
@@ -66,6 +70,8 @@ async fn each_of_the_attributes_is_held_against_what_was_read() {
         App { shards: 9, ..shop.clone() },
         App { keys: vec![key("other")], ..shop.clone() },
         App { tokens_not_before: Some(now()), ..shop.clone() },
+        App { limits: OwnLimits { bytes: Some(5_000), ..OwnLimits::default() }, ..shop.clone() },
+        App { retention: OwnRetention { raw: Some(50), ..OwnRetention::default() }, ..shop.clone() },
     ] {
         let saved = skin.apps().save(&believed, &App { shards: 2, ..believed.clone() }).await.unwrap();
         assert_eq!(saved, Saved::Overtaken, "{believed:?}");
@@ -125,4 +131,57 @@ async fn a_deleted_app_leaves_no_key_behind() {
     assert_eq!(skin.bed.take_lines(), ["TransactWriteItems AppsTable"]);
     assert_eq!(skin.bed.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
     assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::New);
+}
+
+#[tokio::test]
+async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
+    let skin = Skin::start().await;
+    skin.bed
+        .put(
+            "AppsTable",
+            json!({"appId": {"S": "old"}, "owner": {"S": "ann"}, "name": {"S": "Old"}, "status": {"S": "active"},
+                "keys": {"L": []}, "legacy": {"BOOL": false}, "shards": {"N": "1"}}),
+        )
+        .await;
+    let old = skin.apps().find(&id("old")).await.unwrap().unwrap();
+    assert_eq!((old.limits, old.retention, old.limited_until), Default::default());
+    let limits =
+        OwnLimits { reports: Some(1), bytes: Some(1_000), connections: Some(2), subscriptions: Some(3) };
+    let retention = OwnRetention {
+        raw: Some(50),
+        minute: Some(100),
+        ten_minutes: Some(200),
+        hour: Some(300),
+        day: Some(400),
+    };
+    let own = App { limits, retention, ..old.clone() };
+    assert_eq!(skin.apps().save(&old, &own).await.unwrap(), Saved::Done);
+    assert_eq!(skin.apps().find(&old.id).await.unwrap(), Some(own.clone()));
+    assert_eq!(skin.apps().save(&old, &own).await.unwrap(), Saved::Overtaken);
+    assert_eq!(skin.apps().save(&own, &old).await.unwrap(), Saved::Done);
+    assert_eq!(skin.apps().find(&old.id).await.unwrap(), Some(old));
+}
+
+#[tokio::test]
+async fn a_limit_is_put_on_an_app_where_it_changes_something() {
+    let skin = Skin::start().await;
+    let shop = app("shop");
+    skin.apps().create(&shop).await.unwrap();
+    skin.bed.take_calls();
+    let limit = async |ms: i64| skin.apps().limit(&shop.id, now().plus_ms(ms)).await.unwrap();
+    assert_eq!(limit(0).await, Limited::Done);
+    assert_eq!(skin.bed.take_lines(), ["UpdateItem AppsTable"]);
+    assert_eq!([limit(0).await, limit(-1).await, limit(59_999).await], [Limited::Already; 3]);
+    assert_eq!(limit(60_000).await, Limited::Done);
+    let limited = skin.apps().find(&shop.id).await.unwrap().unwrap();
+    assert_eq!(limited, App { limited_until: Some(now().plus_ms(60_000)), ..shop.clone() });
+    // An operator who read the app before it was limited loses nothing and lifts nothing.
+    let renamed = App { name: "Renamed".into(), ..shop.clone() };
+    assert_eq!(skin.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
+    let is = skin.apps().find(&shop.id).await.unwrap().unwrap();
+    assert_eq!(is, App { limited_until: limited.limited_until, ..renamed.clone() });
+    assert_eq!(skin.apps().save(&is, &renamed).await.unwrap(), Saved::Done);
+    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(renamed));
+    assert_eq!(skin.apps().limit(&id("nobody"), now()).await.unwrap(), Limited::Already, "none is made");
+    assert_eq!(skin.bed.rows("AppsTable").await.len(), 2);
 }

@@ -1,6 +1,8 @@
 //! Faults of the tables: told by their kind, tried again within the budget, and over when they are over.
 
 use nsl_aws::fault::{Fault, Kind};
+use nsl_aws::publishers::Told;
+use nsl_aws::reports::Frame;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::KeyHash;
 use nsl_domain::frame::outbound::Dialect;
@@ -31,6 +33,8 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
     let shard = AppShard { app: shop.id.clone(), shard: 0 };
     let minute = RollupSpan::holding(Resolution::Minute, now());
     let publishers = skin.publishers();
+    let frame = Frame { connection: &id, message: "m", index: 0 };
+    let told = Told { source: &report.source, ahead_ms: None, now: now() };
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     vec![
         ("read app", apps.find(&shop.id).await.map(drop)),
@@ -53,6 +57,9 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("delete subscription", subscriptions.drop_row(&shop.id, &id).await),
         ("close session", sessions.close(&id).await.map(drop)),
         ("put report", reports.store(&report, &shop, 60_000).await),
+        ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),
+        ("settle source", publishers.settle_source(&shop.id, &id, told).await.map(drop)),
+        ("query clocks", publishers.wrong_clocks(&shop.id, now()).await.map(drop)),
         ("query recent reports", reports.recent(&shop, now(), now(), 1).await.map(drop)),
         ("query reports", reports.for_each(&shop, span, now(), drop).await),
         ("query the reports of a minute", reports.for_each_in_minute(&shard, minute, drop).await),

@@ -7,6 +7,7 @@
 mod apps;
 mod changes;
 mod courier;
+mod doubles;
 mod faults;
 mod publishers;
 mod reports;
@@ -94,6 +95,9 @@ fn app(name: &str) -> App {
         legacy: false,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 

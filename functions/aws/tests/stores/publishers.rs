@@ -115,3 +115,32 @@ async fn every_report_of_an_app_lies_in_its_partitions() {
     assert_eq!(erased, 5);
     assert_eq!(skin.bed.rows("ReportsTable").await.len(), 5, "another app's reports stay");
 }
+
+#[tokio::test]
+async fn room_is_what_living_rows_leave_and_one_query_tells() {
+    let skin = Skin::start().await;
+    let shop = id("shop");
+    for index in 0..3 {
+        let publisher = connection(&format!("{index}="));
+        skin.publishers().add(std::slice::from_ref(&shop), &publisher, now()).await.unwrap();
+    }
+    let watcher = connection("w=");
+    skin.open(&watcher).await;
+    let subscriber = Subscriber { connection: watcher.clone(), min_interval_ms: 0, dialect: Dialect::Modern };
+    skin.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
+    skin.bed.take_calls();
+    let has_room = async |most, at| skin.publishers().has_room(&shop, most, at).await.unwrap();
+    assert_eq!([has_room(4, now()).await, has_room(5, now()).await], [false, true]);
+    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"; 2]);
+    // Rows past their age are still there, and take no room.
+    assert!(has_room(4, now().plus_ms(3 * HOUR_MS)).await);
+    assert!(skin.publishers().has_room(&id("bank"), 1, now()).await.unwrap());
+    skin.bed.take_calls();
+    let may_watch =
+        async |who: &ConnectionId, most| skin.publishers().may_watch(&shop, who, most, now()).await.unwrap();
+    assert!(may_watch(&connection("x="), 2).await);
+    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!([may_watch(&connection("x="), 1).await, may_watch(&watcher, 1).await], [false, true]);
+    let counted_and_read = ["Query ConnectionsTable consistent", "GetItem ConnectionsTable consistent"];
+    assert_eq!(skin.bed.take_lines(), [counted_and_read, counted_and_read].concat());
+}

@@ -1,17 +1,17 @@
 //! `metrics` and `send_metrics`: one report or a batch of them.
 //!
 //! Owns the reading of reports from a frame, each judged for itself so that a bad one loses no other.
-//! Refuses to say who may publish. Ruled by protocol.md §1.
+//! Refuses to say who may publish, and by whose clock and name a report goes, which is `draft`'s matter. Ruled by protocol.md §1.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::draft::Draft;
 use super::envelope::{Envelope, FrameId, Refused};
 use super::fields;
-use crate::ids::{AppId, Source};
+use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
-use crate::report::{Document, Report, timely};
-use crate::time::TimestampMs;
+use crate::report::Document;
 
 /// Most reports in one frame.
 pub const MAX_BATCH_REPORTS: usize = 100;
@@ -40,17 +40,8 @@ pub struct Entry {
     pub app: Option<AppId>,
     /// Length of its text.
     pub bytes: usize,
-    /// The report, or why it is refused; the field to blame is relative to the report.
-    pub outcome: Result<Report, Rejection>,
-}
-
-/// Who sent a frame, and when it arrived.
-#[derive(Debug, Clone)]
-pub struct Sender {
-    /// The source of reports that name none.
-    pub source: Source,
-    /// The instant of arrival.
-    pub arrival: TimestampMs,
+    /// The report, or why it is refused whoever sent it; the field to blame is relative to the report.
+    pub outcome: Result<Draft, Rejection>,
 }
 
 #[derive(Deserialize)]
@@ -71,9 +62,9 @@ impl Publication {
     ///
     /// # Errors
     /// What spoils the whole frame: no JSON object, another type, no `data`, too many reports or bytes.
-    pub fn read(text: &str, sender: &Sender) -> Result<Self, Refused> {
+    pub fn read(text: &str) -> Result<Self, Refused> {
         let envelope = Envelope::read(text)?;
-        let entries = read_entries(&envelope, text.len(), sender);
+        let entries = read_entries(&envelope, text.len());
         match entries {
             Ok((entries, is_batch)) => Ok(Self { id: envelope.id, entries, is_batch }),
             Err(rejection) => Err(Refused { rejection, id: envelope.id }),
@@ -86,17 +77,13 @@ impl Publication {
     }
 }
 
-fn read_entries(
-    envelope: &Envelope<'_>,
-    frame_bytes: usize,
-    sender: &Sender,
-) -> Result<(Vec<Entry>, bool), Rejection> {
+fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<(Vec<Entry>, bool), Rejection> {
     if !TYPES.contains(&envelope.kind.as_ref()) {
         return Err(envelope.unknown_type());
     }
     let data = envelope.data.ok_or_else(|| Rejection::missing("data"))?.get();
     if !data.starts_with('[') {
-        return Ok((vec![read_entry(data, sender, 0)], false));
+        return Ok((vec![read_entry(data, 0)], false));
     }
     if frame_bytes > MAX_BATCH_BYTES {
         let message = format!("the batch has {frame_bytes} bytes, at most {MAX_BATCH_BYTES} are taken");
@@ -109,13 +96,12 @@ fn read_entries(
         let code = if reports.is_empty() { Code::InvalidField } else { Code::TooLarge };
         return Err(Rejection::new(code, message).at("data"));
     }
-    let entries =
-        reports.iter().enumerate().map(|(index, raw)| read_entry(raw.get(), sender, index)).collect();
+    let entries = reports.iter().enumerate().map(|(index, raw)| read_entry(raw.get(), index)).collect();
     Ok((entries, true))
 }
 
 /// Reads one report; `index` is its place in the frame.
-fn read_entry(json: &str, sender: &Sender, index: usize) -> Entry {
+fn read_entry(json: &str, index: usize) -> Entry {
     let bytes = json.len();
     let Some(raw) = fields::object::<RawReport<'_>>(json) else {
         let rejection = Rejection::new(Code::InvalidField, "data must be an object");
@@ -123,30 +109,28 @@ fn read_entry(json: &str, sender: &Sender, index: usize) -> Entry {
     };
     match fields::required_id::<AppId>("appId", raw.app_id) {
         Err(rejection) => Entry { app: None, bytes, outcome: Err(rejection) },
-        Ok(app) => Entry { outcome: read_report(&raw, app.clone(), sender, index), bytes, app: Some(app) },
+        Ok(app) => Entry { outcome: read_draft(&raw, app.clone(), index), bytes, app: Some(app) },
     }
 }
 
-fn read_report(raw: &RawReport<'_>, app: AppId, sender: &Sender, index: usize) -> Result<Report, Rejection> {
-    let source = match raw.source {
-        Some(source) => fields::id("source", source)?,
-        None => sender.source.clone(),
-    };
-    let timestamp = match raw.timestamp {
-        Some(timestamp) => fields::instant("timestamp", timestamp)?,
-        // Reports of one frame that say no time must not fall on each other.
-        None => sender.arrival.plus_ms(i64::try_from(index).unwrap_or(0)),
-    };
-    timely(timestamp, sender.arrival)?;
+fn read_draft(raw: &RawReport<'_>, app: AppId, index: usize) -> Result<Draft, Rejection> {
     let metrics = raw.metrics.ok_or_else(|| Rejection::missing("metrics"))?;
-    let document = Document::accept(metrics.get())?;
-    Ok(Report { app, source, timestamp, document })
+    Ok(Draft {
+        app,
+        source: raw.source.map(|source| fields::id("source", source)).transpose(),
+        stamp: raw.timestamp.map(|timestamp| fields::instant("timestamp", timestamp)).transpose(),
+        index,
+        document: Document::accept(metrics.get())?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{MAX_AHEAD_MS, MAX_LATENESS_MS};
+    use crate::frame::draft::Sender;
+    use crate::ids::Source;
+    use crate::report::{MAX_AHEAD_MS, MAX_LATENESS_MS, Report};
+    use crate::time::TimestampMs;
     use serde_json::{Value, json};
 
     const NOW_MS: i64 = 1_800_000_000_000;
@@ -156,11 +140,18 @@ mod tests {
     }
 
     fn read(frame: &Value) -> Result<Publication, Refused> {
-        Publication::read(&frame.to_string(), &sender())
+        Publication::read(&frame.to_string())
     }
 
     fn single(report: &Value) -> Result<Report, Rejection> {
-        read(&json!({"type": "metrics", "data": report})).unwrap().entries.remove(0).outcome
+        let publication = read(&json!({"type": "metrics", "data": report})).unwrap();
+        settled(publication).remove(0)
+    }
+
+    /// The reports of a modern sender.
+    fn settled(publication: Publication) -> Vec<Result<Report, Rejection>> {
+        let drafts = publication.entries.into_iter().map(|entry| entry.outcome);
+        drafts.map(|outcome| outcome.and_then(|draft| draft.modern(&sender()))).collect()
     }
 
     #[test]
@@ -169,7 +160,7 @@ mod tests {
             "userId": "nehonix_1", "appId": "shop", "metrics": {"cpu": {"usage": 61.4}},
             "timestamp": NOW_MS - 5,
         }});
-        let report = read(&frame).unwrap().entries.remove(0).outcome.unwrap();
+        let report = settled(read(&frame).unwrap()).remove(0).unwrap();
         assert_eq!(report.app.as_str(), "shop");
         assert_eq!(report.source.as_str(), "connection-1");
         assert_eq!(report.timestamp.ms(), NOW_MS - 5);
@@ -217,19 +208,15 @@ mod tests {
         let publication = read(&frame).unwrap();
         let taken: Vec<bool> = publication.entries.iter().map(|entry| entry.outcome.is_ok()).collect();
         assert_eq!(taken, [true, false, false, true]);
-        let stamps: Vec<i64> = publication
-            .entries
-            .iter()
-            .flat_map(|entry| &entry.outcome)
-            .map(|report| report.timestamp.ms())
-            .collect();
+        let stamps: Vec<i64> =
+            settled(publication).into_iter().flatten().map(|report| report.timestamp.ms()).collect();
         assert_eq!(stamps, [NOW_MS, NOW_MS + 3]);
     }
 
     #[test]
     fn a_number_beyond_doubles_spoils_its_report_only() {
         let text = r#"{"type":"metrics","data":[{"appId":"shop","metrics":{"a":1e999}},{"appId":"shop","metrics":{"a":1}}]}"#;
-        let publication = Publication::read(text, &sender()).unwrap();
+        let publication = Publication::read(text).unwrap();
         let codes: Vec<_> = publication
             .entries
             .iter()

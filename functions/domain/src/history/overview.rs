@@ -107,6 +107,9 @@ mod tests {
             legacy: false,
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
         };
         let mut fold = LatestFold::new(app.id.clone());
         for (source, age_ms, document) in reports {

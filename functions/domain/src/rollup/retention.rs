@@ -1,9 +1,11 @@
 //! How long each resolution is kept, and so how long a span can still be computed anew.
 //!
-//! Owns the defaults; an application's own figures would be read where [`Retention::default`] is called. Ruled by
-//! design.md §6.
+//! Owns the defaults, an application's own figures and their bounds. Ruled by design.md §6.
+
+use serde::Serialize;
 
 use super::RollupSpan;
+use crate::report::MAX_LATENESS_MS;
 use crate::time::{DAY_MS, HOUR_MS, TimestampMs};
 use crate::window::Resolution;
 
@@ -27,6 +29,109 @@ pub struct Retention {
     pub hour_ms: i64,
     /// Rollups of a day.
     pub day_ms: i64,
+}
+
+/// Least hours of raw reports: one may be that late.
+const LEAST_RAW_HOURS: i64 = MAX_LATENESS_MS / HOUR_MS;
+
+/// Most hours of raw reports, a month: the erasure of an application looks that far back.
+pub const MOST_RAW_HOURS: i64 = 720;
+
+/// Least hours of one-minute rollups. Reports are accepted until two days before these end, so that whatever waits in
+/// the stream still finds its minute: design.md §6, "lateness limit".
+const LEAST_ROLLUP_HOURS: i64 = LEAST_RAW_HOURS + 48;
+
+/// Most hours of any rollup: ten years.
+const MOST_ROLLUP_HOURS: i64 = 87_840;
+
+/// How long an application wants its data kept, in hours; what is `None` is by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnRetention {
+    /// Raw reports.
+    pub raw: Option<i64>,
+    /// Rollups of a minute.
+    pub minute: Option<i64>,
+    /// Rollups of ten minutes.
+    pub ten_minutes: Option<i64>,
+    /// Rollups of an hour.
+    pub hour: Option<i64>,
+    /// Rollups of a day.
+    pub day: Option<i64>,
+}
+
+/// A retention that an application may not be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadRetention {
+    /// It would lose what is still needed, or never end.
+    #[error("{what} are kept for {least} to {most} hours, not for {asked}")]
+    OutOfBounds {
+        /// Kept what.
+        what: &'static str,
+        /// Least hours, inclusive.
+        least: i64,
+        /// Most hours, inclusive.
+        most: i64,
+        /// What was asked for.
+        asked: i64,
+    },
+    /// A wider rollup would be gone before those it is made of: who reads takes it that then there never were any.
+    #[error("{wider} are kept for {wider_hours} hours, less than the {finer_hours} of {finer}")]
+    WiderEndsFirst {
+        /// The wider.
+        wider: &'static str,
+        /// How long these would be kept.
+        wider_hours: i64,
+        /// The finer.
+        finer: &'static str,
+        /// How long these would be kept.
+        finer_hours: i64,
+    },
+}
+
+impl OwnRetention {
+    /// The application's retention where that of the service is `default`.
+    pub fn over(&self, default: Retention) -> Retention {
+        let ms = |hours: Option<i64>, default_ms| hours.map_or(default_ms, |hours| hours * HOUR_MS);
+        Retention {
+            raw_ms: ms(self.raw, default.raw_ms),
+            minute_ms: ms(self.minute, default.minute_ms),
+            ten_minutes_ms: ms(self.ten_minutes, default.ten_minutes_ms),
+            hour_ms: ms(self.hour, default.hour_ms),
+            day_ms: ms(self.day, default.day_ms),
+        }
+    }
+
+    /// Whether an application may have it, the rest being by default.
+    ///
+    /// # Errors
+    /// The first [`BadRetention`].
+    pub fn check(&self) -> Result<(), BadRetention> {
+        let Retention { raw_ms, minute_ms, ten_minutes_ms, hour_ms, day_ms } =
+            self.over(Retention::default());
+        bounded("raw reports", raw_ms / HOUR_MS, LEAST_RAW_HOURS, MOST_RAW_HOURS)?;
+        let mut finer = ("1-minute rollups", minute_ms / HOUR_MS);
+        bounded(finer.0, finer.1, LEAST_ROLLUP_HOURS, MOST_ROLLUP_HOURS)?;
+        let coarser =
+            [("10-minute rollups", ten_minutes_ms), ("1-hour rollups", hour_ms), ("1-day rollups", day_ms)];
+        for (wider, ms) in coarser {
+            let wider_hours = ms / HOUR_MS;
+            bounded(wider, wider_hours, LEAST_ROLLUP_HOURS, MOST_ROLLUP_HOURS)?;
+            if wider_hours < finer.1 {
+                let (finer, finer_hours) = finer;
+                return Err(BadRetention::WiderEndsFirst { wider, wider_hours, finer, finer_hours });
+            }
+            finer = (wider, wider_hours);
+        }
+        Ok(())
+    }
+}
+
+fn bounded(what: &'static str, asked: i64, least: i64, most: i64) -> Result<(), BadRetention> {
+    if (least..=most).contains(&asked) {
+        return Ok(());
+    }
+    Err(BadRetention::OutOfBounds { what, least, most, asked })
 }
 
 impl Default for Retention {
@@ -53,6 +158,11 @@ impl Retention {
         }
     }
 
+    /// Whether a rollup of `span` is past its age at `now`.
+    pub fn is_past(&self, span: RollupSpan, now: TimestampMs) -> bool {
+        now.ms_since(span.end()) >= self.of(span.resolution())
+    }
+
     /// Whether everything below `span` is still stored at `now`, so that it may be computed anew.
     pub fn can_compute(&self, span: RollupSpan, now: TimestampMs) -> bool {
         let kept_ms = span.finer().map_or(self.raw_ms + RAW_GRACE_MS, |finer| self.of(finer));
@@ -63,20 +173,58 @@ impl Retention {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::MAX_LATENESS_MS;
+
+    fn own(figures: [Option<i64>; 5]) -> OwnRetention {
+        let [raw, minute, ten_minutes, hour, day] = figures;
+        OwnRetention { raw, minute, ten_minutes, hour, day }
+    }
 
     #[test]
     fn the_latest_report_still_finds_its_minute_whole() {
         let longest_in_the_stream_ms = 20 * HOUR_MS;
-        let now = TimestampMs::clamped(2_000_000_000_000);
-        let mut span =
-            RollupSpan::holding(Resolution::Minute, now.plus_ms(-MAX_LATENESS_MS - longest_in_the_stream_ms));
-        let retention = Retention::default();
-        assert!(retention.can_compute(span, now));
-        while let Some(above) = span.coarser() {
-            assert!(retention.can_compute(above, now), "{above:?}");
-            span = above;
+        let least = own([48, 96, 96, 96, 96].map(Some));
+        assert_eq!(least.check(), Ok(()));
+        let whole_day_ms = 2_000_000_000_000 / DAY_MS * DAY_MS;
+        for (own, hour) in
+            [OwnRetention::default(), least].into_iter().flat_map(|own| (0..24).map(move |h| (own, h)))
+        {
+            let retention = own.over(Retention::default());
+            let now = TimestampMs::clamped(whole_day_ms + hour * HOUR_MS);
+            let latest = now.plus_ms(-MAX_LATENESS_MS - longest_in_the_stream_ms);
+            let mut span = RollupSpan::holding(Resolution::Minute, latest);
+            assert!(retention.can_compute(span, now));
+            while let Some(above) = span.coarser() {
+                assert!(retention.can_compute(above, now), "{above:?}");
+                span = above;
+            }
         }
+    }
+
+    #[test]
+    fn what_would_lose_something_is_refused_and_told() {
+        let refusal = |figures| own(figures).check().unwrap_err().to_string();
+        assert_eq!(
+            refusal([Some(47), None, None, None, None]),
+            "raw reports are kept for 48 to 720 hours, not for 47"
+        );
+        assert_eq!(
+            refusal([None, Some(95), None, None, None]),
+            "1-minute rollups are kept for 96 to 87840 hours, not for 95"
+        );
+        assert_eq!(
+            refusal([None, Some(841), None, None, None]),
+            "10-minute rollups are kept for 840 hours, less than the 841 of 1-minute rollups"
+        );
+        assert!(own([Some(720), Some(840), None, None, Some(87_840)]).check().is_ok());
+        assert!(own([None, None, None, None, Some(i64::MAX / HOUR_MS)]).check().is_err());
+        assert!(own([None, None, None, None, Some(9_599)]).check().is_err());
+    }
+
+    #[test]
+    fn own_figures_stand_over_the_services() {
+        let service = Retention { raw_ms: 100 * HOUR_MS, ..Retention::default() };
+        let kept = own([None, Some(100), None, None, None]).over(service);
+        assert_eq!(kept, Retention { minute_ms: 100 * HOUR_MS, ..service });
     }
 
     #[test]

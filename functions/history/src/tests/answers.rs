@@ -166,3 +166,33 @@ async fn the_known_series_are_told_with_unit_and_last_value() {
         ])
     );
 }
+
+#[tokio::test]
+async fn what_is_older_than_its_app_keeps_it_is_not_shown_though_it_is_stored() {
+    let world = World::start().await;
+    let mut brief = app("brief");
+    brief.retention.minute = Some(96);
+    brief.retention.ten_minutes = Some(96);
+    brief.retention.hour = Some(96);
+    world.register(&brief).await;
+    for name in ["shop", "brief"] {
+        world.store(name, "old-1", -5 * 24 * 60 * MINUTE_MS, r#"{"a":1}"#).await;
+        world.store(name, "new-1", -3 * 24 * 60 * MINUTE_MS, r#"{"a":2}"#).await;
+    }
+    for (name, sum, sources) in [("shop", 3.0, 2), ("brief", 2.0, 1)] {
+        let ask = |route, query| {
+            world.ask(Call {
+                app: name,
+                route,
+                query,
+                grant: Some(grant(name, Scope::View)),
+                ..Call::default()
+            })
+        };
+        let history = ask(METRICS, "timeRange=week&agg=sum").await.json();
+        let sums = history["series"]["a"]["sum"].as_array().unwrap();
+        assert_eq!(sums.iter().filter_map(serde_json::Value::as_f64).sum::<f64>(), sum, "{name}");
+        let latest = ask(LATEST, "").await.json();
+        assert_eq!(latest["reports"].as_array().unwrap().len(), sources, "{name}");
+    }
+}

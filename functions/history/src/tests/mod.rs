@@ -209,6 +209,9 @@ fn app(name: &str) -> App {
         legacy: false,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 

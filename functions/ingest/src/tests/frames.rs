@@ -197,6 +197,64 @@ async fn an_app_that_is_switched_off_closes_the_door_within_a_minute() {
 }
 
 #[tokio::test]
+async fn an_app_that_was_found_to_send_too_much_is_refused_until_it_may_again() {
+    let world = World::start().await;
+    let granted = publishing("shop").to_text();
+    let ingest = world.instance();
+    hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
+    let apps = world.clients.apps(&world.bed.table("AppsTable"));
+    let until = TimestampMs::clamped(NOW_MS + 180_000);
+    assert_eq!(apps.limit(&id("shop"), until).await.unwrap(), nsl_aws::apps::Limited::Done);
+    world.bed.take_calls();
+    // Within the minute it is believed to be free.
+    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_000).await;
+    assert_eq!(world.stored().await, 2);
+    world.bed.take_calls();
+    hear(&ingest, &metrics(&report(2)), &[("grant", &granted)], NOW_MS + 60_001).await;
+    let payload = world.bed.frames(PUBLISHER)[0]["payload"].clone();
+    assert_eq!(payload["code"], "rate_limited");
+    assert_eq!((&payload["retryable"], &payload["retryAfterMs"]), (&json!(true), &json!(119_999)));
+    assert_eq!(world.stored().await, 2);
+    hear(&ingest, &metrics(&report(3)), &[("grant", &granted)], NOW_MS + 180_000).await;
+    assert_eq!(world.stored().await, 3);
+}
+
+#[tokio::test]
+async fn a_legacy_publisher_over_its_limit_hears_nothing() {
+    let world = World::start().await;
+    let mut legacy = publishing("shop");
+    legacy.proof = Proof::Legacy;
+    world.open(PUBLISHER, Some(&legacy)).await;
+    let apps = world.clients.apps(&world.bed.table("AppsTable"));
+    apps.limit(&id("shop"), TimestampMs::clamped(NOW_MS + 60_000)).await.unwrap();
+    world.bed.take_calls();
+    hear(&world.instance(), &metrics(&report(0)), STRANGER, NOW_MS).await;
+    assert!(world.bed.frames(PUBLISHER).is_empty());
+    assert_eq!(world.stored().await, 0);
+}
+
+#[tokio::test]
+async fn raw_reports_are_kept_as_long_as_their_app_says() {
+    let world = World::start().await;
+    let mut archive = app("archive", Status::Active);
+    archive.retention.raw = Some(100);
+    world.register(&archive).await;
+    let ingest = world.instance();
+    for name in ["shop", "archive"] {
+        let granted = publishing(name).to_text();
+        let report = json!({"appId": name, "timestamp": NOW_MS, "metrics": {"a": 1}});
+        hear(&ingest, &metrics(&report), &[("grant", &granted)], NOW_MS).await;
+    }
+    let rows = world.bed.rows("ReportsTable").await;
+    for (name, hours) in [("shop", 48), ("archive", 100)] {
+        let row = rows.iter().find(|row| row["appId"]["S"] == name).unwrap();
+        // A day of grace beyond what is shown.
+        let expires_at = NOW_MS / 1_000 + (hours + 24) * 3_600;
+        assert_eq!(row["expiresAt"]["N"], expires_at.to_string(), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_runaway_is_refused_and_nothing_of_its_frame_is_stored() {
     let world = World::start().await;
     let granted = publishing("shop").to_text();

@@ -3,6 +3,7 @@
 //! Nothing here waits for time to pass: it stands in the events.
 
 mod cost;
+mod doubles;
 mod faults;
 mod frames;
 
@@ -136,7 +137,7 @@ fn key(app: &str) -> String {
     format!("the key of {app}")
 }
 
-fn app(name: &str, status: Status) -> App {
+pub(crate) fn app(name: &str, status: Status) -> App {
     App {
         id: id(name),
         owner: UserId::new("ann").unwrap(),
@@ -146,6 +147,9 @@ fn app(name: &str, status: Status) -> App {
         legacy: true,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 

@@ -7,5 +7,7 @@
 
 mod accidents;
 mod batches;
+mod doubles;
 mod naive;
+mod terms;
 mod world;

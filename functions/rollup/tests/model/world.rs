@@ -48,6 +48,7 @@ impl World {
         };
         let clients = local_clients(&endpoints).await;
         let settings = Settings::read(|name| match name {
+            "APPS_TABLE" => Some(bed.table("AppsTable")),
             "REPORTS_TABLE" => Some(bed.table("ReportsTable")),
             "ROLLUPS_TABLE" => Some(bed.table("RollupsTable")),
             "RAW_RETENTION_HOURS" => Some("48".to_owned()),
@@ -102,6 +103,9 @@ impl Shop {
             legacy: false,
             shards,
             tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
         };
         Self { app, reports: Vec::new(), sequence: 99 }
     }

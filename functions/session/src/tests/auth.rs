@@ -45,6 +45,25 @@ async fn a_full_app_takes_nobody_until_one_leaves() {
 }
 
 #[tokio::test]
+async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() {
+    let world = World::start().await;
+    let mut club = app("club");
+    (club.legacy, club.limits.connections) = (true, Some(2));
+    world.register(&club).await;
+    world.fill("club", 2).await;
+    let session = world.connected(PROGRAM).await;
+    let grant = granted("club", Scope::Publish);
+    assert_eq!(connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await, 429);
+    let frames = answers(&world, &session, &auth_by_key("club", "club"), PROGRAM).await;
+    let payload = &frames[0]["payload"];
+    assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
+    assert!(answers(&world, &session, &auth_by_user("club", "ann"), PROGRAM).await.is_empty());
+    let publishers = world.clients.publishers(&world.bed.table("ConnectionsTable"));
+    publishers.drop_row(&id("club"), &ConnectionId::new("b0=")).await.unwrap();
+    assert_eq!(connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await, 200);
+}
+
+#[tokio::test]
 async fn a_wrong_key_is_told_once_and_closed_after_five() {
     let world = World::start().await;
     world.register(&app("bank")).await;

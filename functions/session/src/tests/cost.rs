@@ -28,10 +28,12 @@ async fn a_handshake_costs_one_write() {
 async fn a_handshake_of_a_publisher_costs_a_write_more_and_its_end_another() {
     let world = World::start().await;
     let session = world.instance();
+    let mut cold = &[READ_APP][..];
     for (scope, writes, deletes) in [(Scope::View, 1, 1), (Scope::Publish, 2, 2), (Scope::Both, 2, 2)] {
         let grant = granted("shop", scope);
         connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
-        assert_eq!(world.bed.take_lines(), [&[COUNT][..], &vec![OPEN; writes]].concat(), "{scope:?}");
+        assert_eq!(world.bed.take_lines(), [cold, &[COUNT], &vec![OPEN; writes]].concat(), "{scope:?}");
+        cold = &[];
         let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
         session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
         assert_eq!(world.bed.take_lines(), vec![DELETE_ROW; deletes], "{scope:?}");
@@ -54,7 +56,7 @@ async fn a_full_app_costs_the_count_and_nothing_more() {
     let grant = granted("shop", Scope::Both);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     assert_eq!(connect(&session, &[], attached).await, 429);
-    assert_eq!(world.bed.take_lines(), [COUNT]);
+    assert_eq!(world.bed.take_lines(), [READ_APP, COUNT]);
     hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
     assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, COUNT, ANSWER]);
 }
@@ -120,11 +122,24 @@ async fn a_grant_of_the_handshake_saves_the_session_read() {
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     subscribe(&session, attached).await;
-    assert_eq!(world.bed.take_lines(), [READ_APP, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
-    subscribe(&session, attached).await;
-    assert_eq!(world.bed.take_lines(), [UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
+    assert_eq!(world.bed.take_lines(), [UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT], "the app is known");
     hear(&session, "unsubscribe", &unwatch("shop"), attached).await;
     assert_eq!(world.bed.take_lines(), [DELETE_ROW, UPDATE_SESSION]);
+}
+
+#[tokio::test]
+async fn a_limit_of_subscriptions_costs_a_count_and_a_read_where_it_is_reached() {
+    let world = World::start().await;
+    let mut club = app("club");
+    club.limits.subscriptions = Some(1);
+    world.register(&club).await;
+    let grant = granted("club", Scope::View);
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+    let session = world.connected(attached).await;
+    hear(&session, "subscribe", &watch("club"), attached).await;
+    assert_eq!(world.bed.take_lines(), [COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
+    hear(&session, "subscribe", &watch("club"), attached).await;
+    assert_eq!(world.bed.take_lines(), [COUNT, READ_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
 }
 
 #[tokio::test]

@@ -203,6 +203,9 @@ fn app(name: &str) -> App {
         legacy: name == "shop",
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        limits: Default::default(),
+        retention: Default::default(),
+        limited_until: None,
     }
 }
 

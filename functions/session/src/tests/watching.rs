@@ -114,6 +114,34 @@ async fn a_connection_watches_fifty_apps_and_no_more() {
 }
 
 #[tokio::test]
+async fn an_app_has_as_many_subscriptions_as_it_says() {
+    let world = World::start().await;
+    let mut club = app("club");
+    (club.legacy, club.limits.subscriptions) = (true, Some(1));
+    world.register(&club).await;
+    let grant = granted("club", Scope::View);
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+    let session = world.connected(attached).await;
+    for _ in 0..2 {
+        let body = hear(&session, "subscribe", &watch("club"), attached).await.unwrap();
+        assert_eq!(body["type"], "subscribed", "who watches already may ask again");
+    }
+    let second = events::connect("other=", &[], attached, NOW_MS);
+    session.handle(serde_json::from_value(second).unwrap()).await.unwrap();
+    let frame = events::message("other=", "subscribe", &watch("club"), attached, NOW_MS);
+    let refused = session.handle(serde_json::from_value(frame).unwrap()).await.unwrap();
+    let refused = serde_json::to_value(&refused).unwrap()["body"].as_str().unwrap().to_owned();
+    assert!(refused.contains("rate_limited") && refused.contains("as many subscriptions"), "{refused}");
+    // A page of the published dashboard hears nothing, and would ask again at once if it did.
+    let page = events::connect("page=", &[], PAGE, NOW_MS);
+    session.handle(serde_json::from_value(page).unwrap()).await.unwrap();
+    let auth = events::message("page=", "auth", &auth_by_user("club", "ann"), PAGE, NOW_MS);
+    session.handle(serde_json::from_value(auth).unwrap()).await.unwrap();
+    assert!(world.bed.frames("page=").is_empty());
+    assert_eq!(world.watched().await.len(), 1);
+}
+
+#[tokio::test]
 async fn unsubscribing_is_told_whether_or_not_there_was_a_subscription() {
     let world = World::start().await;
     let session = world.authorised().await;

@@ -1,5 +1,6 @@
 //! The arguments of `nsl app`.
 
+use super::OwnTerms;
 use clap::Subcommand;
 use nsl_domain::app::MAX_SHARDS;
 use nsl_domain::grant::Scope;
@@ -12,7 +13,7 @@ pub(crate) enum AppCommand {
     List(AppList),
     /// Show an application: its state, its keys by their ids, who is connected.
     Show(AppNamed),
-    /// Change an application's name, its flags or its shards, or take all its tokens back.
+    /// Change an application's name, its flags, shards, limits or retention, or take all its tokens back.
     Update(AppUpdate),
     /// Give an application a second key, which is shown once; later take the older one back.
     RotateKey(AppRotateKey),
@@ -36,7 +37,10 @@ pub(crate) struct AppNamed {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "changes", required = true, multiple = true, args = ["name", "legacy", "shards", "revoke_tokens"])]
+#[group(id = "changes", required = true, multiple = true, args = [
+    "name", "legacy", "shards", "revoke_tokens", "max_reports", "max_bytes", "max_connections", "max_subscriptions",
+    "retention_raw", "retention_1m", "retention_10m", "retention_1h", "retention_1d",
+])]
 pub(crate) struct AppUpdate {
     #[command(flatten)]
     pub(crate) named: AppNamed,
@@ -56,6 +60,9 @@ pub(crate) struct AppUpdate {
     /// Refuse every token that was issued before this moment.
     #[arg(long)]
     pub(crate) revoke_tokens: bool,
+
+    #[command(flatten)]
+    pub(crate) terms: OwnTerms,
 }
 
 /// On or off.
@@ -118,6 +125,9 @@ pub(crate) struct AppCreate {
     /// Make sure that the demo application is there, with the key of --key-file, which is made where it is missing.
     #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
     pub(crate) demo: bool,
+
+    #[command(flatten)]
+    pub(crate) terms: OwnTerms,
 
     /// Table of applications; a ready file and a stack know it by themselves.
     #[arg(long, value_name = "NAME")]

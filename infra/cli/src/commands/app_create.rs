@@ -11,9 +11,10 @@ use crate::{key_file, random, store};
 use anyhow::{Context as _, bail};
 use nsl_access::api_key;
 use nsl_aws::apps::{Apps, Created};
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
 use nsl_domain::grant::Scope;
 use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::rollup::OwnRetention;
 use serde::Serialize;
 use std::path::Path;
 
@@ -89,7 +90,7 @@ fn describe(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
         let name = args.name.clone().unwrap_or_else(|| id.clone());
         (id, owner, name, args.legacy)
     };
-    Ok(App {
+    let mut app = App {
         id: AppId::new(id).context("--app-id")?,
         owner: UserId::new(owner).context("--owner")?,
         name,
@@ -98,7 +99,12 @@ fn describe(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
         legacy,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
-    })
+        limits: OwnLimits::default(),
+        retention: OwnRetention::default(),
+        limited_until: None,
+    };
+    args.terms.apply(&mut app)?;
+    Ok(app)
 }
 
 /// Makes sure that the demo application that is there already opens to the key of the file. Where the file was lost

@@ -20,8 +20,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let is_local = place.local.is_some();
     let owner = args.owner.or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
+    let store = store::open(place, args.table.as_deref(), settings).await?;
     let owner = UserId::new(owner.context("whose applications? give --owner USER")?).context("--owner")?;
-    let listed = store::open(place, args.table.as_deref(), settings).await?.apps.of_owner(&owner).await?;
+    let listed = store.apps.of_owner(&owner).await?;
     if console.is_json() {
         for app in &listed {
             let status = status(app.status);

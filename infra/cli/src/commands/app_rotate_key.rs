@@ -39,7 +39,8 @@ pub(crate) async fn run(
         return Ok(());
     }
     console.line(&format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
-    console.note("shown this once; when every publisher and viewer has it: nsl app rotate-key --drop-old");
+    let next = format!("nsl app rotate-key {} --drop-old", app.id);
+    console.note(&format!("shown this once; when every publisher and viewer has it: {next}"));
     Ok(())
 }
 

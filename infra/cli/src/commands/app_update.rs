@@ -1,4 +1,4 @@
-//! `nsl app update`: an application's name, its `legacy` flag, its shards, the age of its tokens.
+//! `nsl app update`: an application's name, its `legacy` flag, its shards, limits and retention, the age of its tokens.
 
 use super::app_change::change;
 use super::app_show;
@@ -42,6 +42,7 @@ fn edit(app: &mut App, args: &AppUpdate, now: TimestampMs) -> anyhow::Result<()>
         ensure!(shards >= app.shards, "{} has {} shards, and they can only grow", app.id, app.shards);
         app.shards = shards;
     }
+    args.terms.apply(app)?;
     if args.revoke_tokens {
         app.tokens_not_before = Some(past_second(now));
     }

@@ -1,9 +1,10 @@
 //! `nsl status`: whether the service answers, which sources report to an application, and, where the tables are
-//! known, how these are and how far rollups follow.
+//! known, how these are, how far rollups follow, and whose clock is wrong.
 
 use crate::args::{Place, Status};
 use crate::backstage::{self, Backstage};
 use crate::clock;
+use crate::clocks;
 use crate::console::Console;
 use crate::http;
 use crate::settings::Settings;
@@ -51,8 +52,11 @@ pub(crate) async fn run(
         let sources: Vec<Value> = latest.reports.iter().map(|last| last.to_json(now_ms)).collect();
         let Health { status, version } = health;
         let tables = backstage.as_ref().map(|seen| seen.tables.iter().map(table_json).collect::<Vec<_>>());
+        let wrong_clocks = backstage.as_ref().map(|seen| clocks::documents(&seen.wrong_clocks));
         console.document(&json!({"address": target.address, "status": status, "version": version,
-            "appId": target.app_id, "sources": sources, "tables": tables, "rollupsBehindMs": behind_ms}))?;
+            "appId": target.app_id, "sources": sources, "tables": tables, "rollupsBehindMs": behind_ms,
+            "wrongClocks": wrong_clocks,
+            "limitedUntil": backstage.and_then(|seen| seen.limited_until).map(|until| until.to_string())}))?;
         return Ok(());
     }
     let sources = match latest.reports.len() {
@@ -67,6 +71,12 @@ pub(crate) async fn run(
         console.line(&format!("         {}, {age}", last.source))?;
     }
     let Some(seen) = backstage else { return Ok(()) };
+    if let Some(until) = seen.limited_until {
+        console.line(&format!("         it sent more than it may and is refused until {until}"))?;
+    }
+    for clock in &seen.wrong_clocks {
+        console.line(&format!("clock    {}", clocks::in_words(clock)))?;
+    }
     let behind = behind_ms.map_or_else(|| "nothing rolled up yet".to_owned(), behind);
     console.line(&format!("rollups  {behind}"))?;
     for table in &seen.tables {
@@ -140,11 +150,16 @@ mod tests {
     fn rollups_are_behind_by_what_was_reported_since() {
         let latest =
             |iso: &str| Latest { reports: vec![Last { source: "s".to_owned(), timestamp: json!(iso) }] };
-        let seen = |ms: i64| Backstage { tables: Vec::new(), rolled_up_to: Some(TimestampMs::clamped(ms)) };
+        let seen = |ms: i64| Backstage {
+            tables: Vec::new(),
+            rolled_up_to: Some(TimestampMs::clamped(ms)),
+            wrong_clocks: Vec::new(),
+            limited_until: None,
+        };
         assert_eq!(behind_ms(&seen(60_000), &latest("1970-01-01T00:01:30Z")), Some(30_000));
         assert_eq!(behind_ms(&seen(120_000), &latest("1970-01-01T00:01:30Z")), Some(0));
         assert_eq!(
-            behind_ms(&Backstage { tables: Vec::new(), rolled_up_to: None }, &latest("1970-01-01T00:01:30Z")),
+            behind_ms(&Backstage { rolled_up_to: None, ..seen(0) }, &latest("1970-01-01T00:01:30Z")),
             None
         );
     }

@@ -22,6 +22,22 @@ async fn an_application_is_shown_without_its_keys_text() {
 }
 
 #[tokio::test]
+async fn a_publisher_whose_clock_is_wrong_is_shown_with_its_application() {
+    let gateway = Gateway::start("clock").await;
+    gateway.documents("app create --app-id shop --owner ann --json").await;
+    gateway.put("connections", "app#shop", "p#right=");
+    let noted = json!({"source": {"S": "started-2026-11-22T06:01:00Z"}, "clockAhead": {"N": "-25200000"},
+        "clockSeen": {"N": "1795352461387"}});
+    gateway.put_with("connections", "app#shop", "p#wrong=", &noted);
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let clock = json!({"source": "started-2026-11-22T06:01:00Z", "aheadMs": -25_200_000,
+        "seen": "2026-11-22T13:01:01.387Z"});
+    assert_eq!((&shown["connections"], &shown["wrongClocks"]), (&json!(2), &json!([clock])));
+    let card = String::from_utf8(gateway.nsl("app show shop").await.stdout).unwrap();
+    assert!(card.contains("clock     started-2026-11-22T06:01:00Z is 7 h behind, as seen at 2026"), "{card}");
+}
+
+#[tokio::test]
 async fn an_update_changes_what_it_names_and_nothing_else() {
     let gateway = Gateway::start("update").await;
     gateway.documents("app create --app-id shop --owner ann --json").await;
@@ -42,6 +58,42 @@ async fn an_update_changes_what_it_names_and_nothing_else() {
         gateway.complaint("app update shop").await.contains("--revoke-tokens"),
         "something must be named"
     );
+}
+
+#[tokio::test]
+async fn limits_and_retention_are_set_shown_and_taken_back() {
+    let gateway = Gateway::start("terms").await;
+    gateway.documents("app create --app-id shop --max-connections 9 --retention-raw 3d --json").await;
+    let set =
+        "app update shop --max-reports 20 --max-bytes 50000 --max-subscriptions 4 --retention-1d 520w --json";
+    gateway.documents(set).await;
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let own = json!({"reports": 20, "bytes": 50_000, "connections": 9, "subscriptions": 4});
+    assert_eq!((&shown["limits"], &shown["ownLimits"]), (&own, &own));
+    assert_eq!(
+        shown["retentionHours"],
+        json!({"raw": 72, "minute": 192, "tenMinutes": 840, "hour": 9_600, "day": 87_360})
+    );
+    assert_eq!(shown["ownRetentionHours"]["day"], 87_360);
+    let card = String::from_utf8(gateway.nsl("app show shop").await.stdout).unwrap();
+    assert!(card.contains("may send  20 reports and 50000 bytes a second\n"), "{card}");
+
+    for (arguments, told) in [
+        ("--max-reports 1001", "reports a second must lie between 1 and 1000, not at 1001"),
+        ("--max-connections 0", "connections must lie between 1 and 10000"),
+        ("--retention-raw 1d", "raw reports are kept for 48 to 720 hours, not for 24"),
+        ("--retention-10m 4d", "less than the 192 of 1-minute rollups"),
+        ("--retention-1h soon", "such as 48h or 8d"),
+    ] {
+        let complaint = gateway.complaint(&format!("app update shop {arguments}")).await;
+        assert!(complaint.contains(told), "{arguments}: {complaint}");
+    }
+    let reset = "app update shop --max-reports default --max-bytes default --max-connections default \
+                 --max-subscriptions default --retention-raw default --retention-1d default --json";
+    gateway.documents(&reset.split_whitespace().collect::<Vec<_>>().join(" ")).await;
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!((&shown["limits"]["reports"], &shown["ownLimits"]["reports"]), (&json!(1_000), &json!(null)));
+    assert_eq!(shown["retentionHours"]["raw"], 48);
 }
 
 #[tokio::test]

@@ -78,7 +78,15 @@ impl Gateway {
 
     /// Puts a row of the connections, of the reports or of the rollups.
     pub(crate) fn put(&self, table: &str, pk: &str, sk: &str) {
-        let item = json!({"pk": {"S": pk}, "sk": {"S": sk}, "expiresAt": {"N": "9999999999"}});
+        self.put_with(table, pk, sk, &json!({}));
+    }
+
+    /// The same with more attributes.
+    pub(crate) fn put_with(&self, table: &str, pk: &str, sk: &str, more: &Value) {
+        let mut item = more.as_object().unwrap().clone();
+        item.insert("pk".to_owned(), json!({"S": pk}));
+        item.insert("sk".to_owned(), json!({"S": sk}));
+        item.insert("expiresAt".to_owned(), json!({"N": "9999999999"}));
         let put = json!({"TableName": table, "Item": item});
         self.database.put_item(serde_json::from_value(put).unwrap()).unwrap();
     }

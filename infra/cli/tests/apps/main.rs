@@ -4,6 +4,7 @@
 
 mod changes;
 mod gateway;
+mod stack;
 mod tokens;
 
 use gateway::Gateway;

@@ -24,6 +24,14 @@ impl Table {
         &self.name
     }
 
+    /// The same table whose items never die, for tests whose clock is not the engine's: what they store may be past
+    /// its age by the wall clock, and the engine would delete it under their hands.
+    #[must_use]
+    pub fn undying(mut self) -> Self {
+        self.ttl_attribute = None;
+        self
+    }
+
     /// The same table under another name, for tests that share an endpoint.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {

@@ -1,0 +1,106 @@
+//! A deployed stack, found by an `aws` command that answers as the real one did for a deployment of the template.
+
+use crate::gateway::{Gateway, SECRET};
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Output, Stdio};
+use tokio::process::Command;
+
+/// Puts an `aws` command into the gateway's folder, which tells its tables as those of the stack `prod`.
+fn deploy(gateway: &Gateway) -> Value {
+    let ready = std::fs::read(gateway.folder.join("ready.json")).unwrap();
+    let ready: Value = serde_json::from_slice(&ready).unwrap();
+    let text = |name: &str| ready.get(name).and_then(Value::as_str).unwrap();
+    let tables = ready.get("outputs").and_then(Value::as_object).unwrap().iter();
+    let named = |key: &str, value: &str| {
+        format!(
+            r#"{{"OutputKey": "{key}", "OutputValue": "{value}", "Description": "Told by the template."}}"#
+        )
+    };
+    let mut outputs: Vec<String> = tables.map(|(key, name)| named(key, name.as_str().unwrap())).collect();
+    outputs.push(named("ManagementEndpoint", text("management")));
+    outputs.push(named("HttpAddress", "https://a1b2c3.execute-api.eu-west-1.amazonaws.com"));
+    outputs.push(named("WebSocketAddress", "wss://d4e5f6.execute-api.eu-west-1.amazonaws.com/live"));
+    outputs.push(named(
+        "TokenSecret",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:TokenSecret-Ab12Cd",
+    ));
+    let script = format!(
+        r#"#!/bin/sh
+case "$*" in
+"cloudformation describe-stacks --stack-name prod --query Stacks[0].Outputs --output json")
+  printf '%s\n' '[{}]' ;;
+"secretsmanager get-secret-value --secret-id arn:aws:secretsmanager:eu-west-1:123456789012:secret:TokenSecret-Ab12Cd --query SecretString --output text")
+  printf '%s\n' '{SECRET}' ;;
+*)
+  printf '\n%s\n' 'An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id test does not exist' >&2
+  exit 254 ;;
+esac
+"#,
+        outputs.join(", ")
+    );
+    let program = gateway.folder.join("aws");
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    ready
+}
+
+/// Runs the command with the usual environment of AWS, whose endpoint is the embedded engine.
+async fn nsl(gateway: &Gateway, ready: &Value, arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nsl"));
+    command.args(arguments.split(' ')).current_dir(&gateway.folder).env_clear();
+    command.env("PATH", &gateway.folder).env("AWS_REGION", "eu-west-1");
+    command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "example");
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", ready.get("dynamodb").and_then(Value::as_str).unwrap());
+    command.stdin(Stdio::null()).output().await.unwrap()
+}
+
+async fn documents(gateway: &Gateway, ready: &Value, arguments: &str) -> Vec<Value> {
+    let output = nsl(gateway, ready, arguments).await;
+    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+async fn complaint(gateway: &Gateway, ready: &Value, arguments: &str) -> String {
+    let output = nsl(gateway, ready, arguments).await;
+    assert!(!output.status.success(), "{arguments} succeeded");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn a_stack_is_operated_by_its_name_alone() {
+    let gateway = Gateway::start("stack").await;
+    let ready = deploy(&gateway);
+    let told = complaint(&gateway, &ready, "app create --app-id shop --stack prod").await;
+    assert!(told.contains("give --owner USER"), "{told}");
+    documents(&gateway, &ready, "app create --app-id shop --owner ann --max-reports 20 --json --stack prod")
+        .await;
+    assert!(complaint(&gateway, &ready, "app list --stack prod").await.contains("give --owner USER"));
+    let listed = documents(&gateway, &ready, "app list --owner ann --json --stack prod").await;
+    assert_eq!(listed[0]["appId"], "shop");
+
+    gateway.put("connections", "app#shop", "p#a=");
+    let shown = documents(&gateway, &ready, "app show shop --json --stack prod").await.remove(0);
+    assert_eq!((&shown["connections"], &shown["limits"]["reports"]), (&1.into(), &20.into()));
+    let off = documents(&gateway, &ready, "app deactivate shop --json --stack prod").await.remove(0);
+    assert_eq!(off["closed"], 1);
+    assert_eq!(gateway.closed(), ["a="]);
+
+    let issued = documents(&gateway, &ready, "token issue --app shop --json --stack prod").await.remove(0);
+    let token = issued["token"].as_str().unwrap();
+    let read = gateway.nsl_with("token inspect --json", &[("NSL_TOKEN", token)], "").await;
+    let read: Value = serde_json::from_slice(&read.stdout).unwrap();
+    assert_eq!(read["signature"], "valid", "signed by the stack's secret");
+}
+
+#[tokio::test]
+async fn a_stack_that_cannot_be_asked_for_is_told_as_such() {
+    let gateway = Gateway::start("no-stack").await;
+    let ready = deploy(&gateway);
+    let told = complaint(&gateway, &ready, "app list --owner ann --stack test").await;
+    assert!(told.contains("aws refused: An error occurred (ValidationError)"), "{told}");
+    std::fs::remove_file(gateway.folder.join("aws")).unwrap();
+    let told = complaint(&gateway, &ready, "app list --owner ann --stack prod").await;
+    assert!(told.contains("--stack needs the aws command"), "{told}");
+}

@@ -1,0 +1,80 @@
+//! The library's reports as they really come: each twice over, at once, from a clock that nobody can correct.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::{App, Client, Gateway, iso, library_frames, now_ms, nsl};
+
+/// A clock that was set to another zone.
+const WRONG_BY_MS: i64 = 7 * 60 * 60 * 1_000;
+/// Furthest that a stamp of arrival lies from ours: one machine's clock, and a slow machine.
+const ARRIVAL_SLACK_MS: i64 = 60_000;
+
+/// An application of the library, and a connection that proved it as the library does.
+async fn library(gateway: &Gateway) -> (App, Client) {
+    let app = App::create_with(gateway, &["--legacy"]).await;
+    let mut library = Client::open(gateway).await;
+    let identity = json!({"userId": app.user_id, "appId": app.app_id});
+    library.send(&json!({"type": "auth", "data": identity})).await;
+    library.next("auth_success").await;
+    (app, library)
+}
+
+/// The number of reports in the last hour's history.
+fn counted(history: &Value) -> u64 {
+    let counts = history["series"]["cpu.usage"]["count"].as_array();
+    counts.into_iter().flatten().filter_map(Value::as_u64).sum()
+}
+
+#[tokio::test]
+async fn a_doubled_recording_counts_once_for_a_viewer_and_in_history() {
+    let gateway = Gateway::shared();
+    let (app, mut library) = library(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let frames = library_frames(&app, now_ms());
+    let documents: BTreeSet<String> =
+        frames.iter().map(|frame| frame["data"]["metrics"].to_string()).collect();
+    assert_eq!(frames.len(), 2 * documents.len(), "the recording is doubled");
+    // All at once, so that copies meet in several instances of the function.
+    for frame in &frames {
+        library.send(frame).await;
+    }
+    let mut seen = BTreeSet::new();
+    for _ in 0..documents.len() {
+        let payload = viewer.next("metrics").await["payload"].take();
+        assert!(seen.insert(payload["metrics"].to_string()), "a viewer was shown a copy: {payload}");
+        let source = payload["source"].as_str().expect("a source").to_owned();
+        assert!(source.starts_with("started-"), "{source} is no process");
+    }
+    assert_eq!(seen, documents);
+    let path = format!("/apps/{}/metrics?timeRange=hour", app.app_id);
+    let history = gateway.json_where(&path, &app, |history| counted(history) > 0).await;
+    assert_eq!(counted(&history), documents.len() as u64);
+
+    let replay = Client::authenticated(gateway, &app).await.subscribe(&app).await;
+    assert_eq!(replay["reports"].as_array().map(Vec::len), Some(documents.len()), "{replay}");
+    library.round_trip().await;
+    viewer.round_trip().await;
+    assert_eq!(viewer.untaken("metrics"), 0, "a copy was shown");
+    assert_eq!(library.untaken("error") + library.untaken("ack"), 0, "a copy was answered");
+}
+
+#[tokio::test]
+async fn a_wrong_clock_silences_nobody_and_is_shown_to_the_operator() {
+    let gateway = Gateway::shared();
+    let (app, mut library) = library(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut data = json!({"userId": app.user_id, "appId": app.app_id});
+    data["metrics"] = json!({"n": 1, "process": {"uptime": 40.5}});
+    data["timestamp"] = iso(now_ms() + WRONG_BY_MS).into();
+    library.send(&json!({"type": "send_metrics", "data": data})).await;
+    let payload = viewer.next_report(1).await;
+    let stamp: jiff::Timestamp = payload["timestamp"].as_str().unwrap().parse().expect("a stamp");
+    assert!((stamp.as_millisecond() - now_ms()).abs() < ARRIVAL_SLACK_MS, "{payload}");
+    let shown = nsl(gateway, &["app", "show", &app.app_id]).await;
+    let clock = &shown["wrongClocks"][0];
+    assert_eq!(clock["source"], payload["source"], "{shown}");
+    let ahead_ms = clock["aheadMs"].as_i64().expect("how far");
+    assert!((ahead_ms - WRONG_BY_MS).abs() < ARRIVAL_SLACK_MS, "{shown}");
+}

@@ -1,0 +1,94 @@
+//! What an application may at most: connections, and reports as the rollups count them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    App, Client, DEADLINE, Gateway, auth_frame, metrics_frame, now_ms, nsl, scratch_folder,
+};
+
+/// What an application that is held to a report a second may send within a minute: as many as a full bucket holds,
+/// and sixty more.
+const ALLOWED_IN_A_MINUTE: i64 = 160;
+/// From the end of a minute that held too much to the end of the refusal, and as long as the excess takes besides.
+const REFUSED_MS: i64 = 180_000;
+/// For how long the application of this test is refused: time enough to start a gateway.
+const LEFT_SECONDS: i64 = 60;
+const MINUTE_MS: i64 = 60_000;
+
+#[tokio::test]
+async fn an_app_that_is_full_takes_nobody_until_somebody_leaves() {
+    let gateway = Gateway::shared();
+    let app = App::create_with(gateway, &["--max-connections", "2", "--scope", "publish"]).await;
+    let key = [("x-api-key", app.api_key.as_str())];
+    let first = Client::open_with(gateway, &key).await.expect("room for a first");
+    let mut second = Client::authenticated(gateway, &app).await;
+    let refused = Client::open_with(gateway, &key).await.err().map(|error| error.to_string());
+    assert!(refused.as_ref().is_some_and(|refused| refused.contains("429")), "{refused:?}");
+    let mut third = Client::open(gateway).await;
+    third.send(&auth_frame(&app)).await;
+    let refusal = third.error().await;
+    assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("rate_limited"), &json!(true)));
+    assert_eq!(second.publish(&app, 1).await["accepted"], 1, "who is in is not disturbed");
+
+    drop(first);
+    loop {
+        third.send(&auth_frame(&app)).await;
+        let answer = third.answer_within(&["auth_success", "error"], DEADLINE).await.expect("an answer");
+        if answer["type"] == "auth_success" {
+            break;
+        }
+        assert_eq!(answer["payload"]["code"], "rate_limited");
+    }
+    assert_eq!(third.publish(&app, 2).await["accepted"], 1);
+}
+
+#[tokio::test]
+async fn an_app_that_sent_more_than_it_may_is_refused_for_a_while() {
+    let folder = scratch_folder("limits");
+    let data = folder.to_str().expect("a path of text");
+    // The application is limited before the stream tells of its reports.
+    let arguments = ["--no-demo", "--data", data, "--stream-window", "15"];
+    let gateway = Gateway::start(&arguments).await;
+    let app = App::create(&gateway).await;
+    let mut publisher = Client::authenticated(&gateway, &app).await;
+    let now = now_ms();
+    let minute_end = now - now % MINUTE_MS - REFUSED_MS;
+    let excess = (now % MINUTE_MS) / 1_000 + LEFT_SECONDS;
+    let stamps: Vec<i64> = (0..ALLOWED_IN_A_MINUTE + excess).map(|n| minute_end - 1 - n * 100).collect();
+    for (batch, stamps) in stamps.chunks(100).enumerate() {
+        let report = |stamp: &i64| json!({"appId": app.app_id, "timestamp": stamp, "metrics": {"n": 1}});
+        let reports: Vec<Value> = stamps.iter().map(report).collect();
+        publisher.send(&json!({"type": "metrics", "id": batch, "data": reports})).await;
+        let ack = publisher.next("ack").await;
+        assert_eq!(ack["payload"]["accepted"], stamps.len());
+    }
+    nsl(&gateway, &["app", "update", &app.app_id, "--max-reports", "1"]).await;
+    let until = loop {
+        let shown = nsl(&gateway, &["app", "show", &app.app_id]).await;
+        if let Some(until) = shown["limitedUntil"].as_str() {
+            break until.parse::<jiff::Timestamp>().expect("an instant").as_millisecond();
+        }
+        assert!(now_ms() < now + LEFT_SECONDS * 1_000, "never limited: {shown}");
+    };
+    assert_eq!(until, minute_end + REFUSED_MS + excess * 1_000);
+    drop(publisher);
+    assert!(gateway.interrupt().await.success());
+
+    // No instance of this gateway believes what the application was before.
+    let gateway = Gateway::start(&arguments).await;
+    let mut publisher = Client::authenticated(&gateway, &app).await;
+    publisher.send(&metrics_frame(&app, "early", json!({"n": 2}))).await;
+    let refusal = publisher.error().await;
+    assert_eq!(
+        (&refusal["code"], &refusal["retryable"]),
+        (&json!("rate_limited"), &json!(true)),
+        "{refusal}"
+    );
+    let wait_ms = refusal["retryAfterMs"].as_u64().expect("a hint");
+    assert!((1..=LEFT_SECONDS.unsigned_abs() * 1_000).contains(&wait_ms), "{refusal}");
+    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    assert_eq!(publisher.publish(&app, 3).await["accepted"], 1, "told when, and let in then");
+    assert!(gateway.interrupt().await.success());
+}

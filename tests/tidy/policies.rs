@@ -1,0 +1,114 @@
+//! Rules about what template.yaml lets its functions do, and how it keeps what they store.
+//! docs/SECURITY.md gives the reasons of the wildcards.
+
+use yaml_serde::Value;
+
+use super::repository::read;
+use super::{Findings, assert_none};
+
+/// Where a resource may end in a wildcard: connection ids, which are not known before they open.
+const OPEN_ENDED: &str = "/@connections/*";
+/// The table whose items end by themselves within hours and can be made again.
+const FLEETING: &str = "ConnectionsTable";
+
+/// Every text of a value, below tags such as `!Sub` too.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Sequence(values) => values.iter().flat_map(texts).collect(),
+        Value::Mapping(values) => values.values().flat_map(texts).collect(),
+        Value::Tagged(tagged) => texts(&tagged.value),
+        _ => Vec::new(),
+    }
+}
+
+/// The resources of one kind with their names.
+fn named(template: &Value, kind: &str) -> Vec<(String, Value)> {
+    let all = template["Resources"].as_mapping().expect("the template has resources");
+    let of_kind = all.iter().filter(|(_, resource)| resource["Type"] == kind);
+    of_kind.map(|(name, resource)| (name.as_str().unwrap_or_default().to_owned(), resource.clone())).collect()
+}
+
+fn wildcards(template: &Value) -> Findings {
+    let mut findings = Findings::new();
+    for (function, resource) in named(template, "AWS::Serverless::Function") {
+        let policies = resource["Properties"]["Policies"].as_sequence().cloned().unwrap_or_default();
+        for statement in
+            policies.iter().flat_map(|policy| policy["Statement"].as_sequence().into_iter().flatten())
+        {
+            let sid = statement["Sid"].as_str().unwrap_or("a statement without a name");
+            let actions = texts(&statement["Action"]);
+            findings.extend(
+                actions
+                    .iter()
+                    .filter(|action| action.contains('*'))
+                    .map(|one| format!("{function}: {sid}: {one}")),
+            );
+            let resources = texts(&statement["Resource"]);
+            let is_open = |one: &&String| one.strip_suffix(OPEN_ENDED).unwrap_or(one).contains('*');
+            findings.extend(resources.iter().filter(is_open).map(|one| format!("{function}: {sid}: {one}")));
+            if actions.is_empty() || resources.is_empty() {
+                findings.push(format!("{function}: {sid} names no action or no resource"));
+            }
+        }
+    }
+    findings
+}
+
+fn careless_tables(template: &Value) -> Findings {
+    let mut findings = Findings::new();
+    for (name, table) in named(template, "AWS::DynamoDB::Table") {
+        let properties = &table["Properties"];
+        if properties["SSESpecification"]["SSEEnabled"] != true {
+            findings.push(format!("{name} is not encrypted by a key of its own account"));
+        }
+        let recovers = &properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+        if name != FLEETING && *recovers != true {
+            findings.push(format!("{name} cannot be recovered"));
+        }
+    }
+    findings
+}
+
+fn parsed(text: &str) -> Value {
+    yaml_serde::from_str(text).expect("the template is YAML")
+}
+
+#[test]
+fn no_policy_has_a_wildcard_but_for_connection_ids() {
+    let sample = parsed(
+        "Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties:
+      Policies:
+        - Statement:
+            - { Sid: Read, Effect: Allow, Action: [dynamodb:Get*], Resource: !GetAtt T.Arn }
+            - { Sid: All, Effect: Allow, Action: dynamodb:GetItem, Resource: '*' }
+            - { Sid: Post, Effect: Allow, Action: [p], Resource: !Sub 'arn:${Ws}/live/POST/@connections/*' }
+            - { Sid: Loose, Effect: Allow, Action: [p], Resource: !Sub 'arn:${Ws}/*/POST/@connections/*' }
+            - { Sid: Nothing, Effect: Allow }
+",
+    );
+    let expected = [
+        "A: Read: dynamodb:Get*",
+        "A: All: *",
+        "A: Loose: arn:${Ws}/*/POST/@connections/*",
+        "A: Nothing names no action or no resource",
+    ];
+    assert_eq!(wildcards(&sample), expected);
+    assert_none(wildcards(&parsed(&read("template.yaml"))));
+}
+
+#[test]
+fn every_table_is_encrypted_and_what_lasts_can_be_recovered() {
+    let sample = parsed(
+        "Resources:
+  ConnectionsTable: { Type: AWS::DynamoDB::Table, Properties: { SSESpecification: { SSEEnabled: true } } }
+  Apps: { Type: AWS::DynamoDB::Table, Properties: { BillingMode: PAY_PER_REQUEST } }
+",
+    );
+    let expected = ["Apps is not encrypted by a key of its own account", "Apps cannot be recovered"];
+    assert_eq!(careless_tables(&sample), expected);
+    assert_none(careless_tables(&parsed(&read("template.yaml"))));
+}
