@@ -122,6 +122,13 @@ pub async fn warm_up(apps: &Apps) {
     warmed(apps.touch().await);
 }
 
+/// The same for a function that posts to connections, whose API is another host than the tables': both at once.
+pub async fn warm_up_with_posts(apps: &Apps, courier: &Courier) {
+    let (tables, connections) = tokio::join!(apps.touch(), courier.touch());
+    warmed(tables);
+    warmed(connections);
+}
+
 /// The same with the outcome of another cheap call, for a function that reads no application.
 pub fn warmed(outcome: Result<(), Fault>) {
     match outcome {

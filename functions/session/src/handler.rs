@@ -68,6 +68,10 @@ impl Session {
         &self.apps
     }
 
+    pub(crate) fn courier(&self) -> &Courier {
+        &self.courier
+    }
+
     pub(crate) async fn handle(
         &self,
         event: ApiGatewayWebsocketProxyRequest,

@@ -23,6 +23,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         &settings.tokens.audience,
     ));
     let session = Session::new(&boot::clients().await, &settings, trusted);
-    boot::warm_up(session.apps()).await;
+    boot::warm_up_with_posts(session.apps(), session.courier()).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| session.handle(event.payload))).await
 }
