@@ -33,7 +33,7 @@ impl Transport {
 #[derive(Debug, Clone, Parser)]
 #[command(name = "nsl-measure", version)]
 pub(crate) struct Args {
-    /// Folder of the function binaries, with `examples/hello` below it.
+    /// Folder of the function binaries, the hello-world among them.
     #[arg(long, value_name = "DIR", default_value = "target/release")]
     pub(crate) functions: PathBuf,
 

@@ -89,7 +89,7 @@ const fn fan_out(name: &'static str, reading: usize, gone: usize, silent: usize,
 
 /// Everything that is measured, in the order of the figures.
 pub(crate) const CASES: [Case; 18] = [
-    started("hello", "examples/hello", Kind::Hello, NOBODY, 10),
+    started("hello", "nsl-hello", Kind::Hello, NOBODY, 10),
     started("authorize", "authorize", Kind::Authorize, NOBODY, 10),
     started("session", "session", Kind::Subscribe, NOBODY, 10),
     started("ingest", "ingest", REPORT, READER, 1),
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn every_function_has_one_case_that_starts_it() {
         let started = CASES.iter().filter(|case| case.starts).map(|case| case.binary);
-        let expected = ["examples/hello", "authorize", "session", "ingest", "rollup", "history"];
+        let expected = ["nsl-hello", "authorize", "session", "ingest", "rollup", "history"];
         assert_eq!(started.collect::<Vec<_>>(), expected);
     }
 

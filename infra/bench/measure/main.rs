@@ -2,7 +2,7 @@
 //!
 //! Runs the unmodified binaries against a Runtime API and a stand-in of AWS that answers known bytes at once, over
 //! plain HTTP or TLS, so that nothing is measured but the function. Beside them runs a hello-world of the same runtime
-//! (`examples/hello.rs`). The stand-in stands for DynamoDB in no test: what is measured with it is proved elsewhere.
+//! (`hello/main.rs`). The stand-in stands for DynamoDB in no test: what is measured with it is proved elsewhere.
 //! This file is wiring only: arguments, the measurements in turn, one JSON document.
 
 mod args;
