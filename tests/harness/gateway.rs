@@ -19,6 +19,8 @@ use super::{App, DEADLINE};
 /// Time for a gateway to create its tables and to start, and to drain and end.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// For history to say what was sent: hundreds of recomputed rollups, on a machine that does other things too.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(90);
 /// Between two looks at a file or a process: short against the deadlines, long against the work of looking.
 const POLL: Duration = Duration::from_millis(20);
 /// For how long the files of a finished run are kept.
@@ -96,7 +98,7 @@ impl Gateway {
     /// A call of the HTTP API that has not been sent.
     /// The answer to `path`, asked for again until it fits.
     pub(crate) async fn json_where(&self, path: &str, app: &App, fits: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + DEADLINE;
+        let until = Instant::now() + SETTLE_DEADLINE;
         loop {
             let answer: Value =
                 self.get(path, Some(&app.api_key)).await.json().await.expect("an answer in JSON");
@@ -110,7 +112,7 @@ impl Gateway {
 
     pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
-        reqwest::Client::new().request(method, address).timeout(super::DEADLINE)
+        reqwest::Client::new().request(method, address).timeout(DEADLINE)
     }
 
     /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.

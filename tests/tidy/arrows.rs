@@ -8,6 +8,8 @@ use super::{Findings, assert_none};
 const DOMAIN_MAY_USE: [&str; 6] = ["jiff", "serde", "serde_json", "sha2", "sketches-ddsketch", "thiserror"];
 /// What the functions' tests stand on. It borrows the gateway's engine, and no function ships it.
 const TEST_BED: &str = "nsl-testbed";
+/// What the benchmarks measure, and what they stand on. The load generator beside them knows none of it.
+const MEASURED: [&str; 5] = ["nsl-domain", "nsl-aws", "rollup", "history", TEST_BED];
 const CORE: [&str; 3] = ["nsl-domain", "nsl-access", "nsl-aws"];
 /// The crate of tests allows what a test needs, so it states its lints itself.
 const OWN_LINTS: [&str; 1] = ["tests"];
@@ -17,6 +19,7 @@ fn may_name(folder: &str) -> &'static [&'static str] {
     match folder {
         "functions/domain" | "infra/gateway" | "infra/launcher" | "tests" => &[],
         "functions/testbed" => &["nsl-gateway"],
+        "infra/bench" => &[],
         "functions/access" => &CORE[..1],
         "functions/aws" => &CORE[..2],
         _ => &CORE,
@@ -30,7 +33,13 @@ fn wrong_arrows(folder: &str, dependencies: &[Dependency]) -> Findings {
             && dependency.kind.as_deref() == Some("dev")
             && folder.starts_with("functions/")
     };
-    own.filter(|dependency| !may_name(folder).contains(&dependency.name.as_str()) && !of_tests(dependency))
+    let of_benches = |dependency: &Dependency| {
+        dependency.kind.as_deref() == Some("dev")
+            && folder == "infra/bench"
+            && MEASURED.contains(&dependency.name.as_str())
+    };
+    own.filter(|dependency| !may_name(folder).contains(&dependency.name.as_str()))
+        .filter(|dependency| !of_tests(dependency) && !of_benches(dependency))
         .map(|dependency| format!("{folder} depends on {}", dependency.name))
         .collect()
 }
@@ -92,6 +101,8 @@ fn arrows_between_the_crates_go_one_way() {
     assert_eq!(wrong_arrows("tests", &domain).len(), 1);
     let shipped_test_bed = [dependency(TEST_BED, Some("functions/testbed"))];
     assert_eq!(wrong_arrows("functions/ingest", &shipped_test_bed).len(), 1);
+    let measured_by_the_load = [dependency("rollup", Some("functions/rollup"))];
+    assert_eq!(wrong_arrows("infra/bench", &measured_by_the_load).len(), 1);
     assert_none(packages().iter().flat_map(|package| wrong_arrows(&package.folder(), &package.dependencies)));
 }
 

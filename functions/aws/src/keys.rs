@@ -10,6 +10,8 @@ use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_domain::window::Resolution;
 
+use crate::items::BadAttribute;
+
 /// Key of the Apps table; an attribute name everywhere else.
 pub(crate) const APP_ID: &str = "appId";
 pub(crate) const OWNER: &str = "owner";
@@ -168,6 +170,13 @@ pub(crate) fn hours(from: TimestampMs, to: TimestampMs) -> impl DoubleEndedItera
     (first..last).map(|hour| TimestampMs::clamped(hour * HOUR_MS))
 }
 
+/// The instant that the sort key of a report, or of a rollup, begins with.
+pub(crate) fn read_stamp(sk: &str) -> Result<TimestampMs, BadAttribute> {
+    let digits = sk.split('#').next().unwrap_or_default();
+    let ms: Option<i64> = digits.parse().ok();
+    ms.and_then(|ms| TimestampMs::try_from(ms).ok()).ok_or(BadAttribute::Unreadable(SK))
+}
+
 /// Sort key of a legacy report in the cell that starts at `cell`: `{cell}##{connection}#{hash}`. A source is never
 /// empty, so no modern report can stand under such a key.
 pub(crate) fn legacy_report(cell: TimestampMs, connection: &ConnectionId, document: &Document) -> String {
@@ -222,6 +231,7 @@ pub(crate) mod expression {
     pub(crate) const PARTITION: &str = "#pk = :pk";
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
     pub(crate) const IS_VERSION: &str = "#version = :version";
+    pub(crate) const HAS_NO_VERSION: &str = "attribute_not_exists(#version)";
     pub(crate) const IS_ALIVE: &str = "#expiresAt > :now";
     pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
     pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";

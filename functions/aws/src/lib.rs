@@ -2,7 +2,7 @@
 //!
 //! The only crate that names an AWS SDK. It does what the core decided and turns what AWS says into the core's words:
 //! "already there", "gone" and "not found" are answers, everything else is a [`fault::Fault`].
-//! It knows no frame and no rule. Ruled by docs/DATA_MODEL.md.
+//! It knows no frame and no rule. What the rollup function and a repair do alike, computing spans, is here too. Ruled by docs/DATA_MODEL.md.
 
 #![warn(missing_docs)]
 
@@ -10,6 +10,7 @@ pub mod apps;
 pub mod boot;
 pub mod cache;
 pub mod clock;
+pub mod compute;
 pub mod counters;
 pub mod courier;
 pub mod erase;
@@ -18,6 +19,7 @@ pub mod fault;
 mod items;
 mod keys;
 pub mod publishers;
+pub mod repair;
 pub mod reports;
 pub mod rollups;
 pub mod sessions;

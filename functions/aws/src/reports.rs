@@ -6,6 +6,8 @@
 
 mod legacy;
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
@@ -14,6 +16,7 @@ use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::window::Resolution;
 
 use crate::erase::Partition;
 use crate::fault::Fault;
@@ -174,6 +177,27 @@ impl Reports {
             }
         }
         Ok(())
+    }
+
+    /// The minutes of `[from, to)` in which one write shard stored a report. One consistent query for each hour, and
+    /// for each megabyte of the reports, of which nothing but the keys is sent.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn minutes(
+        &self,
+        shard: &AppShard,
+        (from, to): (TimestampMs, TimestampMs),
+    ) -> Result<BTreeSet<RollupSpan>, Fault> {
+        let mut minutes = BTreeSet::new();
+        for hour in keys::hours(from, to) {
+            let query = self.between(&shard.app, hour, shard.shard, from, to, Order::OldestFirst);
+            let keys_only = query.projection_expression(expression::KEY_ONLY);
+            let stamp = |row: &Item| keys::read_stamp(items::read_text(row, keys::SK)?).map(Some);
+            let stamps = items::readable_rows(keys_only, "query the minutes of reports", stamp).await?;
+            minutes.extend(stamps.into_iter().map(|stamp| RollupSpan::holding(Resolution::Minute, stamp)));
+        }
+        Ok(minutes)
     }
 
     /// Every partition that may hold a report of `app` at `now`: one for each hour and shard that any retention

@@ -13,20 +13,19 @@ use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan, Unreadable};
-use nsl_domain::time::{DAY_MS, TimestampMs};
+use nsl_domain::time::TimestampMs;
 use nsl_domain::window::Resolution;
 
 use crate::erase::Partition;
 use crate::fault::{Fault, Kind};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
-use crate::stream::Malformed;
 
-/// How long a stream record that could not be read is kept, in milliseconds: two weeks to look into it.
-const QUARANTINE_MS: i64 = 14 * DAY_MS;
+mod held;
+mod quarantine;
 
-/// Most bytes of a quarantined record; a stream record is smaller, and an item must stay below 400 KB.
-const MAX_QUARANTINED_BYTES: usize = 300 * 1_024;
+pub use held::Held;
+pub use quarantine::Quarantined;
 
 /// The Rollups table.
 #[derive(Debug, Clone)]
@@ -34,19 +33,6 @@ pub struct Rollups {
     client: Client,
     table: String,
     retention: Retention,
-}
-
-/// A stored rollup.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// Its span.
-    pub span: RollupSpan,
-    /// How often it was written.
-    pub version: u64,
-    /// Up to where it covers its span.
-    pub through: TimestampMs,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
 }
 
 /// What became of a rollup that was to be written.
@@ -65,16 +51,6 @@ pub enum Noted {
     Last,
     /// A later one was noted before; nothing was changed.
     Older,
-}
-
-impl Held {
-    /// What it holds.
-    ///
-    /// # Errors
-    /// [`Unreadable`] where it is damaged, or newer than this program.
-    pub fn rollup(&self) -> Result<Rollup, Unreadable> {
-        Rollup::from_bytes(self.span, self.through, &self.bytes)
-    }
 }
 
 impl Rollups {
@@ -105,20 +81,19 @@ impl Rollups {
     /// The rollup of `span`, whatever its age. One consistent read.
     ///
     /// # Errors
-    /// A [`Fault`] when the table cannot be read, or the item's attributes are not those of a rollup.
+    /// A [`Fault`] when the table cannot be read.
     pub async fn find(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Held>, Fault> {
-        const ATTEMPT: &str = "read rollup";
         let (pk, sk) = (keys::rollup_partition(shard, span.resolution()), keys::rollup(span));
-        let item = self.item(pk, sk, ATTEMPT).await?;
-        item.map(|item| read_held(&item, span.resolution()).map_err(|bad| bad.into_fault(ATTEMPT)))
-            .transpose()
+        let item = self.item(pk, sk, "read rollup").await?;
+        Ok(item.map(|item| Held::at(span, &item)))
     }
 
     /// The rollups of `resolution` whose spans start in `[from, to)`, oldest first, that are not past their age at
-    /// `now`: what a wider one is computed from. One consistent query, and one for each further megabyte.
+    /// `now`: what a wider one is computed from. One consistent query, and one for each further megabyte. A row that
+    /// is under no rollup's key is logged and left out.
     ///
     /// # Errors
-    /// A [`Fault`] when the table cannot be read, or an item's attributes are not those of a rollup.
+    /// A [`Fault`] when the table cannot be read.
     pub async fn between(
         &self,
         shard: &AppShard,
@@ -152,31 +127,26 @@ impl Rollups {
         (from, to): (TimestampMs, TimestampMs),
         now: TimestampMs,
     ) -> Result<Vec<Held>, Fault> {
-        const ATTEMPT: &str = "query rollups";
         let query = query
             .key_condition_expression(expression::BETWEEN)
             .expression_attribute_values(":first", items::text(keys::first_report_at(from)))
             .expression_attribute_values(":last", items::text(keys::last_report_before(to)));
-        let mut rows = query.into_paginator().items().send();
-        let mut held = Vec::new();
-        while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| Fault::of(ATTEMPT, error))?;
-            if items::is_past_age(&row, now).map_err(|bad| bad.into_fault(ATTEMPT))? {
-                continue;
+        let read = |row: &Item| {
+            // A row that does not say how old it may be is damaged, not gone.
+            if items::is_past_age(row, now).unwrap_or(false) {
+                return Ok(None);
             }
-            let one = read_held(&row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))?;
-            // What was written while the application kept it longer.
-            if !self.retention.is_past(one.span, now) {
-                held.push(one);
-            }
-        }
-        Ok(held)
+            let held = Held::read(row, resolution)?;
+            // What was written while the application kept it longer is gone too.
+            Ok((!self.retention.is_past(held.span, now)).then_some(held))
+        };
+        items::readable_rows(query, "query rollups", read).await
     }
 
     /// The newest rollup of the same resolution that is older than that of `span`. One consistent query of one item.
     ///
     /// # Errors
-    /// A [`Fault`] when the table cannot be read, or the item's attributes are not those of a rollup.
+    /// A [`Fault`] when the table cannot be read, or the row is under no rollup's key.
     pub async fn newest_before(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Held>, Fault> {
         const ATTEMPT: &str = "query the rollup before";
         let resolution = span.resolution();
@@ -188,7 +158,7 @@ impl Rollups {
             .limit(1);
         let found = query.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
         let newest = found.items().first();
-        newest.map(|row| read_held(row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
+        newest.map(|row| Held::read(row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
     }
 
     /// Stores a rollup, given as its bytes, over `before`: what was read before everything that it was computed from.
@@ -205,18 +175,21 @@ impl Rollups {
     ) -> Result<Put, Fault> {
         let span = rollup.span();
         let expires_at = span.end().plus_ms(self.retention.of(span.resolution()));
-        let version = before.map_or(0, |held| held.version) + 1;
+        let version = before.map_or(0, |held| held.version).saturating_add(1);
         let put = self
             .put_item(keys::rollup_partition(shard, span.resolution()), keys::rollup(span), expires_at)
             .item(keys::VERSION, items::number(version))
             .item(keys::THROUGH, items::number(rollup.through().ms()))
             .item(keys::BUCKETS, AttributeValue::B(Blob::new(bytes)));
-        let put = match before {
+        let put = match before.map(|held| &held.written_as) {
             None => put.condition_expression(expression::IS_NEW).expression_attribute_names("#pk", keys::PK),
-            Some(held) => put
+            Some(Some(version)) => put
                 .condition_expression(expression::IS_VERSION)
                 .expression_attribute_names("#version", keys::VERSION)
-                .expression_attribute_values(":version", items::number(held.version)),
+                .expression_attribute_values(":version", version.clone()),
+            Some(None) => put
+                .condition_expression(expression::HAS_NO_VERSION)
+                .expression_attribute_names("#version", keys::VERSION),
         };
         Ok(if conditional(put, "put rollup").await? { Put::Written } else { Put::Outrun })
     }
@@ -259,25 +232,6 @@ impl Rollups {
             .expression_attribute_names("#report", keys::REPORT)
             .expression_attribute_values(":report", items::text(report.id()));
         Ok(if conditional(put, "put the last report").await? { Noted::Last } else { Noted::Older })
-    }
-
-    /// Sets a stream record aside, whole, for two weeks from `now`. One write; again is the same as once.
-    ///
-    /// # Errors
-    /// A [`Fault`] when the table cannot be written.
-    pub async fn quarantine(&self, malformed: &Malformed<'_>, now: TimestampMs) -> Result<(), Fault> {
-        let record: String = malformed.record.chars().take(MAX_QUARANTINED_BYTES / 4).collect();
-        let whole = if malformed.record.len() > MAX_QUARANTINED_BYTES { &record } else { malformed.record };
-        let put = self
-            .put_item(
-                keys::quarantine(malformed.app.as_ref()),
-                malformed.sequence.clone().unwrap_or_else(|| keys::fingerprint(malformed.record)),
-                now.plus_ms(QUARANTINE_MS),
-            )
-            .item(keys::REASON, items::text(malformed.reason.as_str()))
-            .item(keys::RECORD, items::text(whole));
-        put.send().await.map_err(|error| Fault::of("put a record into quarantine", error))?;
-        Ok(())
     }
 
     /// Every partition that may hold anything of `app`: its rollups, last reports and quarantined records. No call.
@@ -334,18 +288,6 @@ async fn conditional(put: PutItemFluentBuilder, attempt: &'static str) -> Result
         }
         Err(error) => Err(Fault::of(attempt, error)),
     }
-}
-
-fn read_held(row: &Item, resolution: Resolution) -> Result<Held, BadAttribute> {
-    let start: i64 =
-        items::read_text(row, keys::SK)?.parse().map_err(|_| BadAttribute::Unreadable(keys::SK))?;
-    let instant = |ms: i64, name| TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(name));
-    Ok(Held {
-        span: RollupSpan::holding(resolution, instant(start, keys::SK)?),
-        version: items::read_number(row, keys::VERSION)?,
-        through: instant(items::read_number(row, keys::THROUGH)?, keys::THROUGH)?,
-        bytes: items::read_bytes(row, keys::BUCKETS)?.to_vec(),
-    })
 }
 
 /// The last report of a source, unless it is past its age.

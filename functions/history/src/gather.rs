@@ -1,6 +1,6 @@
 //! Reads what answers a window: rollups in at most two rounds, then the raw tail.
 //!
-//! Owns the reads and what they add up to for caching. Decides nothing: `domain::history::Reading` says what to ask
+//! Owns the reads, those from memory included, and what they add up to for caching. Decides nothing: `domain::history::Reading` says what to ask
 //! for and what counts. Ruled by design.md §6, "Reads".
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,11 +10,15 @@ use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::{Held, Rollups};
 use nsl_domain::app::App;
-use nsl_domain::history::{HistoryFold, Reading};
+use nsl_domain::history::{HistoryFold, Reading, Wanted};
+use nsl_domain::ids::UserId;
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Rollup};
 use nsl_domain::time::TimestampMs;
 use nsl_domain::window::Window;
+
+use crate::closed::{ClosedRollups, Whose};
+use crate::mend::Mender;
 
 /// What a window is answered from.
 #[derive(Debug)]
@@ -61,63 +65,84 @@ impl Gathered {
     }
 }
 
-/// Reads what answers `window` of `app` at `now`, all write shards at once.
-pub(crate) async fn gather(
-    (rollups, reports): (&Rollups, &Reports),
-    app: &App,
-    window: Window,
-    now: TimestampMs,
-) -> Result<Gathered, Fault> {
-    let rollups = &rollups.keeping(app.retention.over(rollups.retention()));
-    let read = (0..app.shards).map(|shard| {
+/// Where what answers a window is read from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sources<'s> {
+    pub(crate) rollups: &'s Rollups,
+    pub(crate) reports: &'s Reports,
+    pub(crate) closed: &'s ClosedRollups,
+}
+
+impl Sources<'_> {
+    /// Reads what answers `window` of `app` at `now`, all write shards at once.
+    pub(crate) async fn gather(
+        &self,
+        app: &App,
+        window: Window,
+        now: TimestampMs,
+    ) -> Result<Gathered, Fault> {
+        let rollups = &self.rollups.keeping(app.retention.over(self.rollups.retention()));
+        let kept = &Sources { rollups, ..*self };
+        let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, window, now));
+        let shards = try_join_all(read).await?;
+        let cut_at = shards.iter().filter_map(|shard| shard.cut_at).min();
+        let complete_to = cut_at.unwrap_or(now).min(window.to());
+        Ok(Gathered { shards, complete_to })
+    }
+
+    async fn read_shard(
+        &self,
+        app: &App,
+        shard: u16,
+        window: Window,
+        now: TimestampMs,
+    ) -> Result<ShardParts, Fault> {
         let shard = AppShard { app: app.id.clone(), shard };
-        async move { read_shard((rollups, reports), &shard, window, now).await }
-    });
-    let shards = try_join_all(read).await?;
-    let cut_at = shards.iter().filter_map(|shard| shard.cut_at).min();
-    let complete_to = cut_at.unwrap_or(now).min(window.to());
-    Ok(Gathered { shards, complete_to })
-}
-
-async fn read_shard(
-    (rollups, reports): (&Rollups, &Reports),
-    shard: &AppShard,
-    window: Window,
-    now: TimestampMs,
-) -> Result<ShardParts, Fault> {
-    let mut reading = Reading::of(window, now);
-    let mut mark = DefaultHasher::new();
-    loop {
-        let wanted = reading.wanted();
-        if wanted.is_empty() {
-            break;
+        let mut reading = Reading::of(window, now);
+        let mut mender = Mender::new((self.rollups, self.reports), &shard, now);
+        let mut mark = DefaultHasher::new();
+        loop {
+            let wanted = reading.wanted();
+            if wanted.is_empty() {
+                break;
+            }
+            let asked = wanted.iter().map(|wanted| self.stored(&app.owner, &shard, wanted, now));
+            for held in try_join_all(asked).await?.into_iter().flatten() {
+                let rollup = mender.rollup(&held).await?;
+                (held.span, held.version, rollup.as_ref().map(Rollup::reports)).hash(&mut mark);
+                reading.take(rollup);
+            }
         }
-        let asked =
-            wanted.iter().map(|one| rollups.shown_between(shard, one.resolution, (one.from, one.to), now));
-        for held in try_join_all(asked).await?.into_iter().flatten() {
-            (held.span, held.version).hash(&mut mark);
-            reading.take(readable(shard, &held));
+        let (mut tail, mut cut_at) = (Vec::new(), None);
+        if let Some((from, to)) = reading.tail() {
+            match self.reports.tail(&shard, (from, to), now).await? {
+                Some(reports) => tail = reports,
+                None => cut_at = Some(from),
+            }
         }
+        tail.iter().for_each(|report| report.id().hash(&mut mark));
+        let rollups = reading.counted().cloned().collect();
+        Ok(ShardParts { rollups, tail, cut_at, mark: mark.finish() })
     }
-    let (mut tail, mut cut_at) = (Vec::new(), None);
-    if let Some((from, to)) = reading.tail() {
-        match reports.tail(shard, (from, to), now).await? {
-            Some(reports) => tail = reports,
-            None => cut_at = Some(from),
-        }
-    }
-    tail.iter().for_each(|report| report.id().hash(&mut mark));
-    let rollups = reading.counted().cloned().collect();
-    Ok(ShardParts { rollups, tail, cut_at, mark: mark.finish() })
-}
 
-/// The rollup of a stored item, unless it cannot be read: finer ones, or a repair, may still tell what it held.
-fn readable(shard: &AppShard, held: &Held) -> Option<Rollup> {
-    match held.rollup() {
-        Ok(rollup) => Some(rollup),
-        Err(unreadable) => {
-            tracing::error!(app = %shard.app, start = %held.span.start(), reason = %unreadable, "a rollup is left out");
-            None
+    /// The stored rollups of one resolution: those that are closed from memory where they are there, and one query for
+    /// the others.
+    async fn stored(
+        &self,
+        owner: &UserId,
+        shard: &AppShard,
+        wanted: &Wanted,
+        now: TimestampMs,
+    ) -> Result<Vec<Held>, Fault> {
+        let resolution = wanted.resolution;
+        let whose = Whose { owner: owner.clone(), shard: shard.clone(), resolution };
+        let (mut held, from) = self.closed.known(&whose, (wanted.from, wanted.to), now);
+        if from < wanted.to {
+            let rest = (from, wanted.to);
+            let read = self.rollups.shown_between(shard, resolution, rest, now).await?;
+            self.closed.keep(&whose, rest, &read, now);
+            held.extend(read);
         }
+        Ok(held)
     }
 }

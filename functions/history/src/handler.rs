@@ -25,17 +25,20 @@ use nsl_domain::rollup::{AppShard, Retention};
 use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
-use crate::gather::{Gathered, gather};
+use crate::closed::ClosedRollups;
+use crate::gather::{Gathered, Sources};
+use crate::respond::Validity;
 use crate::settings::Settings;
 use crate::{call, respond};
 
 /// The function, with its clients.
 #[derive(Debug)]
-pub(crate) struct History {
+pub struct History {
     apps: Apps,
     known_apps: KnownApps,
     reports: Reports,
     rollups: Rollups,
+    closed: ClosedRollups,
 }
 
 /// Why a call is not answered.
@@ -57,26 +60,33 @@ impl From<Fault> for Refusal {
 }
 
 impl History {
-    pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
+    /// The function with its own clients.
+    pub fn new(clients: &Clients, settings: &Settings) -> Self {
         let apps = clients.apps(&settings.apps_table);
         Self {
             known_apps: KnownApps::new(apps.clone()),
             apps,
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
+            closed: ClosedRollups::default(),
         }
     }
 
-    pub(crate) fn apps(&self) -> &Apps {
+    /// The applications, which the warm-up call asks for.
+    pub fn apps(&self) -> &Apps {
         &self.apps
     }
 
-    pub(crate) async fn handle(&self, request: Request) -> Result<Response<Body>, lambda_http::Error> {
+    /// Answers a call at this moment.
+    ///
+    /// # Errors
+    /// None: whatever fails is told the caller.
+    pub async fn handle(&self, request: Request) -> Result<Response<Body>, lambda_http::Error> {
         Ok(self.answer(&request, clock::now()).await)
     }
 
     /// The answer to `request` at `now`.
-    pub(crate) async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
+    pub async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
         let outcome = match call::route(request) {
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
@@ -102,17 +112,17 @@ impl History {
         let parameters = request.query_string_parameters();
         let query = HistoryQuery::read(|name| parameters.first(name), now)?;
         let window = query.span.window;
-        let gathered = gather((&self.rollups, &self.reports), &app, window, now).await?;
-        let tag = respond::tag((call::words(request), window.from(), gathered.mark()));
-        if call::has(request, &tag) {
-            return Ok(respond::not_modified(&tag, window, now));
+        let gathered = self.sources().gather(&app, window, now).await?;
+        let validity = Validity::of_window((call::words(request), gathered.mark()), window, now);
+        if call::has(request, &validity.tag) {
+            return Ok(respond::not_modified(&validity));
         }
         let mut fold = HistoryFold::new(app.id.clone(), query);
         note_unreadable(&app, gathered.fold_into(&mut fold));
         let answer = fold.finish(gathered.complete_to())?;
         let response =
             if call::wants_csv(request) { respond::csv(answer.to_csv()) } else { respond::json(&answer) };
-        Ok(respond::tagged(response, &tag, window, now))
+        Ok(respond::tagged(response, &validity))
     }
 
     /// One row for each series over the whole window, beside the window before.
@@ -122,9 +132,14 @@ impl History {
         let query = HistoryQuery::read(|name| parameters.first(name), now)?;
         let window = query.span.window;
         let before = window.before();
-        let stores = (&self.rollups, &self.reports);
+        let sources = self.sources();
         let (gathered, gathered_before) =
-            futures_util::try_join!(gather(stores, &app, window, now), gather(stores, &app, before, now))?;
+            futures_util::try_join!(sources.gather(&app, window, now), sources.gather(&app, before, now))?;
+        let marks = (call::words(request), gathered.mark(), gathered_before.mark());
+        let validity = Validity::of_window(marks, window, now);
+        if call::has(request, &validity.tag) {
+            return Ok(respond::not_modified(&validity));
+        }
         let totals = |gathered: &Gathered, window| {
             let mut query = query.clone();
             query.span.window = window;
@@ -135,12 +150,16 @@ impl History {
         let (series, series_before) = (totals(&gathered, window)?, totals(&gathered_before, before)?);
         let span = (query.span.time_range, window);
         let answer = SummaryAnswer::new(app.id.clone(), span, gathered.complete_to(), series, &series_before);
-        Ok(respond::json(&answer))
+        Ok(respond::tagged(respond::json(&answer), &validity))
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources { rollups: &self.rollups, reports: &self.reports, closed: &self.closed }
     }
 
     async fn latest(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
         let app = self.viewable(request, now).await?;
-        Ok(respond::json(&self.latest_of(&app, now).await?))
+        Ok(respond::revalidated(request, &self.latest_of(&app, now).await?))
     }
 
     /// The last report of each source of `app`.
@@ -158,7 +177,7 @@ impl History {
         let mut reports = self.last_reports(&app, now).await?;
         reports.sort_by_key(|report| report.timestamp);
         let documents = reports.iter().map(|report| report.document.as_str());
-        Ok(respond::json(&SeriesAnswer::new(app.id.clone(), documents)))
+        Ok(respond::revalidated(request, &SeriesAnswer::new(app.id.clone(), documents)))
     }
 
     /// The last reports of the sources as the rollup function noted them, and the raw tail, which is newer.

@@ -1,18 +1,9 @@
 //! The `history` function: answers history over HTTP.
 
-mod call;
-mod gather;
-mod handler;
-mod respond;
-mod settings;
-#[cfg(test)]
-mod tests;
-
+use history::handler::History;
+use history::settings::Settings;
 use lambda_http::{Request, service_fn};
 use nsl_aws::{boot, settings::environment};
-
-use crate::handler::History;
-use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -5,17 +5,24 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use lambda_http::http::{HeaderValue, StatusCode, header};
-use lambda_http::{Body, Response};
+use lambda_http::{Body, Request, Response};
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::{SECOND_MS, TimestampMs};
 use nsl_domain::window::Window;
 use serde::Serialize;
 
-/// How long an answer about a window that is over may be used without asking, in seconds.
-const CLOSED_FRESH_S: i64 = 60;
+use crate::call;
+use crate::closed::{BELIEVED_MS, closed_to};
 
-/// The same for a window that still runs: a report that was acknowledged shows at the next look.
-const RUNNING_FRESH_S: i64 = 1;
+/// Longest that an answer may be used without asking, in seconds, while reports of its window may still be accepted:
+/// late ones re-open what is over, and the running point of a week would hide an hour of them.
+const OPEN_FRESH_S: i64 = 60;
+
+/// The same for a window that is closed: as long as this function itself believes what it has read.
+const CLOSED_FRESH_S: i64 = BELIEVED_MS / SECOND_MS;
+
+/// Answers are for this caller alone; without a validity of its own each is asked for each time.
+const ALWAYS_ASKED: &str = "private, no-cache";
 
 /// The media type of a CSV answer: RFC 7111.
 const CSV: &str = "text/csv; charset=utf-8";
@@ -48,46 +55,77 @@ pub(crate) fn not_found() -> Response<Body> {
     with(StatusCode::NOT_FOUND, "application/json", text.to_owned())
 }
 
+/// How long an answer holds, and how it is asked whether it still does.
+#[derive(Debug)]
+pub(crate) struct Validity {
+    /// Its entity tag.
+    pub(crate) tag: String,
+    fresh_s: i64,
+}
+
+impl Validity {
+    /// That of an answer about `window` which depends on nothing but the window and `parts`.
+    ///
+    /// It is never fresh beyond the end of the running point, whose answer has other points.
+    pub(crate) fn of_window(parts: impl Hash, window: Window, now: TimestampMs) -> Self {
+        let tag = tag((parts, window.from()));
+        if window.to() <= closed_to(now) {
+            return Self { tag, fresh_s: CLOSED_FRESH_S };
+        }
+        if window.to() <= now {
+            return Self { tag, fresh_s: OPEN_FRESH_S };
+        }
+        let step_ms = window.step().ms();
+        let left_s = (step_ms - now.ms_since(now.aligned_to(step_ms))) / SECOND_MS;
+        Self { tag, fresh_s: left_s.min(OPEN_FRESH_S) }
+    }
+}
+
 /// The entity tag of an answer that depends on nothing but `parts`. Weak: `completeTo` moves on meanwhile.
-pub(crate) fn tag(parts: impl Hash) -> String {
+fn tag(parts: impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
 /// `response` with its tag, and how long it may be used without asking.
-pub(crate) fn tagged(
-    mut response: Response<Body>,
-    tag: &str,
-    window: Window,
-    now: TimestampMs,
-) -> Response<Body> {
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(tag) {
-        headers.insert(header::ETAG, value);
+pub(crate) fn tagged(response: Response<Body>, validity: &Validity) -> Response<Body> {
+    if response.status() != StatusCode::OK && response.status() != StatusCode::NOT_MODIFIED {
+        return response;
     }
-    if let Ok(value) = HeaderValue::from_str(&cache_control(window, now)) {
-        headers.insert(header::CACHE_CONTROL, value);
-    }
-    response
+    let control = format!("private, max-age={}", validity.fresh_s);
+    with_validity(response, &validity.tag, &control)
 }
 
 /// Nothing but that the caller's answer still holds.
-pub(crate) fn not_modified(tag: &str, window: Window, now: TimestampMs) -> Response<Body> {
-    let mut response = with(StatusCode::NOT_MODIFIED, "application/json", String::new());
-    response.headers_mut().remove(header::CONTENT_TYPE);
-    tagged(response, tag, window, now)
+pub(crate) fn not_modified(validity: &Validity) -> Response<Body> {
+    tagged(unchanged(), validity)
 }
 
-/// A window that is over changes only by late reports; one that runs, with every report. Never beyond the end of the
-/// running point, whose answer has other points.
-fn cache_control(window: Window, now: TimestampMs) -> String {
-    if window.to() <= now {
-        return format!("private, max-age={CLOSED_FRESH_S}");
+/// `value` as JSON with a tag of its text, or nothing but that the caller has that text. Such an answer is about this
+/// very moment, so that it is asked for each time.
+pub(crate) fn revalidated(request: &Request, value: &impl Serialize) -> Response<Body> {
+    let response = json(value);
+    let Body::Text(text) = response.body() else { return response };
+    let tag = tag((call::words(request), text));
+    let response = if call::has(request, &tag) { unchanged() } else { response };
+    with_validity(response, &tag, ALWAYS_ASKED)
+}
+
+fn unchanged() -> Response<Body> {
+    let mut response = with(StatusCode::NOT_MODIFIED, "application/json", String::new());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
+}
+
+fn with_validity(mut response: Response<Body>, tag: &str, control: &str) -> Response<Body> {
+    let headers = response.headers_mut();
+    for (name, value) in [(header::ETAG, tag), (header::CACHE_CONTROL, control)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
     }
-    let step_ms = window.step().ms();
-    let left_s = (step_ms - now.ms_since(now.aligned_to(step_ms))) / SECOND_MS;
-    format!("private, max-age={}", left_s.min(RUNNING_FRESH_S))
+    response
 }
 
 fn status_of(code: Code) -> StatusCode {
@@ -105,8 +143,7 @@ fn with(status: StatusCode, media_type: &'static str, text: String) -> Response<
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    // Answers are for this caller alone, and the running point changes with every report.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(header::VARY, HeaderValue::from_static("Authorization, Origin"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(ALWAYS_ASKED));
+    headers.insert(header::VARY, HeaderValue::from_static("Authorization, Origin, Accept"));
     response
 }

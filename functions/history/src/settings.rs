@@ -4,14 +4,21 @@ use nsl_aws::settings::{Misconfigured, Reader};
 
 /// Names of tables.
 #[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) apps_table: String,
-    pub(crate) reports_table: String,
-    pub(crate) rollups_table: String,
+pub struct Settings {
+    /// Where the applications are.
+    pub apps_table: String,
+    /// Where the raw reports are.
+    pub reports_table: String,
+    /// Where the rollups are.
+    pub rollups_table: String,
 }
 
 impl Settings {
-    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+    /// Reads the settings from `lookup`.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] with everything that is missing or wrong.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
             apps_table: reader.text("APPS_TABLE"),

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
+use nsl_aws::compute::{Clock, Computed, Computer};
 use nsl_aws::fault::Fault;
 use nsl_aws::stream::{FailedItem, Malformed, Stored, StreamAnswer, StreamEvent, read};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, RollupSpan, Touched, due_above};
 
-use crate::compute::{Clock, Computed, Computer};
 use crate::settings::Settings;
 use crate::terms::{Term, Terms};
 
@@ -61,8 +61,10 @@ impl Done {
 impl Rolling {
     /// The function with its own clients, told the time by `clock`.
     pub fn new(clients: &Clients, settings: &Settings, clock: Clock) -> Self {
+        let reports = clients.reports(&settings.reports_table);
+        let rollups = clients.rollups(&settings.rollups_table, settings.retention);
         let terms = Terms::new(clients.apps(&settings.apps_table));
-        Self { computer: Computer::new(clients, settings, clock), terms }
+        Self { computer: Computer::new(reports, rollups, clock), terms }
     }
 
     /// Proves that the table can be reached.
@@ -70,20 +72,7 @@ impl Rolling {
     /// # Errors
     /// A [`Fault`] when it cannot.
     pub async fn touch(&self) -> Result<(), Fault> {
-        self.computer.rollups.touch().await
-    }
-
-    /// Computes one span anew, as a repair does.
-    ///
-    /// # Errors
-    /// Those of [`Computer::compute`].
-    pub async fn compute(&self, shard: &AppShard, span: RollupSpan) -> Result<Computed, Fault> {
-        let now = (self.computer.clock)();
-        let Term { computer, .. } = self.terms.of(&shard.app, &self.computer, now).await?;
-        if let Some(above) = span.coarser() {
-            computer.open(shard, above).await?;
-        }
-        computer.compute(shard, span).await
+        self.computer.rollups().touch().await
     }
 
     /// Deals with one batch.
@@ -105,7 +94,7 @@ impl Rolling {
         self.roll_up(&stored, &terms, &mut done).await;
         self.note_last(&stored, &terms, &mut done).await;
         for term in terms.values() {
-            self.terms.hold(term, (self.computer.clock)()).await;
+            self.terms.hold(term, self.computer.now()).await;
         }
         tracing::info!(
             records = event.records.len(),
@@ -120,9 +109,9 @@ impl Rolling {
     }
 
     async fn set_aside(&self, malformed: &[(usize, Malformed<'_>)], done: &mut Done) {
-        let now = (self.computer.clock)();
+        let now = self.computer.now();
         let written = malformed.iter().map(|(place, record)| async move {
-            (*place, &record.reason, self.computer.rollups.quarantine(record, now).await)
+            (*place, &record.reason, self.computer.rollups().quarantine(record, now).await)
         });
         let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
         while let Some((place, reason, outcome)) = ended.next().await {
@@ -141,7 +130,7 @@ impl Rolling {
 
     /// What each application of the batch sets of its own. The records of one that cannot be read have to come again.
     async fn terms_of(&self, stored: &[Placed], done: &mut Done) -> TermsOf {
-        let now = (self.computer.clock)();
+        let now = self.computer.now();
         let apps: BTreeSet<&AppId> = stored.iter().map(|(_, one)| &one.shard.app).collect();
         let mut terms = TermsOf::new();
         for app in apps {
@@ -171,7 +160,7 @@ impl Rolling {
                 let computed = compute_level(computer, &shard, &level, done).await;
                 done.fail(stored, &shard, level.difference(&computed));
                 // Asked for after the writes: who finds a span running has written it before it is over.
-                level = due_above(&computed, (self.computer.clock)());
+                level = due_above(&computed, self.computer.now());
             }
         }
     }
@@ -188,7 +177,7 @@ impl Rolling {
         }
         let kept = last.into_values().filter_map(|(place, report)| {
             let term = terms.get(&report.app)?;
-            Some(async move { (place, term.computer.rollups.note_last(report).await) })
+            Some(async move { (place, term.computer.rollups().note_last(report).await) })
         });
         let written: Vec<_> = kept.collect();
         let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);

@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use nsl_aws::apps::{Apps, KnownApps, Limited};
 use nsl_aws::cache::Cache;
+use nsl_aws::compute::Computer;
 use nsl_aws::fault::{Fault, Kind};
 use nsl_domain::app::{App, Sent};
 use nsl_domain::ids::AppId;
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
-
-use crate::compute::Computer;
 
 /// The applications, and which of them this instance has limited within the last minute.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ impl Terms {
             }
             Err(fault) => return Err(fault),
         };
-        let default = computer.rollups.retention();
+        let default = computer.rollups().retention();
         let retention = app.as_ref().map_or(default, |app| app.retention.over(default));
         Ok(Term { computer: computer.keeping(retention), app })
     }
@@ -124,7 +123,7 @@ impl Term {
         }
         for shard in (0..app.shards).filter(|shard| !by_shard.contains_key(shard)) {
             let shard = AppShard { app: app.id.clone(), shard };
-            let held = self.computer.rollups.find(&shard, minute).await?;
+            let held = self.computer.rollups().find(&shard, minute).await?;
             // Its bytes are not known: they are taken as none, so that no application is refused by a guess.
             sent.reports += held.and_then(|held| held.rollup().ok()).map_or(0, |rollup| rollup.reports());
         }

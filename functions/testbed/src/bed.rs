@@ -8,7 +8,7 @@ use nsl_gateway::{Engine, create_tables, tables_of};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::call::Call;
+use crate::call::{Call, Spent};
 use crate::desk::Desk;
 use crate::journal::Journal;
 use crate::settings::dynamodb_url;
@@ -81,6 +81,17 @@ impl TestBed {
     /// Every call since the last look.
     pub fn take_calls(&self) -> Vec<Call> {
         self.journal.take()
+    }
+
+    /// What the tables charged since the last look.
+    pub fn take_spent(&self) -> Vec<Spent> {
+        self.journal.take_spent()
+    }
+
+    /// The read units of a table since the last look at any charge.
+    pub fn take_read_units(&self, table: &str) -> f64 {
+        let spent = self.take_spent().into_iter();
+        spent.filter(|one| one.is_read() && one.target == table).map(|one| one.units).sum()
     }
 
     /// The frames that were posted to `connection` since the last look, which stays where it was.

@@ -15,10 +15,32 @@ pub struct Call {
     pub body: Value,
 }
 
+/// What one call was charged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spent {
+    /// Its operation.
+    pub operation: String,
+    /// The table's name in the template.
+    pub target: String,
+    /// Read or write units, as the engine counts them; a write that its condition refused costs what it would have.
+    pub units: f64,
+}
+
+impl Spent {
+    /// Whether the units are read units.
+    pub fn is_read(&self) -> bool {
+        is_read(&self.operation)
+    }
+}
+
+fn is_read(operation: &str) -> bool {
+    matches!(operation, "GetItem" | "Query" | "Scan" | "BatchGetItem")
+}
+
 impl Call {
     /// Whether it reads a table.
     pub fn is_read(&self) -> bool {
-        matches!(self.operation.as_str(), "GetItem" | "Query" | "Scan" | "BatchGetItem")
+        is_read(&self.operation)
     }
 
     /// Whether it is a read that sees every write before it.

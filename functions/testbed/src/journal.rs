@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::call::Call;
+use crate::call::{Call, Spent};
 
 /// How long a test waits for calls before it fails: generous, for a slow machine must not fail a sound function.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -14,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Journal {
     calls: Arc<Mutex<Vec<Call>>>,
+    spent: Arc<Mutex<Vec<Spent>>>,
     written: Arc<Notify>,
 }
 
@@ -21,6 +22,15 @@ impl Journal {
     pub(crate) fn note(&self, call: Call) {
         self.calls().push(call);
         self.written.notify_waiters();
+    }
+
+    pub(crate) fn charge(&self, spent: Spent) {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(spent);
+    }
+
+    /// What was charged since the last time.
+    pub(crate) fn take_spent(&self) -> Vec<Spent> {
+        std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn all(&self) -> Vec<Call> {

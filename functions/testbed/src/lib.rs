@@ -3,7 +3,7 @@
 //! - [`TestBed`]: the template's tables in a real engine, and the desk that frames are posted to.
 //! - [`Store`]: the recording front before the engine; it can be told to fail.
 //! - [`Desk`]: the `@connections` API of connections that exist only as names.
-//! - [`Call`]: one call as it was made, retries included.
+//! - [`Call`]: one call as it was made, retries included; [`Spent`]: what it was charged.
 //! - [`events`]: what API Gateway invokes functions with, in its shapes.
 //!
 //! It names no SDK and none of the project's crates but the gateway, whose engine and table plans it borrows: what
@@ -26,6 +26,6 @@ mod settings;
 mod store;
 
 pub use bed::TestBed;
-pub use call::Call;
+pub use call::{Call, Spent};
 pub use desk::{Desk, Manner};
 pub use store::{Failure, Store};

@@ -7,7 +7,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::call::Call;
+use crate::call::{Call, Spent};
 use crate::door::Door;
 use crate::journal::Journal;
 
@@ -16,6 +16,8 @@ const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 /// Local engines read the key and the region out of a signature and do not verify it.
 const AUTHORIZATION_TEXT: &str = "AWS4-HMAC-SHA256 Credential=LOCALGATEWAY/20260101/us-east-1/dynamodb/aws4_request, \
      SignedHeaders=host;x-amz-date;x-amz-target, Signature=0";
+/// What one write unit writes.
+const WRITE_UNIT_BYTES: f64 = 1_024.0;
 const DATE: &str = "20260101T000000Z";
 
 /// How a call fails.
@@ -119,9 +121,10 @@ impl State {
         let operation = target.and_then(|target| target.strip_prefix(TARGET_PREFIX)).unwrap_or_default();
         let operation = operation.to_owned();
         let body = request.into_body();
-        self.journal.note(self.call(&operation, &body));
+        let call = self.call(&operation, &body);
+        self.journal.note(call.clone());
         let (status, answer) = match self.next_failure(&operation) {
-            None => self.forward(&operation, body).await.ok()?,
+            None => self.charged(call, body).await?,
             Some(Failure::Dropped) => return None,
             Some(Failure::Lost) => {
                 self.forward(&operation, body).await.ok()?;
@@ -138,6 +141,22 @@ impl State {
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
         Some(response)
+    }
+
+    /// Forwards a call, and notes what the engine charges for it.
+    async fn charged(&self, call: Call, body: Bytes) -> Option<(StatusCode, Bytes)> {
+        let mut asked = call.body.clone();
+        let body = match asked.as_object_mut() {
+            Some(fields) => {
+                fields.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
+                asked.to_string().into()
+            }
+            None => body,
+        };
+        let (status, answer) = self.forward(&call.operation, body).await.ok()?;
+        let units = units_of(&serde_json::from_slice(&answer).unwrap_or_default(), &call);
+        self.journal.charge(Spent { operation: call.operation, target: call.target, units });
+        Some((status, answer))
     }
 
     fn call(&self, operation: &str, body: &Bytes) -> Call {
@@ -173,6 +192,26 @@ impl State {
     fn planned(&self) -> std::sync::MutexGuard<'_, Vec<Planned>> {
         self.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the engine says that it charged; what its condition refused was written as far as the price goes.
+fn units_of(answer: &Value, call: &Call) -> f64 {
+    let code = answer["__type"].as_str().unwrap_or_default();
+    if code.ends_with("ConditionalCheckFailedException") {
+        return (bytes_of(&call.body["Item"]) as f64 / WRITE_UNIT_BYTES).ceil().max(1.0);
+    }
+    let units = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or_default();
+    match &answer["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().map(units).sum(),
+        table => units(table),
+    }
+}
+
+/// About the bytes that an item of `S`, `N` and `B` is charged for: names and contents.
+fn bytes_of(item: &Value) -> usize {
+    let text = |value: &Value, kind: &str| value[kind].as_str().map_or(0, str::len);
+    let value = |value: &Value| text(value, "S") + text(value, "N") / 2 + 1 + text(value, "B") * 3 / 4;
+    item.as_object().into_iter().flatten().map(|(name, held)| name.len() + value(held)).sum()
 }
 
 /// The body of a conflict, which a transaction tells as one reason among those of its actions.

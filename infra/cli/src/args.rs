@@ -3,12 +3,14 @@
 //! `--local` takes an optional value: a bare `--local` stands at the end or before another flag.
 
 mod app;
+mod repair;
 mod terms;
 mod token;
 
 pub(crate) use app::{
     AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate, KeyScope, Switch,
 };
+pub(crate) use repair::Repair;
 pub(crate) use terms::OwnTerms;
 pub(crate) use token::{TokenCommand, TokenInspect, TokenIssue};
 
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     },
     /// Show an application's history as a table with a line of its course.
     History(History),
+    /// Compute an application's rollups of a span anew, or list the stream records that could not be read.
+    Repair(Repair),
     /// Send one report, read from stdin as JSON or looked up on this machine.
     Send(Send),
     /// Tell whether the service answers, and who reports to it.
@@ -240,6 +244,16 @@ mod tests {
         assert_eq!(parse("nsl tail demo --local").place.local, Some(None));
         assert_eq!(parse("nsl --local --json tail").place.local, Some(None));
         assert_eq!(parse("nsl tail demo").place.local, None);
+    }
+
+    #[test]
+    fn a_repair_names_a_span_or_lists() {
+        let parses = |line: &str| Args::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("nsl repair shop --from 0 --to 1") && parses("nsl repair shop --from 0"));
+        assert!(parses("nsl repair shop --list") && parses("nsl repair --list"));
+        for line in ["repair shop", "repair shop --to 1", "repair --from 0", "repair shop --from 0 --list"] {
+            assert!(!parses(&format!("nsl {line}")), "{line}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod app_show;
 mod app_switch;
 mod app_update;
 mod history;
+mod repair;
+mod repair_list;
 mod send;
 mod status;
 mod tail;
@@ -28,6 +30,8 @@ pub(crate) async fn run(args: Args, settings: &Settings, console: &Console) -> a
         Command::Agent(agent) => agent::run(agent, place, settings, console).await,
         Command::App { command } => run_app(command, place, settings, console).await,
         Command::History(history) => history::run(history, place, settings, console).await,
+        Command::Repair(repair) if repair.list => repair_list::run(repair, place, settings, console).await,
+        Command::Repair(repair) => repair::run(repair, place, settings, console).await,
         Command::Send(send) => send::run(send, place, settings, console).await,
         Command::Status(status) => status::run(status, place, settings, console).await,
         Command::Tail(tail) => tail::run(tail, place, settings, console).await,

@@ -1,8 +1,8 @@
 //! `nsl`: the command of the metrics service, for the people who run applications.
 //!
 //! This file is wiring only: arguments, settings, console, the one command, the exit status.
-//! `agent` and `tail` speak the wire of docs/PROTOCOL.md and nothing else; `app` alone reaches the tables, and `token`
-//! alone the secret that signs.
+//! `agent` and `tail` speak the wire of docs/PROTOCOL.md and nothing else; `app`, `repair` and `status` reach the tables,
+//! and `token` alone the secret that signs.
 
 mod args;
 mod backstage;

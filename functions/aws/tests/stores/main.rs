@@ -14,6 +14,7 @@ mod reports;
 mod rollups;
 mod sessions;
 mod subscriptions;
+mod units;
 
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};

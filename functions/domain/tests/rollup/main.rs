@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod accuracy;
 mod golden;
 mod hosts;
+mod shapes;
 mod size;

@@ -39,7 +39,7 @@ impl History {
         let rows = stream::iter(ids.into_iter().map(|id| self.row(grant, id, now)));
         let rows: Vec<Row> = rows.buffered(CONCURRENT_APPS).try_collect().await?;
         let apps = shown(grant, rows)?;
-        Ok(respond::json(&OverviewAnswer { apps, complete }))
+        Ok(respond::revalidated(request, &OverviewAnswer { apps, complete }))
     }
 
     /// The applications that `grant` names, or those of its owner, by id and each once.

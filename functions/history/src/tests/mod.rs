@@ -3,9 +3,15 @@
 //! Now is an argument, so the windows of these tests never move.
 
 mod answers;
+mod caching;
 mod cost;
+mod damage;
 mod overview;
 mod refusals;
+
+#[path = "../../../domain/tests/rollup/hosts.rs"]
+#[expect(dead_code, reason = "the tests of sizes need more of it")]
+mod hosts;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -71,6 +77,7 @@ struct Answer {
     status: u16,
     media_type: String,
     tag: String,
+    cache_control: String,
     text: String,
 }
 
@@ -82,11 +89,11 @@ impl Answer {
         };
         // Answers are for this caller alone.
         assert!(header("cache-control").contains("private"));
-        assert_eq!(header("vary"), "Authorization, Origin");
+        assert_eq!(header("vary"), "Authorization, Origin, Accept");
         let (status, media_type) = (response.status().as_u16(), header("content-type"));
-        let tag = header("etag");
+        let (tag, cache_control) = (header("etag"), header("cache-control"));
         let Body::Text(text) = response.into_body() else { panic!("the answer is no text") };
-        Self { status, media_type, tag, text }
+        Self { status, media_type, tag, cache_control, text }
     }
 
     fn json(&self) -> Value {
@@ -181,6 +188,10 @@ fn rolled_up(stored: &[Report], app: &AppId, span: RollupSpan) -> Rollup {
 }
 
 async fn ask(history: &History, call: Call<'_>) -> Answer {
+    ask_at(history, call, TimestampMs::clamped(NOW_MS)).await
+}
+
+async fn ask_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
     let path = call.route.trim_start_matches("GET ").replace("{appId}", call.app);
     let grant = call.grant.map(|grant| grant.to_text());
     let attached = grant.as_ref().map(|grant| [("grant", grant.as_str())]);
@@ -192,7 +203,7 @@ async fn ask(history: &History, call: Call<'_>) -> Answer {
         attached.as_ref().map(|attached| &attached[..]),
     );
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    Answer::of(history.answer(&request, TimestampMs::clamped(NOW_MS)).await)
+    Answer::of(history.answer(&request, now).await)
 }
 
 fn id(app: &str) -> AppId {

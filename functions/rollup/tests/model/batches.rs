@@ -1,15 +1,14 @@
 //! What one batch does and costs.
 
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use nsl_domain::window::Resolution;
 use nsl_testbed::Failure;
 use serde_json::{Value, json};
 
 use crate::naive::assert_agrees;
-use crate::world::{Shop, World, event};
+use crate::world::{Shop, World};
 
 /// Stores a report at each of `seconds`, as one source does, and gives the records.
-async fn report_each_second(
+pub(crate) async fn report_each_second(
     world: &World,
     shop: &mut Shop,
     seconds: impl Iterator<Item = i64>,
@@ -121,32 +120,24 @@ async fn a_fault_brings_back_the_batch_from_the_first_record_concerned() {
 }
 
 #[tokio::test]
-async fn a_corrupt_rollup_is_computed_anew_and_a_newer_one_is_left_alone() {
+async fn a_throttled_table_slows_the_function_down_and_loses_nothing() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
-    let records = report_each_second(&world, &mut shop, 0..3).await;
-    world.set_clock(HOUR_MS);
-    world.deliver(&records).await;
-    let rows = world.bed.rows("RollupsTable").await;
-    let with_width = |width: &str| {
-        let pk = format!("{}#{width}#0", shop.app.id);
-        rows.iter().find(|row| row["pk"]["S"] == pk).unwrap().clone()
-    };
-    let (mut minute, mut hour) = (with_width("1m"), with_width("1h"));
-    minute["buckets"] = json!({"B": "AQAAAAAAAAA="});
-    world.bed.put("RollupsTable", minute).await;
-    world.set_clock(HOUR_MS + MINUTE_MS);
-    let mut late = report_each_second(&world, &mut shop, 60..61).await;
-    assert!(world.deliver(&late).await.failures.is_empty());
-    assert_agrees(&world, &shop).await;
-
-    // Version 200 of the encoding.
-    hour["buckets"] = json!({"B": "yAAAAAAAAAA="});
-    world.bed.put("RollupsTable", hour.clone()).await;
-    late.extend(report_each_second(&world, &mut shop, 120..121).await);
-    assert_eq!(world.deliver(&late).await.failures.len(), 1);
-    let rows = world.bed.rows("RollupsTable").await;
-    assert!(rows.contains(&hour), "the newer rollup was overwritten");
+    for operation in ["GetItem", "Query", "PutItem"] {
+        // Fewer refusals than attempts of a call are not noticed; more bring the batch back until they end.
+        for refusals in [2, 3, 20] {
+            let mut shop = Shop::open(1);
+            let mut records = report_each_second(&world, &mut shop, 0..3).await;
+            records.extend(report_each_second(&world, &mut shop, 600..603).await);
+            world.set_clock(2 * HOUR_MS);
+            world.bed.store.fail(operation, Failure::Throttled, refusals);
+            let mut deliveries = 1;
+            while !world.deliver(&records).await.failures.is_empty() {
+                deliveries += 1;
+            }
+            assert_eq!(deliveries > 1, refusals > 2, "{operation} {refusals}: {deliveries}");
+            assert_agrees(&world, &shop).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -163,20 +154,4 @@ async fn the_last_report_of_a_source_only_moves_forward() {
     assert_eq!(last[0]["sk"]["S"], "web-1");
     assert_eq!(last[0]["report"]["S"], shop.reports[4].id());
     assert_eq!(last[0]["document"]["S"], shop.reports[4].document.as_str());
-}
-
-#[tokio::test]
-async fn a_minute_whose_reports_are_partly_gone_stays_as_it_is() {
-    let world = World::start().await;
-    let mut shop = Shop::open(1);
-    let records = report_each_second(&world, &mut shop, 0..3).await;
-    world.deliver(&records).await;
-    let before = world.stored(&shop.shards().next().unwrap(), Resolution::Minute).await;
-    let gone = shop.reports.remove(0);
-    let key = json!({"pk": records[0]["dynamodb"]["Keys"]["pk"], "sk": {"S": gone.id()}});
-    world.bed.store.direct("DeleteItem", "ReportsTable", json!({"Key": key})).await;
-    world.set_clock(3 * DAY_MS);
-    assert!(world.rolling.handle(event(&records)).await.unwrap().failures.is_empty());
-    let after = world.stored(&shop.shards().next().unwrap(), Resolution::Minute).await;
-    assert_eq!(before[0].bytes, after[0].bytes);
 }

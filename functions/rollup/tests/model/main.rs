@@ -7,7 +7,9 @@
 
 mod accidents;
 mod batches;
+mod damage;
 mod doubles;
 mod naive;
 mod terms;
+mod units;
 mod world;

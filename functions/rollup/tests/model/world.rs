@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_aws::compute::{Clock, Computer};
 use nsl_aws::rollups::{Held, Rollups};
 use nsl_aws::stream::{StreamAnswer, StreamEvent};
 use nsl_domain::app::{App, Status};
@@ -26,6 +27,8 @@ static APPS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct World {
     pub(crate) bed: TestBed,
     pub(crate) rolling: Rolling,
+    /// What an operator's repair computes with.
+    pub(crate) computer: Computer,
     pub(crate) rollups: Rollups,
     pub(crate) clients: Clients,
     clock: Arc<AtomicI64>,
@@ -57,9 +60,12 @@ impl World {
         let clock = Arc::new(AtomicI64::new(START_MS));
         let told = Arc::clone(&clock);
         let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
-        let rolling = Rolling::new(&clients, &settings.unwrap(), Arc::new(tell));
+        let tell: Clock = Arc::new(tell);
+        let rolling = Rolling::new(&clients, &settings.unwrap(), Arc::clone(&tell));
         let rollups = clients.rollups(&bed.table("RollupsTable"), Retention::default());
-        Self { bed, rolling, rollups, clients, clock }
+        let reports = clients.reports(&bed.table("ReportsTable"));
+        let computer = Computer::new(reports, rollups.clone(), tell);
+        Self { bed, rolling, computer, rollups, clients, clock }
     }
 
     pub(crate) fn set_clock(&self, offset_ms: i64) {

@@ -87,6 +87,11 @@ impl Gateway {
         item.insert("pk".to_owned(), json!({"S": pk}));
         item.insert("sk".to_owned(), json!({"S": sk}));
         item.insert("expiresAt".to_owned(), json!({"N": "9999999999"}));
+        self.put_item(table, item.into());
+    }
+
+    /// Puts a row in DynamoDB's own JSON.
+    pub(crate) fn put_item(&self, table: &str, item: Value) {
         let put = json!({"TableName": table, "Item": item});
         self.database.put_item(serde_json::from_value(put).unwrap()).unwrap();
     }

@@ -4,6 +4,7 @@
 
 mod changes;
 mod gateway;
+mod repairs;
 mod stack;
 mod tokens;
 

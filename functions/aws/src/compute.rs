@@ -8,16 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use nsl_aws::boot::Clients;
-use nsl_aws::fault::{Fault, Kind};
-use nsl_aws::reports::Reports;
-use nsl_aws::rollups::{Held, Put, Rollups};
 use nsl_domain::app::Sent;
 use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan, Unreadable};
 use nsl_domain::time::TimestampMs;
 use nsl_domain::window::Resolution;
 
-use crate::settings::Settings;
+use crate::fault::{Fault, Kind};
+use crate::reports::Reports;
+use crate::rollups::{Held, Put, Rollups};
 
 /// How often a span is looked at again, because another writer was faster or a part of it had to be computed first.
 const MAX_ROUNDS: usize = 12;
@@ -27,11 +25,21 @@ pub type Clock = Arc<dyn Fn() -> TimestampMs + Send + Sync>;
 
 /// Computes spans.
 pub struct Computer {
-    reports: Reports,
-    pub(crate) rollups: Rollups,
-    pub(crate) clock: Clock,
+    pub(crate) reports: Reports,
+    rollups: Rollups,
+    clock: Clock,
     /// What each minute held when it was computed last.
     sent: Mutex<BTreeMap<(AppShard, RollupSpan), Sent>>,
+}
+
+/// What is below a span.
+enum Below {
+    /// All of it.
+    Whole(Rollup),
+    /// What is left of it: a part is damaged, and what it was made of is past its age.
+    Rest(Rollup),
+    /// Some of it had to be computed anew first.
+    Again,
 }
 
 /// What became of a span.
@@ -54,17 +62,23 @@ impl std::fmt::Debug for Computer {
 }
 
 impl Computer {
-    pub(crate) fn new(clients: &Clients, settings: &Settings, clock: Clock) -> Self {
-        Self {
-            reports: clients.reports(&settings.reports_table),
-            rollups: clients.rollups(&settings.rollups_table, settings.retention),
-            clock,
-            sent: Mutex::default(),
-        }
+    /// Computes what is in `rollups` from there and from `reports`, told the time by `clock`.
+    pub fn new(reports: Reports, rollups: Rollups, clock: Clock) -> Self {
+        Self { reports, rollups, clock, sent: Mutex::default() }
+    }
+
+    /// Where the rollups are.
+    pub fn rollups(&self) -> &Rollups {
+        &self.rollups
+    }
+
+    /// This moment.
+    pub fn now(&self) -> TimestampMs {
+        (self.clock)()
     }
 
     /// The same, keeping what it writes as long as `retention` says, and with no minute computed yet.
-    pub(crate) fn keeping(&self, retention: Retention) -> Self {
+    pub fn keeping(&self, retention: Retention) -> Self {
         Self {
             reports: self.reports.clone(),
             rollups: self.rollups.keeping(retention),
@@ -74,7 +88,7 @@ impl Computer {
     }
 
     /// What each minute held, of those that were computed.
-    pub(crate) fn sent(&self) -> BTreeMap<(AppShard, RollupSpan), Sent> {
+    pub fn sent(&self) -> BTreeMap<(AppShard, RollupSpan), Sent> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -101,26 +115,30 @@ impl Computer {
 
     /// One attempt; `None` when it has to be made again.
     async fn round(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Computed>, Fault> {
-        let now = (self.clock)();
+        let now = self.now();
         if !self.rollups.retention().can_compute(span, now) {
             tracing::warn!(app = %shard.app, start = %span.start(), "a span is too old to be computed");
             return Ok(Some(Computed::TooOld));
         }
         let before = self.rollups.find(shard, span).await?;
-        if let Some(held) = &before {
-            refuse_newer(held)?;
-        }
+        let known = before.as_ref().map(|held| known(shard, held)).transpose()?.flatten();
         if before.as_ref().is_none_or(|held| held.through == span.start()) {
             self.finish_before(shard, span).await?;
         }
-        let Some(mut rollup) = self.fold_below(shard, span, now).await? else {
-            return Ok(None);
+        let mut rollup = match self.fold_below(shard, span, now).await? {
+            Below::Again => return Ok(None),
+            // What was counted once does not shrink to what is left of it.
+            Below::Rest(rest) if known.as_ref().is_some_and(|known| known.reports() > rest.reports()) => {
+                return Ok(Some(Computed::TooOld));
+            }
+            Below::Whole(rollup) | Below::Rest(rollup) => rollup,
         };
         if before.is_none() && rollup.reports() == 0 {
             return Ok(Some(Computed::Empty));
         }
         let bytes = rollup.to_bytes();
-        if before.as_ref().is_some_and(|held| held.through == rollup.through() && held.bytes == bytes) {
+        let is_same = |held: &Held| held.through == rollup.through() && held.bytes == bytes;
+        if known.is_some() && before.as_ref().is_some_and(is_same) {
             return Ok(Some(Computed::Unchanged));
         }
         let put = self.rollups.put(shard, &rollup, bytes, before.as_ref()).await?;
@@ -156,7 +174,7 @@ impl Computer {
             return Ok(());
         }
         let before = self.rollups.newest_before(shard, span).await?;
-        let now = (self.clock)();
+        let now = self.now();
         let is_overdue = |held: &Held| held.through < held.span.end() && held.span.is_settled(now);
         if let Some(unfinished) = before.filter(is_overdue) {
             self.compute(shard, unfinished.span).await?;
@@ -164,14 +182,9 @@ impl Computer {
         Ok(())
     }
 
-    async fn fold_below(
-        &self,
-        shard: &AppShard,
-        span: RollupSpan,
-        now: TimestampMs,
-    ) -> Result<Option<Rollup>, Fault> {
+    async fn fold_below(&self, shard: &AppShard, span: RollupSpan, now: TimestampMs) -> Result<Below, Fault> {
         match span.finer() {
-            None => self.fold_reports(shard, span).await.map(Some),
+            None => self.fold_reports(shard, span).await.map(Below::Whole),
             Some(finer) => self.fold_finer(shard, span, finer, now).await,
         }
     }
@@ -195,42 +208,51 @@ impl Computer {
         Ok(fold.finish())
     }
 
-    /// The rollup of `span` from the finer ones; `None` when some of these had to be computed anew first.
+    /// The rollup of `span` from the finer ones, of which those that are unfinished or damaged are computed first.
     async fn fold_finer(
         &self,
         shard: &AppShard,
         span: RollupSpan,
         finer: Resolution,
         now: TimestampMs,
-    ) -> Result<Option<Rollup>, Fault> {
+    ) -> Result<Below, Fault> {
         let mut parts = Vec::new();
-        let mut again = false;
+        let (mut again, mut is_rest) = (false, false);
         for held in self.rollups.between(shard, finer, (span.start(), span.end()), now).await? {
             let is_overdue = held.through < held.span.end() && held.span.is_settled(now);
-            let part = match held.rollup() {
-                Ok(part) => Some(part),
-                Err(Unreadable::Corrupt(reason)) => {
-                    tracing::error!(app = %shard.app, start = %held.span.start(), reason, "a rollup is corrupt");
-                    None
-                }
-                Err(newer) => return Err(Fault::of_unreadable("read the finer rollups", newer)),
-            };
-            if part.is_none() || is_overdue {
-                let is_final = self.compute(shard, held.span).await? == Computed::TooOld;
-                again |= !is_final;
-                parts.extend(part.map(Rollup::concluded));
-            } else {
+            let part = known(shard, &held)?;
+            if part.is_some() && !is_overdue {
                 parts.extend(part);
+            } else if self.compute(shard, held.span).await? != Computed::TooOld {
+                again = true;
+            } else {
+                is_rest |= part.is_none();
+                parts.extend(part.map(Rollup::concluded));
             }
         }
-        Ok(if again { None } else { Rollup::of_finer(span, &parts, now).ok() })
+        if is_rest {
+            tracing::error!(app = %shard.app, start = %span.start(), "a part of a span is corrupt and cannot be computed anew");
+        }
+        if again {
+            return Ok(Below::Again);
+        }
+        Ok(match Rollup::of_finer(span, &parts, now) {
+            Ok(rest) if is_rest => Below::Rest(rest),
+            Ok(whole) => Below::Whole(whole),
+            Err(_) => Below::Again,
+        })
     }
 }
 
-/// What a newer program wrote is not overwritten: it may know more than this one.
-fn refuse_newer(held: &Held) -> Result<(), Fault> {
+/// What `held` holds; nothing where it is damaged, which is told. What a newer program wrote is not overwritten: it may
+/// know more than this one.
+fn known(shard: &AppShard, held: &Held) -> Result<Option<Rollup>, Fault> {
     match held.rollup() {
-        Err(newer @ Unreadable::Newer(_)) => Err(Fault::of_unreadable("overwrite a rollup", newer)),
-        Ok(_) | Err(Unreadable::Corrupt(_)) => Ok(()),
+        Ok(rollup) => Ok(Some(rollup)),
+        Err(Unreadable::Corrupt(reason)) => {
+            tracing::warn!(app = %shard.app, start = %held.span.start(), reason, "a rollup is corrupt");
+            Ok(None)
+        }
+        Err(newer @ Unreadable::Newer(_)) => Err(Fault::of_unreadable("compute a rollup", newer)),
     }
 }

@@ -1,0 +1,93 @@
+//! Spans computed anew though nothing was reported: what an operator does after a loss or a damage.
+//!
+//! Owns which spans of a window there are to compute: those that are stored, and the minutes of stored reports. Each is
+//! computed as the rollup function does it, so that both may do it at once. Ruled by design.md §6.
+
+use std::collections::BTreeSet;
+
+use nsl_domain::app::App;
+use nsl_domain::report::MAX_AHEAD_MS;
+use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
+use nsl_domain::time::TimestampMs;
+use nsl_domain::window::Resolution;
+
+use crate::compute::{Computed, Computer};
+use crate::fault::Fault;
+
+/// The repair of one application's window, resolution by resolution, from fine to coarse.
+#[derive(Debug)]
+pub struct Repair<'c> {
+    computer: &'c Computer,
+    shards: Vec<AppShard>,
+    window: (TimestampMs, TimestampMs),
+    left: std::array::IntoIter<Resolution, 4>,
+    /// Spans above those that were told last.
+    above: BTreeSet<(AppShard, RollupSpan)>,
+}
+
+/// Spans of one resolution that are to be computed anew, in any order.
+#[derive(Debug)]
+pub struct RepairLevel {
+    /// Their width.
+    pub resolution: Resolution,
+    /// The spans, of each write shard.
+    pub spans: BTreeSet<(AppShard, RollupSpan)>,
+}
+
+impl<'c> Repair<'c> {
+    /// The repair of `[from, to)` of `app`. No call.
+    pub fn of(computer: &'c Computer, app: &App, window: (TimestampMs, TimestampMs)) -> Self {
+        let shards = (0..app.shards).map(|shard| AppShard { app: app.id.clone(), shard }).collect();
+        Self { computer, shards, window, left: Resolution::ALL.into_iter(), above: BTreeSet::new() }
+    }
+
+    /// What is to be computed next, once all that was told before is; nothing after the days.
+    ///
+    /// # Errors
+    /// A [`Fault`] when a table cannot be read.
+    pub async fn next_level(&mut self) -> Result<Option<RepairLevel>, Fault> {
+        let Some(resolution) = self.left.next() else { return Ok(None) };
+        let mut spans = std::mem::take(&mut self.above);
+        for shard in &self.shards {
+            let found = self.computer.repairable(shard, resolution, self.window).await?;
+            spans.extend(found.into_iter().map(|span| (shard.clone(), span)));
+        }
+        let above = spans.iter().filter_map(|(shard, span)| Some((shard.clone(), span.coarser()?)));
+        self.above = above.collect();
+        Ok(Some(RepairLevel { resolution, spans }))
+    }
+}
+
+impl Computer {
+    /// The spans of `resolution` that hold a part of `[from, to)` and are stored, or are minutes with stored reports.
+    /// One consistent query for each megabyte; for minutes also one for each hour whose reports may be stored.
+    async fn repairable(
+        &self,
+        shard: &AppShard,
+        resolution: Resolution,
+        (from, to): (TimestampMs, TimestampMs),
+    ) -> Result<BTreeSet<RollupSpan>, Fault> {
+        let now = self.now();
+        let first = from.aligned_to(resolution.ms());
+        let stored = self.rollups().between(shard, resolution, (first, to), now).await?;
+        let mut spans: BTreeSet<RollupSpan> = stored.into_iter().map(|held| held.span).collect();
+        if resolution == Resolution::Minute {
+            let kept_ms = self.rollups().retention().raw_ms + RAW_GRACE_MS;
+            let earliest = first.max(now.plus_ms(-kept_ms));
+            let latest = to.min(now.plus_ms(MAX_AHEAD_MS + 1));
+            spans.extend(self.reports.minutes(shard, (earliest, latest)).await?);
+        }
+        Ok(spans)
+    }
+
+    /// Computes one span anew, though nothing above it may be stored: what is lost there is opened first.
+    ///
+    /// # Errors
+    /// Those of [`Computer::compute`].
+    pub async fn repair(&self, shard: &AppShard, span: RollupSpan) -> Result<Computed, Fault> {
+        if let Some(above) = span.coarser() {
+            self.open(shard, above).await?;
+        }
+        self.compute(shard, span).await
+    }
+}

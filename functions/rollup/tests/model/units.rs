@@ -1,0 +1,76 @@
+//! What the function adds to the write units of the reports, as the engine counts them.
+
+use nsl_domain::time::{HOUR_MS, SECOND_MS};
+use nsl_testbed::Spent;
+use serde_json::{Value, json};
+
+use crate::world::{Shop, World};
+
+/// A report as large as the library's, with series that change and series that do not.
+fn library_report(shop: &Shop, source: u64, ms: i64) -> nsl_domain::report::Report {
+    let wander = |period: i64| (ms / 1_000 * 7_919 + 31 * source as i64) % period;
+    let document = json!({
+        "cpu": {"usage": wander(1_000) as f64 / 10.0, "system": wander(300) as f64 / 10.0, "cores": 8,
+            "loadAverage": [wander(400) as f64 / 100.0, 1.31, 1.27]},
+        "memory": {"total": 33_554_432_000_i64, "used": 8_438_513_664 + wander(4_000) * 4_096,
+            "free": 25_115_918_336 - wander(4_000) * 4_096, "usagePercent": 25.1},
+        "process": {"uptime": 86_400 + ms / 1_000, "memoryUsage": {"rss": 54_000_000 + wander(900) * 4_096,
+            "heapTotal": 9_961_472, "heapUsed": 5_000_000 + wander(4_000_000), "external": 2_147_741,
+            "arrayBuffers": 25_691}},
+        "network": {"interfaces": {"lo": {"bytesReceived": 0, "bytesSent": 0, "packetsReceived": 0, "packetsSent": 0},
+            "eth0": {"bytesReceived": 0, "bytesSent": 0, "packetsReceived": 0, "packetsSent": 0}}},
+    });
+    shop.report(ms, &format!("web-{source}.example.org"), &document)
+}
+
+/// The write units of batches of `batch_s` seconds, of which the first ones are not counted: those of the reports as if
+/// each second were reported, and those of the function.
+async fn units(sources: u64, every_s: i64, batch_s: i64, batches: i64) -> (f64, f64) {
+    let world = World::start().await;
+    let mut shop = Shop::open(1);
+    let (mut raw, mut added) = (0.0, 0.0);
+    // What is counted holds the end of an hour.
+    let first_s = 3_600 - (batches + 1) / 2 * batch_s + 17;
+    for batch in 0..batches {
+        let mut records: Vec<Value> = Vec::new();
+        for second in (0..batch_s).step_by(every_s as usize) {
+            for source in 0..sources {
+                let ms = (first_s + batch * batch_s + second) * SECOND_MS + 387;
+                let report = library_report(&shop, source, ms);
+                records.push(world.store(&mut shop, report).await);
+            }
+        }
+        world.set_clock((first_s + (batch + 1) * batch_s) * SECOND_MS + 1_500);
+        let stored = written(&world.bed.take_spent());
+        assert_eq!(stored, records.len() as f64, "a report is one unit");
+        assert!(world.deliver(&records).await.failures.is_empty());
+        let spent = written(&world.bed.take_spent());
+        // The first batches open what is above them.
+        if batch >= 2 {
+            raw += (sources * batch_s as u64) as f64;
+            added += spent;
+        }
+    }
+    assert!(world.now().ms() % HOUR_MS < HOUR_MS / 2, "an hour has ended");
+    (raw, added)
+}
+
+fn written(spent: &[Spent]) -> f64 {
+    spent.iter().filter(|one| !one.is_read()).map(|one| one.units).sum()
+}
+
+#[tokio::test]
+async fn one_source_a_second_costs_at_most_fifteen_percent_more_writes() {
+    // How many reports a batch has changes the size of its rollups, and no number of writes.
+    let (raw, added) = units(1, 2, 60, 24).await;
+    println!("1 source: {added} added to {raw}, {:.1} %", added / raw * 100.0);
+    assert!(added <= 0.15 * raw, "{added} added to {raw}");
+}
+
+#[tokio::test]
+async fn a_hundred_sources_a_second_cost_at_most_three_percent_more_writes() {
+    // 6 MB of records end a batch after forty seconds.
+    let (raw, added) = units(100, 20, 40, 8).await;
+    println!("100 sources: {added} added to {raw}, {:.1} %", added / raw * 100.0);
+    assert!(added <= 0.03 * raw, "{added} added to {raw}");
+}

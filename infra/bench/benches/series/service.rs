@@ -1,0 +1,139 @@
+//! The tables in a real engine, with the functions before them.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use history::handler::History;
+use lambda_http::Body;
+use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_aws::rollups::Rollups;
+use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::grant::{Grant, Proof, Reach, Scope};
+use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::report::Report;
+use nsl_domain::rollup::{AppShard, Retention, Rollup};
+use nsl_domain::time::TimestampMs;
+use nsl_testbed::{Spent, TestBed, events};
+use serde_json::json;
+
+/// Calls of the engine at a time.
+const CONCURRENT_CALLS: usize = 8;
+
+/// The service with one application.
+pub(crate) struct Service {
+    pub(crate) bed: TestBed,
+    pub(crate) clients: Clients,
+    pub(crate) app: App,
+    rollups: Rollups,
+}
+
+impl Service {
+    /// One whose reports go into no stream: the engine searches all of a stream's records at each write.
+    pub(crate) async fn open(name: &str) -> Self {
+        let bed = TestBed::start().await;
+        let no_stream = json!({"StreamSpecification": {"StreamEnabled": false}});
+        bed.store.direct("UpdateTable", "ReportsTable", no_stream).await;
+        let endpoints = LocalEndpoints {
+            tables: bed.store.url(),
+            connections: bed.desk.url(),
+            region: TestBed::REGION.to_owned(),
+        };
+        let clients = local_clients(&endpoints).await;
+        let app = App {
+            id: AppId::new(name).unwrap(),
+            owner: UserId::new("ann").unwrap(),
+            name: name.to_owned(),
+            status: Status::Active,
+            keys: vec![KeyRecord::of(name, Scope::View)],
+            legacy: false,
+            shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
+            limits: Default::default(),
+            retention: Default::default(),
+            limited_until: None,
+        };
+        clients.apps(&bed.table("AppsTable")).create(&app).await.unwrap();
+        let rollups = clients.rollups(&bed.table("RollupsTable"), Retention::default());
+        Self { bed, clients, app, rollups }
+    }
+
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        Some(match name {
+            "APPS_TABLE" => self.bed.table("AppsTable"),
+            "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+            "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+            "RAW_RETENTION_HOURS" => "48".to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// An instance of the history function that has answered no call.
+    pub(crate) fn history(&self) -> History {
+        let settings = history::settings::Settings::read(|name| self.setting(name)).unwrap();
+        History::new(&self.clients, &settings)
+    }
+
+    pub(crate) async fn put(&self, rollups: &[Rollup]) {
+        let shard = &AppShard { app: self.app.id.clone(), shard: 0 };
+        let puts = rollups.iter().map(|rollup| async move {
+            let mut rollup = rollup.clone();
+            let bytes = rollup.to_bytes();
+            self.rollups.put(shard, &rollup, bytes, None).await
+        });
+        let puts = stream::iter(puts).buffer_unordered(CONCURRENT_CALLS);
+        puts.try_collect::<Vec<_>>().await.unwrap();
+        self.forget_calls();
+    }
+
+    pub(crate) async fn put_raw(&self, raw: &[Report]) {
+        let reports = &self.clients.reports(&self.bed.table("ReportsTable"));
+        let kept_ms = Retention::default().raw_ms;
+        let puts = raw.iter().map(|report| reports.store(report, &self.app, kept_ms));
+        stream::iter(puts).buffer_unordered(CONCURRENT_CALLS).try_collect::<Vec<_>>().await.unwrap();
+    }
+
+    /// Takes the write units since the last look.
+    pub(crate) fn take_writes(&self) -> f64 {
+        self.bed.take_calls();
+        self.bed.take_spent().iter().filter(|one| !one.is_read()).map(|one| one.units).sum()
+    }
+
+    /// The text of the answer to a call.
+    pub(crate) async fn ask(&self, history: &History, query: &str, now: TimestampMs) -> String {
+        let grant = Grant {
+            user: self.app.owner.clone(),
+            scope: Scope::View,
+            reach: Reach::Apps(vec![self.app.id.clone()]),
+            proof: Proof::Key(self.app.keys[0].id.clone()),
+            until: None,
+        };
+        let grant = grant.to_text();
+        let path = format!("/apps/{}/metrics", self.app.id);
+        let event = events::http_call(
+            "GET /apps/{appId}/metrics",
+            (&path, query),
+            &[("appId", self.app.id.as_str())],
+            &[],
+            Some(&[("grant", &grant)]),
+        );
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let response = history.answer(&request, now).await;
+        assert_eq!(response.status().as_u16(), 200);
+        let Body::Text(text) = response.into_body() else { unreachable!("the answer is text") };
+        text
+    }
+
+    /// What was charged since the last look: of rollups and of raw reports, calls and units.
+    pub(crate) fn take_reads(&self) -> [(usize, f64); 2] {
+        self.bed.take_calls();
+        let spent = self.bed.take_spent();
+        ["RollupsTable", "ReportsTable"].map(|table| {
+            let of_table: Vec<&Spent> =
+                spent.iter().filter(|one| one.target == table && one.is_read()).collect();
+            (of_table.len(), of_table.iter().map(|one| one.units).sum())
+        })
+    }
+
+    pub(crate) fn forget_calls(&self) {
+        self.bed.take_calls();
+        self.bed.take_spent();
+    }
+}

@@ -1,0 +1,143 @@
+//! What the rollup function adds to the writes of the reports, measured with the function itself, batch by batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use nsl_domain::report::Report;
+use nsl_domain::time::{HOUR_MS, SECOND_MS, TimestampMs};
+use nsl_domain::window::Resolution;
+use rollup::handler::Rolling;
+use rollup::settings::Settings;
+use serde_json::{Value, json};
+
+use crate::hosts::{Host, Kind, span};
+use crate::service::Service;
+use crate::table::{begin, row};
+
+/// Dollars of a million write and read units on demand (us-east-1).
+const WRITE_DOLLARS: f64 = 0.625;
+const READ_DOLLARS: f64 = 0.125;
+const SECONDS_A_MONTH: f64 = 30.0 * 86_400.0;
+
+/// How long after its last report a batch arrives: the stream's own delay and the start of the function.
+const DELIVERY_MS: i64 = 1_500;
+
+/// One measurement. A batch is delivered when its window closes or when it has as many bytes as an invocation takes,
+/// 6 MB: with a hundred sources after forty seconds.
+struct Case {
+    sources: u64,
+    batch_s: i64,
+    /// Seconds before what is measured, and of it. The latter hold the end of an hour.
+    before_s: i64,
+    measured_s: i64,
+    most_percent: f64,
+}
+
+const CASES: [Case; 2] = [
+    Case { sources: 1, batch_s: 60, before_s: 900, measured_s: 7_200, most_percent: 15.0 },
+    Case { sources: 100, batch_s: 40, before_s: 120, measured_s: 600, most_percent: 3.0 },
+];
+
+/// Tells both.
+pub(crate) async fn tell() {
+    let columns = [
+        "sources, one report a second each",
+        "raw write units a minute",
+        "added by rollups",
+        "of them last reports",
+        "read by recomputing, a minute",
+        "a month: raw, added, read",
+    ];
+    begin("Writes", &columns);
+    for case in &CASES {
+        tell_case(case).await;
+    }
+}
+
+async fn tell_case(case: &Case) {
+    let service = Service::open("shop").await;
+    let clock = Arc::new(AtomicI64::new(0));
+    let told = Arc::clone(&clock);
+    let settings = Settings::read(|name| service.setting(name)).unwrap();
+    let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
+    let rolling = Rolling::new(&service.clients, &settings, Arc::new(tell));
+    let mut hosts: Vec<Host> = (0..case.sources).map(|index| Host::new(Kind::Linux, index)).collect();
+    // The middle of what is measured is the end of an hour; batches begin somewhere within a minute.
+    let noon = span(Resolution::Hour, 12 * HOUR_MS).start();
+    let first = noon.plus_ms(-(case.before_s + case.measured_s / 2) * SECOND_MS + 17 * SECOND_MS);
+    let batches = (case.before_s + case.measured_s) / case.batch_s;
+    let (mut written, mut last_reports, mut read, mut raw) = (0.0, 0.0, 0.0, 0.0);
+    for batch in 0..batches {
+        let from = first.plus_ms(batch * case.batch_s * SECOND_MS);
+        let reports = reported(&service, &mut hosts, from, case.batch_s);
+        let raw_units = store(&service, &reports).await;
+        clock.store(from.plus_ms(case.batch_s * SECOND_MS + DELIVERY_MS).ms(), Ordering::SeqCst);
+        let failures = rolling.handle(event(&reports)).await.unwrap().failures;
+        assert!(failures.is_empty(), "nothing fails here");
+        let calls = service.bed.take_calls();
+        let spent = service.bed.take_spent();
+        if batch * case.batch_s < case.before_s {
+            continue;
+        }
+        raw += raw_units;
+        read += spent.iter().filter(|one| one.is_read()).map(|one| one.units).sum::<f64>();
+        written += spent.iter().filter(|one| !one.is_read()).map(|one| one.units).sum::<f64>();
+        last_reports +=
+            calls.iter().filter(|call| call.text("/Item/pk/S").ends_with("#sources")).count() as f64;
+    }
+    let minutes = (batches - case.before_s / case.batch_s) as f64 * case.batch_s as f64 / 60.0;
+    let percent = written / raw * 100.0;
+    let missed = if percent > case.most_percent { " (MISSED)" } else { "" };
+    let month = |units: f64, dollars: f64| units / minutes / 60.0 * SECONDS_A_MONTH / 1e6 * dollars;
+    let money = format!(
+        "${:.2}, ${:.2}, ${:.2}",
+        month(raw, WRITE_DOLLARS),
+        month(written, WRITE_DOLLARS),
+        month(read, READ_DOLLARS)
+    );
+    row(&[
+        case.sources.to_string(),
+        format!("{:.1}", raw / minutes),
+        format!("{:.1}, {percent:.1} %{missed}", written / minutes),
+        format!("{:.1}", last_reports / minutes),
+        format!("{:.1}", read / minutes),
+        money,
+    ]);
+}
+
+fn reported(service: &Service, hosts: &mut [Host], from: TimestampMs, seconds: i64) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for second in 0..seconds {
+        for host in hosts.iter_mut() {
+            let (app, source) = (service.app.id.clone(), host.source.clone());
+            let (timestamp, document) = (from.plus_ms(second * SECOND_MS + 387), host.next_document());
+            reports.push(Report { app, source, timestamp, document });
+        }
+    }
+    reports
+}
+
+/// Stores the reports as ingest does, and gives what that is charged.
+async fn store(service: &Service, reports: &[Report]) -> f64 {
+    service.forget_calls();
+    service.put_raw(reports).await;
+    service.take_writes()
+}
+
+/// The event of these reports as the stream tells them.
+fn event(reports: &[Report]) -> nsl_aws::stream::StreamEvent {
+    let records: Vec<Value> = reports.iter().enumerate().map(record).collect();
+    serde_json::from_str(&json!({ "Records": records }).to_string()).unwrap()
+}
+
+fn record((place, report): (usize, &Report)) -> Value {
+    let hour = report.timestamp.aligned_to(HOUR_MS).to_string();
+    let key = json!({"pk": {"S": format!("{}#{}#0", report.app, &hour[..13])}, "sk": {"S": report.id()}});
+    let image = json!({
+        "pk": key["pk"], "sk": key["sk"],
+        "appId": {"S": report.app.as_str()}, "source": {"S": report.source.as_str()},
+        "timestamp": {"N": report.timestamp.ms().to_string()}, "document": {"S": report.document.as_str()},
+    });
+    json!({"eventName": "INSERT",
+        "dynamodb": {"Keys": key, "NewImage": image, "SequenceNumber": (place + 1).to_string()}})
+}

@@ -1,0 +1,83 @@
+//! `nsl repair`: rollups out of stored reports, and the quarantine.
+
+use crate::gateway::Gateway;
+use serde_json::json;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// The start of the minute two hours ago.
+fn two_hours_ago_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "reports must lie within their retention")]
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    (now_ms - 120 * MINUTE_MS) / MINUTE_MS * MINUTE_MS
+}
+
+fn put_report(gateway: &Gateway, ms: i64) {
+    let hour = jiff::Timestamp::from_millisecond(ms).unwrap().to_string()[..13].to_owned();
+    let item = json!({"pk": {"S": format!("shop#{hour}#0")}, "sk": {"S": format!("{ms:015}#web-1#0011223344556677")},
+        "appId": {"S": "shop"}, "source": {"S": "web-1"}, "timestamp": {"N": ms.to_string()},
+        "document": {"S": r#"{"cpu":{"usage":12.5}}"#}, "expiresAt": {"N": "9999999999"}});
+    gateway.put_item("reports", item);
+}
+
+#[tokio::test]
+async fn a_repair_makes_the_rollups_of_a_span_and_changes_nothing_the_second_time() {
+    let gateway = Gateway::start("repair").await;
+    gateway.documents("app create --app-id shop --json").await;
+    let from_ms = two_hours_ago_ms();
+    for minute in [0, 0, 1, 1] {
+        put_report(&gateway, from_ms + minute * MINUTE_MS + 387);
+    }
+    let span = format!("repair shop --from {from_ms} --to {} --json", from_ms + 2 * MINUTE_MS);
+    let first = gateway.documents(&span).await.remove(0);
+    assert_eq!((&first["appId"], &first["tooOld"]), (&json!("shop"), &json!(0)));
+    let written = first["written"].as_u64().unwrap();
+    // Two minutes and what holds them; a day or two, an hour or two that run, one or two of ten minutes.
+    assert!((5..=8).contains(&written), "{first}");
+    assert_eq!(gateway.count("rollups") as u64, written);
+    let second = gateway.documents(&span).await.remove(0);
+    assert_eq!((&second["written"], &second["unchanged"]), (&json!(0), &json!(written)));
+    let told = String::from_utf8(gateway.nsl(&span.replace(" --json", "")).await.stdout).unwrap();
+    assert_eq!(told, format!("repaired shop: 0 rollups written, {written} right as they were\n"));
+    let before = gateway.documents("repair shop --from 0 --to 1000 --json").await.remove(0);
+    assert_eq!((&before["written"], &before["unchanged"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_repair_that_cannot_be_meant_is_refused() {
+    let gateway = Gateway::start("repair-refused").await;
+    gateway.documents("app create --app-id shop --json").await;
+    for (arguments, complaint) in [
+        ("repair shop --from 2 --to 1", "--from must be before --to"),
+        ("repair shop --from yesterday", "yesterday"),
+        ("repair nobody --from 0", "there is no application nobody"),
+        ("repair shop", "--from"),
+    ] {
+        let told = gateway.complaint(arguments).await;
+        assert!(told.contains(complaint), "{arguments}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn the_quarantine_is_listed_whole_by_application() {
+    let gateway = Gateway::start("quarantine").await;
+    gateway.documents("app create --app-id shop --json").await;
+    let record = format!("{{\"dynamodb\":\"{}\"}}", "x".repeat(200));
+    let item = |pk: &str, sk: &str, expires_at: &str| {
+        json!({"pk": {"S": pk}, "sk": {"S": sk}, "reason": {"S": "no report"}, "record": {"S": record},
+            "expiresAt": {"N": expires_at}})
+    };
+    gateway.put_item("rollups", item("shop#quarantine", "111", "9999999999"));
+    gateway.put_item("rollups", item("shop#quarantine", "112", "1"));
+    gateway.put_item("rollups", item("#quarantine", "113", "9999999999"));
+    let listed = gateway.documents("repair shop --list --json").await;
+    assert_eq!(listed.len(), 1, "what is past its age is not listed");
+    assert_eq!((&listed[0]["sequence"], &listed[0]["reason"]), (&json!("111"), &json!("no report")));
+    assert_eq!(listed[0]["record"], record);
+    let of_nobody = gateway.documents("repair --list --json").await;
+    assert_eq!((&of_nobody[0]["sequence"], &of_nobody[0]["appId"]), (&json!("113"), &json!(null)));
+    let told = String::from_utf8(gateway.nsl("repair --list shop").await.stdout).unwrap();
+    assert!(told.starts_with("111  kept until 2286-11-20") && told.ends_with("…\n"), "{told}");
+    let none = String::from_utf8(gateway.nsl("repair bank --list").await.stderr).unwrap();
+    assert!(none.contains("no record is set aside"), "{none}");
+}
