@@ -2,5 +2,6 @@
 //! It imports no crate of the project: what passes here passes for any client that can read docs/PROTOCOL.md.
 
 mod harness;
+mod models;
 mod system;
 mod tidy;

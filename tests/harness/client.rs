@@ -167,10 +167,18 @@ impl Client {
 
     /// The next frame of one of these types, unless none comes for as long as `patience`, or the end before it.
     pub(crate) async fn answer_within(&mut self, kinds: &[&str], patience: Duration) -> Option<Value> {
+        self.heard_within(patience, |frame| kinds.iter().any(|kind| frame["type"] == *kind)).await
+    }
+
+    /// The next frame that fits, unless none comes for as long as `patience`, or the end before it.
+    pub(crate) async fn heard_within(
+        &mut self,
+        patience: Duration,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<Value> {
         let until = Instant::now() + patience;
         loop {
-            let fits = |frame: &Value| kinds.iter().any(|kind| frame["type"] == *kind);
-            if let Some(index) = self.inbox.iter().position(fits) {
+            if let Some(index) = self.inbox.iter().position(&fits) {
                 return Some(self.inbox.remove(index));
             }
             if self.closed.is_some() || timeout_at(until, self.receive()).await.is_err() {

@@ -3,6 +3,8 @@
 
 mod app;
 mod bystanders;
+mod cable;
+mod calls;
 mod client;
 mod clock;
 mod gateway;
@@ -11,11 +13,13 @@ mod recording;
 
 pub(crate) use app::{App, nsl};
 pub(crate) use bystanders::Bystanders;
+pub(crate) use cable::Cabled;
+pub(crate) use calls::Calls;
 pub(crate) use client::{Client, auth_frame, metrics_frame};
 pub(crate) use clock::{iso, now_ms};
 pub(crate) use gateway::{Gateway, binary, scratch_folder};
 pub(crate) use proxy::Proxy;
-pub(crate) use recording::library_frames;
+pub(crate) use recording::{library_frames, library_talk, recorded_documents};
 
 use std::time::Duration;
 

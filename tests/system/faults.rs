@@ -1,23 +1,8 @@
 //! What breaks: viewers that vanish, a store that cannot be reached, a gateway that is stopped.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
-use crate::harness::{App, Bystanders, Client, Gateway, Proxy, metrics_frame, scratch_folder};
-
-/// A gateway whose store is another gateway's engine, and the cable between them. The second is given the demo
-/// application's key, since it finds the first one's record of it.
-async fn gateway_with_a_cable() -> (Gateway, Proxy, Gateway) {
-    let engine = Gateway::start(&["--memory", "--no-demo"]).await;
-    let store = Proxy::to(&engine.ready().dynamodb).await;
-    let folder = scratch_folder("data");
-    let demo = engine.ready().app.as_ref().expect("the demo application is told");
-    fs::write(folder.join("demo-key"), &demo.api_key).expect("the key is written");
-    let data = folder.to_str().expect("a path of text");
-    let gateway = Gateway::start(&["--no-demo", "--data", data, "--dynamodb", &store.address]).await;
-    (engine, store, gateway)
-}
+use crate::harness::{App, Bystanders, Cabled, Client, Gateway, metrics_frame, scratch_folder};
 
 #[tokio::test]
 async fn a_viewer_that_vanishes_without_a_close_disturbs_nobody() {
@@ -49,14 +34,15 @@ async fn a_publisher_that_vanishes_loses_nothing_that_it_was_acknowledged() {
 
 #[tokio::test]
 async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
-    let (_engine, store, gateway) = gateway_with_a_cable().await;
-    let app = App::create(&gateway).await;
-    let mut viewer = Client::viewer(&gateway, &app).await;
-    let mut publisher = Client::authenticated(&gateway, &app).await;
+    let mut cabled = Cabled::start(&[]).await;
+    let gateway = cabled.gateway();
+    let app = App::create(gateway).await;
+    let mut viewer = Client::viewer(gateway, &app).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
     publisher.publish(&app, 1).await;
     viewer.next_report(1).await;
 
-    store.switch_off();
+    cabled.unplug();
     publisher.send(&metrics_frame(&app, "lost", json!({"n": 2}))).await;
     let is_answer = |frame: &Value| frame["type"] == "error" || frame["type"] == "ack";
     let answer = publisher.next_where("an answer to a report", is_answer).await["payload"].take();
@@ -65,28 +51,29 @@ async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
     assert_eq!(answer["id"], "lost");
     publisher.round_trip().await;
 
-    store.switch_on();
+    cabled.plug_in();
     assert_eq!(publisher.publish(&app, 3).await["accepted"], 1);
     viewer.next_report(3).await;
     assert_eq!(viewer.untaken("metrics"), 0, "a report that was not stored was delivered");
-    assert!(gateway.interrupt().await.success());
+    assert!(cabled.stop().await.success());
 }
 
 #[tokio::test]
 async fn a_newcomer_is_told_that_the_store_is_unreachable() {
-    let (_engine, store, gateway) = gateway_with_a_cable().await;
-    let app = App::create(&gateway).await;
-    let mut client = Client::open(&gateway).await;
-    store.switch_off();
+    let mut cabled = Cabled::start(&[]).await;
+    let gateway = cabled.gateway();
+    let app = App::create(gateway).await;
+    let mut client = Client::open(gateway).await;
+    cabled.unplug();
     let auth = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}});
     client.send(&auth).await;
     let refusal = client.error().await;
     assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("unavailable"), &json!(true)));
 
-    store.switch_on();
+    cabled.plug_in();
     client.send(&auth).await;
     client.next("auth_success").await;
-    assert!(gateway.interrupt().await.success());
+    assert!(cabled.stop().await.success());
 }
 
 #[tokio::test]

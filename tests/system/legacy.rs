@@ -79,28 +79,3 @@ async fn a_page_of_another_origin_is_not_let_in_by_the_librarys_auth() {
     page.round_trip().await;
     assert_eq!(page.untaken("auth_success") + page.untaken("metrics"), 0);
 }
-
-#[tokio::test]
-async fn what_else_the_library_sends_is_taken_without_an_error() {
-    let gateway = Gateway::shared();
-    let user = "nehonix_11111111-2222-4333-8444-555555555555";
-    let app = App::create_with(gateway, &["--legacy", "--owner", user]).await;
-    let mut library = Client::open(gateway).await;
-    for line in include_str!("../fixtures/library-frames.jsonl").lines() {
-        let mut frame: serde_json::Value = serde_json::from_str(line).expect("a recorded frame is JSON");
-        frame["data"]["appId"] = app.app_id.clone().into();
-        if frame["type"] == "send_metrics" {
-            continue;
-        }
-        let is_auth = frame["type"] == "auth";
-        library.send(&frame).await;
-        if is_auth {
-            library.next("auth_success").await;
-        }
-    }
-    library.round_trip().await;
-    // Each of these ends the library's process.
-    for deadly in ["auth_error", "clear", "error"] {
-        assert_eq!(library.untaken(deadly), 0, "{deadly} was sent");
-    }
-}

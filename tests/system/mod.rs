@@ -4,13 +4,16 @@
 mod admission;
 mod credentials;
 mod crowd;
+mod dashboard;
 mod delivery;
 mod doubles;
+mod dropin;
 mod faults;
 mod garbage;
 mod handshake;
 mod history;
 mod legacy;
+mod library;
 mod limits;
 mod overview;
 mod publishing;

@@ -72,7 +72,7 @@ async fn an_operator_sees_how_the_tables_are_and_how_far_rollups_follow() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
     let tables = status["tables"].as_array().expect("tables");
-    assert_eq!(tables.len(), 4, "{status}");
+    assert_eq!(tables.len(), 5, "{status}");
     assert!(tables.iter().all(|table| table["status"] == "ACTIVE"), "{status}");
     assert!(status.get("rollupsBehindMs").is_some(), "{status}");
 }

@@ -11,8 +11,10 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use nsl_domain::rollup::Retention;
 
 use crate::apps::Apps;
+use crate::commands::Commands;
 use crate::courier::Courier;
 use crate::fault::{Fault, Kind};
+use crate::logs::Logs;
 use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::rollups::Rollups;
@@ -190,6 +192,16 @@ impl Clients {
     /// The rollups in `table`, which keeps them as long as `retention` says.
     pub fn rollups(&self, table: &str, retention: Retention) -> Rollups {
         Rollups::new(self.tables.clone(), table, retention)
+    }
+
+    /// The log entries in `table`.
+    pub fn log_entries(&self, table: &str) -> Logs {
+        Logs::new(self.tables.clone(), table)
+    }
+
+    /// The commands in `table`, that of connections.
+    pub fn commands(&self, table: &str) -> Commands {
+        Commands::new(self.tables.clone(), table)
     }
 
     /// The strangers among the connections whose session rows are in `table`.

@@ -4,6 +4,8 @@
 //! docs/DATA_MODEL.md. Ids hold no `#`, so no id can forge another's key.
 
 use nsl_domain::app::KeyHash;
+use nsl_domain::conversation::remembered::Slot;
+use nsl_domain::frame::command::Switch;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::report::{Document, sortable};
 use nsl_domain::rollup::{AppShard, RollupSpan};
@@ -57,6 +59,10 @@ pub(crate) const REFUSALS: &str = "refusals";
 pub(crate) const WATCHES: &str = "watches";
 /// String set of the applications that a connection may report for.
 pub(crate) const PUBLISHES: &str = "publishes";
+/// When a connection in the library's dialect proved something, and since when and when last it was wrong.
+pub(crate) const WELCOMED_AT: &str = "welcomedAt";
+pub(crate) const WRONG_SINCE: &str = "wrongSince";
+pub(crate) const WRONG_AT: &str = "wrongAt";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
 
@@ -78,6 +84,12 @@ pub(crate) const THROUGH: &str = "through";
 pub(crate) const BUCKETS: &str = "buckets";
 /// The id of a source's last report.
 pub(crate) const REPORT: &str = "report";
+/// Log entries of one frame, a JSON array.
+pub(crate) const ENTRIES: &str = "entries";
+/// Whether a switch was turned on, by whom and when.
+pub(crate) const ENABLED: &str = "enabled";
+pub(crate) const USER: &str = "user";
+pub(crate) const AT: &str = "at";
 /// A stream record that could not be read, and why.
 pub(crate) const RECORD: &str = "record";
 pub(crate) const REASON: &str = "reason";
@@ -103,6 +115,34 @@ pub(crate) fn subscription(connection: &ConnectionId) -> String {
 /// Sort key of one publisher.
 pub(crate) fn publisher(connection: &ConnectionId) -> String {
     format!("{PUBLISHERS}{connection}")
+}
+
+/// Partition of the commands that hold for an application.
+pub(crate) fn commands(app: &AppId) -> String {
+    format!("commands#{app}")
+}
+
+/// Sort key of the last command of one switch.
+pub(crate) fn command(switch: Switch) -> &'static str {
+    switch.as_str()
+}
+
+/// When a connection was last answered, by kind of answer.
+pub(crate) fn answered_at(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Status => "statusAt",
+        Slot::History => "historyAt",
+        Slot::LastActions => "lastActionsAt",
+        Slot::Command => "commandAt",
+        Slot::Metrics => "metricsAt",
+    }
+}
+
+/// Sort key of the log entries of one frame: a frame that is stored twice is one item.
+pub(crate) fn log_frame(arrival: TimestampMs, connection: &ConnectionId, entries: &str) -> String {
+    // Sixteen digits are the first 64 bits: enough to tell the frames of one connection and millisecond apart.
+    let hash: String = KeyHash::of(entries).to_hex().chars().take(16).collect();
+    format!("{}#{connection}#{hash}", sortable(arrival))
 }
 
 /// Partition of one connection.
@@ -206,7 +246,16 @@ pub(crate) mod expression {
     pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
     pub(crate) const KEEP_GRANT: &str = "SET #grant = :grant";
     pub(crate) const KEEP_GRANT_AND_PUBLISH: &str = "SET #grant = :grant ADD #publishes :apps";
-    pub(crate) const COUNT_REFUSAL: &str = "ADD #refusals :one";
+    pub(crate) const IS_NOT_GRANTED: &str =
+        "attribute_exists(#pk) AND (attribute_not_exists(#grant) OR #grant <> :grant)";
+    pub(crate) const WELCOME: &str = "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt";
+    pub(crate) const WELCOME_AND_PUBLISH: &str =
+        "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt ADD #publishes :apps";
+    pub(crate) const CLAIM: &str = "SET #answeredAt = :now";
+    pub(crate) const IS_FREE: &str =
+        "attribute_exists(#pk) AND (attribute_not_exists(#answeredAt) OR #answeredAt <= :before)";
+    pub(crate) const COUNT_REFUSAL: &str =
+        "SET #wrongSince = if_not_exists(#wrongSince, :now), #wrongAt = :now ADD #refusals :one";
     pub(crate) const WATCH: &str = "ADD #watches :apps";
     pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
     pub(crate) const OF_OWNER: &str = "#owner = :owner";
@@ -235,6 +284,7 @@ pub(crate) mod expression {
     pub(crate) const IS_ALIVE: &str = "#expiresAt > :now";
     pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
     pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";
+    pub(crate) const SINCE: &str = "#pk = :pk AND #sk >= :first";
     pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
 }
 

@@ -133,6 +133,25 @@ impl Publishers {
             .expression_attribute_values(":now", items::number(now.seconds()))
     }
 
+    /// Who may report for `app` at `now`: one consistent query for each megabyte of rows. Rows past their age are left
+    /// out, and rows that cannot be read, which are logged.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn of_app(&self, app: &AppId, now: TimestampMs) -> Result<Vec<ConnectionId>, Fault> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression(expression::WITH_PREFIX)
+            .expression_attribute_names("#pk", keys::PK)
+            .expression_attribute_names("#sk", keys::SK)
+            .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
+            .expression_attribute_values(":prefix", items::text(keys::PUBLISHERS));
+        items::readable_rows(query, "query publishers", |row| read_connection(row, now)).await
+    }
+
     /// The partition of every row that names `app`. No call.
     pub fn partition(&self, app: &AppId) -> Partition {
         Partition::new(&self.client, &self.table, keys::app_connections(app))

@@ -3,10 +3,12 @@
 //! Put by `$connect` for every connection; every later update is conditional on the row, so that a late frame
 //! cannot bring a closed connection back. Deleted by `$disconnect`, or by age where that never came.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use nsl_domain::conversation::remembered::{Remembered, Slot};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
@@ -52,6 +54,17 @@ pub enum Updated {
     Gone,
 }
 
+/// What became of a claim to give an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the caller's to give, and nobody else's for a while.
+    Won(Remembered),
+    /// One of its kind was given a short while ago.
+    Lost(Remembered),
+    /// The connection is no longer there.
+    Gone,
+}
+
 impl Sessions {
     /// The table `table`, reached through `client`.
     pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
@@ -90,6 +103,21 @@ impl Sessions {
     /// A [`Fault`] when the table cannot be read, or the row not understood.
     pub async fn find(&self, connection: &ConnectionId) -> Result<Option<Session>, Fault> {
         const ATTEMPT: &str = "read session";
+        let row = self.row(connection, ATTEMPT).await?;
+        row.map(|row| read_session(&row).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
+    }
+
+    /// What is remembered of `connection` in the library's dialect. One consistent read.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the row not understood.
+    pub async fn recall(&self, connection: &ConnectionId) -> Result<Option<Remembered>, Fault> {
+        const ATTEMPT: &str = "recall session";
+        let row = self.row(connection, ATTEMPT).await?;
+        row.map(|row| read_remembered(&row).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
+    }
+
+    async fn row(&self, connection: &ConnectionId, attempt: &'static str) -> Result<Option<Item>, Fault> {
         let get = self
             .client
             .get_item()
@@ -97,8 +125,74 @@ impl Sessions {
             .key(keys::PK, items::text(keys::connection(connection)))
             .key(keys::SK, items::text(keys::SESSION))
             .consistent_read(true);
-        let output = get.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
-        output.item.map(|item| read_session(&item).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
+        Ok(get.send().await.map_err(|error| Fault::of(attempt, error))?.item)
+    }
+
+    /// Claims the answer of the kind `slot` on `connection` at `now`: of many at once, on however many function
+    /// instances, one wins. One conditional write, which tells the row either way.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written, or the row not understood.
+    pub async fn claim(
+        &self,
+        connection: &ConnectionId,
+        slot: Slot,
+        now: TimestampMs,
+    ) -> Result<Claim, Fault> {
+        const ATTEMPT: &str = "claim answer";
+        let read = |row: &Item| read_remembered(row).map_err(|bad| bad.into_fault(ATTEMPT));
+        let claim = self
+            .update(connection)
+            .condition_expression(expression::IS_FREE)
+            .update_expression(expression::CLAIM)
+            .expression_attribute_names("#answeredAt", keys::answered_at(slot))
+            .expression_attribute_values(":now", items::number(now.ms()))
+            .expression_attribute_values(":before", items::number(now.plus_ms(-slot.every_ms()).ms()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match claim.send().await {
+            Ok(output) => Ok(Claim::Won(read(&output.attributes.unwrap_or_default())?)),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    failed.item().map_or(Ok(Claim::Gone), |row| read(row).map(Claim::Lost))
+                }
+                _ => Err(Fault::of(ATTEMPT, error)),
+            },
+        }
+    }
+
+    /// Keeps what the library's `auth` proved, unless exactly that is kept: of many at once one is done, the others
+    /// are told that there was nothing to do, as is one whose connection is gone. One conditional write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn welcome(
+        &self,
+        connection: &ConnectionId,
+        grant: &Grant,
+        now: TimestampMs,
+    ) -> Result<Updated, Fault> {
+        let update = self
+            .update(connection)
+            .condition_expression(expression::IS_NOT_GRANTED)
+            .expression_attribute_names("#grant", keys::GRANT)
+            .expression_attribute_names("#welcomedAt", keys::WELCOMED_AT)
+            .expression_attribute_names("#wrongSince", keys::WRONG_SINCE)
+            .expression_attribute_names("#wrongAt", keys::WRONG_AT)
+            .expression_attribute_values(":grant", items::text(grant.to_text()))
+            .expression_attribute_values(":now", items::number(now.ms()));
+        let update = match grant.publishes() {
+            [] => update.update_expression(expression::WELCOME),
+            apps => update
+                .update_expression(expression::WELCOME_AND_PUBLISH)
+                .expression_attribute_names("#publishes", keys::PUBLISHES)
+                .expression_attribute_values(":apps", set(apps)),
+        };
+        match update.send().await {
+            Ok(_) => Ok(Updated::Done),
+            Err(error) if is_condition_failed(&error) => Ok(Updated::Gone),
+            Err(error) => Err(Fault::of("keep legacy grant", error)),
+        }
     }
 
     /// Keeps what an in-band `auth` proved, and which applications it may report for. One conditional write.
@@ -124,17 +218,24 @@ impl Sessions {
         }
     }
 
-    /// Counts a wrong credential and tells how many there were; `None` where the connection is gone. One
+    /// Counts a wrong credential at `now` and tells how many there were; `None` where the connection is gone. One
     /// conditional write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or its answer not understood.
-    pub async fn count_refusal(&self, connection: &ConnectionId) -> Result<Option<u32>, Fault> {
+    pub async fn count_refusal(
+        &self,
+        connection: &ConnectionId,
+        now: TimestampMs,
+    ) -> Result<Option<u32>, Fault> {
         const ATTEMPT: &str = "count refusal";
         let update = self
             .update(connection)
             .update_expression(expression::COUNT_REFUSAL)
             .expression_attribute_names("#refusals", keys::REFUSALS)
+            .expression_attribute_names("#wrongSince", keys::WRONG_SINCE)
+            .expression_attribute_names("#wrongAt", keys::WRONG_AT)
+            .expression_attribute_values(":now", items::number(now.ms()))
             .expression_attribute_values(":one", items::number(1))
             .return_values(ReturnValue::UpdatedNew);
         match update.send().await {
@@ -187,11 +288,31 @@ pub(crate) fn is_condition_failed<R>(
 }
 
 fn read_session(item: &Item) -> Result<Session, BadAttribute> {
-    let grant = match items::optional(items::read_text(item, keys::GRANT))? {
-        Some(text) => Some(Grant::from_text(text).ok_or(BadAttribute::Unreadable(keys::GRANT))?),
-        None => None,
-    };
-    Ok(Session { role: Role::from_text(Some(items::read_text(item, keys::ROLE)?)), grant })
+    let role = Role::from_text(Some(items::read_text(item, keys::ROLE)?));
+    Ok(Session { role, grant: read_grant(item)? })
+}
+
+fn read_grant(item: &Item) -> Result<Option<Grant>, BadAttribute> {
+    let Some(text) = items::optional(items::read_text(item, keys::GRANT))? else { return Ok(None) };
+    Grant::from_text(text).map(Some).ok_or(BadAttribute::Unreadable(keys::GRANT))
+}
+
+fn read_remembered(item: &Item) -> Result<Remembered, BadAttribute> {
+    let mut answered = BTreeMap::new();
+    for slot in Slot::ALL {
+        answered.extend(read_instant(item, keys::answered_at(slot))?.map(|at| (slot, at)));
+    }
+    Ok(Remembered {
+        grant: read_grant(item)?,
+        welcomed_at: read_instant(item, keys::WELCOMED_AT)?,
+        wrong_since: read_instant(item, keys::WRONG_SINCE)?,
+        wrong_at: read_instant(item, keys::WRONG_AT)?,
+        answered,
+    })
+}
+
+fn read_instant(item: &Item, name: &'static str) -> Result<Option<TimestampMs>, BadAttribute> {
+    Ok(items::optional(items::read_number::<i64>(item, name))?.map(TimestampMs::clamped))
 }
 
 fn read_left(item: &Item) -> Result<Left, BadAttribute> {

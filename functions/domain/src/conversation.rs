@@ -1,18 +1,27 @@
-//! What a connection may say and what it is answered: a state machine that touches no socket and no table.
+//! What a connection may say and what it is answered: state machines that touch no socket and no table.
 //!
 //! Owns the order of things - prove, remember, then answer; subscribe, then replay - and when to stay silent or to
-//! close. Refuses to do any of it: it asks its caller one [`Question`] at a time and ends with a [`Verdict`].
-//! Ruled by protocol.md §1 and §2, design.md §7.
+//! close: `modern` for this protocol, `legacy` for the published library's. Refuses to do any of it: it asks its caller
+//! one [`Question`] at a time and ends with a [`Verdict`]. Ruled by protocol.md §1 and §2, design.md §7.
 
-use crate::frame::control::{ControlFrame, Credential, Request};
-use crate::frame::envelope::FrameId;
+pub mod acquaintances;
+mod legacy;
+mod modern;
+pub mod remembered;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::frame::command::GivenCommand;
+use crate::frame::control::{ControlFrame, Credential};
 use crate::frame::outbound::{Dialect, Outbound};
-use crate::frame::replay;
-use crate::grant::{Grant, Reach, Role, Scope};
+use crate::grant::{Action, Grant, Role};
 use crate::ids::AppId;
-use crate::rejection::{Code, Rejection};
+use crate::rejection::Rejection;
 use crate::report::Report;
 use crate::time::TimestampMs;
+
+use remembered::{Remembered, Slot};
 
 /// Wrong credentials after which a connection is closed.
 pub const MAX_AUTH_REFUSALS: u32 = 5;
@@ -27,8 +36,6 @@ pub struct Standing {
     pub grant: Option<Grant>,
     /// Whether the grant was given at the handshake: such a one holds for the whole connection.
     pub is_fixed: bool,
-    /// Which side it is on.
-    pub role: Role,
 }
 
 /// What the conversation needs to know or to have done before it can go on.
@@ -47,8 +54,22 @@ pub enum Question {
     Remember(Grant),
     /// Count a wrong credential. Answered by [`Answer::Refusals`] with the count, this one included.
     CountRefusal,
-    /// May the connection watch `app`? Answered by [`Answer::Allowed`].
-    MayView(AppId),
+    /// May the holder of `grant` do `action` to `app`? Answered by [`Answer::Allowed`].
+    May {
+        /// What the connection has proved.
+        grant: Option<Grant>,
+        /// What it wants to do.
+        action: Action,
+        /// To what.
+        app: AppId,
+    },
+    /// May the holder of `grant` watch `app`, and is there room? Answered by [`Answer::Allowed`].
+    MayWatch {
+        /// What the connection has proved.
+        grant: Option<Grant>,
+        /// What it wants to watch.
+        app: AppId,
+    },
     /// Keep a subscription. Answered by [`Answer::Done`], [`Answer::TooMany`] or [`Answer::Gone`].
     AddSubscription {
         /// What is watched.
@@ -66,6 +87,53 @@ pub enum Question {
         app: AppId,
         /// The earliest stamp.
         from: TimestampMs,
+    },
+    /// What does the session row remember? Answered by [`Answer::Recalled`] or [`Answer::Gone`].
+    Recall,
+    /// May an answer of this kind be given, as the only one for a while? Answered by [`Answer::Claimed`],
+    /// [`Answer::Repeated`] or [`Answer::Gone`].
+    Claim(Slot),
+    /// Keep a legacy grant, unless it is kept already. Answered by [`Answer::Done`], or [`Answer::Gone`] where there
+    /// was nothing to do.
+    Welcome(Grant),
+    /// End what an earlier legacy grant brought: watching `app`, or being told its commands. Answered by
+    /// [`Answer::Done`].
+    Leave(AppId),
+    /// What is registered of an application? Answered by [`Answer::App`].
+    FindApp(AppId),
+    /// The last known report of an application. Answered by [`Answer::Last`].
+    ReadLast(AppId),
+    /// The newest log entries of an application. Answered by [`Answer::Logs`].
+    ReadLogs(AppId),
+    /// Keep log entries. Answered by [`Answer::Done`].
+    KeepLogs {
+        /// Of which application.
+        app: AppId,
+        /// The entries, each a JSON object.
+        entries: Vec<String>,
+    },
+    /// Post frames to everyone who watches `app`. Answered by [`Answer::Done`], whoever could be reached.
+    TellViewers {
+        /// The application.
+        app: AppId,
+        /// The frames, the same in both dialects.
+        frames: Vec<String>,
+    },
+    /// The commands that hold for an application. Answered by [`Answer::Commands`].
+    ReadCommands(AppId),
+    /// Keep a command in place of the last one of its switch. Answered by [`Answer::Done`].
+    KeepCommand {
+        /// For which application.
+        app: AppId,
+        /// The command.
+        given: GivenCommand,
+    },
+    /// Post a frame to everyone who may report for `app`. Answered by [`Answer::Done`], whoever could be reached.
+    TellPublishers {
+        /// The application.
+        app: AppId,
+        /// The frame.
+        frame: String,
     },
 }
 
@@ -91,8 +159,33 @@ pub enum Answer {
         /// False where there were more.
         all: bool,
     },
+    /// What the session row remembers.
+    Recalled(Remembered),
+    /// The answer may be given, and no other of its kind for a while.
+    Claimed(Remembered),
+    /// One of its kind was given a short while ago.
+    Repeated(Remembered),
+    /// An application, where there is one.
+    App(Option<Arc<App>>),
+    /// The last known report, where there is one.
+    Last(Option<Report>),
+    /// Log entries, oldest first.
+    Logs(Vec<String>),
+    /// Commands, oldest first.
+    Commands(Vec<GivenCommand>),
     /// It could not be done, by a fault of ours.
     Failed,
+}
+
+/// What is counted of a frame's end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The frame was left unanswered because it repeats what was answered.
+    pub absorbed: bool,
+    /// It was a wrong credential of a program, which hears nothing of it.
+    pub silenced: bool,
+    /// Log entries that were not kept.
+    pub dropped_logs: u64,
 }
 
 /// How a frame ends: what is sent, in this order, and whether the connection is closed after.
@@ -105,6 +198,8 @@ pub struct Verdict {
     /// Whether this refuses a frame of one who has proved nothing: the caller counts these. An `auth` is not among
     /// them, nor what the library sends.
     pub is_of_stranger: bool,
+    /// What is counted of it.
+    pub tally: Tally,
 }
 
 impl Verdict {
@@ -114,6 +209,11 @@ impl Verdict {
 
     fn silence() -> Self {
         Self::default()
+    }
+
+    /// A frame that repeats what was answered.
+    pub fn absorbed() -> Self {
+        Self { tally: Tally { absorbed: true, ..Tally::default() }, ..Self::default() }
     }
 }
 
@@ -126,201 +226,57 @@ pub enum Move {
     End(Verdict),
 }
 
-/// One frame's way through the conversation.
-#[derive(Debug)]
-pub struct Conversation {
-    standing: Standing,
-    now: TimestampMs,
-    id: Option<FrameId>,
-    stage: Stage,
+/// What is known of a connection before a frame of the library's dialect is heard.
+#[derive(Debug, Clone)]
+pub struct Familiarity {
+    /// Which side it is on.
+    pub role: Role,
+    /// What its handshake granted.
+    pub fixed: Option<Grant>,
+    /// What this function instance remembers of it.
+    pub remembered: Option<Remembered>,
+    /// How many log entries it may send now.
+    pub log_room: usize,
 }
 
-/// What the last question was about.
+/// One frame's way through the conversation, in its dialect.
 #[derive(Debug)]
-enum Stage {
-    Proving { app: AppId, credential: Credential },
-    CountingRefusal { rejection: Rejection, was_legacy: bool },
-    FindingRoom { app: AppId, grant: Grant },
-    Remembering { app: AppId, grant: Grant },
-    SubscribingPage { app: AppId, grant: Grant },
-    Admitting { app: AppId, since: Option<TimestampMs>, min_interval_ms: i64 },
-    Subscribing { app: AppId, since: Option<TimestampMs> },
-    Replaying { app: AppId, reaches_back: bool },
-    Unsubscribing { app: AppId },
-    Ended,
+pub enum Conversation {
+    /// In this protocol.
+    Modern(Box<modern::Modern>),
+    /// In the library's.
+    Legacy(Box<legacy::Legacy>),
 }
 
 impl Conversation {
     /// Hears `frame` on a connection of `standing` at `now`.
     pub fn hear(frame: ControlFrame, standing: Standing, now: TimestampMs) -> (Self, Move) {
-        let mut conversation = Self { standing, now, id: frame.id, stage: Stage::Ended };
-        let first = conversation.begin(frame.request);
-        (conversation, first)
+        let (modern, first) = modern::Modern::hear(frame, standing, now);
+        (Self::Modern(Box::new(modern)), first)
+    }
+
+    /// Hears a frame of the library's dialect.
+    pub fn hear_legacy(frame: ControlFrame, familiarity: Familiarity, now: TimestampMs) -> (Self, Move) {
+        let (legacy, first) = legacy::Legacy::hear(frame.request, familiarity, now);
+        (Self::Legacy(Box::new(legacy)), first)
     }
 
     /// Goes on with the answer to the question that was asked last. An answer that does not fit it, or that comes
     /// after the end, counts as a failure of the caller's.
     pub fn learn(&mut self, answer: Answer) -> Move {
-        match (std::mem::replace(&mut self.stage, Stage::Ended), answer) {
-            (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) if self.standing.is_fixed => {
-                self.confirm(app, grant)
-            }
-            (Stage::Proving { app, .. }, Answer::Proved(Ok(grant))) => self.settle(app, grant),
-            (Stage::FindingRoom { app, grant }, Answer::Done) => self.remember(app, grant),
-            (Stage::FindingRoom { grant, .. }, Answer::TooMany) => Move::End(self.turn_away(&grant)),
-            (Stage::Proving { credential, .. }, Answer::Proved(Err(rejection))) => {
-                let was_legacy = matches!(credential, Credential::LegacyUser(_));
-                self.ask(Question::CountRefusal, Stage::CountingRefusal { rejection, was_legacy })
-            }
-            (Stage::CountingRefusal { rejection, was_legacy }, Answer::Refusals(count)) => {
-                Move::End(self.refuse_credential(rejection, was_legacy, count))
-            }
-            (Stage::Remembering { app, grant }, Answer::Done) => self.welcome(app, grant),
-            (Stage::SubscribingPage { app, grant }, Answer::Done) => Move::End(auth_success(app, grant)),
-            (Stage::Admitting { app, since, min_interval_ms }, Answer::Allowed(Ok(()))) => {
-                let dialect = self.dialect();
-                let question = Question::AddSubscription { app: app.clone(), min_interval_ms, dialect };
-                self.ask(question, Stage::Subscribing { app, since })
-            }
-            (Stage::Admitting { .. }, Answer::Allowed(Err(rejection))) => self.refuse(rejection),
-            (Stage::Subscribing { app, since }, Answer::Done) => {
-                let (from, reaches_back) = replay::replay_start(since, self.now);
-                self.ask(
-                    Question::ReadRecent { app: app.clone(), from },
-                    Stage::Replaying { app, reaches_back },
-                )
-            }
-            (Stage::Subscribing { .. }, Answer::TooMany) => self.refuse(too_many_subscriptions()),
-            (Stage::Replaying { app, reaches_back }, Answer::Recent { reports, all }) => {
-                let (subscribed, replays) = replay::frames(&app, &reports, reaches_back && all);
-                let frames = std::iter::once(subscribed).chain(replays).collect();
-                Move::End(Verdict { frames, ..Verdict::default() })
-            }
-            (Stage::Unsubscribing { app }, Answer::Done) => {
-                Move::End(Verdict::say(&Outbound::Unsubscribed { app }))
-            }
-            (Stage::SubscribingPage { grant, .. }, Answer::TooMany) => Move::End(self.turn_away(&grant)),
-            (Stage::Remembering { .. } | Stage::SubscribingPage { .. }, Answer::Gone) => {
-                Move::End(Verdict::silence())
-            }
-            // The route answers by itself: whatever happens, its answer must have a body.
-            _ => Move::End(Verdict::say(&Outbound::unavailable(self.id.take()))),
+        match self {
+            Self::Modern(modern) => modern.learn(answer),
+            Self::Legacy(legacy) => legacy.learn(answer),
         }
     }
 
-    fn begin(&mut self, request: Request) -> Move {
-        match request {
-            Request::Ping => Move::End(Verdict::say(&Outbound::Pong)),
-            Request::Legacy => Move::End(Verdict::silence()),
-            Request::Auth { app, credential } => {
-                if self.has_proved(&app, &credential) {
-                    return Move::End(Verdict::silence());
-                }
-                let question = Question::Prove { app: app.clone(), credential: credential.clone() };
-                self.ask(question, Stage::Proving { app, credential })
-            }
-            Request::Subscribe { app, since, min_interval_ms } => {
-                self.ask(Question::MayView(app.clone()), Stage::Admitting { app, since, min_interval_ms })
-            }
-            Request::Unsubscribe { app } if self.standing.grant.is_some() => {
-                self.ask(Question::RemoveSubscription(app.clone()), Stage::Unsubscribing { app })
-            }
-            Request::Unsubscribe { .. } => self.refuse(Rejection::unauthorized()),
+    /// What a function instance should remember of the connection, where this frame taught it anything.
+    pub fn remembered(&self) -> Option<&Remembered> {
+        match self {
+            Self::Modern(_) => None,
+            Self::Legacy(legacy) => legacy.remembered(),
         }
     }
-
-    fn ask(&mut self, question: Question, stage: Stage) -> Move {
-        self.stage = stage;
-        Move::Ask(question)
-    }
-
-    fn refuse(&mut self, rejection: Rejection) -> Move {
-        let is_of_stranger = self.standing.grant.is_none();
-        let refusal = Outbound::Error { rejection, id: self.id.take() };
-        Move::End(Verdict { is_of_stranger, ..Verdict::say(&refusal) })
-    }
-
-    /// Whether this very legacy credential was accepted before. The dashboard authenticates again after every
-    /// answer, so that answering repeats would make it send thousands of frames a second: protocol.md §2, rule 1.
-    fn has_proved(&self, app: &AppId, credential: &Credential) -> bool {
-        let Some(grant) = self.standing.grant.as_ref().filter(|grant| grant.is_legacy()) else {
-            return false;
-        };
-        let Credential::LegacyUser(user) = credential else { return false };
-        grant.user == *user && grant.reach == Reach::Apps(vec![app.clone()])
-    }
-
-    fn dialect(&self) -> Dialect {
-        let is_legacy = self.standing.grant.as_ref().is_some_and(Grant::is_legacy);
-        if is_legacy { Dialect::Legacy } else { Dialect::Modern }
-    }
-
-    /// A connection that was authorised at its handshake may prove the same again, and nothing else.
-    fn confirm(&mut self, app: AppId, grant: Grant) -> Move {
-        if self.standing.grant.as_ref() == Some(&grant) {
-            return Move::End(auth_success(app, grant));
-        }
-        let message = "the connection was authorised at its handshake, for something else";
-        self.refuse(Rejection::new(Code::Forbidden, message))
-    }
-
-    /// Who proves anew what the connection holds already takes no more room.
-    fn settle(&mut self, app: AppId, grant: Grant) -> Move {
-        if self.standing.grant.as_ref().is_some_and(|held| held.reach == grant.reach) {
-            return self.remember(app, grant);
-        }
-        self.ask(Question::FindRoom(app.clone()), Stage::FindingRoom { app, grant })
-    }
-
-    fn remember(&mut self, app: AppId, grant: Grant) -> Move {
-        self.ask(Question::Remember(grant.clone()), Stage::Remembering { app, grant })
-    }
-
-    /// The library's process would die of an answer, and its dashboard would ask again at once, so both hear nothing.
-    fn turn_away(&mut self, grant: &Grant) -> Verdict {
-        if grant.is_legacy() {
-            return Verdict::silence();
-        }
-        let message = "the app has as many connections as it may";
-        let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
-        Verdict::say(&Outbound::Error { rejection, id: self.id.take() })
-    }
-
-    /// After the grant is kept: a legacy page knows no `subscribe` and is subscribed by its `auth`.
-    fn welcome(&mut self, app: AppId, grant: Grant) -> Move {
-        if !grant.is_legacy() || grant.scope == Scope::Publish {
-            return Move::End(auth_success(app, grant));
-        }
-        let question =
-            Question::AddSubscription { app: app.clone(), min_interval_ms: 0, dialect: Dialect::Legacy };
-        self.ask(question, Stage::SubscribingPage { app, grant })
-    }
-
-    /// The first wrong credential is answered, later ones are not, and one too many closes the connection. The
-    /// library's process would die of an `auth_error`, and a closed library comes back every three seconds, so a
-    /// legacy publisher is left alone: protocol.md §2, rule 3.
-    fn refuse_credential(&mut self, rejection: Rejection, was_legacy: bool, count: u32) -> Verdict {
-        if was_legacy && self.standing.role == Role::Program {
-            return Verdict::silence();
-        }
-        let is_first = count <= 1;
-        let frame = match (is_first, was_legacy) {
-            (true, true) => Some(Outbound::AuthError),
-            (true, false) => Some(Outbound::Error { rejection, id: self.id.take() }),
-            (false, _) => None,
-        };
-        let frames = frame.iter().map(Outbound::render).collect();
-        Verdict { frames, close: count >= MAX_AUTH_REFUSALS, is_of_stranger: false }
-    }
-}
-
-fn auth_success(app: AppId, grant: Grant) -> Verdict {
-    Verdict::say(&Outbound::AuthSuccess { app, user: grant.user })
-}
-
-fn too_many_subscriptions() -> Rejection {
-    let message = format!("a connection watches at most {MAX_SUBSCRIPTIONS} apps");
-    Rejection::new(Code::RateLimited, message).at("data.appId")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Owns the routes and who may ask. What answers a window is `gather`'s matter. Ruled by protocol.md §3.
 
+mod logs;
 mod overview;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use nsl_aws::apps::{Apps, KnownApps};
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
+use nsl_aws::logs::Logs;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
 use nsl_domain::app::App;
@@ -27,6 +29,7 @@ use serde_json::json;
 
 use crate::closed::ClosedRollups;
 use crate::gather::{Gathered, Sources};
+use crate::page::Page;
 use crate::respond::Validity;
 use crate::settings::Settings;
 use crate::{call, respond};
@@ -39,6 +42,8 @@ pub struct History {
     reports: Reports,
     rollups: Rollups,
     closed: ClosedRollups,
+    logs: Logs,
+    page: Page,
 }
 
 /// Why a call is not answered.
@@ -69,6 +74,8 @@ impl History {
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
             closed: ClosedRollups::default(),
+            logs: clients.log_entries(&settings.logs_table),
+            page: Page::new(&settings.websocket_address),
         }
     }
 
@@ -88,6 +95,7 @@ impl History {
     /// The answer to `request` at `now`.
     pub async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
         let outcome = match call::route(request) {
+            "GET /" => Ok(self.page.answer(|tag| call::has(request, tag))),
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
@@ -96,6 +104,7 @@ impl History {
             "GET /apps/{appId}/metrics/latest" => self.latest(request, now).await,
             "GET /apps/{appId}/summary" => self.summary(request, now).await,
             "GET /apps/{appId}/series" => self.series(request, now).await,
+            "GET /apps/{appId}/logs" => self.log_entries(request, now).await,
             _ => Ok(respond::not_found()),
         };
         outcome.unwrap_or_else(|refusal| match refusal {

@@ -112,6 +112,13 @@ pub(crate) fn revalidated(request: &Request, value: &impl Serialize) -> Response
     with_validity(response, &tag, ALWAYS_ASKED)
 }
 
+/// The same for a value that names the moment itself: only `parts` of it decide whether the caller has it.
+pub(crate) fn revalidated_by(request: &Request, parts: impl Hash, value: &impl Serialize) -> Response<Body> {
+    let tag = tag((call::words(request), parts));
+    let response = if call::has(request, &tag) { unchanged() } else { json(value) };
+    with_validity(response, &tag, ALWAYS_ASKED)
+}
+
 fn unchanged() -> Response<Body> {
     let mut response = with(StatusCode::NOT_MODIFIED, "application/json", String::new());
     response.headers_mut().remove(header::CONTENT_TYPE);

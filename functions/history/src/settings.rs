@@ -2,7 +2,7 @@
 
 use nsl_aws::settings::{Misconfigured, Reader};
 
-/// Names of tables.
+/// Names of tables, and where viewers connect.
 #[derive(Debug)]
 pub struct Settings {
     /// Where the applications are.
@@ -11,6 +11,10 @@ pub struct Settings {
     pub reports_table: String,
     /// Where the rollups are.
     pub rollups_table: String,
+    /// Where the library's log entries are.
+    pub logs_table: String,
+    /// The WebSocket API, which the dashboard is told.
+    pub websocket_address: String,
 }
 
 impl Settings {
@@ -24,6 +28,8 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
             rollups_table: reader.text("ROLLUPS_TABLE"),
+            logs_table: reader.text("LOGS_TABLE"),
+            websocket_address: reader.text("WEBSOCKET_ADDRESS"),
         };
         reader.finish(settings)
     }

@@ -7,23 +7,29 @@ use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxy
 use nsl_access::token::TrustedKeys;
 use nsl_aws::apps::{Apps, KnownApps};
 use nsl_aws::boot::Clients;
+use nsl_aws::commands::Commands;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::courier::Courier;
 use nsl_aws::event::{Occasion, SocketEvent, answer};
 use nsl_aws::fault::Fault;
+use nsl_aws::logs::Logs;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
+use nsl_aws::rollups::Rollups;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::app::MAX_CONNECTIONS;
-use nsl_domain::conversation::{Conversation, Move, Standing, Verdict};
+use nsl_domain::conversation::{Conversation, Move, Standing, Tally, Verdict};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
+use nsl_domain::frame::envelope::Refused;
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::{Grant, Reach};
 use nsl_domain::ids::AppId;
+use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
 
+use crate::familiar::Familiars;
 use crate::settings::Settings;
 
 /// The subprotocol that the service speaks; a browser that offers one drops a socket that echoes none.
@@ -41,10 +47,14 @@ pub(crate) struct Session {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) publishers: Publishers,
     pub(crate) reports: Reports,
+    pub(crate) rollups: Rollups,
+    pub(crate) logs: Logs,
+    pub(crate) commands: Commands,
     pub(crate) trusted: TrustedKeys,
-    courier: Courier,
+    pub(crate) courier: Courier,
+    pub(crate) familiars: Familiars,
     strangers: Strangers,
-    counters: Counters,
+    pub(crate) counters: Counters,
 }
 
 impl Session {
@@ -57,6 +67,10 @@ impl Session {
             subscriptions: clients.subscriptions(&settings.connections_table),
             publishers: clients.publishers(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
+            rollups: clients.rollups(&settings.rollups_table, Retention::default()),
+            logs: clients.log_entries(&settings.logs_table),
+            commands: clients.commands(&settings.connections_table),
+            familiars: Familiars::default(),
             courier: clients.courier(),
             strangers: clients.strangers(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
@@ -132,6 +146,7 @@ impl Session {
     }
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
+        self.familiars.forget(&event.connection);
         match self.forget(event).await {
             Ok(()) => tracing::info!(connection = %event.connection, "disconnected"),
             // What is left behind ends by age, or by the first post that finds nobody.
@@ -155,6 +170,7 @@ impl Session {
 
     async fn message(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
         let verdict = self.converse(event).await;
+        self.count(&verdict.tally);
         let answers_by_itself = ANSWERED_BY_ROUTE.contains(&event.route.as_str());
         let mut frames = verdict.frames.into_iter();
         let body = if answers_by_itself { frames.next() } else { None };
@@ -168,18 +184,22 @@ impl Session {
         answer(200, body)
     }
 
+    fn count(&self, tally: &Tally) {
+        self.counters.add(Counter::AbsorbedFrames, u64::from(tally.absorbed));
+        self.counters.add(Counter::SilencedPublishers, u64::from(tally.silenced));
+        self.counters.add(Counter::DroppedLogs, tally.dropped_logs);
+    }
+
     async fn converse(&self, event: &SocketEvent) -> Verdict {
         let frame = match ControlFrame::read(&event.body) {
             Ok(frame) => frame,
-            Err(refused) => {
-                tracing::info!(connection = %event.connection, code = refused.rejection.code.as_str(), "frame refused");
-                self.counters.add(Counter::rejections(refused.rejection.code), 1);
-                let refusal = Outbound::Error { rejection: refused.rejection, id: refused.id };
-                // A wrong `auth` has a count of its own.
-                let is_of_stranger = event.grant.is_none() && event.route != AUTH_ROUTE;
-                return Verdict { frames: vec![refusal.render()], close: false, is_of_stranger };
-            }
+            Err(refused) => return self.refuse(refused, event),
         };
+        // Who was granted something at the handshake may prove only that, in either dialect.
+        let is_confirmation = event.grant.is_some() && matches!(frame.request, Request::Auth { .. });
+        if frame.request.is_legacy() && !is_confirmation {
+            return self.converse_legacy(frame, event).await;
+        }
         let id = frame.id.clone();
         let standing = match self.standing(event, &frame.request).await {
             Ok(standing) => standing,
@@ -188,25 +208,58 @@ impl Session {
                 return Verdict { frames: vec![Outbound::unavailable(id).render()], ..Verdict::default() };
             }
         };
-        let (mut conversation, mut next) = Conversation::hear(frame, standing.clone(), event.arrival);
+        let (mut conversation, first) = Conversation::hear(frame, standing, event.arrival);
+        self.go_on(&mut conversation, first, event).await
+    }
+
+    async fn converse_legacy(&self, frame: ControlFrame, event: &SocketEvent) -> Verdict {
+        let familiarity = match self.familiars.attend(&frame.request, event) {
+            Ok(familiarity) => familiarity,
+            Err(verdict) => return verdict,
+        };
+        let (mut conversation, first) = Conversation::hear_legacy(frame, familiarity, event.arrival);
+        let verdict = self.go_on(&mut conversation, first, event).await;
+        if let Some(remembered) = conversation.remembered() {
+            self.familiars.remember(remembered, event);
+        }
+        verdict
+    }
+
+    async fn go_on(&self, conversation: &mut Conversation, first: Move, event: &SocketEvent) -> Verdict {
+        let mut next = first;
         loop {
             match next {
                 Move::End(verdict) => return verdict,
-                Move::Ask(question) => {
-                    next = conversation.learn(self.perform(question, event, &standing).await);
-                }
+                Move::Ask(question) => next = conversation.learn(self.perform(question, event).await),
             }
         }
     }
 
-    /// What the connection may do: what the handshake granted, else what its session row says. `ping` and the
-    /// library's other types need neither, and cost no call.
+    /// The refusal of a frame that cannot be read. A wrong `auth` has a count of its own, and so has a connection that
+    /// is known to speak the library's dialect; of all others the strangers are counted.
+    fn refuse(&self, refused: Refused, event: &SocketEvent) -> Verdict {
+        let Refused { rejection, id } = refused;
+        tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
+        self.counters.add(Counter::rejections(rejection.code), 1);
+        let is_auth = event.route == AUTH_ROUTE && event.grant.is_none();
+        if (is_auth || self.familiars.speaks_legacy(event))
+            && let Err(verdict) = self.familiars.hear(event)
+        {
+            return verdict;
+        }
+        let is_of_stranger = event.grant.is_none() && event.route != AUTH_ROUTE;
+        let refusal = Outbound::Error { rejection, id };
+        Verdict { frames: vec![refusal.render()], is_of_stranger, ..Verdict::default() }
+    }
+
+    /// What the connection may do: what the handshake granted, else what its session row says. `ping` needs neither,
+    /// and costs no call.
     async fn standing(&self, event: &SocketEvent, request: &Request) -> Result<Standing, Fault> {
-        if event.grant.is_some() || matches!(request, Request::Ping | Request::Legacy) {
-            return Ok(Standing { grant: event.grant.clone(), is_fixed: true, role: event.role });
+        if event.grant.is_some() || matches!(request, Request::Ping) {
+            return Ok(Standing { grant: event.grant.clone(), is_fixed: true });
         }
         let session = self.sessions.find(&event.connection).await?;
-        Ok(Standing { grant: session.and_then(|session| session.grant), is_fixed: false, role: event.role })
+        Ok(Standing { grant: session.and_then(|session| session.grant), is_fixed: false })
     }
 
     async fn send(&self, event: &SocketEvent, frames: &[String], close: bool) -> Result<(), Fault> {
@@ -214,7 +267,7 @@ impl Session {
             self.courier.post(&event.connection, frame).await?;
         }
         if close {
-            tracing::info!(connection = %event.connection, "closed after wrong credentials");
+            tracing::info!(connection = %event.connection, "closed for what it sent");
             self.counters.add(Counter::ClosedConnections, 1);
             self.courier.close(&event.connection).await?;
         }

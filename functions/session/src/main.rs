@@ -1,7 +1,9 @@
 //! The `session` function: holds the conversation of a connection.
 
+mod familiar;
 mod handler;
 mod perform;
+mod relay;
 mod settings;
 #[cfg(test)]
 mod tests;

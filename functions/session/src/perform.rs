@@ -1,6 +1,9 @@
 //! Does what the conversation asks for.
 //!
-//! Owns the one place where a question becomes calls. Decides nothing; a fault is logged and answered as `Failed`.
+//! Owns the one place where a question becomes calls; `legacy` has those of the library's dialect. Decides nothing; a
+//! fault is logged and answered as `Failed`.
+
+mod legacy;
 
 use nsl_access::prove::{Circumstances, prove};
 use nsl_aws::event::SocketEvent;
@@ -8,7 +11,8 @@ use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::App;
-use nsl_domain::conversation::{Answer, Question, Standing};
+use nsl_domain::conversation::{Answer, Question};
+use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
 use nsl_domain::grant::{Action, Grant, authorise};
@@ -20,26 +24,19 @@ use crate::handler::Session;
 
 impl Session {
     /// The answer to `question` about the connection of `event`.
-    pub(crate) async fn perform(
-        &self,
-        question: Question,
-        event: &SocketEvent,
-        standing: &Standing,
-    ) -> Answer {
+    pub(crate) async fn perform(&self, question: Question, event: &SocketEvent) -> Answer {
         let attempt = match question {
-            Question::Prove { app, credential } => {
-                let known = self.known_apps.current(&app, event.arrival).await;
-                let circumstances =
-                    Circumstances { trusted: &self.trusted, role: standing.role, now: event.arrival };
-                known.map(|known| Answer::Proved(prove(&credential, known.as_deref(), circumstances)))
-            }
+            Question::Prove { app, credential } => self.prove(&app, &credential, event).await,
             Question::FindRoom(app) => {
                 let has_room = self.has_room(&app, event.arrival).await;
                 has_room.map(|has_room| if has_room { Answer::Done } else { Answer::TooMany })
             }
             Question::Remember(grant) => self.remember(&grant, event).await,
             Question::CountRefusal => self.count_refusal(event).await,
-            Question::MayView(app) => self.may_view(&app, event, standing).await,
+            Question::May { grant, action, app } => {
+                self.judged(grant.as_ref(), action, &app, event).await.map(Answer::Allowed)
+            }
+            Question::MayWatch { grant, app } => self.may_watch(grant.as_ref(), &app, event).await,
             Question::AddSubscription { app, min_interval_ms, dialect } => {
                 let subscriber =
                     Subscriber { connection: event.connection.clone(), min_interval_ms, dialect };
@@ -49,11 +46,23 @@ impl Session {
                 self.subscriptions.remove(&app, &event.connection).await.map(|()| Answer::Done)
             }
             Question::ReadRecent { app, from } => self.read_recent(&app, from, event).await,
+            of_the_library => self.perform_legacy(of_the_library, event).await,
         };
         attempt.unwrap_or_else(|fault| {
             tracing::error!(connection = %event.connection, reason = fault.chain(), "frame not dealt with");
             Answer::Failed
         })
+    }
+
+    async fn prove(
+        &self,
+        app: &AppId,
+        credential: &Credential,
+        event: &SocketEvent,
+    ) -> Result<Answer, Fault> {
+        let known = self.known_apps.current(app, event.arrival).await?;
+        let circumstances = Circumstances { trusted: &self.trusted, role: event.role, now: event.arrival };
+        Ok(Answer::Proved(prove(credential, known.as_deref(), circumstances)))
     }
 
     /// The session row first: it names the publisher's rows, for `$disconnect`.
@@ -93,19 +102,33 @@ impl Session {
     }
 
     async fn count_refusal(&self, event: &SocketEvent) -> Result<Answer, Fault> {
-        let count = self.sessions.count_refusal(&event.connection).await?;
+        let count = self.sessions.count_refusal(&event.connection, event.arrival).await?;
         tracing::warn!(connection = %event.connection, count, "wrong credentials");
         Ok(count.map_or(Answer::Gone, Answer::Refusals))
     }
 
-    async fn may_view(&self, app: &AppId, event: &SocketEvent, standing: &Standing) -> Result<Answer, Fault> {
-        let judge =
-            |known: Option<&App>| authorise(standing.grant.as_ref(), Action::View, known, event.arrival);
-        let judged = match standing.grant {
+    /// Whether `grant` allows `action` on `app`. A stranger costs no read.
+    async fn judged(
+        &self,
+        grant: Option<&Grant>,
+        action: Action,
+        app: &AppId,
+        event: &SocketEvent,
+    ) -> Result<Result<(), Rejection>, Fault> {
+        let judge = |known: Option<&App>| authorise(grant, action, known, event.arrival);
+        Ok(match grant {
             Some(_) => self.known_apps.judged(app, event.arrival, judge).await?.map(drop),
-            // A stranger costs no read.
             None => judge(None),
-        };
+        })
+    }
+
+    async fn may_watch(
+        &self,
+        grant: Option<&Grant>,
+        app: &AppId,
+        event: &SocketEvent,
+    ) -> Result<Answer, Fault> {
+        let judged = self.judged(grant, Action::View, app, event).await?;
         if judged.is_ok() && !self.may_watch_one_more(app, event).await? {
             let message = "the app has as many subscriptions as it may";
             return Ok(Answer::Allowed(Err(Rejection::new(Code::RateLimited, message).at("data.appId"))));

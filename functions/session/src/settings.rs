@@ -8,6 +8,8 @@ pub(crate) struct Settings {
     pub(crate) apps_table: String,
     pub(crate) connections_table: String,
     pub(crate) reports_table: String,
+    pub(crate) rollups_table: String,
+    pub(crate) logs_table: String,
     pub(crate) metrics_namespace: String,
     pub(crate) tokens: TokenSettings,
 }
@@ -19,6 +21,8 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             connections_table: reader.text("CONNECTIONS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
+            rollups_table: reader.text("ROLLUPS_TABLE"),
+            logs_table: reader.text("LOGS_TABLE"),
             metrics_namespace: reader.text("METRICS_NAMESPACE"),
             tokens: reader.tokens(),
         };

@@ -6,7 +6,9 @@ use crate::target::site;
 use anyhow::{Context as _, bail};
 use nsl_aws::apps::Apps;
 use nsl_aws::boot::{self, Clients, LocalEndpoints};
+use nsl_aws::commands::Commands;
 use nsl_aws::courier::Courier;
+use nsl_aws::logs::Logs;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
@@ -18,6 +20,7 @@ const APPS_TABLE: &str = "AppsTable";
 const CONNECTIONS_TABLE: &str = "ConnectionsTable";
 const REPORTS_TABLE: &str = "ReportsTable";
 const ROLLUPS_TABLE: &str = "RollupsTable";
+const LOGS_TABLE: &str = "LogsTable";
 
 /// What an operator changes.
 #[derive(Debug)]
@@ -43,6 +46,10 @@ pub(crate) struct Live {
     pub(crate) reports: Reports,
     /// What was made of it.
     pub(crate) rollups: Rollups,
+    /// What was logged.
+    pub(crate) logs: Logs,
+    /// What publishers were told.
+    pub(crate) commands: Commands,
 }
 
 /// The tables of the place. `table` is the name of that of applications, which a ready file and a stack know.
@@ -73,7 +80,7 @@ pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings
 }
 
 fn live(clients: &Clients, outputs: &BTreeMap<String, String>) -> Option<Live> {
-    let names = [APPS_TABLE, CONNECTIONS_TABLE, REPORTS_TABLE, ROLLUPS_TABLE];
+    let names = [APPS_TABLE, CONNECTIONS_TABLE, REPORTS_TABLE, ROLLUPS_TABLE, LOGS_TABLE];
     Some(Live {
         clients: clients.clone(),
         tables: names.iter().filter_map(|name| outputs.get(*name)).cloned().collect(),
@@ -81,5 +88,7 @@ fn live(clients: &Clients, outputs: &BTreeMap<String, String>) -> Option<Live> {
         courier: clients.courier(),
         reports: clients.reports(outputs.get(REPORTS_TABLE)?),
         rollups: clients.rollups(outputs.get(ROLLUPS_TABLE)?, Retention::default()),
+        logs: clients.log_entries(outputs.get(LOGS_TABLE)?),
+        commands: clients.commands(outputs.get(CONNECTIONS_TABLE)?),
     })
 }

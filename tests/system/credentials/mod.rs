@@ -23,42 +23,42 @@ use operations::attempt;
 /// without a credential is allowed to say `auth`, and nothing else.
 const POLICY: &str = "
                           handshake by                  and then                      in band  and then                      HTTP
-                          header key    subpr query     publi batch subsc since     auth     publi batch subsc since     metri lates  summa series apps
-nothing                   +      +      +     +         una   una   una   una       .        una   una   una   una       401   401    401   401    401
-nonsense                  401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-key                       +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +
-key to publish            +      +      +     +         +     for   for   for       +        +     for   for   for       403   403    403   403    403
-key to view               +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +
-key of another app        +      +      +     +         for   for   for   for       una      una   una   una   una       403   403    403   403    own
-key that was dropped      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-key that took its place   +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +
-key of inactive app       403    403    403   403       .     .     .     .         off      una   una   una   una       403   403    403   403    403
-token to view             +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +
-token to publish          +      +      +     +         +     for   for   for       +        +     for   for   for       403   403    403   403    403
-token for both            +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +
-token of two apps         +      +      +     +         +     +     +     +         +        +     +     +     +         +     +      +     +      +
-token of the owner        +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +
-token of another owner    +      +      +     +         for   for   for   for       for      una   una   una   una       403   403    403   403    own
-token of another app      +      +      +     +         for   for   for   for       for      una   una   una   una       403   403    403   403    own
-token of inactive app     +      +      +     +         off   off   off   off       off      una   una   una   una       403   403    403   403    +
-token that was revoked    +      +      +     +         una   una   una   una       una      una   una   una   una       401   401    401   401    401
-token of a public key     +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +
-expired                   401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-not yet valid             401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-of another audience       401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-of another secret         401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-with changed claims       401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-alg none                  401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-public key as secret      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403
-library, legacy on        +      +      +     +         una   una   una   una       +        +     for   for   for       401   401    401   401    401
-library, legacy off       +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401
-library, another user     +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401
-dashboard, legacy on      +      +      +     +         una   una   una   una       +        for   for   +     +         401   401    401   401    401
-dashboard, legacy off     +      +      +     +         una   una   una   una       err      una   una   una   una       401   401    401   401    401
-foreign page, legacy on   +      +      +     +         una   una   una   una       err      una   una   una   una       401   401    401   401    401
-8 KB and more             401    401    401   401       .     .     .     .         inv      una   una   una   una       403   403    403   403    403
-key and a NUL             .      .      401   401       .     .     .     .         una      una   una   una   una       .     .      .     .      .
-two that contradict       401    401    401   401       .     .     .     .         inv      una   una   una   una       +     +      +     +      +
+                          header key    subpr query     publi batch subsc since     auth     publi batch subsc since     metri lates  summa series logs  apps
+nothing                   +      +      +     +         una   una   una   una       .        una   una   una   una       401   401    401   401    401   401
+nonsense                  401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+key                       +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
+key to publish            +      +      +     +         +     for   for   for       +        +     for   for   for       403   403    403   403    403   403
+key to view               +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +     +
+key of another app        +      +      +     +         for   for   for   for       una      una   una   una   una       403   403    403   403    403   own
+key that was dropped      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+key that took its place   +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
+key of inactive app       403    403    403   403       .     .     .     .         off      una   una   una   una       403   403    403   403    403   403
+token to view             +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +     +
+token to publish          +      +      +     +         +     for   for   for       +        +     for   for   for       403   403    403   403    403   403
+token for both            +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
+token of two apps         +      +      +     +         +     +     +     +         +        +     +     +     +         +     +      +     +      +     +
+token of the owner        +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
+token of another owner    +      +      +     +         for   for   for   for       for      una   una   una   una       403   403    403   403    403   own
+token of another app      +      +      +     +         for   for   for   for       for      una   una   una   una       403   403    403   403    403   own
+token of inactive app     +      +      +     +         off   off   off   off       off      una   una   una   una       403   403    403   403    403   +
+token that was revoked    +      +      +     +         una   una   una   una       una      una   una   una   una       401   401    401   401    401   401
+token of a public key     +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +     +
+expired                   401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+not yet valid             401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+of another audience       401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+of another secret         401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+with changed claims       401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+alg none                  401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+public key as secret      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+library, legacy on        +      +      +     +         una   una   una   una       +        +     for   for   for       401   401    401   401    401   401
+library, legacy off       +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
+library, another user     +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
+dashboard, legacy on      +      +      +     +         una   una   una   una       +        for   for   +     +         401   401    401   401    401   401
+dashboard, legacy off     +      +      +     +         una   una   una   una       err      una   una   una   una       401   401    401   401    401   401
+foreign page, legacy on   +      +      +     +         una   una   una   una       err      una   una   una   una       401   401    401   401    401   401
+8 KB and more             401    401    401   401       .     .     .     .         inv      una   una   una   una       403   403    403   403    403   403
+key and a NUL             .      .      401   401       .     .     .     .         una      una   una   una   una       .     .      .     .      .     .
+two that contradict       401    401    401   401       .     .     .     .         inv      una   una   una   una       +     +      +     +      +     +
 ";
 
 /// Cells of the policy, by the name of the credential.

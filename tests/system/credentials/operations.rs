@@ -63,7 +63,7 @@ pub(super) async fn attempt(gateway: &Gateway, case: &Case, number: u64) -> Outc
     let mut client = open(gateway, case, &[]).await.expect("a connection without a credential opens");
     outcomes.cells.push(authenticate(&mut client, case).await);
     outcomes.operate(&mut client, case, number * REPORTS_OF_CASE + REPORTS_OF_CASE / 2).await;
-    for path in ["metrics?timeRange=hour", "metrics/latest", "summary", "series"] {
+    for path in ["metrics?timeRange=hour", "metrics/latest", "summary", "series", "logs"] {
         outcomes.cells.push(ask(gateway, case, &format!("/apps/{}/{path}", case.app)).await);
     }
     outcomes.cells.push(ask(gateway, case, OVERVIEW).await);

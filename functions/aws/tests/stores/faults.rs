@@ -5,6 +5,8 @@ use nsl_aws::publishers::Told;
 use nsl_aws::reports::Frame;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::KeyHash;
+use nsl_domain::conversation::remembered::Slot;
+use nsl_domain::frame::command::{Command, GivenCommand, Switch};
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
@@ -50,7 +52,15 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("open session", sessions.open(&id, Role::Program, &[], now()).await),
         ("read session", sessions.find(&id).await.map(drop)),
         ("keep grant", sessions.remember(&id, &grant("shop")).await.map(drop)),
-        ("count refusal", sessions.count_refusal(&id).await.map(drop)),
+        ("count refusal", sessions.count_refusal(&id, now()).await.map(drop)),
+        ("recall session", sessions.recall(&id).await.map(drop)),
+        ("claim answer", sessions.claim(&id, Slot::Status, now()).await.map(drop)),
+        ("keep legacy grant", sessions.welcome(&id, &grant("shop"), now()).await.map(drop)),
+        ("put log entries", skin.log_entries().keep(&shop.id, &id, &["{}".to_owned()], now()).await),
+        ("query log entries", skin.log_entries().newest(&shop.id, now(), now()).await.map(drop)),
+        ("put command", skin.commands().keep(&shop.id, &given()).await),
+        ("query commands", skin.commands().of_app(&shop.id).await.map(drop)),
+        ("query publishers", publishers.of_app(&shop.id, now()).await.map(drop)),
         ("note subscription", subscriptions.add(&shop.id, &subscriber, now()).await.map(drop)),
         ("query subscriptions", subscriptions.of_app(&shop.id, now()).await.map(drop)),
         ("delete subscription", subscriptions.remove(&shop.id, &id).await),
@@ -69,6 +79,11 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("put rollup", rollups.put(&shard, &Rollup::empty(minute), vec![1], None).await.map(drop)),
         ("put the last report", rollups.note_last(&report).await.map(drop)),
     ]
+}
+
+fn given() -> GivenCommand {
+    let command = Command { switch: Switch::Console, enabled: true };
+    GivenCommand { command, user: UserId::new("ann").unwrap(), at: now() }
 }
 
 async fn assert_every_fault(skin: &Skin, kind: Kind) {

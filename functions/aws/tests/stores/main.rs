@@ -9,6 +9,7 @@ mod changes;
 mod courier;
 mod doubles;
 mod faults;
+mod library;
 mod publishers;
 mod reports;
 mod rollups;
@@ -66,6 +67,14 @@ impl Skin {
 
     fn rollups(&self) -> nsl_aws::rollups::Rollups {
         self.clients.rollups(&self.bed.table("RollupsTable"), nsl_domain::rollup::Retention::default())
+    }
+
+    fn log_entries(&self) -> nsl_aws::logs::Logs {
+        self.clients.log_entries(&self.bed.table("LogsTable"))
+    }
+
+    fn commands(&self) -> nsl_aws::commands::Commands {
+        self.clients.commands(&self.bed.table("ConnectionsTable"))
     }
 
     async fn open(&self, connection: &ConnectionId) {

@@ -45,11 +45,11 @@ async fn a_grant_is_remembered_while_the_session_is_open() {
 async fn refusals_are_counted_while_the_session_is_open() {
     let skin = Skin::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().count_refusal(&id).await.unwrap(), None);
+    assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), None);
     skin.open(&id).await;
     skin.bed.take_calls();
     for count in 1..=3 {
-        assert_eq!(skin.sessions().count_refusal(&id).await.unwrap(), Some(count));
+        assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), Some(count));
         assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
     assert_eq!(skin.sessions().find(&id).await.unwrap().unwrap().grant, None);
@@ -72,7 +72,7 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
     assert_eq!(skin.sessions().close(&id).await.unwrap(), Left::default());
     assert_eq!(skin.sessions().remember(&id, &grant("shop")).await.unwrap(), Updated::Gone);
-    assert_eq!(skin.sessions().count_refusal(&id).await.unwrap(), None);
+    assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), None);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None, "a late frame brings nothing back");
 }
 

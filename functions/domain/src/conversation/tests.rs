@@ -1,10 +1,12 @@
-//! The conversation's promises, frame by frame and over random answers.
+//! What is promised in this protocol's own dialect, frame by frame and over random answers.
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::grant::Proof;
+use crate::frame::control::{ControlFrame, Request};
+use crate::frame::envelope::FrameId;
+use crate::grant::{Proof, Reach, Scope};
 use crate::ids::{KeyId, UserId};
 
 fn shop() -> AppId {
@@ -27,13 +29,10 @@ fn key() -> Credential {
     Credential::ApiKey("k".into())
 }
 
-fn hear(request: Request, grant: Option<Grant>, role: Role) -> (Conversation, Move) {
+fn hear(request: Request, grant: Option<Grant>) -> (Conversation, Move) {
     let frame = ControlFrame { id: Some(FrameId::Number(7)), request };
-    Conversation::hear(
-        frame,
-        Standing { grant, is_fixed: false, role },
-        TimestampMs::clamped(1_800_000_000_000),
-    )
+    let standing = Standing { grant, is_fixed: false };
+    Conversation::hear(frame, standing, TimestampMs::clamped(1_800_000_000_000))
 }
 
 fn types(ended: &Move) -> Vec<String> {
@@ -49,8 +48,7 @@ fn is_of_stranger(ended: &Move) -> bool {
 
 #[test]
 fn a_grant_is_kept_before_it_is_told() {
-    let (mut conversation, first) =
-        hear(Request::Auth { app: shop(), credential: key() }, None, Role::Program);
+    let (mut conversation, first) = hear(Request::Auth { app: shop(), credential: key() }, None);
     assert_eq!(first, Move::Ask(Question::Prove { app: shop(), credential: key() }));
     assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::FindRoom(shop())));
     assert_eq!(conversation.learn(Answer::Done), Move::Ask(Question::Remember(by_key())));
@@ -58,21 +56,17 @@ fn a_grant_is_kept_before_it_is_told() {
 }
 
 #[test]
-fn a_full_app_turns_the_next_one_away_and_tells_the_library_nothing() {
-    for (proved, told) in [(by_key(), &["error"][..]), (grant(Scope::Publish, Proof::Legacy), &[])] {
-        let (mut conversation, _) =
-            hear(Request::Auth { app: shop(), credential: key() }, None, Role::Program);
-        conversation.learn(Answer::Proved(Ok(proved)));
-        let turned = conversation.learn(Answer::TooMany);
-        assert_eq!(types(&turned), told);
-        assert!(matches!(turned, Move::End(verdict) if !verdict.close && !verdict.is_of_stranger));
-    }
+fn a_full_app_turns_the_next_one_away() {
+    let (mut conversation, _) = hear(Request::Auth { app: shop(), credential: key() }, None);
+    conversation.learn(Answer::Proved(Ok(by_key())));
+    let turned = conversation.learn(Answer::TooMany);
+    assert_eq!(types(&turned), ["error"]);
+    assert!(matches!(turned, Move::End(verdict) if !verdict.close && !verdict.is_of_stranger));
 }
 
 #[test]
 fn who_proves_the_same_again_takes_no_more_room() {
-    let (mut conversation, _) =
-        hear(Request::Auth { app: shop(), credential: key() }, Some(by_key()), Role::Program);
+    let (mut conversation, _) = hear(Request::Auth { app: shop(), credential: key() }, Some(by_key()));
     assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::Remember(by_key())));
 }
 
@@ -81,7 +75,7 @@ fn a_grant_of_the_handshake_can_be_confirmed_and_not_changed() {
     let other = grant(Scope::View, Proof::Key(KeyId::new("k2").unwrap()));
     for (proved, answer) in [(by_key(), "auth_success"), (other, "error")] {
         let frame = ControlFrame { id: None, request: Request::Auth { app: shop(), credential: key() } };
-        let standing = Standing { grant: Some(by_key()), is_fixed: true, role: Role::Program };
+        let standing = Standing { grant: Some(by_key()), is_fixed: true };
         let (mut conversation, _) = Conversation::hear(frame, standing, TimestampMs::clamped(0));
         assert_eq!(types(&conversation.learn(Answer::Proved(Ok(proved)))), [answer]);
     }
@@ -90,8 +84,7 @@ fn a_grant_of_the_handshake_can_be_confirmed_and_not_changed() {
 #[test]
 fn a_wrong_key_is_told_once_then_silence_then_the_end() {
     for (count, frames, close) in [(1, 1, false), (2, 0, false), (MAX_AUTH_REFUSALS, 0, true)] {
-        let (mut conversation, _) =
-            hear(Request::Auth { app: shop(), credential: key() }, None, Role::Program);
+        let (mut conversation, _) = hear(Request::Auth { app: shop(), credential: key() }, None);
         let asked = conversation.learn(Answer::Proved(Err(Rejection::unauthorized())));
         assert_eq!(asked, Move::Ask(Question::CountRefusal));
         let Move::End(verdict) = conversation.learn(Answer::Refusals(count)) else { panic!() };
@@ -100,40 +93,11 @@ fn a_wrong_key_is_told_once_then_silence_then_the_end() {
 }
 
 #[test]
-fn the_library_hears_nothing_of_its_wrong_credentials() {
-    for count in 1..20 {
-        let credential = Credential::LegacyUser(ann());
-        let (mut conversation, _) = hear(Request::Auth { app: shop(), credential }, None, Role::Program);
-        conversation.learn(Answer::Proved(Err(Rejection::unauthorized())));
-        assert_eq!(conversation.learn(Answer::Refusals(count)), Move::End(Verdict::default()));
-    }
-}
-
-#[test]
-fn a_repeated_legacy_auth_is_not_answered_and_asks_nothing() {
-    let credential = Credential::LegacyUser(ann());
-    let granted = Some(grant(Scope::View, Proof::Legacy));
-    let (_, first) = hear(Request::Auth { app: shop(), credential }, granted, Role::Page);
-    assert_eq!(first, Move::End(Verdict::default()));
-}
-
-#[test]
-fn a_legacy_page_is_subscribed_before_it_is_welcomed() {
-    let credential = Credential::LegacyUser(ann());
-    let (mut conversation, _) = hear(Request::Auth { app: shop(), credential }, None, Role::Page);
-    conversation.learn(Answer::Proved(Ok(grant(Scope::View, Proof::Legacy))));
-    conversation.learn(Answer::Done);
-    let asked = conversation.learn(Answer::Done);
-    let expected = Question::AddSubscription { app: shop(), min_interval_ms: 0, dialect: Dialect::Legacy };
-    assert_eq!(asked, Move::Ask(expected));
-    assert_eq!(types(&conversation.learn(Answer::Done)), ["auth_success"]);
-}
-
-#[test]
 fn a_subscription_is_kept_before_the_replay_is_read() {
     let request = Request::Subscribe { app: shop(), since: None, min_interval_ms: 250 };
-    let (mut conversation, first) = hear(request, Some(by_key()), Role::Page);
-    assert_eq!(first, Move::Ask(Question::MayView(shop())));
+    let (mut conversation, first) = hear(request, Some(by_key()));
+    let may = Question::MayWatch { grant: Some(by_key()), app: shop() };
+    assert_eq!(first, Move::Ask(may));
     let expected = Question::AddSubscription { app: shop(), min_interval_ms: 250, dialect: Dialect::Modern };
     assert_eq!(conversation.learn(Answer::Allowed(Ok(()))), Move::Ask(expected));
     let asked = conversation.learn(Answer::Done);
@@ -144,11 +108,11 @@ fn a_subscription_is_kept_before_the_replay_is_read() {
 #[test]
 fn a_stranger_may_neither_subscribe_nor_unsubscribe() {
     let request = Request::Subscribe { app: shop(), since: None, min_interval_ms: 0 };
-    let (mut conversation, _) = hear(request, None, Role::Program);
+    let (mut conversation, _) = hear(request, None);
     let refused = conversation.learn(Answer::Allowed(Err(Rejection::unauthorized())));
     assert_eq!(types(&refused), ["error"]);
     assert!(is_of_stranger(&refused));
-    let (_, refused) = hear(Request::Unsubscribe { app: shop() }, None, Role::Program);
+    let (_, refused) = hear(Request::Unsubscribe { app: shop() }, None);
     assert_eq!(types(&refused), ["error"]);
     assert!(is_of_stranger(&refused));
 }
@@ -156,9 +120,7 @@ fn a_stranger_may_neither_subscribe_nor_unsubscribe() {
 fn any_request() -> impl Strategy<Value = Request> {
     prop_oneof![
         Just(Request::Ping),
-        Just(Request::Legacy),
         Just(Request::Auth { app: shop(), credential: key() }),
-        Just(Request::Auth { app: shop(), credential: Credential::LegacyUser(ann()) }),
         Just(Request::Subscribe { app: shop(), since: None, min_interval_ms: 0 }),
         Just(Request::Unsubscribe { app: shop() }),
     ]
@@ -167,8 +129,6 @@ fn any_request() -> impl Strategy<Value = Request> {
 fn any_answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         Just(Answer::Proved(Ok(by_key()))),
-        Just(Answer::Proved(Ok(grant(Scope::Publish, Proof::Legacy)))),
-        Just(Answer::Proved(Ok(grant(Scope::View, Proof::Legacy)))),
         Just(Answer::Proved(Err(Rejection::unauthorized()))),
         Just(Answer::Done),
         Just(Answer::Gone),
@@ -181,24 +141,22 @@ fn any_answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-fn any_standing() -> impl Strategy<Value = (Option<Grant>, Role)> {
-    let grants = prop_oneof![Just(None), Just(Some(by_key())), Just(Some(grant(Scope::View, Proof::Legacy)))];
-    (grants, prop_oneof![Just(Role::Program), Just(Role::Page), Just(Role::ForeignPage)])
+fn any_grant() -> impl Strategy<Value = Option<Grant>> {
+    prop_oneof![Just(None), Just(Some(by_key())), Just(Some(grant(Scope::View, Proof::Legacy)))]
 }
 
 proptest! {
     #[test]
     fn whatever_is_answered_every_frame_ends_soon_and_two_way_routes_have_a_body(
         request in any_request(),
-        (grant, role) in any_standing(),
+        grant in any_grant(),
         answers in prop::collection::vec(any_answer(), 8),
     ) {
-        let is_tried =
-            matches!(request, Request::Auth { .. } | Request::Ping | Request::Legacy) || grant.is_some();
+        let is_tried = matches!(request, Request::Auth { .. } | Request::Ping) || grant.is_some();
         let two_way =
             matches!(request, Request::Ping | Request::Subscribe { .. } | Request::Unsubscribe { .. });
         let is_auth = matches!(request, Request::Auth { .. });
-        let (mut conversation, mut next) = hear(request, grant, role);
+        let (mut conversation, mut next) = hear(request, grant);
         let mut proved = false;
         for answer in answers {
             if matches!(next, Move::End(_)) {
@@ -214,24 +172,11 @@ proptest! {
         if is_auth {
             prop_assert!(kinds.len() <= 1);
         }
-        prop_assert!(!(is_tried && is_of_stranger(&next)), "an auth, a ping or a frame of the library counts");
+        prop_assert!(!(is_tried && is_of_stranger(&next)), "an auth or a ping counts");
         prop_assert!(proved || !kinds.contains(&"auth_success".to_owned()));
-    }
-
-    #[test]
-    fn a_program_never_hears_what_kills_the_library(
-        request in any_request(),
-        answers in prop::collection::vec(any_answer(), 8),
-    ) {
-        let (mut conversation, mut next) = hear(request, None, Role::Program);
-        for answer in answers {
-            if matches!(next, Move::End(_)) {
-                break;
-            }
-            next = conversation.learn(answer);
-        }
-        for kind in types(&next) {
-            prop_assert!(!["auth_error", "clear", "command", "get_last_actions"].contains(&kind.as_str()));
+        let Move::End(verdict) = next else { panic!() };
+        for frame in &verdict.frames {
+            prop_assert_eq!(crate::frame::outbound::deadly::hurt(frame, Role::Program), None);
         }
     }
 }

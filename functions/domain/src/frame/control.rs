@@ -1,13 +1,14 @@
 //! Frames that are no reports: `auth`, `subscribe`, `unsubscribe`, `ping`, and the library's other types.
 //!
-//! Owns their reading. Refuses to decide anything: that is the conversation's matter.
-//! Ruled by protocol.md §1 and §2.
+//! Owns their reading; `legacy` owns that of the library's types. Refuses to decide anything: that is the
+//! conversation's matter. Ruled by protocol.md §1 and §2.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::{Envelope, FrameId, Refused};
 use super::fields;
+use super::legacy::LegacyRequest;
 use crate::ids::{AppId, UserId};
 use crate::rejection::Rejection;
 use crate::time::{MINUTE_MS, TimestampMs};
@@ -21,19 +22,6 @@ pub const MAX_MIN_INTERVAL_MS: i64 = 10 * MINUTE_MS;
 /// Types whose route answers by itself, with the body of the function's result, which must never be empty: an empty
 /// message kills the library, so none of these is a type that it sends. The template declares the same.
 pub const ANSWERED_BY_ROUTE: [&str; 3] = ["subscribe", "unsubscribe", "ping"];
-
-/// Types that the library and its dashboard send, beside those of the modern dialect.
-const LEGACY_TYPES: [&str; 9] = [
-    "logs",
-    "history",
-    "check_status",
-    "get_last_actions",
-    "filter",
-    "clear",
-    "command",
-    "request_metrics",
-    "request_history",
-];
 
 /// What a caller offers as proof.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,7 +72,18 @@ pub enum Request {
     /// Show that the way is open.
     Ping,
     /// A type that only the library or its dashboard sends.
-    Legacy,
+    Legacy(LegacyRequest),
+}
+
+impl Request {
+    /// Whether it is the library's or its dashboard's: one of their types, or an `auth` without a secret.
+    pub fn is_legacy(&self) -> bool {
+        match self {
+            Self::Legacy(_) => true,
+            Self::Auth { credential, .. } => matches!(credential, Credential::LegacyUser(_)),
+            _ => false,
+        }
+    }
 }
 
 /// A control frame that was read.
@@ -139,8 +138,7 @@ fn read_request(envelope: &Envelope<'_>) -> Result<Request, Rejection> {
         "auth" => read_auth(&fields_of(envelope)?),
         "subscribe" => read_subscribe(&fields_of(envelope)?),
         "unsubscribe" => Ok(Request::Unsubscribe { app: fields_of(envelope)?.app()? }),
-        kind if LEGACY_TYPES.contains(&kind) => Ok(Request::Legacy),
-        _ => Err(envelope.unknown_type()),
+        _ => LegacyRequest::read(envelope).map(Request::Legacy).ok_or_else(|| envelope.unknown_type()),
     }
 }
 
@@ -150,15 +148,20 @@ fn fields_of<'a>(envelope: &Envelope<'a>) -> Result<RawFields<'a>, Rejection> {
 }
 
 fn read_auth(fields: &RawFields<'_>) -> Result<Request, Rejection> {
+    if let (None, None, Some(app), Some(user)) = (fields.api_key, fields.token, fields.app_id, fields.user_id)
+    {
+        let app = fields::spelt_id("data.appId", app)?;
+        let credential = Credential::LegacyUser(fields::spelt_id("data.userId", user)?);
+        return Ok(Request::Auth { app, credential });
+    }
     let app = fields.app()?;
-    let credential = match (fields.api_key, fields.token, fields.user_id) {
-        (Some(_), Some(_), _) => {
+    let credential = match (fields.api_key, fields.token) {
+        (Some(_), Some(_)) => {
             return Err(Rejection::invalid("data.token", "and data.apiKey are both there, one is taken"));
         }
-        (Some(key), None, _) => Credential::ApiKey(secret("data.apiKey", key)?),
-        (None, Some(token), _) => Credential::Token(secret("data.token", token)?),
-        (None, None, Some(user)) => Credential::LegacyUser(fields::id("data.userId", user)?),
-        (None, None, None) => return Err(Rejection::missing("data.apiKey")),
+        (Some(key), None) => Credential::ApiKey(secret("data.apiKey", key)?),
+        (None, Some(token)) => Credential::Token(secret("data.token", token)?),
+        (None, None) => return Err(Rejection::missing("data.apiKey")),
     };
     Ok(Request::Auth { app, credential })
 }
@@ -200,6 +203,21 @@ mod tests {
         let read = request(r#"{"type":"auth","data":{"userId":"nehonix_1","appId":"shop"}}"#);
         let user = UserId::new("nehonix_1").unwrap();
         assert_eq!(read, Ok(Request::Auth { app: shop(), credential: Credential::LegacyUser(user) }));
+    }
+
+    #[test]
+    fn the_librarys_ids_may_be_sent_as_numbers_and_no_others() {
+        let read = request(r#"{"type":"auth","data":{"userId":7,"appId":42}}"#);
+        let user = UserId::new("7").unwrap();
+        let app = AppId::new("42").unwrap();
+        assert_eq!(read, Ok(Request::Auth { app, credential: Credential::LegacyUser(user) }));
+        for wrong in
+            [r#"{"userId":true,"appId":"a"}"#, r#"{"userId":"","appId":"a"}"#, r#"{"userId":"u","appId":[]}"#]
+        {
+            assert_eq!(request(&format!(r#"{{"type":"auth","data":{wrong}}}"#)), Err(Code::InvalidField));
+        }
+        let by_key = request(r#"{"type":"auth","data":{"appId":42,"apiKey":"k"}}"#);
+        assert_eq!(by_key, Err(Code::InvalidField));
     }
 
     #[test]

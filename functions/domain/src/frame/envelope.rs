@@ -32,6 +32,8 @@ pub struct Envelope<'a> {
     pub id: Option<FrameId>,
     /// The `data`, as it was sent.
     pub data: Option<&'a RawValue>,
+    /// The library's wish for the type of its answer.
+    pub(super) sent_config: Option<&'a RawValue>,
 }
 
 /// A refusal of a frame together with the frame's id, as far as it could be read.
@@ -57,6 +59,8 @@ struct RawEnvelope<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+    #[serde(borrow, rename = "ws_sent_config")]
+    sent_config: Option<&'a RawValue>,
 }
 
 impl<'a> Envelope<'a> {
@@ -73,7 +77,7 @@ impl<'a> Envelope<'a> {
             fields::text("type", kind)
         };
         match read_kind() {
-            Ok(kind) => Ok(Self { kind, id, data: raw.data }),
+            Ok(kind) => Ok(Self { kind, id, data: raw.data, sent_config: raw.sent_config }),
             Err(rejection) => Err(Refused { rejection, id }),
         }
     }

@@ -44,6 +44,17 @@ pub(super) fn required_id<I: TryFrom<String, Error = MalformedId>>(
     id(field, raw.ok_or_else(|| Rejection::missing(field))?)
 }
 
+/// The same for an id that may be sent as the number that it spells, as the library's users may have configured it.
+pub(super) fn spelt_id<I: TryFrom<String, Error = MalformedId>>(
+    field: &str,
+    raw: &RawValue,
+) -> Result<I, Rejection> {
+    if raw.get().starts_with(|first: char| first.is_ascii_digit()) {
+        return I::try_from(raw.get().to_owned()).map_err(|demand| Rejection::invalid(field, demand));
+    }
+    id(field, raw)
+}
+
 /// An instant: ISO 8601 with a zone, or milliseconds since 1970 (a fraction of one is cut off).
 pub(super) fn instant(field: &str, raw: &RawValue) -> Result<TimestampMs, Rejection> {
     #[derive(Deserialize)]

@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::command::{Command, GivenCommand};
 use super::envelope::FrameId;
+use super::legacy::HistoryShape;
+use super::logs;
 use crate::ids::{AppId, Source, UserId};
 use crate::rejection::{Code, Rejection};
 use crate::report::Report;
@@ -70,6 +73,29 @@ pub enum Outbound {
     },
     /// The answer to `ping`.
     Pong,
+    /// The answer to `check_status`.
+    Status(AppStatus),
+    /// New log entries, live to those who watch. Never sent to a publisher: the library would read another shape.
+    Logs(Vec<String>),
+    /// Log entries of the past, in the shape that the asker reads.
+    History(Vec<String>, HistoryShape),
+    /// The commands that hold, oldest first.
+    LastActions(AppId, Vec<GivenCommand>),
+    /// A switch, to publishers. The library dies where `data` is missing.
+    Command(Command),
+    /// What became of a command; `None` where it was not one that there is, or not allowed.
+    CommandResponse(Option<Command>),
+}
+
+/// What `check_status` is told of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppStatus {
+    /// The user may see it, and it is served.
+    Active,
+    /// The user may see it, and it is switched off.
+    Inactive,
+    /// It is unknown, another's, or not open to the library: these look alike.
+    Unknown,
 }
 
 impl Outbound {
@@ -90,6 +116,25 @@ impl Outbound {
             }
             Self::Unsubscribed { app } => json!({"type": "unsubscribed", "payload": {"appId": app}}),
             Self::Pong => json!({"type": "pong"}),
+            Self::Status(status) => json!({"type": "status_response", "payload": status.payload()}),
+            Self::Logs(entries) => return with_entries("logs", &logs::array(entries)),
+            Self::History(entries, HistoryShape::Page) => {
+                return with_entries("history", &logs::array(entries));
+            }
+            Self::History(entries, HistoryShape::Library) => {
+                return with_entries("request_history", &format!(r#"{{"logs":{}}}"#, logs::array(entries)));
+            }
+            Self::LastActions(app, given) => {
+                let actions: Vec<_> = given.iter().map(|given| given.to_json(app)).collect();
+                json!({"type": "get_last_actions", "payload": actions})
+            }
+            Self::Command(command) => json!({"type": "command", "data": command.to_json()}),
+            Self::CommandResponse(Some(command)) => json!({"type": "command_response", "payload": {
+                "success": true, "message": "the publishers are told", "data": command.to_json(),
+            }}),
+            Self::CommandResponse(None) => json!({"type": "command_response", "payload": {
+                "success": false, "message": "there is no such command, or it is not yours to give",
+            }}),
         };
         frame.to_string()
     }
@@ -97,6 +142,28 @@ impl Outbound {
     /// The refusal that a caller is told when the service itself fails.
     pub fn unavailable(id: Option<FrameId>) -> Self {
         Self::Error { rejection: Rejection::unavailable(), id }
+    }
+}
+
+/// A frame around entries that are JSON already.
+fn with_entries(kind: &str, payload: &str) -> String {
+    format!(r#"{{"type":"{kind}","payload":{payload}}}"#)
+}
+
+impl AppStatus {
+    /// The service knows no users beside the owners of applications and so denies none: a dashboard leaves for its
+    /// login page where `userExists` is false.
+    fn payload(self) -> serde_json::Value {
+        let message = match self {
+            Self::Active => "the app is active",
+            Self::Inactive => "the app is inactive",
+            Self::Unknown => "there is no such app for this user",
+        };
+        let has_access = self != Self::Unknown;
+        json!({"success": self == Self::Active, "message": message, "status": {
+            "userExists": true, "appExists": has_access, "userHasAccess": has_access,
+            "appIsActive": self == Self::Active,
+        }})
     }
 }
 
@@ -172,6 +239,9 @@ fn beside(first: &str, second: &str) -> String {
     let comma = if head == "{" { "" } else { "," };
     format!("{head}{comma}{tail}")
 }
+
+#[cfg(test)]
+pub(crate) mod deadly;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ mod answers;
 mod caching;
 mod cost;
 mod damage;
+mod logs;
 mod overview;
 mod refusals;
 
@@ -128,6 +129,8 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
                 "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+                "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
+                "LOGS_TABLE" => self.bed.table("LogsTable"),
                 _ => return None,
             })
         });

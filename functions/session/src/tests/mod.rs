@@ -6,6 +6,8 @@ mod auth;
 mod cost;
 mod faults;
 mod handshake;
+mod legacy;
+mod legacy_cost;
 mod watching;
 
 use nsl_access::token::TrustedKeys;
@@ -14,6 +16,7 @@ use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Proof, Reach, Scope};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::Retention;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_testbed::{TestBed, events};
 use serde_json::{Value, json};
@@ -68,6 +71,8 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+                "LOGS_TABLE" => self.bed.table("LogsTable"),
                 "METRICS_NAMESPACE" => "test".to_owned(),
                 "TOKEN_AUDIENCE" => AUDIENCE.to_owned(),
                 _ => return None,
@@ -104,6 +109,19 @@ impl World {
         };
         let reports = self.clients.reports(&self.bed.table("ReportsTable"));
         reports.store(&report, &app("shop"), 48 * HOUR_MS).await.unwrap();
+        self.bed.take_calls();
+    }
+
+    /// Notes a report of `shop` as the last of its source, as the rollup function does.
+    async fn note_last(&self, offset_ms: i64, document: &str) {
+        let report = Report {
+            app: id("shop"),
+            source: Source::new("web-1").unwrap(),
+            timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
+            document: Document::accept(document).unwrap(),
+        };
+        let rollups = self.clients.rollups(&self.bed.table("RollupsTable"), Retention::default());
+        rollups.note_last(&report).await.unwrap();
         self.bed.take_calls();
     }
 

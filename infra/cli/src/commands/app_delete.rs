@@ -55,6 +55,8 @@ async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64>
     let mut partitions = live.reports.partitions(app, clock::now_ms());
     partitions.extend(live.rollups.partitions(app));
     partitions.push(live.publishers.partition(&app.id));
+    partitions.push(live.logs.partition(&app.id));
+    partitions.push(live.commands.partition(&app.id));
     let progress = Progress::start(console, "erasing", partitions.len());
     let erased = stream::iter(&partitions).map(|partition| async {
         let erased = partition.erase().await;

@@ -167,15 +167,20 @@ async fn a_deleted_application_leaves_nothing_and_the_others_everything() {
         }
     }
     gateway.put("rollups", "shop#1m#1", "a");
+    for app in ["shop", "bank"] {
+        gateway.put("logs", app, "a");
+        gateway.put("connections", &format!("commands#{app}"), "console_toggle");
+    }
     assert!(gateway.complaint("app delete shop").await.contains("--yes"));
     assert_eq!(gateway.count("reports"), 31, "nothing is deleted without a yes");
     let deleted = gateway.documents("app delete shop --yes --json").await.remove(0);
     assert_eq!(
         (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
-        (&json!(true), &json!(1), &json!(38))
+        (&json!(true), &json!(1), &json!(40))
     );
     assert_eq!(gateway.closed(), ["a="]);
-    assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 1, 1));
+    assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 2, 1));
+    assert_eq!(gateway.count("logs"), 1, "the other application's");
     assert_eq!(gateway.count("rollups"), 6, "the other application's");
     assert!(gateway.complaint("app delete shop --yes").await.contains("no application"));
 }

@@ -24,7 +24,8 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) async fn start(name: &str) -> Self {
         let database = Database::memory().unwrap();
-        for table in [apps_table(), rows_table("connections"), rows_table("reports"), rows_table("rollups")] {
+        let rows = ["connections", "reports", "rollups", "logs"].map(rows_table);
+        for table in std::iter::once(apps_table()).chain(rows) {
             database.create_table(serde_json::from_value(table).unwrap()).unwrap();
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -39,7 +40,7 @@ impl Gateway {
         let ready = json!({"ws": "ws://unused", "http": "http://unused", "dynamodb": endpoint,
             "management": management, "region": "us-east-1", "secrets": {"TokenSecret": SECRET},
             "outputs": {"AppsTable": "apps", "ConnectionsTable": "connections", "ReportsTable": "reports",
-                "RollupsTable": "rollups"}});
+                "RollupsTable": "rollups", "LogsTable": "logs"}});
         std::fs::write(folder.join("ready.json"), ready.to_string()).unwrap();
         Self { folder, database, closed, _stop: stop }
     }
@@ -76,7 +77,7 @@ impl Gateway {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// Puts a row of the connections, of the reports or of the rollups.
+    /// Puts a row of the connections, of the reports, of the rollups or of the log entries.
     pub(crate) fn put(&self, table: &str, pk: &str, sk: &str) {
         self.put_with(table, pk, sk, &json!({}));
     }

@@ -1,0 +1,54 @@
+//! The answer to a call for log entries.
+//!
+//! Owns its shape; the entries stand in it as they were sent. Ruled by docs/PROTOCOL.md.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::ids::AppId;
+use crate::time::TimestampMs;
+use crate::window::query::TimeRange;
+
+/// `GET /apps/{appId}/logs`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogsAnswer<'a> {
+    app_id: &'a AppId,
+    time_range: TimeRange,
+    from: TimestampMs,
+    logs: Vec<&'a RawValue>,
+    complete: bool,
+}
+
+impl<'a> LogsAnswer<'a> {
+    /// The answer with `entries`, each a JSON object, oldest first; one that is none is left out. `complete` is false
+    /// where there may be older ones in the range.
+    pub fn new(
+        app: &'a AppId,
+        time_range: TimeRange,
+        from: TimestampMs,
+        entries: &'a [String],
+        complete: bool,
+    ) -> Self {
+        let logs = entries.iter().filter_map(|entry| serde_json::from_str(entry).ok()).collect();
+        Self { app_id: app, time_range, from, logs, complete }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn entries_stand_in_the_answer_as_they_were_sent() {
+        let entries = [r#"{"message":"a\\b","n":1.0}"#.to_owned(), "no json".to_owned()];
+        let app = AppId::new("shop").unwrap();
+        let answer = LogsAnswer::new(&app, TimeRange::Day, TimestampMs::clamped(0), &entries, true);
+        assert_eq!(
+            serde_json::to_value(&answer).unwrap(),
+            json!({"appId": "shop", "timeRange": "day", "from": "1970-01-01T00:00:00.000Z",
+                "logs": [{"message": "a\\b", "n": 1.0}], "complete": true})
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! The newest log entries of an application, as its library sent them.
+//!
+//! Owns the span. Ruled by protocol.md §3; what is kept, and how long, is the domain's matter.
+
+use lambda_http::{Body, Request, RequestExt, Response};
+use nsl_domain::history::LogsAnswer;
+use nsl_domain::time::TimestampMs;
+use nsl_domain::window::query::TimeRange;
+
+use super::{History, Refusal};
+use crate::respond;
+
+impl History {
+    pub(super) async fn log_entries(
+        &self,
+        request: &Request,
+        now: TimestampMs,
+    ) -> Result<Response<Body>, Refusal> {
+        let app = self.viewable(request, now).await?;
+        let parameters = request.query_string_parameters();
+        let range = parameters.first("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;
+        let from = now.plus_ms(-range.ms());
+        let shown = self.logs.newest(&app.id, from, now).await?;
+        let answer = LogsAnswer::new(&app.id, range, from, &shown.entries, shown.all);
+        Ok(respond::revalidated_by(request, (&shown.entries, shown.all), &answer))
+    }
+}

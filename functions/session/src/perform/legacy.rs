@@ -1,0 +1,101 @@
+//! The questions of the library's dialect.
+//!
+//! Owns what each of them costs: docs/DATA_MODEL.md says it, and the cost tests assert it.
+
+use nsl_aws::event::SocketEvent;
+use nsl_aws::fault::Fault;
+use nsl_aws::sessions::{Claim, Updated};
+use nsl_domain::conversation::remembered::Slot;
+use nsl_domain::conversation::{Answer, Question};
+use nsl_domain::frame::logs::LOG_LIFE_MS;
+use nsl_domain::frame::replay::RECENT_MS;
+use nsl_domain::grant::{Grant, Role};
+use nsl_domain::ids::AppId;
+use nsl_domain::report::Report;
+
+use crate::handler::Session;
+
+impl Session {
+    pub(super) async fn perform_legacy(
+        &self,
+        question: Question,
+        event: &SocketEvent,
+    ) -> Result<Answer, Fault> {
+        let now = event.arrival;
+        Ok(match question {
+            Question::Recall => {
+                self.sessions.recall(&event.connection).await?.map_or(Answer::Gone, Answer::Recalled)
+            }
+            Question::Claim(slot) => self.claim(slot, event).await?,
+            Question::Welcome(grant) => self.welcome(&grant, event).await?,
+            Question::Leave(app) => self.leave(&app, event).await?,
+            Question::FindApp(app) => Answer::App(self.known_apps.believed(&app, now).await?),
+            Question::ReadLast(app) => Answer::Last(self.read_last(&app, event).await?),
+            Question::ReadLogs(app) => {
+                Answer::Logs(self.logs.newest(&app, now.plus_ms(-LOG_LIFE_MS), now).await?.entries)
+            }
+            Question::KeepLogs { app, entries } => {
+                self.logs.keep(&app, &event.connection, &entries, now).await?;
+                Answer::Done
+            }
+            Question::TellViewers { app, frames } => {
+                self.tell_viewers(&app, &frames, now).await?;
+                Answer::Done
+            }
+            Question::ReadCommands(app) => Answer::Commands(self.commands.of_app(&app).await?),
+            Question::KeepCommand { app, given } => {
+                self.commands.keep(&app, &given).await?;
+                Answer::Done
+            }
+            Question::TellPublishers { app, frame } => {
+                self.tell_publishers(&app, frame, now).await?;
+                Answer::Done
+            }
+            // The other questions are this protocol's own.
+            _ => Answer::Failed,
+        })
+    }
+
+    async fn claim(&self, slot: Slot, event: &SocketEvent) -> Result<Answer, Fault> {
+        let claim = self.sessions.claim(&event.connection, slot, event.arrival).await?;
+        Ok(match claim {
+            Claim::Won(remembered) => Answer::Claimed(remembered),
+            Claim::Lost(remembered) => Answer::Repeated(remembered),
+            Claim::Gone => Answer::Gone,
+        })
+    }
+
+    /// The session row first: it names the publisher's row, for `$disconnect`. Once it says that the library is
+    /// welcome the library must hear so, or its repeats would be absorbed for ever; without a row of its own it merely
+    /// hears no commands.
+    async fn welcome(&self, grant: &Grant, event: &SocketEvent) -> Result<Answer, Fault> {
+        if self.sessions.welcome(&event.connection, grant, event.arrival).await? == Updated::Gone {
+            return Ok(Answer::Gone);
+        }
+        let added = self.publishers.add(grant.publishes(), &event.connection, event.arrival).await;
+        if let Err(fault) = added {
+            tracing::error!(connection = %event.connection, reason = fault.chain(), "a publisher has no row");
+        }
+        Ok(Answer::Done)
+    }
+
+    async fn leave(&self, app: &AppId, event: &SocketEvent) -> Result<Answer, Fault> {
+        match event.role {
+            Role::Program => self.publishers.drop_row(app, &event.connection).await?,
+            Role::Page | Role::ForeignPage => self.subscriptions.remove(app, &event.connection).await?,
+        }
+        Ok(Answer::Done)
+    }
+
+    /// The newest report of the last minute, or else the last one that the rollup function noted.
+    async fn read_last(&self, app: &AppId, event: &SocketEvent) -> Result<Option<Report>, Fault> {
+        let now = event.arrival;
+        let Some(known) = self.known_apps.believed(app, now).await? else { return Ok(None) };
+        let (recent, _) = self.reports.recent(&known, now.plus_ms(-RECENT_MS), now, 1).await?;
+        if let Some(newest) = recent.into_iter().next_back() {
+            return Ok(Some(newest));
+        }
+        let noted = self.rollups.last_reports(app, now).await?;
+        Ok(noted.into_iter().max_by_key(|report| report.timestamp))
+    }
+}

@@ -1,0 +1,308 @@
+//! The library and its dashboard: what they are told, what is relayed, and when there is silence.
+
+use nsl_aws::counters::Counter;
+use nsl_aws::subscriptions::Subscriber;
+use nsl_domain::conversation::acquaintances::MAX_FRAMES;
+use nsl_domain::conversation::remembered::WRONG_FOR_MS;
+use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::ids::ConnectionId;
+use nsl_testbed::Failure;
+
+use super::*;
+
+impl World {
+    /// Makes `connection` watch `shop`.
+    pub(super) async fn watch(&self, connection: &str) {
+        let subscriber = Subscriber {
+            connection: ConnectionId::new(connection),
+            min_interval_ms: 0,
+            dialect: Dialect::Modern,
+        };
+        let table = self.bed.table("ConnectionsTable");
+        let now = TimestampMs::clamped(NOW_MS);
+        let sessions = self.clients.sessions(&table);
+        sessions.open(&subscriber.connection, nsl_domain::grant::Role::Page, &[], now).await.unwrap();
+        self.clients.subscriptions(&table).add(&id("shop"), &subscriber, now).await.unwrap();
+        self.bed.take_calls();
+    }
+
+    /// Makes `connection` report for `shop`.
+    pub(super) async fn publish(&self, connection: &str) {
+        let publishers = self.clients.publishers(&self.bed.table("ConnectionsTable"));
+        let now = TimestampMs::clamped(NOW_MS);
+        publishers.add(&[id("shop")], &ConnectionId::new(connection), now).await.unwrap();
+        self.bed.take_calls();
+    }
+
+    /// The frames that the speaker is sent from here on.
+    fn told(&self) -> Vec<Value> {
+        let frames = self.bed.frames(SPEAKER);
+        self.bed.take_calls();
+        frames
+    }
+}
+
+/// An instance on which a page has authenticated.
+pub(super) async fn page(world: &World) -> Session {
+    speaker(world, PAGE).await
+}
+
+/// An instance on which a process that runs the library has.
+pub(super) async fn library(world: &World) -> Session {
+    speaker(world, PROGRAM).await
+}
+
+async fn speaker(world: &World, attached: events::Attached<'_>) -> Session {
+    let session = world.connected(attached).await;
+    hear(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
+    assert_eq!(world.told()[0]["type"], "auth_success");
+    session
+}
+
+pub(super) fn about_shop(kind: &str) -> String {
+    json!({"type": kind, "data": {"userId": "ann", "appId": "shop"}}).to_string()
+}
+
+pub(super) fn logs(count: usize) -> String {
+    let entries: Vec<Value> = (0..count).map(|n| json!({"level": "info", "n": n})).collect();
+    json!({"type": "logs", "data": {"userId": "ann", "appId": "shop", "logs": entries}}).to_string()
+}
+
+pub(super) fn command(enabled: bool) -> String {
+    json!({"type": "command", "data": {"userId": "ann", "appId": "shop", "type": "console_toggle",
+        "data": {"enabled": enabled}}})
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_page_is_shown_the_last_known_report_at_once() {
+    for age_ms in [10_000, 3_600_000] {
+        let world = World::start().await;
+        world.store(-age_ms, r#"{"cpu":{"usage":61.4}}"#).await;
+        world.note_last(-age_ms, r#"{"cpu":{"usage":61.4}}"#).await;
+        let session = world.connected(PAGE).await;
+        hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
+        let told = world.told();
+        assert_eq!(
+            (told.len(), &told[0]["type"], &told[1]["type"]),
+            (2, &json!("auth_success"), &json!("metrics"))
+        );
+        assert_eq!(told[1]["payload"]["cpu"]["usage"], 61.4, "read flat");
+        assert_eq!(told[1]["payload"]["metrics"]["cpu"]["usage"], 61.4);
+    }
+}
+
+#[tokio::test]
+async fn of_many_auths_at_once_on_many_instances_one_is_answered() {
+    for attached in [PAGE, PROGRAM] {
+        let world = World::start().await;
+        world.connected(attached).await;
+        let instances: Vec<Session> = (0..8).map(|_| world.instance()).collect();
+        let frame = auth_by_user("shop", "ann");
+        let heard = instances.iter().map(|instance| hear(instance, "auth", &frame, attached));
+        futures_util::future::join_all(heard).await;
+        assert_eq!(world.told().iter().filter(|frame| frame["type"] == "auth_success").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn of_many_questions_at_once_on_many_instances_one_is_answered() {
+    for kind in ["check_status", "history", "get_last_actions"] {
+        let world = World::start().await;
+        page(&world).await;
+        let instances: Vec<Session> = (0..8).map(|_| world.instance()).collect();
+        let frame = about_shop(kind);
+        let heard = instances.iter().map(|instance| hear(instance, "$default", &frame, PAGE));
+        futures_util::future::join_all(heard).await;
+        assert_eq!(world.told().len(), 1, "{kind}");
+        let absorbed: u64 = instances.iter().map(|one| one.counters.total(Counter::AbsorbedFrames)).sum();
+        assert_eq!(absorbed, 7, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_library_hears_nothing_is_counted_and_let_go_after_ten_minutes() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    for (minute, closed) in [(0, false), (5, false), (10, true)] {
+        let at_ms = NOW_MS + minute * 60_000;
+        hear_at(&session, "auth", &auth_by_user("shop", "bob"), PROGRAM, at_ms).await;
+        let calls = world.bed.take_calls();
+        assert!(calls.iter().all(|call| call.operation != "POST"), "{calls:?}");
+        assert_eq!(calls.iter().any(|call| call.operation == "DELETE"), closed, "minute {minute}");
+    }
+    assert_eq!(WRONG_FOR_MS, 600_000);
+    assert_eq!(session.counters.total(Counter::SilencedPublishers), 2);
+    assert_eq!(session.counters.total(Counter::ClosedConnections), 1);
+}
+
+#[tokio::test]
+async fn a_library_that_becomes_right_is_welcomed() {
+    let world = World::start().await;
+    let mut bank = app("bank");
+    world.register(&bank).await;
+    let session = world.connected(PROGRAM).await;
+    hear(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
+    assert!(world.told().is_empty());
+    let key = json!({"Key": {"appId": {"S": "bank"}}});
+    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    bank.legacy = true;
+    bank.keys = vec![KeyRecord::of("another", Scope::Both)];
+    world.register(&bank).await;
+    hear_at(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM, NOW_MS + 10_000).await;
+    assert_eq!(world.told()[0]["type"], "auth_success");
+}
+
+#[tokio::test]
+async fn a_page_that_changes_its_app_watches_the_second_alone() {
+    let world = World::start().await;
+    let bank = App { legacy: true, ..app("bank") };
+    world.register(&bank).await;
+    let session = page(&world).await;
+    hear(&session, "auth", &auth_by_user("bank", "ann"), PAGE).await;
+    assert!(world.told().is_empty(), "so soon after the first it is absorbed");
+    hear_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 10_000).await;
+    assert_eq!(world.told()[0]["payload"]["appId"], "bank");
+    assert_eq!(world.watched().await, [("app#bank".to_owned(), "legacy".to_owned())]);
+}
+
+#[tokio::test]
+async fn log_entries_are_kept_shown_to_viewers_and_told_in_history() {
+    let world = World::start().await;
+    let session = library(&world).await;
+    world.watch("viewer=").await;
+    let entries = json!([{"level": "info", "n": 0}, {"level": "info", "n": 1}]);
+    assert_eq!(hear(&session, "$default", &logs(2), PROGRAM).await, None);
+    assert_eq!(world.bed.frames("viewer="), [json!({"type": "logs", "payload": entries})]);
+    assert!(world.told().is_empty(), "the library hears nothing of its logs");
+    let asked = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
+        "data": {"userId": "ann", "appId": "shop"}});
+    hear(&session, "$default", &asked.to_string(), PROGRAM).await;
+    assert_eq!(world.told(), [json!({"type": "request_history", "payload": {"logs": entries}})]);
+    let world_page = json!({"type": "history", "payload": entries});
+    let grant = granted("shop", Scope::View);
+    let viewer: events::Attached<'_> = &[("role", "page"), ("grant", &grant)];
+    hear_at(&session, "$default", &about_shop("history"), viewer, NOW_MS + 4_000).await;
+    assert_eq!(world.told(), [world_page]);
+}
+
+#[tokio::test]
+async fn a_long_history_comes_in_frames_that_any_client_takes_newest_thousand_and_no_older() {
+    let world = World::start().await;
+    let table = world.clients.log_entries(&world.bed.table("LogsTable"));
+    for frame in 0..30 {
+        let entries: Vec<String> =
+            (0..40).map(|n| json!({"n": frame * 40 + n, "text": "x".repeat(100)}).to_string()).collect();
+        let at = TimestampMs::clamped(NOW_MS - 60_000 + frame);
+        table.keep(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
+    }
+    let session = page(&world).await;
+    hear(&session, "$default", &about_shop("history"), PAGE).await;
+    let told = world.told();
+    assert!(told.len() > 3 && told.iter().all(|frame| frame.to_string().len() <= 30 * 1024));
+    let numbers: Vec<i64> = told
+        .iter()
+        .flat_map(|frame| frame["payload"].as_array().unwrap().clone())
+        .map(|entry| entry["n"].as_i64().unwrap())
+        .collect();
+    assert_eq!(numbers, (200..1_200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_comes_too_fast_is_dropped_and_counted() {
+    let world = World::start().await;
+    let session = library(&world).await;
+    hear(&session, "$default", &logs(80), PROGRAM).await;
+    assert_eq!(session.counters.total(Counter::DroppedLogs), 30);
+    world.told();
+    world.bed.store.fail("PutItem", Failure::Broken, 3);
+    hear_at(&session, "$default", &logs(3), PROGRAM, NOW_MS + 1_000).await;
+    assert_eq!(session.counters.total(Counter::DroppedLogs), 33, "what cannot be kept is dropped too");
+    assert!(world.told().is_empty());
+}
+
+#[tokio::test]
+async fn a_command_reaches_every_publisher_and_holds_for_those_who_ask() {
+    let world = World::start().await;
+    let session = page(&world).await;
+    world.publish("one=").await;
+    world.publish("two=").await;
+    hear(&session, "$default", &command(false), PAGE).await;
+    let said = json!({"type": "console_toggle", "data": {"enabled": false}});
+    for publisher in ["one=", "two="] {
+        assert_eq!(world.bed.frames(publisher), [json!({"type": "command", "data": said})]);
+    }
+    let response = world.told().remove(0);
+    assert_eq!((&response["type"], &response["payload"]["data"]), (&json!("command_response"), &said));
+    hear(&session, "$default", r#"{"type":"get_last_actions"}"#, PAGE).await;
+    let actions = world.told().remove(0);
+    let action = &actions["payload"][0];
+    assert_eq!((&action["type"], &action["data"]["data"]), (&json!("console_toggle"), &said["data"]));
+}
+
+#[tokio::test]
+async fn nobody_without_leave_is_told_or_heard() {
+    let world = World::start().await;
+    world.register(&app("bank")).await;
+    world.watch("viewer=").await;
+    world.publish("publisher=").await;
+    let about_bank = about_shop("history").replace("shop", "bank");
+    for (attached, authenticated, frames) in [
+        (PROGRAM, false, vec![logs(1), command(true), about_shop("history"), about_shop("get_last_actions")]),
+        (PROGRAM, true, vec![command(true), about_bank.clone(), logs(1).replace("shop", "bank")]),
+        (PAGE, true, vec![logs(1), about_bank, command(true).replace("shop", "bank")]),
+    ] {
+        let session = world.connected(attached).await;
+        if authenticated {
+            hear(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
+            world.told();
+        }
+        for frame in frames {
+            hear(&session, "$default", &frame, attached).await;
+            let calls = world.bed.take_calls();
+            assert!(calls.iter().all(|call| call.target != "viewer=" && call.target != "publisher="));
+            let told = calls.iter().filter(|call| call.operation == "POST");
+            assert!(told.into_iter().all(|call| call.body["payload"]["success"] == false), "{frame}");
+        }
+    }
+    assert!(world.bed.rows("LogsTable").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_in_the_library_s_dialect_gets_a_bounded_number_of_refusals() {
+    let world = World::start().await;
+    let session = page(&world).await;
+    for _ in 0..100 {
+        hear(&session, "$default", "no json", PAGE).await;
+    }
+    let calls = world.bed.take_calls();
+    let posts = calls.iter().filter(|call| call.operation == "POST").count();
+    assert!(posts <= MAX_FRAMES, "{posts}");
+    assert!(calls.iter().any(|call| call.operation == "DELETE"));
+}
+
+#[tokio::test]
+async fn a_fault_is_silence_and_the_next_frame_is_heard() {
+    let world = World::start().await;
+    for attached in [PAGE, PROGRAM] {
+        let session = world.connected(attached).await;
+        world.bed.store.shut();
+        for kind in ["auth", "check_status", "history", "get_last_actions", "command", "logs"] {
+            let route = if kind == "auth" { "auth" } else { "$default" };
+            let body = hear(&session, route, &about_shop(kind), attached).await;
+            assert_eq!((body, world.told()), (None, vec![]), "{kind}");
+        }
+        world.bed.store.reopen();
+        hear(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
+        assert_eq!(world.told()[0]["type"], "auth_success");
+    }
+}
+
+#[tokio::test]
+async fn a_library_whose_row_cannot_be_put_is_welcomed_all_the_same() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    world.bed.store.fail("PutItem", Failure::Broken, 3);
+    hear(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
+    assert_eq!(world.told()[0]["type"], "auth_success");
+}

@@ -1,0 +1,104 @@
+//! Random talk in the library's dialect, sense and nonsense, from both sides and before and after `auth`: whatever
+//! it leads to, nothing comes back that is deadly to the side that said it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{DASHBOARD, legacy_app, owner_of};
+use crate::harness::{App, Client, Gateway};
+use crate::models::{Credentials, Dice, Party, why_deadly};
+
+const SEEDS: u64 = 6;
+/// Few enough in a row that no side is closed as a flood before it has tried most types.
+const FRAMES: usize = 40;
+/// What comes later than this after the last frame was not its answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+const TYPES: [&str; 14] = [
+    "auth",
+    "send_metrics",
+    "metrics",
+    "logs",
+    "history",
+    "check_status",
+    "get_last_actions",
+    "filter",
+    "clear",
+    "command",
+    "request_metrics",
+    "request_history",
+    "command_response",
+    "status_response",
+];
+
+/// A frame of a random type, with right, wrong, missing and nonsensical parts.
+fn any_frame(dice: &mut Dice, right: &Credentials) -> String {
+    if dice.below(10) == 0 {
+        let nonsense = ["", "null", "[]", "7", "{", "{}", "\"clear\"", r#"{"type":7}"#, r#"{"type":"auth"}"#];
+        return (*dice.one_of::<&str>(&nonsense)).to_owned();
+    }
+    let wrong = [json!(7), json!(null), json!("no spaces"), json!("nobody"), json!({}), json!([])];
+    let mut frame = right.frame(dice.one_of::<&str>(&TYPES), json!({}));
+    for (field, value) in [
+        ("metrics", json!({"cpu": {"usage": dice.below(100)}, "payload": null, "logs": 1})),
+        ("logs", json!([{"id": dice.below(9), "message": "m"}, null, 7])),
+        ("type", json!(*dice.one_of(&["console_toggle", "encryption_toggle", "get_metrics", "clear"]))),
+        ("data", json!({"enabled": dice.below(2) == 0})),
+        ("timestamp", json!("yesterday")),
+    ] {
+        match dice.below(4) {
+            0 => frame["data"][field] = dice.one_of(&wrong).clone(),
+            1 => {}
+            _ => frame["data"][field] = value,
+        }
+    }
+    for field in ["userId", "appId"] {
+        if dice.below(5) == 0 {
+            frame["data"][field] = dice.one_of(&wrong).clone();
+        }
+    }
+    match dice.below(12) {
+        0 => frame["data"] = dice.one_of(&wrong).clone(),
+        1 => frame["ws_sent_config"] = json!({"response_type": *dice.one_of(&["clear", "auth_error", "x"])}),
+        _ => {}
+    }
+    frame.to_string()
+}
+
+/// Says random things on a connection of this side, and judges what it hears.
+async fn talk(gateway: &Gateway, app: &App, party: Party, seed: u64) {
+    let mut dice = Dice::new(seed);
+    let origin = [("origin", DASHBOARD)];
+    let headers: &[(&str, &str)] = if party == Party::Dashboard { &origin } else { &[] };
+    let mut client = Client::open_with(gateway, headers).await.expect("it connects");
+    let right = owner_of(app);
+    let mut said = Vec::new();
+    if dice.below(3) > 0 {
+        client.send(&right.frame("auth", json!({}))).await;
+        client.next("auth_success").await;
+    }
+    for _ in 0..FRAMES {
+        let frame = any_frame(&mut dice, &right);
+        if frame.is_empty() || !client.try_send_message(Message::text(frame.as_str())).await {
+            continue;
+        }
+        said.push(frame);
+    }
+    let any = |_: &Value| true;
+    while let Some(heard) = client.heard_within(PATIENCE, any).await {
+        let why = why_deadly(party, &heard.to_string());
+        assert_eq!(why, None, "seed {seed}, {party:?}: {heard} after {said:#?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_library_or_a_page_says_it_hears_nothing_deadly() {
+    let gateway = Gateway::shared();
+    let app = legacy_app(gateway).await;
+    for seed in 0..SEEDS {
+        let (library, page) = (Party::Library, Party::Dashboard);
+        // Side by side, so that each also hears what the other leads to.
+        tokio::join!(talk(gateway, &app, library, seed), talk(gateway, &app, page, seed + SEEDS));
+    }
+}

@@ -1,0 +1,61 @@
+//! The published library and its dashboard, as models, against the running service: nothing that it answers may end
+//! one, count a report twice or make one ask without end. Ruled by docs/PROTOCOL.md, "The library and its dashboard".
+
+mod chance;
+mod cost;
+mod scenario;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::harness::{App, Gateway};
+use crate::models::{Credentials, Dashboard, Front};
+
+/// One of the origins that the template allows by default.
+const DASHBOARD: &str = "http://localhost:3000";
+
+/// An application that lets the library in.
+async fn legacy_app(gateway: &Gateway) -> App {
+    App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await
+}
+
+fn owner_of(app: &App) -> Credentials {
+    Credentials::new(&app.user_id, &app.app_id)
+}
+
+/// A process that runs the library: its handshake has no origin.
+fn program(address: &str, pace: u32) -> Front {
+    Front { address: address.to_owned(), origin: None, pace }
+}
+
+/// A tab of the dashboard.
+fn page(address: &str, pace: u32) -> Front {
+    Front { address: address.to_owned(), origin: Some(DASHBOARD), pace }
+}
+
+/// The reports that a tab drew, each of which it drew once on each of its connections. One report of a connection may
+/// come once more: the last known one, with which a connection begins, and which the first live ones may overtake.
+fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
+    let (mut drawn, mut of_connection) = (BTreeSet::new(), BTreeSet::new());
+    let mut again = BTreeSet::new();
+    for shown in tab.shown() {
+        if !of_connection.insert((shown.connection, &shown.id)) {
+            assert!(again.insert(shown.connection), "{who} drew another report twice: {shown:?}");
+        }
+        assert!(
+            shown.memory_total > 0.0 && shown.cpu_usage > 0.0 && shown.has_network,
+            "{who} drew {shown:?}"
+        );
+        drawn.insert(shown.id.clone());
+    }
+    drawn
+}
+
+/// The number of reports in the last hour's history, or fewer where the stream has not delivered all.
+async fn counted(gateway: &Gateway, app: &App) -> u64 {
+    let path = format!("/apps/{}/metrics?timeRange=hour&series=process.uptime", app.app_id);
+    let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("history is JSON");
+    let counts = history["series"]["process.uptime"]["count"].as_array();
+    counts.into_iter().flatten().filter_map(Value::as_u64).sum()
+}

@@ -1,0 +1,203 @@
+//! What the library and its dashboard send beside reports: logs, history, status, commands, and endless repeats.
+//!
+//! The library's frames are those that were recorded from it; docs/PROTOCOL.md says what they lead to.
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::harness::{App, Client, Gateway, library_talk};
+
+/// One of the origins that the template allows by default, and one that it does not.
+const DASHBOARD: &str = "http://localhost:3000";
+const FOREIGN: &str = "http://evil.example";
+
+/// An application that lets the library in.
+async fn legacy_app(gateway: &Gateway) -> App {
+    App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await
+}
+
+fn frame(kind: &str, app: &App) -> Value {
+    json!({"type": kind, "data": {"userId": app.user_id, "appId": app.app_id}})
+}
+
+/// A page of the dashboard that was let in.
+async fn page(gateway: &Gateway, app: &App) -> Client {
+    let mut page = page_of(gateway, DASHBOARD).await;
+    page.send(&frame("auth", app)).await;
+    page.next("auth_success").await;
+    page
+}
+
+async fn page_of(gateway: &Gateway, origin: &str) -> Client {
+    Client::open_with(gateway, &[("origin", origin)]).await.expect("a page connects")
+}
+
+/// A process that runs the library and was let in.
+async fn library(gateway: &Gateway, app: &App) -> Client {
+    let mut library = Client::open(gateway).await;
+    library.send(&frame("auth", app)).await;
+    library.next("auth_success").await;
+    library
+}
+
+#[tokio::test]
+async fn the_recorded_frames_of_the_library_are_answered_as_it_reads_them() {
+    let gateway = Gateway::shared();
+    let app = legacy_app(gateway).await;
+    let mut watcher = page(gateway, &app).await;
+    let mut modern = Client::viewer(gateway, &app).await;
+    let mut library = Client::open(gateway).await;
+    let mut logged = Vec::new();
+    for frame in library_talk(&app) {
+        library.send(&frame).await;
+        match frame["type"].as_str() {
+            Some("auth") => drop(library.next("auth_success").await),
+            Some("history") => {
+                let answer = library.next("request_history").await;
+                assert!(answer["payload"]["logs"].is_array(), "the library reads payload.logs: {answer}");
+            }
+            Some("logs") => {
+                let entries = frame["data"]["logs"].clone();
+                assert_eq!(watcher.next("logs").await["payload"], entries, "the dashboard maps the payload");
+                assert_eq!(modern.next("logs").await["payload"], entries);
+                logged.extend(entries.as_array().expect("entries").clone());
+            }
+            other => panic!("{other:?} was recorded"),
+        }
+    }
+    library.round_trip().await;
+    // Each of these ends the library's process, or would be an error that it is never told.
+    for deadly in ["auth_error", "clear", "error", "logs", "history", "command"] {
+        assert_eq!(library.untaken(deadly), 0, "{deadly} was sent");
+    }
+    watcher.send(&frame("history", &app)).await;
+    assert_eq!(watcher.next("history").await["payload"], json!(logged));
+    let path = format!("/apps/{}/logs?timeRange=day", app.app_id);
+    let answer = gateway.json_where(&path, &app, |answer| answer["logs"] == json!(logged)).await;
+    assert_eq!((&answer["complete"], &answer["timeRange"]), (&json!(true), &json!("day")));
+}
+
+#[tokio::test]
+async fn a_status_tells_the_owner_and_nobody_else() {
+    let gateway = Gateway::shared();
+    let (legacy, modern) = (legacy_app(gateway).await, App::create(gateway).await);
+    let ask = async |origin: &str, user: &str, app: &str| {
+        let mut page = page_of(gateway, origin).await;
+        page.send(&json!({"type": "check_status", "data": {"userId": user, "appId": app}})).await;
+        page.next("status_response").await["payload"].take()
+    };
+    let good = ask(DASHBOARD, &legacy.user_id, &legacy.app_id).await;
+    assert_eq!((&good["success"], &good["status"]["appIsActive"]), (&json!(true), &json!(true)));
+    let unknown = ask(DASHBOARD, "nobody", "nowhere").await;
+    assert_eq!((&unknown["success"], &unknown["status"]["appExists"]), (&json!(false), &json!(false)));
+    for (origin, user, app) in [
+        (DASHBOARD, "nehonix_stranger", legacy.app_id.as_str()),
+        (DASHBOARD, modern.user_id.as_str(), modern.app_id.as_str()),
+        (FOREIGN, legacy.user_id.as_str(), legacy.app_id.as_str()),
+    ] {
+        assert_eq!(ask(origin, user, app).await, unknown, "{origin} {user} {app}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_of_the_page_reaches_the_library_and_holds() {
+    let gateway = Gateway::shared();
+    let app = legacy_app(gateway).await;
+    let (mut page, mut library) = (page(gateway, &app).await, library(gateway, &app).await);
+    let switch = json!({"type": "console_toggle", "data": {"enabled": false}});
+    let mut command = frame("command", &app);
+    command["data"]["type"] = switch["type"].clone();
+    command["data"]["data"] = switch["data"].clone();
+    page.send(&command).await;
+    assert_eq!(library.next("command").await["data"], switch, "the library reads data.data.enabled");
+    let response = page.next("command_response").await;
+    assert_eq!((&response["payload"]["success"], &response["payload"]["data"]), (&json!(true), &switch));
+    page.send(&json!({"type": "get_last_actions"})).await;
+    let actions = page.next("get_last_actions").await["payload"].take();
+    assert_eq!(
+        (&actions[0]["data"]["type"], &actions[0]["data"]["data"]),
+        (&switch["type"], &switch["data"])
+    );
+
+    library.send(&command).await;
+    library.round_trip().await;
+    assert_eq!(library.untaken("command"), 0, "a publisher commands nobody");
+}
+
+#[tokio::test]
+async fn a_page_that_asks_for_ever_is_answered_once_in_a_while() {
+    let gateway = Gateway::shared();
+    let app = legacy_app(gateway).await;
+    let mut page = page(gateway, &app).await;
+    for _ in 0..3 {
+        for kind in ["auth", "check_status", "get_last_actions", "history", "clear"] {
+            page.send(&frame(kind, &app)).await;
+        }
+    }
+    page.next("status_response").await;
+    page.next("get_last_actions").await;
+    page.next("history").await;
+    page.round_trip().await;
+    for kind in
+        ["auth_success", "auth_error", "status_response", "get_last_actions", "history", "clear", "error"]
+    {
+        assert_eq!(page.untaken(kind), 0, "{kind} came again");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_floods_is_closed_and_a_process_that_floods_is_not() {
+    let gateway = Gateway::shared();
+    let app = legacy_app(gateway).await;
+    let mut library = library(gateway, &app).await;
+    let mut page = page(gateway, &app).await;
+    let flood = frame("clear", &app).to_string();
+    // More than every instance that a gateway runs hears before one of them has heard enough.
+    for _ in 0..300 {
+        library.send_text(&flood).await;
+        if !page.try_send_message(Message::text(flood.as_str())).await {
+            break;
+        }
+    }
+    page.close_code().await;
+    library.round_trip().await;
+    assert!(library.is_open());
+}
+
+#[tokio::test]
+async fn malformed_and_misplaced_frames_are_taken_in_silence() {
+    let gateway = Gateway::shared();
+    let (app, other) = (legacy_app(gateway).await, legacy_app(gateway).await);
+    let mut watcher = page(gateway, &other).await;
+    let mut claimant = page(gateway, &app).await;
+    let mut early = Client::open(gateway).await;
+    let mut library = library(gateway, &app).await;
+    let logs = |app: &App| {
+        let mut logs = frame("logs", app);
+        logs["data"]["logs"] = json!([{"level": "info", "message": "mine"}]);
+        logs
+    };
+    early.send(&logs(&other)).await;
+    library.send(&logs(&other)).await;
+    claimant.send(&logs(&app)).await;
+    for kind in
+        ["logs", "history", "command", "request_metrics", "get_last_actions", "filter", "request_history"]
+    {
+        for wrong in [json!(null), json!([]), json!("x"), json!({"appId": 7, "userId": true, "logs": 7})] {
+            let wrong = json!({"type": kind, "data": wrong});
+            early.send(&wrong).await;
+            if kind == "logs" {
+                library.send(&wrong).await;
+            }
+        }
+    }
+    for client in [&mut early, &mut library, &mut claimant] {
+        client.round_trip().await;
+        assert_eq!(client.untaken("error"), 0);
+    }
+    watcher.round_trip().await;
+    assert_eq!(watcher.untaken("logs"), 0, "logs of one who may not send them were relayed");
+    library.send(&logs(&app)).await;
+    claimant.next("logs").await;
+    assert_eq!(claimant.untaken("logs"), 0, "a page that claims to be a publisher was heard");
+}
