@@ -18,11 +18,13 @@ use crate::tls::Identity;
 
 /// What the template and Lambda itself would set, for all functions together; `infra/checks` holds the template to its
 /// own environment. What is a secret on AWS opens nothing here.
-const ENVIRONMENT: [(&str, &str); 24] = [
+const ENVIRONMENT: [(&str, &str); 26] = [
     ("APPS_TABLE", "AppsTable"),
     ("CONNECTIONS_TABLE", "ConnectionsTable"),
     ("REPORTS_TABLE", "ReportsTable"),
     ("ROLLUPS_TABLE", "RollupsTable"),
+    ("LOGS_TABLE", "LogsTable"),
+    ("WEBSOCKET_ADDRESS", "wss://abcdef1234.execute-api.us-east-1.amazonaws.com/live"),
     ("RAW_RETENTION_HOURS", "48"),
     ("METRICS_NAMESPACE", "NehonixSmartLogger/measured"),
     ("ALLOWED_ORIGINS", "http://localhost:2798"),

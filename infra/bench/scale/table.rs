@@ -8,7 +8,7 @@ use crate::model::{Bill, Needs, subscribers_within};
 type Row<'a> = (&'a str, Box<dyn Fn(&Needs) -> String>);
 
 /// Processor milliseconds of one post to a subscriber (RESULTS.md, fan-out), for the fan-out on paper.
-const POST_MS: f64 = 0.1;
+const POST_MS: f64 = 0.06;
 /// Between two reports of an application that reports once a second.
 const SECOND_MS: f64 = 1_000.0;
 const MEMORIES_MB: [f64; 3] = [256.0, 512.0, 1_769.0];
