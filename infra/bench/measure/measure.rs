@@ -18,7 +18,7 @@ use crate::function::Function;
 use crate::rows::Rows;
 use crate::runtime_api::{self, Answered};
 use crate::tls::Identity;
-use crate::usage::{Processor, peak_memory};
+use crate::usage::{Spent, peak_memory};
 
 /// Events before the measured ones: connections are open and pages are in memory by then.
 const WARM_UP_EVENTS: u64 = 100;
@@ -155,12 +155,12 @@ async fn warm(
     for number in 0..warm_up {
         give(&mut function, case, number, now).await?;
     }
-    let before = Processor::of(function.pid)?;
+    let before = Spent::of(function.pid)?;
     let mut took = Vec::new();
     for number in warm_up..warm_up + events {
         took.push(give(&mut function, case, number, now).await?);
     }
-    let after = Processor::of(function.pid)?;
+    let after = Spent::of(function.pid)?;
     if let Some(complaint) = case.complaint(warm_up + events, function.calls.counted()) {
         bail!(complaint);
     }

@@ -11,12 +11,12 @@ const KILOBYTE: u64 = 1024;
 
 /// Processor seconds of a process up to an instant.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Processor {
+pub(crate) struct Spent {
     pub(crate) user: f64,
     pub(crate) system: f64,
 }
 
-impl Processor {
+impl Spent {
     /// What process `pid` has taken.
     pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
         Self::read(&file(pid, "stat")?).context("the kernel's account of a process cannot be read")
@@ -55,9 +55,9 @@ mod tests {
     #[test]
     fn processor_time_is_found_behind_any_name() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 900 0 0 0 250 50 0 0 20 0 1 0 100 200 300";
-        let read = Processor::read(stat).unwrap();
+        let read = Spent::read(stat).unwrap();
         assert_eq!((read.user, read.system), (2.5, 0.5));
-        assert!(Processor::read("garbage").is_none());
+        assert!(Spent::read("garbage").is_none());
     }
 
     #[test]
