@@ -20,10 +20,11 @@ MET = {True: "met", False: "missed"}
 def judge(outcomes, functions, idle):
     """Lines of a table: every bar that these measurements can tell of. `functions` is None where none were asked for."""
     rows = []
-    if functions:
+    failed = [name for name in ["hello", *FUNCTIONS] if name not in (functions or {})]
+    if functions and not failed:
         rows += starts(functions) + ingest(functions) + memory(functions)
     elif functions is not None:
-        rows.append(("starts, processor time and memory of the functions", "", "a function failed", False))
+        rows.append(("starts, processor time and memory of the functions", "", f"failed: {', '.join(failed)}", False))
     by_name = {name: figures for name, _, figures, _ in outcomes}
     rows += fan_out(by_name) + connection(idle) + throughput(by_name)
     yield HEADING
