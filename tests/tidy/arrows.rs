@@ -19,7 +19,7 @@ fn may_name(folder: &str) -> &'static [&'static str] {
     match folder {
         "functions/domain" | "infra/gateway" | "infra/launcher" | "tests" => &[],
         "functions/testbed" => &["nsl-gateway"],
-        "infra/bench" => &[],
+        "infra/bench" => &CORE[..1],
         "functions/access" => &CORE[..1],
         "functions/aws" => &CORE[..2],
         _ => &CORE,

@@ -137,6 +137,14 @@ pub async fn warm_up(clients: &Clients, tables: &[(&str, Reach)]) {
     }
 }
 
+/// The same for a function that posts to connections, whose API is another host than the tables': both at once.
+pub async fn warm_up_with_posts(clients: &Clients, tables: &[(&str, Reach)], courier: &Courier) {
+    let ((), connections) = tokio::join!(warm_up(clients, tables), courier.touch());
+    if let Err(fault) = connections {
+        tracing::warn!(reason = fault.chain(), "the warm-up call to the connections failed");
+    }
+}
+
 /// The clients of one function, made from one configuration.
 #[derive(Debug, Clone)]
 pub struct Clients {

@@ -11,6 +11,9 @@ use crate::fault::Fault;
 /// HTTP status of a connection that is not there: also met without the error code that the SDK looks for.
 const GONE: u16 = 410;
 
+/// The name of a connection that cannot be there.
+const NOBODY: &str = "nobody=";
+
 /// Posts frames to the connections of one API.
 #[derive(Debug, Clone)]
 pub struct Courier {
@@ -30,6 +33,19 @@ impl Courier {
     /// Posts through `client`, whose endpoint is that of the API's stage.
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// Posts to nobody, so that the way to the API is open before a frame needs it. One call, and whatever the API
+    /// answers is well: what it says of somebody is told when there is somebody.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the API cannot be reached.
+    pub(crate) async fn touch(&self) -> Result<(), Fault> {
+        let post = self.client.post_to_connection().connection_id(NOBODY).data(Blob::new("{}"));
+        match post.send().await {
+            Err(error) if error.raw_response().is_none() => Err(Fault::of("reach the connections", error)),
+            _ => Ok(()),
+        }
     }
 
     /// Posts one frame. One call.

@@ -15,7 +15,7 @@ const TABLES: [(&str, &str); 4] = [
 ];
 
 /// What else it must be told.
-const OTHERS: [(&str, &str); 0] = [];
+const OTHERS: [(&str, &str); 1] = [("WEBSOCKET_ADDRESS", "wss://ws.example.com/live")];
 
 #[test]
 fn without_settings_it_names_them_and_ends() {

@@ -107,6 +107,10 @@ impl Ingest {
         }
     }
 
+    pub(crate) fn courier(&self) -> &Courier {
+        &self.courier
+    }
+
     /// Deals with one frame. Its route is one-way: the result has no body, answers are posted.
     pub(crate) async fn handle(
         &self,

@@ -45,6 +45,8 @@ pub(crate) struct StageFigures {
     /// Reports that were acknowledged and reached every subscriber.
     pub(crate) carried: u64,
     pub(crate) carried_per_second: f64,
+    /// Carried in the whole second of the stage that carried fewest; absent where the stage is shorter than one.
+    pub(crate) slowest_second: Option<u64>,
     /// Deliveries of acknowledged reports that are missing.
     pub(crate) lost: u64,
     /// Deliveries that came again.
@@ -71,6 +73,11 @@ impl StageFigures {
             unanswered: stage.unanswered,
             carried: stage.carried,
             carried_per_second: if seconds > 0.0 { stage.carried as f64 / seconds } else { 0.0 },
+            slowest_second: stage.slowest_second(if by_count {
+                until_carried as u64
+            } else {
+                duration.as_secs()
+            }),
             lost: stage.lost,
             doubled: stage.doubled,
             to_ack: Latency::of(&stage.to_ack),

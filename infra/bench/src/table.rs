@@ -50,9 +50,10 @@ fn heading(figures: &RunFigures) -> String {
 
 fn stage_lines(stage: &StageFigures) -> Vec<String> {
     let offered = stage.offered_per_second.map_or_else(String::new, |rate| format!(" of {rate:.1} offered"));
+    let slowest = stage.slowest_second.map_or_else(String::new, |least| format!(", {least} in the slowest"));
     let mut lines = vec![
         format!(
-            "carried {:.1} reports a second{offered}, {} in {:.1} s; lost {}, doubled {}, rejected {}, unanswered {}",
+            "carried {:.1} reports a second{offered}{slowest}, {} in {:.1} s; lost {}, doubled {}, rejected {}, unanswered {}",
             stage.carried_per_second,
             stage.carried,
             stage.seconds,

@@ -1,7 +1,9 @@
 //! The courier: a frame arrives, its receiver is gone, or something of ours is wrong.
 
+use nsl_aws::boot::warm_up_with_posts;
 use nsl_aws::courier::Delivery;
 use nsl_aws::fault::Kind;
+use nsl_aws::tables::Reach;
 use nsl_testbed::Manner;
 use serde_json::json;
 
@@ -68,4 +70,20 @@ async fn an_api_out_of_reach_is_unavailable_and_passes() {
     assert_eq!(courier.post(&connection(ID), "{}").await.unwrap_err().kind, Kind::Unavailable);
     skin.bed.desk.reopen();
     assert_eq!(courier.post(&connection(ID), "{}").await.unwrap(), Delivery::Delivered);
+}
+
+#[tokio::test]
+async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer() {
+    let skin = Skin::start().await;
+    let apps = skin.bed.table("AppsTable");
+    let tables = [(apps.as_str(), Reach::App)];
+    for manner in [Manner::GoneWithoutCode, Manner::Forbidden] {
+        skin.bed.desk.treat("nobody=", manner);
+        warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
+        let mut lines = skin.bed.take_lines();
+        lines.sort();
+        assert_eq!(lines, ["GetItem AppsTable consistent", "POST nobody="], "{manner:?}");
+    }
+    skin.bed.desk.shut();
+    warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
 }

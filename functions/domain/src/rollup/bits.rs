@@ -63,6 +63,9 @@ pub(super) fn golomb_width(value: u64, order: u32) -> u32 {
     2 * ((value >> order) + 1).ilog2() + 1 + order
 }
 
+/// Bits that [`BitReader::ahead`] tells at least, where there are so many: a word less the bits of a byte begun.
+const WINDOW: u32 = u64::BITS - u8::BITS + 1;
+
 /// Reads what a [`BitWriter`] wrote.
 #[derive(Debug)]
 pub(super) struct BitReader<'b> {
@@ -76,22 +79,38 @@ impl<'b> BitReader<'b> {
         Self { bytes, used: 0 }
     }
 
+    /// The next bits from the most significant on, [`WINDOW`] of them; zeros stand for what is behind the end.
+    fn ahead(&self) -> u64 {
+        let word = self.bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut padded = [0; size_of::<u64>()];
+            padded.iter_mut().zip(self.bytes).for_each(|(place, byte)| *place = *byte);
+            padded
+        });
+        u64::from_be_bytes(word) << self.used
+    }
+
+    fn bits_left(&self) -> usize {
+        8 * self.bytes.len() - self.used as usize
+    }
+
+    /// Passes over `width` bits, of which no more are asked for than there are.
+    fn pass(&mut self, width: u32) {
+        let used = self.used + width;
+        self.bytes = self.bytes.get((used / u8::BITS) as usize..).unwrap_or_default();
+        self.used = used % u8::BITS;
+    }
+
     /// The next `width` bits, at most 64, as a number.
     pub(super) fn take(&mut self, width: u32) -> Result<u64, Unreadable> {
-        let mut value = 0_u64;
-        let mut left = width.min(u64::BITS);
-        while left > 0 {
-            let (first, rest) = self.bytes.split_first().ok_or(Unreadable::Corrupt("its end is missing"))?;
-            let there = u8::BITS - self.used;
-            let taken = left.min(there);
-            let part = (u64::from(*first) >> (there - taken)) & ((1 << taken) - 1);
-            value = (value << taken) | part;
-            left -= taken;
-            self.used += taken;
-            if self.used == u8::BITS {
-                (self.bytes, self.used) = (rest, 0);
-            }
+        if width >= WINDOW {
+            let upper = self.take(width - u32::BITS)?;
+            return Ok((upper << u32::BITS) | self.take(u32::BITS)?);
         }
+        if self.bits_left() < width as usize {
+            return Err(Unreadable::Corrupt("its end is missing"));
+        }
+        let value = self.ahead().checked_shr(u64::BITS - width).unwrap_or(0);
+        self.pass(width);
         Ok(value)
     }
 
@@ -100,15 +119,29 @@ impl<'b> BitReader<'b> {
     }
 
     pub(super) fn golomb(&mut self, order: u32) -> Result<u64, Unreadable> {
-        let mut prefix = 0;
-        while !self.flag()? {
-            prefix += 1;
-            if prefix + order > MAX_PREFIX {
+        let prefix = self.zeros(MAX_PREFIX.saturating_sub(order))?;
+        let number = self.take(prefix + 1)?;
+        Ok(((number - 1) << order) | self.take(order)?)
+    }
+
+    /// How many zeros are before the next 1, which is left; at most `most`.
+    fn zeros(&mut self, most: u32) -> Result<u32, Unreadable> {
+        let mut passed = 0;
+        loop {
+            let there = u32::try_from(self.bits_left()).unwrap_or(WINDOW).min(WINDOW);
+            let zeros = self.ahead().leading_zeros().min(there);
+            if passed + zeros > most {
                 return Err(Unreadable::Corrupt("a number has too many bits"));
             }
+            self.pass(zeros);
+            passed += zeros;
+            if zeros < there {
+                return Ok(passed);
+            }
+            if self.bytes.is_empty() {
+                return Err(Unreadable::Corrupt("its end is missing"));
+            }
         }
-        let number = (1_u64 << prefix) | self.take(prefix)?;
-        Ok(((number - 1) << order) | self.take(order)?)
     }
 
     pub(super) fn signed_golomb(&mut self, order: u32) -> Result<i64, Unreadable> {

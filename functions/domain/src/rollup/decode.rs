@@ -17,6 +17,9 @@ use crate::bucket::{At, Bucket, MAX_LEVEL, Parts, Sketch, Sum, ZERO_WITHIN};
 use crate::ids::{MAX_ID_BYTES, Source};
 use crate::time::TimestampMs;
 
+/// Bins of a sketch for which room is made at once: most have fewer, and a length that is a lie costs no more.
+const USUAL_BINS: usize = 64;
+
 /// Why bytes are no rollup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -188,7 +191,7 @@ fn read_bins(bits: &mut BitReader<'_>) -> Result<Vec<(i32, u64)>, Unreadable> {
     let mut place = bits.signed_golomb(order::FIRST_BIN)?;
     let count_order = order_of(bits, COUNT_ORDER_WIDTH)?;
     let gap_order = if length > 1 { order_of(bits, GAP_ORDER_WIDTH)? } else { 0 };
-    let mut bins = Vec::new();
+    let mut bins = Vec::with_capacity(length.min(USUAL_BINS));
     for index in 0..length {
         let count = bits.golomb(count_order)?.checked_add(1);
         bins.push((bin(place)?, count.ok_or(Unreadable::Corrupt("a bin counts too much"))?));

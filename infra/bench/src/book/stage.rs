@@ -9,6 +9,11 @@ use hdrhistogram::Histogram;
 /// Longest time that is told apart, in microseconds: two minutes, more than any wait of a run.
 const LONGEST_MICROS: u64 = 120_000_000;
 
+const MICROS_PER_SECOND: u64 = 1_000_000;
+
+/// Seconds of a stage that are told apart: an hour, the longest that can be asked for.
+const LONGEST_STAGE_SECONDS: usize = 3_600;
+
 /// Digits that a recorded time keeps.
 const SIGNIFICANT_DIGITS: u8 = 3;
 
@@ -56,6 +61,8 @@ pub(crate) struct StageBook {
     pub(crate) rejected: u64,
     pub(crate) unanswered: u64,
     pub(crate) carried: u64,
+    /// The same by the second of the stage in which they were.
+    carried_by_second: Vec<u64>,
     /// Deliveries of acknowledged reports that did not happen.
     pub(crate) lost: u64,
     /// Deliveries that happened again.
@@ -75,6 +82,7 @@ impl StageBook {
             rejected: 0,
             unanswered: 0,
             carried: 0,
+            carried_by_second: Vec::new(),
             lost: 0,
             doubled: 0,
             to_ack: Times::new(),
@@ -99,5 +107,18 @@ impl StageBook {
     pub(crate) fn carry(&mut self, at: RunTime) {
         self.carried += 1;
         self.carried_last = self.carried_last.max(at);
+        let second = usize::try_from(at.micros_since(self.began) / MICROS_PER_SECOND).unwrap_or(usize::MAX);
+        if second >= self.carried_by_second.len() {
+            self.carried_by_second.resize(second.min(LONGEST_STAGE_SECONDS) + 1, 0);
+        }
+        if let Some(carried) = self.carried_by_second.get_mut(second) {
+            *carried += 1;
+        }
+    }
+
+    /// The fewest reports carried in one of the first `seconds` whole seconds; none where there is no such second.
+    pub(crate) fn slowest_second(&self, seconds: u64) -> Option<u64> {
+        let seconds = usize::try_from(seconds).unwrap_or(usize::MAX).min(LONGEST_STAGE_SECONDS);
+        (0..seconds).map(|second| self.carried_by_second.get(second).copied().unwrap_or(0)).min()
     }
 }

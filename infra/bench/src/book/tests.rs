@@ -46,6 +46,20 @@ fn a_report_is_carried_once_acknowledged_and_seen_by_all() {
 }
 
 #[test]
+fn the_slowest_second_is_the_one_that_carried_fewest_even_none() {
+    let mut book = book(1, 0, 1);
+    for (micros, count) in [(100, 3), (1_500_000, 1), (3_900_000, 2)] {
+        let span = book.send(0, count, RunTime(micros));
+        book.acknowledge(0, span, &[], RunTime(micros));
+    }
+    let slowest = |seconds| last(&book).slowest_second(seconds);
+    assert_eq!(
+        [slowest(0), slowest(1), slowest(2), slowest(3), slowest(9)],
+        [None, Some(3), Some(1), Some(0), Some(0)]
+    );
+}
+
+#[test]
 fn a_report_that_arrives_before_its_acknowledgement_is_carried_too() {
     let mut book = book(1, 1, 1);
     let span = book.send(0, 1, RunTime(0));

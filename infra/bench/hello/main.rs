@@ -1,0 +1,11 @@
+//! A function that does nothing, of the same runtime: what `nsl-measure` measures the others beside.
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::{Value, json};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let hello = |_: LambdaEvent<Value>| async { Ok::<_, lambda_runtime::Error>(json!("hello")) };
+    lambda_runtime::run(service_fn(hello)).await
+}

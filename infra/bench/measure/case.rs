@@ -1,0 +1,273 @@
+//! What is measured: a function, the events it is given, who watches, and what must come of it.
+//!
+//! Events are those of functions/testbed/fixtures, so API Gateway's own, with a new instant and document each time:
+//! what a function remembers from one event to the next is what it would remember on AWS.
+
+use nsl_domain::app::KeyRecord;
+use nsl_domain::grant::{Grant, Proof, Reach, Scope};
+use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::time::{MINUTE_MS, TimestampMs};
+use serde_json::{Value, json};
+
+use crate::document::Documents;
+use crate::rows::{API_KEY, APP, report_item, reports};
+use crate::stand_in::{Counted, GONE, SILENT};
+
+const MESSAGE: &str = include_str!("../../../functions/testbed/fixtures/message.json");
+const HTTP_AUTHORIZER: &str = include_str!("../../../functions/testbed/fixtures/http-authorizer.json");
+const HTTP_CALL: &str = include_str!("../../../functions/testbed/fixtures/http-call.json");
+/// Milliseconds from one event to the next: ten reports a second stay below every limit.
+const BETWEEN_EVENTS_MS: i64 = 100;
+/// Records of a batch of the stream: a minute of one source.
+const BATCH_RECORDS: i64 = 60;
+
+/// What kind of event a case gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Hello,
+    Authorize,
+    Subscribe,
+    /// A frame of so many reports, that asks for an answer or not.
+    Reports {
+        count: usize,
+        answered: bool,
+    },
+    Stream,
+    History {
+        range: &'static str,
+    },
+}
+
+/// Who watches the application.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Audience {
+    pub(crate) reading: usize,
+    pub(crate) gone: usize,
+    pub(crate) silent: usize,
+}
+
+/// One thing to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) binary: &'static str,
+    kind: Kind,
+    pub(crate) audience: Audience,
+    /// Whether the function's start is measured with it.
+    pub(crate) starts: bool,
+    /// Of the events that were asked for, one in so many is given: a fan-out to many is as long as many reports.
+    pub(crate) thinned: u32,
+}
+
+const READER: Audience = Audience { reading: 1, gone: 0, silent: 0 };
+const NOBODY: Audience = Audience { reading: 0, gone: 0, silent: 0 };
+const REPORT: Kind = Kind::Reports { count: 1, answered: false };
+
+const fn case(
+    name: &'static str,
+    binary: &'static str,
+    kind: Kind,
+    audience: Audience,
+    thinned: u32,
+) -> Case {
+    Case { name, binary, kind, audience, starts: false, thinned }
+}
+
+const fn started(
+    name: &'static str,
+    binary: &'static str,
+    kind: Kind,
+    audience: Audience,
+    thinned: u32,
+) -> Case {
+    Case { starts: true, ..case(name, binary, kind, audience, thinned) }
+}
+
+const fn fan_out(name: &'static str, reading: usize, gone: usize, silent: usize, thinned: u32) -> Case {
+    case(name, "ingest", REPORT, Audience { reading, gone, silent }, thinned)
+}
+
+/// Everything that is measured, in the order of the figures.
+pub(crate) const CASES: [Case; 18] = [
+    started("hello", "nsl-hello", Kind::Hello, NOBODY, 10),
+    started("authorize", "authorize", Kind::Authorize, NOBODY, 10),
+    started("session", "session", Kind::Subscribe, NOBODY, 10),
+    started("ingest", "ingest", REPORT, READER, 1),
+    started("rollup", "rollup", Kind::Stream, NOBODY, 10),
+    started("history", "history", Kind::History { range: "day" }, NOBODY, 10),
+    case("history, hour", "history", Kind::History { range: "hour" }, NOBODY, 10),
+    case("history, week", "history", Kind::History { range: "week" }, NOBODY, 10),
+    case("ingest, nobody watches", "ingest", REPORT, NOBODY, 5),
+    case("ingest, answered", "ingest", Kind::Reports { count: 1, answered: true }, READER, 5),
+    case("ingest, ten at once", "ingest", Kind::Reports { count: 10, answered: false }, READER, 10),
+    fan_out("fan-out to 10", 10, 0, 0, 10),
+    fan_out("fan-out to 100", 100, 0, 0, 50),
+    fan_out("fan-out to 1,000", 1_000, 0, 0, 250),
+    fan_out("fan-out to 5,000", 5_000, 0, 0, 1_000),
+    fan_out("fan-out to 1,000, one gone", 999, 1, 0, 250),
+    fan_out("fan-out to 1,000, a hundred gone", 900, 100, 0, 250),
+    fan_out("fan-out to 1,000, one does not read", 999, 0, 1, 2_500),
+];
+
+impl Audience {
+    /// The names of the connections.
+    pub(crate) fn names(self) -> impl Iterator<Item = String> {
+        let named =
+            |prefix: &'static str, count| (0..count).map(move |index| format!("{prefix}L0SM9cOF{index:05}="));
+        named("", self.reading).chain(named(GONE, self.gone)).chain(named(SILENT, self.silent))
+    }
+}
+
+impl Case {
+    /// Event number `number`, of a run that began at `start`.
+    pub(crate) fn event(&self, number: u64, start: TimestampMs) -> anyhow::Result<String> {
+        let at = start.plus_ms(i64::try_from(number)? * BETWEEN_EVENTS_MS);
+        let event = match self.kind {
+            Kind::Hello => json!({}),
+            Kind::Authorize => with_bearer(serde_json::from_str(HTTP_AUTHORIZER)?),
+            Kind::Subscribe => message("subscribe", &json!({"appId": APP}), at, None)?,
+            Kind::Reports { count, answered } => {
+                let mut documents = Documents::new(0)?;
+                let first = number * count as u64;
+                let mut reports = (0..count as u64).map(
+                    |index| json!({"appId": APP, "source": "web-1", "metrics": documents.of(first + index)}),
+                );
+                let data = if count == 1 { reports.next().unwrap_or_default() } else { reports.collect() };
+                message("metrics", &data, at, answered.then_some(number))?
+            }
+            Kind::Stream => stream(start)?,
+            Kind::History { range } => history(range)?,
+        };
+        Ok(event.to_string())
+    }
+
+    /// What the answer to an event holds where all went well.
+    pub(crate) fn expected(&self) -> &'static str {
+        match self.kind {
+            Kind::Hello => "hello",
+            Kind::Authorize => "\"isAuthorized\":true",
+            Kind::Subscribe => "subscribed",
+            Kind::Reports { .. } => "\"statusCode\":200",
+            Kind::Stream => "\"batchItemFailures\":[]",
+            Kind::History { .. } => "completeTo",
+        }
+    }
+
+    /// What is wrong with the calls that `events` events led to; nothing where they are at least those of
+    /// docs/DATA_MODEL.md.
+    pub(crate) fn complaint(&self, events: u64, calls: Counted) -> Option<String> {
+        let audience = self.audience.reading + self.audience.gone + self.audience.silent;
+        let (writes, posts) = match self.kind {
+            Kind::Hello | Kind::Authorize | Kind::History { .. } => (0, 0),
+            Kind::Subscribe => (2, 0),
+            // The last report of the source; a rollup that would not change is not written.
+            Kind::Stream => (1, 0),
+            Kind::Reports { count, answered } => (count, count * audience + usize::from(answered)),
+        };
+        let reads = u64::from(!matches!(self.kind, Kind::Hello | Kind::Authorize)) * events;
+        let (writes, posts) = (writes as u64 * events, posts as u64 * events);
+        let enough = calls.reads >= reads && calls.writes >= writes && calls.posts >= posts;
+        (!enough).then(|| format!("{}: {events} events made only {calls:?}", self.name))
+    }
+}
+
+/// A grant as the authorizer attaches it to a connection.
+fn grant() -> anyhow::Result<String> {
+    let grant = Grant {
+        user: UserId::new("ann")?,
+        scope: Scope::Both,
+        reach: Reach::Apps(vec![AppId::new(APP)?]),
+        proof: Proof::Key(KeyRecord::of(API_KEY, Scope::Both).id),
+        until: None,
+    };
+    Ok(grant.to_text())
+}
+
+fn message(kind: &str, data: &Value, at: TimestampMs, id: Option<u64>) -> anyhow::Result<Value> {
+    let mut event: Value = serde_json::from_str(MESSAGE)?;
+    let frame = match id {
+        Some(id) => json!({"type": kind, "id": id, "data": data}),
+        None => json!({"type": kind, "data": data}),
+    };
+    put(&mut event, "/requestContext/routeKey", json!(kind));
+    put(&mut event, "/requestContext/requestTimeEpoch", json!(at.ms()));
+    put(&mut event, "/body", json!(frame.to_string()));
+    if let Some(context) = event.get_mut("requestContext").and_then(Value::as_object_mut) {
+        let attached = json!({"principalId": "ann", "role": "program", "grant": grant()?});
+        context.insert("authorizer".to_owned(), attached);
+    }
+    Ok(event)
+}
+
+fn with_bearer(mut event: Value) -> Value {
+    if let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) {
+        headers.insert("authorization".to_owned(), json!(format!("Bearer {API_KEY}")));
+    }
+    event
+}
+
+fn history(range: &str) -> anyhow::Result<Value> {
+    let mut event: Value = serde_json::from_str(HTTP_CALL)?;
+    put(&mut event, "/rawQueryString", json!(format!("timeRange={range}")));
+    let attached = json!({"lambda": {"grant": grant()?, "role": "program"}});
+    if let Some(context) = event.get_mut("requestContext").and_then(Value::as_object_mut) {
+        context.insert("authorizer".to_owned(), attached);
+    }
+    if let Some(event) = event.as_object_mut() {
+        event.insert("pathParameters".to_owned(), json!({"appId": APP}));
+    }
+    Ok(event)
+}
+
+/// The same batch every time, of the minute before `start`: one that the table holds.
+fn stream(start: TimestampMs) -> anyhow::Result<Value> {
+    let minute = start.aligned_to(MINUTE_MS).plus_ms(-MINUTE_MS);
+    let records = reports(minute, BATCH_RECORDS)?.into_iter().zip(1..).map(|(report, number): (_, u64)| {
+        let image = report_item(&report);
+        let keys = json!({"pk": image.get("pk"), "sk": image.get("sk")});
+        let change = json!({
+            "SequenceNumber": format!("{number:021}"), "Keys": keys, "NewImage": image,
+            "StreamViewType": "NEW_IMAGE", "SizeBytes": 900,
+        });
+        json!({
+            "eventID": format!("{number:032x}"), "eventName": "INSERT", "eventSource": "aws:dynamodb",
+            "awsRegion": "us-east-1", "dynamodb": change,
+        })
+    });
+    Ok(json!({"Records": records.collect::<Vec<_>>()}))
+}
+
+fn put(event: &mut Value, pointer: &str, value: Value) {
+    if let Some(place) = event.pointer_mut(pointer) {
+        *place = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_differ_in_instant_and_document() {
+        let start = TimestampMs::clamped(1_795_352_461_387);
+        for case in CASES.iter().filter(|case| matches!(case.kind, Kind::Reports { .. })) {
+            let (first, second) = (case.event(1, start).unwrap(), case.event(2, start).unwrap());
+            assert!(first.contains("1795352461487") && second.contains("1795352461587"), "{}", case.name);
+            assert!(first.contains(r#"\"sequence\":"#) && first != second);
+        }
+    }
+
+    #[test]
+    fn every_function_has_one_case_that_starts_it() {
+        let started = CASES.iter().filter(|case| case.starts).map(|case| case.binary);
+        let expected = ["nsl-hello", "authorize", "session", "ingest", "rollup", "history"];
+        assert_eq!(started.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_function_that_skips_its_work_is_noticed() {
+        let ingest = CASES.iter().find(|case| case.name == "ingest").unwrap();
+        assert_eq!(ingest.complaint(10, Counted { reads: 11, writes: 10, posts: 10 }), None);
+        assert!(ingest.complaint(10, Counted { reads: 11, writes: 10, posts: 9 }).is_some());
+    }
+}

@@ -1,0 +1,192 @@
+//! What the stand-in's tables hold: one application with its history, in the form of DynamoDB's wire.
+//!
+//! Keys and attributes are those of docs/DATA_MODEL.md. Reports and rollups are made by the core itself, so that
+//! functions read what they would read on AWS.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use nsl_domain::app::KeyRecord;
+use nsl_domain::grant::Scope;
+use nsl_domain::ids::{AppId, Source};
+use nsl_domain::report::{Document, Report, sortable};
+use nsl_domain::rollup::{MinuteFold, Rollup, RollupSpan};
+use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS, TimestampMs};
+use nsl_domain::window::Resolution;
+use serde_json::{Value, json};
+
+use crate::document::Documents;
+
+pub(crate) const APP: &str = "shop";
+/// A key of the right form that opens nothing but the stand-in.
+pub(crate) const API_KEY: &str =
+    "nehonix@00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.nsl";
+/// Tens, hours and minutes of history: what the longest window that is measured reads.
+const KEPT: [(Resolution, i64); 3] =
+    [(Resolution::Hour, 8 * 24), (Resolution::TenMinutes, 26 * 6), (Resolution::Minute, 70)];
+/// Reports that each stored rollup is made of: enough for every series to have several.
+const REPORTS_PER_ROLLUP: i64 = 60;
+/// Seconds of raw reports before now, one each.
+const RAW_SECONDS: i64 = 300;
+
+/// Rows by table and partition, in the order of their sort keys; each as its JSON text.
+#[derive(Debug, Default)]
+pub(crate) struct Rows(BTreeMap<(String, String), BTreeMap<String, Arc<str>>>);
+
+impl Rows {
+    /// The application at `now` without subscribers.
+    pub(crate) fn new(now: TimestampMs) -> anyhow::Result<Self> {
+        let mut rows = Self::default();
+        rows.put_app();
+        let mut reports = reports(now.plus_ms(-RAW_SECONDS * SECOND_MS), RAW_SECONDS)?;
+        reports.iter().for_each(|report| rows.put("ReportsTable", report_item(report)));
+        if let Some(last) = reports.pop() {
+            rows.put("RollupsTable", last_report(&last));
+        }
+        for (resolution, count) in KEPT {
+            for index in 0..count {
+                let span = RollupSpan::holding(resolution, now.plus_ms(-index * resolution.ms()));
+                rows.put("RollupsTable", rollup_item(span, now)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Makes the connections `names` watch the application.
+    pub(crate) fn subscribe(&mut self, names: impl IntoIterator<Item = String>, now: TimestampMs) {
+        for name in names {
+            self.put(
+                "ConnectionsTable",
+                json!({
+                    "pk": text(&format!("app#{APP}")), "sk": text(&format!("s#{name}")),
+                    "minInterval": number(0), "dialect": text("modern"),
+                    "expiresAt": number(now.plus_ms(DAY_MS).seconds()),
+                }),
+            );
+        }
+    }
+
+    /// The row with these keys.
+    pub(crate) fn find(&self, table: &str, pk: &str, sk: &str) -> Option<Arc<str>> {
+        self.0.get(&(table.to_owned(), pk.to_owned()))?.get(sk).cloned()
+    }
+
+    /// The rows of a partition whose sort key `wanted` takes.
+    pub(crate) fn matching(&self, table: &str, pk: &str, wanted: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
+        let partition = self.0.get(&(table.to_owned(), pk.to_owned()));
+        let rows = partition.into_iter().flatten().filter(|(sk, _)| wanted(sk));
+        rows.map(|(_, row)| Arc::clone(row)).collect()
+    }
+
+    fn put(&mut self, table: &str, item: Value) {
+        let key =
+            |name: &str| item.pointer(&format!("/{name}/S")).and_then(Value::as_str).unwrap_or_default();
+        let pk = if table == "AppsTable" { key("appId") } else { key("pk") };
+        let place = (table.to_owned(), pk.to_owned());
+        self.0.entry(place).or_default().insert(key("sk").to_owned(), item.to_string().into());
+    }
+
+    fn put_app(&mut self) {
+        let key = KeyRecord::of(API_KEY, Scope::Both);
+        let hash = key.hash.to_hex();
+        let record = json!({"id": text(key.id.as_str()), "hash": text(&hash), "scope": text("both")});
+        let app = json!({
+            "appId": text(APP), "owner": text("ann"), "name": text("Shop"), "status": text("active"),
+            "keys": {"L": [{"M": record}]}, "legacy": {"BOOL": false}, "shards": number(1),
+        });
+        self.put("AppsTable", app);
+        self.put("AppsTable", json!({"appId": text(&format!("key#{hash}")), "opens": text(APP)}));
+    }
+}
+
+/// Reports of one source, one a second from `start` on.
+pub(crate) fn reports(start: TimestampMs, count: i64) -> anyhow::Result<Vec<Report>> {
+    let mut documents = Documents::new(0)?;
+    (0..count)
+        .map(|second| {
+            let document = documents.of(u64::try_from(second)?).to_string();
+            Ok(Report {
+                app: AppId::new(APP)?,
+                source: Source::new("web-1")?,
+                timestamp: start.plus_ms(second * SECOND_MS),
+                document: Document::stored(document),
+            })
+        })
+        .collect()
+}
+
+/// A stored report as it stands in its table, and in the table's stream.
+pub(crate) fn report_item(report: &Report) -> Value {
+    let iso = report.timestamp.to_string();
+    let hour = iso.get(..13).unwrap_or(&iso);
+    json!({
+        "pk": text(&format!("{}#{hour}#0", report.app)), "sk": text(&report.id()),
+        "appId": text(report.app.as_str()), "source": text(report.source.as_str()),
+        "timestamp": number(report.timestamp.ms()), "document": text(report.document.as_str()),
+        "expiresAt": number(report.timestamp.plus_ms(3 * DAY_MS).seconds()),
+    })
+}
+
+fn last_report(report: &Report) -> Value {
+    json!({
+        "pk": text(&format!("{APP}#sources")), "sk": text(report.source.as_str()), "report": text(&report.id()),
+        "timestamp": number(report.timestamp.ms()), "document": text(report.document.as_str()),
+        "expiresAt": number(report.timestamp.plus_ms(8 * DAY_MS).seconds()),
+    })
+}
+
+fn rollup_item(span: RollupSpan, now: TimestampMs) -> anyhow::Result<Value> {
+    let mut rollup = rollup(span)?;
+    let through = rollup.through().min(now.aligned_to(MINUTE_MS)).max(span.start());
+    let width = match span.resolution() {
+        Resolution::Minute => "1m",
+        Resolution::TenMinutes => "10m",
+        Resolution::Hour => "1h",
+        Resolution::Day => "1d",
+    };
+    Ok(json!({
+        "pk": text(&format!("{APP}#{width}#0")), "sk": text(&sortable(span.start())), "version": number(1),
+        "through": number(through.ms()), "buckets": {"B": STANDARD.encode(rollup.to_bytes())},
+        "expiresAt": number(span.end().plus_ms(40 * DAY_MS).seconds()),
+    }))
+}
+
+/// A rollup of evenly spread reports.
+pub(crate) fn rollup(span: RollupSpan) -> anyhow::Result<Rollup> {
+    let mut fold = MinuteFold::new(span);
+    let between_ms = span.resolution().ms() / REPORTS_PER_ROLLUP;
+    for (index, report) in (0..).zip(reports(span.start(), REPORTS_PER_ROLLUP)?) {
+        let instant = span.start().plus_ms(index * between_ms);
+        fold.add(instant, &report.source, report.document.hash(), report.document.as_str())
+            .ok()
+            .context("a made report is refused")?;
+    }
+    Ok(fold.finish())
+}
+
+fn text(value: &str) -> Value {
+    json!({ "S": value })
+}
+
+fn number(value: i64) -> Value {
+    json!({ "N": value.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_has_a_key_subscribers_reports_and_a_week_of_rollups() {
+        let now = TimestampMs::clamped(1_795_352_461_387);
+        let mut rows = Rows::new(now).unwrap();
+        rows.subscribe(["a=".to_owned(), "b=".to_owned()], now);
+        assert!(rows.find("AppsTable", APP, "").unwrap().contains("active"));
+        assert_eq!(rows.matching("ConnectionsTable", "app#shop", |sk| sk.starts_with("s#")).len(), 2);
+        assert!(rows.matching("RollupsTable", "shop#1h#0", |_| true).len() >= 7 * 24);
+        assert!(!rows.matching("ReportsTable", "shop#2026-11-22T13#0", |_| true).is_empty());
+    }
+}

@@ -1,0 +1,85 @@
+//! One loopback HTTP server: plain or TLS, told to one handler, with the instant of its first connection.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+/// What a server answers to a request with its whole body.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// The answer to `request`.
+    fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
+
+/// A running server; it ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    first_connection: Arc<OnceLock<Instant>>,
+    task: AbortHandle,
+}
+
+impl Server {
+    /// Serves `handler` on a port of its own.
+    pub(crate) async fn start(handler: Arc<impl Handler>, tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let first_connection = Arc::new(OnceLock::new());
+        let seen = Arc::clone(&first_connection);
+        let accept = async move {
+            // Dropped with this task, and all connections with it.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = seen.set(Instant::now());
+                let _ = stream.set_nodelay(true);
+                let (handler, tls) = (Arc::clone(&handler), tls.clone());
+                connections.spawn(async move {
+                    match tls {
+                        None => talk(stream, handler).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                talk(stream, handler).await;
+                            }
+                        }
+                    }
+                });
+            }
+        };
+        Ok(Self { address, first_connection, task: tokio::spawn(accept).abort_handle() })
+    }
+
+    /// When somebody connected first, if anybody did.
+    pub(crate) fn first_connection(&self) -> Option<Instant> {
+        self.first_connection.get().copied()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<impl Handler>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            Ok::<_, Infallible>(handler.answer(Request::from_parts(parts, body)).await)
+        }
+    });
+    // A client that breaks off has ended, which is its right.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
