@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{App, DEADLINE};
+use super::{App, DEADLINE, settings};
 
 /// Time for a gateway to create its tables and to start, and to drain and end.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -33,7 +33,8 @@ const WITH_WATCHER: &str =
     "exec 3<&0; (read -r _ <&3; kill -INT $$) 2>/dev/null & exec \"$@\" 3<&- </dev/null";
 
 pub(crate) struct Gateway {
-    child: Child,
+    /// Absent where somebody else started what the tests run against.
+    child: Option<Child>,
     lifeline: Option<ChildStdin>,
     folder: PathBuf,
     ready: Ready,
@@ -57,7 +58,10 @@ impl Gateway {
         static SHARED: OnceLock<Result<Gateway, String>> = OnceLock::new();
         // No test waits for the minute in which a stream's batch collects.
         let arguments = ["--memory", "--no-demo", "--stream-window", "0"].map(str::to_owned);
-        let started = SHARED.get_or_init(|| Self::try_start(&arguments, None));
+        let started = SHARED.get_or_init(|| match settings::ready_file() {
+            Some(file) => Self::deployed(&file),
+            None => Self::try_start(&arguments, None),
+        });
         started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
     }
 
@@ -117,7 +121,17 @@ impl Gateway {
 
     /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.
     pub(crate) async fn interrupt(mut self) -> ExitStatus {
-        tokio::task::spawn_blocking(move || self.end()).await.expect("ending does not panic")
+        let ended = tokio::task::spawn_blocking(move || self.end());
+        ended.await.expect("ending does not panic").expect("a gateway that the test started")
+    }
+
+    /// What the ready file of a deployed service tells.
+    fn deployed(file: &Path) -> Result<Self, String> {
+        let folder = scratch_folder("deployed");
+        let text = fs::read(file).map_err(|cause| format!("{}: {cause}", file.display()))?;
+        fs::write(folder.join("ready.json"), &text).map_err(|cause| cause.to_string())?;
+        let ready = serde_json::from_slice(&text).map_err(|cause| format!("{}: {cause}", file.display()))?;
+        Ok(Self { child: None, lifeline: None, folder, ready })
     }
 
     fn try_start(arguments: &[String], level: Option<&str>) -> Result<Self, String> {
@@ -128,16 +142,14 @@ impl Gateway {
         command.args(["-c", WITH_WATCHER, "sh"]).arg(binary("nsl-gateway"));
         command.arg("--template").arg(root().join("template.yaml")).arg("--functions").arg(binaries());
         command.args(["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"]).arg("--ready-file").arg(&ready_file);
-        if !arguments.iter().any(|argument| argument == "--dynamodb") {
-            command.args(["--dynamodb-addr", "127.0.0.1:0"]);
-        }
+        use_dynamodb(&mut command, arguments);
         command.envs(level.map(|level| ("RUST_LOG", level)));
         command.args(arguments).current_dir(&folder).stdin(Stdio::piped());
         command.stderr(log.try_clone().map_err(|cause| cause.to_string())?).stdout(log);
         let mut child = command.spawn().map_err(|cause| cause.to_string())?;
         let lifeline = child.stdin.take();
         match await_ready(&mut child, &ready_file) {
-            Ok(ready) => Ok(Self { child, lifeline, folder, ready }),
+            Ok(ready) => Ok(Self { child: Some(child), lifeline, folder, ready }),
             Err(fault) => {
                 drop(lifeline);
                 let _ = child.kill();
@@ -147,17 +159,18 @@ impl Gateway {
         }
     }
 
-    fn end(&mut self) -> ExitStatus {
+    fn end(&mut self) -> Option<ExitStatus> {
         drop(self.lifeline.take());
+        let child = self.child.as_mut()?;
         let began = Instant::now();
         while began.elapsed() < STOP_DEADLINE {
-            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
-                return status;
+            if let Some(status) = child.try_wait().expect("the child can be waited for") {
+                return Some(status);
             }
             std::thread::sleep(POLL);
         }
-        let _ = self.child.kill();
-        self.child.wait().expect("a killed child ends")
+        let _ = child.kill();
+        Some(child.wait().expect("a killed child ends"))
     }
 }
 
@@ -209,6 +222,23 @@ fn binaries() -> PathBuf {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace")
+}
+
+/// An engine of the gateway's own; or, where the environment names another DynamoDB and nothing has to outlive the
+/// gateway, that one under a region that no other gateway has: DynamoDB Local keeps the tables of each apart.
+fn use_dynamodb(command: &mut Command, arguments: &[String]) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    match settings::dynamodb_url().filter(|_| has("--memory")) {
+        Some(url) => {
+            let region = format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            command.args(["--dynamodb", &url]).env("AWS_REGION", region);
+        }
+        None if has("--dynamodb") => {}
+        None => {
+            command.args(["--dynamodb-addr", "127.0.0.1:0"]);
+        }
+    }
 }
 
 fn await_ready(child: &mut Child, ready_file: &Path) -> Result<Ready, String> {

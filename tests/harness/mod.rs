@@ -10,6 +10,7 @@ mod clock;
 mod gateway;
 mod proxy;
 mod recording;
+mod settings;
 
 pub(crate) use app::{App, nsl};
 pub(crate) use bystanders::Bystanders;

@@ -4,6 +4,7 @@
 mod admission;
 mod credentials;
 mod crowd;
+mod dashboard;
 mod delivery;
 mod doubles;
 mod dropin;

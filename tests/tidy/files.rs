@@ -102,6 +102,27 @@ fn every_rust_file_opens_with_what_it_owns() {
     assert_none(files_with("rs").iter().filter_map(|file| opening(&file.path, &file.text)));
 }
 
+/// Scripts of the dashboard open as Rust files do; what is vendored stays as it came.
+fn script_opening(path: &str, text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.lines().take_while(|line| line.starts_with("// ")).collect();
+    if !lines.iter().any(|line| line.trim_end().ends_with('.')) {
+        return Some(format!("{path}: opens with no sentence of //"));
+    }
+    (lines.len() > OPENING_LINES_MAX).then(|| format!("{path}: opens with {} lines of //", lines.len()))
+}
+
+#[test]
+fn every_script_opens_with_what_it_owns_and_is_no_longer_than_a_rust_file() {
+    assert!(script_opening("a.js", "const a = 1;\n").is_some());
+    assert!(script_opening("a.js", "// What it owns.\n").is_none());
+    let scripts = files_with("js").into_iter().filter(|file| !file.path.contains("/vendor/"));
+    let scripts: Vec<_> = scripts.collect();
+    assert!(scripts.len() > 30, "the dashboard's scripts were not found");
+    assert_none(scripts.iter().filter_map(|file| script_opening(&file.path, &file.text)));
+    let long = scripts.iter().filter(|file| code_lines(&file.text) > CODE_LINES_MAX);
+    assert_none(long.map(|file| format!("{} has {} lines of code", file.path, code_lines(&file.text))));
+}
+
 #[test]
 fn every_lib_is_a_table_of_contents() {
     let too_long = |text: &str| text.lines().count() > LIB_LINES_MAX;

@@ -59,15 +59,19 @@ fn careless_tables(template: &Value) -> Findings {
     let mut findings = Findings::new();
     for (name, table) in named(template, "AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
-        if properties["SSESpecification"]["SSEEnabled"] != true {
-            findings.push(format!("{name} is not encrypted by a key of its own account"));
-        }
         let recovers = &properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
-        if name != FLEETING && *recovers != true {
+        if name != FLEETING && !is_on(template, recovers) {
             findings.push(format!("{name} cannot be recovered"));
         }
     }
     findings
+}
+
+/// Whether `value` is true, or refers to a parameter that is unless somebody turns it off.
+fn is_on(template: &Value, value: &Value) -> bool {
+    let Value::Tagged(tagged) = value else { return *value == true };
+    let parameter = tagged.value.as_str().unwrap_or_default();
+    tagged.tag == "Ref" && template["Parameters"][parameter]["Default"] == "true"
 }
 
 fn parsed(text: &str) -> Value {
@@ -101,14 +105,18 @@ fn no_policy_has_a_wildcard_but_for_connection_ids() {
 }
 
 #[test]
-fn every_table_is_encrypted_and_what_lasts_can_be_recovered() {
+fn every_table_that_lasts_can_be_recovered() {
     let sample = parsed(
-        "Resources:
-  ConnectionsTable: { Type: AWS::DynamoDB::Table, Properties: { SSESpecification: { SSEEnabled: true } } }
+        "Parameters: { Yes: { Default: 'true' }, No: { Default: 'false' } }
+Resources:
+  ConnectionsTable: { Type: AWS::DynamoDB::Table, Properties: { BillingMode: PAY_PER_REQUEST } }
   Apps: { Type: AWS::DynamoDB::Table, Properties: { BillingMode: PAY_PER_REQUEST } }
+  On: { Type: AWS::DynamoDB::Table, Properties: {
+          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: !Ref Yes } } }
+  Off: { Type: AWS::DynamoDB::Table, Properties: {
+           PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: !Ref No } } }
 ",
     );
-    let expected = ["Apps is not encrypted by a key of its own account", "Apps cannot be recovered"];
-    assert_eq!(careless_tables(&sample), expected);
+    assert_eq!(careless_tables(&sample), ["Apps cannot be recovered", "Off cannot be recovered"]);
     assert_none(careless_tables(&parsed(&read("template.yaml"))));
 }

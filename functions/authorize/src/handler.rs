@@ -34,10 +34,6 @@ impl Authorize {
         Self { apps, allowed_origins: settings.allowed_origins, trusted }
     }
 
-    pub(crate) fn apps(&self) -> &Apps {
-        &self.apps
-    }
-
     pub(crate) async fn handle(&self, event: AuthorizerEvent) -> Result<Value, lambda_runtime::Error> {
         let role = self.role(event.origin());
         let verdict = match event.offer() {

@@ -9,6 +9,7 @@ mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_access::token::TrustedKeys;
+use nsl_aws::tables::Reach;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Authorize;
@@ -18,12 +19,12 @@ use crate::settings::Settings;
 async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
-    let trusted = boot::required(TrustedKeys::new(
-        &settings.tokens.secret,
-        &settings.tokens.keys,
-        &settings.tokens.audience,
-    ));
-    let authorize = Authorize::new(&boot::clients().await, settings, trusted);
-    boot::warm_up(authorize.apps()).await;
+    let tokens = &settings.tokens;
+    let trusted = TrustedKeys::new(&tokens.secret, &tokens.keys, &tokens.audience);
+    let trusted =
+        boot::required(trusted.map_err(|fault| format!("misconfigured: TOKEN_SECRET, TOKEN_KEYS: {fault}")));
+    let clients = boot::clients().await;
+    boot::warm_up(&clients, &[(&settings.apps_table, Reach::App)]).await;
+    let authorize = Authorize::new(&clients, settings, trusted);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| authorize.handle(event.payload))).await
 }

@@ -58,11 +58,6 @@ impl Apps {
         Self { client, table: table.into() }
     }
 
-    /// Reads an item that cannot be there: proves that the table can be reached. One read unit.
-    pub(crate) async fn touch(&self) -> Result<(), Fault> {
-        self.item("#".to_owned(), "reach the apps table").await.map(|_| ())
-    }
-
     /// The application `app`. One consistent read.
     ///
     /// # Errors

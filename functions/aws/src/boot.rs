@@ -21,7 +21,7 @@ use crate::rollups::Rollups;
 use crate::sessions::Sessions;
 use crate::strangers::Strangers;
 use crate::subscriptions::Subscriptions;
-use crate::tables::{self, TableState};
+use crate::tables::{self, Reach, TableState};
 
 /// Longest wait for a connection to an endpoint in the same region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -118,18 +118,22 @@ fn loader() -> ConfigLoader {
     loader.timeout_config(timeouts).retry_config(retries)
 }
 
-/// Makes one cheap call while the processor is not yet metered by memory, so that the first event finds an open
-/// connection. A missing table ends the process; an endpoint out of reach does not, it may be back by then.
-pub async fn warm_up(apps: &Apps) {
-    warmed(apps.touch().await);
-}
-
-/// The same with the outcome of another cheap call, for a function that reads no application.
-pub fn warmed(outcome: Result<(), Fault>) {
-    match outcome {
-        Ok(()) => {}
-        Err(fault) if fault.kind == Kind::Misconfigured => end(&fault.chain()),
-        Err(fault) => tracing::warn!(reason = fault.chain(), "the warm-up call failed"),
+/// Reaches each of the tables while the processor is not yet metered by memory, so that the first event finds an open
+/// connection. A table that is missing or closed to this function ends the process, after one line that names it; an
+/// endpoint out of reach does not, it may be back by the first event.
+pub async fn warm_up(clients: &Clients, tables: &[(&str, Reach)]) {
+    for (table, reach) in tables {
+        match tables::touch(&clients.tables, table, *reach).await {
+            Ok(()) => {}
+            Err(fault) if fault.kind == Kind::Misconfigured => {
+                end(&format!("table {table}: {}", fault.chain()))
+            }
+            Err(fault) => {
+                // The others would be waited for in vain too.
+                tracing::warn!(table, reason = fault.chain(), "the warm-up call failed");
+                return;
+            }
+        }
     }
 }
 

@@ -70,14 +70,6 @@ impl Rollups {
         self.retention
     }
 
-    /// Reads an item that cannot be there: proves that the table can be reached. One read unit.
-    ///
-    /// # Errors
-    /// A [`Fault`] when it cannot.
-    pub async fn touch(&self) -> Result<(), Fault> {
-        self.item("#".to_owned(), "#".to_owned(), "reach the rollups table").await.map(|_| ())
-    }
-
     /// The rollup of `span`, whatever its age. One consistent read.
     ///
     /// # Errors

@@ -1,8 +1,26 @@
-//! What DynamoDB says of a table: for an operator's look, never on a request path.
+//! What DynamoDB says of a table: for an operator's look and at a function's start, never on a request path.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Kind};
+use crate::keys::{self, expression};
+
+/// No item has this key, for no id holds a `#` alone.
+const NOBODY: &str = "#";
+
+/// How a function finds out that a table is there: by a call that its policy allows it anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Reads an application that cannot be there. One read unit.
+    App,
+    /// Reads a row that cannot be there. One read unit.
+    Row,
+    /// Asks for the rows of a partition that cannot be there. One read unit.
+    Rows,
+    /// Writes a row on the condition that it is there, which it is not. One write unit, and nothing written.
+    Write,
+}
 
 /// The state of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,4 +46,37 @@ pub(crate) async fn state(client: &Client, table: &str) -> Result<TableState, Fa
         status: status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         items: described.and_then(|table| table.item_count()).unwrap_or_default(),
     })
+}
+
+/// Makes one call that changes nothing to `table`.
+///
+/// # Errors
+/// A [`Fault`] when DynamoDB cannot be reached, knows no such table or does not let this function in.
+pub(crate) async fn touch(client: &Client, table: &str, reach: Reach) -> Result<(), Fault> {
+    const ATTEMPT: &str = "reach table";
+    let nobody = || AttributeValue::S(NOBODY.to_owned());
+    let fault = match reach {
+        Reach::App => {
+            let call = client.get_item().table_name(table).key(keys::APP_ID, nobody());
+            call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
+        }
+        Reach::Row => {
+            let call = client.get_item().table_name(table).key(keys::PK, nobody()).key(keys::SK, nobody());
+            call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
+        }
+        Reach::Rows => {
+            let call = client.query().table_name(table).key_condition_expression(expression::PARTITION);
+            let call = call.expression_attribute_names("#pk", keys::PK).limit(1);
+            let call = call.expression_attribute_values(":pk", nobody());
+            call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
+        }
+        Reach::Write => {
+            let call = client.put_item().table_name(table).item(keys::PK, nobody()).item(keys::SK, nobody());
+            let call = call.condition_expression(expression::EXISTS);
+            let call = call.expression_attribute_names("#pk", keys::PK);
+            let fault = call.send().await.err().map(|error| Fault::of(ATTEMPT, error));
+            fault.filter(|fault| fault.kind != Kind::Conflict)
+        }
+    };
+    fault.map_or(Ok(()), Err)
 }

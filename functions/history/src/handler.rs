@@ -29,6 +29,7 @@ use serde_json::json;
 
 use crate::closed::ClosedRollups;
 use crate::gather::{Gathered, Sources};
+use crate::page::Page;
 use crate::respond::Validity;
 use crate::settings::Settings;
 use crate::{call, respond};
@@ -42,6 +43,7 @@ pub struct History {
     rollups: Rollups,
     closed: ClosedRollups,
     logs: Logs,
+    page: Page,
 }
 
 /// Why a call is not answered.
@@ -73,12 +75,8 @@ impl History {
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
             closed: ClosedRollups::default(),
             logs: clients.log_entries(&settings.logs_table),
+            page: Page::new(&settings.websocket_address),
         }
-    }
-
-    /// The applications, which the warm-up call asks for.
-    pub fn apps(&self) -> &Apps {
-        &self.apps
     }
 
     /// Answers a call at this moment.
@@ -92,6 +90,7 @@ impl History {
     /// The answer to `request` at `now`.
     pub async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
         let outcome = match call::route(request) {
+            "GET /" => Ok(self.page.answer(|tag| call::has(request, tag))),
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }

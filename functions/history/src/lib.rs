@@ -10,6 +10,7 @@ mod closed;
 mod gather;
 pub mod handler;
 mod mend;
+mod page;
 mod respond;
 pub mod settings;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use nsl_aws::settings::{Misconfigured, Reader};
 
-/// Names of tables.
+/// Names of tables, and where viewers connect.
 #[derive(Debug)]
 pub struct Settings {
     /// Where the applications are.
@@ -13,6 +13,8 @@ pub struct Settings {
     pub rollups_table: String,
     /// Where the library's log entries are.
     pub logs_table: String,
+    /// The WebSocket API, which the dashboard is told.
+    pub websocket_address: String,
 }
 
 impl Settings {
@@ -27,6 +29,7 @@ impl Settings {
             reports_table: reader.text("REPORTS_TABLE"),
             rollups_table: reader.text("ROLLUPS_TABLE"),
             logs_table: reader.text("LOGS_TABLE"),
+            websocket_address: reader.text("WEBSOCKET_ADDRESS"),
         };
         reader.finish(settings)
     }

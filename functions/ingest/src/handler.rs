@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use futures_util::{StreamExt, stream};
-use nsl_aws::apps::{Apps, KnownApps};
+use nsl_aws::apps::KnownApps;
 use nsl_aws::boot::Clients;
 use nsl_aws::cache::Cache;
 use nsl_aws::counters::{Counter, Counters};
@@ -42,7 +42,6 @@ const CONCURRENT_WRITES: usize = 16;
 /// The function, with its clients and what it remembers.
 #[derive(Debug)]
 pub(crate) struct Ingest {
-    apps: Apps,
     known_apps: KnownApps,
     sessions: Sessions,
     pub(crate) reports: Reports,
@@ -91,10 +90,8 @@ struct Outcome {
 
 impl Ingest {
     pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
-        let apps = clients.apps(&settings.apps_table);
         Self {
-            known_apps: KnownApps::new(apps.clone()),
-            apps,
+            known_apps: KnownApps::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
@@ -108,10 +105,6 @@ impl Ingest {
             counters: Counters::new(&settings.metrics_namespace),
             retention_ms: settings.retention_ms,
         }
-    }
-
-    pub(crate) fn apps(&self) -> &Apps {
-        &self.apps
     }
 
     /// Deals with one frame. Its route is one-way: the result has no body, answers are posted.

@@ -11,6 +11,7 @@ mod settings;
 mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
+use nsl_aws::tables::Reach;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Ingest;
@@ -20,7 +21,13 @@ use crate::settings::Settings;
 async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
-    let ingest = Ingest::new(&boot::clients().await, &settings);
-    boot::warm_up(ingest.apps()).await;
+    let clients = boot::clients().await;
+    let tables = [
+        (settings.apps_table.as_str(), Reach::App),
+        (&settings.connections_table, Reach::Row),
+        (&settings.reports_table, Reach::Write),
+    ];
+    let ingest = Ingest::new(&clients, &settings);
+    boot::warm_up(&clients, &tables).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| ingest.handle(event.payload))).await
 }

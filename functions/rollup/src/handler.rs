@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
 use nsl_aws::compute::{Clock, Computed, Computer};
-use nsl_aws::fault::Fault;
 use nsl_aws::stream::{FailedItem, Malformed, Stored, StreamAnswer, StreamEvent, read};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::report::Report;
@@ -65,14 +64,6 @@ impl Rolling {
         let rollups = clients.rollups(&settings.rollups_table, settings.retention);
         let terms = Terms::new(clients.apps(&settings.apps_table));
         Self { computer: Computer::new(reports, rollups, clock), terms }
-    }
-
-    /// Proves that the table can be reached.
-    ///
-    /// # Errors
-    /// A [`Fault`] when it cannot.
-    pub async fn touch(&self) -> Result<(), Fault> {
-        self.computer.rollups().touch().await
     }
 
     /// Deals with one batch.

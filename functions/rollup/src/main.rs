@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lambda_runtime::{LambdaEvent, service_fn};
+use nsl_aws::tables::Reach;
 use nsl_aws::{boot, clock, settings::environment};
 use rollup::handler::Rolling;
 use rollup::settings::Settings;
@@ -11,7 +12,13 @@ use rollup::settings::Settings;
 async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
-    let rolling = Rolling::new(&boot::clients().await, &settings, Arc::new(clock::now));
-    boot::warmed(rolling.touch().await);
+    let clients = boot::clients().await;
+    let tables = [
+        (settings.apps_table.as_str(), Reach::App),
+        (&settings.reports_table, Reach::Rows),
+        (&settings.rollups_table, Reach::Row),
+    ];
+    let rolling = Rolling::new(&clients, &settings, Arc::new(clock::now));
+    boot::warm_up(&clients, &tables).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| rolling.handle(event.payload))).await
 }

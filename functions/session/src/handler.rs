@@ -5,7 +5,7 @@
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use nsl_access::token::TrustedKeys;
-use nsl_aws::apps::{Apps, KnownApps};
+use nsl_aws::apps::KnownApps;
 use nsl_aws::boot::Clients;
 use nsl_aws::commands::Commands;
 use nsl_aws::counters::{Counter, Counters};
@@ -41,7 +41,6 @@ const AUTH_ROUTE: &str = "auth";
 /// The function, with its clients.
 #[derive(Debug)]
 pub(crate) struct Session {
-    apps: Apps,
     pub(crate) known_apps: KnownApps,
     pub(crate) sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
@@ -59,10 +58,8 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(clients: &Clients, settings: &Settings, trusted: TrustedKeys) -> Self {
-        let apps = clients.apps(&settings.apps_table);
         Self {
-            known_apps: KnownApps::new(apps.clone()),
-            apps,
+            known_apps: KnownApps::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             publishers: clients.publishers(&settings.connections_table),
@@ -76,10 +73,6 @@ impl Session {
             counters: Counters::new(&settings.metrics_namespace),
             trusted,
         }
-    }
-
-    pub(crate) fn apps(&self) -> &Apps {
-        &self.apps
     }
 
     pub(crate) async fn handle(

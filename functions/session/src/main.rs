@@ -10,6 +10,7 @@ mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_access::token::TrustedKeys;
+use nsl_aws::tables::Reach;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Session;
@@ -19,12 +20,19 @@ use crate::settings::Settings;
 async fn main() -> Result<(), lambda_runtime::Error> {
     boot::logs();
     let settings = boot::required(Settings::read(environment));
-    let trusted = boot::required(TrustedKeys::new(
-        &settings.tokens.secret,
-        &settings.tokens.keys,
-        &settings.tokens.audience,
-    ));
-    let session = Session::new(&boot::clients().await, &settings, trusted);
-    boot::warm_up(session.apps()).await;
+    let tokens = &settings.tokens;
+    let trusted = TrustedKeys::new(&tokens.secret, &tokens.keys, &tokens.audience);
+    let trusted =
+        boot::required(trusted.map_err(|fault| format!("misconfigured: TOKEN_SECRET, TOKEN_KEYS: {fault}")));
+    let clients = boot::clients().await;
+    let tables = [
+        (settings.apps_table.as_str(), Reach::App),
+        (&settings.connections_table, Reach::Row),
+        (&settings.reports_table, Reach::Rows),
+        (&settings.rollups_table, Reach::Rows),
+        (&settings.logs_table, Reach::Rows),
+    ];
+    let session = Session::new(&clients, &settings, trusted);
+    boot::warm_up(&clients, &tables).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| session.handle(event.payload))).await
 }

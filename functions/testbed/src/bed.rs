@@ -63,6 +63,11 @@ impl TestBed {
         Self { store, desk, journal, suffix, _engine: engine }
     }
 
+    /// Whether its tables are in Amazon's own engine: no other answers a call without credentials with this error.
+    pub async fn is_amazons_own(&self) -> bool {
+        self.store.unsigned_error().await.contains("MissingAuthenticationToken")
+    }
+
     /// What the table that the template calls `id` is named here.
     pub fn table(&self, id: &str) -> String {
         format!("{id}{}", self.suffix)

@@ -4,6 +4,9 @@
 //! - [`Store`]: the recording front before the engine; it can be told to fail.
 //! - [`Desk`]: the `@connections` API of connections that exist only as names.
 //! - [`Call`]: one call as it was made, retries included; [`Spent`]: what it was charged.
+//! - [`refusal_to_start`]: what a function says that cannot work.
+//! - [`Emulator`]: AWS's own, around a function's own binary.
+//! - [`skip`]: what a test says whose tool is absent.
 //! - [`events`]: what API Gateway invokes functions with, in its shapes.
 //!
 //! It names no SDK and none of the project's crates but the gateway, whose engine and table plans it borrows: what
@@ -20,12 +23,17 @@ mod bed;
 mod call;
 mod desk;
 mod door;
+mod emulator;
 pub mod events;
 mod journal;
 mod settings;
+mod start;
 mod store;
 
 pub use bed::TestBed;
 pub use call::{Call, Spent};
 pub use desk::{Desk, Manner};
+pub use emulator::Emulator;
+pub use settings::skip;
+pub use start::refusal_to_start;
 pub use store::{Failure, Store};

@@ -104,6 +104,12 @@ impl Store {
         self.door.reopen();
     }
 
+    /// What the engine answers to a call without credentials.
+    pub(crate) async fn unsigned_error(&self) -> String {
+        let answer = self.state.client.post(&self.state.engine).send().await;
+        answer.expect("the engine answers").text().await.expect("the engine answers text")
+    }
+
     /// Calls the engine past the record, for what a test arranges or looks at. `TableName` is put in.
     pub async fn direct(&self, operation: &str, table: &str, mut body: Value) -> Value {
         body["TableName"] = json!(format!("{table}{}", self.state.suffix));

@@ -51,13 +51,9 @@ impl Addresses {
         }
     }
 
-    /// `text` with the local address where it starts with one that the template's APIs would have on AWS.
+    /// `text` with the local address wherever it names one that the template's APIs would have on AWS.
     pub(crate) fn localise(&self, text: &str) -> String {
-        for (there, here) in &self.rewrites {
-            if let Some(rest) = text.strip_prefix(there.as_str()) {
-                return format!("{here}{rest}");
-            }
-        }
-        text.to_owned()
+        let rewrite = |text: String, (there, here): &(String, String)| text.replace(there, here);
+        self.rewrites.iter().fold(text.to_owned(), rewrite)
     }
 }

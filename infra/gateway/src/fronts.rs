@@ -36,7 +36,7 @@ impl Sockets {
         Ok(Self {
             websocket: bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT).await?,
             http: bind("--http", options.http.as_deref(), HTTP_PORT).await?,
-            management: bind("the management API", Some("127.0.0.1:0"), 0).await?,
+            management: bind("--management", Some(&options.management), 0).await?,
         })
     }
 }

@@ -23,6 +23,10 @@ pub struct Options {
     #[arg(long, value_name = "PATH", default_value = "/api/logger")]
     pub http_base_path: String,
 
+    /// Where functions post to connections: not on loopback for functions in containers
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub management: String,
+
     /// Where the embedded DynamoDB listens
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", conflicts_with = "dynamodb")]
     pub dynamodb_addr: String,

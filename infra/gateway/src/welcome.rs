@@ -36,6 +36,8 @@ pub(crate) fn print(
     }
     if plan.http.is_some() {
         line("HTTP", &format!("{http}  (also {http}{})", options.http_base_path));
+        // The key stands in the fragment, which no browser sends to a server.
+        line("dashboard", &format!("{http}/#key={key}&app={app}"));
     }
     let data = match (&options.dynamodb, options.memory) {
         (Some(_), _) => "not the gateway's own".to_owned(),

@@ -8,6 +8,7 @@ mod apps;
 mod changes;
 mod courier;
 mod doubles;
+mod engine;
 mod faults;
 mod library;
 mod publishers;

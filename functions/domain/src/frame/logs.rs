@@ -34,7 +34,8 @@ pub fn groups(entries: &[String]) -> Vec<&[String]> {
 
 /// How many of the first entries fit one frame.
 fn count_that_fits(entries: &[String]) -> usize {
-    let mut room = MAX_OUTBOUND_BYTES - FRAME_OVERHEAD_BYTES;
+    // An array has two brackets and one comma less than it has entries.
+    let mut room = MAX_OUTBOUND_BYTES - FRAME_OVERHEAD_BYTES - 1;
     let fits = entries.iter().take_while(|entry| {
         let bytes = entry.len() + 1;
         let has_room = bytes <= room;

@@ -35,6 +35,16 @@ async fn a_range_costs_the_same_few_queries_whatever_was_reported() {
 }
 
 #[tokio::test]
+async fn the_dashboard_costs_no_call_of_a_store() {
+    let world = World::start().await;
+    let event = events::http_call("GET /", ("/", ""), &[], &[], None);
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    let answer = world.instance().answer(&request, TimestampMs::clamped(NOW_MS)).await;
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(world.bed.take_lines(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_summary_costs_one_query_more_for_the_window_before() {
     let world = World::start().await;
     let history = world.instance();

@@ -129,6 +129,7 @@ impl World {
                 "APPS_TABLE" => self.bed.table("AppsTable"),
                 "REPORTS_TABLE" => self.bed.table("ReportsTable"),
                 "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+                "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
                 "LOGS_TABLE" => self.bed.table("LogsTable"),
                 _ => return None,
             })

@@ -60,6 +60,8 @@ impl Service {
             "APPS_TABLE" => self.bed.table("AppsTable"),
             "REPORTS_TABLE" => self.bed.table("ReportsTable"),
             "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+            "LOGS_TABLE" => self.bed.table("LogsTable"),
+            "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
             "RAW_RETENTION_HOURS" => "48".to_owned(),
             _ => return None,
         })

@@ -1,6 +1,7 @@
 //! The environment of a child: the template's variables, Lambda's own, and local endpoints.
 //!
-//! Only region, credentials and the values of `AWS_ENDPOINT_URL_*` differ from what AWS would set.
+//! Only region, credentials, the values of `AWS_ENDPOINT_URL_*` and the address of the WebSocket API, wherever it
+//! stands, differ from what AWS would set.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use crate::template::Function;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+const WEBSOCKET_SCHEME: &str = "wss://";
 const MANAGEMENT_ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 /// Letters, digits and nothing else: DynamoDB Local refuses access keys with other characters.
 pub(crate) const ACCESS_KEY_ID: &str = "LOCALGATEWAY";
@@ -42,6 +44,8 @@ pub(crate) fn for_function(
             DYNAMODB_ENDPOINT => addresses.dynamodb.clone(),
             MANAGEMENT_ENDPOINT => addresses.management_endpoint(),
             _ if name.starts_with(ENDPOINT) => addresses.localise(value),
+            // The template's own WebSocket API is here, and functions tell viewers of it.
+            _ if value.starts_with(WEBSOCKET_SCHEME) => addresses.localise(value),
             _ => value.clone(),
         };
         environment.insert(name.clone(), value);
@@ -84,6 +88,8 @@ Resources:
         Variables:
           AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI: https://example.com/x
           AWS_ENDPOINT_URL_OTHER: !Sub https://${Ws}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live
+          FOREIGN: wss://example.com/live
+          SOCKET: !Sub wss://${Ws}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live
           SITE: !Sub https://${Ws}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live
 ";
         let plan = plan(text, &BTreeMap::new(), "eu-west-1").unwrap();
@@ -93,6 +99,10 @@ Resources:
         let found = for_function(&plan.functions["Fn"], &settings, &addresses);
         assert_eq!(found[MANAGEMENT_ENDPOINT], "http://127.0.0.1:3/live");
         assert_eq!(found["AWS_ENDPOINT_URL_OTHER"], "http://127.0.0.1:3/live");
+        assert_eq!(
+            (found["SOCKET"].as_str(), found["FOREIGN"].as_str()),
+            ("ws://127.0.0.1:1/live", "wss://example.com/live")
+        );
         assert_eq!(found["SITE"], "https://Ws.execute-api.eu-west-1.amazonaws.com/live");
         assert_eq!(found[DYNAMODB_ENDPOINT], "http://d");
         assert_eq!((found["AWS_REGION"].as_str(), found["PATH"].as_str()), ("eu-west-1", "/bin"));

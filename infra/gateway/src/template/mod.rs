@@ -74,10 +74,22 @@ pub(crate) fn plan(
     let http = http::plan(&resolver, &functions)?;
     let tables = tables::plan(&resolver)?;
     let streams = streams::plan(&resolver, &functions, &tables)?;
-    let mut outputs = BTreeMap::new();
-    for (name, value) in &document.outputs {
-        let place = Place::new(format!("Outputs.{name}"), "Value");
-        outputs.insert(name.clone(), resolver.string(value, &place)?);
-    }
+    let outputs = outputs(&document, &resolver)?;
     Ok(Plan { functions, tables, streams, websocket, http, outputs, secrets: BTreeMap::new() })
+}
+
+/// The outputs whose condition holds, or that have none.
+fn outputs(document: &Document, resolver: &Resolver<'_>) -> Result<BTreeMap<String, String>, TemplateFault> {
+    let mut outputs = BTreeMap::new();
+    for (name, output) in &document.outputs {
+        let id = format!("Outputs.{name}");
+        let holds = match &output.condition {
+            Some(condition) => resolver.condition(condition, &Place::new(&id, "Condition"))?,
+            None => true,
+        };
+        if holds {
+            outputs.insert(name.clone(), resolver.string(&output.value, &Place::new(id, "Value"))?);
+        }
+    }
+    Ok(outputs)
 }

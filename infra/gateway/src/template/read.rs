@@ -15,7 +15,14 @@ pub(crate) struct Document {
     pub(crate) parameters: BTreeMap<String, Json>,
     pub(crate) conditions: BTreeMap<String, Value>,
     pub(crate) resources: BTreeMap<String, Resource>,
-    pub(crate) outputs: BTreeMap<String, Value>,
+    pub(crate) outputs: BTreeMap<String, Output>,
+}
+
+/// One entry of `Outputs`.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) condition: Option<String>,
+    pub(crate) value: Value,
 }
 
 /// One entry of `Resources`.
@@ -37,9 +44,7 @@ impl Document {
             parameters: parameters(root.get("Parameters"), overrides)?,
             conditions: entries(root.get("Conditions")).map(|(k, v)| (k, v.clone())).collect(),
             resources: named(resources).map(|(id, body)| (id, resource(body, &globals))).collect(),
-            outputs: entries(root.get("Outputs"))
-                .map(|(name, body)| (name, body.get("Value").cloned().unwrap_or_default()))
-                .collect(),
+            outputs: entries(root.get("Outputs")).map(|(name, body)| (name, output(body))).collect(),
         })
     }
 }
@@ -51,6 +56,11 @@ fn entries(section: Option<&Value>) -> impl Iterator<Item = (String, &Value)> {
 /// The entries of a mapping whose keys are strings; CloudFormation knows no others.
 pub(crate) fn named(mapping: &Mapping) -> impl Iterator<Item = (String, &Value)> {
     mapping.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)))
+}
+
+fn output(body: &Value) -> Output {
+    let condition = body.get("Condition").and_then(Value::as_str).map(str::to_owned);
+    Output { condition, value: body.get("Value").cloned().unwrap_or_default() }
 }
 
 fn resource(body: &Value, globals: &Value) -> Resource {

@@ -82,6 +82,16 @@ Conditions: { Small: !Equals [!Ref Mode, small], Big: !Not [!Condition Small] }"
 }
 
 #[test]
+fn outputs_whose_condition_does_not_hold_are_left_out() {
+    let rest = "Conditions: { Never: !Equals [a, b], Always: !Equals [a, a] }
+Outputs: { Gone: { Condition: Never, Value: x }, There: { Condition: Always, Value: y }, Plain: { Value: z } }";
+    let outputs = planned(&with_environment("{}", rest)).outputs;
+    assert_eq!(outputs.keys().collect::<Vec<_>>(), ["Plain", "There"]);
+    let unknown = with_environment("{}", "Outputs: { A: { Condition: Nowhere, Value: x } }");
+    assert_eq!(fault(&unknown), "Outputs.A: Condition: the condition Nowhere does not exist");
+}
+
+#[test]
 fn faults_name_the_logical_id_and_the_property() {
     let place = "Fn: Environment.Variables.X: ";
     assert_eq!(

@@ -1,0 +1,43 @@
+# Deployment and everything that needs a tool besides Rust. `cargo run` and `cargo test` need none of this.
+# The tools come as Python packages, into .venv.
+
+# Which section of infra/deploy/samconfig.toml: dev or prod.
+ENVIRONMENT ?= dev
+# The functions' processor. arm64 needs `rustup target add aarch64-unknown-linux-gnu`.
+ARCHITECTURE ?= arm64
+
+config := $(CURDIR)/infra/deploy/samconfig.toml
+sam := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv/build/bin:$(CURDIR)/.venv/sam/bin:$$PATH" sam
+
+.DEFAULT_GOAL := help
+.PHONY: help check deploy destroy sam-build sam-local ministack dynamodb-local tools
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  ENVIRONMENT=$(ENVIRONMENT) (dev, prod) and ARCHITECTURE=$(ARCHITECTURE) (arm64, x86_64) can be set."
+
+check: ## Judge template.yaml: sam validate, cfn-lint, checkov, the transform
+	infra/checks/run
+
+deploy: sam-build ## Build and deploy the stack of ENVIRONMENT
+	$(sam) deploy --config-file $(config) --config-env $(ENVIRONMENT) --parameter-overrides \
+		$$(infra/deploy/parameters $(ENVIRONMENT)) Architecture=$(ARCHITECTURE)
+
+destroy: tools ## Delete the stack of ENVIRONMENT with everything in it
+	$(sam) delete --config-file $(config) --config-env $(ENVIRONMENT)
+
+sam-build: tools ## Build every function for Lambda into .aws-sam, and tell the sizes
+	infra/deploy/sam-build $(ARCHITECTURE)
+
+sam-local: tools ## Run the system on sam local, with Docker: HTTP, WebSocket, streams
+	infra/deploy/sam-local
+
+ministack: tools ## Deploy to an AWS on this machine, test it, remove it
+	infra/deploy/ministack
+
+dynamodb-local: ## Run DynamoDB Local until Ctrl-C
+	infra/deploy/dynamodb-local
+
+tools:
+	@infra/checks/venv sam infra/checks/sam.txt
+	@infra/checks/venv build infra/deploy/build.txt

@@ -1,0 +1,124 @@
+//! The dashboard: one document with its styles and scripts inside, and the policy that the browser holds it to.
+//!
+//! Owns which files of infra/dashboard make the page and how they are joined. One document is one invocation, works
+//! under any path, and runs nothing but what its policy names by hash. Refuses to know a credential or an application.
+
+mod join;
+
+use std::sync::OnceLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::http::{HeaderMap, HeaderValue, StatusCode, header};
+use lambda_http::{Body, Response};
+use sha2::{Digest, Sha256};
+
+const DOCUMENT: &str = include_str!("../../../infra/dashboard/page.html");
+const STYLE: &str = include_str!("../../../infra/dashboard/style.css");
+const CHARTS: &str = include_str!("../../../infra/dashboard/vendor/uplot/uPlot.iife.min.js");
+
+/// Each module with its text, in an order in which none imports one that comes after it.
+macro_rules! modules {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../infra/dashboard/src/", $name, ".js")))),*]
+    };
+}
+
+const MODULES: &[(&str, &str)] = modules! {
+    "make" "language" "theme" "units" "times" "samples" "range" "bucket" "report_log" "rates" "seam" "live_cells"
+    "panels" "place" "credential" "backoff" "feed" "service" "app_model" "history_loader" "notice" "sign_in"
+    "spark_line" "apps_page" "plot" "panel_view" "chart_grid" "controls" "series_search" "report_list"
+    "summary_table" "app_page" "top_bar" "main"
+};
+
+/// The page of one stack: its WebSocket's address stands in it, and nothing else that differs from stack to stack.
+#[derive(Debug)]
+pub(crate) struct Page {
+    websocket: String,
+    joined: OnceLock<Joined>,
+}
+
+#[derive(Debug)]
+struct Joined {
+    text: String,
+    tag: String,
+    policy: String,
+}
+
+impl Page {
+    /// The page that connects to `websocket`; nothing is joined before somebody asks.
+    pub(crate) fn new(websocket: &str) -> Self {
+        Self { websocket: websocket.to_owned(), joined: OnceLock::new() }
+    }
+
+    /// The page, or that the caller has it already.
+    pub(crate) fn answer(&self, has: impl Fn(&str) -> bool) -> Response<Body> {
+        let page = self.joined.get_or_init(|| join(&self.websocket));
+        let is_known = has(&page.tag);
+        let mut response = Response::new(if is_known { Body::Empty } else { Body::Text(page.text.clone()) });
+        if is_known {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        *response.headers_mut() = headers(page);
+        response
+    }
+}
+
+fn headers(page: &Joined) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        // Asked for each time and sent once: a deployment shows at the next look.
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::ETAG, &page.tag),
+        (header::CONTENT_SECURITY_POLICY, &page.policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+fn join(websocket: &str) -> Joined {
+    let style = join::style(STYLE);
+    let modules = join::modules(MODULES);
+    let address = join::attribute(websocket);
+    let text = DOCUMENT
+        .replace("{{websocket}}", &address)
+        .replace("{{style}}", &style)
+        .replace("{{charts}}", CHARTS)
+        .replace("{{modules}}", &modules);
+    let policy = policy(websocket, &style, &[CHARTS, &modules]);
+    Joined { tag: format!("\"{}\"", hash(&format!("{text}{policy}"))), text, policy }
+}
+
+/// What the page may do: run its own scripts, ask the API that it came from and the WebSocket, and nothing besides.
+/// No text ever becomes markup (`require-trusted-types-for`), and no other page may show it.
+fn policy(websocket: &str, style: &str, scripts: &[&str]) -> String {
+    let hashes: Vec<String> = scripts.iter().map(|script| format!("'sha256-{}'", hash(script))).collect();
+    format!(
+        "default-src 'none'; script-src {}; style-src 'sha256-{}'; connect-src 'self' {}; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'",
+        hashes.join(" "),
+        hash(style),
+        origin(websocket),
+    )
+}
+
+/// Scheme and authority of an address. A policy matches a path exactly, and a redirect's never.
+fn origin(address: &str) -> &str {
+    let authority = address.find("://").map_or(0, |at| at + "://".len());
+    let end = address.get(authority..).and_then(|rest| rest.find('/')).map(|at| authority + at);
+    address.get(..end.unwrap_or(address.len())).unwrap_or_default()
+}
+
+fn hash(text: &str) -> String {
+    STANDARD.encode(Sha256::digest(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! What the page promises that can be read off it; infra/dashboard/tests looks at it in a browser.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// The bar of the whole page with its scripts, uncompressed.
+const PAGE_BYTES_MAX: usize = 150_000;
+const WEBSOCKET: &str = "wss://abc.execute-api.eu-west-3.amazonaws.com/live";
+
+fn header_of(response: &Response<Body>, name: &str) -> String {
+    response.headers()[name].to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_page_is_one_small_document() {
+    let page = join(WEBSOCKET);
+    assert!(page.text.len() < PAGE_BYTES_MAX, "{} bytes", page.text.len());
+    assert!(!page.text.contains("{{"), "a place of the document is not filled");
+    for foreign in [" src=", " href=\"http", "@import", "url("] {
+        let own = page.text.replace(CHARTS, "");
+        assert!(!own.contains(foreign), "the page loads something: {foreign}");
+    }
+}
+
+#[test]
+fn the_policy_names_what_the_page_holds() {
+    let page = join(WEBSOCKET);
+    let between = |begin: &str, end: &str| {
+        let (_, rest) = page.text.split_once(begin).unwrap();
+        format!("'sha256-{}'", hash(rest.split_once(end).unwrap().0))
+    };
+    for inline in [
+        between("<style>", "</style>"),
+        between("<script>", "</script>"),
+        between("<script type=\"module\">", "</script>"),
+    ] {
+        assert!(page.policy.contains(&inline), "{inline} in {}", page.policy);
+    }
+    assert!(!page.policy.contains("unsafe") && page.policy.starts_with("default-src 'none'"));
+    assert!(page.policy.contains("connect-src 'self' wss://abc.execute-api.eu-west-3.amazonaws.com;"));
+}
+
+#[test]
+fn a_caller_that_has_the_page_is_sent_nothing() {
+    let page = Page::new(WEBSOCKET);
+    let first = page.answer(|_| false);
+    assert_eq!(
+        (first.status().as_u16(), header_of(&first, "content-type").as_str()),
+        (200, "text/html; charset=utf-8")
+    );
+    let tag = header_of(&first, "etag");
+    let second = page.answer(|one| one == tag);
+    assert_eq!((second.status().as_u16(), second.body()), (304, &Body::Empty));
+    assert_ne!(tag, header_of(&Page::new("wss://other").answer(|_| false), "etag"));
+}
+
+#[test]
+fn an_address_cannot_leave_its_attribute() {
+    let page = join("wss://a/\"><script>alert(1)</script>");
+    assert!(page.text.contains("content=\"wss://a/&quot;>&lt;script>alert(1)&lt;/script>\""));
+}
+
+#[test]
+fn every_module_is_in_the_page_behind_those_that_it_imports() {
+    let mut before = BTreeSet::new();
+    for (name, text) in MODULES {
+        for line in text.lines().filter(|line| line.starts_with("import ")) {
+            let (names, from) =
+                line.split_once(" from \"./").expect("an import is one line from beside the module");
+            let from = from.strip_suffix(".js\";").expect("an import ends its line");
+            assert!(names.starts_with("import { ") && !names.contains(" as "), "{name}: {line}");
+            assert!(before.contains(from), "{name} imports {from}, which comes after it");
+        }
+        before.insert(*name);
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/dashboard/src");
+    let files =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.collect();
+    assert_eq!(files, before.iter().map(|name| format!("{name}.js")).collect());
+}
+
+#[test]
+fn no_name_stands_for_two_things_in_the_one_scope_of_the_page() {
+    let mut names = BTreeSet::new();
+    for (module, text) in MODULES {
+        for line in text.lines().map(|line| line.strip_prefix("export ").unwrap_or(line)) {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            let declares =
+                words.next().is_some_and(|word| matches!(word, "const" | "let" | "function" | "class"));
+            if let Some(name) = words.next().filter(|_| declares) {
+                assert!(names.insert(name), "{module} declares {name} again");
+            }
+        }
+    }
+    assert!(names.len() > 100, "the declarations were not found");
+}
+
+#[test]
+fn joining_leaves_nothing_of_modules_and_no_line_that_could_mean_something_else() {
+    let joined = join::modules(&[(
+        "a",
+        "// Why.\nimport { b } from \"./b.js\";\n\n/**\n * What.\n */\nexport const a = 1;\n  a(b);\n",
+    )]);
+    assert_eq!(joined, "const a=1;\na(b);\n");
+    let texts = "f(\"a, b\", x + +y, { c: 1 });\nreturn /a, b/.test(`${x}, y`);\n";
+    assert_eq!(
+        join::modules(&[("b", texts)]),
+        texts.replacen("b\", x + +y, { c: 1 })", "b\",x + +y,{ c:1})", 1)
+    );
+    assert_eq!(join::style("/* Why. */\na b > c { d: e, f; }\n"), "a b > c{d:e,f;}");
+    let script = join::modules(MODULES);
+    assert!(!script.lines().any(|line| line.starts_with("import ") || line.starts_with("export ")));
+    assert!(!script.contains("</script"), "the script would end early");
+    // A text over several lines would lose its indentation.
+    let odd = script.lines().find(|line| line.matches('`').count() % 2 == 1);
+    assert_eq!(odd, None);
+}

@@ -1,0 +1,63 @@
+"""Proves that everything which runs is watched, drawn and logged with an end, and that each check can fail.
+
+Run by `infra/checks/run`, which provides the translator and a region.
+"""
+
+import copy
+import unittest
+from pathlib import Path
+
+import operations
+import transform
+
+ROOT = Path(__file__).parents[2]
+
+
+class TheTemplate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.template = transform.read(ROOT / "template.yaml")
+        counters = operations.counters((ROOT / "functions/aws/src/counters.rs").read_text())
+        codes = operations.codes((ROOT / "functions/domain/src/rejection.rs").read_text())
+        assert len(counters) > 5 and len(codes) > 10, "the counters and codes were not found"
+        cls.metrics = counters | {f"Rejections.{code}" for code in codes}
+
+    def test_every_counter_and_every_function_is_drawn(self):
+        self.assertEqual(operations.curve_findings(self.template, self.metrics), [])
+
+    def test_every_function_is_watched(self):
+        self.assertEqual(operations.alarm_findings(self.template), [])
+
+    def test_every_log_has_an_end(self):
+        self.assertEqual(operations.log_findings(self.template), [])
+
+
+class TheChecks(unittest.TestCase):
+    def setUp(self):
+        self.template = copy.deepcopy(transform.read(ROOT / "template.yaml"))
+
+    def test_a_counter_that_is_not_drawn_is_found(self):
+        self.assertEqual(
+            operations.curve_findings(self.template, ["LostReports"]), ["the dashboard does not draw LostReports"]
+        )
+
+    def test_a_function_that_nobody_watches_is_found(self):
+        resources = self.template["Resources"]
+        resources["Stray"] = {"Type": transform.FUNCTION, "Properties": {}}
+        self.assertEqual(len(operations.curve_findings(self.template, [])), 3)
+        self.assertIn("no alarm looks at Errors of Stray", operations.alarm_findings(self.template))
+        self.assertEqual(operations.log_findings(self.template), ["Stray logs to no group of the template"])
+
+    def test_an_alarm_that_tells_nobody_is_found(self):
+        del self.template["Resources"]["ErrorsAlarm"]["Properties"]["AlarmActions"]
+        self.assertEqual(
+            operations.alarm_findings(self.template), ["ErrorsAlarm cannot be turned off or tells nobody"]
+        )
+
+    def test_a_log_that_is_kept_for_ever_is_found(self):
+        del self.template["Resources"]["IngestLog"]["Properties"]["RetentionInDays"]
+        self.assertEqual(operations.log_findings(self.template), ["IngestLog is kept for ever"])
+
+
+if __name__ == "__main__":
+    unittest.main()

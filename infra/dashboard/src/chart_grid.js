@@ -1,0 +1,133 @@
+// The charts of a page: which there are, what each is given to draw, and when. Nothing is drawn that nobody sees, and no
+// more often than eyes can tell.
+
+import { make, put } from "./make.js";
+import { PanelView } from "./panel_view.js";
+import { panelsOf } from "./panels.js";
+import { LIVE_MS } from "./range.js";
+import { say } from "./language.js";
+import { isCounter } from "./units.js";
+
+/** Charts are made anew from the reports at most this often; in between they only move. */
+const REDRAW_LIVE_MS = 250;
+const REDRAW_HISTORY_MS = 1_000;
+/** Those who asked for less motion see the live charts move once a second. */
+const CALM_MS = 1_000;
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+/** The live window ends this long ago: a report takes that long to arrive, and the line's end is seen. */
+const LIVE_DELAY_MS = 1_000;
+
+export class ChartGrid {
+  element = make("div", { class: "charts" });
+  #model;
+  #actions;
+  #views = new Map();
+  #isDirty = true;
+  #drawnAt = -Infinity;
+  #movedTo = 0;
+  #arranged = "";
+  /** Charts that were out of sight when the others were made. */
+  #skipped = [];
+
+  constructor(model, actions) {
+    this.#model = model;
+    this.#actions = actions;
+  }
+
+  /** Something arrived: the charts are made anew at their next turn. */
+  touch() {
+    this.#isDirty = true;
+  }
+
+  /** The charts are made anew at once. */
+  redraw() {
+    this.#drawnAt = -Infinity;
+    this.#isDirty = true;
+  }
+
+  /** One frame at `now`; `clock` is time that never jumps. */
+  frame(place, now, clock) {
+    const every = place.range === "live" ? REDRAW_LIVE_MS : REDRAW_HISTORY_MS;
+    if (this.#skipped.some((view) => view.isNear())) this.redraw();
+    const isDue = clock - this.#drawnAt >= every && (this.#isDirty || clock - this.#drawnAt >= 10 * every);
+    if (isDue) {
+      this.#drawnAt = clock;
+      this.#isDirty = false;
+      this.#draw(place, now);
+    } else if (place.range === "live") {
+      this.#move(now);
+    }
+  }
+
+  /** The points of the first line of a series in the charts that are shown. */
+  rates(name, place, now) {
+    return this.#model.columns([name], { ...place, range: place.range === "live" ? "hour" : place.range, bySource: false }, now).lines[0]?.avg ?? [];
+  }
+
+  close() {
+    for (const view of this.#views.values()) view.close();
+  }
+
+  #draw(place, now) {
+    const panels = panelsOf(this.#model.names(), place.added);
+    this.#arrange(panels);
+    const window = windowOf(place.range, now);
+    this.#skipped = [];
+    for (const panel of panels) {
+      const view = this.#views.get(panel.id);
+      if (!view.isNear()) {
+        this.#skipped.push(view);
+        continue;
+      }
+      const { times, step, lines } = this.#model.columns(panel.lines.map(({ name }) => name), place, now);
+      const drawn = lines.flatMap((column, index) => drawnOf(panel, column, index, place));
+      view.show({ times, step, window: window ?? spanOf(times, step), lines: drawn.map(({ line }) => line), columns: drawn.map(({ column }) => column) });
+    }
+    this.#movedTo = now;
+  }
+
+  #arrange(panels) {
+    const key = (one) => one.map(({ id, lines }) => `${id}:${lines.length}`).join("\n");
+    if (this.#arranged === key(panels)) return;
+    this.#arranged = key(panels);
+    const kept = new Set(panels.map(({ id }) => id));
+    for (const [id, view] of this.#views) {
+      if (kept.has(id)) continue;
+      view.close();
+      this.#views.delete(id);
+    }
+    for (const panel of panels) if (!this.#views.has(panel.id)) this.#views.set(panel.id, new PanelView(panel, this.#actions));
+    put(this.element, panels.map(({ id }) => this.#views.get(id).element));
+  }
+
+  #move(now) {
+    const [view] = this.#views.values();
+    const least = CALM.matches ? CALM_MS : LIVE_MS / (view?.width ?? 1) / devicePixelRatio;
+    if (Math.abs(now - this.#movedTo) < least) return;
+    this.#movedTo = now;
+    const [from, to] = windowOf("live", now);
+    for (const one of this.#views.values()) if (one.isNear()) one.scroll(from, to);
+  }
+}
+
+/** The lines that a column becomes: itself with its band, and its 95th percentile. */
+function drawnOf(panel, column, index, { range, bySource, p95 }) {
+  const { name, label } = panel.lines[index] ?? panel.lines[0];
+  if (column.source !== undefined) return [{ line: { label: column.source, color: index }, column }];
+  const isPlain = label.includes("↓") || label.includes("↑") || label === name || label.endsWith(" min");
+  const band = index === 0 && !isCounter(name) && column.min !== undefined;
+  const line = { label: isPlain ? label : say(label), color: index, band, hasArea: index === 0, isDashed: label === "total" && index > 0 };
+  const drawn = [{ line, column }];
+  const isWanted = p95 && range !== "live" && index === 0 && !isCounter(name) && !bySource;
+  if (isWanted) drawn.push({ line: { label: "p95", color: 3, isDashed: true }, column: { avg: column.p95 } });
+  return drawn;
+}
+
+/** The window of the live view; other ranges show all their points. */
+function windowOf(range, now) {
+  return range === "live" ? [now - LIVE_DELAY_MS - LIVE_MS, now - LIVE_DELAY_MS] : null;
+}
+
+function spanOf(times, step) {
+  return times.length === 0 ? [0, step] : [times[0], Math.max(times.at(-1), times[0] + step)];
+}

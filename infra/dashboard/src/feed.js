@@ -1,0 +1,155 @@
+// The live reports of one application: a connection that comes back by itself and asks for what it missed.
+// It judges no report: whoever listens drops repeats by their id. Ruled by docs/PROTOCOL.md.
+
+import { wait } from "./backoff.js";
+import { subprotocols } from "./credential.js";
+
+/** API Gateway closes a connection after ten minutes without traffic. */
+const PING_EVERY_MS = 5 * 60_000;
+/** An answer that takes longer will not come: the network is gone without a word. */
+const ANSWER_PATIENCE_MS = 15_000;
+/** A connection that lived this long was a good one. */
+const GOOD_MS = 10_000;
+/** How long a refused subscription is left alone. */
+const REFUSED_MS = 20_000;
+/** Replays reach no further back: docs/PROTOCOL.md. */
+export const REPLAY_MAX_MS = 15 * 60_000;
+
+export class Feed {
+  #options;
+  #socket = null;
+  #timers = { dial: 0, ping: 0, answer: 0 };
+  #failures = 0;
+  #openedAt = 0;
+  #wasLive = false;
+  #ended = false;
+  #replay = null;
+
+  /** `options`: address, credential, app, since() and the listeners onState, onReports, onReplayed, onRefused, onLost. */
+  constructor(options) {
+    this.#options = options;
+    this.#dial();
+  }
+
+  /** Dials at once instead of waiting; a connection that is open must prove that it lives. */
+  nudge() {
+    if (this.#ended) return;
+    if (this.#socket === null) this.#dial();
+    else if (this.#socket.readyState === WebSocket.OPEN) this.#ping();
+  }
+
+  close() {
+    this.#ended = true;
+    this.#drop();
+  }
+
+  #dial() {
+    this.#drop();
+    this.#openedAt = 0;
+    this.#options.onState({ kind: this.#wasLive ? "redialling" : "connecting" });
+    const { address, credential } = this.#options;
+    const socket = new WebSocket(address, subprotocols(credential));
+    this.#socket = socket;
+    this.#expectAnswer();
+    socket.onopen = () => this.#subscribe();
+    socket.onmessage = ({ data }) => this.#hear(data);
+    socket.onclose = () => this.#lose(socket);
+  }
+
+  #subscribe() {
+    this.#openedAt = performance.now();
+    const since = Math.max(this.#options.since(), this.#options.now() - REPLAY_MAX_MS);
+    this.#replay = { since, earliest: Infinity, complete: null, isLast: false };
+    this.#send({ type: "subscribe", data: { appId: this.#options.app, since: Math.floor(since) } });
+    this.#timers.ping = setInterval(() => this.#ping(), PING_EVERY_MS);
+  }
+
+  #ping() {
+    this.#send({ type: "ping" });
+    this.#expectAnswer();
+  }
+
+  #expectAnswer() {
+    clearTimeout(this.#timers.answer);
+    const socket = this.#socket;
+    this.#timers.answer = setTimeout(() => this.#lose(socket), ANSWER_PATIENCE_MS);
+  }
+
+  #send(frame) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
+  }
+
+  #hear(text) {
+    const frame = parsed(text);
+    if (frame === null) return;
+    clearTimeout(this.#timers.answer);
+    const { type, payload } = frame;
+    if (type === "metrics") this.#options.onReports([payload]);
+    else if (type === "subscribed" || type === "replay") this.#replayed(type, payload);
+    else if (type === "error") this.#refused(payload);
+  }
+
+  // `replay` frames may arrive before `subscribed`, and live frames between them.
+  #replayed(type, payload) {
+    const replay = this.#replay;
+    if (replay === null) return;
+    const reports = payload.reports ?? [];
+    for (const report of reports) replay.earliest = Math.min(replay.earliest, Date.parse(report.timestamp));
+    if (type === "subscribed") {
+      replay.complete = payload.complete;
+      replay.isLast ||= !payload.continued;
+    } else {
+      replay.isLast ||= payload.last;
+    }
+    this.#options.onReports(reports);
+    if (replay.complete === null || !replay.isLast) return;
+    this.#replay = null;
+    this.#wasLive = true;
+    this.#options.onState({ kind: "live" });
+    this.#options.onReplayed(replay);
+  }
+
+  #refused(payload) {
+    if (this.#replay === null) return;
+    this.#options.onRefused(payload);
+    if (this.#ended) return;
+    this.#failures += 1;
+    this.#drop();
+    this.#await(REFUSED_MS);
+  }
+
+  #lose(socket) {
+    if (this.#ended || socket !== this.#socket) return;
+    const lived = this.#openedAt === 0 ? 0 : performance.now() - this.#openedAt;
+    this.#failures = lived > GOOD_MS ? 0 : this.#failures + 1;
+    this.#drop();
+    this.#await(wait(this.#failures, Math.random()));
+    this.#options.onLost({ neverOpened: lived === 0 });
+  }
+
+  #await(delay) {
+    this.#options.onState({ kind: "waiting", until: Date.now() + delay });
+    this.#timers.dial = setTimeout(() => this.#dial(), delay);
+  }
+
+  #drop() {
+    clearTimeout(this.#timers.dial);
+    clearTimeout(this.#timers.answer);
+    clearInterval(this.#timers.ping);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket === null) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+}
+
+/** A frame with a type; API Gateway's own reports of failures have none and ask for nothing. */
+function parsed(text) {
+  try {
+    const frame = JSON.parse(text);
+    return typeof frame?.type === "string" && typeof (frame.payload ?? {}) === "object" ? { payload: {}, ...frame } : null;
+  } catch {
+    return null;
+  }
+}

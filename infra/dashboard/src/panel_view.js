@@ -1,0 +1,194 @@
+// A chart with its title, its present value, its legend and its keys. Which numbers it shows is told to it.
+
+import { language, say } from "./language.js";
+import { make, put, setText } from "./make.js";
+import { Plot } from "./plot.js";
+import { pointText, timeText } from "./times.js";
+import { humanise, unitOf } from "./units.js";
+
+const HEIGHT_PX = 190;
+/** Colours of lines in the style sheet. */
+const COLORS = 8;
+const LEGEND_MAX = 40;
+/** A key zooms to this part of the window, around the cursor. */
+const ZOOM = 0.5;
+
+export class PanelView {
+  #panel;
+  #actions;
+  #plot = null;
+  #plotKey = "";
+  #hidden = new Set();
+  #shown = { times: [], step: 1, lines: [], columns: [], window: [0, 0] };
+  #cursor = null;
+  #value = make("p", { class: "value" });
+  #note = make("p", { class: "note" });
+  #legend = make("ul", { class: "legend" });
+  #holder = make("div", { class: "plot", tabindex: "0", role: "group", "aria-roledescription": "chart" });
+  #spoken = make("p", { class: "unseen", "aria-live": "polite" });
+  #empty = make("p", { class: "empty muted", hidden: true });
+
+  /** `actions`: onSelect(from, to), onReset() and, for a panel that was added, onRemove(name). */
+  constructor(panel, actions) {
+    this.#panel = panel;
+    this.#actions = actions;
+    this.title = panel.isAdded ? panel.title : say(panel.title);
+    this.#holder.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#holder.addEventListener("blur", () => this.#moveTo(null));
+    const remove = make("button", { type: "button", class: "icon", "aria-label": say("remove", { name: panel.title }), onclick: () => actions.onRemove(panel.title) }, "×");
+    const heading = make("h2", { title: this.title }, this.title);
+    const head = make("header", {}, heading, this.#note, this.#value, panel.isAdded ? remove : null);
+    this.element = make("section", { class: "panel", "aria-label": this.title }, head, this.#holder, this.#empty, this.#legend, this.#spoken);
+    new ResizeObserver(() => this.#plot?.resize(this.#holder.clientWidth)).observe(this.#holder);
+  }
+
+  /** Whether the viewer can see it: what is scrolled away is not drawn. */
+  isNear() {
+    const { top, bottom } = this.element.getBoundingClientRect();
+    return bottom > -HEIGHT_PX && top < innerHeight + HEIGHT_PX;
+  }
+
+  /** Shows `{times, step, lines, columns, window}`; each line has a label, a colour's number and perhaps a band. */
+  show(shown) {
+    this.#shown = shown;
+    const isEmpty = shown.columns.every(({ avg }) => avg.every((value) => value === null || value === undefined));
+    this.#empty.hidden = !isEmpty;
+    setText(this.#empty, say("spanEmpty"));
+    const key = JSON.stringify([shown.lines, language(), document.documentElement.dataset.theme]);
+    if (key !== this.#plotKey) this.#build(key);
+    this.#plot.show(shown.times, shown.columns, shown.window);
+    this.#tell();
+  }
+
+  scroll(from, to) {
+    this.#shown.window = [from, to];
+    this.#plot?.scroll(from, to);
+  }
+
+  get width() {
+    return this.#plot?.width ?? 1;
+  }
+
+  close() {
+    this.#plot?.destroy();
+  }
+
+  #build(key) {
+    this.#plotKey = key;
+    this.#plot?.destroy();
+    const { lines, step } = this.#shown;
+    const theme = readTheme();
+    const colored = lines.map((line) => ({ ...line, color: theme.lines[line.color % COLORS] }));
+    this.#plot = new Plot(this.#holder, {
+      unit: this.#unit(), lines: colored, isZeroBased: !this.#panel.isAdded, theme, height: HEIGHT_PX, step,
+      onCursor: (index) => this.#hover(index),
+      onSelect: (from, to) => this.#actions.onSelect(from, to),
+    });
+    this.#hidden.clear();
+    this.#list(lines);
+  }
+
+  #list(lines) {
+    const entries = lines.slice(0, LEGEND_MAX).map((line, index) => {
+      const value = make("span", { class: "figure" });
+      const press = make("button", { type: "button", "aria-pressed": "true", title: say("hide", { name: line.label }), onclick: () => this.#toggle(index, press) },
+        make("i", { class: `swatch color-${line.color % COLORS}${line.isDashed ? " dashed" : ""}` }), make("span", { class: "name" }, line.label), value);
+      return make("li", {}, press);
+    });
+    put(this.#legend, entries);
+    this.#legend.hidden = this.#panel.isAdded && lines.length < 2;
+  }
+
+  #toggle(index, press) {
+    const isShown = this.#hidden.delete(index);
+    if (!isShown) this.#hidden.add(index);
+    press.setAttribute("aria-pressed", String(isShown));
+    this.#plot.toggle(index, isShown);
+  }
+
+  #hover(index) {
+    if (index === this.#cursor || (index ?? null) === this.#cursor) return;
+    this.#cursor = index ?? null;
+    this.#tell();
+  }
+
+  /** Tells the values under the cursor, else the latest. */
+  #tell() {
+    const { times, step, columns, lines } = this.#shown;
+    const values = columns.map(({ avg }) => (this.#cursor === null ? latest(avg) : valueNear(avg, this.#cursor)));
+    const texts = values.map((value) => humanise(value, this.#unit(), language()));
+    setText(this.#value, texts[0] ?? "");
+    setText(this.#note, this.#cursor === null || times[this.#cursor] === undefined ? "" : pointText(times[this.#cursor], step));
+    for (const [index, item] of [...this.#legend.children].entries()) setText(item.querySelector(".figure"), texts[index] ?? "");
+    const spoken = lines.slice(0, LEGEND_MAX).map(({ label }, index) => `${label} ${texts[index]}`).join(", ");
+    if (this.#cursor === null) this.#name(spoken);
+    return spoken;
+  }
+
+  #name(spoken) {
+    const [from, to] = this.#shown.window.map((at) => timeText(at, "minute"));
+    const label = say("chart", { title: this.title, span: say("selectedSpan", { from, to }), values: spoken || say("nothing") });
+    if (this.#holder.getAttribute("aria-label") !== label) this.#holder.setAttribute("aria-label", label);
+  }
+
+  #onKey(event) {
+    const { times } = this.#shown;
+    const last = lastVisible(times, this.#shown.window);
+    const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key];
+    if (move !== undefined) this.#moveTo(Math.min(last, Math.max(0, (this.#cursor ?? last) + move)));
+    else if (event.key === "Home") this.#moveTo(0);
+    else if (event.key === "End") this.#moveTo(last);
+    else if (event.key === "Escape") this.#actions.onReset();
+    else if (event.key === "+" || event.key === "-") this.#zoom(event.key === "+" ? ZOOM : 1 / ZOOM);
+    else return;
+    event.preventDefault();
+  }
+
+  #moveTo(index) {
+    if (this.#plot === null || this.#shown.times.length === 0) return;
+    this.#plot.point(index);
+    this.#cursor = index;
+    const spoken = this.#tell();
+    setText(this.#spoken, index === null ? "" : `${pointText(this.#shown.times[index], this.#shown.step)}: ${spoken}`);
+  }
+
+  #zoom(part) {
+    const [from, to] = this.#shown.window;
+    const middle = this.#cursor === null ? (from + to) / 2 : this.#shown.times[this.#cursor];
+    const half = ((to - from) * part) / 2;
+    this.#actions.onSelect(middle - half, middle + half);
+  }
+
+  #unit() {
+    return this.#panel.unit ?? unitOf(this.#panel.lines[0].name);
+  }
+}
+
+function readTheme() {
+  const style = getComputedStyle(document.documentElement);
+  const read = (name) => style.getPropertyValue(name).trim();
+  const lines = Array.from({ length: COLORS }, (_, index) => read(`--line-${index}`));
+  return { muted: read("--muted"), grid: read("--grid"), font: `11px ${getComputedStyle(document.body).fontFamily}`, lines };
+}
+
+/** The last value; a point that has only begun may have none. */
+function latest(values) {
+  let nulls = 0;
+  for (let index = values.length - 1; index >= 0 && nulls < 2; index -= 1) {
+    if (values[index] === null) nulls += 1;
+    else if (values[index] !== undefined) return values[index];
+  }
+  return null;
+}
+
+/** The value of a point, or of the one before it that the line comes from. */
+function valueNear(values, index) {
+  for (let at = index; at >= Math.max(0, index - 10); at -= 1) if (values[at] !== undefined) return values[at];
+  return null;
+}
+
+function lastVisible(times, [, to]) {
+  let last = times.length - 1;
+  while (last > 0 && times[last] > to) last -= 1;
+  return last;
+}

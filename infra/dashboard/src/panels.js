@@ -1,0 +1,62 @@
+// Which charts an application's page shows, and which series stand in each: the library's own fields first, then what
+// the viewer asked for.
+
+/** Asked for before any name is known. */
+const FIRST_PATTERNS = [
+  "cpu.usage",
+  "cpu.user",
+  "cpu.system",
+  "memory.used",
+  "memory.total",
+  "process.memoryUsage.rss",
+  "process.memoryUsage.heapUsed",
+  "process.memoryUsage.heapTotal",
+  "cpu.loadAverage.*",
+  "network.interfaces.*.bytes*",
+];
+const LOAD_MINUTES = ["1 min", "5 min", "15 min"];
+/** Interfaces in the network chart; the others can be had by search. */
+const INTERFACES_MAX = 3;
+const INTERFACE = /^network\.interfaces\.(.+)\.bytes(Received|Sent)$/;
+
+/** The words of `series=` for a page with these series added. */
+export function selection(added) {
+  return [...FIRST_PATTERNS, ...added.map(wordOf)];
+}
+
+/** A comma would end the word, so a name with one is asked for by a pattern that it matches. */
+export function wordOf(name) {
+  return name.replaceAll(",", "*");
+}
+
+/** The charts for these names: `{id, title, unit, lines: [{name, label}]}`; `title` is a key of the language. */
+export function panelsOf(names, added) {
+  const known = new Set(names);
+  const lines = (...pairs) => pairs.filter(([name]) => known.has(name)).map(([name, label]) => ({ name, label }));
+  const memory = "process.memoryUsage";
+  const panels = [
+    panel("cpu", "percent", lines(["cpu.usage", "total"], ["cpu.user", "user"], ["cpu.system", "system"])),
+    panel("memory", "bytes", lines(["memory.used", "used"], ["memory.total", "total"])),
+    panel("process", "bytes", lines([`${memory}.rss`, "rss"], [`${memory}.heapUsed`, "heapUsed"], [`${memory}.heapTotal`, "heapTotal"])),
+    panel("load", "", lines(...LOAD_MINUTES.map((label, index) => [`cpu.loadAverage.${index}`, label]))),
+    panel("network", "bytes/s", networkLines(names)),
+  ];
+  const own = added.map((name) => ({ id: `series:${name}`, title: name, isAdded: true, lines: [{ name, label: name }] }));
+  return [...panels.filter((one) => one.lines.length > 0), ...own];
+}
+
+function panel(id, unit, lines) {
+  return { id, title: id, unit, lines };
+}
+
+function networkLines(names) {
+  const found = names.map((name) => INTERFACE.exec(name)).filter((match) => match !== null && !isLoopback(match[1]));
+  const interfaces = [...new Set(found.map(([, label]) => label))].sort().slice(0, INTERFACES_MAX);
+  const line = (label, way) => ({ name: `network.interfaces.${label}.bytes${way}`, label: `${label} ${way === "Sent" ? "↑" : "↓"}` });
+  const known = new Set(names);
+  return interfaces.flatMap((label) => [line(label, "Received"), line(label, "Sent")]).filter(({ name }) => known.has(name));
+}
+
+function isLoopback(name) {
+  return name === "lo" || name === "lo0" || name.startsWith("Loopback");
+}

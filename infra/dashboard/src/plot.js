@@ -1,0 +1,161 @@
+// One chart on a canvas: lines, a band around the first, a cursor that all charts share, selection by dragging.
+// Wraps uPlot, which stands beside this script in the page.
+
+import { language } from "./language.js";
+import { axisLabels } from "./times.js";
+import { humanise } from "./units.js";
+
+const CURSOR_KEY = "nsl";
+const LINE_WIDTH = 1.6;
+/** Parts of opacity, as the last two digits of a colour. */
+const BAND_ALPHA = "2e";
+const AREA_ALPHA = "14";
+/** Tops of an axis of percent: the least that holds all points. */
+const PERCENT_TOPS = [10, 25, 50, 100];
+const HEADROOM = 1.08;
+/** Values that differ by less than this part of the greatest would be a flat line on an axis from zero. */
+const FLAT = 0.75;
+const LETTER_PX = 6.2;
+const AXIS_MARGIN_PX = 16;
+const BINARY_INCREMENTS = Array.from({ length: 60 }, (_, power) => 2 ** power);
+/** A drag shorter than this is a click. */
+const DRAG_MIN_PX = 8;
+/** Points are shown where there are at most this many to a line. */
+const DOTS_MAX = 2;
+
+export class Plot {
+  #plot;
+  #bands;
+
+  /** `lines` have a label and a colour each, `isDashed` and `band` where wished. */
+  constructor(holder, { unit, lines, isZeroBased, theme, onCursor, onSelect, height }) {
+    this.#bands = lines.map(({ band }) => Boolean(band));
+    const { series, bands } = seriesOf(lines);
+    this.#plot = new uPlot(
+      {
+        width: holder.clientWidth || 300,
+        height,
+        legend: { show: false },
+        padding: [8, 18, 0, 0],
+        cursor: cursorOptions(),
+        scales: { x: { auto: false, range: (_, low, high) => [low, high] }, y: { range: (_, low, high) => extent(low, high, unit, isZeroBased) } },
+        axes: [timeAxis(theme), valueAxis(unit, theme)],
+        series: [{}, ...series],
+        bands,
+        hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx)], setSelect: [(plot) => select(plot, onSelect)] },
+      },
+      [[0], ...series.map(() => [null])],
+      holder,
+    );
+    // For a person with the console open, and for tests.
+    holder.plot = this.#plot;
+  }
+
+  /** Shows columns `{avg, min, max}` over `times` in milliseconds, in the window [from, to]. */
+  show(times, columns, [from, to]) {
+    const rows = [times.map((at) => at / 1000)];
+    for (const [index, column] of columns.entries()) {
+      rows.push(column.avg);
+      if (this.#bands[index]) rows.push(column.max, column.min);
+    }
+    this.#plot.batch(() => {
+      this.#plot.setData(rows, false);
+      this.scroll(from, to);
+    });
+  }
+
+  scroll(from, to) {
+    this.#plot.setScale("x", { min: from / 1000, max: to / 1000 });
+  }
+
+  /** Shows or hides the line at this place. */
+  toggle(index, isShown) {
+    const first = 1 + this.#bands.slice(0, index).reduce((sum, band) => sum + (band ? 3 : 1), 0);
+    for (let series = first; series < first + (this.#bands[index] ? 3 : 1); series += 1) {
+      this.#plot.setSeries(series, { show: isShown });
+    }
+  }
+
+  /** Puts the cursor on a point, or away. */
+  point(index) {
+    const left = index === null ? -10 : this.#plot.valToPos(this.#plot.data[0][index], "x");
+    this.#plot.setCursor({ left, top: index === null ? -10 : this.#plot.over.clientHeight / 2 });
+  }
+
+  get width() {
+    return this.#plot.over.clientWidth;
+  }
+
+  resize(width) {
+    if (width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: this.#plot.height });
+  }
+
+  destroy() {
+    this.#plot.destroy();
+  }
+}
+
+function seriesOf(lines) {
+  const series = [];
+  const bands = [];
+  for (const { label, color, isDashed, band, hasArea } of lines) {
+    const fill = hasArea ? color + AREA_ALPHA : undefined;
+    const points = { show: (plot, index) => isAlone(plot.data[index]), size: 5, fill: color };
+    series.push({ label, stroke: color, width: LINE_WIDTH, dash: isDashed ? [5, 4] : undefined, fill, points });
+    if (!band) continue;
+    const edge = { stroke: "transparent", width: 0, points: { show: false } };
+    series.push({ ...edge, label: `${label} max` }, { ...edge, label: `${label} min` });
+    bands.push({ series: [series.length - 1, series.length], fill: color + BAND_ALPHA });
+  }
+  return { series, bands };
+}
+
+/** A line of a point or two would not be seen without its points. */
+function isAlone(values) {
+  let known = 0;
+  for (const value of values) if (value !== null && value !== undefined && (known += 1) > DOTS_MAX) return false;
+  return true;
+}
+
+function cursorOptions() {
+  const shared = (type) => type === "mousemove" || type === "mouseleave";
+  return {
+    y: false,
+    drag: { x: true, y: false, setScale: false, dist: DRAG_MIN_PX },
+    sync: { key: CURSOR_KEY, setSeries: false, filters: { pub: shared } },
+    points: { size: 7, width: 2, fill: (plot, index) => plot.series[index].stroke(plot, index) },
+    bind: { dblclick: () => null },
+  };
+}
+
+function select(plot, onSelect) {
+  const { left, width } = plot.select;
+  if (width < DRAG_MIN_PX) return;
+  plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  onSelect(plot.posToVal(left, "x") * 1000, plot.posToVal(left + width, "x") * 1000);
+}
+
+function timeAxis({ muted, grid, font }) {
+  return { stroke: muted, font, size: 30, gap: 6, space: 72, grid: { show: false }, ticks: { stroke: grid, size: 4, width: 1 }, values: (_, marks, _axis, _space, increment) => axisLabels(marks, increment) };
+}
+
+function valueAxis(unit, { muted, grid, font }) {
+  const incrs = unit === "bytes" ? BINARY_INCREMENTS : undefined;
+  const values = (_, marks) => marks.map((mark) => humanise(mark, unit, language()));
+  const size = (_, labels) => Math.ceil(Math.max(3, ...(labels ?? []).map((label) => label.length)) * LETTER_PX + AXIS_MARGIN_PX);
+  return { stroke: muted, font, size, gap: 6, space: 36, incrs, grid: { stroke: grid, width: 1 }, ticks: { show: false }, values };
+}
+
+/** The ends of the value axis. */
+function extent(low, high, unit, isZeroBased) {
+  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
+  if (unit === "percent" && low >= 0) {
+    const top = PERCENT_TOPS.find((one) => high <= one);
+    if (top !== undefined) return [0, top];
+  }
+  const room = (high - low) * (HEADROOM - 1);
+  if (!isZeroBased && low > FLAT * high && high > low) return [low - room, high + room];
+  const bottom = Math.min(0, low * HEADROOM);
+  const top = Math.max(0, high * HEADROOM);
+  return top > bottom ? [bottom, top] : [0, 1];
+}

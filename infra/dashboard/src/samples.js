@@ -1,0 +1,25 @@
+// The numbers of a metrics document: each leaf under its dotted path, as the service names series.
+
+/** Deeper than the service accepts a document: a guard, not a rule. */
+const DEPTH_MAX = 16;
+
+/** Names and values of the finite numbers in `document`, in its order; everything else is passed over. */
+export function samplesOf(document) {
+  const samples = { names: [], values: [] };
+  collect(document, "", 0, samples);
+  return samples;
+}
+
+function collect(node, path, depth, samples) {
+  if (typeof node === "number") {
+    if (Number.isFinite(node) && path !== "") {
+      samples.names.push(path);
+      samples.values.push(node);
+    }
+    return;
+  }
+  if (node === null || typeof node !== "object" || depth > DEPTH_MAX) return;
+  for (const [name, child] of Object.entries(node)) {
+    collect(child, path === "" ? name : `${path}.${name}`, depth + 1, samples);
+  }
+}

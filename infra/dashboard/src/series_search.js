@@ -1,0 +1,89 @@
+// The field that finds a series by a part of its name, among thousands, and adds its chart.
+
+import { language, say } from "./language.js";
+import { make, put } from "./make.js";
+import { count } from "./units.js";
+
+/** Names that are listed at a time. */
+const NAMES_LISTED_MAX = 40;
+
+export class SeriesSearch {
+  #names = () => [];
+  #choose;
+  #place = -1;
+  #list = make("ul", { id: "found", role: "listbox", class: "found", hidden: true, "aria-label": say("series") });
+  #field = make("input", {
+    type: "search", role: "combobox", class: "search", "aria-label": say("addSeries"), "aria-expanded": "false", "aria-controls": "found",
+    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: say("addSeries"),
+  });
+
+  /** `names()` are those that can be found now; `choose(name)` is told of the one that was wanted. */
+  constructor(names, choose) {
+    this.#names = names;
+    this.#choose = choose;
+    this.element = make("div", { class: "search-box" }, this.#field, this.#list);
+    this.#field.addEventListener("input", () => this.#open());
+    this.#field.addEventListener("focus", () => this.#open());
+    this.#field.addEventListener("keydown", (event) => this.#onKey(event));
+    this.element.addEventListener("focusout", ({ relatedTarget }) => this.element.contains(relatedTarget) || this.#close());
+  }
+
+  focus() {
+    this.#field.focus();
+  }
+
+  #open() {
+    const wanted = this.#field.value.trim().toLowerCase();
+    const all = this.#names();
+    this.#field.placeholder = say("searchHint", { n: count(all.length, language()) });
+    const found = all.filter((name) => name.toLowerCase().includes(wanted));
+    const listed = found.slice(0, NAMES_LISTED_MAX);
+    const options = listed.map((name, index) => make("li", { role: "option", id: `found-${index}`, tabindex: "-1", title: name, "aria-selected": "false", onclick: () => this.#take(name) }, name));
+    const left = found.length - listed.length;
+    const tail = found.length === 0 ? say("noMatch") : left > 0 ? say("more", { n: count(left, language()) }) : null;
+    put(this.#list, options, tail === null ? null : make("li", { class: "muted", role: "presentation" }, tail));
+    this.#list.hidden = false;
+    this.#field.setAttribute("aria-expanded", "true");
+    this.#mark(wanted === "" ? -1 : 0);
+  }
+
+  #close() {
+    this.#list.hidden = true;
+    this.#field.setAttribute("aria-expanded", "false");
+    this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  #options() {
+    return [...this.#list.querySelectorAll("[role=option]")];
+  }
+
+  #mark(place) {
+    const options = this.#options();
+    this.#place = Math.min(place, options.length - 1);
+    for (const [index, option] of options.entries()) option.setAttribute("aria-selected", String(index === this.#place));
+    const marked = options[this.#place];
+    if (marked === undefined) return this.#field.removeAttribute("aria-activedescendant");
+    this.#field.setAttribute("aria-activedescendant", marked.id);
+    marked.scrollIntoView({ block: "nearest" });
+  }
+
+  #onKey(event) {
+    if (event.key === "Escape") {
+      this.#field.value = "";
+      this.#close();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (this.#list.hidden) this.#open();
+      this.#mark(Math.max(0, this.#place + (event.key === "ArrowDown" ? 1 : -1)));
+    } else if (event.key === "Enter") {
+      const marked = this.#options()[this.#place];
+      if (marked !== undefined) this.#take(marked.textContent);
+    }
+  }
+
+  #take(name) {
+    this.#field.value = "";
+    this.#close();
+    this.#choose(name);
+  }
+}

@@ -1,0 +1,36 @@
+// A small line without axes. Gaps stay gaps.
+
+import { draw } from "./make.js";
+
+const WIDTH = 120;
+const HEIGHT = 32;
+const MARGIN = 2;
+
+/** A drawing of `values`, from the lesser of 0 and the least of them up to `top` or the greatest. */
+export function sparkLine(values, label, top = 0) {
+  const known = values.filter((value) => value !== null);
+  const low = Math.min(0, ...known);
+  const high = Math.max(top, low + 1, ...known);
+  const x = (index) => (MARGIN + (index / Math.max(1, values.length - 1)) * (WIDTH - 2 * MARGIN)).toFixed(1);
+  const y = (value) => (HEIGHT - MARGIN - ((value - low) / (high - low)) * (HEIGHT - 2 * MARGIN)).toFixed(1);
+  const lines = runs(values).map((run) => run.map(([index, value]) => `${x(index)},${y(value)}`));
+  const areas = lines.map((points) => {
+    const [first, last] = [points[0], points.at(-1)].map((point) => point.split(",")[0]);
+    return draw("polygon", { points: `${first},${HEIGHT} ${points.join(" ")} ${last},${HEIGHT}` });
+  });
+  const strokes = lines.map((points) => draw("polyline", { points: points.join(" ") }));
+  const box = { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label };
+  return draw("svg", box, areas, strokes);
+}
+
+/** The stretches of `values` without a gap, each as pairs of place and value. */
+function runs(values) {
+  const found = [];
+  let run = null;
+  for (const [index, value] of values.entries()) {
+    if (value === null) run = null;
+    else if (run === null) found.push((run = [[index, value]]));
+    else run.push([index, value]);
+  }
+  return found;
+}

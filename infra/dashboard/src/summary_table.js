@@ -1,0 +1,42 @@
+// One row for each series that is shown: average, least, greatest, 95th percentile, and the change against the span before.
+
+import { language, say } from "./language.js";
+import { make, put, setText } from "./make.js";
+import { change, humanise, isCounter, unitOf } from "./units.js";
+
+const P95 = 0.95;
+
+export class SummaryTable {
+  #body = make("tbody", {});
+  #span = make("p", { class: "muted small" });
+  #empty = make("p", { class: "muted", hidden: true }, say("spanEmpty"));
+  #table = make("table", {}, make("thead", {}, make("tr", {},
+    make("th", { scope: "col" }, say("series")),
+    ...["avg", "min", "max"].map((key) => make("th", { scope: "col", class: "number" }, say(key))),
+    make("th", { scope: "col", class: "number", title: say("p95") }, "p95"),
+    make("th", { scope: "col", class: "number", title: say("changeHint") }, say("change")))), this.#body);
+  element = make("section", { class: "block" }, make("header", { class: "block-head" }, make("h2", {}, say("summary")), this.#span),
+    this.#empty, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": say("summary") }, this.#table));
+
+  /** Shows the service's rows; `ratesOf(name)` are the drawn points of a counter, whose own totals mean nothing. */
+  show(rows, span, ratesOf) {
+    setText(this.#span, span);
+    this.#empty.hidden = rows.length > 0;
+    this.#table.hidden = rows.length === 0;
+    put(this.#body, rows.map((row) => tableRow(isCounter(row.name) ? rateRow(row.name, ratesOf(row.name)) : row)));
+  }
+}
+
+function tableRow(row) {
+  const figure = (value) => make("td", { class: "number" }, humanise(value, unitOf(row.name), language()));
+  const changed = make("td", { class: "number" }, change(row.change, language()));
+  return make("tr", {}, make("th", { scope: "row", title: row.name }, row.name), figure(row.avg), figure(row.min), figure(row.max), figure(row.p95), changed);
+}
+
+/** A row out of rates: the percentile is of the nearest rank, as the service's. */
+function rateRow(name, rates) {
+  const known = rates.filter((rate) => rate !== null && rate !== undefined).sort((one, other) => one - other);
+  if (known.length === 0) return { name };
+  const avg = known.reduce((sum, rate) => sum + rate, 0) / known.length;
+  return { name, avg, min: known[0], max: known.at(-1), p95: known[Math.ceil(P95 * known.length) - 1] };
+}

@@ -1,0 +1,101 @@
+// The browser, and what a test says to the page and reads off it. Anything that the page's policy refuses, and any error
+// in its scripts, fails the test that caused it.
+
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import { chromium } from "playwright-core";
+
+/** Where screenshots are kept. */
+export const SHOTS = resolve(import.meta.dirname, "../../../../target/dashboard");
+/** What Chromium needs to start as root, and to ask nobody on the network for anything. */
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-precise-memory-info"];
+const PATIENCE_MS = 10_000;
+
+export async function openBrowser(executablePath) {
+  mkdirSync(SHOTS, { recursive: true });
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
+export class Page {
+  #complaints = [];
+  #page;
+  #context;
+
+  static async open(browser, options = {}) {
+    const page = new Page();
+    page.#context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: "en-GB", colorScheme: "light", timezoneId: "Europe/Paris", ...options });
+    page.#page = await page.#context.newPage();
+    page.#page.setDefaultTimeout(PATIENCE_MS);
+    page.#page.on("pageerror", (fault) => page.#complaints.push(`${fault.name}: ${fault.message}`));
+    page.#page.on("console", (line) => page.#note(line));
+    return page;
+  }
+
+  // What a browser says of refused calls and lost connections is no fault of the page.
+  #note(line) {
+    const isExpected = /WebSocket connection to|Failed to load resource/.test(line.text());
+    if (line.type() === "error" && !isExpected) this.#complaints.push(line.text());
+  }
+
+  get tab() {
+    return this.#page;
+  }
+
+  /** Opens the dashboard at this fragment. */
+  async goto(gateway, fragment) {
+    await this.#page.goto("about:blank");
+    await this.#page.goto(`${gateway.ready.http}/${fragment}`);
+  }
+
+  async range(name) {
+    await this.#page.locator(`.ranges input[value=${name}]`).check({ force: true });
+  }
+
+  /** The points that a chart draws of its first line, without gaps. */
+  points(title) {
+    return this.#page.evaluate((title) => {
+      const panel = [...document.querySelectorAll(".panel")].find((one) => one.getAttribute("aria-label") === title);
+      const plot = panel?.querySelector(".plot").plot;
+      if (plot === undefined) return [];
+      const { min, max } = plot.scales.x;
+      return plot.data[0].map((at, index) => [at, plot.data[1]?.[index]]).filter(([at, value]) => value !== null && value !== undefined && at >= min && at <= max);
+    }, title);
+  }
+
+  /** How many reports the page has taken. */
+  async taken() {
+    return Number(await this.#page.locator(".taken").getAttribute("data-taken"));
+  }
+
+  text(selector) {
+    return this.#page.locator(selector).first().innerText();
+  }
+
+  /** Waits until `fits` of what `read` answers; fails with the last answer. */
+  async until(what, read, fits, patience = PATIENCE_MS) {
+    const end = Date.now() + patience;
+    let answer;
+    while (Date.now() < end) {
+      answer = await read();
+      if (fits(answer)) return answer;
+      await this.#page.waitForTimeout(50);
+    }
+    await this.shot("failed");
+    throw new Error(`${what}: still ${JSON.stringify(answer)?.slice(0, 300)}; complaints: ${this.#complaints}`);
+  }
+
+  shot(name, options = {}) {
+    return this.#page.screenshot({ path: join(SHOTS, `${name}.png`), ...options });
+  }
+
+  /** Whether anything is wider than the window. */
+  overflow() {
+    return this.#page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  }
+
+  async close() {
+    await this.#context.close();
+    if (this.#complaints.length > 0) throw new Error(`the page complained: ${this.#complaints.join("; ")}`);
+  }
+}

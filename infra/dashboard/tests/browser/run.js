@@ -1,0 +1,69 @@
+// Runs the scenes one after the other beside one gateway, and tells what they took. Ends with the number of failures.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Gateway } from "./gateway.js";
+import { SHOTS, openBrowser } from "./page.js";
+import { Publisher } from "./publisher.js";
+import * as scenes from "./scenes.js";
+
+const [executable, ...wanted] = process.argv.slice(2);
+/** In this order: the measurements first, while nothing else has been asked. */
+const SCENES = [
+  scenes.the_first_charts_are_there_within_half_a_second,
+  scenes.the_link_of_the_gateway_signs_in_and_the_key_leaves_the_address,
+  scenes.a_wrong_key_is_told_and_a_right_one_opens,
+  scenes.charts_move_with_each_report_and_ranges_show_history,
+  scenes.keys_read_the_points_and_sources_are_told_apart,
+  scenes.an_owner_sees_applications_in_every_state,
+  scenes.small_dark_and_french,
+  scenes.hostile_names_are_only_text,
+  scenes.ten_thousand_series_can_be_searched,
+  scenes.twenty_live_series_leave_the_frames_alone,
+  scenes.hours_of_reports_leave_memory_bounded,
+  scenes.a_lost_connection_recovers_without_a_gap_or_a_double,
+  scenes.a_stopped_service_is_told_and_comes_back,
+];
+
+/** Waits for most of a minute, in which functions believe what they read: it runs beside the others. */
+const BESIDE = scenes.an_application_that_is_switched_off_says_so_within_the_minute;
+
+async function prepare() {
+  const gateway = await new Gateway("--memory").start();
+  const create = (name) => gateway.nsl("app", "create", "--name", name, "--owner", "olga");
+  const app = await create("Web shop");
+  await scenes.seed(gateway, app);
+  const [wide, crowd, hostile, off] = [await create("Render farm"), await create("Ten thousand"), await create("<script>alert(1)</script>"), await create("Old blog")];
+  await gateway.nsl("app", "deactivate", off.appId);
+  const { token } = await gateway.nsl("token", "issue", "--owner", "olga");
+  return { gateway, app, wide, crowd, hostile, off, token, publisher: new Publisher(gateway, app), figures: {} };
+}
+
+async function run(scene, world) {
+  const { name } = scene;
+  const began = Date.now();
+  try {
+    await scene(world);
+    console.log(`ok      ${name} (${Date.now() - began} ms)`);
+    return 0;
+  } catch (fault) {
+    console.log(`FAILED  ${name} (${Date.now() - began} ms)\n${fault.stack}`);
+    return 1;
+  }
+}
+
+const began = Date.now();
+const world = { ...(await prepare()), browser: await openBrowser(executable) };
+console.log(`prepared in ${Date.now() - began} ms`);
+const isWanted = ({ name }) => wanted.length === 0 || wanted.some((one) => name.includes(one));
+const [first, ...others] = SCENES.filter(isWanted);
+let failures = first === undefined ? 0 : await run(first, world);
+const beside = isWanted(BESIDE) ? run(BESIDE, world) : 0;
+for (const scene of others) failures += await run(scene, world);
+failures += await beside;
+await world.browser.close();
+await world.gateway.end();
+writeFileSync(join(SHOTS, "figures.json"), JSON.stringify(world.figures, null, 2));
+console.log(`${failures} scenes failed, ${Math.round((Date.now() - began) / 1000)} s; ${JSON.stringify(world.figures)}; screenshots in target/dashboard`);
+process.exit(failures);

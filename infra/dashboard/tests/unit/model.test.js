@@ -1,0 +1,156 @@
+// The log of reports, rates, live cells, panels, places and waits: what each promises.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { wait } from "../../src/backoff.js";
+import { EMPTY, bucketOf, merge } from "../../src/bucket.js";
+import { missingWords } from "../../src/language.js";
+import { cellTimes, cellsBySource, combined } from "../../src/live_cells.js";
+import { panelsOf, selection, wordOf } from "../../src/panels.js";
+import { fragmentOf, readPlace } from "../../src/place.js";
+import { readRange, selectionBetween, stepOf } from "../../src/range.js";
+import { rateBetween, ratesOfColumn } from "../../src/rates.js";
+import { ReportLog, valueIn } from "../../src/report_log.js";
+import { samplesOf } from "../../src/samples.js";
+import { kindOf } from "../../src/service.js";
+import { randomFrom } from "./world.js";
+
+const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
+
+function report(id, at, metrics, source = "a") {
+  return { id, at, source, samples: samplesOf(metrics) };
+}
+
+test("numbers of a document stand under their dotted paths, and nothing else does", () => {
+  const document = { a: { b: 1, c: null, d: "2", e: [3, { f: 4 }], g: true }, "<b>&\"'": 5, "": 6, h: {} };
+  const { names, values } = samplesOf(document);
+  assert.deepEqual(names, ["a.b", "a.e.0", "a.e.1.f", "<b>&\"'"]);
+  assert.deepEqual(values, [1, 3, 4, 5]);
+  for (const odd of [null, 1, "x", undefined]) assert.deepEqual(samplesOf(odd).names, []);
+});
+
+test("merging buckets is associative and commutative", () => {
+  const random = randomFrom(1);
+  const some = () => (random() < 0.2 ? EMPTY : bucketOf(Math.floor(random() * 100)));
+  for (let round = 0; round < 200; round += 1) {
+    const [a, b, c] = [some(), some(), some()];
+    assert.deepEqual(merge(merge(a, b), c), merge(a, merge(b, c)));
+    assert.deepEqual(merge(a, b), merge(b, a));
+  }
+});
+
+test("the log has each report once, in order, whatever the order of arrival", () => {
+  const random = randomFrom(2);
+  const log = new ReportLog();
+  const all = Array.from({ length: 300 }, (_, index) => report(`r${index}`, NOW - Math.floor(random() * 60_000), { n: index }));
+  for (const one of [...all, ...all].sort(() => random() - 0.5)) log.add(one, NOW);
+  assert.equal(log.entries.length, 300);
+  assert.equal(log.taken, 300);
+  assert.ok(log.entries.every(({ at }, index) => index === 0 || log.entries[index - 1].at <= at));
+});
+
+test("the log is bounded by age, by reports and by numbers, and promises no more than it has", () => {
+  const log = new ReportLog({ keptMs: 60_000, reports: 100, numbers: 150 });
+  log.claim(NOW);
+  for (let index = 0; index < 1000; index += 1) log.add(report(`r${index}`, NOW + index * 100, { a: 1, b: 2 }), NOW + index * 100);
+  assert.equal(log.entries.length, 75);
+  assert.equal(log.completeFrom, log.entries[0].at - 99);
+  assert.equal(log.add(report("r0", NOW, { a: 1 }), NOW + 100_000), "old");
+  log.claim(NOW);
+  assert.ok(log.completeFrom > NOW);
+});
+
+test("documents that change shape keep their values under their own names", () => {
+  const log = new ReportLog();
+  log.add(report("1", NOW, { a: 1, b: 2 }), NOW);
+  log.add(report("2", NOW + 1, { b: 3, a: { c: 4 } }), NOW);
+  log.add(report("3", NOW + 2, { a: null, b: "x" }), NOW);
+  const told = (name) => log.entries.map((entry) => valueIn(entry, name));
+  assert.deepEqual(told("a"), [1, undefined, undefined]);
+  assert.deepEqual(told("b"), [2, 3, undefined]);
+  assert.deepEqual(told("a.c"), [undefined, 4, undefined]);
+});
+
+test("a counter is its growth a second, and none where it began anew or time stood still", () => {
+  assert.equal(rateBetween(undefined, { at: 1, value: 1 }), null);
+  assert.equal(rateBetween({ at: 0, value: 10 }, { at: 2000, value: 30 }), 10);
+  assert.equal(rateBetween({ at: 0, value: 10 }, { at: 2000, value: 9 }), null);
+  assert.equal(rateBetween({ at: 5, value: 10 }, { at: 5, value: 11 }), null);
+});
+
+test("history of a counter is its rate, with gaps around a restart and a gap", () => {
+  const avg = [30, 90, 150, 20, 80, null, 200, 260];
+  const column = { avg, min: avg.map((one) => one && one - 30), max: avg.map((one) => one && one + 30), count: avg.map(() => 60) };
+  const rates = ratesOfColumn(column, () => 60_000, true);
+  assert.deepEqual(rates, [null, 1, 1, null, null, null, null, 1]);
+});
+
+test("history of several sources has no rate where one comes or goes", () => {
+  const column = { avg: [60, 120, 500, 560], min: [], max: [], count: [120, 120, 180, 180] };
+  assert.deepEqual(ratesOfColumn(column, () => 60_000, false), [null, 1, null, 1]);
+});
+
+test("seconds are filled by source, and a silence is a gap", () => {
+  const log = new ReportLog();
+  for (let second = 0; second < 60; second += 1) {
+    if (second < 20 || second > 40) log.add(report(`a${second}`, NOW + second * 1000 + 300, { x: second }), NOW);
+    if (second % 2 === 0) log.add(report(`b${second}`, NOW + second * 1000, { x: 100 }, "b"), NOW);
+  }
+  const times = cellTimes(NOW, NOW + 59_000);
+  const cells = cellsBySource(log, "x", times);
+  assert.equal(cells.get("a")[5], 5);
+  assert.deepEqual(cells.get("a").slice(20, 41), new Array(21).fill(null));
+  assert.equal(cells.get("b")[21], undefined);
+  assert.equal(cellsBySource(log, "x", cellTimes(NOW, NOW + 90_000)).get("a")[60], null);
+  const { avg, min, max } = combined([...cells.values()], times.length);
+  assert.deepEqual([avg[10], min[10], max[10]], [55, 10, 100]);
+  assert.equal(avg[38], 100);
+});
+
+test("charts are made of what is known, and a hostile name is a name", () => {
+  const names = ["cpu.usage", "memory.used", "network.interfaces.lo.bytesSent", "network.interfaces.e.0.bytesReceived", "<img src=x>"];
+  const panels = panelsOf(names, ["<img src=x>"]);
+  assert.deepEqual(panels.map(({ id }) => id), ["cpu", "memory", "network", "series:<img src=x>"]);
+  assert.deepEqual(panels[2].lines.map(({ name }) => name), ["network.interfaces.e.0.bytesReceived"]);
+  assert.equal(wordOf("a,b"), "a*b");
+  assert.ok(selection(["a,b"]).includes("a*b"));
+});
+
+test("a place survives the address, whatever its series are called", () => {
+  const random = randomFrom(5);
+  const letters = ["a", "&", "=", "#", "+", "%", "é", "\"", "<", "😀", " ", ",", "."];
+  for (let round = 0; round < 100; round += 1) {
+    const name = () => Array.from({ length: 1 + Math.floor(random() * 9) }, () => letters[Math.floor(random() * letters.length)]).join("");
+    const range = random() < 0.5 ? "week" : { from: NOW - 1e9, to: NOW };
+    const place = { app: name(), range, added: [...new Set([name(), name()])], bySource: random() < 0.5, p95: random() < 0.5 };
+    assert.deepEqual(readPlace(fragmentOf(place)), place);
+  }
+  for (const odd of ["", "#", "#range=5-4", "#range=x", "#range=99999999999999-1"]) assert.equal(readPlace(odd).range, "live");
+});
+
+test("a selection is widened to what history can show, and points stay few", () => {
+  const { from, to } = selectionBetween(NOW - 61_000, NOW - 60_000, NOW);
+  assert.ok(to - from >= 600_000 && to <= NOW);
+  for (const span of [6e5, 36e5, 864e5, 6048e5, 3e10]) {
+    const range = { from: NOW - span, to: NOW };
+    assert.ok(span / stepOf(range) <= 350, `${span} at ${stepOf(range)}`);
+    assert.deepEqual(readRange(`${range.from}-${range.to}`), range);
+  }
+});
+
+test("waits double up to half a minute, with jitter, and are never nothing", () => {
+  assert.deepEqual([0, 1, 2, 3, 99].map((failures) => wait(failures, 1)), [1000, 2000, 4000, 8000, 30_000]);
+  for (const failures of [0, 3, 50]) assert.equal(wait(failures, 0), 500);
+  assert.equal(wait(2, 0.5), 2250);
+});
+
+test("a refusal is told apart from a fault", () => {
+  const told = [[401], [403], [403, "app_inactive"], [403, "forbidden"], [400, "too_many_series"], [429, "rate_limited"], [503], [400, "invalid_field"]];
+  const kinds = told.map(([status, code]) => kindOf(status, code));
+  assert.deepEqual(kinds, ["unauthorised", "unauthorised", "inactive", "forbidden", "too_wide", "unavailable", "unavailable", "rejected"]);
+});
+
+test("every word of the page is there in both languages", () => {
+  assert.deepEqual(missingWords(), []);
+});

@@ -1,0 +1,105 @@
+"""Makes of a built template one that MiniStack can deploy, and says what it took away or changed.
+
+Only what an emulator lacks is touched, and every change is told: what is deployed is otherwise what AWS would get.
+
+    ministack_template.py BUILT PORT >TEMPLATE
+"""
+
+import re
+import sys
+
+import yaml
+
+# MiniStack does not know these types. It sends a function's body back whether or not a route response exists.
+LACKING = ("AWS::ApiGatewayV2::RouteResponse",)
+
+# Where API Gateway would be found, in texts that CloudFormation fills in.
+ADDRESS = re.compile(r"(wss|https)://\$\{(\w+)\}\.execute-api\.\$\{AWS::Region\}\.\$\{AWS::URLSuffix\}")
+
+
+def tell(change):
+    print(f"  {change}", file=sys.stderr)
+
+
+def localised(value, port, place):
+    """`value` with API Gateway's addresses replaced by MiniStack's, all the way down."""
+    if isinstance(value, dict):
+        return {key: localised(part, port, f"{place}.{key}") for key, part in value.items()}
+    if isinstance(value, list):
+        return [localised(part, port, place) for part in value]
+    if not isinstance(value, str) or not ADDRESS.search(value):
+        return value
+    tell(f"{place}: the address is MiniStack's")
+    scheme = {"wss": "ws", "https": "http"}
+    return ADDRESS.sub(lambda found: f"{scheme[found[1]]}://127.0.0.1:{port}/_aws/execute-api/{found[2].join(['${', '}'])}", value)
+
+
+def event_of_api(event, api):
+    return event["Type"] == "HttpApi" and event["Properties"].get("ApiId") == {"Ref": api}
+
+
+def routes(resources, api):
+    """Takes the calls of the HTTP API off the functions: (function, name, properties) of each."""
+    found = []
+    for name, body in resources.items():
+        events = body.get("Properties", {}).get("Events", {}) if body["Type"] == "AWS::Serverless::Function" else {}
+        for event in [event for event, body in events.items() if event_of_api(body, api)]:
+            found.append((name, event, events.pop(event)["Properties"]))
+    return found
+
+
+def written_out(resources, api):
+    """The HTTP API `api` as the resources that its OpenAPI body stands for, which MiniStack does not read."""
+    properties = resources[api]["Properties"]
+    own = {"ApiId": {"Ref": api}}
+    [(guard, authorizer)] = properties["Auth"]["Authorizers"].items()
+    function = authorizer["FunctionArn"]["Fn::GetAtt"][0]
+    uri = f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{{function}.Arn}}/invocations"
+    made = {
+        api: ("Api", {"Name": api, "ProtocolType": "HTTP", "CorsConfiguration": properties["CorsConfiguration"]}),
+        f"{api}Stage": ("Stage", own | {"StageName": "$default", "AutoDeploy": True}),
+        f"{api}{guard}": ("Authorizer", own | {
+            "Name": guard, "AuthorizerType": "REQUEST", "AuthorizerUri": {"Fn::Sub": uri},
+            "AuthorizerPayloadFormatVersion": "2.0", "EnableSimpleResponses": True,
+            "IdentitySource": [f"$request.header.{name}" for name in authorizer["Identity"]["Headers"]],
+            "AuthorizerResultTtlInSeconds": authorizer["Identity"]["ReauthorizeEvery"],
+        }),
+    }
+    called = {function}
+    for name, event, call in routes(resources, api):
+        called.add(name)
+        made[f"{api}{name}"] = ("Integration", own | {
+            "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": "2.0",
+            "IntegrationUri": {"Fn::GetAtt": [name, "Arn"]},
+        })
+        route = {"RouteKey": f"{call['Method']} {call['Path']}", "Target": {"Fn::Sub": f"integrations/${{{api}{name}}}"}}
+        if call.get("Auth", {}).get("Authorizer") != "NONE":
+            route |= {"AuthorizationType": "CUSTOM", "AuthorizerId": {"Ref": f"{api}{guard}"}}
+        made[f"{api}{event}Route"] = ("Route", own | route)
+    tell(f"{api}: its OpenAPI body is not read, so its {len(made) - 1} parts are written out")
+    resources |= {name: {"Type": f"AWS::ApiGatewayV2::{kind}", "Properties": body} for name, (kind, body) in made.items()}
+    for name in called:
+        permission = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": name}, "Principal": "apigateway.amazonaws.com"}
+        resources[f"{api}{name}Permission"] = {"Type": "AWS::Lambda::Permission", "Properties": permission}
+
+
+def main(built, port):
+    with open(built, encoding="utf-8") as file:
+        template = yaml.safe_load(file)
+    print("changed for MiniStack:", file=sys.stderr)
+    resources = template["Resources"]
+    for name in [name for name, body in resources.items() if body["Type"] in LACKING]:
+        tell(f"{name}: {resources.pop(name)['Type']} is not known")
+    for name in [name for name, body in resources.items() if body["Type"] == "AWS::Serverless::HttpApi"]:
+        written_out(resources, name)
+    # They refer to the stage that SAM would have made.
+    for name in [name for name, body in resources.items() if body["Type"] == "AWS::ApiGatewayV2::ApiMapping"]:
+        tell(f"{name}: no domain name of one's own on one machine")
+        del resources[name]
+    for section in ("Resources", "Outputs"):
+        template[section] = localised(template[section], port, section)
+    yaml.safe_dump(template, sys.stdout, sort_keys=False, width=1000)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,53 @@
+//! The dashboard as it is served: one document for anybody, with a policy, which names the WebSocket that is here.
+//! What it does in a browser is looked at by infra/dashboard/check.
+
+use reqwest::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
+};
+use reqwest::{Method, Response};
+
+use crate::harness::{App, Client, Gateway};
+
+/// The whole page with its scripts, uncompressed.
+const PAGE_BYTES_MAX: usize = 150_000;
+
+fn header(response: &Response, name: HeaderName) -> String {
+    response.headers()[name].to_str().expect("a header of letters").to_owned()
+}
+
+/// The address that the page connects to.
+fn websocket_of(page: &str) -> &str {
+    let (_, rest) =
+        page.split_once("name=\"nsl-websocket\" content=\"").expect("the page names its WebSocket");
+    rest.split_once('"').expect("the attribute ends").0
+}
+
+#[tokio::test]
+async fn anybody_is_served_the_page_and_it_names_the_websocket_that_is_here() {
+    let gateway = Gateway::shared();
+    for path in ["/", "/api/logger", "/api/logger/"] {
+        let response = gateway.get(path, None).await;
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(header(&response, CONTENT_TYPE), "text/html; charset=utf-8");
+        let policy = header(&response, CONTENT_SECURITY_POLICY);
+        let page = response.text().await.expect("a page is text");
+        assert!(page.len() < PAGE_BYTES_MAX, "{} bytes", page.len());
+        assert!(policy.contains(&format!("connect-src 'self' {};", gateway.ready().ws)), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+        let app = App::create(gateway).await;
+        let headers = [("origin", gateway.ready().http.as_str()), ("x-api-key", app.api_key.as_str())];
+        let mut viewer =
+            Client::open_at(websocket_of(&page), &headers).await.expect("the page's address opens");
+        viewer.subscribe(&app).await;
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_has_the_page_is_not_sent_it_again() {
+    let gateway = Gateway::shared();
+    let first = gateway.get("/", None).await;
+    let tag = header(&first, ETAG);
+    assert_eq!(header(&first, CACHE_CONTROL), "no-cache");
+    let again = gateway.http(Method::GET, "/").header(IF_NONE_MATCH, &tag).send().await.expect("an answer");
+    assert_eq!((again.status().as_u16(), again.text().await.expect("a body")), (304, String::new()));
+}
