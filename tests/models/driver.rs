@@ -88,6 +88,20 @@ impl<M: Model> Life<M> {
         }
     }
 
+    /// Waits until the model has opened this many connections.
+    pub(crate) async fn opens(&self, connections: usize) {
+        let until = Instant::now() + DEADLINE;
+        while self.connections() < connections {
+            assert!(Instant::now() < until, "no connection within {DEADLINE:?}; {:?}", self.tally());
+            sleep(POLL).await;
+        }
+    }
+
+    /// How many connections it has opened so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.stage.lock().expect("no model panics").tally.connections.len()
+    }
+
     /// Ends the life in peace and proves that it was one: the model neither died nor threw nor gave up, and the
     /// service kept every promise that the counts can tell.
     pub(crate) async fn end(self, who: &str) -> (M, Tally) {

@@ -34,6 +34,8 @@ pub struct Session {
     pub role: Role,
     /// What an in-band `auth` proved.
     pub grant: Option<Grant>,
+    /// When its first wrong credentials came, of those since it last proved something.
+    pub wrong_since: Option<TimestampMs>,
 }
 
 /// The applications that a connection that has ended was concerned with.
@@ -289,7 +291,7 @@ pub(crate) fn is_condition_failed<R>(
 
 fn read_session(item: &Item) -> Result<Session, BadAttribute> {
     let role = Role::from_text(Some(items::read_text(item, keys::ROLE)?));
-    Ok(Session { role, grant: read_grant(item)? })
+    Ok(Session { role, grant: read_grant(item)?, wrong_since: read_instant(item, keys::WRONG_SINCE)? })
 }
 
 fn read_grant(item: &Item) -> Result<Option<Grant>, BadAttribute> {

@@ -5,8 +5,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use nsl_domain::conversation::remembered::WRONG_FOR_MS;
+use nsl_domain::grant::Role;
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::stranger::{self, Patience};
+use nsl_domain::time::TimestampMs;
 
 use crate::courier::Courier;
 use crate::fault::Fault;
@@ -28,22 +31,29 @@ impl Strangers {
 
     /// Counts a refused frame of `connection`, whose handshake granted nothing, and closes it where it was one too
     /// many. No call; at the last frame one consistent read and one close. A fault is logged and closes nothing.
-    pub async fn refused(&self, connection: &ConnectionId) {
+    pub async fn refused(&self, connection: &ConnectionId, now: TimestampMs) {
         let patience = self.heard.lock().unwrap_or_else(PoisonError::into_inner).count(connection);
         if patience == Patience::Left {
             return;
         }
-        match self.close(connection).await {
+        match self.close(connection, now).await {
             Ok(true) => tracing::info!(%connection, "a stranger was closed"),
             Ok(false) => {}
             Err(fault) => tracing::warn!(%connection, reason = fault.chain(), "a stranger was not closed"),
         }
     }
 
-    /// Whether it was closed: not where an `auth` proved something in the meantime.
-    async fn close(&self, connection: &ConnectionId) -> Result<bool, Fault> {
+    /// Whether it was closed: not where an `auth` proved something in the meantime, nor a program whose credentials
+    /// are wrong, before its time. It may be a library that was welcome once and reports on: closed, it would come
+    /// back every three seconds.
+    async fn close(&self, connection: &ConnectionId, now: TimestampMs) -> Result<bool, Fault> {
         let session = self.sessions.find(connection).await?;
-        if session.is_some_and(|session| session.grant.is_some()) {
+        let is_spared = session.is_some_and(|session| {
+            let is_wrong_for_ms = session.wrong_since.map(|since| now.ms_since(since));
+            let is_let_be = is_wrong_for_ms.is_some_and(|ms| ms < WRONG_FOR_MS);
+            session.grant.is_some() || session.role == Role::Program && is_let_be
+        });
+        if is_spared {
             return Ok(false);
         }
         self.courier.close(connection).await?;

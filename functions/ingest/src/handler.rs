@@ -122,7 +122,7 @@ impl Ingest {
             Err(Refused { rejection, id }) => {
                 self.refuse(&event, rejection, id).await;
                 if event.grant.is_none() && self.grants.fresh(&event.connection, event.arrival).is_none() {
-                    self.strangers.refused(&event.connection).await;
+                    self.strangers.refused(&event.connection, event.arrival).await;
                 }
             }
         }
@@ -136,7 +136,7 @@ impl Ingest {
             Err(Refusal::Rejected(rejection)) => return self.refuse(event, rejection, publication.id).await,
             Err(Refusal::Stranger) => {
                 self.refuse(event, Rejection::unauthorized(), publication.id).await;
-                return self.strangers.refused(&event.connection).await;
+                return self.strangers.refused(&event.connection, event.arrival).await;
             }
             Err(Refusal::Failed(fault)) => {
                 tracing::error!(connection = %event.connection, reason = fault.chain(), "publisher not authorised");

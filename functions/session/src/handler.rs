@@ -172,7 +172,7 @@ impl Session {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
         }
         if verdict.is_of_stranger {
-            self.strangers.refused(&event.connection).await;
+            self.strangers.refused(&event.connection, event.arrival).await;
         }
         answer(200, body)
     }

@@ -121,6 +121,8 @@ async fn lose_the_store(cast: &mut Cast, cabled: &Cabled) {
 /// The operator switches the application off, which closes its connections, and on again.
 async fn switch_off_and_on(cast: &Cast, cabled: &Cabled) {
     let id = cast.app.app_id.as_str();
+    let connections = || -> Vec<usize> { cast.libraries.iter().map(Life::connections).collect() };
+    let before = connections();
     nsl(cabled.gateway(), &["app", "deactivate", id]).await;
     let is_told = |tab: &Dashboard| {
         tab.statuses()
@@ -131,12 +133,12 @@ async fn switch_off_and_on(cast: &Cast, cabled: &Cabled) {
         tab.until("word that the application is inactive", is_told).await;
     }
     // They report on, as nobody now, and are not closed for that: they would come back every three seconds.
-    sleep(SPELL / 2).await;
-    let connections =
-        || -> Vec<usize> { cast.libraries.iter().map(|library| library.tally().connections.len()).collect() };
-    let before = connections();
+    for (library, closed) in cast.libraries.iter().zip(before) {
+        library.opens(closed + 1).await;
+    }
+    let back = connections();
     sleep(SPELL).await;
-    assert_eq!(connections(), before, "a library was closed for reports that nobody may send");
+    assert_eq!(connections(), back, "a library was closed for reports that nobody may send");
     nsl(cabled.gateway(), &["app", "activate", id]).await;
     for tab in &cast.tabs {
         tab.until("welcome without a new connection", Dashboard::is_welcome).await;

@@ -16,7 +16,7 @@ async fn an_open_session_has_its_role_and_an_end() {
         skin.sessions().open(&connection(name), role, &[], now()).await.unwrap();
         assert_eq!(skin.bed.take_lines(), ["PutItem ConnectionsTable"]);
         let found = skin.sessions().find(&connection(name)).await.unwrap();
-        assert_eq!(found, Some(Session { role, grant: None }));
+        assert_eq!(found, Some(Session { role, grant: None, wrong_since: None }));
         assert_eq!(skin.bed.take_lines(), ["GetItem ConnectionsTable consistent"]);
     }
     let end = (NOW_MS / 1000 + 130 * 60).to_string();

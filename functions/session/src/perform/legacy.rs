@@ -2,9 +2,12 @@
 //!
 //! Owns what each of them costs: docs/DATA_MODEL.md says it, and the cost tests assert it.
 
+use std::sync::Arc;
+
 use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::{Claim, Updated};
+use nsl_domain::app::{App, Status};
 use nsl_domain::conversation::remembered::Slot;
 use nsl_domain::conversation::{Answer, Question};
 use nsl_domain::frame::logs::LOG_LIFE_MS;
@@ -29,7 +32,7 @@ impl Session {
             Question::Claim(slot) => self.claim(slot, event).await?,
             Question::Welcome(grant) => self.welcome(&grant, event).await?,
             Question::Leave(app) => self.leave(&app, event).await?,
-            Question::FindApp(app) => Answer::App(self.known_apps.believed(&app, now).await?),
+            Question::FindApp(app) => Answer::App(self.app_as_told(&app, event).await?),
             Question::ReadLast(app) => Answer::Last(self.read_last(&app, event).await?),
             Question::ReadLogs(app) => {
                 Answer::Logs(self.logs.newest(&app, now.plus_ms(-LOG_LIFE_MS), now).await?.entries)
@@ -54,6 +57,18 @@ impl Session {
             // The other questions are this protocol's own.
             _ => Answer::Failed,
         })
+    }
+
+    /// The application as it was at most a minute ago, or as it is where it would be refused: its page asks again
+    /// until it is let in.
+    async fn app_as_told(&self, app: &AppId, event: &SocketEvent) -> Result<Option<Arc<App>>, Fault> {
+        let known = self.known_apps.believed(app, event.arrival).await?;
+        match known.as_deref() {
+            Some(known) if known.status != Status::Active || !known.legacy => {
+                self.known_apps.current(app, event.arrival).await
+            }
+            _ => Ok(known),
+        }
     }
 
     async fn claim(&self, slot: Slot, event: &SocketEvent) -> Result<Answer, Fault> {

@@ -229,3 +229,17 @@ async fn the_end_costs_a_delete_and_one_for_each_app_watched_or_published_for() 
     }
     assert!(world.bed.rows("ConnectionsTable").await.is_empty());
 }
+
+/// A library that was welcome once reports on, as nobody, on its next connection.
+#[tokio::test]
+async fn a_program_whose_credentials_are_wrong_is_not_closed_for_its_frames() {
+    let world = World::start().await;
+    let session = world.connected(PROGRAM).await;
+    let wrong = r#"{"type":"auth","data":{"userId":"nehonix_nobody","appId":"shop"}}"#;
+    hear(&session, "auth", wrong, PROGRAM).await;
+    world.bed.take_lines();
+    for _ in 0..2 * MAX_STRANGER_FRAMES {
+        hear(&session, "$default", "no json", PROGRAM).await;
+    }
+    assert!(!world.bed.take_lines().iter().any(|line| line == CLOSE));
+}

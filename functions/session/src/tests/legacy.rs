@@ -3,7 +3,7 @@
 use nsl_aws::counters::Counter;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::conversation::acquaintances::MAX_FRAMES;
-use nsl_domain::conversation::remembered::WRONG_FOR_MS;
+use nsl_domain::conversation::remembered::{Slot, WRONG_FOR_MS};
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::ConnectionId;
 use nsl_testbed::Failure;
@@ -305,4 +305,22 @@ async fn a_library_whose_row_cannot_be_put_is_welcomed_all_the_same() {
     world.bed.store.fail("PutItem", Failure::Broken, 3);
     hear(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
     assert_eq!(world.told()[0]["type"], "auth_success");
+}
+
+#[tokio::test]
+async fn a_page_is_told_at_once_that_its_app_was_switched_on_again() {
+    let world = World::start().await;
+    let awake = App { legacy: true, ..app("old") };
+    let asleep = App { status: Status::Inactive, ..awake.clone() };
+    world.register(&asleep).await;
+    let session = world.connected(PAGE).await;
+    let ask = json!({"type": "check_status", "data": {"userId": "ann", "appId": "old"}}).to_string();
+    hear(&session, "$default", &ask, PAGE).await;
+    assert_eq!(world.told().last().unwrap()["payload"]["status"]["appIsActive"], false);
+    let saved = world.clients.apps(&world.bed.table("AppsTable")).save(&asleep, &awake).await;
+    assert_eq!(saved.unwrap(), nsl_aws::apps::Saved::Done);
+    world.bed.take_calls();
+    hear_at(&session, "$default", &ask, PAGE, NOW_MS + Slot::Status.every_ms()).await;
+    let told = world.told();
+    assert_eq!(told.last().unwrap()["payload"]["status"]["appIsActive"], true, "{told:?}");
 }
