@@ -82,7 +82,7 @@ async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer
         warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
         let mut lines = skin.bed.take_lines();
         lines.sort();
-        assert_eq!(lines, ["GetItem AppsTable consistent", "POST nobody="], "{manner:?}");
+        assert_eq!(lines, ["GetItem AppsTable eventual", "POST nobody="], "{manner:?}");
     }
     skin.bed.desk.shut();
     warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
