@@ -5,7 +5,7 @@ mod chance;
 mod cost;
 mod scenario;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -34,14 +34,19 @@ fn page(address: &str, pace: u32) -> Front {
     Front { address: address.to_owned(), origin: Some(DASHBOARD), pace }
 }
 
-/// The reports that a tab drew, each of which it drew once on each of its connections. One report of a connection may
-/// come once more: the last known one, with which a connection begins, and which the first live ones may overtake.
+/// Reports that one connection may show again: the last known one, with which it begins and which the first live ones
+/// may overtake, and a frame whose delivery a busy machine confirmed too late, so that it was posted once more.
+const DRAWN_AGAIN_MAX: usize = 3;
+
+/// The reports that a tab drew, each of which it drew once on each of its connections, but for [`DRAWN_AGAIN_MAX`].
 fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
     let (mut drawn, mut of_connection) = (BTreeSet::new(), BTreeSet::new());
-    let mut again = BTreeSet::new();
+    let mut again: BTreeMap<_, usize> = BTreeMap::new();
     for shown in tab.shown() {
         if !of_connection.insert((shown.connection, &shown.id)) {
-            assert!(again.insert(shown.connection), "{who} drew another report twice: {shown:?}");
+            let count = again.entry(shown.connection).or_default();
+            *count += 1;
+            assert!(*count <= DRAWN_AGAIN_MAX, "{who} drew reports twice, lastly {shown:?}");
         }
         assert!(
             shown.memory_total > 0.0 && shown.cpu_usage > 0.0 && shown.has_network,
