@@ -30,6 +30,13 @@ fn report(source: &str, offset_ms: i64) -> Report {
     }
 }
 
+/// Holds the units of the calls so far to what one of the two engines charges: docs/DATA_MODEL.md, "Engines".
+#[track_caller]
+fn charged_either(skin: &Skin, figures: [&[f64]; 2], what: &str) {
+    let units = units(skin);
+    assert!(figures.contains(&units.as_slice()), "{what}: {units:?}, not one of {figures:?}");
+}
+
 #[tokio::test]
 async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     let skin = Skin::start().await;
@@ -57,7 +64,12 @@ async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     let window = (span.start(), span.end());
     skin.rollups().between(&shard, Resolution::Minute, window, now()).await.unwrap();
     skin.rollups().shown_between(&shard, Resolution::Minute, window, now()).await.unwrap();
-    assert_eq!(units(&skin), [1.0, 1.0, 1.0, 0.5], "queries, the last one at half the price");
+    // The first finds nothing, which costs a unit in one engine and none in the other.
+    charged_either(
+        &skin,
+        [&[1.0, 1.0, 1.0, 0.5], &[0.0, 1.0, 1.0, 0.5]],
+        "queries, the last at half the price",
+    );
     skin.reports().tail(&shard, window, now()).await.unwrap();
     // Ten reports of about 0.8 KB with their names.
     assert_eq!(units(&skin), [2.0], "a raw tail of ten reports");
@@ -81,7 +93,7 @@ async fn each_call_about_connections_is_charged_as_documented() {
     assert_eq!(units(&skin), [1.0, 1.0], "a subscription");
     skin.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     skin.subscriptions().of_app(&id("bank"), now()).await.unwrap();
-    assert_eq!(units(&skin), [1.0, 1.0], "who watches, one and nobody");
+    charged_either(&skin, [&[1.0, 1.0], &[1.0, 0.0]], "who watches, one and nobody");
     for place in 0..40 {
         let row: Value = json!({"pk": {"S": "app#crowd"}, "sk": {"S": format!("s#UIcZQdQsoAMC{place:03}=")},
             "minInterval": {"N": "0"}, "dialect": {"S": "modern"}, "expiresAt": {"N": "9999999999"}});
@@ -97,8 +109,8 @@ async fn each_call_about_connections_is_charged_as_documented() {
 async fn each_call_about_apps_is_charged_as_documented() {
     let skin = Skin::start().await;
     skin.apps().create(&app("shop")).await.unwrap();
-    // Twice each because of the transaction, and once for the index.
-    assert_eq!(units(&skin), [5.0], "an application and its key's pointer");
+    // Twice each because of the transaction, and once for the index, or twice.
+    charged_either(&skin, [&[5.0], &[6.0]], "an application and its key's pointer");
     skin.apps().find(&id("shop")).await.unwrap();
     skin.apps().find_by_key(KeyHash::of("shop")).await.unwrap();
     assert_eq!(units(&skin), [1.0, 1.0, 1.0], "an application, and by its key");
