@@ -79,11 +79,16 @@ impl<M: Model> Life<M> {
 
     /// Waits until the model's state is as wanted.
     pub(crate) async fn until(&self, what: &str, fits: impl Fn(&M) -> bool) {
-        let until = Instant::now() + DEADLINE;
+        self.until_within(DEADLINE, what, fits).await;
+    }
+
+    /// The same for what the service promises within a longer time.
+    pub(crate) async fn until_within(&self, limit: Duration, what: &str, fits: impl Fn(&M) -> bool) {
+        let until = Instant::now() + limit;
         while !self.see(&fits) {
             let fate = self.see(|model| model.fate().clone());
             assert!(fate == Fate::Living, "no {what}: {fate:?}; {:?}", self.tally());
-            assert!(Instant::now() < until, "no {what} within {DEADLINE:?}; {:?}", self.tally());
+            assert!(Instant::now() < until, "no {what} within {limit:?}; {:?}", self.tally());
             sleep(POLL).await;
         }
     }

@@ -19,6 +19,8 @@ const SPELL: Duration = Duration::from_secs(5);
 /// Log lines at once; the service takes fifty a second of a connection.
 const STORM_LINES: u32 = 120;
 const LINES_TAKEN_MIN: usize = 20;
+/// How late an application may be seen switched off: an instance believes its record for a minute.
+const REVOCATION_LIMIT: Duration = Duration::from_secs(80);
 /// Reports that a tab must have drawn before the world changes.
 const DRAWN: usize = 3;
 /// What API Gateway says itself when an integration fails, and when it is asked too much.
@@ -130,7 +132,7 @@ async fn switch_off_and_on(cast: &Cast, cabled: &Cabled) {
             .is_some_and(|status| status["appExists"] == true && status["appIsActive"] == false)
     };
     for tab in &cast.tabs {
-        tab.until("word that the application is inactive", is_told).await;
+        tab.until_within(REVOCATION_LIMIT, "word that the application is inactive", is_told).await;
     }
     // They report on, as nobody now, and are not closed for that: they would come back every three seconds.
     for (library, closed) in cast.libraries.iter().zip(before) {
