@@ -1,61 +1,39 @@
 //! The binary says what it lacks or cannot use, in one structured line, and ends before its first event.
 
-use std::process::Command;
-
-use nsl_testbed::{Emulator, TestBed, refusal_to_start};
+use nsl_testbed::{Bootstrap, TestBed};
 use serde_json::json;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_rollup");
+const BOOTSTRAP: Bootstrap = Bootstrap {
+    program: env!("CARGO_BIN_EXE_rollup"),
+    tables: &[
+        ("APPS_TABLE", "AppsTable"),
+        ("REPORTS_TABLE", "ReportsTable"),
+        ("ROLLUPS_TABLE", "RollupsTable"),
+    ],
+    others: &[("RAW_RETENTION_HOURS", "48")],
+};
 
-/// The tables that it is told of, by variable.
-const TABLES: [(&str, &str); 3] =
-    [("APPS_TABLE", "AppsTable"), ("REPORTS_TABLE", "ReportsTable"), ("ROLLUPS_TABLE", "RollupsTable")];
-
-/// What else it must be told.
-const OTHERS: [(&str, &str); 1] = [("RAW_RETENTION_HOURS", "48")];
-
-#[test]
-fn without_settings_it_names_them_and_ends() {
-    let output = Command::new(BINARY).env_clear().output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(!output.status.success());
-    assert_eq!(said.lines().count(), 1, "{said}");
+#[tokio::test]
+async fn without_settings_it_names_them_and_ends() {
+    let said = BOOTSTRAP.refusal_without_settings().await;
     assert!(said.contains("ROLLUPS_TABLE is not set"), "{said}");
 }
 
 #[tokio::test]
 async fn a_table_that_is_missing_is_named() {
-    let bed = TestBed::start().await;
-    let there: Vec<_> = TABLES.iter().map(|(variable, table)| (*variable, bed.table(table))).collect();
-    for missing in 0..TABLES.len() {
-        let mut variables: Vec<(&str, &str)> =
-            there.iter().map(|(name, table)| (*name, table.as_str())).collect();
-        variables[missing].1 = "no-such-table";
-        variables.extend(OTHERS);
-        let said = refusal_to_start(BINARY, &bed, &variables).await;
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].contains("table no-such-table") && said[0].contains("ResourceNotFound"), "{said:?}");
-    }
+    BOOTSTRAP.names_each_missing_table().await;
 }
 
 #[tokio::test]
 async fn a_setting_that_cannot_be_used_is_named() {
-    let bed = TestBed::start().await;
-    let variables: Vec<(&str, &str)> =
-        TABLES.into_iter().chain(OTHERS).chain([("RAW_RETENTION_HOURS", "many")]).collect();
-    let said = refusal_to_start(BINARY, &bed, &variables).await;
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("RAW_RETENTION_HOURS"), "{said:?}");
+    let said = BOOTSTRAP.refusal_of(("RAW_RETENTION_HOURS", "many")).await;
+    assert!(said.contains("RAW_RETENTION_HOURS"), "{said}");
 }
 
 #[tokio::test]
 async fn the_bootstrap_answers_under_lambdas_own_emulator() {
     let bed = TestBed::start().await;
-    let tables: Vec<_> = TABLES.iter().map(|(variable, table)| (*variable, bed.table(table))).collect();
-    let mut variables: Vec<(&str, &str)> =
-        tables.iter().map(|(name, table)| (*name, table.as_str())).collect();
-    variables.extend(OTHERS);
-    let Some(emulator) = Emulator::start(BINARY, &bed, &variables).await else { return };
+    let Some(emulator) = BOOTSTRAP.emulated(&bed).await else { return };
     let record = json!({"eventName": "INSERT", "dynamodb": {"SequenceNumber": "111", "NewImage": {}}});
     let answer = emulator.invoke(&json!({ "Records": [record] })).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));

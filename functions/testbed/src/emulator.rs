@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 
 use crate::bed::TestBed;
 use crate::settings::skip;
+use crate::start::Variables;
 
 /// The emulator's name where a test requires it.
 const TOOL: &str = "aws-lambda-rie";
@@ -33,7 +34,7 @@ impl Emulator {
     ///
     /// # Panics
     /// Where it is required and not installed, or does not start.
-    pub async fn start(program: &str, bed: &TestBed, variables: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) async fn start(program: &str, bed: &TestBed, variables: &Variables) -> Option<Self> {
         let Some(tool) = installed() else {
             skip(TOOL);
             return None;
@@ -41,7 +42,7 @@ impl Emulator {
         let (api, front) = (free_address(), free_address());
         let mut command = Command::new(tool);
         command.args(["--runtime-api-address", &api, "--runtime-interface-emulator-address", &front]);
-        command.arg(program).env_clear().envs(variables.iter().copied());
+        command.arg(program).env_clear().envs(variables.iter().cloned());
         command.env("AWS_ENDPOINT_URL_DYNAMODB", bed.store.url()).env("AWS_REGION", TestBed::REGION);
         command.env("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", bed.desk.url());
         command.env("AWS_ACCESS_KEY_ID", "LOCALGATEWAY").env("AWS_SECRET_ACCESS_KEY", "local");

@@ -4,7 +4,7 @@
 //! - [`Store`]: the recording front before the engine; it can be told to fail.
 //! - [`Desk`]: the `@connections` API of connections that exist only as names.
 //! - [`Call`]: one call as it was made, retries included; [`Spent`]: what it was charged.
-//! - [`refusal_to_start`]: what a function says that cannot work.
+//! - [`Bootstrap`]: a function's own binary, and what it says when it cannot work.
 //! - [`Emulator`]: AWS's own, around a function's own binary.
 //! - [`skip`]: what a test says whose tool is absent.
 //! - [`events`]: what API Gateway invokes functions with, in its shapes.
@@ -35,5 +35,5 @@ pub use call::{Call, Spent};
 pub use desk::{Desk, Manner};
 pub use emulator::Emulator;
 pub use settings::skip;
-pub use start::refusal_to_start;
+pub use start::Bootstrap;
 pub use store::{Failure, Store};
