@@ -12,7 +12,8 @@ use nsl_domain::time::TimestampMs;
 use crate::erase::Partition;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
+use crate::rows;
 
 /// The rows of commands.
 #[derive(Debug, Clone)]
@@ -51,16 +52,8 @@ impl Commands {
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn of_app(&self, app: &AppId) -> Result<Vec<GivenCommand>, Fault> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(expression::PARTITION)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_values(":pk", items::text(keys::commands(app)));
-        let mut given =
-            items::readable_rows(query, "query commands", |row| read_given(row).map(Some)).await?;
+        let query = rows::of_partition(&self.client, &self.table, keys::commands(app));
+        let mut given = rows::readable(query, "query commands", |row| read_given(row).map(Some)).await?;
         given.sort_by_key(|given| given.at);
         Ok(given)
     }

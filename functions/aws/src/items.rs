@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use nsl_domain::time::TimestampMs;
@@ -104,28 +103,6 @@ pub(crate) fn optional<T>(read: Result<T, BadAttribute>) -> Result<Option<T>, Ba
         Err(BadAttribute::Missing(_)) => Ok(None),
         Err(bad) => Err(bad),
     }
-}
-
-/// What `read` makes of every row that `query` finds, page by page. A row of which it makes nothing is left out; one
-/// that cannot be read is logged and left out, so that it spoils no other.
-pub(crate) async fn readable_rows<T>(
-    query: QueryFluentBuilder,
-    attempt: &'static str,
-    read: impl Fn(&Item) -> Result<Option<T>, BadAttribute>,
-) -> Result<Vec<T>, Fault> {
-    let mut rows = query.into_paginator().items().send();
-    let mut readable = Vec::new();
-    while let Some(row) = rows.next().await {
-        let row = row.map_err(|error| Fault::of(attempt, error))?;
-        match read(&row) {
-            Ok(found) => readable.extend(found),
-            Err(bad) => {
-                let partition = read_text(&row, keys::PK).unwrap_or_default();
-                tracing::error!(attempt, partition, reason = %bad, "a row cannot be read");
-            }
-        }
-    }
-    Ok(readable)
 }
 
 #[cfg(test)]

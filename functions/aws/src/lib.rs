@@ -24,6 +24,7 @@ pub mod publishers;
 pub mod repair;
 pub mod reports;
 pub mod rollups;
+mod rows;
 pub mod sessions;
 pub mod settings;
 pub mod strangers;

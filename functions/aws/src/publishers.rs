@@ -18,6 +18,7 @@ use crate::erase::Partition;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+use crate::rows;
 use crate::sessions::SESSION_LIFE_MS;
 
 pub use legacy::{Told, WrongClock};
@@ -84,7 +85,8 @@ impl Publishers {
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn has_room(&self, app: &AppId, most: u32, now: TimestampMs) -> Result<bool, Fault> {
-        let query = self.living(app, now).key_condition_expression(expression::PARTITION);
+        let rows = rows::of_partition(&self.client, &self.table, keys::app_connections(app));
+        let query = count_of_living(rows, now);
         has_fewer(query, most, "count connections").await
     }
 
@@ -100,11 +102,9 @@ impl Publishers {
         most: u32,
         now: TimestampMs,
     ) -> Result<bool, Fault> {
-        let query = self
-            .living(app, now)
-            .key_condition_expression(expression::WITH_PREFIX)
-            .expression_attribute_names("#sk", keys::SK)
-            .expression_attribute_values(":prefix", items::text(keys::SUBSCRIPTIONS));
+        let rows =
+            rows::with_prefix(&self.client, &self.table, keys::app_connections(app), keys::SUBSCRIPTIONS);
+        let query = count_of_living(rows, now);
         if has_fewer(query, most, "count subscriptions").await? {
             return Ok(true);
         }
@@ -119,37 +119,15 @@ impl Publishers {
         Ok(found.item.is_some())
     }
 
-    /// Counts the rows of `app` that are not past their age.
-    fn living(&self, app: &AppId, now: TimestampMs) -> QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .select(Select::Count)
-            .filter_expression(expression::IS_ALIVE)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
-            .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
-            .expression_attribute_values(":now", items::number(now.seconds()))
-    }
-
     /// Who may report for `app` at `now`: one consistent query for each megabyte of rows. Rows past their age are left
     /// out, and rows that cannot be read, which are logged.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn of_app(&self, app: &AppId, now: TimestampMs) -> Result<Vec<ConnectionId>, Fault> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(expression::WITH_PREFIX)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#sk", keys::SK)
-            .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
-            .expression_attribute_values(":prefix", items::text(keys::PUBLISHERS));
-        items::readable_rows(query, "query publishers", |row| read_connection(row, now)).await
+        let query =
+            rows::with_prefix(&self.client, &self.table, keys::app_connections(app), keys::PUBLISHERS);
+        rows::readable(query, "query publishers", |row| read_connection(row, now)).await
     }
 
     /// The partition of every row that names `app`. No call.
@@ -164,18 +142,18 @@ impl Publishers {
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn connected(&self, app: &AppId, now: TimestampMs) -> Result<BTreeSet<ConnectionId>, Fault> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(expression::PARTITION)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_values(":pk", items::text(keys::app_connections(app)));
-        let connected =
-            items::readable_rows(query, "query connections", |row| read_connection(row, now)).await?;
+        let query = rows::of_partition(&self.client, &self.table, keys::app_connections(app));
+        let connected = rows::readable(query, "query connections", |row| read_connection(row, now)).await?;
         Ok(connected.into_iter().collect())
     }
+}
+
+/// `rows` as a query that counts those which are not past their age at `now`.
+fn count_of_living(rows: QueryFluentBuilder, now: TimestampMs) -> QueryFluentBuilder {
+    rows.select(Select::Count)
+        .filter_expression(expression::IS_ALIVE)
+        .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
+        .expression_attribute_values(":now", items::number(now.seconds()))
 }
 
 /// Whether `query`, which counts, finds fewer than `most` rows. As many rows past their age as may live, and at least

@@ -22,6 +22,7 @@ use crate::erase::Partition;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+use crate::rows;
 
 pub use legacy::{Frame, Kept};
 
@@ -194,7 +195,7 @@ impl Reports {
             let query = self.between(&shard.app, hour, shard.shard, from, to, Order::OldestFirst);
             let keys_only = query.projection_expression(expression::KEY_ONLY);
             let stamp = |row: &Item| keys::read_stamp(items::read_text(row, keys::SK)?).map(Some);
-            let stamps = items::readable_rows(keys_only, "query the minutes of reports", stamp).await?;
+            let stamps = rows::readable(keys_only, "query the minutes of reports", stamp).await?;
             minutes.extend(stamps.into_iter().map(|stamp| RollupSpan::holding(Resolution::Minute, stamp)));
         }
         Ok(minutes)

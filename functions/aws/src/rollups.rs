@@ -20,6 +20,7 @@ use crate::erase::Partition;
 use crate::fault::{Fault, Kind};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+use crate::rows;
 
 mod held;
 mod quarantine;
@@ -132,7 +133,7 @@ impl Rollups {
             // What was written while the application kept it longer is gone too.
             Ok((!self.retention.is_past(held.span, now)).then_some(held))
         };
-        items::readable_rows(query, "query rollups", read).await
+        rows::readable(query, "query rollups", read).await
     }
 
     /// The newest rollup of the same resolution that is older than that of `span`. One consistent query of one item.
@@ -192,15 +193,8 @@ impl Rollups {
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Report>, Fault> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(expression::PARTITION)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_values(":pk", items::text(keys::sources(app)));
-        items::readable_rows(query, "query the last reports", |row| {
+        let query = rows::of_partition(&self.client, &self.table, keys::sources(app));
+        rows::readable(query, "query the last reports", |row| {
             let last = read_last(row, app, now)?;
             Ok(last.filter(|report| now.ms_since(report.timestamp) < self.retention.minute_ms))
         })

@@ -13,6 +13,7 @@ use nsl_domain::time::TimestampMs;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+use crate::rows;
 use crate::sessions::{SESSION_LIFE_MS, is_condition_failed};
 
 /// The subscription rows of the Connections table.
@@ -131,17 +132,9 @@ impl Subscriptions {
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn of_app(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Subscriber>, Fault> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(expression::WITH_PREFIX)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#sk", keys::SK)
-            .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
-            .expression_attribute_values(":prefix", items::text(keys::SUBSCRIPTIONS));
-        items::readable_rows(query, "query subscriptions", |row| read_subscriber(row, now)).await
+        let query =
+            rows::with_prefix(&self.client, &self.table, keys::app_connections(app), keys::SUBSCRIPTIONS);
+        rows::readable(query, "query subscriptions", |row| read_subscriber(row, now)).await
     }
 }
 

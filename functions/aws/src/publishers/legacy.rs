@@ -10,6 +10,7 @@ use super::Publishers;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
+use crate::rows;
 use crate::sessions::is_condition_failed;
 
 /// A publisher whose reports are stamped with their arrival, because its clock is wrong.
@@ -83,17 +84,9 @@ impl Publishers {
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn wrong_clocks(&self, app: &AppId, now: TimestampMs) -> Result<Vec<WrongClock>, Fault> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(expression::WITH_PREFIX)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#sk", keys::SK)
-            .expression_attribute_values(":pk", items::text(keys::app_connections(app)))
-            .expression_attribute_values(":prefix", items::text(keys::PUBLISHERS));
-        items::readable_rows(query, "query clocks", |row| read_clock(row, now)).await
+        let query =
+            rows::with_prefix(&self.client, &self.table, keys::app_connections(app), keys::PUBLISHERS);
+        rows::readable(query, "query clocks", |row| read_clock(row, now)).await
     }
 }
 

@@ -6,7 +6,8 @@ use nsl_domain::time::{DAY_MS, TimestampMs};
 use super::Rollups;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
+use crate::rows;
 use crate::stream::Malformed;
 
 /// How long a stream record that could not be read is kept, in milliseconds: two weeks to look into it.
@@ -58,15 +59,8 @@ impl Rollups {
         app: Option<&AppId>,
         now: TimestampMs,
     ) -> Result<Vec<Quarantined>, Fault> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression(expression::PARTITION)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_values(":pk", items::text(keys::quarantine(app)));
-        items::readable_rows(query, "query the quarantine", |row| read_quarantined(row, now)).await
+        let query = rows::of_partition(&self.client, &self.table, keys::quarantine(app));
+        rows::readable(query, "query the quarantine", |row| read_quarantined(row, now)).await
     }
 }
 
