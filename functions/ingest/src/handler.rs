@@ -107,10 +107,6 @@ impl Ingest {
         }
     }
 
-    pub(crate) fn courier(&self) -> &Courier {
-        &self.courier
-    }
-
     /// Deals with one frame. Its route is one-way: the result has no body, answers are posted.
     pub(crate) async fn handle(
         &self,
@@ -145,7 +141,7 @@ impl Ingest {
         };
         let loads = loads(&publication, &admitted, event.arrival);
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
-            if self.is_legacy(event) {
+            if admitted.is_legacy {
                 // The library understands no refusal; it goes on sending whatever it is told.
                 tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame dropped");
                 return;
@@ -200,12 +196,6 @@ impl Ingest {
             admitted.apps.extend(known.map(|known| (app.clone(), known)));
         }
         Ok(admitted)
-    }
-
-    /// Whether the connection was admitted by the library's own `auth`, which is always in band and just admitted it.
-    fn is_legacy(&self, event: &SocketEvent) -> bool {
-        event.grant.is_none()
-            && self.grants.fresh(&event.connection, event.arrival).is_some_and(|grant| grant.is_legacy())
     }
 
     /// What an in-band `auth` has proved, as the session row says it.

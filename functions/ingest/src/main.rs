@@ -28,7 +28,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         (&settings.reports_table, Reach::Write),
     ];
     let ingest = Ingest::new(&clients, &settings);
-    boot::warm_up_with_posts(&clients, &tables, ingest.courier()).await;
+    boot::warm_up_with_posts(&clients, &tables, &ingest.courier).await;
     // As a task, of a handler that lives as long as the process: to wake the first future of a runtime is a system call
     // each time, and every answer of AWS wakes it.
     let ingest: &'static Ingest = Box::leak(Box::new(ingest));

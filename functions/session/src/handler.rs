@@ -75,10 +75,6 @@ impl Session {
         }
     }
 
-    pub(crate) fn courier(&self) -> &Courier {
-        &self.courier
-    }
-
     pub(crate) async fn handle(
         &self,
         event: ApiGatewayWebsocketProxyRequest,

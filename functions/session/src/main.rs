@@ -33,6 +33,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         (&settings.logs_table, Reach::Rows),
     ];
     let session = Session::new(&clients, &settings, trusted);
-    boot::warm_up_with_posts(&clients, &tables, session.courier()).await;
+    boot::warm_up_with_posts(&clients, &tables, &session.courier).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| session.handle(event.payload))).await
 }
