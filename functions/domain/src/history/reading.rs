@@ -13,6 +13,10 @@ use crate::window::{Resolution, Window};
 /// How far back raw reports stand in for rollups that are not there yet: design.md §6.
 pub const MAX_TAIL_MS: i64 = 5 * MINUTE_MS;
 
+/// How far back raw reports are read whatever rollups are there: a minute may be computed before a report of the one
+/// before it is stored, and what is stamped this lately is promised as soon as it is acknowledged. design.md §6.
+const MIN_TAIL_MS: i64 = 2 * MINUTE_MS;
+
 /// Rollups of one resolution whose spans start in `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
@@ -102,11 +106,13 @@ impl Reading {
         self.tail_from().map(|from| (from, self.window.to()))
     }
 
-    /// From the newest minute rollup on, at most [`MAX_TAIL_MS`] back, but never into what a wider rollup covers.
+    /// From the newest minute rollup on, at least [`MIN_TAIL_MS`] and at most [`MAX_TAIL_MS`] back, but never into what
+    /// a wider rollup covers.
     fn tail_from(&self) -> Option<TimestampMs> {
         let earliest = self.now.plus_ms(-MAX_TAIL_MS).aligned_to(MINUTE_MS).max(self.window.from());
         let minutes = self.levels.last()?;
-        let newest = minutes.rollups.keys().next_back().copied().unwrap_or(earliest);
+        let promised = self.now.plus_ms(-MIN_TAIL_MS).aligned_to(MINUTE_MS);
+        let newest = minutes.rollups.keys().next_back().copied().unwrap_or(earliest).min(promised);
         let wider = self.levels.iter().filter(|level| level.resolution != Resolution::Minute);
         let covered = wider.flat_map(|level| level.rollups.values().next_back()).map(Rollup::through).max();
         let from = newest.max(earliest).max(covered.unwrap_or(earliest));

@@ -196,6 +196,19 @@ fn an_application_that_fell_silent_is_answered_whole() {
     }
 }
 
+#[test]
+fn a_report_stored_after_its_next_minute_was_computed_is_there_at_once() {
+    for late_ms in (0..=MIN_TAIL_MS).step_by(10_000) {
+        let now = at(5 * MINUTE_MS + 30 * SECOND_MS);
+        let mut store = Store::default();
+        store.reports.insert(at(5 * MINUTE_MS));
+        store.deliver(&BTreeSet::from([at(5 * MINUTE_MS)]), now);
+        store.reports.insert(now.plus_ms(-late_ms));
+        let query = query("hour", now);
+        assert_eq!(answered(&store, &query, now).0, naive(&store, &query), "{late_ms}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
