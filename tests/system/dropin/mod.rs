@@ -41,18 +41,19 @@ const DRAWN_AGAIN_MAX: usize = 3;
 /// The reports that a tab drew, each of which it drew once on each of its connections, but for [`DRAWN_AGAIN_MAX`].
 fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
     let (mut drawn, mut of_connection) = (BTreeSet::new(), BTreeSet::new());
-    let mut again: BTreeMap<_, usize> = BTreeMap::new();
-    for shown in tab.shown() {
+    let mut again: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (place, shown) in tab.shown().iter().enumerate() {
         if !of_connection.insert((shown.connection, &shown.id)) {
-            let count = again.entry(shown.connection).or_default();
-            *count += 1;
-            assert!(*count <= DRAWN_AGAIN_MAX, "{who} drew reports twice, lastly {shown:?}");
+            again.entry(shown.connection).or_default().push((place, &shown.id));
         }
         assert!(
             shown.memory_total > 0.0 && shown.cpu_usage > 0.0 && shown.has_network,
             "{who} drew {shown:?}"
         );
         drawn.insert(shown.id.clone());
+    }
+    for (connection, again) in again {
+        assert!(again.len() <= DRAWN_AGAIN_MAX, "{who} drew twice on its connection {connection}: {again:?}");
     }
     drawn
 }
