@@ -45,8 +45,17 @@ pub(crate) const BATCH_RECORDS: f64 = 4_000.0;
 pub(crate) const ROLLUP_BYTES: f64 =
     8.0 * 1_440.0 * 640.0 + 35.0 * 144.0 * 900.0 + 400.0 * 24.0 * 1_110.0 + 5.0 * 365.0 * 1_840.0;
 
-/// Read units of a history query of the day, for each write shard: rollups and raw tail (RESULTS.md, "History").
-pub(crate) const QUERY_READS: f64 = 41.0;
+/// Read units of the rollups of a history query of the day, for each write shard, of a hundred sources (RESULTS.md).
+pub(crate) const QUERY_ROLLUP_READS: f64 = 33.0;
+
+/// Seconds of raw reports that a history query reads on top of them: two to three minutes.
+pub(crate) const QUERY_TAIL_S: f64 = 150.0;
+
+/// Raw reports in a read unit of a query: 4 KB, consistent.
+pub(crate) const TAIL_REPORTS_PER_READ: f64 = 5.0;
+
+/// Most read units of a raw tail for each write shard: a page of a megabyte, beyond which it is left out.
+pub(crate) const QUERY_TAIL_READS_MAX: f64 = 256.0;
 
 /// Most write shards of one application (`functions/domain/src/app.rs`), and what each takes a second.
 pub(crate) const MAX_SHARDS: f64 = 64.0;
@@ -55,7 +64,7 @@ pub(crate) const SHARD_WRITES_PER_SECOND: f64 = 1_000.0;
 #[cfg(test)]
 mod tests {
     /// Sentences of the document that the constants above are taken from.
-    const SOURCES: [&str; 7] = [
+    const SOURCES: [&str; 9] = [
         "| one report, N subscribers | PutItem (report), Query (subscriptions), N posts |",
         "| raw report | 48 hours, stored a day longer | 650 |",
         "A source that reports once a second writes 60 units a minute.",
@@ -63,6 +72,8 @@ mod tests {
         "PutItem (session); if it may publish, PutItem (publisher) |",
         "a report to an application with up to forty viewers is 1 write and 1 read",
         "one partition takes 1,000 writes a second",
+        "| the raw tail, two to three minutes where rollups are up to date, five at most | 1 read for each five reports |",
+        "a raw tail of more than one page is left out",
     ];
 
     #[test]

@@ -97,6 +97,8 @@ impl Needs {
         let sources_per_shard = workload.processes_per_app / shards_per_app;
         let stream = Stream::of(reports, shards, sources_per_shard, stream_shards);
         let queries = apps * workload.queries_per_app / SECONDS_PER_HOUR;
+        let tail = sources_per_shard * workload.rate * calls::QUERY_TAIL_S / calls::TAIL_REPORTS_PER_READ;
+        let query_reads = calls::QUERY_ROLLUP_READS + tail.min(calls::QUERY_TAIL_READS_MAX);
         let needs = Self {
             reports,
             frames,
@@ -108,7 +110,7 @@ impl Needs {
             writes: reports * calls::REPORT_WRITES + handshakes * calls::CONNECTION_WRITES + stream.writes,
             reads: frames * calls::SUBSCRIPTIONS_READS
                 + handshakes * calls::CONNECTION_READS
-                + queries * shards_per_app * calls::QUERY_READS
+                + queries * shards_per_app * query_reads
                 + stream.reads,
             stored_gigabytes,
             stream_shards,
