@@ -10,7 +10,7 @@ config := $(CURDIR)/infra/deploy/samconfig.toml
 sam := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv/build/bin:$(CURDIR)/.venv/sam/bin:$$PATH" sam
 
 .DEFAULT_GOAL := help
-.PHONY: help check deploy destroy sam-build sam-local ministack dynamodb-local tools
+.PHONY: help check deploy destroy sam-build sam-local lambda-watch ministack dynamodb-local tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ sam-build: tools ## Build every function for Lambda into .aws-sam, and tell the 
 
 sam-local: tools ## Run the system on sam local, with Docker: HTTP, WebSocket, streams
 	infra/deploy/sam-local
+
+lambda-watch: ## Run the functions under cargo lambda watch, which compiles what changes
+	infra/deploy/lambda-watch
 
 ministack: tools ## Deploy to an AWS on this machine, test it, remove it
 	infra/deploy/ministack

@@ -40,7 +40,7 @@ mod welcome;
 pub use console::fatal;
 pub use dynamodb::{Engine, create_tables};
 pub use keeper::{KEEP, become_child};
-pub use options::Options;
+pub use options::{FunctionNames, Options};
 pub use run::run;
 pub use settings::Settings;
 pub use shutdown::signalled;

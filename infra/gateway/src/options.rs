@@ -63,6 +63,10 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub lambda_endpoint: Option<String>,
 
+    /// What that endpoint calls a function: sam local start-lambda its logical id, cargo lambda watch its binary
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    pub lambda_names: FunctionNames,
+
     /// Most processes of one function; further callers wait
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_concurrency: u16,
@@ -94,6 +98,16 @@ pub struct Options {
     /// Show every line that functions write, not only warnings and errors
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// What a Lambda endpoint knows a function by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum FunctionNames {
+    /// The function's logical id in the template.
+    #[default]
+    LogicalId,
+    /// The name of its binary.
+    Binary,
 }
 
 impl Options {

@@ -9,10 +9,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::addresses::Addresses;
-use crate::template::Plan;
+use crate::lambda::of_function;
+use crate::template::{Function, Plan};
 
 /// Read and write for the owner, nothing for anybody else.
 const OWNER_ONLY: u32 = 0o600;
@@ -30,6 +31,12 @@ pub(crate) fn document(plan: &Plan, addresses: &Addresses) -> Json {
         "outputs": outputs,
         "secrets": plan.secrets,
     })
+}
+
+/// Each function's binary and what it has to find in its environment, for whoever runs the functions elsewhere.
+pub(crate) fn functions(plan: &Plan, addresses: &Addresses) -> Json {
+    let told = |function: &Function| json!({ "binary": function.binary, "environment": of_function(function, addresses) });
+    plan.functions.iter().map(|(id, function)| (id.clone(), told(function))).collect::<Map<_, _>>().into()
 }
 
 /// Removes the ready file of an earlier gateway, if there is one.

@@ -122,6 +122,9 @@ impl Gateway {
         drop(starting);
         if let Some(document) = document.as_object_mut() {
             document.insert("app".into(), app);
+            if options.lambda_endpoint.is_some() {
+                document.insert("functions".into(), ready::functions(&plan, &addresses));
+            }
         }
         let path = state.file(READY_FILE);
         let mut ready = vec![ReadyFile::write(&path, &document)?];

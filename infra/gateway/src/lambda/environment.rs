@@ -20,25 +20,26 @@ const SECRET_ACCESS_KEY: &str = "localgatewaysecret";
 /// The environment of any child that uses the AWS SDK, before the template's variables.
 pub(crate) fn for_tool(settings: &Settings, addresses: &Addresses) -> BTreeMap<String, String> {
     let mut environment = settings.inherited.clone();
-    for (name, value) in [
+    environment.extend(of_sdk(addresses));
+    environment
+}
+
+/// What the AWS SDK reads.
+fn of_sdk(addresses: &Addresses) -> BTreeMap<String, String> {
+    let variables = [
         ("AWS_REGION", addresses.region.as_str()),
         ("AWS_DEFAULT_REGION", &addresses.region),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
         (DYNAMODB_ENDPOINT, &addresses.dynamodb),
-    ] {
-        environment.insert(name.to_owned(), value.to_owned());
-    }
-    environment
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The environment of a function's processes; only the Runtime API's address is missing.
-pub(crate) fn for_function(
-    function: &Function,
-    settings: &Settings,
-    addresses: &Addresses,
-) -> BTreeMap<String, String> {
-    let mut environment = for_tool(settings, addresses);
+/// What a function finds in its environment that neither the machine nor Lambda puts there: all that another Lambda
+/// has to give it.
+pub(crate) fn of_function(function: &Function, addresses: &Addresses) -> BTreeMap<String, String> {
+    let mut environment = of_sdk(addresses);
     for (name, value) in &function.environment {
         let value = match name.as_str() {
             DYNAMODB_ENDPOINT => addresses.dynamodb.clone(),
@@ -50,6 +51,17 @@ pub(crate) fn for_function(
         };
         environment.insert(name.clone(), value);
     }
+    environment
+}
+
+/// The environment of a function's processes; only the Runtime API's address is missing.
+pub(crate) fn for_function(
+    function: &Function,
+    settings: &Settings,
+    addresses: &Addresses,
+) -> BTreeMap<String, String> {
+    let mut environment = settings.inherited.clone();
+    environment.extend(of_function(function, addresses));
     for (name, value) in [
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
@@ -107,5 +119,7 @@ Resources:
         assert_eq!(found[DYNAMODB_ENDPOINT], "http://d");
         assert_eq!((found["AWS_REGION"].as_str(), found["PATH"].as_str()), ("eu-west-1", "/bin"));
         assert_eq!(found["AWS_LAMBDA_FUNCTION_NAME"], "Fn");
+        let elsewhere = of_function(&plan.functions["Fn"], &addresses);
+        assert_eq!((&elsewhere["SOCKET"], elsewhere.get("PATH")), (&found["SOCKET"], None));
     }
 }

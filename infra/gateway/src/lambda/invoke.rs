@@ -63,7 +63,8 @@ impl Invoker {
     ) -> anyhow::Result<Self> {
         let console = Arc::clone(console);
         if let Some(url) = &options.lambda_endpoint {
-            return Ok(Self { backend: Backend::Remote(Remote::new(url)?), console });
+            let remote = Remote::new(url, plan.functions.values(), options.lambda_names)?;
+            return Ok(Self { backend: Backend::Remote(remote), console });
         }
         let launches = plan.functions.values().map(|function| Launch {
             binary: directory.join(&function.binary),

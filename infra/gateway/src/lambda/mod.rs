@@ -9,6 +9,6 @@ mod process;
 mod remote;
 mod runtime_api;
 
-pub(crate) use environment::{ACCESS_KEY_ID, for_tool};
+pub(crate) use environment::{ACCESS_KEY_ID, for_tool, of_function};
 pub(crate) use invoke::{InvokeFailure, Invoker, UNAUTHORIZED};
 pub(crate) use output::{Output, Stderr};

@@ -1,11 +1,14 @@
 //! Invocation through another Lambda endpoint: `sam local start-lambda`, `cargo lambda watch`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::invoke::InvokeFailure;
 use super::process::error_message;
+use crate::options::FunctionNames;
+use crate::template::Function;
 
 /// Longer than any function may run, so that a dead endpoint is noticed.
 const LONGEST_INVOCATION: Duration = Duration::from_secs(900);
@@ -15,15 +18,28 @@ const LONGEST_INVOCATION: Duration = Duration::from_secs(900);
 pub(crate) struct Remote {
     base: String,
     client: reqwest::Client,
+    /// What the endpoint calls each function, by logical id.
+    names: BTreeMap<String, String>,
 }
 
 impl Remote {
-    pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new<'a>(
+        base: &str,
+        functions: impl IntoIterator<Item = &'a Function>,
+        names: FunctionNames,
+    ) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(LONGEST_INVOCATION).build()?;
-        Ok(Self { base: base.trim_end_matches('/').to_owned(), client })
+        let named = |function: &Function| match names {
+            FunctionNames::LogicalId => (function.logical_id.clone(), function.logical_id.clone()),
+            FunctionNames::Binary => (function.logical_id.clone(), function.binary.clone()),
+        };
+        let names = functions.into_iter().map(named).collect();
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), client, names })
     }
 
+    /// Invokes the function of this logical id.
     pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeFailure> {
+        let function = self.names.get(function).map_or(function, String::as_str);
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.base);
         let unavailable =
             |fault: reqwest::Error| InvokeFailure::Unavailable(format!("cannot invoke {function}: {fault}"));
@@ -39,5 +55,46 @@ impl Remote {
             return Err(InvokeFailure::Function { message: error_message(&body) });
         }
         Ok(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use axum::Router;
+    use axum::http::Uri;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::template::plan;
+
+    const TEMPLATE: &str = "
+Resources:
+  Ingest:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: takes-reports } }
+    Properties: {}
+";
+
+    /// An endpoint that answers with the path that it was asked for.
+    async fn endpoint() -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(|uri: Uri| async move { uri.path().to_owned() });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}/")
+    }
+
+    #[tokio::test]
+    async fn a_function_is_called_what_the_endpoint_calls_it() {
+        let base = endpoint().await;
+        let plan = plan(TEMPLATE, &BTreeMap::new(), "eu-west-1").unwrap();
+        for (names, name) in [(FunctionNames::LogicalId, "Ingest"), (FunctionNames::Binary, "takes-reports")]
+        {
+            let remote = Remote::new(&base, plan.functions.values(), names).unwrap();
+            let asked = remote.invoke("Ingest", Bytes::new()).await.unwrap();
+            assert_eq!(asked, format!("/2015-03-31/functions/{name}/invocations"));
+        }
     }
 }
