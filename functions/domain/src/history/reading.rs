@@ -94,9 +94,9 @@ impl Reading {
             level.rollups.values().filter(move |rollup| {
                 let start = rollup.span().start();
                 // The tail stands for the newest minutes, which the table may hold by halves.
-                let in_tail = tail_from
-                    .is_some_and(|from| rollup.span().resolution() == Resolution::Minute && start >= from);
-                !in_tail && !self.is_covered(start, depth)
+                let is_minute = rollup.span().resolution() == Resolution::Minute;
+                let in_tail = is_minute && tail_from.is_some_and(|from| start >= from);
+                !in_tail && (is_minute || self.through(rollup) > start) && !self.is_covered(start, depth)
             })
         })
     }
@@ -111,19 +111,31 @@ impl Reading {
     fn tail_from(&self) -> Option<TimestampMs> {
         let earliest = self.now.plus_ms(-MAX_TAIL_MS).aligned_to(MINUTE_MS).max(self.window.from());
         let minutes = self.levels.last()?;
-        let promised = self.now.plus_ms(-MIN_TAIL_MS).aligned_to(MINUTE_MS);
+        let promised = self.promised_from();
         let newest = minutes.rollups.keys().next_back().copied().unwrap_or(earliest).min(promised);
         let wider = self.levels.iter().filter(|level| level.resolution != Resolution::Minute);
-        let covered = wider.flat_map(|level| level.rollups.values().next_back()).map(Rollup::through).max();
+        let covered = wider.flat_map(|level| level.rollups.values().next_back()).map(Rollup::through);
+        let covered = covered.filter(|through| *through <= promised).max();
         let from = newest.max(earliest).max(covered.unwrap_or(earliest));
         (from < self.window.to()).then_some(from)
+    }
+
+    /// From where on reports are promised at once.
+    fn promised_from(&self) -> TimestampMs {
+        self.now.plus_ms(-MIN_TAIL_MS).aligned_to(MINUTE_MS)
+    }
+
+    /// The end of what a wide rollup counts for. One that reaches into what is promised at once counts for nothing: it
+    /// is the running span's or the one's before, below which the first round asks anyway.
+    fn through(&self, wide: &Rollup) -> TimestampMs {
+        if wide.through() > self.promised_from() { wide.span().start() } else { wide.through() }
     }
 
     /// Whether a rollup wider than the level `depth` covers the instant `start`.
     fn is_covered(&self, start: TimestampMs, depth: usize) -> bool {
         self.levels.iter().take(depth).any(|wider| {
             let holding = RollupSpan::holding(wider.resolution, start);
-            wider.rollups.get(&holding.start()).is_some_and(|rollup| rollup.through() > start)
+            wider.rollups.get(&holding.start()).is_some_and(|rollup| self.through(rollup) > start)
         })
     }
 

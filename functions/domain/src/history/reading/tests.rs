@@ -209,6 +209,22 @@ fn a_report_stored_after_its_next_minute_was_computed_is_there_at_once() {
     }
 }
 
+#[test]
+fn a_report_stored_after_its_hour_was_computed_is_there_at_once() {
+    for late_ms in (0..=MIN_TAIL_MS).step_by(10_000) {
+        for range in ["hour", "day", "week"] {
+            // The first of the hour, the first of the next ten minutes, the first of the next hour.
+            let stamps = [2 * MINUTE_MS, 52 * MINUTE_MS, 59 * MINUTE_MS + 1, HOUR_MS + SECOND_MS];
+            let now = at(HOUR_MS + 65 * SECOND_MS);
+            let mut store = lived_through(&stamps.map(at).into(), 3 * SECOND_MS, now);
+            assert!(store.rollups[&RollupSpan::holding(Resolution::Hour, at(0))].is_complete());
+            store.reports.insert(now.plus_ms(-late_ms));
+            let query = query(range, now);
+            assert_eq!(answered(&store, &query, now).0, naive(&store, &query), "{range} {late_ms}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
