@@ -99,7 +99,6 @@ impl Gateway {
         request.send().await.unwrap_or_else(|cause| panic!("GET {path}: {cause}"))
     }
 
-    /// A call of the HTTP API that has not been sent.
     /// The answer to `path`, asked for again until it fits.
     pub(crate) async fn json_where(&self, path: &str, app: &App, fits: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + SETTLE_DEADLINE;
@@ -114,6 +113,7 @@ impl Gateway {
         }
     }
 
+    /// A call of the HTTP API that has not been sent.
     pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
         reqwest::Client::new().request(method, address).timeout(DEADLINE)

@@ -1,5 +1,6 @@
 //! What one command starts: the addresses it tells, the demo application, and the agent that feeds it.
 
+use std::fs;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -23,6 +24,15 @@ async fn the_ready_file_tells_where_everything_is() {
     for table in ["AppsTable", "ConnectionsTable", "ReportsTable"] {
         assert!(ready.outputs.get(table).is_some_and(|name| !name.is_empty()), "{table} is missing");
     }
+}
+
+#[tokio::test]
+async fn nothing_complains_while_everything_starts() {
+    let gateway = Gateway::start(&["--memory", "--no-demo"]).await;
+    let said = fs::read_to_string(gateway.folder().join("gateway.log")).expect("the gateway's log is there");
+    assert!(said.contains("functions of"), "{said}");
+    let complaint = said.lines().find(|line| line.contains("WARN") || line.contains("ERROR"));
+    assert_eq!(complaint, None);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The three fronts of a gateway, opened and closed together.
+//! The two fronts for clients, opened and closed together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,12 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::addresses::Addresses;
 use crate::bind::{Bound, bind};
-use crate::http::{self, Front};
+use crate::http::Front;
 use crate::lambda::Invoker;
-use crate::management::{self, Desk};
 use crate::serve::serve;
 use crate::template::Plan;
-use crate::websocket::{self, Gate, Lifetimes, Registry};
+use crate::websocket::{Gate, Lifetimes, Registry};
 use crate::{Options, Settings};
 
 /// The ports that the library and the dashboard have compiled in.
@@ -41,49 +39,42 @@ impl Sockets {
     }
 }
 
-/// What clients and functions talk to.
+/// What clients talk to.
 #[derive(Debug)]
 pub(crate) struct Fronts {
     gate: Option<Arc<Gate>>,
     front: Option<Arc<Front>>,
-    /// Those for clients.
     servers: Vec<JoinHandle<()>>,
     /// Stops accepting clients and closes their connections.
     stop: CancellationToken,
-    /// Stops the management API, which functions need until they have ended.
-    last: CancellationToken,
 }
 
 impl Fronts {
     /// Serves what the plan has.
     pub(crate) fn open(
-        sockets: Sockets,
+        [websocket, http]: [Bound; 2],
         options: &Options,
         settings: &Settings,
         plan: &Plan,
-        addresses: &Addresses,
         invoker: &Arc<Invoker>,
+        registry: &Arc<Registry>,
     ) -> Self {
-        let (stop, last) = (CancellationToken::new(), CancellationToken::new());
-        let registry = Arc::new(Registry::default());
+        let stop = CancellationToken::new();
         let region = &settings.region;
         let mut servers = Vec::new();
         let gate = plan.websocket.clone().map(|plan| {
-            let gate = Gate::new(plan, region, Lifetimes::of(options), invoker, &registry, &stop);
+            let gate = Gate::new(plan, region, Lifetimes::of(options), invoker, registry, &stop);
             Arc::new(gate)
         });
         if let Some(gate) = &gate {
-            servers.extend(serve(sockets.websocket.listeners, &websocket::router(Arc::clone(gate)), &stop));
+            servers.extend(serve(websocket.listeners, &crate::websocket::router(Arc::clone(gate)), &stop));
         }
         let base_path = options.http_base_path.trim_end_matches('/');
         let front = plan.http.clone().map(|plan| Arc::new(Front::new(plan, region, base_path, invoker)));
         if let Some(front) = &front {
-            servers.extend(serve(sockets.http.listeners, &http::router(Arc::clone(front)), &stop));
+            servers.extend(serve(http.listeners, &crate::http::router(Arc::clone(front)), &stop));
         }
-        let stage = addresses.stage.clone().unwrap_or_default();
-        let desk = management::router(Arc::new(Desk { registry, stage }));
-        serve(sockets.management.listeners, &desk, &last);
-        Self { gate, front, servers, stop, last }
+        Self { gate, front, servers, stop }
     }
 
     /// Closes connections and waits for requests and invocations; tells whether all ended in time.
@@ -102,10 +93,5 @@ impl Fronts {
             }
         };
         timeout(CLIENTS_LIMIT, ended).await.is_ok()
-    }
-
-    /// Closes what functions needed.
-    pub(crate) fn close(self) {
-        self.last.cancel();
     }
 }

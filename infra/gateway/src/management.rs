@@ -12,18 +12,45 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
+use crate::bind::Bound;
 use crate::clock;
+use crate::serve::serve;
 use crate::websocket::{Closing, Live, MAX_MESSAGE_BYTES, Registry};
 
 /// The scheme that signed requests name.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256";
 
+/// The API while it is served: functions need it from their start, before there are clients, until they have ended.
+#[derive(Debug)]
+pub(crate) struct Management {
+    /// The connections that there are.
+    pub(crate) registry: Arc<Registry>,
+    stop: CancellationToken,
+}
+
+impl Management {
+    /// Serves the API on the listeners of `bound`; the stage is the first segment of its paths.
+    pub(crate) fn open(bound: Bound, stage: Option<&str>) -> Self {
+        let (registry, stop) = (Arc::new(Registry::default()), CancellationToken::new());
+        let stage = stage.unwrap_or_default().to_owned();
+        let desk = Arc::new(Desk { registry: Arc::clone(&registry), stage });
+        serve(bound.listeners, &Router::new().fallback(answer).with_state(desk), &stop);
+        Self { registry, stop }
+    }
+
+    /// Ends the API after the requests under way.
+    pub(crate) fn close(self) {
+        self.stop.cancel();
+    }
+}
+
 /// What the API works on.
 #[derive(Debug)]
-pub(crate) struct Desk {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) stage: String,
+struct Desk {
+    registry: Arc<Registry>,
+    stage: String,
 }
 
 /// An answer that is no success.
@@ -34,12 +61,7 @@ enum Refusal {
     BadRequest(&'static str),
 }
 
-/// The API as a service; the stage is the first segment of its paths.
-pub(crate) fn router(desk: Arc<Desk>) -> Router {
-    Router::new().fallback(serve).with_state(desk)
-}
-
-async fn serve(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let outcome = match find(&desk, &parts.headers, parts.uri.path()) {
         Ok(live) => act(&parts.method, &live, body).await,

@@ -16,6 +16,7 @@ use crate::demo::{TOOL, Tool};
 use crate::dynamodb::{Engine, create_tables};
 use crate::fronts::{Fronts, Sockets};
 use crate::lambda::Invoker;
+use crate::management::Management;
 use crate::ready::{self, ReadyFile};
 use crate::settings::Settings;
 use crate::state::StateDir;
@@ -86,6 +87,7 @@ fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow
 /// Everything that runs.
 struct Gateway {
     fronts: Fronts,
+    management: Management,
     streams: Streams,
     invoker: Arc<Invoker>,
     engine: Option<Engine>,
@@ -109,9 +111,12 @@ impl Gateway {
         let (engine, dynamodb) = Engine::start(options, &state).await?;
         create_tables(&dynamodb, &settings.region, &plan.tables).await?;
         let addresses = Addresses::new(&plan, &settings.region, &sockets, dynamodb);
+        let Sockets { websocket, http, management } = sockets;
+        let management = Management::open(management, addresses.stage.as_deref());
         let invoker = Invoker::start(options, settings, &plan, &functions, &addresses, console).await?;
         let invoker = Arc::new(invoker);
-        let fronts = Fronts::open(sockets, options, settings, &plan, &addresses, &invoker);
+        let registry = &management.registry;
+        let fronts = Fronts::open([websocket, http], options, settings, &plan, &invoker, registry);
 
         let streams = Streams::start(&plan, options, &addresses, &state, &invoker, console)?;
 
@@ -138,6 +143,7 @@ impl Gateway {
         });
         Ok(Self {
             fronts,
+            management,
             streams,
             invoker,
             engine,
@@ -163,7 +169,7 @@ impl Gateway {
         if !(all_left && all_delivered && all_ended) {
             self.console.warn("not everything ended in time");
         }
-        self.fronts.close();
+        self.management.close();
         if let Some(engine) = self.engine {
             engine.stop().await;
         }
