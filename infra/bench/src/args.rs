@@ -49,7 +49,8 @@ pub(crate) struct Args {
     #[arg(long = "app-key-file", value_name = "FILE", requires = "app_ids")]
     pub(crate) app_key_files: Vec<PathBuf>,
 
-    /// More applications: JSON lines as `nsl app create --json` prints them.
+    /// Applications to load in place of the ready file's, or beside each --app: JSON lines as `nsl app create --json`
+    /// prints them.
     #[arg(long, value_name = "FILE")]
     pub(crate) apps: Option<PathBuf>,
 

@@ -40,7 +40,7 @@ impl Target {
     pub(crate) fn resolve(args: &Args, settings: &Settings) -> anyhow::Result<Self> {
         let mut target = match &args.ws {
             Some(ws) => Self { ws: ws.clone(), http: args.http.clone(), apps: named_apps(args, settings)? },
-            None => of_ready_file(&args.ready_file)?,
+            None => of_ready_file(&args.ready_file, args.apps.is_none())?,
         };
         if let Some(path) = &args.apps {
             target.apps.extend(listed_apps(path)?);
@@ -55,7 +55,8 @@ impl Target {
     }
 }
 
-fn of_ready_file(path: &Path) -> anyhow::Result<Target> {
+/// The gateway that runs here, with its demo application or none.
+fn of_ready_file(path: &Path, with_demo: bool) -> anyhow::Result<Target> {
     let text = std::fs::read_to_string(path).with_context(|| {
         format!(
             "no gateway seems to run here (start one with `cargo run`): cannot read ready file {}",
@@ -65,7 +66,7 @@ fn of_ready_file(path: &Path) -> anyhow::Result<Target> {
     let ready: ReadyFile = serde_json::from_str(&text)
         .with_context(|| format!("cannot understand ready file {}", path.display()))?;
     let http = ready.http.filter(|http| !http.is_empty());
-    Ok(Target { ws: ready.ws, http, apps: ready.app.into_iter().collect() })
+    Ok(Target { ws: ready.ws, http, apps: ready.app.into_iter().filter(|_| with_demo).collect() })
 }
 
 fn named_apps(args: &Args, settings: &Settings) -> anyhow::Result<Vec<App>> {
@@ -138,6 +139,16 @@ mod tests {
         std::fs::write(&path, "{\"appId\":\"a\",\"userId\":\"u\",\"apiKey\":\"k\",\"created\":true}\n\n")
             .unwrap();
         assert_eq!(listed_apps(&path).unwrap().len(), 1);
+        let ready = folder.join("ready.json");
+        let demo = "{\"ws\":\"ws://127.0.0.1:1\",\"app\":{\"appId\":\"demo\",\"apiKey\":\"d\"}}";
+        std::fs::write(&ready, demo).unwrap();
+        let running = ["--ready-file", ready.to_str().unwrap()];
+        let listed = [running[0], running[1], "--apps", path.to_str().unwrap()];
+        for (arguments, app) in [(&running[..], "demo"), (&listed[..], "a")] {
+            let target = resolved(arguments, None).unwrap();
+            let ids: Vec<&str> = target.apps.iter().map(|app| app.app_id.as_str()).collect();
+            assert_eq!(ids, [app], "the demo application is not loaded beside others");
+        }
         std::fs::write(&path, "{\"appId\":\"a\"}\n").unwrap();
         assert!(listed_apps(&path).err().unwrap().to_string().contains("line 1"));
         std::fs::remove_dir_all(folder).unwrap();
