@@ -110,15 +110,17 @@ def worst(figures, unit):
 
 
 def last_table(results):
-    """The table of the newest section of the results that has one, for the README."""
-    lines = results.splitlines()
-    starts_at = [number for number, line in enumerate(lines) if line == HEADING]
-    if not starts_at:
-        return ""
-    section = next(line for line in reversed(lines[: starts_at[-1]]) if line.startswith("## "))
-    table = []
-    for line in lines[starts_at[-1] :]:
-        if not line.startswith("|"):
-            break
-        table.append(line)
-    return "\n".join([*table, "", f"Measured on {section.removeprefix('## ')}."])
+    """Every bar with what was measured of it last, for the README."""
+    rows, section, is_bars = {}, "", False
+    for line in results.splitlines():
+        if line.startswith("## "):
+            section = line.removeprefix("## ")
+        if line == HEADING:
+            is_bars = True
+        elif not line.startswith("|"):
+            is_bars = False
+        elif is_bars and not line.startswith("|---"):
+            rows[line.split("|")[1].strip()] = (line, section)
+    sections = sorted({section for _, section in rows.values()})
+    table = [HEADING, "|---|---|---|---|", *(line for line, _ in rows.values())]
+    return "\n".join([*table, "", f"Measured on {', '.join(sections)}."])
