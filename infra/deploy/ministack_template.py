@@ -83,6 +83,10 @@ def written_out(resources, api):
         resources[f"{api}{name}Permission"] = {"Type": "AWS::Lambda::Permission", "Properties": permission}
 
 
+def is_math(body):
+    return body["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in body["Properties"]
+
+
 def main(built, port):
     with open(built, encoding="utf-8") as file:
         template = yaml.safe_load(file)
@@ -95,6 +99,9 @@ def main(built, port):
     # They refer to the stage that SAM would have made.
     for name in [name for name, body in resources.items() if body["Type"] == "AWS::ApiGatewayV2::ApiMapping"]:
         tell(f"{name}: no domain name of one's own on one machine")
+        del resources[name]
+    for name in [name for name, body in resources.items() if is_math(body)]:
+        tell(f"{name}: alarms over several metrics are not known")
         del resources[name]
     for section in ("Resources", "Outputs"):
         template[section] = localised(template[section], port, section)
