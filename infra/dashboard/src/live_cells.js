@@ -97,12 +97,14 @@ export function fillFromMinutes(column, name, times, minutes, rateOf) {
   if (minutes === null || times.length === 0) return;
   const first = times[0] - (times[0] % MINUTE_MS);
   for (let minute = first; minute < times.at(-1); minute += MINUTE_MS) {
-    const begin = Math.max(0, (minute - times[0]) / CELL_MS);
+    const start = (minute - times[0]) / CELL_MS;
+    const begin = Math.max(0, start);
     const end = Math.min(times.length, (minute + MINUTE_MS - times[0]) / CELL_MS);
     const isEmpty = column.avg.slice(begin, end).every((value) => value === undefined || value === null);
     const bucket = minutes.bucket(name, minute);
-    const middle = Math.floor((begin + end) / 2);
-    if (!isEmpty || bucket.count === 0 || middle >= times.length) continue;
+    // Of the whole minute, also where the grid begins within it: what is drawn stands still while the grid moves on.
+    const middle = Math.floor((start + end) / 2);
+    if (!isEmpty || bucket.count === 0 || middle < 0 || middle >= times.length) continue;
     const value = rateOf === null ? bucket.sum / bucket.count : rateOf(minute);
     if (value === null) continue;
     for (let cell = begin; cell < end; cell += 1) column.avg[cell] = undefined;

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { wait } from "../../src/backoff.js";
 import { EMPTY, bucketOf, merge } from "../../src/bucket.js";
 import { missingWords } from "../../src/language.js";
-import { cellTimes, cellsBySource, combined } from "../../src/live_cells.js";
+import { cellTimes, cellsBySource, combined, fillFromMinutes } from "../../src/live_cells.js";
 import { panelsOf, selection, wordOf } from "../../src/panels.js";
 import { fragmentOf, readPlace } from "../../src/place.js";
 import { readRange, selectionBetween, stepOf } from "../../src/range.js";
@@ -106,6 +106,21 @@ test("seconds are filled by source, and a silence is a gap", () => {
   const { avg, min, max } = combined([...cells.values()], times.length);
   assert.deepEqual([avg[10], min[10], max[10]], [55, 10, 100]);
   assert.equal(avg[38], 100);
+});
+
+test("a minute of history is one point that stands still while the grid moves on", () => {
+  const minutes = { bucket: () => bucketOf(7) };
+  const drawn = (from) => {
+    const times = cellTimes(from, from + 600_000);
+    const column = combined([], times.length);
+    fillFromMinutes(column, "x", times, minutes, null);
+    return times.filter((_, cell) => column.avg[cell] === 7);
+  };
+  const all = drawn(NOW);
+  for (let moved = 1000; moved < 180_000; moved += 7000) {
+    const still = all.filter((at) => at >= NOW + moved && at < NOW + 540_000);
+    assert.deepEqual(drawn(NOW + moved).filter((at) => at < NOW + 540_000), still);
+  }
 });
 
 test("charts are made of what is known, and a hostile name is a name", () => {
