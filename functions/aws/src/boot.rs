@@ -11,6 +11,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use nsl_domain::rollup::Retention;
 
 use crate::apps::Apps;
+use crate::audience::Audience;
 use crate::commands::Commands;
 use crate::courier::Courier;
 use crate::fault::{Fault, Kind};
@@ -212,6 +213,11 @@ impl Clients {
     /// The strangers among the connections whose session rows are in `table`.
     pub fn strangers(&self, table: &str) -> Strangers {
         Strangers::new(self.sessions(table), self.courier())
+    }
+
+    /// The audiences whose subscription rows are in `table`, that of connections.
+    pub fn audience(&self, table: &str) -> Audience {
+        Audience::new(self.subscriptions(table), self.courier())
     }
 
     /// The courier to the connections of the API whose endpoint the environment names.

@@ -65,6 +65,7 @@ pub(crate) const WRONG_SINCE: &str = "wrongSince";
 pub(crate) const WRONG_AT: &str = "wrongAt";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
+pub(crate) const HOLD: &str = "hold";
 
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TIMESTAMP: &str = "timestamp";

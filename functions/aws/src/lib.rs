@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod apps;
+pub mod audience;
 pub mod boot;
 pub mod cache;
 pub mod clock;

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::frame::command::GivenCommand;
 use crate::frame::control::{ControlFrame, Credential};
 use crate::frame::outbound::{Dialect, Outbound};
-use crate::grant::{Action, Grant, Role};
+use crate::grant::{Action, Grant, Hold, Role};
 use crate::ids::AppId;
 use crate::rejection::Rejection;
 use crate::report::Report;
@@ -78,6 +78,8 @@ pub enum Question {
         min_interval_ms: i64,
         /// How its frames are written.
         dialect: Dialect,
+        /// What it stands on.
+        hold: Hold,
     },
     /// End a subscription, there or not. Answered by [`Answer::Done`].
     RemoveSubscription(AppId),

@@ -1,8 +1,11 @@
 //! What a connection or a token may do, on which applications, until when - and the one check of it.
 //!
-//! Owns the grant, its text form for the authorizer's context and the session row, and `authorise`.
+//! Owns the grant, its text form for the authorizer's context and the session row, and `authorise`; `hold` owns what is
+//! left of a grant on a subscription.
 //! Refuses to look at credentials: what a key or a token proves is the `access` crate's matter.
 //! Ruled by design.md §8.
+
+mod hold;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +13,8 @@ use crate::app::{App, Status};
 use crate::ids::{AppId, KeyId, UserId};
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
+
+pub use hold::Hold;
 
 /// Most applications that one grant names.
 pub const MAX_GRANTED_APPS: usize = 50;
@@ -70,6 +75,17 @@ pub enum Proof {
     Legacy,
 }
 
+impl Proof {
+    /// Whether `app` has not taken it back.
+    fn is_valid_for(&self, app: &App) -> bool {
+        match self {
+            Self::Key(id) => app.keys.iter().any(|key| key.id == *id),
+            Self::Token { issued } => app.tokens_not_before.is_none_or(|earliest| *issued >= earliest),
+            Self::Legacy => app.legacy,
+        }
+    }
+}
+
 /// Permission to act. Made only from a proved credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -117,14 +133,6 @@ impl Grant {
             Reach::Owner(owner) => *owner == app.owner,
         }
     }
-
-    fn is_still_proved_by(&self, app: &App) -> bool {
-        match &self.proof {
-            Proof::Key(id) => app.keys.iter().any(|key| key.id == *id),
-            Proof::Token { issued } => app.tokens_not_before.is_none_or(|earliest| *issued >= earliest),
-            Proof::Legacy => app.legacy,
-        }
-    }
 }
 
 /// Whether the holder of `grant` may do `action` to `app` at `now`; `app` is `None` where no such application exists.
@@ -140,7 +148,7 @@ pub fn authorise(
 ) -> Result<(), Rejection> {
     let grant = unexpired(grant, now)?;
     let app = app.filter(|app| grant.reaches(app)).ok_or_else(forbidden)?;
-    if !grant.is_still_proved_by(app) {
+    if !grant.proof.is_valid_for(app) {
         return Err(Rejection::unauthorized());
     }
     if !grant.scope.covers(action) {
@@ -211,7 +219,7 @@ mod tests {
     use super::*;
     use crate::app::{DEFAULT_SHARDS, KeyHash, KeyRecord};
 
-    fn app() -> App {
+    pub(super) fn app() -> App {
         App {
             id: AppId::new("shop").unwrap(),
             owner: UserId::new("ann").unwrap(),
@@ -231,7 +239,7 @@ mod tests {
         }
     }
 
-    fn now() -> TimestampMs {
+    pub(super) fn now() -> TimestampMs {
         TimestampMs::clamped(1_800_000_000_000)
     }
 
@@ -239,7 +247,7 @@ mod tests {
         Grant { user: UserId::new("ann").unwrap(), scope, reach, proof, until: None }
     }
 
-    fn by_key(scope: Scope) -> Grant {
+    pub(super) fn by_key(scope: Scope) -> Grant {
         grant(scope, Reach::Apps(vec![AppId::new("shop").unwrap()]), Proof::Key(KeyId::new("k1").unwrap()))
     }
 

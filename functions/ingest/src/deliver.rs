@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use nsl_aws::audience::Seated;
 use nsl_aws::counters::Counter;
 use nsl_aws::courier::Delivery;
 use nsl_aws::subscriptions::Subscriber;
@@ -66,8 +67,11 @@ impl Ingest {
             by_app.entry(&report.app).or_default().push(report);
         }
         for (app, reports) in by_app {
-            match self.subscriptions.of_app(app, now).await {
-                Ok(subscribers) => self.fan_out(app, &reports, &subscribers, now).await,
+            match self.audience.of_app(app, &self.known_apps, now).await {
+                Ok(Seated { holding, lapsed }) => {
+                    let told = self.fan_out(app, &reports, &holding, now);
+                    futures_util::join!(told, self.audience.part_with(app, &lapsed));
+                }
                 Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
             }
         }

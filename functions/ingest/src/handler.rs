@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use futures_util::{StreamExt, stream};
 use nsl_aws::apps::KnownApps;
+use nsl_aws::audience::Audience;
 use nsl_aws::boot::Clients;
 use nsl_aws::cache::Cache;
 use nsl_aws::counters::{Counter, Counters};
@@ -42,7 +43,7 @@ const CONCURRENT_WRITES: usize = 16;
 /// The function, with its clients and what it remembers.
 #[derive(Debug)]
 pub(crate) struct Ingest {
-    known_apps: KnownApps,
+    pub(crate) known_apps: KnownApps,
     sessions: Sessions,
     pub(crate) reports: Reports,
     pub(crate) publishers: Publishers,
@@ -50,6 +51,7 @@ pub(crate) struct Ingest {
     grants: Cache<ConnectionId, Grant>,
     pub(crate) retention_ms: i64,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) audience: Audience,
     pub(crate) courier: Courier,
     pub(crate) pace: Pace,
     limits: Limits,
@@ -94,6 +96,7 @@ impl Ingest {
             known_apps: KnownApps::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
+            audience: clients.audience(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             publishers: clients.publishers(&settings.connections_table),
             processes: Processes::default(),
@@ -144,6 +147,7 @@ impl Ingest {
             if admitted.is_legacy {
                 // The library understands no refusal; it goes on sending whatever it is told.
                 tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame dropped");
+                self.counters.add(Counter::rejections(rejection.code), 1);
                 return;
             }
             return self.refuse(event, rejection, publication.id).await;

@@ -6,6 +6,7 @@
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use nsl_access::token::TrustedKeys;
 use nsl_aws::apps::KnownApps;
+use nsl_aws::audience::Audience;
 use nsl_aws::boot::Clients;
 use nsl_aws::commands::Commands;
 use nsl_aws::counters::{Counter, Counters};
@@ -44,6 +45,7 @@ pub(crate) struct Session {
     pub(crate) known_apps: KnownApps,
     pub(crate) sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) audience: Audience,
     pub(crate) publishers: Publishers,
     pub(crate) reports: Reports,
     pub(crate) rollups: Rollups,
@@ -62,6 +64,7 @@ impl Session {
             known_apps: KnownApps::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
+            audience: clients.audience(&settings.connections_table),
             publishers: clients.publishers(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),

@@ -10,7 +10,7 @@ use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
-use nsl_domain::app::App;
+use nsl_domain::app::{App, MAX_CONNECTIONS};
 use nsl_domain::conversation::{Answer, Question};
 use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::outbound::Dialect;
@@ -37,9 +37,9 @@ impl Session {
                 self.judged(grant.as_ref(), action, &app, event).await.map(Answer::Allowed)
             }
             Question::MayWatch { grant, app } => self.may_watch(grant.as_ref(), &app, event).await,
-            Question::AddSubscription { app, min_interval_ms, dialect } => {
+            Question::AddSubscription { app, min_interval_ms, dialect, hold } => {
                 let subscriber =
-                    Subscriber { connection: event.connection.clone(), min_interval_ms, dialect };
+                    Subscriber { connection: event.connection.clone(), min_interval_ms, dialect, hold };
                 self.subscribe(&app, &subscriber, event).await
             }
             Question::RemoveSubscription(app) => {
@@ -76,15 +76,20 @@ impl Session {
         }
     }
 
-    /// A page of the published dashboard is subscribed by its `auth`, and was not asked yet whether there is room.
+    /// A page of the published dashboard is subscribed by its `auth`: whether there is room among the connections was
+    /// asked, whether among subscriptions was not.
     async fn subscribe(
         &self,
         app: &AppId,
         subscriber: &Subscriber,
         event: &SocketEvent,
     ) -> Result<Answer, Fault> {
-        if subscriber.dialect == Dialect::Legacy && !self.may_watch_one_more(app, event).await? {
-            return Ok(Answer::TooMany);
+        if subscriber.dialect == Dialect::Legacy {
+            let known = self.known_apps.believed(app, event.arrival).await?;
+            let has_own_limit = known.is_some_and(|known| known.limits.subscriptions.is_some());
+            if has_own_limit && !self.may_watch_one_more(app, event).await? {
+                return Ok(Answer::TooMany);
+            }
         }
         Ok(match self.subscriptions.add(app, subscriber, event.arrival).await? {
             Added::Done => Answer::Done,
@@ -92,13 +97,11 @@ impl Session {
         })
     }
 
-    /// Whether `app` may have one more subscription, which is counted only where it has a limit of its own.
+    /// Whether `app` may have one more subscription. A viewer has no row before, so that this is where it is counted.
     async fn may_watch_one_more(&self, app: &AppId, event: &SocketEvent) -> Result<bool, Fault> {
         let known = self.known_apps.believed(app, event.arrival).await?;
-        match known.and_then(|known| known.limits.subscriptions) {
-            Some(most) => self.publishers.may_watch(app, &event.connection, most, event.arrival).await,
-            None => Ok(true),
-        }
+        let most = known.map_or(MAX_CONNECTIONS, |known| known.max_subscriptions());
+        self.publishers.may_watch(app, &event.connection, most, event.arrival).await
     }
 
     async fn count_refusal(&self, event: &SocketEvent) -> Result<Answer, Fault> {

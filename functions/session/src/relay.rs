@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use nsl_aws::audience::Seated;
 use nsl_aws::counters::Counter;
 use nsl_aws::courier::Delivery;
 use nsl_aws::fault::Fault;
@@ -23,20 +24,20 @@ const POST_PATIENCE: Duration = Duration::from_secs(2);
 const RELAY_PATIENCE: Duration = Duration::from_secs(6);
 
 impl Session {
-    /// Posts `frames` to everyone who watches `app`.
+    /// Posts `frames` to everyone who watches `app`, and parts from those who may no longer.
     pub(crate) async fn tell_viewers(
         &self,
         app: &AppId,
         frames: &[String],
         now: TimestampMs,
     ) -> Result<(), Fault> {
-        let viewers = self.subscriptions.of_app(app, now).await?;
-        let posts = stream::iter(&viewers).for_each_concurrent(CONCURRENT_POSTS, |viewer| async {
+        let Seated { holding, lapsed } = self.audience.of_app(app, &self.known_apps, now).await?;
+        let posts = stream::iter(&holding).for_each_concurrent(CONCURRENT_POSTS, |viewer| async {
             if self.reach(&viewer.connection, frames).await == Delivery::Gone {
                 note_left_over(self.subscriptions.drop_row(app, &viewer.connection).await);
             }
         });
-        within_patience(posts).await;
+        within_patience(async { futures_util::join!(posts, self.audience.part_with(app, &lapsed)) }).await;
         Ok(())
     }
 
@@ -83,7 +84,7 @@ impl Session {
     }
 }
 
-async fn within_patience(posts: impl Future<Output = ()>) {
+async fn within_patience<T>(posts: impl Future<Output = T>) {
     if tokio::time::timeout(RELAY_PATIENCE, posts).await.is_err() {
         tracing::error!("telling others was cut short");
     }

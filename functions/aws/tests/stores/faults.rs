@@ -22,7 +22,12 @@ const ATTEMPTS: usize = 3;
 /// What one operation of a store met, by what it is told as.
 async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> {
     let id = connection("a=");
-    let subscriber = Subscriber { connection: id.clone(), min_interval_ms: 0, dialect: Dialect::Modern };
+    let subscriber = Subscriber {
+        connection: id.clone(),
+        min_interval_ms: 0,
+        dialect: Dialect::Modern,
+        hold: Hold::of(&grant("shop")),
+    };
     let report = Report {
         app: super::id("shop"),
         source: Source::new("web-1").unwrap(),

@@ -136,6 +136,7 @@ async fn those_who_may_report_are_found_without_those_who_watch() {
         connection: connection("s="),
         min_interval_ms: 0,
         dialect: nsl_domain::frame::outbound::Dialect::Legacy,
+        hold: Hold::of(&grant("shop")),
     };
     skin.subscriptions().add(&id("shop"), &viewer, now()).await.unwrap();
     assert_eq!(skin.publishers().of_app(&id("shop"), now()).await.unwrap(), [connection("p=")]);

@@ -20,7 +20,7 @@ mod units;
 
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Proof, Reach, Role, Scope};
+use nsl_domain::grant::{Grant, Hold, Proof, Reach, Role, Scope};
 use nsl_domain::ids::{AppId, ConnectionId, UserId};
 use nsl_domain::time::TimestampMs;
 use nsl_testbed::TestBed;

@@ -58,7 +58,12 @@ async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live
     let both = connection("a=");
     skin.open(&both).await;
     skin.publishers().add(&[id("shop")], &both, now()).await.unwrap();
-    let subscriber = Subscriber { connection: both.clone(), min_interval_ms: 0, dialect: Dialect::Modern };
+    let subscriber = Subscriber {
+        connection: both.clone(),
+        min_interval_ms: 0,
+        dialect: Dialect::Modern,
+        hold: Hold::of(&grant("shop")),
+    };
     skin.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
     skin.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
     skin.bed
@@ -126,7 +131,12 @@ async fn room_is_what_living_rows_leave_and_one_query_tells() {
     }
     let watcher = connection("w=");
     skin.open(&watcher).await;
-    let subscriber = Subscriber { connection: watcher.clone(), min_interval_ms: 0, dialect: Dialect::Modern };
+    let subscriber = Subscriber {
+        connection: watcher.clone(),
+        min_interval_ms: 0,
+        dialect: Dialect::Modern,
+        hold: Hold::of(&grant("shop")),
+    };
     skin.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
     skin.bed.take_calls();
     let has_room = async |most, at| skin.publishers().has_room(&shop, most, at).await.unwrap();

@@ -61,7 +61,12 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
     let id = connection(ID);
     skin.open(&id).await;
     for app in ["shop", "bank"] {
-        let subscriber = Subscriber { connection: id.clone(), min_interval_ms: 0, dialect: Dialect::Modern };
+        let subscriber = Subscriber {
+            connection: id.clone(),
+            min_interval_ms: 0,
+            dialect: Dialect::Modern,
+            hold: Hold::of(&grant("shop")),
+        };
         skin.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
     }
     skin.bed.take_calls();

@@ -11,12 +11,17 @@ use super::*;
 const CROWD: usize = 1_000;
 
 fn subscriber(name: &str) -> Subscriber {
-    Subscriber { connection: connection(name), min_interval_ms: 250, dialect: Dialect::Legacy }
+    Subscriber {
+        connection: connection(name),
+        min_interval_ms: 250,
+        dialect: Dialect::Legacy,
+        hold: Hold::of(&grant("shop")),
+    }
 }
 
 fn row(app: &str, name: &str) -> Value {
     json!({"pk": {"S": format!("app#{app}")}, "sk": {"S": format!("s#{name}")}, "minInterval": {"N": "0"},
-        "dialect": {"S": "modern"}, "expiresAt": {"N": (NOW_MS / 1000 + 1).to_string()}})
+        "dialect": {"S": "modern"}, "hold": {"S": "legacy"}, "expiresAt": {"N": (NOW_MS / 1000 + 1).to_string()}})
 }
 
 async fn watching(skin: &Skin, app: &str) -> Vec<String> {
@@ -121,6 +126,7 @@ async fn rows_past_their_age_and_rows_that_cannot_be_read_hide_no_others() {
         nameless,
         with("e=", "dialect", json!({"S": "martian"})),
         with("f=", "minInterval", json!({"N": "1.5"})),
+        with("i=", "hold", json!({"S": "a promise"})),
         row("shop", "g="),
         row("shopper", "h="),
     ] {

@@ -87,8 +87,12 @@ async fn each_call_about_connections_is_charged_as_documented() {
     skin.sessions().find(&connection).await.unwrap();
     skin.sessions().remember(&connection, &grant("shop")).await.unwrap();
     assert_eq!(units(&skin), [1.0, 1.0], "a session read, and its grant");
-    let subscriber =
-        Subscriber { connection: connection.clone(), min_interval_ms: 0, dialect: Dialect::Modern };
+    let subscriber = Subscriber {
+        connection: connection.clone(),
+        min_interval_ms: 0,
+        dialect: Dialect::Modern,
+        hold: Hold::of(&grant("shop")),
+    };
     skin.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
     assert_eq!(units(&skin), [1.0, 1.0], "a subscription");
     skin.subscriptions().of_app(&id("shop"), now()).await.unwrap();

@@ -52,7 +52,7 @@ pub struct OwnLimits {
     pub bytes: Option<u32>,
     /// Publishers and subscriptions, counted together.
     pub connections: Option<u32>,
-    /// Subscriptions; by default only the connections are counted.
+    /// Subscriptions; by default as many as connections.
     pub subscriptions: Option<u32>,
 }
 
@@ -146,6 +146,11 @@ impl App {
     /// Publishers and subscriptions that it may have, counted together.
     pub fn max_connections(&self) -> u32 {
         self.limits.connections.unwrap_or(MAX_CONNECTIONS)
+    }
+
+    /// Subscriptions that it may have: as many as connections, unless it says so itself.
+    pub fn max_subscriptions(&self) -> u32 {
+        self.limits.subscriptions.unwrap_or_else(|| self.max_connections())
     }
 
     /// Milliseconds from `now` for which its reports are refused because it sent too many; `None` where they are not.

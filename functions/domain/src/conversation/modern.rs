@@ -7,7 +7,7 @@ use crate::frame::control::{ControlFrame, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
 use crate::frame::replay;
-use crate::grant::Grant;
+use crate::grant::{Grant, Hold};
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
@@ -61,9 +61,7 @@ impl Modern {
             }
             (Stage::Remembering { .. }, Answer::Gone) => Move::End(Verdict::silence()),
             (Stage::Admitting { app, since, min_interval_ms }, Answer::Allowed(Ok(()))) => {
-                let dialect = self.dialect();
-                let question = Question::AddSubscription { app: app.clone(), min_interval_ms, dialect };
-                self.ask(question, Stage::Subscribing { app, since })
+                self.subscribe(app, since, min_interval_ms)
             }
             (Stage::Admitting { .. }, Answer::Allowed(Err(rejection))) => self.refuse(rejection),
             (Stage::Subscribing { app, since }, Answer::Done) => {
@@ -118,9 +116,12 @@ impl Modern {
         Move::End(Verdict { is_of_stranger, ..Verdict::say(&refusal) })
     }
 
-    fn dialect(&self) -> Dialect {
-        let is_legacy = self.standing.grant.as_ref().is_some_and(Grant::is_legacy);
-        if is_legacy { Dialect::Legacy } else { Dialect::Modern }
+    fn subscribe(&mut self, app: AppId, since: Option<TimestampMs>, min_interval_ms: i64) -> Move {
+        let Some(grant) = &self.standing.grant else { return self.refuse(Rejection::unauthorized()) };
+        let dialect = if grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
+        let hold = Hold::of(grant);
+        let question = Question::AddSubscription { app: app.clone(), min_interval_ms, dialect, hold };
+        self.ask(question, Stage::Subscribing { app, since })
     }
 
     /// A connection that was authorised at its handshake may prove the same again, and nothing else.

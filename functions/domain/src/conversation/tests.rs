@@ -98,7 +98,8 @@ fn a_subscription_is_kept_before_the_replay_is_read() {
     let (mut conversation, first) = hear(request, Some(by_key()));
     let may = Question::MayWatch { grant: Some(by_key()), app: shop() };
     assert_eq!(first, Move::Ask(may));
-    let expected = Question::AddSubscription { app: shop(), min_interval_ms: 250, dialect: Dialect::Modern };
+    let (dialect, hold) = (Dialect::Modern, Hold::of(&by_key()));
+    let expected = Question::AddSubscription { app: shop(), min_interval_ms: 250, dialect, hold };
     assert_eq!(conversation.learn(Answer::Allowed(Ok(()))), Move::Ask(expected));
     let asked = conversation.learn(Answer::Done);
     assert!(matches!(asked, Move::Ask(Question::ReadRecent { .. })), "{asked:?}");

@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits for time to pass: it stands in the events.
 
+mod audience;
 mod cost;
 mod doubles;
 mod faults;
@@ -12,7 +13,7 @@ use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::grant::{Grant, Proof, Reach, Role, Scope};
+use nsl_domain::grant::{Grant, Hold, Proof, Reach, Role, Scope};
 use nsl_domain::ids::{AppId, ConnectionId, UserId};
 use nsl_domain::time::TimestampMs;
 use nsl_testbed::{TestBed, events};
@@ -90,10 +91,16 @@ impl World {
     }
 
     async fn subscribe(&self, connection: &str, app: &str, min_interval_ms: i64, dialect: Dialect) {
-        self.open(connection, None).await;
-        let subscriber = Subscriber { connection: ConnectionId::new(connection), min_interval_ms, dialect };
+        let hold = Hold::of(&grant(app, Scope::View));
+        let connection = ConnectionId::new(connection);
+        self.seat(app, &Subscriber { connection, min_interval_ms, dialect, hold }).await;
+    }
+
+    /// Opens a connection that watches `app`.
+    async fn seat(&self, app: &str, subscriber: &Subscriber) {
+        self.open(subscriber.connection.as_str(), None).await;
         let subscriptions = self.clients.subscriptions(&self.bed.table("ConnectionsTable"));
-        let added = subscriptions.add(&id(app), &subscriber, now()).await.unwrap();
+        let added = subscriptions.add(&id(app), subscriber, now()).await.unwrap();
         assert_eq!(added, Added::Done);
     }
 

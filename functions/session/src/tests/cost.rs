@@ -86,19 +86,19 @@ async fn a_wrong_credential_costs_as_much_and_is_answered_once() {
 }
 
 #[tokio::test]
-async fn a_subscription_costs_two_writes_and_a_query() {
+async fn a_subscription_costs_a_count_two_writes_and_a_query() {
     let world = World::start().await;
     let session = world.authorised().await;
     subscribe(&session, PROGRAM).await;
     assert_eq!(
         world.bed.take_lines(),
-        [READ_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT],
+        [READ_SESSION, COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT],
         "the instance that proved the key knows the app"
     );
     subscribe(&world.instance(), PROGRAM).await;
     assert_eq!(
         world.bed.take_lines(),
-        [READ_SESSION, READ_APP, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]
+        [READ_SESSION, READ_APP, COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]
     );
 }
 
@@ -109,7 +109,11 @@ async fn a_grant_of_the_handshake_saves_the_session_read() {
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     subscribe(&session, attached).await;
-    assert_eq!(world.bed.take_lines(), [UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT], "the app is known");
+    assert_eq!(
+        world.bed.take_lines(),
+        [COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT],
+        "the app is known"
+    );
     hear(&session, "unsubscribe", &unwatch("shop"), attached).await;
     assert_eq!(world.bed.take_lines(), [DELETE_ROW, UPDATE_SESSION]);
 }
@@ -138,7 +142,7 @@ async fn a_replay_over_the_hour_costs_a_query_for_each_hour() {
     hear(&session, "subscribe", &since, PROGRAM).await;
     let lines = world.bed.take_lines();
     assert_eq!(lines[lines.len() - 2..], [READ_RECENT; 2]);
-    assert_eq!(lines.len(), 5);
+    assert_eq!(lines.len(), 6);
 }
 
 #[tokio::test]

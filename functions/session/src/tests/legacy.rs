@@ -17,6 +17,7 @@ impl World {
             connection: ConnectionId::new(connection),
             min_interval_ms: 0,
             dialect: Dialect::Modern,
+            hold: Hold::of(&grant_of("shop", Scope::View)),
         };
         let table = self.bed.table("ConnectionsTable");
         let now = TimestampMs::clamped(NOW_MS);

@@ -13,7 +13,7 @@ mod watching;
 use nsl_access::token::TrustedKeys;
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Proof, Reach, Scope};
+use nsl_domain::grant::{Grant, Hold, Proof, Reach, Scope};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::Retention;

@@ -142,6 +142,31 @@ async fn an_app_has_as_many_subscriptions_as_it_says() {
 }
 
 #[tokio::test]
+async fn viewers_who_connected_together_find_no_more_room_than_there_is() {
+    let world = World::start().await;
+    let mut club = app("club");
+    club.limits.connections = Some(2);
+    world.register(&club).await;
+    let grant = granted("club", Scope::View);
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+    let session = world.instance();
+    let viewers = ["a=", "b=", "c="];
+    for viewer in viewers {
+        let event = events::connect(viewer, &[], attached, NOW_MS);
+        let answer = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        assert_eq!(answer.status_code, 200, "a viewer takes its room when it subscribes");
+    }
+    let mut kinds = Vec::new();
+    for viewer in viewers {
+        let event = events::message(viewer, "subscribe", &watch("club"), attached, NOW_MS);
+        let answer = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        let body: Value = serde_json::to_value(&answer).unwrap()["body"].as_str().unwrap().parse().unwrap();
+        kinds.push(body["type"].clone());
+    }
+    assert_eq!(kinds, ["subscribed", "subscribed", "error"]);
+}
+
+#[tokio::test]
 async fn unsubscribing_is_told_whether_or_not_there_was_a_subscription() {
     let world = World::start().await;
     let session = world.authorised().await;

@@ -7,7 +7,7 @@ use super::super::{Answer, MAX_AUTH_REFUSALS, Move, Question, Tally, Verdict};
 use super::Listener;
 use crate::frame::control::Credential;
 use crate::frame::outbound::{Dialect, Outbound, live_frame};
-use crate::grant::{Grant, Reach, Role, Scope};
+use crate::grant::{Grant, Hold, Reach, Role, Scope};
 use crate::ids::{AppId, UserId};
 use crate::report::Report;
 
@@ -118,7 +118,8 @@ impl Admission {
             return self.welcome(grant);
         }
         let app = self.app.clone();
-        let question = Question::AddSubscription { app, min_interval_ms: 0, dialect: Dialect::Legacy };
+        let (dialect, hold) = (Dialect::Legacy, Hold::of(&grant));
+        let question = Question::AddSubscription { app, min_interval_ms: 0, dialect, hold };
         self.ask(question, Stage::Subscribing(grant))
     }
 
