@@ -96,7 +96,7 @@ impl AuthorizerEvent {
         offered.extend(self.header("authorization").map(|value| Some(without_scheme(value))));
         if !self.is_http() {
             offered.extend(self.header("x-api-key").map(|value| Some(value.to_owned())));
-            offered.extend(self.header("sec-websocket-protocol").and_then(in_subprotocol));
+            offered.extend(self.header("sec-websocket-protocol").into_iter().flat_map(in_subprotocols));
             offered.extend(
                 ["apiKey", "token"]
                     .map(|name| self.parameter(name))
@@ -124,10 +124,10 @@ fn without_scheme(value: &str) -> String {
     }
 }
 
-/// The credential among the offered subprotocols: `Some(None)` for one that cannot be decoded.
-fn in_subprotocol(value: &str) -> Option<Option<String>> {
-    let encoded = value.split(',').find_map(|offered| offered.trim().strip_prefix(SUBPROTOCOL_PREFIX))?;
-    Some(URL_SAFE_NO_PAD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
+/// The credentials among the offered subprotocols: `None` for each that cannot be decoded.
+fn in_subprotocols(value: &str) -> impl Iterator<Item = Option<String>> {
+    let encoded = value.split(',').filter_map(|offered| offered.trim().strip_prefix(SUBPROTOCOL_PREFIX));
+    encoded.map(|text| URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
 }
 
 #[cfg(test)]
@@ -171,10 +171,10 @@ mod tests {
             Offer::Nothing
         );
         assert_eq!(handshake(json!({"x-api-key": "k"}), json!({"token": "t"})).offer(), Offer::Garbled);
-        assert_eq!(
-            handshake(json!({"Sec-WebSocket-Protocol": "key.!"}), json!(null)).offer(),
-            Offer::Garbled
-        );
+        for protocols in ["key.!", "key.aw, key.dA", "nsl.v1, key.aw, key.!"] {
+            let offer = handshake(json!({"Sec-WebSocket-Protocol": protocols}), json!(null)).offer();
+            assert_eq!(offer, Offer::Garbled, "{protocols}");
+        }
     }
 
     #[test]
