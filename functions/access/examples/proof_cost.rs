@@ -70,7 +70,7 @@ fn app(key: &str) -> Option<App> {
 fn claims(app: &App) -> Claims {
     Claims {
         sub: app.owner.clone(),
-        aud: "nsl".to_owned(),
+        aud: "nsl".into(),
         iat: NOW_S,
         exp: NOW_S + 3_600,
         nbf: None,

@@ -56,8 +56,8 @@ impl std::fmt::Debug for TrustedKeys {
 pub struct Claims {
     /// On whose behalf its holder acts.
     pub sub: UserId,
-    /// Which service it is for.
-    pub aud: String,
+    /// Which services it is for.
+    pub aud: Audience,
     /// When it was issued.
     pub iat: i64,
     /// When it ends.
@@ -73,6 +73,31 @@ pub struct Claims {
     /// Every application of this owner, where no `apps` are named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<UserId>,
+}
+
+/// One service or several: RFC 7519 §4.1.3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Any of these.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, service: &str) -> bool {
+        match self {
+            Self::One(name) => name == service,
+            Self::Several(names) => names.iter().any(|name| name == service),
+        }
+    }
+}
+
+impl From<&str> for Audience {
+    fn from(name: &str) -> Self {
+        Self::One(name.to_owned())
+    }
 }
 
 impl TrustedKeys {
@@ -105,7 +130,7 @@ impl TrustedKeys {
     /// `unauthorized`, with the same message for every flaw but age.
     pub fn verify(&self, token: &str, now: TimestampMs) -> Result<Grant, Rejection> {
         let claims = self.signed_claims(token).ok_or_else(Rejection::unauthorized)?;
-        if claims.aud != self.audience {
+        if !claims.aud.names(&self.audience) {
             return Err(Rejection::unauthorized());
         }
         let begins = claims.nbf.unwrap_or(claims.iat).max(claims.iat);

@@ -98,7 +98,7 @@ fn key(app: &str) -> String {
 fn token(change: impl Fn(&mut Claims)) -> String {
     let mut claims = Claims {
         sub: UserId::new("eve").unwrap(),
-        aud: AUDIENCE.to_owned(),
+        aud: AUDIENCE.into(),
         iat: PAST_S,
         exp: FUTURE_S,
         nbf: None,
@@ -325,7 +325,7 @@ async fn a_token_of_another_time_audience_or_secret_is_401() {
         token(|claims| claims.exp = PAST_S + 1),
         token(|claims| claims.iat = FUTURE_S - 1),
         token(|claims| claims.nbf = Some(FUTURE_S - 1)),
-        token(|claims| claims.aud = "another".to_owned()),
+        token(|claims| claims.aud = "another".into()),
         token(|claims| claims.apps = Vec::new()),
         token(|claims| claims.owner = Some(UserId::new("ann").unwrap())),
     ];

@@ -30,17 +30,20 @@ impl Strangers {
     }
 
     /// Counts a refused frame of `connection`, whose handshake granted nothing, and closes it where it was one too
-    /// many. No call; at the last frame one consistent read and one close. A fault is logged and closes nothing.
-    pub async fn refused(&self, connection: &ConnectionId, now: TimestampMs) {
+    /// many, which it tells. No call; at the last frame one consistent read and one close. A fault is logged and closes
+    /// nothing.
+    pub async fn refused(&self, connection: &ConnectionId, now: TimestampMs) -> bool {
         let patience = self.heard.lock().unwrap_or_else(PoisonError::into_inner).count(connection);
         if patience == Patience::Left {
-            return;
+            return false;
         }
-        match self.close(connection, now).await {
+        let closed = self.close(connection, now).await;
+        match &closed {
             Ok(true) => tracing::info!(%connection, "a stranger was closed"),
             Ok(false) => {}
             Err(fault) => tracing::warn!(%connection, reason = fault.chain(), "a stranger was not closed"),
         }
+        closed.unwrap_or(false)
     }
 
     /// Whether it was closed: not where an `auth` proved something in the meantime, nor a program whose credentials

@@ -21,6 +21,7 @@ use crate::rejection::Rejection;
 use crate::report::Report;
 use crate::time::TimestampMs;
 
+pub use modern::FULL_FOR_MS;
 use remembered::{Remembered, Slot};
 
 /// Wrong credentials after which a connection is closed.

@@ -48,6 +48,12 @@ impl TokenBucket {
         self.at = self.at.max(now);
     }
 
+    /// Puts `count` tokens back that were taken for nothing; never holds more than its burst.
+    pub fn put_back(&mut self, count: u32) {
+        let full = i64::from(self.rate.burst) * PARTS;
+        self.level = self.level.saturating_add(i64::from(count) * PARTS).min(full);
+    }
+
     fn level_at(&self, now: TimestampMs) -> i64 {
         let gained = now.ms_since(self.at).max(0).saturating_mul(i64::from(self.rate.per_second));
         self.level.saturating_add(gained).min(i64::from(self.rate.burst) * PARTS)
@@ -74,6 +80,16 @@ mod tests {
         assert_eq!(bucket.wait_ms(1, at(99)), Some(1));
         assert_eq!(bucket.wait_ms(1, at(100)), Some(0));
         assert_eq!(bucket.wait_ms(21, at(100_000)), None);
+    }
+
+    #[test]
+    fn what_is_put_back_may_be_taken_again_up_to_the_burst() {
+        let mut bucket = TokenBucket::full(Rate { per_second: 10, burst: 20 }, at(0));
+        bucket.take(15, at(0));
+        bucket.put_back(10);
+        assert_eq!((bucket.wait_ms(15, at(0)), bucket.wait_ms(16, at(0))), (Some(0), Some(100)));
+        bucket.put_back(u32::MAX);
+        assert_eq!((bucket.wait_ms(20, at(0)), bucket.wait_ms(21, at(0))), (Some(0), None));
     }
 
     fn any_rate() -> impl Strategy<Value = Rate> {

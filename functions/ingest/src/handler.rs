@@ -35,6 +35,7 @@ use nsl_domain::time::TimestampMs;
 use crate::limits::{Limits, Load};
 use crate::pace::Pace;
 use crate::processes::Processes;
+use crate::refusals::Refusals;
 use crate::settings::Settings;
 
 /// Reports of one frame that are stored at a time.
@@ -55,6 +56,7 @@ pub(crate) struct Ingest {
     pub(crate) courier: Courier,
     pub(crate) pace: Pace,
     limits: Limits,
+    refusals: Refusals,
     strangers: Strangers,
     pub(crate) counters: Counters,
 }
@@ -104,6 +106,7 @@ impl Ingest {
             grants: Cache::default(),
             pace: Pace::default(),
             limits: Limits::default(),
+            refusals: Refusals::default(),
             strangers: clients.strangers(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
             retention_ms: settings.retention_ms,
@@ -121,7 +124,7 @@ impl Ingest {
             Err(Refused { rejection, id }) => {
                 self.refuse(&event, rejection, id).await;
                 if event.grant.is_none() && self.grants.fresh(&event.connection, event.arrival).is_none() {
-                    self.strangers.refused(&event.connection, event.arrival).await;
+                    self.lose_patience(&event).await;
                 }
             }
         }
@@ -135,7 +138,7 @@ impl Ingest {
             Err(Refusal::Rejected(rejection)) => return self.refuse(event, rejection, publication.id).await,
             Err(Refusal::Stranger) => {
                 self.refuse(event, Rejection::unauthorized(), publication.id).await;
-                return self.strangers.refused(&event.connection, event.arrival).await;
+                return self.lose_patience(event).await;
             }
             Err(Refusal::Failed(fault)) => {
                 tracing::error!(connection = %event.connection, reason = fault.chain(), "publisher not authorised");
@@ -153,6 +156,10 @@ impl Ingest {
             return self.refuse(event, rejection, publication.id).await;
         }
         let outcome = self.store(publication.entries, &admitted, event).await;
+        if outcome.absorbed > 0 {
+            // The library's frames have one report each: that of its second copy was counted with the first.
+            self.limits.give_back(&event.connection, &loads);
+        }
         log(event, &outcome);
         for refused in &outcome.rejected {
             self.counters.add(Counter::rejections(refused.rejection.code), 1);
@@ -257,9 +264,20 @@ impl Ingest {
         }
     }
 
+    /// Counts a stranger's refused frame, and the end of its connection where that was one too many.
+    async fn lose_patience(&self, event: &SocketEvent) {
+        if self.strangers.refused(&event.connection, event.arrival).await {
+            self.counters.add(Counter::ClosedConnections, 1);
+        }
+    }
+
     async fn refuse(&self, event: &SocketEvent, rejection: Rejection, id: Option<FrameId>) {
-        tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
         self.counters.add(Counter::rejections(rejection.code), 1);
+        if !self.refusals.are_told(&event.connection, event.arrival) {
+            self.counters.add(Counter::AbsorbedFrames, 1);
+            return;
+        }
+        tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
         self.post(event, &Outbound::Error { rejection, id }).await;
     }
 

@@ -104,6 +104,19 @@ impl Limits {
         }
         Ok(())
     }
+
+    /// Gives back what [`Limits::admit`] counted of `loads`, which turned out to be a second copy.
+    pub(crate) fn give_back(&self, connection: &ConnectionId, loads: &BTreeMap<AppId, Load>) {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        for (app, load) in loads {
+            if let Some(of_app) = meters.apps.get_mut(&(app.clone(), load.rates)) {
+                of_app.put_back(load);
+            }
+            if let Some(of_connection) = meters.connections.get_mut(connection) {
+                of_connection.put_back(load);
+            }
+        }
+    }
 }
 
 impl Meter {
@@ -119,6 +132,11 @@ impl Meter {
     fn take(&mut self, reports: u32, bytes: u32, now: TimestampMs) {
         self.reports.take(reports, now);
         self.bytes.take(bytes, now);
+    }
+
+    fn put_back(&mut self, load: &Load) {
+        self.reports.put_back(load.reports);
+        self.bytes.put_back(load.bytes);
     }
 }
 
@@ -256,6 +274,20 @@ mod tests {
         let admitted = frames.by_ref().take_while(|one| limits.admit(one, &load(100), now()).is_ok()).count();
         assert_eq!(admitted, 100, "ten thousand reports at once");
         assert_eq!(limits.admit(&connection("z="), &load_of(100, 65_000, 2), now()), Ok(()));
+    }
+
+    #[test]
+    fn what_was_a_second_copy_leaves_its_room_to_others() {
+        let limits = Limits::default();
+        let mut app = shop(1);
+        app.limits.reports = Some(1);
+        let mut frame = Load::of(&app, now());
+        frame.add(700);
+        let loads = BTreeMap::from([(app.id.clone(), frame)]);
+        let admitted = |_: &u32| limits.admit(&connection("a="), &loads, now()).is_ok();
+        let burst = (0..1_000).take_while(admitted).count();
+        limits.give_back(&connection("a="), &loads);
+        assert_eq!((burst, (0..1_000).take_while(admitted).count()), (100, 1));
     }
 
     #[test]

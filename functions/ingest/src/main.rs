@@ -6,6 +6,7 @@ mod legacy;
 mod limits;
 mod pace;
 mod processes;
+mod refusals;
 mod settings;
 #[cfg(test)]
 mod tests;

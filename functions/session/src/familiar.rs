@@ -5,13 +5,15 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nsl_aws::event::SocketEvent;
-use nsl_domain::conversation::acquaintances::{Acquaintances, Attention};
+use nsl_domain::conversation::acquaintances::{Acquaintances, Attention, FLOOD_MS, MAX_MODERN_FRAMES};
 use nsl_domain::conversation::remembered::Remembered;
 use nsl_domain::conversation::{Familiarity, Verdict};
-use nsl_domain::frame::control::Request;
+use nsl_domain::frame::control::{ControlFrame, Request};
 use nsl_domain::frame::legacy::LegacyRequest;
+use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::Grant;
 use nsl_domain::ids::ConnectionId;
+use nsl_domain::rejection::{Code, Rejection};
 
 /// Who is known.
 #[derive(Debug, Default)]
@@ -24,7 +26,8 @@ impl Familiars {
     pub(crate) fn attend(&self, request: &Request, event: &SocketEvent) -> Result<Familiarity, Verdict> {
         let log_room = match request {
             Request::Legacy(LegacyRequest::Logs { entries, .. }) => {
-                self.known().log_room(&event.connection, entries.len(), event.arrival)
+                let sizes = entries.iter().map(String::len);
+                self.known().log_room(&event.connection, sizes, event.arrival)
             }
             _ => {
                 self.hear(event)?;
@@ -45,6 +48,19 @@ impl Familiars {
             Attention::Paid => Ok(()),
             Attention::Refused => Err(Verdict::absorbed()),
             Attention::Lost => Err(Verdict { close: true, ..Verdict::absorbed() }),
+        }
+    }
+
+    /// Counts a frame of this protocol's own; its refusal and the end of its connection where it is one too many.
+    pub(crate) fn hear_modern(&self, frame: &ControlFrame, event: &SocketEvent) -> Result<(), Verdict> {
+        match self.known().hear_modern(&event.connection, event.arrival) {
+            Attention::Paid => Ok(()),
+            Attention::Refused | Attention::Lost => {
+                let message = format!("over {MAX_MODERN_FRAMES} frames in ten seconds, reports aside");
+                let rejection = Rejection::new(Code::RateLimited, message).for_ms(FLOOD_MS);
+                let refusal = Outbound::Error { rejection, id: frame.id.clone() };
+                Err(Verdict { frames: vec![refusal.render()], close: true, ..Verdict::default() })
+            }
         }
     }
 

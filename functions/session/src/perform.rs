@@ -11,7 +11,7 @@ use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, MAX_CONNECTIONS};
-use nsl_domain::conversation::{Answer, Question};
+use nsl_domain::conversation::{Answer, FULL_FOR_MS, Question};
 use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
@@ -134,7 +134,8 @@ impl Session {
         let judged = self.judged(grant, Action::View, app, event).await?;
         if judged.is_ok() && !self.may_watch_one_more(app, event).await? {
             let message = "the app has as many subscriptions as it may";
-            return Ok(Answer::Allowed(Err(Rejection::new(Code::RateLimited, message).at("data.appId"))));
+            let rejection = Rejection::new(Code::RateLimited, message).at("data.appId").for_ms(FULL_FOR_MS);
+            return Ok(Answer::Allowed(Err(rejection)));
         }
         Ok(Answer::Allowed(judged))
     }

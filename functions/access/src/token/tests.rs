@@ -67,6 +67,16 @@ fn a_token_out_of_its_time_is_refused() {
 }
 
 #[test]
+fn a_token_may_be_for_several_services() {
+    let several = |names: &[&str]| Audience::Several(names.iter().map(|name| (*name).to_owned()).collect());
+    assert!(verify(&signed(|claims| claims.aud = several(&["billing", "nsl"]))).is_ok());
+    for names in [&["billing"][..], &[]] {
+        let token = signed(|claims| claims.aud = several(names));
+        assert_eq!(verify(&token).unwrap_err(), Rejection::unauthorized(), "{names:?}");
+    }
+}
+
+#[test]
 fn a_token_for_another_service_or_for_nothing_is_refused() {
     let app = |index: usize| AppId::new(format!("app-{index}")).unwrap();
     for (name, token) in [

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::MAX_SUBSCRIPTIONS;
 use super::remembered::Remembered;
 use crate::grant::Role;
 use crate::ids::ConnectionId;
@@ -18,8 +19,15 @@ pub const MAX_FRAMES: usize = 20;
 /// The span in which frames are counted, in milliseconds.
 pub const FLOOD_MS: i64 = 10 * SECOND_MS;
 
+/// Frames of this protocol's own types that are heard of a connection within [`FLOOD_MS`], reports aside: a viewer may
+/// subscribe to all that it watches at once.
+pub const MAX_MODERN_FRAMES: usize = MAX_FRAMES + MAX_SUBSCRIPTIONS;
+
 /// Log entries that a connection may send.
 pub const LOG_RATE: Rate = Rate { per_second: 50, burst: 50 };
+
+/// Bytes of log entries that a connection may send: 640 for each entry, and the largest frame at once.
+pub const LOG_BYTES: Rate = Rate { per_second: 32_000, burst: 128 * 1_024 };
 
 /// How long what was read of a session row is believed, in milliseconds: a revocation works within a minute.
 const BELIEVED_MS: i64 = MINUTE_MS;
@@ -43,7 +51,31 @@ pub enum Attention {
 struct Acquaintance {
     remembered: Option<(TimestampMs, Remembered)>,
     heard: VecDeque<TimestampMs>,
-    logs: Option<TokenBucket>,
+    logs: Option<LogMeter>,
+}
+
+/// What is left of the log entries of one connection.
+#[derive(Debug)]
+struct LogMeter {
+    entries: TokenBucket,
+    bytes: TokenBucket,
+}
+
+impl LogMeter {
+    fn full(now: TimestampMs) -> Self {
+        Self { entries: TokenBucket::full(LOG_RATE, now), bytes: TokenBucket::full(LOG_BYTES, now) }
+    }
+
+    /// Spends an entry of `size` bytes, if there is room for it.
+    fn admits(&mut self, size: usize, now: TimestampMs) -> bool {
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        let fits = self.entries.wait_ms(1, now) == Some(0) && self.bytes.wait_ms(size, now) == Some(0);
+        if fits {
+            self.entries.take(1, now);
+            self.bytes.take(size, now);
+        }
+        fits
+    }
 }
 
 /// Who is known.
@@ -56,13 +88,25 @@ impl Acquaintances {
     /// Counts a frame that is neither a report nor `logs`. A program is never closed for its frames: the library comes
     /// back every three seconds.
     pub fn hear(&mut self, connection: &ConnectionId, role: Role, now: TimestampMs) -> Attention {
+        if self.counts(connection, MAX_FRAMES, now) {
+            return Attention::Paid;
+        }
+        if role == Role::Program { Attention::Refused } else { Attention::Lost }
+    }
+
+    /// Counts a frame of this protocol's own types. The library sends none of them, so that programs are closed too.
+    pub fn hear_modern(&mut self, connection: &ConnectionId, now: TimestampMs) -> Attention {
+        if self.counts(connection, MAX_MODERN_FRAMES, now) { Attention::Paid } else { Attention::Lost }
+    }
+
+    fn counts(&mut self, connection: &ConnectionId, most: usize, now: TimestampMs) -> bool {
         let heard = &mut self.of(connection).heard;
         heard.retain(|at| now.ms_since(*at) < FLOOD_MS);
-        if heard.len() >= MAX_FRAMES {
-            return if role == Role::Program { Attention::Refused } else { Attention::Lost };
+        let is_heard = heard.len() < most;
+        if is_heard {
+            heard.push_back(now);
         }
-        heard.push_back(now);
-        Attention::Paid
+        is_heard
     }
 
     /// What is remembered of `connection`, as it was at most a minute ago.
@@ -76,15 +120,15 @@ impl Acquaintances {
         self.of(connection).remembered = Some((now, remembered));
     }
 
-    /// How many of `count` new log entries may be kept. Those are spent.
-    pub fn log_room(&mut self, connection: &ConnectionId, count: usize, now: TimestampMs) -> usize {
-        let bucket = self.of(connection).logs.get_or_insert_with(|| TokenBucket::full(LOG_RATE, now));
-        let mut room = u32::try_from(count).unwrap_or(u32::MAX).min(LOG_RATE.burst);
-        while room > 0 && bucket.wait_ms(room, now) != Some(0) {
-            room -= 1;
-        }
-        bucket.take(room, now);
-        usize::try_from(room).unwrap_or(0)
+    /// How many of new log entries of `sizes` bytes may be kept, from the first on. Those are spent.
+    pub fn log_room(
+        &mut self,
+        connection: &ConnectionId,
+        sizes: impl Iterator<Item = usize>,
+        now: TimestampMs,
+    ) -> usize {
+        let meter = self.of(connection).logs.get_or_insert_with(|| LogMeter::full(now));
+        sizes.take_while(|size| meter.admits(*size, now)).count()
     }
 
     /// Forgets a connection that has ended.
@@ -137,10 +181,28 @@ mod tests {
     #[test]
     fn fifty_entries_a_second_are_kept_and_the_rest_is_dropped() {
         let mut known = Acquaintances::default();
-        assert_eq!(known.log_room(&one(), 70, at(0)), 50);
-        assert_eq!(known.log_room(&one(), 1, at(0)), 0);
-        assert_eq!(known.log_room(&one(), 10, at(100)), 5);
-        assert_eq!(known.log_room(&one(), 10, at(1_000)), 10);
+        let mut room = |count, ms| known.log_room(&one(), std::iter::repeat_n(100, count), at(ms));
+        assert_eq!([room(70, 0), room(1, 0), room(10, 100), room(10, 1_000)], [50, 0, 5, 10]);
+    }
+
+    #[test]
+    fn entries_are_kept_as_far_as_their_bytes_go() {
+        let mut known = Acquaintances::default();
+        let mut room = |sizes: &[usize], ms| known.log_room(&one(), sizes.iter().copied(), at(ms));
+        assert_eq!(room(&[14_000; 12], 0), 9, "131,072 bytes at once");
+        assert_eq!(room(&[14_000], 0), 0);
+        assert_eq!(room(&[14_000; 3], 1_000), 2, "and 32,000 a second");
+        assert_eq!(room(&[1 << 20, 1], 60_000), 0, "what never fits ends what is kept");
+    }
+
+    #[test]
+    fn a_viewer_may_subscribe_to_all_that_it_watches_and_not_go_on_for_ever() {
+        let mut known = Acquaintances::default();
+        for _ in 0..MAX_MODERN_FRAMES {
+            assert_eq!(known.hear_modern(&one(), at(0)), Attention::Paid);
+        }
+        assert_eq!(known.hear_modern(&one(), at(9_999)), Attention::Lost);
+        assert_eq!(known.hear_modern(&one(), at(10_000)), Attention::Paid);
     }
 
     #[test]

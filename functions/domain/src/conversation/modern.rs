@@ -10,7 +10,11 @@ use crate::frame::replay;
 use crate::grant::{Grant, Hold};
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
-use crate::time::TimestampMs;
+use crate::time::{MINUTE_MS, TimestampMs};
+
+/// When who found no room may try again, in milliseconds: rows of connections that left without a word are seen to be
+/// gone with the next report.
+pub const FULL_FOR_MS: i64 = MINUTE_MS;
 
 /// One frame's way through it.
 #[derive(Debug)]
@@ -147,7 +151,7 @@ impl Modern {
 
     fn turn_away(&mut self) -> Verdict {
         let message = "the app has as many connections as it may";
-        let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
+        let rejection = Rejection::new(Code::RateLimited, message).at("data.appId").for_ms(FULL_FOR_MS);
         Verdict::say(&Outbound::Error { rejection, id: self.id.take() })
     }
 
@@ -160,6 +164,7 @@ impl Modern {
 }
 
 fn too_many_subscriptions() -> Rejection {
-    let message = format!("a connection watches at most {MAX_SUBSCRIPTIONS} apps");
+    let message =
+        format!("a connection watches at most {MAX_SUBSCRIPTIONS} apps, unsubscribe from one first");
     Rejection::new(Code::RateLimited, message).at("data.appId")
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nsl_aws::counters::Counter;
+use nsl_domain::rejection::Code;
 use nsl_domain::time::HOUR_MS;
 use nsl_testbed::Failure;
 use proptest::prelude::*;
@@ -98,6 +99,28 @@ async fn a_legacy_report_costs_one_write_and_one_query_and_its_copy_one_write() 
         assert_eq!(world.bed.take_lines(), [store], "a copy is answered with nothing");
     }
     assert_eq!(ingest.counters.total(Counter::AbsorbedDuplicates), 2);
+}
+
+#[tokio::test]
+async fn second_copies_spend_nothing_of_what_an_app_may_send() {
+    let world = World::with_library().await;
+    let ingest = world.acquainted().await;
+    // One report short of a burst and its first second, each twice over.
+    let mut small = app("small", Status::Active);
+    small.limits.reports = Some(1);
+    small.legacy = true;
+    world.register(&small).await;
+    let grant = Grant { proof: Proof::Legacy, ..publishing("small") };
+    world.open("library=", Some(&grant)).await;
+    for second in 0..99 {
+        for copy in 0..2 {
+            let at_ms = MINUTE_START_MS + second * 1_000 + copy * 5;
+            let text = frame(Some(at_ms), &json!({"n": second})).replace("shop", "small");
+            say(&ingest, "library=", &text, NOW_MS + 100_000).await;
+        }
+    }
+    assert_eq!(ingest.counters.total(Counter::AbsorbedDuplicates), 99);
+    assert_eq!(ingest.counters.total(Counter::rejections(Code::RateLimited)), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What becomes of a frame: what is stored, who is told what.
 
+use nsl_aws::counters::Counter;
+use nsl_domain::rejection::Code;
 use nsl_testbed::Manner;
 use serde_json::Value;
 
@@ -228,9 +230,26 @@ async fn a_legacy_publisher_over_its_limit_hears_nothing() {
     let apps = world.clients.apps(&world.bed.table("AppsTable"));
     apps.limit(&id("shop"), TimestampMs::clamped(NOW_MS + 60_000)).await.unwrap();
     world.bed.take_calls();
-    hear(&world.instance(), &metrics(&report(0)), STRANGER, NOW_MS).await;
+    let ingest = world.instance();
+    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
     assert!(world.bed.frames(PUBLISHER).is_empty());
     assert_eq!(world.stored().await, 0);
+    assert_eq!(ingest.counters.total(Counter::rejections(Code::RateLimited)), 1);
+}
+
+#[tokio::test]
+async fn who_sends_what_is_refused_for_ever_is_told_a_hundred_times_and_counted() {
+    let world = World::start().await;
+    let granted = publishing("bank").to_text();
+    let ingest = world.instance();
+    for _ in 0..150 {
+        hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
+    }
+    assert_eq!(world.bed.frames(PUBLISHER).len(), 100);
+    assert_eq!(ingest.counters.total(Counter::rejections(Code::Forbidden)), 150);
+    assert_eq!(ingest.counters.total(Counter::AbsorbedFrames), 50);
+    hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS + 1_000).await;
+    assert_eq!(world.bed.frames(PUBLISHER).len(), 101);
 }
 
 #[tokio::test]

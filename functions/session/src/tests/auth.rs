@@ -193,7 +193,7 @@ async fn a_frame_that_lacks_something_is_told_what() {
 fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
     let claims = Claims {
         sub: UserId::new("eve").unwrap(),
-        aud: AUDIENCE.to_owned(),
+        aud: AUDIENCE.into(),
         iat: NOW_MS / 1_000 - 60,
         exp: (NOW_MS + life_ms) / 1_000,
         nbf: None,

@@ -1,6 +1,8 @@
 //! Subscribing: what is replayed, who may, how many.
 
+use nsl_aws::counters::Counter;
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
+use nsl_domain::conversation::acquaintances::MAX_MODERN_FRAMES;
 
 use super::*;
 
@@ -94,6 +96,22 @@ async fn a_key_that_is_taken_back_subscribes_nobody_after_a_minute() {
     world.register(&shop).await;
     let body = hear_at(&session, "subscribe", &watch("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
     assert_eq!(body["payload"]["code"], "unauthorized");
+}
+
+#[tokio::test]
+async fn a_connection_that_goes_on_asking_is_told_and_closed() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    for _ in 1..MAX_MODERN_FRAMES {
+        let body = hear(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await.unwrap();
+        assert_eq!(body["type"], "pong");
+    }
+    world.bed.take_calls();
+    let body = hear(&session, "subscribe", &watch("shop"), PROGRAM).await.unwrap();
+    assert_eq!((&body["type"], &body["payload"]["code"]), (&json!("error"), &json!("rate_limited")));
+    assert_eq!(body["payload"]["retryAfterMs"], 10_000);
+    assert_eq!(world.bed.take_lines(), [format!("DELETE {SPEAKER}")]);
+    assert_eq!(session.counters.total(Counter::ClosedConnections), 1);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ fn describe(args: &TokenIssue, now: Timestamp) -> anyhow::Result<Claims> {
     let issued = now.as_second();
     Ok(Claims {
         sub: user,
-        aud: args.audience.clone(),
+        aud: args.audience.as_str().into(),
         iat: issued,
         exp: issued.saturating_add_unsigned(args.expires.as_secs()),
         nbf: None,
