@@ -178,13 +178,14 @@ impl Bucket {
         &self.last_at
     }
 
-    /// The sample of rank `floor(q * (count - 1))` in ascending order, counted from 0: nearest rank, no
-    /// interpolation. Within [`RELATIVE_ERROR`] of that sample, exact at the lowest and the highest rank, 0 for one
-    /// within [`ZERO_WITHIN`] of 0, and never outside the extremes. `q` is held within 0 to 1.
+    /// The sample of rank `ceil(q * count)` in ascending order, counted from 1: nearest rank, no interpolation, the
+    /// smallest sample that at least the part `q` of all samples lie at or below. Within [`RELATIVE_ERROR`] of that
+    /// sample, exact at the lowest and the highest rank, 0 for one within [`ZERO_WITHIN`] of 0, and never outside the
+    /// extremes. `q` is held within 0 to 1.
     pub fn quantile(&self, q: f64) -> f64 {
         let highest = self.count - 1;
         // A rank is a whole number, and a count is far below 2^53.
-        let rank = (q.clamp(0.0, 1.0) * highest as f64) as u64;
+        let rank = ((q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64).saturating_sub(1);
         if rank == 0 {
             return self.min;
         }

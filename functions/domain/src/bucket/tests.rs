@@ -29,7 +29,7 @@ fn bucket_of_values(values: &[f64]) -> Bucket {
 fn exact_quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted[(q * (sorted.len() - 1) as f64) as usize]
+    sorted[((q * sorted.len() as f64).ceil() as usize).saturating_sub(1)]
 }
 
 fn assert_quantiles_hold(bucket: &Bucket, values: &[f64]) {
@@ -109,6 +109,13 @@ fn both_zeros_are_one() {
     assert!(
         [there.min(), there.max(), there.last(), there.sum()].iter().all(|value| value.is_sign_positive())
     );
+}
+
+#[test]
+fn a_high_percentile_of_few_samples_is_a_high_sample() {
+    let few = bucket_of_values(&[1.0, 2.0, 3.0, 4.0]);
+    assert_eq!([0.0, 0.25, 0.95, 0.99, 1.0].map(|q| few.quantile(q)), [1.0, 1.0, 4.0, 4.0, 4.0]);
+    assert_eq!(bucket_of_values(&[19.0, 23.0]).quantile(0.95), 23.0);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn an_answer_is_written_exactly_as_the_protocol_says() {
         r#""p95":[null,null,0.5],"count":[0,0,1]},"#,
         r#""cpu.loadAverage.1":{"avg":[null,null,1],"min":[null,null,1],"max":[null,null,1],"#,
         r#""p95":[null,null,1],"count":[0,0,1]},"#,
-        r#""cpu.usage":{"avg":[1.5,null,4],"min":[1,null,4],"max":[2,null,4],"p95":[1,null,4],"count":[2,0,1]}},"#,
+        r#""cpu.usage":{"avg":[1.5,null,4],"min":[1,null,4],"max":[2,null,4],"p95":[2,null,4],"count":[2,0,1]}},"#,
         r#""sources":["web-1","web-2"],"cpu":{"loadAverage":[0.5,1],"usage":2.3333333333333335}}"#,
     );
     assert_eq!(serde_json::to_string(&finish(fold)).unwrap(), expected);
@@ -223,7 +223,7 @@ fn samples_in(reports: &[Sampled], name: &str, start_ms: i64) -> Vec<f64> {
 fn naive(aggregate: &str, samples: &[f64]) -> Option<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let ranked = |q: f64| sorted[(q * (sorted.len() - 1) as f64) as usize];
+    let ranked = |q: f64| sorted[(q * sorted.len() as f64).ceil() as usize - 1];
     match aggregate {
         "count" => Some(samples.len() as f64),
         _ if samples.is_empty() => None,

@@ -44,8 +44,12 @@ fn meaning(rollup: &Rollup) -> Value {
     })
 }
 
+/// What the samples of rank `floor(q * (count - 1))`, from 0, are taken for: the files tell these.
 fn quantiles(rollup: &Rollup) -> Vec<f64> {
-    let of_series = |(_, bucket): (&str, &nsl_domain::bucket::Bucket)| QUANTILES.map(|q| bucket.quantile(q));
+    let of_series = |(_, bucket): (&str, &nsl_domain::bucket::Bucket)| {
+        let count = bucket.count() as f64;
+        QUANTILES.map(|q| bucket.quantile(((q * (count - 1.0)).floor() + 0.5) / count))
+    };
     rollup.series().flat_map(of_series).collect()
 }
 

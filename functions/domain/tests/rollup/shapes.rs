@@ -51,7 +51,7 @@ pub(crate) fn greatest_error(name: &str, whole: &Bucket, mut values: Vec<f64>) -
     values.sort_unstable_by(f64::total_cmp);
     assert_eq!(whole.count(), values.len() as u64, "{name}");
     let error = |q: &f64| {
-        let exact = values[(q * (values.len() - 1) as f64) as usize];
+        let exact = values[(q * values.len() as f64).ceil() as usize - 1];
         let off = (whole.quantile(*q) - exact).abs();
         if off == 0.0 { 0.0 } else { off / exact.abs() }
     };
