@@ -51,6 +51,8 @@ pub struct SocketEvent {
     pub message_id: String,
     /// The subprotocols that the handshake offers, in its order.
     pub subprotocols: Vec<String>,
+    /// The address that the connection comes from, for logs; empty where API Gateway names none.
+    pub address: String,
 }
 
 impl SocketEvent {
@@ -83,6 +85,7 @@ impl SocketEvent {
             message_id: context.message_id.unwrap_or_else(|| request_id.clone()),
             request_id,
             subprotocols,
+            address: context.identity.source_ip.unwrap_or_default(),
         })
     }
 }
@@ -109,6 +112,7 @@ mod tests {
             "requestContext": {
                 "routeKey": "metrics", "eventType": "MESSAGE", "connectionId": "L0SM9cOFvHcCIhw=",
                 "connectedAt": 1, "requestTimeEpoch": 1_795_352_461_387_i64, "requestId": "r",
+                "identity": {"sourceIp": "203.0.113.7"},
                 "authorizer": {"principalId": "p", "role": "program", "grant": "not a grant"},
             },
             "body": "{}", "isBase64Encoded": false,
@@ -120,5 +124,6 @@ mod tests {
         assert_eq!(event.grant, None);
         assert_eq!(event.arrival.ms(), 1_795_352_461_387);
         assert_eq!(event.body, "{}");
+        assert_eq!(event.address, "203.0.113.7");
     }
 }

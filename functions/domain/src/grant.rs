@@ -118,13 +118,18 @@ impl Grant {
         self.proof == Proof::Legacy
     }
 
+    /// The applications that the grant names: none for an owner's.
+    pub fn names(&self) -> &[AppId] {
+        match &self.reach {
+            Reach::Apps(apps) => apps,
+            Reach::Owner(_) => &[],
+        }
+    }
+
     /// The applications that the grant names for publishing: none for a viewer, and none for an owner's grant, which
     /// names no application.
     pub fn publishes(&self) -> &[AppId] {
-        match &self.reach {
-            Reach::Apps(apps) if self.scope.covers(Action::Publish) => apps,
-            _ => &[],
-        }
+        if self.scope.covers(Action::Publish) { self.names() } else { &[] }
     }
 
     fn reaches(&self, app: &App) -> bool {

@@ -62,7 +62,11 @@ impl Session {
     ) -> Result<Answer, Fault> {
         let known = self.known_apps.current(app, event.arrival).await?;
         let circumstances = Circumstances { trusted: &self.trusted, role: event.role, now: event.arrival };
-        Ok(Answer::Proved(prove(credential, known.as_deref(), circumstances)))
+        let proved = prove(credential, known.as_deref(), circumstances);
+        if proved.is_err() {
+            tracing::warn!(connection = %event.connection, app = %app, address = event.address, "credential refused");
+        }
+        Ok(Answer::Proved(proved))
     }
 
     /// The session row first: it names the publisher's rows, for `$disconnect`.

@@ -87,6 +87,10 @@ impl Session {
         if self.sessions.welcome(&event.connection, grant, event.arrival).await? == Updated::Gone {
             return Ok(Answer::Gone);
         }
+        for app in grant.names() {
+            tracing::info!(connection = %event.connection, app = %app, role = event.role.as_str(),
+                address = event.address, "let in by ids alone");
+        }
         let added = self.publishers.add(grant.publishes(), &event.connection, event.arrival).await;
         if let Err(fault) = added {
             tracing::error!(connection = %event.connection, reason = fault.chain(), "a publisher has no row");
