@@ -2,6 +2,7 @@
 //! The policy is the table below; a run prints the table that it found (`cargo test credential -- --nocapture`).
 
 mod cases;
+mod ends;
 mod operations;
 mod tokens;
 

@@ -1,0 +1,36 @@
+//! What a viewer is shown when its credentials end while it watches.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::tokens::{claims, signed, with};
+use crate::harness::{App, Client, Gateway, now_ms};
+
+/// Seconds that the token lives: enough to connect and subscribe on a busy machine.
+const LIFE: i64 = 8;
+
+#[tokio::test]
+async fn a_viewer_is_shown_reports_until_its_token_ends_and_is_told_then() {
+    let gateway = Gateway::shared();
+    let app = App::create(gateway).await;
+    let mut publisher = Client::authenticated(gateway, &app).await;
+    let ends_ms = (now_ms() / 1_000 + LIFE) * 1_000;
+    let claims = with(claims(&app.app_id, now_ms() / 1_000), json!({"exp": ends_ms / 1_000}));
+    let bearer = format!("Bearer {}", signed(&claims, gateway.ready().secrets["TokenSecret"].as_str()));
+    let mut guest = Client::open_with(gateway, &[("authorization", &bearer)]).await.expect("a handshake");
+    let mut member = Client::viewer(gateway, &app).await;
+    guest.subscribe(&app).await;
+    publisher.publish(&app, 1).await;
+    guest.next_report(1).await;
+
+    let left_ms = u64::try_from(ends_ms - now_ms()).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(left_ms + 100)).await;
+    publisher.publish(&app, 2).await;
+    let told = guest.error().await;
+    assert_eq!((&told["code"], &told["retryable"]), (&json!("unauthorized"), &json!(false)), "{told}");
+    publisher.publish(&app, 3).await;
+    member.next_report(3).await;
+    guest.round_trip().await;
+    assert_eq!((guest.untaken("metrics"), guest.untaken("error")), (0, 0), "not a word more");
+}
