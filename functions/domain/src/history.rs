@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use self::quota::Quota;
 use crate::rejection::Rejection;
 use crate::time::TimestampMs;
 use crate::window::query::Span;
@@ -15,8 +16,10 @@ mod csv;
 mod fold;
 mod latest;
 mod logs;
+mod narrowing;
 mod number;
 mod overview;
+mod quota;
 mod reading;
 mod selection;
 mod summary;
@@ -29,8 +32,10 @@ pub use answer::{Column, HistoryAnswer, SeriesHistory};
 pub use fold::HistoryFold;
 pub use latest::{LatestAnswer, LatestFold, LatestReport};
 pub use logs::LogsAnswer;
+pub use narrowing::Narrowing;
 pub use number::Number;
 pub use overview::{AppOverview, OverviewAnswer};
+pub use quota::{MAX_BUCKETS, MAX_FIGURES};
 pub use reading::{MAX_TAIL_MS, Reading, Wanted};
 pub use selection::{MAX_PATTERN_SERIES, Selection};
 pub use summary::{KnownSeries, SeriesAnswer, SummaryAnswer, SummaryRow};
@@ -42,8 +47,8 @@ pub struct HistoryQuery {
     pub span: Span,
     /// Which series to answer.
     pub selection: Selection,
-    /// What to tell of each point.
-    pub aggregates: BTreeSet<Aggregate>,
+    /// What to tell of each point; `None` where that is left to us: [`Aggregate::DEFAULT`], as far as it fits.
+    pub aggregates: Option<BTreeSet<Aggregate>>,
 }
 
 impl HistoryQuery {
@@ -60,7 +65,18 @@ impl HistoryQuery {
         Ok(Self {
             span: Span::read(&parameter, now)?,
             selection: Selection::read(parameter("series"))?,
-            aggregates: Aggregate::read_list(parameter("agg"))?,
+            aggregates: parameter("agg").map(Aggregate::read_list).transpose()?,
         })
+    }
+
+    /// How much its answer may hold.
+    fn quota(&self) -> Quota {
+        Quota::of(self.span.window.points(), self.aggregates.as_ref().map_or(0, BTreeSet::len))
+    }
+
+    /// The same of an answer that tells totals, and so no aggregate of any point.
+    #[must_use]
+    pub fn of_totals(&self) -> Self {
+        Self { aggregates: None, ..self.clone() }
     }
 }

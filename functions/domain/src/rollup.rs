@@ -151,6 +151,11 @@ impl Rollup {
         self.cut_to(MAX_ROLLUP_SERIES);
     }
 
+    /// Leaves out the series that are not to be `kept`. What is left says nothing of them, so it is not to be stored.
+    pub fn retain(&mut self, mut kept: impl FnMut(&str) -> bool) {
+        self.series.retain(|name, _| kept(name));
+    }
+
     /// Leaves out the series that are last by name until `most` are left.
     fn cut_to(&mut self, most: usize) {
         while self.series.len() > most {

@@ -4,14 +4,16 @@
 //! for and what counts. Ruled by design.md §6, "Reads".
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
 use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::{Held, Rollups};
 use nsl_domain::app::App;
-use nsl_domain::history::{HistoryFold, Reading, Wanted};
+use nsl_domain::history::{HistoryFold, HistoryQuery, Narrowing, Reading, Wanted};
 use nsl_domain::ids::UserId;
+use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Rollup};
 use nsl_domain::time::TimestampMs;
@@ -25,6 +27,8 @@ use crate::mend::Mender;
 pub(crate) struct Gathered {
     shards: Vec<ShardParts>,
     complete_to: TimestampMs,
+    /// Why what was read is more than an answer may hold.
+    refusal: Option<Rejection>,
 }
 
 #[derive(Debug)]
@@ -50,18 +54,25 @@ impl Gathered {
         hasher.finish()
     }
 
-    /// Adds all of it to `fold` and tells how many stored documents could not be read.
-    pub(crate) fn fold_into(&self, fold: &mut HistoryFold) -> usize {
+    /// Adds all of it to `fold` and tells how many stored documents could not be read. Each rollup is let go of as soon
+    /// as it is added, so that the memory holds what was read once.
+    ///
+    /// # Errors
+    /// The rejection of a query that asks for too much.
+    pub(crate) fn fold_into(self, fold: &mut HistoryFold) -> Result<usize, Rejection> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
         let mut unreadable = 0;
-        for shard in &self.shards {
-            shard.rollups.iter().for_each(|rollup| fold.add_rollup(rollup));
+        for shard in self.shards {
+            shard.rollups.into_iter().for_each(|rollup| fold.add_rollup(&rollup));
             for report in &shard.tail {
                 let hash = report.document.hash();
                 let added = fold.add(report.timestamp, &report.source, hash, report.document.as_str());
                 unreadable += usize::from(added.is_err());
             }
         }
-        unreadable
+        Ok(unreadable)
     }
 }
 
@@ -74,27 +85,30 @@ pub(crate) struct Sources<'s> {
 }
 
 impl Sources<'_> {
-    /// Reads what answers `window` of `app` at `now`, all write shards at once.
+    /// Reads what answers `query` of `app` at `now`, all write shards at once.
     pub(crate) async fn gather(
         &self,
         app: &App,
-        window: Window,
+        query: &HistoryQuery,
         now: TimestampMs,
     ) -> Result<Gathered, Fault> {
+        let window = query.span.window;
+        let narrowing = Mutex::new(Narrowing::of(query));
         let rollups = &self.rollups.keeping(app.retention.over(self.rollups.retention()));
         let kept = &Sources { rollups, ..*self };
-        let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, window, now));
+        let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, (window, &narrowing), now));
         let shards = try_join_all(read).await?;
         let cut_at = shards.iter().filter_map(|shard| shard.cut_at).min();
         let complete_to = cut_at.unwrap_or(now).min(window.to());
-        Ok(Gathered { shards, complete_to })
+        let narrowing = narrowing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Gathered { shards, complete_to, refusal: narrowing.check().err() })
     }
 
     async fn read_shard(
         &self,
         app: &App,
         shard: u16,
-        window: Window,
+        (window, narrowing): (Window, &Mutex<Narrowing<'_>>),
         now: TimestampMs,
     ) -> Result<ShardParts, Fault> {
         let shard = AppShard { app: app.id.clone(), shard };
@@ -108,7 +122,10 @@ impl Sources<'_> {
             }
             let asked = wanted.iter().map(|wanted| self.stored(&app.owner, &shard, wanted, now));
             for held in try_join_all(asked).await?.into_iter().flatten() {
-                let rollup = mender.rollup(&held).await?;
+                let mut rollup = mender.rollup(&held).await?;
+                if let Some(rollup) = &mut rollup {
+                    narrowing.lock().unwrap_or_else(PoisonError::into_inner).narrow(rollup);
+                }
                 (held.span, held.version, rollup.as_ref().map(Rollup::reports)).hash(&mut mark);
                 reading.take(rollup);
             }
@@ -121,8 +138,7 @@ impl Sources<'_> {
             }
         }
         tail.iter().for_each(|report| report.id().hash(&mut mark));
-        let rollups = reading.counted().cloned().collect();
-        Ok(ShardParts { rollups, tail, cut_at, mark: mark.finish() })
+        Ok(ShardParts { rollups: reading.into_counted(), tail, cut_at, mark: mark.finish() })
     }
 
     /// The stored rollups of one resolution: those that are closed from memory where they are there, and one query for

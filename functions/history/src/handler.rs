@@ -116,14 +116,15 @@ impl History {
         let parameters = request.query_string_parameters();
         let query = HistoryQuery::read(|name| parameters.first(name), now)?;
         let window = query.span.window;
-        let gathered = self.sources().gather(&app, window, now).await?;
+        let gathered = self.sources().gather(&app, &query, now).await?;
         let validity = Validity::of_window((call::words(request), gathered.mark()), window, now);
         if call::has(request, &validity.tag) {
             return Ok(respond::not_modified(&validity));
         }
+        let complete_to = gathered.complete_to();
         let mut fold = HistoryFold::new(app.id.clone(), query);
-        note_unreadable(&app, gathered.fold_into(&mut fold));
-        let answer = fold.finish(gathered.complete_to())?;
+        note_unreadable(&app, gathered.fold_into(&mut fold)?);
+        let answer = fold.finish(complete_to)?;
         let response =
             if call::wants_csv(request) { respond::csv(answer.to_csv()) } else { respond::json(&answer) };
         Ok(respond::tagged(response, &validity))
@@ -133,27 +134,27 @@ impl History {
     async fn summary(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
         let app = self.viewable(request, now).await?;
         let parameters = request.query_string_parameters();
-        let query = HistoryQuery::read(|name| parameters.first(name), now)?;
+        let query = HistoryQuery::read(|name| parameters.first(name), now)?.of_totals();
         let window = query.span.window;
-        let before = window.before();
+        let mut before = query.clone();
+        before.span.window = window.before();
         let sources = self.sources();
         let (gathered, gathered_before) =
-            futures_util::try_join!(sources.gather(&app, window, now), sources.gather(&app, before, now))?;
+            futures_util::try_join!(sources.gather(&app, &query, now), sources.gather(&app, &before, now))?;
         let marks = (call::words(request), gathered.mark(), gathered_before.mark());
         let validity = Validity::of_window(marks, window, now);
         if call::has(request, &validity.tag) {
             return Ok(respond::not_modified(&validity));
         }
-        let totals = |gathered: &Gathered, window| {
-            let mut query = query.clone();
-            query.span.window = window;
-            let mut fold = HistoryFold::new(app.id.clone(), query);
-            note_unreadable(&app, gathered.fold_into(&mut fold));
+        let totals = |gathered: Gathered, query: &HistoryQuery| {
+            let mut fold = HistoryFold::new(app.id.clone(), query.clone());
+            note_unreadable(&app, gathered.fold_into(&mut fold)?);
             fold.into_totals()
         };
-        let (series, series_before) = (totals(&gathered, window)?, totals(&gathered_before, before)?);
+        let complete_to = gathered.complete_to();
+        let (series, series_before) = (totals(gathered, &query)?, totals(gathered_before, &before)?);
         let span = (query.span.time_range, window);
-        let answer = SummaryAnswer::new(app.id.clone(), span, gathered.complete_to(), series, &series_before);
+        let answer = SummaryAnswer::new(app.id.clone(), span, complete_to, series, &series_before);
         Ok(respond::tagged(respond::json(&answer), &validity))
     }
 

@@ -44,7 +44,7 @@ impl Aggregate {
         Self::Sum,
     ];
 
-    /// What is told where a query names none.
+    /// What is told where a query names none, what matters most first.
     pub const DEFAULT: [Self; 5] = [Self::Avg, Self::Min, Self::Max, Self::P95, Self::Count];
 
     /// The word for it on the wire.
@@ -62,12 +62,12 @@ impl Aggregate {
         }
     }
 
-    /// Reads a comma-separated list, in any order and with repeats; [`Self::DEFAULT`] where there is none.
+    /// Reads a comma-separated list, in any order and with repeats.
     ///
     /// # Errors
     /// `invalid_field`, blaming `agg`, for an unknown or empty word.
-    pub fn read_list(text: Option<&str>) -> Result<BTreeSet<Self>, Rejection> {
-        text.map_or_else(|| Ok(Self::DEFAULT.into()), |text| text.split(',').map(Self::read).collect())
+    pub fn read_list(text: &str) -> Result<BTreeSet<Self>, Rejection> {
+        text.split(',').map(Self::read).collect()
     }
 
     fn read(text: &str) -> Result<Self, Rejection> {
@@ -103,21 +103,16 @@ mod tests {
 
     #[test]
     fn a_list_is_a_set_in_the_order_of_answers() {
-        let read = Aggregate::read_list(Some("sum,p99,avg,sum")).unwrap();
+        let read = Aggregate::read_list("sum,p99,avg,sum").unwrap();
         assert_eq!(Vec::from_iter(read), [Aggregate::Avg, Aggregate::P99, Aggregate::Sum]);
-        assert_eq!(Aggregate::read_list(None).unwrap(), Aggregate::DEFAULT.into());
         let all = Aggregate::ALL.map(Aggregate::as_str).join(",");
-        assert_eq!(Vec::from_iter(Aggregate::read_list(Some(&all)).unwrap()), Aggregate::ALL);
+        assert_eq!(Vec::from_iter(Aggregate::read_list(&all).unwrap()), Aggregate::ALL);
     }
 
     #[test]
     fn an_unknown_word_is_refused() {
         for text in ["", "mean", "avg,", "avg, min", "P95", "p96"] {
-            assert_eq!(
-                Aggregate::read_list(Some(text)).unwrap_err().field.as_deref(),
-                Some("agg"),
-                "{text:?}"
-            );
+            assert_eq!(Aggregate::read_list(text).unwrap_err().field.as_deref(), Some("agg"), "{text:?}");
         }
     }
 }

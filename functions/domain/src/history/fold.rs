@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::answer::{Column, HistoryAnswer, SeriesHistory};
 use super::number::Number;
-use super::selection::{Chosen, MAX_PATTERN_SERIES, Selection};
+use super::quota::{Quota, default_aggregates};
+use super::selection::Selection;
 use super::{Aggregate, HistoryQuery};
 use crate::bucket::{At, Bucket, Sum};
 use crate::ids::{AppId, Source};
@@ -29,8 +30,8 @@ pub struct HistoryFold {
 impl HistoryFold {
     /// The fold of no report yet.
     pub fn new(app: AppId, query: HistoryQuery) -> Self {
-        let points = query.span.window.points();
-        Self { app, query, sources: BTreeSet::new(), table: Table { points, ..Table::default() } }
+        let (points, quota) = (query.span.window.points(), query.quota());
+        Self { app, query, sources: BTreeSet::new(), table: Table::new(points, quota) }
     }
 
     /// Adds one report, in any order; `hash` is the first 64 bits of the SHA-256 of its document. A report outside the
@@ -49,7 +50,7 @@ impl HistoryFold {
         let Some(point) = self.query.span.window.index_of(timestamp) else {
             return Ok(());
         };
-        if self.table.is_overfull {
+        if self.table.quota.is_passed() {
             return Ok(());
         }
         self.table.note(document, &self.query.selection)?;
@@ -83,11 +84,9 @@ impl HistoryFold {
     /// Every series over the whole window, by name.
     ///
     /// # Errors
-    /// `too_many_series`, blaming `series`, when the query's patterns match more than [`MAX_PATTERN_SERIES`] series.
+    /// `too_many_series`, blaming `series`, when there are more series than the answer may have.
     pub fn into_totals(self) -> Result<BTreeMap<String, Bucket>, Rejection> {
-        if self.table.is_overfull {
-            return Err(Selection::too_wide());
-        }
+        self.table.quota.check()?;
         let total = |row: Row| {
             let whole = row.points.into_iter().flatten().reduce(|mut whole, part| {
                 whole.merge(&part);
@@ -101,18 +100,18 @@ impl HistoryFold {
     /// The answer, complete up to `complete_to`, exclusive.
     ///
     /// # Errors
-    /// `too_many_series`, blaming `series`, when the query's patterns match more than [`MAX_PATTERN_SERIES`] series.
+    /// `too_many_series`, blaming `series`, when there are more series than the answer may have.
     pub fn finish(self, complete_to: TimestampMs) -> Result<HistoryAnswer, Rejection> {
-        if self.table.is_overfull {
-            return Err(Selection::too_wide());
-        }
-        let aggregates = &self.query.aggregates;
-        let told = |row: Row| (row.name, series_history(&row.points, aggregates));
+        self.table.quota.check()?;
+        let Table { points, rows, .. } = self.table;
+        let asked = self.query.aggregates;
+        let aggregates = asked.unwrap_or_else(|| default_aggregates(points, rows.len()));
+        let told = |row: Row| (row.name, series_history(&row.points, &aggregates));
         Ok(HistoryAnswer {
             app: self.app,
             span: self.query.span,
             complete_to,
-            series: self.table.rows.into_iter().map(told).collect::<BTreeMap<_, _>>(),
+            series: rows.into_iter().map(told).collect(),
             sources: self.sources.into_iter().collect(),
         })
     }
@@ -135,16 +134,14 @@ fn series_history(points: &[Option<Bucket>], aggregates: &BTreeSet<Aggregate>) -
 }
 
 /// The buckets of the series that the query asks for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     points: usize,
     rows: Vec<Row>,
     /// Place in `rows` by name.
     places: HashMap<String, usize>,
-    /// Rows of series that the query does not name.
-    pattern_rows: usize,
-    /// Whether there was a series too many; nothing is folded any more then.
-    is_overfull: bool,
+    /// How many rows there may be; nothing is folded any more once there was one too many.
+    quota: Quota,
     /// Places of the rows that the report being read has a number for.
     noted: Vec<usize>,
 }
@@ -158,17 +155,20 @@ struct Row {
 }
 
 impl Table {
+    fn new(points: usize, quota: Quota) -> Self {
+        Self { points, rows: Vec::new(), places: HashMap::new(), quota, noted: Vec::new() }
+    }
+
     /// Notes the chosen numbers of `document`, the last of each path, or changes nothing where it is corrupt.
     fn note(&mut self, document: &str, selection: &Selection) -> Result<(), Rejection> {
-        let (rows, pattern_rows) = (self.rows.len(), self.pattern_rows);
+        let (rows, counts) = (self.rows.len(), self.quota.counts());
         let outcome = for_each_sample(document, |name, value| self.note_sample(name, value, selection));
         if outcome.is_err() {
             self.forget_noted();
             for row in self.rows.drain(rows..) {
                 self.places.remove(&row.name);
             }
-            self.pattern_rows = pattern_rows;
-            self.is_overfull = false;
+            self.quota.restore(counts);
         }
         outcome.map(|_| ())
     }
@@ -197,12 +197,8 @@ impl Table {
         if let Some(place) = self.places.get(name) {
             return Some(*place);
         }
-        if selection.chooses(name)? == Chosen::ByPattern {
-            if self.pattern_rows == MAX_PATTERN_SERIES {
-                self.is_overfull = true;
-                return None;
-            }
-            self.pattern_rows += 1;
+        if !self.quota.admits(selection.chooses(name)?) {
+            return None;
         }
         let place = self.rows.len();
         self.rows.push(Row { name: name.to_owned(), noted: None, points: vec![None; self.points] });

@@ -4,7 +4,7 @@
 //! minutes. Refuses to ask itself: it says what it wants, is given it, and says what counts. At most two rounds.
 //! Ruled by design.md §6, "Reads".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rollup::{Rollup, RollupSpan};
 use crate::time::{MINUTE_MS, TimestampMs};
@@ -99,6 +99,13 @@ impl Reading {
                 !in_tail && (is_minute || self.through(rollup) > start) && !self.is_covered(start, depth)
             })
         })
+    }
+
+    /// The same, taken out.
+    pub fn into_counted(mut self) -> Vec<Rollup> {
+        let counted: BTreeSet<RollupSpan> = self.counted().map(Rollup::span).collect();
+        let levels = self.levels.drain(..).flat_map(|level| level.rollups.into_values());
+        levels.filter(|rollup| counted.contains(&rollup.span())).collect()
     }
 
     /// The span of raw reports that count besides, `[from, to)`; none where the window ended before it.

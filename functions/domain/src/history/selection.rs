@@ -1,11 +1,11 @@
 //! Which series a query asks for.
 //!
-//! Owns the words of `series=`: names, and patterns in which `*` stands for any characters. Owns the caps on both,
-//! which are told and never applied silently. Ruled by protocol.md §3.
+//! Owns the words of `series=`: names, and patterns in which `*` stands for any characters, and how many there may be.
+//! How many series an answer may have is `quota`'s matter. Ruled by protocol.md §3.
 
 use std::collections::HashSet;
 
-use crate::rejection::{Code, Rejection};
+use crate::rejection::Rejection;
 use crate::series::{MAX_NAME_BYTES, MAX_SERIES};
 
 /// Most series that an answer tells without being asked for each by its name.
@@ -58,13 +58,6 @@ impl Selection {
         }
         self.patterns.iter().any(|pattern| matches(pattern, name)).then_some(Chosen::ByPattern)
     }
-
-    /// The refusal of a query whose patterns match more than [`MAX_PATTERN_SERIES`] series.
-    pub fn too_wide() -> Rejection {
-        let message =
-            format!("series matches more than {MAX_PATTERN_SERIES} series, name those that you want");
-        Rejection::new(Code::TooManySeries, message).at("series")
-    }
 }
 
 /// Whether `name` is `pattern` with characters in the place of each `*`. The first place that fits each piece between
@@ -90,6 +83,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rejection::Code;
     use proptest::prelude::*;
 
     #[test]

@@ -177,6 +177,73 @@ fn the_cap_on_series_binds_patterns_and_is_told() {
     assert_eq!(finish(named).series.len(), 100);
 }
 
+/// The series `a.0` and so on, as words of a query.
+fn words(series: usize) -> String {
+    (0..series).map(|index| format!("a.{index}")).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn the_largest_answer_fits_what_a_function_may_answer() {
+    // What Lambda takes of an answer, in which the text is written once more as a string.
+    const LAMBDA_BYTES: usize = 6 * 1_024 * 1_024;
+    let (names, all) = (words(15), Aggregate::ALL.map(Aggregate::as_str).join(","));
+    let mut fold = fold(&[("timeRange", "day"), ("step", "60"), ("series", &names), ("agg", &all)]);
+    // A number of the most digits.
+    let document = json!({ "a": vec![-1.234_567_890_123_456_7e-300; 15] }).to_string();
+    for minute in 0..1_440 {
+        add(&mut fold, "s", minute * MINUTE_MS, &document).unwrap();
+    }
+    let answer = finish(fold);
+    let figures: usize =
+        answer.series.values().flat_map(|series| &series.columns).map(|one| one.values.len()).sum();
+    assert!((MAX_FIGURES - 9 * 1_440..=MAX_FIGURES).contains(&figures), "{figures}");
+    for text in [serde_json::to_string(&answer).unwrap(), answer.to_csv()] {
+        assert!(serde_json::to_string(&text).unwrap().len() < LAMBDA_BYTES);
+    }
+}
+
+#[test]
+fn what_is_asked_for_beyond_the_cap_is_refused_and_what_is_left_to_us_fits() {
+    let day = |series: usize, agg: Option<&'static str>| {
+        let names = words(series);
+        let asked =
+            [("timeRange", "day"), ("step", "60"), ("series", &names), ("agg", agg.unwrap_or_default())];
+        let mut fold = fold(if agg.is_some() { &asked } else { &asked[..3] });
+        add(&mut fold, "s", 0, &json!({ "a": vec![1; 100] }).to_string()).unwrap();
+        fold.finish(instant(NOW))
+    };
+    let five = Some("avg,min,max,p95,count");
+    assert_eq!(day(27, five).unwrap().series.len(), 27);
+    let refused = day(28, five).unwrap_err();
+    assert_eq!((refused.code, refused.field.as_deref()), (Code::TooManySeries, Some("series")));
+    assert!(refused.message.contains("27 that fit 1440 points with 5 aggregates"), "{}", refused.message);
+    assert_eq!(day(64, Some("avg")).unwrap().series.len(), 64);
+    assert!(day(65, Some("avg")).is_err());
+    let told: Vec<Aggregate> =
+        day(28, None).unwrap().series["a.0"].columns.iter().map(|one| one.aggregate).collect();
+    assert_eq!(told, Aggregate::DEFAULT[..4]);
+}
+
+#[test]
+fn rollups_are_narrowed_to_what_is_asked_for_and_what_is_too_much_is_refused() {
+    let minute = crate::rollup::RollupSpan::holding(crate::window::Resolution::Minute, instant(NOW));
+    let rollup = |series: usize| {
+        let mut fold = crate::rollup::MinuteFold::new(minute);
+        let document = json!({ "a": vec![1; series], "b": 1 }).to_string();
+        fold.add(minute.start(), &Source::new("s").unwrap(), 0, &document).unwrap();
+        fold.finish()
+    };
+    for (series, asked, kept, passes) in
+        [(100, "a.7,b", 2, true), (64, "a.*", 64, true), (65, "a.*", 64, false)]
+    {
+        let (query, mut rollup) = (query(&[("from", RUNNING), ("series", asked)]), rollup(series));
+        let mut narrowing = Narrowing::of(&query);
+        narrowing.narrow(&mut rollup);
+        assert_eq!((rollup.series().len(), narrowing.check().is_ok()), (kept, passes), "{asked}");
+        assert_eq!((rollup.reports(), rollup.sources().names().len()), (1, 1));
+    }
+}
+
 #[test]
 fn csv_has_a_line_for_each_point_and_a_column_for_each_figure() {
     let mut fold = fold(&[("from", &last_minutes(1)), ("agg", "avg,count")]);

@@ -94,6 +94,35 @@ async fn a_question_that_means_nothing_is_400_and_told_which_part() {
 }
 
 #[tokio::test]
+async fn an_answer_that_nobody_could_deliver_is_400_and_told_what_fits() {
+    let world = World::start().await;
+    let numbers: Vec<usize> = (0..100).collect();
+    world.store("shop", "web-1", -3 * MINUTE_MS, &serde_json::json!({ "n": numbers }).to_string()).await;
+    let names: Vec<String> = (0..100).map(|index| format!("n.{index}")).collect();
+    let day = |series: usize, words: &str| {
+        format!("timeRange=day&step=60&series={}{words}", names[..series].join(","))
+    };
+    let nine = "&agg=avg,min,max,p50,p95,p99,last,count,sum";
+    for (route, query, fits) in [
+        (METRICS, day(15, nine), true),
+        (METRICS, day(16, nine), false),
+        (METRICS, day(64, ""), true),
+        (METRICS, day(65, ""), false),
+        (SUMMARY, day(64, ""), true),
+        (SUMMARY, day(65, ""), false),
+        (SUMMARY, format!("series={}", names.join(",")), true),
+    ] {
+        let answer = world.ask(Call { route, query: &query, ..Call::default() }).await;
+        if fits {
+            assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+        } else {
+            assert_eq!(refusal(&answer), told(400, "too_many_series", "series"), "{query}");
+            assert!(answer.text.contains("1440 points"), "{}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_is_none_is_404() {
     let world = World::start().await;
     for route in ["GET /nowhere", "GET /apps/{appId}"] {

@@ -1,7 +1,5 @@
 //! The plan of a read against a store that is kept as the rollup function keeps it.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 
 use super::*;
