@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use self::quota::Quota;
 use crate::rejection::Rejection;
+use crate::rollup::Retention;
 use crate::time::TimestampMs;
 use crate::window::query::Span;
 
@@ -53,17 +54,18 @@ pub struct HistoryQuery {
 
 impl HistoryQuery {
     /// Reads a query from its decoded parameters, looked up by name: `timeRange`, `from`, `to`, `step`, `series`,
-    /// `agg`. Others are not looked at.
+    /// `agg`. Others are not looked at. `kept` is how long the application keeps its rollups.
     ///
     /// # Errors
     /// `invalid_field` or `missing_field` with the parameter to blame, as [`Span::read`], [`Selection::read`] and
     /// [`Aggregate::read_list`] say.
     pub fn read<'q>(
         parameter: impl Fn(&str) -> Option<&'q str>,
+        kept: &Retention,
         now: TimestampMs,
     ) -> Result<Self, Rejection> {
         Ok(Self {
-            span: Span::read(&parameter, now)?,
+            span: Span::read(&parameter, kept, now)?,
             selection: Selection::read(parameter("series"))?,
             aggregates: parameter("agg").map(Aggregate::read_list).transpose()?,
         })

@@ -113,8 +113,7 @@ impl History {
 
     async fn metrics(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
         let app = self.viewable(request, now).await?;
-        let parameters = request.query_string_parameters();
-        let query = HistoryQuery::read(|name| parameters.first(name), now)?;
+        let query = self.query(request, &app, now)?;
         let window = query.span.window;
         let gathered = self.sources().gather(&app, &query, now).await?;
         let validity = Validity::of_window((call::words(request), gathered.mark()), window, now);
@@ -133,8 +132,7 @@ impl History {
     /// One row for each series over the whole window, beside the window before.
     async fn summary(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
         let app = self.viewable(request, now).await?;
-        let parameters = request.query_string_parameters();
-        let query = HistoryQuery::read(|name| parameters.first(name), now)?.of_totals();
+        let query = self.query(request, &app, now)?.of_totals();
         let window = query.span.window;
         let mut before = query.clone();
         before.span.window = window.before();
@@ -156,6 +154,17 @@ impl History {
         let span = (query.span.time_range, window);
         let answer = SummaryAnswer::new(app.id.clone(), span, complete_to, series, &series_before);
         Ok(respond::tagged(respond::json(&answer), &validity))
+    }
+
+    /// What the call asks of `app`.
+    fn query(&self, request: &Request, app: &App, now: TimestampMs) -> Result<HistoryQuery, Rejection> {
+        let parameters = request.query_string_parameters();
+        HistoryQuery::read(|name| parameters.first(name), &self.kept_of(app), now)
+    }
+
+    /// How long `app` keeps what it reports.
+    fn kept_of(&self, app: &App) -> Retention {
+        app.retention.over(self.rollups.retention())
     }
 
     fn sources(&self) -> Sources<'_> {
@@ -187,7 +196,7 @@ impl History {
 
     /// The last reports of the sources as the rollup function noted them, and the raw tail, which is newer.
     async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<Vec<Report>, Fault> {
-        let kept = self.rollups.keeping(app.retention.over(self.rollups.retention()));
+        let kept = self.rollups.keeping(self.kept_of(app));
         let mut reports = kept.last_reports(&app.id, now).await?;
         let tail = (now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {

@@ -18,7 +18,7 @@ use nsl_domain::frame::publish::Publication;
 use nsl_domain::history::{HistoryFold, HistoryQuery};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::report::{Document, Report};
-use nsl_domain::rollup::{MinuteFold, Rollup, RollupSpan};
+use nsl_domain::rollup::{MinuteFold, Retention, Rollup, RollupSpan};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS, TimestampMs};
 use nsl_domain::window::Resolution;
@@ -133,7 +133,8 @@ fn answers(criterion: &mut Criterion) {
         })
         .collect();
     let now = start().plus_ms(24 * HOUR_MS);
-    let query = HistoryQuery::read(|name| (name == "timeRange").then_some("day"), now).unwrap();
+    let query = HistoryQuery::read(|name| (name == "timeRange").then_some("day"), &Retention::default(), now)
+        .unwrap();
     criterion.bench_function("fold and render a day of 144 rollups", |bencher| {
         bencher.iter(|| {
             let mut fold = HistoryFold::new(app(), query.clone());

@@ -31,7 +31,7 @@ fn instant(text: &str) -> TimestampMs {
 
 fn query(parameters: &[(&str, &str)]) -> HistoryQuery {
     let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-    HistoryQuery::read(named, instant(NOW)).unwrap()
+    HistoryQuery::read(named, &Retention::default(), instant(NOW)).unwrap()
 }
 
 fn fold(parameters: &[(&str, &str)]) -> HistoryFold {
@@ -260,7 +260,10 @@ fn csv_has_a_line_for_each_point_and_a_column_for_each_figure() {
 fn a_query_that_means_nothing_is_refused_with_its_parameter() {
     for (name, value) in [("series", ""), ("agg", "mean"), ("timeRange", "year"), ("step", "0")] {
         let parameter = |asked: &str| (asked == name).then_some(value);
-        assert_eq!(HistoryQuery::read(parameter, instant(NOW)).unwrap_err().field.as_deref(), Some(name));
+        assert_eq!(
+            HistoryQuery::read(parameter, &Retention::default(), instant(NOW)).unwrap_err().field.as_deref(),
+            Some(name)
+        );
     }
 }
 

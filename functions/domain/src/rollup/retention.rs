@@ -163,6 +163,12 @@ impl Retention {
         now.ms_since(span.end()) >= self.of(span.resolution())
     }
 
+    /// The finest resolution whose rollup of `instant` is not past its age at `now`; the coarsest where none is left.
+    pub fn finest_at(&self, instant: TimestampMs, now: TimestampMs) -> Resolution {
+        let is_kept = |resolution: &Resolution| !self.is_past(RollupSpan::holding(*resolution, instant), now);
+        Resolution::ALL.into_iter().find(is_kept).unwrap_or(Resolution::Day)
+    }
+
     /// Whether everything below `span` is still stored at `now`, so that it may be computed anew.
     pub fn can_compute(&self, span: RollupSpan, now: TimestampMs) -> bool {
         let kept_ms = span.finer().map_or(self.raw_ms + RAW_GRACE_MS, |finer| self.of(finer));
@@ -225,6 +231,22 @@ mod tests {
         let service = Retention { raw_ms: 100 * HOUR_MS, ..Retention::default() };
         let kept = own([None, Some(100), None, None, None]).over(service);
         assert_eq!(kept, Retention { minute_ms: 100 * HOUR_MS, ..service });
+    }
+
+    #[test]
+    fn the_finest_that_is_kept_coarsens_with_age() {
+        let now = TimestampMs::clamped(2_000_000_000_000 / DAY_MS * DAY_MS);
+        let at = |age_ms: i64| Retention::default().finest_at(now.plus_ms(-age_ms), now);
+        for (days, kept, next) in [
+            (8, Resolution::Minute, Resolution::TenMinutes),
+            (35, Resolution::TenMinutes, Resolution::Hour),
+            (400, Resolution::Hour, Resolution::Day),
+        ] {
+            // A rollup is kept until its end is that old, and this is the start of one.
+            assert_eq!((at(days * DAY_MS), at(days * DAY_MS + 1)), (kept, next));
+        }
+        assert_eq!(at(3_000 * DAY_MS), Resolution::Day);
+        assert_eq!(at(-DAY_MS), Resolution::Minute);
     }
 
     #[test]

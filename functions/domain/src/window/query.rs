@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Resolution, Window};
 use crate::rejection::Rejection;
+use crate::rollup::Retention;
 use crate::time::{DAY_MS, HOUR_MS, TimestampMs};
 
 /// Most points of an answer whose query names no step: those of the longest named range, a week of hours.
@@ -95,14 +96,15 @@ impl Span {
     /// Reads the span of a query from its parameters, looked up by name.
     ///
     /// `timeRange` or `from` is given, else the last hour is meant; `to` is now where it is absent. `step` is in whole
-    /// seconds and rounded up to a [`Resolution`]; where it is absent, a named range has its own, and any other span
-    /// the finest of which at most 168 are as long as it.
+    /// seconds and rounded up to a [`Resolution`] that is still kept where the span begins, by `kept`; where it is
+    /// absent, a named range has its own, and any other span the finest so kept of which at most 168 are as long as it.
     ///
     /// # Errors
     /// `invalid_field` for words, times and steps that mean nothing, for `timeRange` beside `from` or `to`, and as
     /// [`Window::covering`] says; `missing_field` for `to` without `from`.
     pub fn read<'q>(
         parameter: impl Fn(&str) -> Option<&'q str>,
+        kept: &Retention,
         now: TimestampMs,
     ) -> Result<Self, Rejection> {
         let step = parameter("step").map(step).transpose()?;
@@ -112,19 +114,25 @@ impl Span {
                 return Err(Rejection::missing("from"));
             }
             let range = parameter("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;
-            return Self::of_range(range, step, now);
+            return Self::of_range(range, step, kept, now);
         };
         if parameter("timeRange").is_some() {
             return Err(Rejection::invalid("timeRange", "cannot be combined with from and to"));
         }
         let from = instant("from", from)?;
         let to = to.map_or(Ok(now), |to| instant("to", to))?;
-        let step = step.unwrap_or_else(|| default_step(to.ms_since(from)));
+        let step = step.unwrap_or_else(|| default_step(to.ms_since(from))).max(kept.finest_at(from, now));
         Ok(Self { time_range: None, window: Window::covering(from, to, step)? })
     }
 
-    fn of_range(range: TimeRange, step: Option<Resolution>, now: TimestampMs) -> Result<Self, Rejection> {
-        let step = step.unwrap_or(range.step());
+    fn of_range(
+        range: TimeRange,
+        step: Option<Resolution>,
+        kept: &Retention,
+        now: TimestampMs,
+    ) -> Result<Self, Rejection> {
+        let asked = |step: Resolution| step.max(kept.finest_at(range.span(now, step).0, now));
+        let step = step.map_or(range.step(), asked);
         let (from, to) = range.span(now, step);
         Ok(Self { time_range: Some(range), window: Window::covering(from, to, step)? })
     }
@@ -162,7 +170,7 @@ mod tests {
 
     fn read(parameters: &[(&str, &'static str)]) -> Result<Span, Rejection> {
         let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-        Span::read(named, TimestampMs::from_iso(NOW).unwrap())
+        Span::read(named, &Retention::default(), TimestampMs::from_iso(NOW).unwrap())
     }
 
     fn told(parameters: &[(&str, &'static str)]) -> (String, String, i64, usize) {
@@ -205,14 +213,50 @@ mod tests {
     #[test]
     fn without_a_step_the_finest_is_taken_that_keeps_the_answer_small() {
         for (to, step) in [
-            ("2026-11-01T02:48:00Z", 60),
-            ("2026-11-01T02:48:01Z", 600),
-            ("2026-11-02T00:00:00Z", 600),
-            ("2026-11-08T00:00:00Z", 3_600),
+            ("2026-11-15T02:48:00Z", 60),
+            ("2026-11-15T02:48:01Z", 600),
+            ("2026-11-16T00:00:00Z", 600),
+            ("2026-11-22T00:00:00Z", 3_600),
             ("2026-12-01T00:00:00Z", 86_400),
         ] {
-            assert_eq!(told(&[("from", "2026-11-01T00:00:00Z"), ("to", to)]).2, step, "{to}");
+            assert_eq!(told(&[("from", "2026-11-15T00:00:00Z"), ("to", to)]).2, step, "{to}");
         }
+    }
+
+    #[test]
+    fn a_step_is_never_finer_than_what_is_kept_where_the_span_begins() {
+        for (from, to, step) in [
+            ("2026-11-14T13:01:00Z", "2026-11-14T14:00:00Z", 60),
+            ("2026-11-14T13:00:00Z", "2026-11-14T14:00:00Z", 600),
+            ("2026-11-01T00:00:00Z", "2026-11-01T01:00:00Z", 600),
+            ("2026-10-01T00:00:00Z", "2026-10-01T01:00:00Z", 3_600),
+            ("2024-11-01T00:00:00Z", "2024-11-01T01:00:00Z", 86_400),
+            ("1999-11-01T00:00:00Z", "1999-11-01T01:00:00Z", 86_400),
+        ] {
+            assert_eq!(told(&[("from", from), ("to", to)]).2, step, "{from}");
+            assert_eq!(told(&[("from", from), ("to", to), ("step", "60")]).2, step, "{from}");
+            assert_eq!(told(&[("from", from), ("to", to), ("step", "86400")]).2, 86_400, "{from}");
+        }
+    }
+
+    #[test]
+    fn an_applications_own_retention_decides_and_a_named_range_keeps_its_points() {
+        let now = TimestampMs::from_iso(NOW).unwrap();
+        let four_days = 4 * DAY_MS;
+        let brief = Retention { minute_ms: four_days, hour_ms: four_days, ..Retention::default() };
+        let step = |parameters: &[(&str, &'static str)], kept: &Retention| {
+            let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+            Span::read(named, kept, now).map(|span| span.window.step().seconds())
+        };
+        let week = [("timeRange", "week"), ("step", "60")];
+        assert_eq!(step(&week, &brief), Ok(600));
+        assert!(step(&week, &Retention::default()).is_err(), "so many minutes are kept, and too many");
+        assert_eq!(step(&[("timeRange", "week")], &brief), Ok(3_600));
+        let five_days_ago = [("from", "2026-11-17T13:00:00Z"), ("to", "2026-11-17T14:00:00Z")];
+        assert_eq!(
+            (step(&five_days_ago, &brief), step(&five_days_ago, &Retention::default())),
+            (Ok(600), Ok(60))
+        );
     }
 
     #[test]
@@ -255,7 +299,7 @@ mod tests {
                 prop_assert_eq!(window.points(), points);
                 prop_assert_eq!(window.index_of(now), Some(points - 1));
                 prop_assert_eq!(range.window(now.aligned_to(range.step().ms())), window);
-                prop_assert_eq!(Span::of_range(range, None, now).unwrap().window, window);
+                prop_assert_eq!(Span::of_range(range, None, &Retention::default(), now).unwrap().window, window);
             }
         }
     }

@@ -66,8 +66,33 @@ async fn other_apps_and_rollups_past_their_age_are_not_in_it() {
     };
     assert_eq!(names("timeRange=week").await, ["a"]);
     let day = "from=2026-11-14T00:00:00Z&to=2026-11-15T00:00:00Z";
-    assert_eq!(names(&format!("{day}&step=60")).await, Vec::<String>::new());
     assert_eq!(names(&format!("{day}&step=3600")).await, ["old"]);
+    // A window that begins where minutes are kept shows none that are not, though they lie in it.
+    assert_eq!(
+        names("from=2026-11-14T13:01:30Z&to=2026-11-14T14:00:00Z&step=60").await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
+async fn a_window_is_answered_at_the_finest_step_that_is_kept_of_it() {
+    let world = World::start().await;
+    let days_ago = |days: i64| -days * 24 * 60 * MINUTE_MS;
+    for (days, n) in [(3, 3), (9, 9), (40, 40), (401, 401)] {
+        world.store("shop", "web-1", days_ago(days), &format!(r#"{{"n":{n}}}"#)).await;
+    }
+    for (days, step) in [(3, 60), (9, 600), (40, 3_600), (401, 86_400)] {
+        let from = NOW_MS + days_ago(days) - 30 * MINUTE_MS;
+        let hour = format!("from={from}&to={}&agg=sum", from + 60 * MINUTE_MS);
+        // Without a step, with one that is finer than what is kept, and with a coarser one, which is taken.
+        for (words, step) in [("", step), ("&step=1", step), ("&step=86400", 86_400)] {
+            let history =
+                world.ask(Call { query: &format!("{hour}{words}"), ..Call::default() }).await.json();
+            assert_eq!(history["step"], step, "{days} days{words}");
+            let sums = history["series"]["n"]["sum"].as_array().unwrap();
+            assert_eq!(sums.iter().filter_map(Value::as_i64).sum::<i64>(), days, "{days} days{words}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::history::{HistoryFold, HistoryQuery};
 use crate::ids::{AppId, Source};
-use crate::rollup::{MinuteFold, due_above};
+use crate::rollup::{MinuteFold, Retention, due_above};
 use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
 
 /// A noon, so that hours and days begin in the middle of what is tested.
@@ -137,6 +137,7 @@ fn query(range: &str, now: TimestampMs) -> HistoryQuery {
             "agg" => Some(count.as_str()),
             _ => None,
         },
+        &Retention::default(),
         now,
     )
     .unwrap()
