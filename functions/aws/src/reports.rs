@@ -144,15 +144,48 @@ impl Reports {
     ) -> Result<Option<Vec<Report>>, Fault> {
         let mut reports = Vec::new();
         for hour in keys::hours(from, to) {
-            let query = self.between(&shard.app, hour, shard.shard, from, to, Order::OldestFirst);
-            let page = query.send().await.map_err(|error| Fault::of("query the raw tail", error))?;
-            if page.last_evaluated_key.is_some_and(|key| !key.is_empty()) {
+            let (of_hour, is_whole) = self.page(shard, hour, (from, to), Order::OldestFirst, now).await?;
+            if !is_whole {
                 return Ok(None);
             }
-            let rows = page.items.unwrap_or_default();
-            reports.extend(rows.iter().filter_map(|row| readable(row, now)).filter(within(from, to)));
+            reports.extend(of_hour);
         }
         Ok(Some(reports))
+    }
+
+    /// The newest reports of one write shard stamped in `[from, to)`, of each hour as many as one page of a megabyte
+    /// holds. One consistent query for each hour.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn newest(
+        &self,
+        shard: &AppShard,
+        (from, to): (TimestampMs, TimestampMs),
+        now: TimestampMs,
+    ) -> Result<Vec<Report>, Fault> {
+        let mut reports = Vec::new();
+        for hour in keys::hours(from, to) {
+            reports.extend(self.page(shard, hour, (from, to), Order::NewestFirst, now).await?.0);
+        }
+        Ok(reports)
+    }
+
+    /// The reports of an hour that one page holds, and whether they are all.
+    async fn page(
+        &self,
+        shard: &AppShard,
+        hour: TimestampMs,
+        (from, to): (TimestampMs, TimestampMs),
+        order: Order,
+        now: TimestampMs,
+    ) -> Result<(Vec<Report>, bool), Fault> {
+        let query = self.between(&shard.app, hour, shard.shard, from, to, order);
+        let page = query.send().await.map_err(|error| Fault::of("query the raw tail", error))?;
+        let is_whole = page.last_evaluated_key.is_none_or(|key| key.is_empty());
+        let rows = page.items.unwrap_or_default();
+        let reports = rows.iter().filter_map(|row| readable(row, now)).filter(within(from, to));
+        Ok((reports.collect(), is_whole))
     }
 
     /// Shows every report of one write shard stamped in `span`, oldest cell first, to `visit`, whatever its age: what is

@@ -201,8 +201,8 @@ impl History {
         let tail = (now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {
             let shard = AppShard { app: app.id.clone(), shard };
-            // A tail of more than a page is left out: what was noted is a minute old then.
-            reports.extend(self.reports.tail(&shard, tail, now).await?.unwrap_or_default());
+            // Only the newest of each source matters. One that a full page does not reach was noted a minute ago.
+            reports.extend(self.reports.newest(&shard, tail, now).await?);
         }
         Ok(reports)
     }

@@ -2,7 +2,7 @@
 
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
-use nsl_domain::rollup::RAW_GRACE_MS;
+use nsl_domain::rollup::{AppShard, RAW_GRACE_MS};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
 use serde_json::json;
 
@@ -211,4 +211,21 @@ async fn more_than_a_megabyte_is_read_page_by_page() {
     let (recent, is_all) = skin.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 20).await.unwrap();
     assert_eq!((recent, is_all), (reports[180..].to_vec(), false));
     assert_eq!(skin.bed.take_lines(), [QUERY]);
+}
+
+#[tokio::test]
+async fn a_raw_tail_is_one_page_whole_or_its_newest() {
+    let skin = Skin::start().await;
+    let (shop, shard) = (app("shop"), AppShard { app: id("shop"), shard: 0 });
+    let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
+    let reports: Vec<_> = (0..100).map(|n| report_of("web-1", (n - 100) * 500, &document)).collect();
+    store(&skin, &shop, &reports).await;
+    let newest = |reports: i64| (now().plus_ms(-reports * 500), now());
+    assert_eq!(skin.reports().tail(&shard, newest(100), now()).await.unwrap(), None);
+    assert_eq!(skin.reports().tail(&shard, newest(50), now()).await.unwrap(), Some(reports[50..].to_vec()));
+    let mut found = skin.reports().newest(&shard, newest(100), now()).await.unwrap();
+    assert_eq!(skin.bed.take_lines(), [QUERY; 3]);
+    found.reverse();
+    assert!((60..90).contains(&found.len()), "{}", found.len());
+    assert_eq!(found, reports[100 - found.len()..]);
 }

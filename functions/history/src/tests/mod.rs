@@ -9,6 +9,7 @@ mod damage;
 mod logs;
 mod overview;
 mod refusals;
+mod tail;
 
 #[path = "../../../domain/tests/rollup/hosts.rs"]
 #[expect(dead_code, reason = "the tests of sizes need more of it")]
