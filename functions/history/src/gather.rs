@@ -35,7 +35,7 @@ pub(crate) struct Gathered {
 struct ShardParts {
     rollups: Vec<Rollup>,
     tail: Vec<Report>,
-    /// Where the answer ends because the tail was left out.
+    /// Where the answer ends because something is missing from there on.
     cut_at: Option<TimestampMs>,
     /// Tells apart what was read from any other state of it.
     mark: u64,
@@ -130,13 +130,13 @@ impl Sources<'_> {
                 reading.take(rollup);
             }
         }
-        let (mut tail, mut cut_at) = (Vec::new(), None);
-        if let Some((from, to)) = reading.tail() {
-            match self.reports.tail(&shard, (from, to), now).await? {
-                Some(reports) => tail = reports,
-                None => cut_at = Some(from),
-            }
-        }
+        let tail = match reading.tail() {
+            Some(span) => self.reports.tail(&shard, span, now).await?,
+            None => Some(Vec::new()),
+        };
+        let stamps = tail.as_ref().map(|reports| reports.iter().map(|report| report.timestamp));
+        let cut_at = reading.ends_at(stamps);
+        let tail = tail.unwrap_or_default();
         tail.iter().for_each(|report| report.id().hash(&mut mark));
         Ok(ShardParts { rollups: reading.into_counted(), tail, cut_at, mark: mark.finish() })
     }

@@ -17,6 +17,10 @@ pub const MAX_TAIL_MS: i64 = 5 * MINUTE_MS;
 /// before it is stored, and what is stamped this lately is promised as soon as it is acknowledged. design.md §6.
 const MIN_TAIL_MS: i64 = 2 * MINUTE_MS;
 
+/// How long after its end a minute that has no rollup is overdue: reports wait in the stream for one minute by default
+/// and are rolled up within seconds. It leaves two minutes of the tail in which one may be found.
+const OVERDUE_MS: i64 = 3 * MINUTE_MS;
+
 /// Rollups of one resolution whose spans start in `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
@@ -111,6 +115,27 @@ impl Reading {
     /// The span of raw reports that count besides, `[from, to)`; none where the window ended before it.
     pub fn tail(&self) -> Option<(TimestampMs, TimestampMs)> {
         self.tail_from().map(|from| (from, self.window.to()))
+    }
+
+    /// Where the answer ends because something before the raw tail or in it is missing; `tail` are the stamps of its
+    /// reports, or nothing where it had to be left out.
+    ///
+    /// Between the newest rollup and the tail nothing is read. An application that goes on reporting while its rollups
+    /// lag so far behind has a report in the tail whose own rollup is overdue; one that was silent has none, and then
+    /// nothing is missing.
+    pub fn ends_at(&self, tail: Option<impl IntoIterator<Item = TimestampMs>>) -> Option<TimestampMs> {
+        let tail_from = self.tail_from()?;
+        let known_to = self.known_to().min(tail_from);
+        let Some(stamps) = tail else { return Some(known_to) };
+        let overdue_before = self.now.plus_ms(-OVERDUE_MS).aligned_to(MINUTE_MS);
+        let lags = known_to < tail_from && stamps.into_iter().any(|stamp| stamp < overdue_before);
+        lags.then_some(known_to)
+    }
+
+    /// The end of the newest that any rollup says, at least the window's start.
+    fn known_to(&self) -> TimestampMs {
+        let newest = self.levels.iter().flat_map(|level| level.rollups.values().next_back());
+        newest.map(Rollup::through).fold(self.window.from(), TimestampMs::max)
     }
 
     /// From the newest minute rollup on, at least [`MIN_TAIL_MS`] and at most [`MAX_TAIL_MS`] back, but never into what

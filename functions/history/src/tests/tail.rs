@@ -51,6 +51,27 @@ async fn the_overview_and_the_series_follow_an_app_that_reports_much() {
 }
 
 #[tokio::test]
+async fn history_ends_where_its_rollups_do_while_they_lag_and_not_where_an_app_was_silent() {
+    let world = World::start().await;
+    world.store("shop", "web-1", -20 * MINUTE_MS, r#"{"n":1}"#).await;
+    let complete_to = async |has_returned: bool| {
+        let history = world.ask(Call { query: "agg=count", ..Call::default() }).await.json();
+        let sum =
+            history["series"]["n"]["count"].as_array().unwrap().iter().filter_map(Value::as_i64).sum::<i64>();
+        assert_eq!(sum, 1 + i64::from(has_returned));
+        history["completeTo"].clone()
+    };
+    assert_eq!(complete_to(false).await, "2026-11-22T13:01:01.387Z");
+    // A report of five minutes ago that was rolled up by nobody: there may be others before it.
+    let hour = (NOW_MS - 5 * MINUTE_MS) / 1000;
+    let row = json!({"pk": {"S": "shop#2026-11-22T12#0"}, "sk": {"S": format!("{:015}#x#0", hour * 1000)},
+        "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": (hour * 1000).to_string()},
+        "document": {"S": r#"{"n":1}"#}, "expiresAt": {"N": (hour + 72 * 3_600).to_string()}});
+    world.bed.put("ReportsTable", row).await;
+    assert_eq!(complete_to(true).await, "2026-11-22T12:42:00.000Z");
+}
+
+#[tokio::test]
 async fn history_ends_where_its_raw_reports_are_more_than_a_page_and_tells_it() {
     let world = busy().await;
     let history = world.ask(Call { query: "agg=count&series=n", ..Call::default() }).await.json();

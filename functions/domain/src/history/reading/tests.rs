@@ -95,8 +95,8 @@ impl Store {
     }
 }
 
-/// The counts of every point, and how many questions were asked.
-fn answered(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (Vec<u64>, usize) {
+/// The read of a query, and how many questions were asked.
+fn read(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (Reading, usize) {
     let mut reading = Reading::of(query.span.window, now);
     let mut asked = 0;
     loop {
@@ -109,6 +109,19 @@ fn answered(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (Vec<u64>,
             reading.take(store.between(&one));
         }
     }
+    (reading, asked)
+}
+
+/// Where the answer of a query ends because something is missing.
+fn ends_at(store: &Store, range: &str, now: TimestampMs) -> Option<TimestampMs> {
+    let (reading, _) = read(store, &query(range, now), now);
+    let (from, to) = reading.tail().unwrap();
+    reading.ends_at(Some(store.reports.range(from..to).copied()))
+}
+
+/// The counts of every point, and how many questions were asked.
+fn answered(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (Vec<u64>, usize) {
+    let (reading, asked) = read(store, query, now);
     let mut fold = HistoryFold::new(AppId::new("shop").unwrap(), query.clone());
     reading.counted().for_each(|rollup| fold.add_rollup(rollup));
     if let Some((from, to)) = reading.tail() {
@@ -222,6 +235,55 @@ fn a_report_stored_after_its_hour_was_computed_is_there_at_once() {
             assert_eq!(answered(&store, &query, now).0, naive(&store, &query), "{range} {late_ms}");
         }
     }
+}
+
+#[test]
+fn an_answer_ends_where_rollups_lag_behind_an_app_that_goes_on_reporting() {
+    let stamps: BTreeSet<TimestampMs> = (0..4 * 60).map(|tick| at(tick * 30 * SECOND_MS)).collect();
+    // Nothing is rolled up from half past twelve on.
+    let stopped = at(30 * MINUTE_MS);
+    let mut store = lived_through(&stamps, 3 * SECOND_MS, stopped);
+    store.reports = stamps;
+    let known_to = stopped.plus_ms(-MINUTE_MS);
+    for range in ["hour", "day", "week"] {
+        for lag_ms in (0..40 * MINUTE_MS).step_by(17_000) {
+            let now = stopped.plus_ms(lag_ms);
+            let (counts, naive) =
+                (answered(&store, &query(range, now), now).0, naive(&store, &query(range, now)));
+            let end = ends_at(&store, range, now);
+            assert_eq!(
+                end.is_some(),
+                counts.iter().sum::<u64>() < naive.iter().sum::<u64>(),
+                "{range} {lag_ms}"
+            );
+            assert!(end.is_none_or(|end| end == known_to), "{range} {lag_ms}: {end:?}");
+        }
+    }
+}
+
+#[test]
+fn an_app_that_was_silent_or_is_rolled_up_in_time_misses_nothing() {
+    let minutes = |minutes: std::ops::Range<i64>| minutes.map(|minute| at(minute * MINUTE_MS + 7));
+    // Silent for long, back for a while, and silent again.
+    let stamps: BTreeSet<TimestampMs> = minutes(0..20).chain(minutes(70..100)).collect();
+    for lag_ms in [3 * SECOND_MS, 70 * SECOND_MS] {
+        for now_ms in (0..3 * HOUR_MS).step_by(13_000) {
+            let now = at(now_ms);
+            let store = lived_through(&stamps, lag_ms, now);
+            assert_eq!(ends_at(&store, "day", now), None, "{now_ms}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_its_tail_ends_where_the_rollups_do() {
+    let none: Option<[TimestampMs; 0]> = None;
+    let stamps: BTreeSet<TimestampMs> = (0..30).map(|minute| at(minute * MINUTE_MS)).collect();
+    let store = lived_through(&stamps, 3 * SECOND_MS, at(30 * MINUTE_MS));
+    let end = |now: TimestampMs| read(&store, &query("hour", now), now).0.ends_at(none);
+    // Rolled up until a minute ago, the last two minutes are read again.
+    assert_eq!(end(at(30 * MINUTE_MS)), Some(at(28 * MINUTE_MS)));
+    assert_eq!(end(at(50 * MINUTE_MS)), Some(at(29 * MINUTE_MS)));
 }
 
 proptest! {
