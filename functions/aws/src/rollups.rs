@@ -28,6 +28,9 @@ mod quarantine;
 pub use held::Held;
 pub use quarantine::Quarantined;
 
+/// What is attempted when the last reports are read.
+const READ_LAST: &str = "query the last reports";
+
 /// The Rollups table.
 #[derive(Debug, Clone)]
 pub struct Rollups {
@@ -193,12 +196,31 @@ impl Rollups {
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Report>, Fault> {
-        let query = rows::of_partition(&self.client, &self.table, keys::sources(app));
-        rows::readable(query, "query the last reports", |row| {
-            let last = read_last(row, app, now)?;
-            Ok(last.filter(|report| now.ms_since(report.timestamp) < self.retention.minute_ms))
-        })
-        .await
+        rows::readable(self.sources(app), READ_LAST, |row| self.shown_last(row, app, now)).await
+    }
+
+    /// The same of as many sources as one page of a megabyte holds, and whether they are all. They are those whose names
+    /// are greatest: the source of a library's process is named by its start, so these started last. One consistent
+    /// query.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn page_of_last_reports(
+        &self,
+        app: &AppId,
+        now: TimestampMs,
+    ) -> Result<(Vec<Report>, bool), Fault> {
+        let query = self.sources(app).scan_index_forward(false);
+        rows::first_page(query, READ_LAST, |row| self.shown_last(row, app, now)).await
+    }
+
+    fn sources(&self, app: &AppId) -> QueryFluentBuilder {
+        rows::of_partition(&self.client, &self.table, keys::sources(app))
+    }
+
+    fn shown_last(&self, row: &Item, app: &AppId, now: TimestampMs) -> Result<Option<Report>, BadAttribute> {
+        let last = read_last(row, app, now)?;
+        Ok(last.filter(|report| now.ms_since(report.timestamp) < self.retention.minute_ms))
     }
 
     /// Notes `report` as the last of its source, unless a later one is noted. One write.

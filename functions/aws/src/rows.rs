@@ -47,13 +47,30 @@ pub(crate) async fn readable<T>(
     let mut readable = Vec::new();
     while let Some(row) = rows.next().await {
         let row = row.map_err(|error| Fault::of(attempt, error))?;
-        match read(&row) {
-            Ok(found) => readable.extend(found),
-            Err(bad) => {
-                let partition = items::read_text(&row, keys::PK).unwrap_or_default();
-                tracing::error!(attempt, partition, reason = %bad, "a row cannot be read");
-            }
-        }
+        readable.extend(told(&row, attempt, &read));
     }
     Ok(readable)
+}
+
+/// The same of the first page of a megabyte, and whether that was all.
+pub(crate) async fn first_page<T>(
+    query: QueryFluentBuilder,
+    attempt: &'static str,
+    read: impl Fn(&Item) -> Result<Option<T>, BadAttribute>,
+) -> Result<(Vec<T>, bool), Fault> {
+    let page = query.send().await.map_err(|error| Fault::of(attempt, error))?;
+    let is_all = page.last_evaluated_key().is_none_or(|key| key.is_empty());
+    Ok((page.items().iter().filter_map(|row| told(row, attempt, &read)).collect(), is_all))
+}
+
+fn told<T>(
+    row: &Item,
+    attempt: &'static str,
+    read: impl Fn(&Item) -> Result<Option<T>, BadAttribute>,
+) -> Option<T> {
+    read(row).unwrap_or_else(|bad| {
+        let partition = items::read_text(row, keys::PK).unwrap_or_default();
+        tracing::error!(attempt, partition, reason = %bad, "a row cannot be read");
+        None
+    })
 }

@@ -27,11 +27,12 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod truncated;
 
 pub use aggregate::Aggregate;
 pub use answer::{Column, HistoryAnswer, SeriesHistory};
 pub use fold::HistoryFold;
-pub use latest::{LatestAnswer, LatestFold, LatestReport};
+pub use latest::{LatestAnswer, LatestFold, LatestReport, MAX_TOLD_BYTES, MAX_TOLD_SOURCES};
 pub use logs::LogsAnswer;
 pub use narrowing::Narrowing;
 pub use number::Number;
@@ -40,6 +41,7 @@ pub use quota::{MAX_BUCKETS, MAX_FIGURES};
 pub use reading::{MAX_TAIL_MS, Reading, Wanted};
 pub use selection::{MAX_PATTERN_SERIES, Selection};
 pub use summary::{KnownSeries, SeriesAnswer, SummaryAnswer, SummaryRow};
+pub use truncated::{Truncated, Truncations};
 
 /// A history query that means something.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //!
 //! Owns the routes and who may ask. What answers a window is `gather`'s matter. Ruled by protocol.md §3.
 
+mod latest;
 mod logs;
 mod overview;
 
@@ -17,13 +18,10 @@ use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
 use nsl_domain::app::App;
 use nsl_domain::grant::{Action, authorise};
-use nsl_domain::history::{
-    HistoryFold, HistoryQuery, LatestAnswer, LatestFold, MAX_TAIL_MS, SeriesAnswer, SummaryAnswer,
-};
+use nsl_domain::history::{HistoryFold, HistoryQuery, SummaryAnswer};
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::Rejection;
-use nsl_domain::report::{MAX_AHEAD_MS, Report};
-use nsl_domain::rollup::{AppShard, Retention};
+use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
@@ -169,42 +167,6 @@ impl History {
 
     fn sources(&self) -> Sources<'_> {
         Sources { rollups: &self.rollups, reports: &self.reports, closed: &self.closed }
-    }
-
-    async fn latest(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
-        let app = self.viewable(request, now).await?;
-        Ok(respond::revalidated(request, &self.latest_of(&app, now).await?))
-    }
-
-    /// The last report of each source of `app`.
-    async fn latest_of(&self, app: &App, now: TimestampMs) -> Result<LatestAnswer, Fault> {
-        let mut fold = LatestFold::new(app.id.clone());
-        for report in self.last_reports(app, now).await? {
-            let added = fold.add(&report.source, report.timestamp, &report.id(), report.document.as_str());
-            note_unreadable(app, usize::from(added.is_err()));
-        }
-        Ok(fold.finish())
-    }
-
-    async fn series(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
-        let app = self.viewable(request, now).await?;
-        let mut reports = self.last_reports(&app, now).await?;
-        reports.sort_by_key(|report| report.timestamp);
-        let documents = reports.iter().map(|report| report.document.as_str());
-        Ok(respond::revalidated(request, &SeriesAnswer::new(app.id.clone(), documents)))
-    }
-
-    /// The last reports of the sources as the rollup function noted them, and the raw tail, which is newer.
-    async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<Vec<Report>, Fault> {
-        let kept = self.rollups.keeping(self.kept_of(app));
-        let mut reports = kept.last_reports(&app.id, now).await?;
-        let tail = (now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
-        for shard in 0..app.shards {
-            let shard = AppShard { app: app.id.clone(), shard };
-            // Only the newest of each source matters. One that a full page does not reach was noted a minute ago.
-            reports.extend(self.reports.newest(&shard, tail, now).await?);
-        }
-        Ok(reports)
     }
 
     /// The application of the path, if the caller may view it.

@@ -97,6 +97,30 @@ async fn the_last_report_of_a_source_moves_forward_only() {
 }
 
 #[tokio::test]
+async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
+    let skin = Skin::start().await;
+    let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
+    for (sources, is_all) in [(10, true), (100, false)] {
+        for n in 0..sources {
+            let report = Report {
+                app: id("shop"),
+                source: Source::new(format!("s-{n:02}")).unwrap(),
+                timestamp: now().plus_ms(sources),
+                document: Document::accept(&document).unwrap(),
+            };
+            skin.rollups().note_last(&report).await.unwrap();
+        }
+        skin.bed.take_calls();
+        let (page, told) = skin.rollups().page_of_last_reports(&id("shop"), now()).await.unwrap();
+        assert_eq!(skin.bed.take_lines(), ["Query RollupsTable consistent"]);
+        let expected = (0..sources).rev().take(page.len()).map(|n| format!("s-{n:02}"));
+        assert!(page.iter().map(|report| report.source.to_string()).eq(expected));
+        assert_eq!((page.len() == sources as usize, told), (is_all, is_all));
+        assert!(page.len() <= 80, "{}", page.len());
+    }
+}
+
+#[tokio::test]
 async fn everything_of_an_app_lies_in_its_partitions() {
     let skin = Skin::start().await;
     let shop = App { shards: 4, ..app("shop") };

@@ -1,16 +1,24 @@
 //! The last report of each source.
 //!
-//! Owns the fold and the answer of `GET /apps/{appId}/metrics/latest`. Ruled by protocol.md §3.
+//! Owns the fold and the answer of `GET /apps/{appId}/metrics/latest`, and how much of it fits. Ruled by protocol.md §3.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::truncated::{Truncated, Truncations};
 use crate::ids::{AppId, Source};
 use crate::rejection::{Code, Rejection};
 use crate::series;
 use crate::time::TimestampMs;
+
+/// Most sources of one answer: as many as a page of a megabyte holds of the library's reports, nearly.
+pub const MAX_TOLD_SOURCES: usize = 1_000;
+
+/// Most bytes of documents of one answer. Lambda takes six megabytes, in which the answer is written once more as a
+/// string: that doubles quotation marks, of which a document may consist for the most part.
+pub const MAX_TOLD_BYTES: usize = 2_500_000;
 
 /// One report as the answer tells it.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +40,9 @@ pub struct LatestAnswer {
     app_id: AppId,
     /// The reports.
     pub reports: Vec<LatestReport>,
+    /// Whether there are more sources.
+    #[serde(skip_serializing_if = "Truncations::is_empty")]
+    pub truncated: Truncations,
 }
 
 /// The reports of an application, of which the last of each source is kept.
@@ -39,12 +50,18 @@ pub struct LatestAnswer {
 pub struct LatestFold {
     app: AppId,
     reports: BTreeMap<Source, LatestReport>,
+    truncated: Truncations,
 }
 
 impl LatestFold {
     /// The fold of no report yet.
     pub fn new(app: AppId) -> Self {
-        Self { app, reports: BTreeMap::new() }
+        Self { app, reports: BTreeMap::new(), truncated: Truncations::new() }
+    }
+
+    /// Notes that there are sources whose reports will not be added.
+    pub fn note_more(&mut self) {
+        self.truncated.insert(Truncated::Sources);
     }
 
     /// Adds one report, in any order and as often as it comes. The last of a source has the greatest timestamp, and
@@ -72,12 +89,36 @@ impl LatestFold {
         Ok(())
     }
 
-    /// The answer.
+    /// The last report of each source, by source.
+    pub(super) fn reports(&self) -> impl Iterator<Item = &LatestReport> {
+        self.reports.values()
+    }
+
+    /// What is not told whole.
+    pub(super) fn truncated(&self) -> &Truncations {
+        &self.truncated
+    }
+
+    /// The answer: the newest [`MAX_TOLD_SOURCES`], as far as they have [`MAX_TOLD_BYTES`].
     pub fn finish(self) -> LatestAnswer {
-        let mut reports: Vec<_> = self.reports.into_values().collect();
+        self.finish_within(MAX_TOLD_SOURCES, MAX_TOLD_BYTES)
+    }
+
+    fn finish_within(mut self, most: usize, most_bytes: usize) -> LatestAnswer {
+        let mut reports: Vec<_> = std::mem::take(&mut self.reports).into_values().collect();
         // Stable, so equally new ones stay in the order of their sources.
         reports.sort_by_key(|report| std::cmp::Reverse(report.timestamp));
-        LatestAnswer { app_id: self.app, reports }
+        let mut bytes = 0;
+        let fits = |report: &LatestReport| {
+            bytes += report.metrics.get().len();
+            bytes <= most_bytes
+        };
+        let told = reports.iter().take(most).map(fits).take_while(|fits| *fits).count();
+        if told < reports.len() {
+            self.note_more();
+            reports.truncate(told);
+        }
+        LatestAnswer { app_id: self.app, reports, truncated: self.truncated }
     }
 }
 
@@ -108,6 +149,28 @@ mod tests {
             r#"{"source":"b","timestamp":"1970-01-01T00:00:01.000Z","id":"1","metrics":{"a":1.50}}]}"#,
         );
         assert_eq!(serde_json::to_string(&fold.finish()).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_newest_are_told_as_far_as_they_fit_and_that_there_are_more() {
+        let reports = [("a", 1, "1", r#"{"n":1}"#), ("b", 3, "1", r#"{"n":3}"#), ("c", 2, "1", r#"{"n":2}"#)];
+        for (most, most_bytes, sources, is_cut) in [
+            (3, 21, vec!["b", "c", "a"], false),
+            (2, 21, vec!["b", "c"], true),
+            (3, 20, vec!["b", "c"], true),
+            (3, 6, vec![], true),
+        ] {
+            let answer = fold(&reports).finish_within(most, most_bytes);
+            let told: Vec<&str> = answer.reports.iter().map(|report| report.source.as_str()).collect();
+            assert_eq!((told, !answer.truncated.is_empty()), (sources, is_cut), "{most} of {most_bytes}");
+        }
+        let mut partly_read = fold(&reports);
+        partly_read.note_more();
+        let answer = serde_json::to_value(partly_read.finish()).unwrap();
+        assert_eq!(
+            (answer["reports"].as_array().unwrap().len(), &answer["truncated"][0]),
+            (3, &"sources".into())
+        );
     }
 
     proptest! {

@@ -5,8 +5,9 @@
 
 use serde::Serialize;
 
-use super::latest::LatestReport;
+use super::latest::{LatestFold, LatestReport};
 use super::number::Number;
+use super::truncated::Truncations;
 use crate::app::{App, Status};
 use crate::ids::AppId;
 use crate::series::for_each_sample;
@@ -37,6 +38,9 @@ pub struct AppOverview {
     /// The means of the newest values of those sources; absent where none of them tells any.
     cpu: Option<Number>,
     memory: Option<Number>,
+    /// Whether there are sources that are not counted in.
+    #[serde(skip_serializing_if = "Truncations::is_empty")]
+    truncated: Truncations,
 }
 
 /// The answer of `GET /apps`.
@@ -49,20 +53,20 @@ pub struct OverviewAnswer {
 }
 
 impl AppOverview {
-    /// What `last_reports`, one of each source, say about `app` at `now`. A document that cannot be read tells no
-    /// value.
-    pub fn new(app: &App, last_reports: &[LatestReport], now: TimestampMs) -> Self {
+    /// What the last reports of its sources say about `app` at `now`. A document that cannot be read tells no value.
+    pub fn new(app: &App, last: &LatestFold, now: TimestampMs) -> Self {
         let is_of_now = |report: &&LatestReport| now.ms_since(report.timestamp) <= NOW_MS;
-        let of_now: Vec<&LatestReport> = last_reports.iter().filter(is_of_now).collect();
+        let of_now: Vec<&LatestReport> = last.reports().filter(is_of_now).collect();
         let mean_of = |series| mean(of_now.iter().filter_map(|report| value_of(report, series)).collect());
         Self {
             app_id: app.id.clone(),
             name: app.name.clone(),
             status: app.status,
-            last_report: last_reports.iter().map(|report| report.timestamp).max(),
+            last_report: last.reports().map(|report| report.timestamp).max(),
             sources: of_now.len(),
             cpu: mean_of(CPU),
             memory: mean_of(MEMORY),
+            truncated: last.truncated().clone(),
         }
     }
 }
@@ -116,7 +120,7 @@ mod tests {
             let stamp = TimestampMs::clamped(PRESENT_MS - age_ms);
             fold.add(&Source::new(*source).unwrap(), stamp, "id", document).unwrap();
         }
-        let row = AppOverview::new(&app, &fold.finish().reports, TimestampMs::clamped(PRESENT_MS));
+        let row = AppOverview::new(&app, &fold, TimestampMs::clamped(PRESENT_MS));
         serde_json::to_value(row).unwrap()
     }
 

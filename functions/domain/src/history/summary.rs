@@ -1,15 +1,17 @@
 //! One row for each series over a whole window, beside the window before.
 //!
 //! Owns the shape of `GET /apps/{appId}/summary` and of `GET /apps/{appId}/series`. Refuses to choose series: every
-//! one that was reported is told. Ruled by protocol.md §3.
+//! one that was reported is told, up to as many as a rollup holds. Ruled by protocol.md §3.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::number::Number;
+use super::truncated::{Truncated, Truncations};
 use crate::bucket::Bucket;
 use crate::ids::AppId;
+use crate::rollup::MAX_ROLLUP_SERIES;
 use crate::series::for_each_sample;
 use crate::time::TimestampMs;
 use crate::window::Window;
@@ -108,24 +110,35 @@ pub struct KnownSeries {
 #[serde(rename_all = "camelCase")]
 pub struct SeriesAnswer {
     app_id: AppId,
-    /// By name.
+    /// By name, at most [`MAX_ROLLUP_SERIES`].
     pub series: Vec<KnownSeries>,
+    /// Whether there are more, or sources whose series are not among them.
+    #[serde(skip_serializing_if = "Truncations::is_empty")]
+    truncated: Truncations,
 }
 
 impl SeriesAnswer {
     /// The series of `documents`, which are given oldest first, so that the last one to have a series tells its value.
-    /// A document that cannot be read is left out.
-    pub fn new<'d>(app: AppId, documents: impl IntoIterator<Item = &'d str>) -> Self {
+    /// A document that cannot be read is left out. `truncated` is what the documents themselves do not tell whole.
+    pub fn new<'d>(
+        app: AppId,
+        documents: impl IntoIterator<Item = &'d str>,
+        mut truncated: Truncations,
+    ) -> Self {
         let mut known: BTreeMap<String, f64> = BTreeMap::new();
         for document in documents {
             let mut samples = Vec::new();
             if for_each_sample(document, |name, value| samples.push((name.to_owned(), value))).is_ok() {
                 known.extend(samples);
             }
+            while known.len() > MAX_ROLLUP_SERIES {
+                known.pop_last();
+                truncated.insert(Truncated::Series);
+            }
         }
         let told =
             |(name, last): (String, f64)| KnownSeries { unit: unit_of(&name), name, last: Number(last) };
-        Self { app_id: app, series: known.into_iter().map(told).collect() }
+        Self { app_id: app, series: known.into_iter().map(told).collect(), truncated }
     }
 }
 
@@ -154,7 +167,7 @@ mod tests {
     #[test]
     fn the_last_document_tells_the_value_and_the_name_its_unit() {
         let documents = [r#"{"memory":{"used":1},"a":1}"#, "no json", r#"{"memory":{"used":2}}"#];
-        let answer = serde_json::to_value(SeriesAnswer::new(app(), documents)).unwrap();
+        let answer = serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::new())).unwrap();
         assert_eq!(
             answer,
             json!({"appId": "shop", "series": [
@@ -162,6 +175,27 @@ mod tests {
                 {"name": "memory.used", "unit": "bytes", "last": 2},
             ]})
         );
+    }
+
+    #[test]
+    fn the_series_that_are_first_by_name_are_told_and_that_there_are_more() {
+        let document = |group: &str| json!({ group: vec![1; 512] }).to_string();
+        let documents = ["e", "d", "c", "b"].map(document);
+        let told = |documents: &[String]| {
+            let documents = documents.iter().map(String::as_str);
+            serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::new())).unwrap()
+        };
+        let all = told(&documents);
+        assert_eq!(
+            (all["series"].as_array().unwrap().len(), all.get("truncated")),
+            (MAX_ROLLUP_SERIES, None)
+        );
+        let cut = told(&[&documents[..], &[r#"{"a":1}"#.to_owned()]].concat());
+        assert_eq!(
+            (cut["series"].as_array().unwrap().len(), &cut["truncated"]),
+            (MAX_ROLLUP_SERIES, &json!(["series"]))
+        );
+        assert_eq!(cut["series"][0]["name"], "a");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
 use nsl_domain::app::App;
 use nsl_domain::grant::{Action, Grant, MAX_GRANTED_APPS, Reach, authorise, in_force};
-use nsl_domain::history::{AppOverview, OverviewAnswer};
+use nsl_domain::history::{AppOverview, LatestFold, OverviewAnswer};
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
@@ -67,10 +67,10 @@ impl History {
             Err(refusal) => return Ok(Err(refusal)),
         };
         if authorise(Some(grant), Action::View, Some(&app), now).is_err() {
-            return Ok(Ok(AppOverview::new(&app, &[], now)));
+            return Ok(Ok(AppOverview::new(&app, &LatestFold::new(app.id.clone()), now)));
         }
-        let latest = self.latest_of(&app, now).await?;
-        Ok(Ok(AppOverview::new(&app, &latest.reports, now)))
+        let last = self.latest_of(&app, now).await?;
+        Ok(Ok(AppOverview::new(&app, &last, now)))
     }
 }
 

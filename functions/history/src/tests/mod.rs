@@ -9,6 +9,7 @@ mod damage;
 mod logs;
 mod overview;
 mod refusals;
+mod sources;
 mod tail;
 
 #[path = "../../../domain/tests/rollup/hosts.rs"]
