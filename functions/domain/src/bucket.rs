@@ -112,6 +112,11 @@ impl Bucket {
         &self.sketch
     }
 
+    /// Whether its quantiles are within [`RELATIVE_ERROR`]: its sketch never had to be made coarser.
+    pub fn is_precise(&self) -> bool {
+        self.sketch.level() == 0
+    }
+
     /// Makes its sketch coarser by one level, to take less room.
     pub(crate) fn coarsen(&mut self) {
         self.sketch.coarsen_to(self.sketch.level() + 1);

@@ -148,7 +148,7 @@ impl History {
             fold.into_totals()
         };
         let complete_to = gathered.complete_to();
-        let (series, series_before) = (totals(gathered, &query)?, totals(gathered_before, &before)?);
+        let (series, (series_before, _)) = (totals(gathered, &query)?, totals(gathered_before, &before)?);
         let span = (query.span.time_range, window);
         let answer = SummaryAnswer::new(app.id.clone(), span, complete_to, series, &series_before);
         Ok(respond::tagged(respond::json(&answer), &validity))

@@ -78,6 +78,11 @@ impl Aggregate {
         })
     }
 
+    /// Whether it is read off a sketch, and so as precise as that.
+    pub fn is_quantile(self) -> bool {
+        matches!(self, Self::P50 | Self::P95 | Self::P99)
+    }
+
     /// This figure of one point: a gap has a count of 0 and nothing else.
     pub fn of(self, point: Option<&Bucket>) -> Option<f64> {
         let Some(bucket) = point else {

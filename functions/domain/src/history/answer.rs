@@ -11,13 +11,27 @@ use serde::ser::{SerializeMap, Serializer};
 use super::Aggregate;
 use super::number::Number;
 use super::tree::Tree;
+use super::truncated::Truncations;
 use crate::ids::{AppId, Source};
 use crate::time::TimestampMs;
 use crate::window::query::Span;
 
 /// The fields of an answer, which no member of a metrics document may take the place of.
-const FIELDS: [&str; 9] =
-    ["appId", "timeRange", "from", "to", "step", "completeTo", "timestamps", "series", "sources"];
+const FIELDS: [&str; 10] = [
+    "appId",
+    "timeRange",
+    "from",
+    "to",
+    "step",
+    "completeTo",
+    "timestamps",
+    "series",
+    "sources",
+    "truncated",
+];
+
+/// Most sources that an answer names.
+pub(super) const MAX_NAMED_SOURCES: usize = 1_000;
 
 /// The history of one application over one window.
 ///
@@ -34,8 +48,10 @@ pub struct HistoryAnswer {
     pub complete_to: TimestampMs,
     /// The series that have a sample in the window, by name.
     pub series: BTreeMap<String, SeriesHistory>,
-    /// Who reported in the window, ascending.
+    /// Who reported in the window, ascending; the first by name, where there are many.
     pub sources: Vec<Arc<Source>>,
+    /// What is not told whole.
+    pub truncated: Truncations,
 }
 
 /// The history of one series.
@@ -73,6 +89,9 @@ impl Serialize for HistoryAnswer {
         map.serialize_entry("series", &self.series)?;
         let sources: Vec<&Source> = self.sources.iter().map(Arc::as_ref).collect();
         map.serialize_entry("sources", &sources)?;
+        if !self.truncated.is_empty() {
+            map.serialize_entry("truncated", &self.truncated)?;
+        }
         let averages = self.series.iter().map(|(name, series)| (name.as_str(), series.average));
         Tree::of(averages).without(&FIELDS).serialize_into(&mut map)?;
         map.end()

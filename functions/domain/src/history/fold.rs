@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::answer::{Column, HistoryAnswer, SeriesHistory};
+use super::answer::{Column, HistoryAnswer, MAX_NAMED_SOURCES, SeriesHistory};
 use super::number::Number;
 use super::quota::{Quota, default_aggregates};
 use super::selection::Selection;
+use super::truncated::{Truncated, Truncations};
 use super::{Aggregate, HistoryQuery};
 use crate::bucket::{At, Bucket, Sum};
 use crate::ids::{AppId, Source};
@@ -24,6 +25,8 @@ pub struct HistoryFold {
     app: AppId,
     query: HistoryQuery,
     sources: BTreeSet<Arc<Source>>,
+    /// What the rollups themselves do not hold whole.
+    truncated: Truncations,
     table: Table,
 }
 
@@ -31,7 +34,8 @@ impl HistoryFold {
     /// The fold of no report yet.
     pub fn new(app: AppId, query: HistoryQuery) -> Self {
         let (points, quota) = (query.span.window.points(), query.quota());
-        Self { app, query, sources: BTreeSet::new(), table: Table::new(points, quota) }
+        let (sources, truncated) = (BTreeSet::new(), Truncations::default());
+        Self { app, query, sources, truncated, table: Table::new(points, quota) }
     }
 
     /// Adds one report, in any order; `hash` is the first 64 bits of the SHA-256 of its document. A report outside the
@@ -65,6 +69,8 @@ impl HistoryFold {
             return;
         };
         self.sources.extend(rollup.sources().names().cloned());
+        self.truncated.note(Truncated::Sources, rollup.sources().are_more());
+        self.truncated.note(Truncated::Series, rollup.is_cut());
         for (name, bucket) in rollup.series() {
             if let Some(place) = self.table.place_of(name, &self.query.selection) {
                 self.table.merge(place, point, bucket);
@@ -81,12 +87,14 @@ impl HistoryFold {
         shared
     }
 
-    /// Every series over the whole window, by name.
+    /// Every series over the whole window, by name, and what of them is not told whole.
     ///
     /// # Errors
     /// `too_many_series`, blaming `series`, when there are more series than the answer may have.
-    pub fn into_totals(self) -> Result<BTreeMap<String, Bucket>, Rejection> {
+    pub fn into_totals(self) -> Result<(BTreeMap<String, Bucket>, Truncations), Rejection> {
         self.table.quota.check()?;
+        // Totals name no source.
+        let mut truncated = self.truncated.without(Truncated::Sources);
         let total = |row: Row| {
             let whole = row.points.into_iter().flatten().reduce(|mut whole, part| {
                 whole.merge(&part);
@@ -94,7 +102,9 @@ impl HistoryFold {
             });
             whole.map(|whole| (row.name, whole))
         };
-        Ok(self.table.rows.into_iter().filter_map(total).collect())
+        let totals: BTreeMap<String, Bucket> = self.table.rows.into_iter().filter_map(total).collect();
+        truncated.note(Truncated::Precision, !totals.values().all(Bucket::is_precise));
+        Ok((totals, truncated))
     }
 
     /// The answer, complete up to `complete_to`, exclusive.
@@ -105,14 +115,21 @@ impl HistoryFold {
         self.table.quota.check()?;
         let Table { points, rows, .. } = self.table;
         let asked = self.query.aggregates;
-        let aggregates = asked.unwrap_or_else(|| default_aggregates(points, rows.len()));
+        let default = || default_aggregates(points, rows.len());
+        let mut truncated = self.truncated;
+        truncated.note(Truncated::Aggregates, asked.is_none() && default().len() < Aggregate::DEFAULT.len());
+        let aggregates = asked.unwrap_or_else(default);
+        let tells_quantiles = aggregates.iter().any(|aggregate| aggregate.is_quantile());
+        truncated.note(Truncated::Precision, tells_quantiles && !rows.iter().all(Row::is_precise));
+        truncated.note(Truncated::Sources, self.sources.len() > MAX_NAMED_SOURCES);
         let told = |row: Row| (row.name, series_history(&row.points, &aggregates));
         Ok(HistoryAnswer {
             app: self.app,
             span: self.query.span,
             complete_to,
             series: rows.into_iter().map(told).collect(),
-            sources: self.sources.into_iter().collect(),
+            sources: self.sources.into_iter().take(MAX_NAMED_SOURCES).collect(),
+            truncated,
         })
     }
 }
@@ -152,6 +169,12 @@ struct Row {
     /// The number of the report being read.
     noted: Option<f64>,
     points: Vec<Option<Bucket>>,
+}
+
+impl Row {
+    fn is_precise(&self) -> bool {
+        self.points.iter().flatten().all(Bucket::is_precise)
+    }
 }
 
 impl Table {

@@ -56,12 +56,12 @@ pub struct LatestFold {
 impl LatestFold {
     /// The fold of no report yet.
     pub fn new(app: AppId) -> Self {
-        Self { app, reports: BTreeMap::new(), truncated: Truncations::new() }
+        Self { app, reports: BTreeMap::new(), truncated: Truncations::default() }
     }
 
     /// Notes that there are sources whose reports will not be added.
     pub fn note_more(&mut self) {
-        self.truncated.insert(Truncated::Sources);
+        self.truncated.note(Truncated::Sources, true);
     }
 
     /// Adds one report, in any order and as often as it comes. The last of a source has the greatest timestamp, and
@@ -114,10 +114,8 @@ impl LatestFold {
             bytes <= most_bytes
         };
         let told = reports.iter().take(most).map(fits).take_while(|fits| *fits).count();
-        if told < reports.len() {
-            self.note_more();
-            reports.truncate(told);
-        }
+        self.truncated.note(Truncated::Sources, told < reports.len());
+        reports.truncate(told);
         LatestAnswer { app_id: self.app, reports, truncated: self.truncated }
     }
 }

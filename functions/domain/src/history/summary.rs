@@ -47,15 +47,19 @@ pub struct SummaryAnswer {
     complete_to: TimestampMs,
     /// The series that were reported in the window, by name.
     pub series: Vec<SummaryRow>,
+    /// What of the window is not told whole.
+    #[serde(skip_serializing_if = "Truncations::is_empty")]
+    truncated: Truncations,
 }
 
 impl SummaryAnswer {
-    /// The summary of `window` from its series and from those of the window before.
+    /// The summary of `window` from its series, with what of them is not told whole, and from those of the window
+    /// before.
     pub fn new(
         app: AppId,
         (time_range, window): (Option<TimeRange>, Window),
         complete_to: TimestampMs,
-        series: BTreeMap<String, Bucket>,
+        (series, truncated): (BTreeMap<String, Bucket>, Truncations),
         before: &BTreeMap<String, Bucket>,
     ) -> Self {
         let rows = series.into_iter().map(|(name, bucket)| {
@@ -69,6 +73,7 @@ impl SummaryAnswer {
             to: window.to(),
             complete_to,
             series: rows.collect(),
+            truncated,
         }
     }
 }
@@ -131,9 +136,9 @@ impl SeriesAnswer {
             if for_each_sample(document, |name, value| samples.push((name.to_owned(), value))).is_ok() {
                 known.extend(samples);
             }
+            truncated.note(Truncated::Series, known.len() > MAX_ROLLUP_SERIES);
             while known.len() > MAX_ROLLUP_SERIES {
                 known.pop_last();
-                truncated.insert(Truncated::Series);
             }
         }
         let told =
@@ -167,7 +172,8 @@ mod tests {
     #[test]
     fn the_last_document_tells_the_value_and_the_name_its_unit() {
         let documents = [r#"{"memory":{"used":1},"a":1}"#, "no json", r#"{"memory":{"used":2}}"#];
-        let answer = serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::new())).unwrap();
+        let answer =
+            serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::default())).unwrap();
         assert_eq!(
             answer,
             json!({"appId": "shop", "series": [
@@ -183,7 +189,7 @@ mod tests {
         let documents = ["e", "d", "c", "b"].map(document);
         let told = |documents: &[String]| {
             let documents = documents.iter().map(String::as_str);
-            serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::new())).unwrap()
+            serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::default())).unwrap()
         };
         let all = told(&documents);
         assert_eq!(
@@ -209,7 +215,8 @@ mod tests {
         let window = TimeRange::Hour.window(TimestampMs::clamped(1_800_000_000_000));
         let change = |now: f64, before: &BTreeMap<String, Bucket>| {
             let span = (Some(TimeRange::Hour), window);
-            let answer = SummaryAnswer::new(app(), span, window.to(), of(now), before);
+            let answer =
+                SummaryAnswer::new(app(), span, window.to(), (of(now), Truncations::default()), before);
             serde_json::to_value(answer).unwrap()["series"][0]["change"].clone()
         };
         assert_eq!(change(11.0, &of(10.0)), json!(0.1));

@@ -108,8 +108,7 @@ fn a_gap_has_a_count_of_zero_and_no_other_figure() {
 #[test]
 fn no_member_of_a_document_takes_the_place_of_a_field() {
     let mut fold = fold(&[("from", RUNNING)]);
-    let document =
-        r#"{"series":{"a":1},"from":2,"timeRange":3,"appId":4,"sources":[5],"timestamps":6,"own":7}"#;
+    let document = r#"{"series":{"a":1},"from":2,"timeRange":3,"appId":4,"sources":[5],"timestamps":6,"truncated":8,"own":7}"#;
     add(&mut fold, "s", 0, document).unwrap();
     let text = serde_json::to_string(&finish(fold)).unwrap();
     let answer: Value = serde_json::from_str(&text).unwrap();
@@ -117,6 +116,7 @@ fn no_member_of_a_document_takes_the_place_of_a_field() {
         (&answer["appId"], &answer["own"], answer.get("timeRange")),
         (&json!("shop"), &json!(7), None)
     );
+    assert_eq!(answer.get("truncated"), None);
     assert_eq!(text.matches(r#""series":"#).count(), 1);
     assert_eq!(answer["series"]["series.a"]["avg"], json!([1]));
     assert_eq!(answer["series"]["timeRange"]["avg"], json!([3]));
@@ -219,6 +219,8 @@ fn what_is_asked_for_beyond_the_cap_is_refused_and_what_is_left_to_us_fits() {
     assert!(refused.message.contains("27 that fit 1440 points with 5 aggregates"), "{}", refused.message);
     assert_eq!(day(64, Some("avg")).unwrap().series.len(), 64);
     assert!(day(65, Some("avg")).is_err());
+    let cut = serde_json::to_value(day(28, None).unwrap()).unwrap();
+    assert_eq!(cut["truncated"], json!(["aggregates"]));
     let told: Vec<Aggregate> =
         day(28, None).unwrap().series["a.0"].columns.iter().map(|one| one.aggregate).collect();
     assert_eq!(told, Aggregate::DEFAULT[..4]);
@@ -242,6 +244,40 @@ fn rollups_are_narrowed_to_what_is_asked_for_and_what_is_too_much_is_refused() {
         assert_eq!((rollup.series().len(), narrowing.check().is_ok()), (kept, passes), "{asked}");
         assert_eq!((rollup.reports(), rollup.sources().names().len()), (1, 1));
     }
+}
+
+/// What a query says is not told whole of a minute in which these reported.
+fn truncated(asked: &[(&str, &str)], documents: impl IntoIterator<Item = (String, String)>) -> Value {
+    let minute = crate::rollup::RollupSpan::holding(crate::window::Resolution::Minute, instant(NOW));
+    let mut rolled = crate::rollup::MinuteFold::new(minute);
+    for (source, document) in documents {
+        rolled.add(minute.start(), &Source::new(source).unwrap(), 0, &document).unwrap();
+    }
+    let bytes = rolled.finish().to_bytes();
+    let stored = crate::rollup::Rollup::from_bytes(minute, minute.end(), &bytes).unwrap();
+    let mut fold = fold(&[&[("from", RUNNING)], asked].concat());
+    fold.add_rollup(&stored);
+    serde_json::to_value(finish(fold)).unwrap()["truncated"].clone()
+}
+
+#[test]
+fn what_a_rollup_does_not_hold_whole_is_told() {
+    let a = |source: usize| (format!("s-{source:02}"), r#"{"a":1}"#.to_owned());
+    assert_eq!(truncated(&[], (0..16).map(a)), Value::Null);
+    assert_eq!(truncated(&[], (0..17).map(a)), json!(["sources"]));
+    let crowd =
+        |source: usize| (format!("s-{source}"), json!({ format!("{source}"): vec![1; 512] }).to_string());
+    let few = [("series", "0.1")];
+    assert_eq!(truncated(&few, (0..4).map(crowd)), Value::Null);
+    assert_eq!(truncated(&few, (0..5).map(crowd)), json!(["series"]));
+    // Of every series hundreds of values that lie far apart, which do not fit as they are.
+    let wild = |report: usize| {
+        let value = |place: usize| 1.5_f64.powi(((report * 37 + place * 11) % 1_400) as i32 - 700);
+        (format!("s-{}", report % 9), json!({ "w": (0..500).map(value).collect::<Vec<_>>() }).to_string())
+    };
+    let asked = |agg: &'static str| [("series", "w.0"), ("agg", agg)];
+    assert_eq!(truncated(&asked("p95"), (0..400).map(wild)), json!(["precision"]));
+    assert_eq!(truncated(&asked("avg,max"), (0..400).map(wild)), Value::Null);
 }
 
 #[test]

@@ -42,7 +42,8 @@ impl History {
         let LastReports { mut reports, are_more } = self.last_reports(&app, now).await?;
         reports.sort_by_key(|report| report.timestamp);
         let documents = reports.iter().map(|report| report.document.as_str());
-        let truncated: Truncations = are_more.then_some(Truncated::Sources).into_iter().collect();
+        let mut truncated = Truncations::default();
+        truncated.note(Truncated::Sources, are_more);
         Ok(respond::revalidated(request, &SeriesAnswer::new(app.id.clone(), documents, truncated)))
     }
 
