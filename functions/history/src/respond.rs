@@ -68,7 +68,8 @@ impl Validity {
     ///
     /// It is never fresh beyond the end of the running point, whose answer has other points.
     pub(crate) fn of_window(parts: impl Hash, window: Window, now: TimestampMs) -> Self {
-        let tag = tag((parts, window.from()));
+        // The same words mean another window as time goes on: one without `to`, or whose step is no longer kept.
+        let tag = tag((parts, window.from(), window.to(), window.step()));
         if window.to() <= closed_to(now) {
             return Self { tag, fresh_s: CLOSED_FRESH_S };
         }

@@ -48,6 +48,24 @@ async fn a_week_that_is_asked_for_again_reads_what_may_still_change_and_nothing_
 }
 
 #[tokio::test]
+async fn a_tag_is_of_its_points_though_nothing_was_reported() {
+    let world = World::start().await;
+    let history = world.instance();
+    let now = TimestampMs::clamped(NOW_MS);
+    let open_ended = |has| Call { query: "from=2026-11-22T12:00:00Z", has, ..Call::default() };
+    let first = ask_at(&history, open_ended(""), now).await;
+    assert_eq!(ask_at(&history, open_ended(&first.tag), now).await.status, 304);
+    let later = ask_at(&history, open_ended(&first.tag), now.plus_ms(MINUTE_MS)).await;
+    assert_eq!((later.status, later.json()["timestamps"].as_array().unwrap().len()), (200, 63));
+    // Minutes of this hour are kept now, and in a while only tens.
+    let hour =
+        |has| Call { query: "from=2026-11-14T14:00:00Z&to=2026-11-14T15:00:00Z", has, ..Call::default() };
+    let minutes = ask_at(&history, hour(""), now).await;
+    let tens = ask_at(&history, hour(&minutes.tag), now.plus_ms(HOUR_MS)).await;
+    assert_eq!((tens.status, &tens.json()["step"]), (200, &600.into()));
+}
+
+#[tokio::test]
 async fn a_window_that_is_closed_is_read_once() {
     let world = eight_days().await;
     let history = world.instance();
