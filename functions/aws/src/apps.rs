@@ -157,6 +157,18 @@ impl KnownApps {
         }
     }
 
+    /// The application `app` as it was at most a minute ago, where it was served then, or else as it is: one that is
+    /// switched off may be gone a moment later. No call, or one read.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the item not understood.
+    pub async fn served(&self, app: &AppId, now: TimestampMs) -> Result<Option<Arc<App>>, Fault> {
+        match self.known.fresh(app, now).filter(|known| known.status == Status::Active) {
+            Some(known) => Ok(Some(known)),
+            None => self.current(app, now).await,
+        }
+    }
+
     /// The application `app`, if `judge` lets it pass as it was at most a minute ago, or else as it is: a refusal is
     /// never older than its question. No call, or one read.
     ///

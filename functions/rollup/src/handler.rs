@@ -1,8 +1,8 @@
 //! From a batch of stream records to rollups, last reports and an answer.
 //!
 //! Owns what a batch means: which minutes it touches, what above them is due, and from which record on it must come
-//! again. A malformed record is set aside and blocks nothing; only our own faults bring records back. Ruled by
-//! design.md §6.
+//! again. A malformed record is set aside and blocks nothing, one of an application that is not registered is passed
+//! over; only our own faults bring records back. Ruled by design.md §6.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,8 @@ struct Done {
     unchanged: usize,
     sources: usize,
     quarantined: usize,
+    /// Records of applications that are not registered.
+    unregistered: usize,
     /// Places in the batch of records that have to come again.
     failed: BTreeSet<usize>,
 }
@@ -44,7 +46,7 @@ struct Done {
 /// A readable record and its place in the batch.
 type Placed = (usize, Stored);
 
-/// What each application of a batch sets of its own.
+/// What each application of a batch sets of its own. There is none for one that is not registered, or not read.
 type TermsOf = BTreeMap<AppId, Term>;
 
 impl Done {
@@ -93,6 +95,7 @@ impl Rolling {
             unchanged = done.unchanged,
             sources = done.sources,
             quarantined = done.quarantined,
+            unregistered = done.unregistered,
             failed = done.failed.len(),
             "batch rolled up"
         );
@@ -119,18 +122,24 @@ impl Rolling {
         }
     }
 
-    /// What each application of the batch sets of its own. The records of one that cannot be read have to come again.
+    /// What each application of the batch sets of its own. The records of one that cannot be read have to come again;
+    /// those of one that is not registered any more are passed over, for reports are stored of registered ones only.
     async fn terms_of(&self, stored: &[Placed], done: &mut Done) -> TermsOf {
         let now = self.computer.now();
         let apps: BTreeSet<&AppId> = stored.iter().map(|(_, one)| &one.shard.app).collect();
         let mut terms = TermsOf::new();
         for app in apps {
+            let of_app = stored.iter().filter(|(_, one)| one.shard.app == *app);
             match self.terms.of(app, &self.computer, now).await {
-                Ok(term) => drop(terms.insert(app.clone(), term)),
+                Ok(Some(term)) => drop(terms.insert(app.clone(), term)),
+                Ok(None) => {
+                    let records = of_app.count();
+                    tracing::warn!(%app, records, "an app is not registered and its records are passed over");
+                    done.unregistered += records;
+                }
                 Err(fault) => {
                     tracing::error!(%app, reason = fault.chain(), "an app was not read");
-                    let lost = stored.iter().filter(|(_, one)| one.shard.app == *app);
-                    done.failed.extend(lost.map(|(place, _)| place));
+                    done.failed.extend(of_app.map(|(place, _)| place));
                 }
             }
         }

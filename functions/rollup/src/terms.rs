@@ -1,8 +1,8 @@
 //! What an application sets of its own: how long its rollups are kept, and how much it may send.
 //!
-//! Owns reading it, at most a minute old, and telling the application that sent more than it may. Where it cannot be
-//! read, nothing is written for the application and its records come again: with another retention they would be lost
-//! early. Ruled by design.md §6 and §8.
+//! Owns reading it, at most a minute old, and telling the application that sent more than it may. Refuses to guess:
+//! where it cannot be read, its records come again, and where it is not registered, they are nobody's. Ruled by
+//! design.md §6 and §8.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) struct Terms {
 pub(crate) struct Term {
     /// What computes its spans and knows how long these are kept.
     pub(crate) computer: Computer,
-    /// Itself, unless it is deleted or cannot be understood.
+    /// Itself, unless it cannot be understood.
     app: Option<Arc<App>>,
 }
 
@@ -38,13 +38,20 @@ impl Terms {
         Self { known: KnownApps::new(apps.clone()), apps, limited: Cache::default() }
     }
 
-    /// The part of `app`, whose spans are computed as `computer` does. No call, or one read.
+    /// The part of `app`, whose spans are computed as `computer` does; `None` where it is not registered: whoever
+    /// takes its id later must find nothing of what it left in the stream. No call, or one read.
     ///
     /// # Errors
-    /// A [`Fault`] when the table cannot be read. An application that is not there, or not understood, is by default:
-    /// it must not hold up the others.
-    pub(crate) async fn of(&self, app: &AppId, computer: &Computer, now: TimestampMs) -> Result<Term, Fault> {
-        let app = match self.known.believed(app, now).await {
+    /// A [`Fault`] when the table cannot be read. An application that is not understood is by default: it must not
+    /// hold up the others.
+    pub(crate) async fn of(
+        &self,
+        app: &AppId,
+        computer: &Computer,
+        now: TimestampMs,
+    ) -> Result<Option<Term>, Fault> {
+        let app = match self.known.served(app, now).await {
+            Ok(None) => return Ok(None),
             Ok(app) => app,
             Err(fault) if fault.kind == Kind::Corrupt => {
                 tracing::error!(%app, reason = fault.chain(), "an app is taken by the defaults");
@@ -54,7 +61,7 @@ impl Terms {
         };
         let default = computer.rollups().retention();
         let retention = app.as_ref().map_or(default, |app| app.retention.over(default));
-        Ok(Term { computer: computer.keeping(retention), app })
+        Ok(Some(Term { computer: computer.keeping(retention), app }))
     }
 
     /// Refuses the reports of an application that sent more than it may in one of the minutes that were computed. One

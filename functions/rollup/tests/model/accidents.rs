@@ -200,7 +200,7 @@ async fn store(
 }
 
 async fn tell(world: &World, shards: u16, story: Vec<Step>) {
-    let mut shop = Shop::open(shards);
+    let mut shop = world.open(shards).await;
     let mut stream = Stream::default();
     let mut clock_ms = 0;
     for step in story {
@@ -231,7 +231,7 @@ async fn tell(world: &World, shards: u16, story: Vec<Step>) {
 /// An application whose minute and everything above it is stored, with a report more that waits, delivered with
 /// `accident`.
 async fn tell_one(world: &World, clock_ms: i64, accident: Accident) {
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let mut stream = Stream::default();
     world.set_clock(clock_ms);
     for (offset_ms, value) in [(0, 1), (MINUTE_MS, 2), (20 * MINUTE_MS, 3)] {

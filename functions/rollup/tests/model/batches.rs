@@ -25,7 +25,7 @@ pub(crate) async fn report_each_second(
 #[tokio::test]
 async fn a_batch_writes_each_touched_span_once() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let records = report_each_second(&world, &mut shop, 30..90).await;
     world.set_clock(90_000);
     world.bed.take_calls();
@@ -46,7 +46,7 @@ async fn a_batch_writes_each_touched_span_once() {
 #[tokio::test]
 async fn an_hour_of_batches_costs_few_writes() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let mut puts = 0;
     for batch in 0..61_i64 {
         // How many reports there are changes no number of writes.
@@ -65,7 +65,7 @@ async fn an_hour_of_batches_costs_few_writes() {
 #[tokio::test]
 async fn what_an_application_left_unfinished_is_finished_when_it_comes_back() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let records = report_each_second(&world, &mut shop, 0..30).await;
     world.set_clock(30_000);
     world.deliver(&records).await;
@@ -83,7 +83,7 @@ async fn what_an_application_left_unfinished_is_finished_when_it_comes_back() {
 #[tokio::test]
 async fn a_malformed_record_is_set_aside_whole_and_blocks_nothing() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let mut records = report_each_second(&world, &mut shop, 0..3).await;
     records[1]["dynamodb"]["NewImage"]["document"] = json!({"S": "{\"a\":"});
     records.push(json!({"who": "knows"}));
@@ -105,7 +105,7 @@ async fn a_malformed_record_is_set_aside_whole_and_blocks_nothing() {
 #[tokio::test]
 async fn a_fault_brings_back_the_batch_from_the_first_record_concerned() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let mut records = report_each_second(&world, &mut shop, 0..3).await;
     records.extend(report_each_second(&world, &mut shop, 600..603).await);
     world.set_clock(HOUR_MS);
@@ -125,7 +125,7 @@ async fn a_throttled_table_slows_the_function_down_and_loses_nothing() {
     for operation in ["GetItem", "Query", "PutItem"] {
         // Fewer refusals than attempts of a call are not noticed; more bring the batch back until they end.
         for refusals in [2, 3, 20] {
-            let mut shop = Shop::open(1);
+            let mut shop = world.open(1).await;
             let mut records = report_each_second(&world, &mut shop, 0..3).await;
             records.extend(report_each_second(&world, &mut shop, 600..603).await);
             world.set_clock(2 * HOUR_MS);
@@ -143,7 +143,7 @@ async fn a_throttled_table_slows_the_function_down_and_loses_nothing() {
 #[tokio::test]
 async fn the_last_report_of_a_source_only_moves_forward() {
     let world = World::start().await;
-    let mut shop = Shop::open(2);
+    let mut shop = world.open(2).await;
     let records = report_each_second(&world, &mut shop, 0..5).await;
     world.deliver(&records).await;
     world.deliver(&records[..2]).await;

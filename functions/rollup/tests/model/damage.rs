@@ -16,7 +16,7 @@ const GARBAGE: &str = "AQAAAAAAAAA=";
 
 /// An application that reported within its first and its fortieth minute, all of it rolled up two hours later.
 async fn rolled_up(world: &World) -> Shop {
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let mut records = report_each_second(world, &mut shop, 0..3).await;
     records.extend(report_each_second(world, &mut shop, 2_400..2_405).await);
     world.set_clock(2 * HOUR_MS);
@@ -90,7 +90,7 @@ async fn a_repair_makes_whole_whatever_was_lost() {
 #[tokio::test]
 async fn a_repair_of_an_idle_span_stores_nothing() {
     let world = World::start().await;
-    let shop = Shop::open(1);
+    let shop = world.open(1).await;
     world.set_clock(2 * HOUR_MS);
     assert_eq!(repair(&world, &shop, 10 * DAY_MS).await, []);
     assert!(world.bed.rows("RollupsTable").await.is_empty());
@@ -125,7 +125,7 @@ async fn a_damaged_row_is_made_whole_whichever_of_its_attributes_is_damaged() {
 #[tokio::test]
 async fn a_corrupt_rollup_is_computed_anew_and_a_newer_one_is_left_alone() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let records = report_each_second(&world, &mut shop, 0..3).await;
     world.set_clock(HOUR_MS);
     world.deliver(&records).await;
@@ -174,7 +174,7 @@ async fn what_was_counted_does_not_shrink_because_a_part_of_it_is_damaged_and_it
 #[tokio::test]
 async fn a_minute_whose_reports_are_partly_gone_stays_as_it_is() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let records = report_each_second(&world, &mut shop, 0..3).await;
     world.deliver(&records).await;
     let before = world.stored(&shop.shards().next().unwrap(), Resolution::Minute).await;

@@ -45,7 +45,7 @@ async fn records(world: &World) -> Vec<Value> {
 #[tokio::test]
 async fn a_doubled_report_is_rolled_up_once_in_the_minute_of_its_own_time() {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     for offset_ms in OFFSETS_MS {
         send_twice(&world, &mut shop, offset_ms).await;
     }

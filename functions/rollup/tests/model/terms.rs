@@ -2,7 +2,8 @@
 //! refused for a while, once, whatever the stream does.
 
 use nsl_aws::apps::Saved;
-use nsl_domain::app::{App, OwnLimits};
+use nsl_domain::app::{App, OwnLimits, Status};
+use nsl_domain::report::Report;
 use nsl_domain::rollup::OwnRetention;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_testbed::Failure;
@@ -18,13 +19,15 @@ const LIMIT_APP: &str = "UpdateItem AppsTable";
 const ALLOWED_IN_A_MINUTE: i64 = 160;
 
 impl World {
-    async fn register(&self, app: &App) {
-        self.clients.apps(&self.bed.table("AppsTable")).create(app).await.unwrap();
-        self.bed.take_calls();
+    async fn registered(&self, app: &App) -> App {
+        self.apps().find(&app.id).await.unwrap().unwrap()
     }
 
-    async fn registered(&self, app: &App) -> App {
-        self.clients.apps(&self.bed.table("AppsTable")).find(&app.id).await.unwrap().unwrap()
+    /// How many rows of rollups and last reports there are of `shop`.
+    async fn rows_of(&self, shop: &Shop) -> usize {
+        let prefix = format!("{}#", shop.app.id);
+        let rows = self.bed.rows("RollupsTable").await;
+        rows.iter().filter(|row| row["pk"]["S"].as_str().unwrap().starts_with(&prefix)).count()
     }
 
     async fn limited_until(&self, shop: &Shop) -> Option<i64> {
@@ -48,6 +51,11 @@ fn calls_of_apps(world: &World) -> (usize, usize) {
     let lines = world.bed.take_lines();
     let count = |call| lines.iter().filter(|line| *line == call).count();
     (count(READ_APP), count(LIMIT_APP))
+}
+
+/// A report of another minute and source.
+fn late_report(shop: &Shop) -> Report {
+    shop.report(10 * MINUTE_MS, "late", &json!({"n": 1}))
 }
 
 fn held_to_one_a_second(shards: u16) -> Shop {
@@ -163,14 +171,50 @@ async fn an_app_that_cannot_be_read_loses_nothing_and_one_that_cannot_be_limited
 #[tokio::test]
 async fn a_damaged_app_and_one_that_is_gone_hold_up_nobody() {
     let world = World::start().await;
-    let (mut damaged, mut gone) = (Shop::open(1), Shop::open(1));
+    let (mut damaged, mut gone, mut other) = (Shop::open(1), Shop::open(1), world.open(1).await);
     world.bed.put("AppsTable", json!({"appId": {"S": damaged.app.id.as_str()}})).await;
     let mut records = report(&world, &mut damaged, 2, 1).await;
     records.extend(report(&world, &mut gone, 2, 1).await);
+    records.extend(report(&world, &mut other, 2, 1).await);
     world.set_clock(MINUTE_MS);
     assert!(world.deliver(&records).await.failures.is_empty());
     assert_agrees(&world, &damaged).await;
-    assert_agrees(&world, &gone).await;
+    assert_agrees(&world, &other).await;
+    assert_eq!(world.rows_of(&gone).await, 0);
+}
+
+#[tokio::test]
+async fn a_deleted_apps_last_records_leave_nothing_to_the_next_owner_of_its_id() {
+    let world = World::start().await;
+    let mut shop = world.open(2).await;
+    let records = report(&world, &mut shop, 4, 4).await;
+    let off = App { status: Status::Inactive, ..shop.app.clone() };
+    assert_eq!(world.apps().save(&shop.app, &off).await.unwrap(), Saved::Done);
+    assert_eq!(world.apps().delete(&off).await.unwrap(), Saved::Done);
+    world.set_clock(MINUTE_MS);
+    assert!(world.deliver(&records).await.failures.is_empty(), "nothing comes again");
+    assert_eq!(world.rows_of(&shop).await, 0);
+}
+
+#[tokio::test]
+async fn an_app_that_is_switched_off_is_not_believed_to_be_there_a_moment_longer() {
+    let world = World::start().await;
+    let mut shop = Shop::open(1);
+    shop.app.status = Status::Inactive;
+    world.register(&shop.app).await;
+    let records = report(&world, &mut shop, 2, 1).await;
+    world.set_clock(MINUTE_MS);
+    world.deliver(&records).await;
+    assert_eq!(calls_of_apps(&world), (1, 0));
+    let before = world.rows_of(&shop).await;
+    assert!(before > 0, "what it reported before it was switched off counts");
+    assert_eq!(world.apps().delete(&shop.app).await.unwrap(), Saved::Done);
+    let late = late_report(&shop);
+    let records = [world.store(&mut shop, late).await];
+    world.bed.take_calls();
+    assert!(world.deliver(&records).await.failures.is_empty());
+    assert_eq!(world.bed.take_lines(), [READ_APP], "it is asked for and nothing else is done");
+    assert_eq!(world.rows_of(&shop).await, before);
 }
 
 #[tokio::test]
@@ -184,8 +228,7 @@ async fn a_limit_that_an_operator_raised_ends_with_the_next_look() {
     let limited = world.registered(&shop.app).await;
     assert_eq!(limited.refused_for_ms(TimestampMs::clamped(START_MS + 4 * MINUTE_MS)), Some(1_000));
     let raised = App { limits: OwnLimits::default(), limited_until: None, ..limited.clone() };
-    let apps = world.clients.apps(&world.bed.table("AppsTable"));
-    assert_eq!(apps.save(&limited, &raised).await.unwrap(), Saved::Done);
+    assert_eq!(world.apps().save(&limited, &raised).await.unwrap(), Saved::Done);
     world.set_clock(2 * MINUTE_MS + 1);
     world.deliver(&records).await;
     assert_eq!(world.limited_until(&shop).await, None);

@@ -27,7 +27,7 @@ fn library_report(shop: &Shop, source: u64, ms: i64) -> nsl_domain::report::Repo
 /// each second were reported, and those of the function.
 async fn units(sources: u64, every_s: i64, batch_s: i64, batches: i64) -> (f64, f64) {
     let world = World::start().await;
-    let mut shop = Shop::open(1);
+    let mut shop = world.open(1).await;
     let (mut raw, mut added) = (0.0, 0.0);
     // What is counted holds the end of an hour.
     let first_s = 3_600 - (batches + 1) / 2 * batch_s + 17;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use nsl_aws::apps::Apps;
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_aws::compute::{Clock, Computer};
 use nsl_aws::rollups::{Held, Rollups};
@@ -76,6 +77,24 @@ impl World {
         TimestampMs::clamped(self.clock.load(Ordering::SeqCst))
     }
 
+    /// An application that is registered and that no other test has.
+    pub(crate) async fn open(&self, shards: u16) -> Shop {
+        let shop = Shop::open(shards);
+        self.register(&shop.app).await;
+        shop
+    }
+
+    /// Registers `app`, which no test counts among its calls.
+    pub(crate) async fn register(&self, app: &App) {
+        self.apps().create(app).await.unwrap();
+        self.bed.take_calls();
+        self.bed.take_spent();
+    }
+
+    pub(crate) fn apps(&self) -> Apps {
+        self.clients.apps(&self.bed.table("AppsTable"))
+    }
+
     /// Stores a report and gives its stream record.
     pub(crate) async fn store(&self, shop: &mut Shop, report: Report) -> Value {
         let reports = self.clients.reports(&self.bed.table("ReportsTable"));
@@ -98,7 +117,7 @@ impl World {
 }
 
 impl Shop {
-    /// An application that no other test has.
+    /// An application that is not registered and that no other test has.
     pub(crate) fn open(shards: u16) -> Self {
         let app = App {
             id: AppId::new(format!("shop-{}", APPS.fetch_add(1, Ordering::Relaxed))).unwrap(),
