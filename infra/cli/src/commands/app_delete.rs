@@ -1,7 +1,7 @@
 //! `nsl app delete`: an application with everything that is kept of it.
 //!
 //! Switched off first, deleted last: a command that is interrupted is run again and goes on. What functions still
-//! believe within the minute ends by age.
+//! believe within the minute ends by age. A connection that cannot be closed stops nothing: it opens nothing more.
 
 use super::app_change::{change, find};
 use crate::args::{AppDelete, Place};
@@ -42,8 +42,13 @@ pub(crate) async fn run(
     let closed = closing::close_all(live, &app.id, console).await?;
     let erased = erase(live, &app, console).await?;
     forget(&store.apps, &app).await?;
+    if let Some(complaint) = closed.complaint() {
+        console.note(&format!("{complaint}; they are refused within a minute"));
+    }
+    let (closed, open) = (closed.closed, closed.open());
     if console.is_json() {
-        console.document(&json!({"appId": app.id, "deleted": true, "closed": closed, "erased": erased}))?;
+        console.document(&json!({"appId": app.id, "deleted": true, "closed": closed, "notClosed": open,
+            "erased": erased}))?;
     } else {
         console.line(&format!("deleted {}: {closed} connections closed, {erased} rows erased", app.id))?;
     }

@@ -1,7 +1,7 @@
 //! An application's life after its making: shown, changed, its keys rotated, switched off and on, deleted.
 
 use crate::gateway::Gateway;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn an_application_is_shown_without_its_keys_text() {
@@ -146,6 +146,35 @@ async fn switching_off_closes_every_connection_of_the_application_and_no_other()
     assert_eq!((&on["status"], &on["closed"]), (&json!("active"), &json!(null)));
     let told = String::from_utf8(gateway.nsl("app deactivate shop").await.stdout).unwrap();
     assert_eq!(told, "shop is inactive\nclosed 2 connections\n");
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_closed_keeps_no_other_open_and_no_application() {
+    let gateway = Gateway::start("stuck").await;
+    gateway.documents("app create --app-id shop --json").await;
+    for connection in ["a=", "stuck-1=", "stuck-2=", "z="] {
+        gateway.put("connections", "app#shop", &format!("p#{connection}"));
+    }
+    let output = gateway.nsl("app deactivate shop --json").await;
+    assert!(!output.status.success(), "some are still open");
+    assert_eq!(gateway.closed(), ["a=", "z="]);
+    let off: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&off["status"], &off["closed"], &off["notClosed"]),
+        (&json!("inactive"), &json!(2), &json!(2))
+    );
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("2 of 4 connections could not be closed: 2 by close connection"), "{told}");
+
+    let output = gateway.nsl("app delete shop --yes --json").await;
+    let deleted: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "they open nothing more");
+    assert_eq!(
+        (&deleted["deleted"], &deleted["closed"], &deleted["notClosed"]),
+        (&json!(true), &json!(2), &json!(2))
+    );
+    assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 4 connections could not be closed"));
+    assert_eq!((gateway.count("apps"), gateway.count("connections")), (0, 0));
 }
 
 #[tokio::test]

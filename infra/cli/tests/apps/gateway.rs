@@ -118,7 +118,10 @@ impl Drop for Gateway {
     }
 }
 
-/// The API behind connections: takes every DELETE and remembers its connection.
+/// What the names of connections begin with that cannot be closed.
+const STUCK: &str = "stuck";
+
+/// The API behind connections: takes every DELETE, and remembers its connection unless it refuses to close it.
 async fn serve_connections() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/live", listener.local_addr().unwrap());
@@ -126,23 +129,27 @@ async fn serve_connections() -> (String, Arc<Mutex<Vec<String>>>) {
     let heard = Arc::clone(&closed);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let path = take(stream).await;
-            heard.lock().unwrap().push(path.rsplit('/').next().unwrap().replace("%3D", "="));
+            let closed = take(stream).await;
+            heard.lock().unwrap().extend(closed);
         }
     });
     (address, closed)
 }
 
-/// Answers one DELETE on `stream` and closes it; returns its path.
-async fn take(stream: TcpStream) -> String {
+/// Answers one DELETE on `stream` and closes it; gives its connection if that is closed.
+async fn take(stream: TcpStream) -> Option<String> {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         assert!(stream.read_line(&mut head).await.unwrap() > 0, "the request ended early");
     }
     assert!(head.starts_with("DELETE "), "{head}");
-    stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
-    head.split(' ').nth(1).unwrap().to_owned()
+    let connection = head.split(' ').nth(1).unwrap().rsplit('/').next().unwrap().replace("%3D", "=");
+    let is_stuck = connection.starts_with(STUCK);
+    let status = if is_stuck { "403 Forbidden" } else { "204 No Content" };
+    let reply = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    stream.write_all(reply.as_bytes()).await.unwrap();
+    (!is_stuck).then_some(connection)
 }
 
 fn apps_table() -> Value {
