@@ -188,7 +188,7 @@ async fn a_deleted_app_is_unknown_and_its_reports_are_gone() {
     let gateway = Gateway::shared();
     let app = crate::harness::App::create_with(gateway, &["--owner", "passing"]).await;
     Client::authenticated(gateway, &app).await.publish(&app, 1).await;
-    let deleted = nsl(gateway, &["app", "delete", &app.app_id, "--yes"]).await;
+    let deleted = nsl(gateway, &["app", "delete", &app.app_id, "--yes", "--settle", "0"]).await;
     assert_eq!(deleted["deleted"], true);
     assert!(deleted["erased"].as_u64().is_some_and(|rows| rows >= 1), "{deleted}");
     let refused = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await;

@@ -5,6 +5,9 @@ use clap::Subcommand;
 use nsl_domain::app::MAX_SHARDS;
 use nsl_domain::grant::Scope;
 
+/// A function instance believes for a minute what it read of an application; what it is about by then takes seconds.
+const SETTLE_SECONDS: u64 = 75;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppCommand {
     /// Register an application with its first key, which is shown once.
@@ -98,6 +101,10 @@ pub(crate) struct AppDelete {
     /// Do it without asking.
     #[arg(long)]
     pub(crate) yes: bool,
+
+    /// Seconds to wait for functions that still believe in the application, before what they stored is erased as well.
+    #[arg(long, value_name = "SECONDS", default_value_t = SETTLE_SECONDS)]
+    pub(crate) settle: u64,
 }
 
 #[derive(Debug, Default, clap::Args)]

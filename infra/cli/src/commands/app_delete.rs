@@ -1,7 +1,8 @@
 //! `nsl app delete`: an application with everything that is kept of it.
 //!
-//! Switched off first, deleted last: a command that is interrupted is run again and goes on. What functions still
-//! believe within the minute ends by age. A connection that cannot be closed stops nothing: it opens nothing more.
+//! Switched off first, deleted last: a command that is interrupted is run again and goes on. Functions believe in the
+//! application for a minute longer, so what they store by then is erased too before it is deleted. A connection that
+//! cannot be closed stops nothing: it opens nothing more.
 
 use super::app_change::{change, find};
 use crate::args::{AppDelete, Place};
@@ -14,11 +15,16 @@ use crate::store::{self, Live};
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nsl_aws::apps::{Apps, Saved};
+use nsl_aws::erase::Partition;
 use nsl_domain::app::{App, Status};
 use serde_json::json;
+use std::time::Duration;
 
 /// Partitions that are emptied at a time.
 const CONCURRENT_PARTITIONS: usize = 16;
+
+/// Longest wait, once the application is deleted, for a batch of the stream that was begun before.
+const IN_HAND_SECONDS: u64 = 10;
 
 /// Deletes the application that the arguments name, once the user has agreed.
 pub(crate) async fn run(
@@ -40,8 +46,7 @@ pub(crate) async fn run(
     })
     .await?;
     let closed = closing::close_all(live, &app.id, console).await?;
-    let erased = erase(live, &app, console).await?;
-    forget(&store.apps, &app).await?;
+    let erased = remove(&store.apps, live, &app, args.settle, console).await?;
     if let Some(complaint) = closed.complaint() {
         console.note(&format!("{complaint}; they are refused within a minute"));
     }
@@ -55,6 +60,22 @@ pub(crate) async fn run(
     Ok(())
 }
 
+/// Erases the application, which is switched off, and what functions make of it until they know; how many rows there
+/// were. The bulk goes first, so that the wait is for little.
+async fn remove(apps: &Apps, live: &Live, app: &App, settle: u64, console: &Console) -> anyhow::Result<u64> {
+    let mut erased = erase(live, app, console).await?;
+    if settle > 0 {
+        console.note(&format!("waiting {settle} s for functions that still believe in {}", app.id));
+    }
+    pause("settling", settle, console).await;
+    erased += erase(live, app, console).await?;
+    forget(apps, app).await?;
+    pause("finishing", settle.min(IN_HAND_SECONDS), console).await;
+    let last = erase_all(&live.rollups.partitions(app), console).await;
+    let last = last.with_context(|| format!("{} is deleted, but not its last rollups", app.id))?;
+    Ok(erased + last)
+}
+
 /// Empties every partition that may hold something of `app`; how many rows there were.
 async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64> {
     let mut partitions = live.reports.partitions(app, clock::now_ms());
@@ -62,14 +83,27 @@ async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64>
     partitions.push(live.publishers.partition(&app.id));
     partitions.push(live.logs.partition(&app.id));
     partitions.push(live.commands.partition(&app.id));
+    erase_all(&partitions, console).await
+}
+
+async fn erase_all(partitions: &[Partition], console: &Console) -> anyhow::Result<u64> {
     let progress = Progress::start(console, "erasing", partitions.len());
-    let erased = stream::iter(&partitions).map(|partition| async {
+    let erased = stream::iter(partitions).map(|partition| async {
         let erased = partition.erase().await;
         progress.step();
         erased
     });
     let erased: Vec<u64> = erased.buffer_unordered(CONCURRENT_PARTITIONS).try_collect().await?;
     Ok(erased.iter().sum())
+}
+
+/// Waits until no function instance believes any more what was true before.
+async fn pause(what: &'static str, seconds: u64, console: &Console) {
+    let progress = Progress::start(console, what, usize::try_from(seconds).unwrap_or(usize::MAX));
+    for _ in 0..seconds {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        progress.step();
+    }
 }
 
 async fn forget(apps: &Apps, app: &App) -> anyhow::Result<()> {

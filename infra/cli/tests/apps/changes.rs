@@ -166,7 +166,7 @@ async fn a_connection_that_cannot_be_closed_keeps_no_other_open_and_no_applicati
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("2 of 4 connections could not be closed: 2 by close connection"), "{told}");
 
-    let output = gateway.nsl("app delete shop --yes --json").await;
+    let output = gateway.nsl("app delete shop --yes --json --settle 0").await;
     let deleted: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.success(), "they open nothing more");
     assert_eq!(
@@ -202,7 +202,7 @@ async fn a_deleted_application_leaves_nothing_and_the_others_everything() {
     }
     assert!(gateway.complaint("app delete shop").await.contains("--yes"));
     assert_eq!(gateway.count("reports"), 31, "nothing is deleted without a yes");
-    let deleted = gateway.documents("app delete shop --yes --json").await.remove(0);
+    let deleted = gateway.documents("app delete shop --yes --json --settle 0").await.remove(0);
     assert_eq!(
         (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
         (&json!(true), &json!(1), &json!(40))
@@ -212,6 +212,24 @@ async fn a_deleted_application_leaves_nothing_and_the_others_everything() {
     assert_eq!(gateway.count("logs"), 1, "the other application's");
     assert_eq!(gateway.count("rollups"), 6, "the other application's");
     assert!(gateway.complaint("app delete shop --yes").await.contains("no application"));
+}
+
+#[tokio::test]
+async fn what_functions_store_while_they_believe_in_a_deleted_application_is_erased_too() {
+    let gateway = Gateway::start("settle").await;
+    gateway.documents("app create --app-id shop --json").await;
+    gateway.put("rollups", "shop#sources", "a");
+    let (gateway, hour) = (&gateway, format!("shop#{}#0", this_hour()));
+    let functions = async {
+        gateway.until_count("rollups", 0).await;
+        gateway.put("reports", &hour, "0");
+        gateway.put("rollups", "shop#sources", "a");
+        gateway.until_count("apps", 0).await;
+        gateway.put("rollups", "shop#1m#0", "a");
+    };
+    let (deleted, ()) = tokio::join!(gateway.documents("app delete shop --yes --json --settle 2"), functions);
+    assert_eq!(deleted[0]["erased"], 4);
+    assert_eq!((gateway.count("reports"), gateway.count("rollups")), (0, 0));
 }
 
 /// The hour that is running, as partitions name it.

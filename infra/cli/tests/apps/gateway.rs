@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
@@ -52,14 +53,18 @@ impl Gateway {
 
     /// The same with these variables and this stdin.
     pub(crate) async fn nsl_with(&self, arguments: &str, variables: &[(&str, &str)], stdin: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nsl"));
-        command.args(arguments.split(' ')).arg("--local").arg(self.folder.join("ready.json"));
-        command.current_dir(&self.folder).env_clear().envs(variables.iter().copied());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = self.command(arguments).envs(variables.iter().copied()).spawn().unwrap();
         // A command that reads nothing may have ended before.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes()).await;
         child.wait_with_output().await.unwrap()
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nsl"));
+        command.args(arguments.split(' ')).arg("--local").arg(self.folder.join("ready.json"));
+        command.current_dir(&self.folder).env_clear();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     /// Runs the command and reads its lines of JSON.
@@ -102,6 +107,13 @@ impl Gateway {
         let scan = serde_json::from_value(json!({"TableName": table})).unwrap();
         let found = serde_json::to_value(self.database.scan(scan).unwrap()).unwrap();
         found.get("Items").and_then(Value::as_array).unwrap().len()
+    }
+
+    /// Waits until a table holds `count` items.
+    pub(crate) async fn until_count(&self, table: &str, count: usize) {
+        while self.count(table) != count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// The connections that were closed so far, sorted.
