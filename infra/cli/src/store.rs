@@ -12,7 +12,7 @@ use nsl_aws::logs::Logs;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
-use nsl_domain::rollup::Retention;
+use nsl_domain::rollup::{OwnRetention, Retention};
 use std::collections::BTreeMap;
 
 /// The template's names of what the commands reach.
@@ -22,6 +22,9 @@ const REPORTS_TABLE: &str = "ReportsTable";
 const ROLLUPS_TABLE: &str = "RollupsTable";
 const LOGS_TABLE: &str = "LogsTable";
 
+/// The template's name of how many hours raw reports are kept.
+const RAW_RETENTION_HOURS: &str = "RawRetentionHours";
+
 /// What an operator changes.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -29,6 +32,9 @@ pub(crate) struct Store {
     pub(crate) apps: Apps,
     /// What the service does with them, where it is known: a table of applications alone does not tell.
     pub(crate) live: Option<Live>,
+    /// How long it keeps what applications set no retention for, where it tells that: a stack that was deployed by an
+    /// older template does not.
+    pub(crate) retention: Option<Retention>,
 }
 
 /// Connections, reports and rollups of the applications.
@@ -60,7 +66,7 @@ pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings
                 "which service? say --local for the gateway on this machine, --stack NAME for one on AWS, or --table NAME"
             );
         };
-        return Ok(Store { apps: boot::clients().await.apps(table), live: None });
+        return Ok(Store { apps: boot::clients().await.apps(table), live: None, retention: None });
     };
     let clients = match &site.dynamodb {
         Some(tables) => {
@@ -76,10 +82,21 @@ pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings
     };
     let table = table.or_else(|| site.outputs.get(APPS_TABLE).map(String::as_str));
     let table = table.with_context(|| format!("no {APPS_TABLE} is named among the outputs"))?;
-    Ok(Store { apps: clients.apps(table), live: live(&clients, &site.outputs) })
+    let retention = retention(&site.outputs)?;
+    let live = live(&clients, &site.outputs, retention.unwrap_or_default());
+    Ok(Store { apps: clients.apps(table), live, retention })
 }
 
-fn live(clients: &Clients, outputs: &BTreeMap<String, String>) -> Option<Live> {
+/// The service's retention, which the rollup function is told in the same words.
+fn retention(outputs: &BTreeMap<String, String>) -> anyhow::Result<Option<Retention>> {
+    let Some(hours) = outputs.get(RAW_RETENTION_HOURS) else { return Ok(None) };
+    let told = || format!("cannot understand the output {RAW_RETENTION_HOURS} {hours:?}");
+    let raw = OwnRetention { raw: Some(hours.parse().with_context(told)?), ..OwnRetention::default() };
+    raw.check().with_context(told)?;
+    Ok(Some(raw.over(Retention::default())))
+}
+
+fn live(clients: &Clients, outputs: &BTreeMap<String, String>, retention: Retention) -> Option<Live> {
     let names = [APPS_TABLE, CONNECTIONS_TABLE, REPORTS_TABLE, ROLLUPS_TABLE, LOGS_TABLE];
     Some(Live {
         clients: clients.clone(),
@@ -87,8 +104,29 @@ fn live(clients: &Clients, outputs: &BTreeMap<String, String>) -> Option<Live> {
         publishers: clients.publishers(outputs.get(CONNECTIONS_TABLE)?),
         courier: clients.courier(),
         reports: clients.reports(outputs.get(REPORTS_TABLE)?),
-        rollups: clients.rollups(outputs.get(ROLLUPS_TABLE)?, Retention::default()),
+        rollups: clients.rollups(outputs.get(ROLLUPS_TABLE)?, retention),
         logs: clients.log_entries(outputs.get(LOGS_TABLE)?),
         commands: clients.commands(outputs.get(CONNECTIONS_TABLE)?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsl_domain::time::HOUR_MS;
+
+    fn told(hours: &str) -> anyhow::Result<Option<Retention>> {
+        retention(&BTreeMap::from([(RAW_RETENTION_HOURS.to_owned(), hours.to_owned())]))
+    }
+
+    #[test]
+    fn a_service_tells_its_own_retention_or_none() {
+        let expected = Retention { raw_ms: 720 * HOUR_MS, ..Retention::default() };
+        assert_eq!(told("720").unwrap(), Some(expected));
+        assert_eq!(retention(&BTreeMap::new()).unwrap(), None);
+        for hours in ["", "many", "47", "721"] {
+            let fault = told(hours).unwrap_err().to_string();
+            assert!(fault.contains("RawRetentionHours"), "{fault}");
+        }
+    }
 }

@@ -23,19 +23,20 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let store = store::open(place, args.table.as_deref(), settings).await?;
     let app = app_change::find(&store.apps, &args.app).await?;
+    let retention = store.retention.unwrap_or_default();
     let (mut connected, mut wrong_clocks) = (None, None);
     if let Some(live) = &store.live {
         connected = Some(live.publishers.connected(&app.id, clock::now_ms()).await?.len());
         wrong_clocks = Some(live.publishers.wrong_clocks(&app.id, clock::now_ms()).await?);
     }
     if console.is_json() {
-        let mut document = document(&app);
+        let mut document = document(&app, retention);
         document.insert("connections".to_owned(), json!(connected));
         document.insert("wrongClocks".to_owned(), json!(wrong_clocks.as_deref().map(clocks::documents)));
         console.document(&document)?;
         return Ok(());
     }
-    console.line(&card(&app))?;
+    console.line(&card(&app, retention))?;
     if let Some(connected) = connected {
         console.line(&row("connected", &connected.to_string()))?;
     }
@@ -45,8 +46,8 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// The application as a document for programs.
-pub(super) fn document(app: &App) -> Map<String, Value> {
+/// The application as a document for programs. `default` is the service's retention.
+pub(super) fn document(app: &App, default: Retention) -> Map<String, Value> {
     let keys: Vec<Value> = app.keys.iter().map(|key| json!({"id": key.id, "scope": key.scope})).collect();
     let earliest = app.tokens_not_before.as_ref().map(TimestampMs::to_string);
     let fields = [
@@ -60,7 +61,7 @@ pub(super) fn document(app: &App) -> Map<String, Value> {
         ("ownLimits", json!(app.limits)),
         (
             "retentionHours",
-            kept(app).into_iter().map(|(name, hours)| (name.to_owned(), json!(hours))).collect(),
+            kept(app, default).into_iter().map(|(name, hours)| (name.to_owned(), json!(hours))).collect(),
         ),
         ("ownRetentionHours", json!(app.retention)),
         ("limitedUntil", json!(app.limited_until.as_ref().map(TimestampMs::to_string))),
@@ -70,8 +71,8 @@ pub(super) fn document(app: &App) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The application for people, one line a fact.
-pub(super) fn card(app: &App) -> String {
+/// The application for people, one line a fact. `default` is the service's retention.
+pub(super) fn card(app: &App, default: Retention) -> String {
     let mut lines = vec![
         row("app", app.id.as_str()),
         row("owner", app.owner.as_str()),
@@ -81,7 +82,7 @@ pub(super) fn card(app: &App) -> String {
         row("shards", &app.shards.to_string()),
         row("may send", &may_send(app)),
         row("may have", &may_have(app)),
-        row("kept", &kept_for(app)),
+        row("kept", &kept_for(app, default)),
     ];
     lines.extend(app.limited_until.map(|until| row("refused", &format!("until {until}, it sent too much"))));
     for (index, key) in app.keys.iter().enumerate() {
@@ -119,10 +120,9 @@ fn may_have(app: &App) -> String {
     }
 }
 
-/// How long each resolution is kept, in hours. That of raw reports is the service's default unless it is the
-/// application's own, which the stack may set otherwise.
-fn kept(app: &App) -> [(&'static str, i64); 5] {
-    let kept = app.retention.over(Retention::default());
+/// How long each resolution is kept, in hours, where the service's retention is `default`.
+fn kept(app: &App, default: Retention) -> [(&'static str, i64); 5] {
+    let kept = app.retention.over(default);
     let figures = [
         ("raw", kept.raw_ms),
         ("minute", kept.minute_ms),
@@ -133,9 +133,9 @@ fn kept(app: &App) -> [(&'static str, i64); 5] {
     figures.map(|(name, ms)| (name, ms / HOUR_MS))
 }
 
-fn kept_for(app: &App) -> String {
+fn kept_for(app: &App, default: Retention) -> String {
     let names = ["raw", "1 min", "10 min", "1 h", "1 day"];
-    let parts = names.into_iter().zip(kept(app)).map(|(name, (_, hours))| match hours % 24 {
+    let parts = names.into_iter().zip(kept(app, default)).map(|(name, (_, hours))| match hours % 24 {
         0 => format!("{name} {} days", hours / 24),
         _ => format!("{name} {hours} hours"),
     });
@@ -182,7 +182,7 @@ mod tests {
             retention: OwnRetention { raw: Some(50), ..OwnRetention::default() },
             limited_until: Some(TimestampMs::clamped(60_000)),
         };
-        let card = card(&app);
+        let card = card(&app, Retention::default());
         assert!(card.starts_with("app       shop\nowner     ann\n"), "{card}");
         assert!(card.contains("may send  20 reports and 1000000 bytes a second\n"), "{card}");
         assert!(card.contains("may have  2500 connections, 3 of them watching\n"), "{card}");
@@ -193,6 +193,8 @@ mod tests {
         assert!(card.contains(&format!("{} may publish, the older one\n", old.id)), "{card}");
         assert!(card.contains(&format!("{} may publish and view\n", new.id)), "{card}");
         assert!(card.ends_with("tokens    issued since 1970-01-01T00:00:00.000Z"), "{card}");
-        assert!(!Value::Object(document(&app)).to_string().contains(&old.hash.to_hex()));
+        assert!(
+            !Value::Object(document(&app, Retention::default())).to_string().contains(&old.hash.to_hex())
+        );
     }
 }

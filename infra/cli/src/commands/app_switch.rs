@@ -7,7 +7,7 @@ use crate::args::{AppNamed, Place};
 use crate::closing::{self, Closing};
 use crate::console::Console;
 use crate::settings::Settings;
-use crate::store;
+use crate::store::{self, Store};
 use anyhow::bail;
 use nsl_domain::app::{App, Status};
 use serde_json::json;
@@ -30,16 +30,16 @@ pub(crate) async fn run(
         (Some(live), Status::Inactive) => Some(closing::close_all(live, &app.id, console).await?),
         _ => None,
     };
-    tell(&app, closed.as_ref(), console)?;
+    tell(&app, &store, closed.as_ref(), console)?;
     match closed.and_then(|closed| closed.complaint()) {
         None => Ok(()),
         Some(complaint) => bail!("{complaint}; they are refused within a minute, or run this again"),
     }
 }
 
-fn tell(app: &App, closed: Option<&Closing>, console: &Console) -> anyhow::Result<()> {
+fn tell(app: &App, store: &Store, closed: Option<&Closing>, console: &Console) -> anyhow::Result<()> {
     if console.is_json() {
-        let mut document = app_show::document(app);
+        let mut document = app_show::document(app, store.retention.unwrap_or_default());
         document.insert("closed".to_owned(), json!(closed.map(|closed| closed.closed)));
         document.insert("notClosed".to_owned(), json!(closed.map(Closing::open)));
         console.document(&document)?;

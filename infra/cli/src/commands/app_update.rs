@@ -21,10 +21,11 @@ pub(crate) async fn run(
     let store = store::open(place, args.named.table.as_deref(), settings).await?;
     let now = clock::now_ms();
     let app = change(&store.apps, &args.named.app, |app| edit(app, &args, now)).await?;
+    let retention = store.retention.unwrap_or_default();
     if console.is_json() {
-        console.document(&app_show::document(&app))?;
+        console.document(&app_show::document(&app, retention))?;
     } else {
-        console.line(&app_show::card(&app))?;
+        console.line(&app_show::card(&app, retention))?;
         console.note("running functions follow within a minute");
     }
     Ok(())

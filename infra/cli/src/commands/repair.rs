@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nsl_aws::compute::{Computed, Computer};
 use nsl_aws::repair::Repair as Repairing;
 use nsl_domain::app::App;
-use nsl_domain::time::TimestampMs;
+use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_domain::window::Resolution;
 use serde::Serialize;
 use std::sync::Arc;
@@ -59,6 +59,12 @@ pub(crate) async fn run(
     let store = store::open(place, args.table.as_deref(), settings).await?;
     let live = store.live.as_ref().context("the rollups are found with --local or --stack NAME")?;
     let app = find(&store.apps, &args.app.context("which application?")?).await?;
+    if store.retention.is_none() {
+        let assumed = live.rollups.retention().raw_ms / HOUR_MS;
+        console.note(&format!(
+            "the service does not tell how long it keeps raw reports: {assumed} hours are assumed"
+        ));
+    }
     let rollups = live.rollups.keeping(app.retention.over(live.rollups.retention()));
     let computer = Computer::new(live.reports.clone(), rollups, Arc::new(clock::now_ms));
     let tally = repair(&computer, &app, (from, to), console).await?;

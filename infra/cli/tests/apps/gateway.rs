@@ -46,6 +46,14 @@ impl Gateway {
         Self { folder, database, closed, _stop: stop }
     }
 
+    /// Adds an output to what the ready file tells.
+    pub(crate) fn tell(&self, output: &str, value: &str) {
+        let path = self.folder.join("ready.json");
+        let mut ready: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        ready.pointer_mut("/outputs").unwrap()[output] = json!(value);
+        std::fs::write(path, ready.to_string()).unwrap();
+    }
+
     /// Runs the command with `--local` and this gateway's ready file.
     pub(crate) async fn nsl(&self, arguments: &str) -> Output {
         self.nsl_with(arguments, &[], "").await

@@ -1,7 +1,7 @@
 //! `nsl repair`: rollups out of stored reports, and the quarantine.
 
 use crate::gateway::Gateway;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -41,6 +41,26 @@ async fn a_repair_makes_the_rollups_of_a_span_and_changes_nothing_the_second_tim
     assert_eq!(told, format!("repaired shop: 0 rollups written, {written} right as they were\n"));
     let before = gateway.documents("repair shop --from 0 --to 1000 --json").await.remove(0);
     assert_eq!((&before["written"], &before["unchanged"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_repair_reaches_as_far_back_as_the_service_keeps_its_reports() {
+    let gateway = Gateway::start("repair-kept").await;
+    gateway.documents("app create --app-id shop --json").await;
+    let from_ms = two_hours_ago_ms() - 5 * 24 * 60 * MINUTE_MS;
+    put_report(&gateway, from_ms + 387);
+    let span = format!("repair shop --from {from_ms} --to {} --json", from_ms + MINUTE_MS);
+    let output = gateway.nsl(&span).await;
+    assert!(String::from_utf8(output.stderr).unwrap().contains("48 hours are assumed"));
+    assert_eq!(gateway.count("rollups"), 0, "the reports of such a minute may be gone");
+
+    gateway.tell("RawRetentionHours", "240");
+    let output = gateway.nsl(&span).await;
+    assert!(output.stderr.is_empty(), "nothing is assumed");
+    let repaired: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(repaired["written"], 4, "its minute and all that holds it");
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!(shown["retentionHours"]["raw"], 240);
 }
 
 #[tokio::test]

@@ -273,6 +273,7 @@ fn the_projects_own_template_is_understood() {
     assert!(plan.http.is_some());
     assert!(!plan.tables.is_empty());
     assert!(plan.outputs["WebSocketAddress"].starts_with("wss://Ws.execute-api."));
+    assert_eq!(plan.outputs["RawRetentionHours"], "48");
 }
 
 /// A template with a table that has a stream and one that has none, and one event with these properties.
