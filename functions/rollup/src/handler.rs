@@ -8,17 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
-use nsl_aws::compute::{Clock, Computed, Computer};
+use nsl_aws::compute::{Clock, Computer};
 use nsl_aws::stream::{FailedItem, Malformed, Stored, StreamAnswer, StreamEvent, read};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::report::Report;
-use nsl_domain::rollup::{AppShard, RollupSpan, Touched, due_above};
+use nsl_domain::rollup::{AppShard, RollupSpan, Touched};
+use tokio::sync::Semaphore;
 
 use crate::settings::Settings;
+use crate::spans::{CONCURRENT_SHARDS, CONCURRENT_SPANS, OutOfDate, RolledUp};
 use crate::terms::{Term, Terms};
 
-/// Spans that are computed at a time.
-const CONCURRENT_SPANS: usize = 8;
+/// Applications that are read or held at a time.
+const CONCURRENT_APPS: usize = 8;
 
 /// Last reports and records in quarantine that are written at a time.
 const CONCURRENT_WRITES: usize = 16;
@@ -86,9 +88,8 @@ impl Rolling {
         let terms = self.terms_of(&stored, &mut done).await;
         self.roll_up(&stored, &terms, &mut done).await;
         self.note_last(&stored, &terms, &mut done).await;
-        for term in terms.values() {
-            self.terms.hold(term, self.computer.now()).await;
-        }
+        let held = terms.values().map(|term| self.terms.hold(term, self.computer.now()));
+        stream::iter(held).buffer_unordered(CONCURRENT_APPS).collect::<()>().await;
         tracing::info!(
             records = event.records.len(),
             written = done.written,
@@ -128,9 +129,12 @@ impl Rolling {
         let now = self.computer.now();
         let apps: BTreeSet<&AppId> = stored.iter().map(|(_, one)| &one.shard.app).collect();
         let mut terms = TermsOf::new();
-        for app in apps {
+        let read =
+            apps.into_iter().map(|app| async move { (app, self.terms.of(app, &self.computer, now).await) });
+        let mut ended = stream::iter(read).buffer_unordered(CONCURRENT_APPS);
+        while let Some((app, outcome)) = ended.next().await {
             let of_app = stored.iter().filter(|(_, one)| one.shard.app == *app);
-            match self.terms.of(app, &self.computer, now).await {
+            match outcome {
                 Ok(Some(term)) => drop(terms.insert(app.clone(), term)),
                 Ok(None) => {
                     let records = of_app.count();
@@ -146,22 +150,22 @@ impl Rolling {
         terms
     }
 
-    /// Opens what is above the touched minutes, computes them, then level by level what is due above.
+    /// Brings the spans of each app-shard up to date, several app-shards at a time.
     async fn roll_up(&self, stored: &[Placed], terms: &TermsOf, done: &mut Done) {
         let mut touched = Touched::default();
         for (_, one) in stored {
             touched.touch(one.shard.clone(), one.report.timestamp);
         }
-        for (shard, minutes) in touched.into_minutes() {
-            let Some(Term { computer, .. }) = terms.get(&shard.app) else { continue };
-            let mut level = open_above(computer, &shard, &minutes).await;
-            done.fail(stored, &shard, minutes.difference(&level));
-            while !level.is_empty() {
-                let computed = compute_level(computer, &shard, &level, done).await;
-                done.fail(stored, &shard, level.difference(&computed));
-                // Asked for after the writes: who finds a span running has written it before it is over.
-                level = due_above(&computed, self.computer.now());
-            }
+        let permits = Semaphore::new(CONCURRENT_SPANS);
+        let out_of_date = touched.into_minutes().filter_map(|(shard, minutes)| {
+            let computer = &terms.get(&shard.app)?.computer;
+            Some(OutOfDate { computer, shard, minutes }.roll_up(&permits))
+        });
+        let mut ended = stream::iter(out_of_date).buffer_unordered(CONCURRENT_SHARDS);
+        while let Some(RolledUp { shard, written, unchanged, failed }) = ended.next().await {
+            done.written += written;
+            done.unchanged += unchanged;
+            done.fail(stored, &shard, failed.iter());
         }
     }
 
@@ -191,50 +195,6 @@ impl Rolling {
             }
         }
     }
-}
-
-/// Opens what is above `minutes`, one after another, and gives the minutes above which all is open.
-async fn open_above(
-    computer: &Computer,
-    shard: &AppShard,
-    minutes: &BTreeSet<RollupSpan>,
-) -> BTreeSet<RollupSpan> {
-    let above: BTreeSet<RollupSpan> = minutes.iter().filter_map(|minute| minute.coarser()).collect();
-    let mut opened = BTreeSet::new();
-    for span in above {
-        match computer.open(shard, span).await {
-            Ok(()) => opened.extend(minutes.iter().filter(|minute| minute.coarser() == Some(span))),
-            Err(fault) => {
-                tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not opened");
-            }
-        }
-    }
-    opened
-}
-
-/// Computes spans of one resolution and gives those that are done.
-async fn compute_level(
-    computer: &Computer,
-    shard: &AppShard,
-    level: &BTreeSet<RollupSpan>,
-    done: &mut Done,
-) -> BTreeSet<RollupSpan> {
-    let begun = level.iter().map(|span| async move { (*span, computer.compute(shard, *span).await) });
-    let mut ended = stream::iter(begun).buffer_unordered(CONCURRENT_SPANS);
-    let mut computed = BTreeSet::new();
-    while let Some((span, outcome)) = ended.next().await {
-        match outcome {
-            Ok(outcome) => {
-                done.written += usize::from(outcome == Computed::Written);
-                done.unchanged += usize::from(outcome == Computed::Unchanged);
-                computed.insert(span);
-            }
-            Err(fault) => {
-                tracing::error!(app = %shard.app, start = %span.start(), reason = fault.chain(), "a span was not computed");
-            }
-        }
-    }
-    computed
 }
 
 /// The answer of a batch: the first record that has to come again. Lambda brings back it and all after it.

@@ -1,6 +1,7 @@
 //! The `rollup` function: keeps the rollups in step with the stored reports.
 //!
 //! - [`handler`]: a batch of stream records in, the first one that is not done out.
+//! - `spans`: what of one app-shard is out of date, in its order; several app-shards at a time.
 //! - `terms`: what an application sets of its own, retention and limits.
 //! - [`settings`]: what the function must be told.
 //!
@@ -9,4 +10,5 @@
 
 pub mod handler;
 pub mod settings;
+mod spans;
 mod terms;

@@ -11,5 +11,6 @@ mod damage;
 mod doubles;
 mod naive;
 mod terms;
+mod together;
 mod units;
 mod world;
