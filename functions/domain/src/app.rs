@@ -21,8 +21,10 @@ pub const DEFAULT_SHARDS: u16 = 1;
 /// Most write shards of one application. History asks each of them, so their number is a cost of every query.
 pub const MAX_SHARDS: u16 = 64;
 
-/// Keys of one application that are valid at a time: the second lets the first be replaced without an outage.
-pub const MAX_KEYS: usize = 2;
+/// Keys of one application and one scope that are valid at a time: the second lets the first be replaced without an
+/// outage. So an application has six at most, and a change of all of them with its pointers is 13 of the 100 actions
+/// that DynamoDB allows a transaction.
+pub const MAX_KEYS_OF_SCOPE: usize = 2;
 
 /// Whether an application is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,9 +91,9 @@ impl std::fmt::Debug for KeyHash {
     }
 }
 
-/// An application has as many keys as may be valid at a time.
+/// An application has as many keys of one scope as may be valid at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{MAX_KEYS} keys are valid already")]
+#[error("{MAX_KEYS_OF_SCOPE} keys of this scope are valid already")]
 pub struct TooManyKeys;
 
 /// An application as it is registered.
@@ -105,7 +107,7 @@ pub struct App {
     pub name: String,
     /// Whether it is served.
     pub status: Status,
-    /// Its valid keys, oldest first, at most [`MAX_KEYS`].
+    /// Its valid keys, oldest first, at most [`MAX_KEYS_OF_SCOPE`] of each scope.
     pub keys: Vec<KeyRecord>,
     /// Whether the published library and dashboard, which know no secret, are let in.
     pub legacy: bool,
@@ -122,16 +124,21 @@ pub struct App {
 }
 
 impl App {
-    /// Makes `key` valid beside the one that is.
+    /// Makes `key` valid beside those that are.
     ///
     /// # Errors
-    /// [`TooManyKeys`] where [`MAX_KEYS`] are.
+    /// [`TooManyKeys`] where [`MAX_KEYS_OF_SCOPE`] of its scope are.
     pub fn add_key(&mut self, key: KeyRecord) -> Result<(), TooManyKeys> {
-        if self.keys.len() >= MAX_KEYS {
+        if self.keys_of(key.scope).count() >= MAX_KEYS_OF_SCOPE {
             return Err(TooManyKeys);
         }
         self.keys.push(key);
         Ok(())
+    }
+
+    /// Its valid keys of one scope, oldest first.
+    pub fn keys_of(&self, scope: Scope) -> impl Iterator<Item = &KeyRecord> {
+        self.keys.iter().filter(move |key| key.scope == scope)
     }
 
     /// Takes the key `id` back; `None` where there is no such key.
@@ -193,6 +200,19 @@ mod tests {
         assert_eq!(app.drop_key(&third.id), None);
         assert_eq!(app.drop_key(&first.id), Some(first));
         assert_eq!(app.keys, [second]);
+    }
+
+    #[test]
+    fn keys_of_one_scope_take_no_room_from_those_of_another() {
+        let mut app = shop();
+        for (text, scope) in [("a", Scope::Publish), ("b", Scope::View), ("c", Scope::Both)] {
+            for turn in ["1", "2"] {
+                assert_eq!(app.add_key(KeyRecord::of(&format!("{text}{turn}"), scope)), Ok(()));
+            }
+            assert_eq!(app.add_key(KeyRecord::of("one more", scope)), Err(TooManyKeys));
+        }
+        let older = app.keys_of(Scope::View).next();
+        assert_eq!((app.keys.len(), older), (6, Some(&KeyRecord::of("b1", Scope::View))));
     }
 
     #[test]

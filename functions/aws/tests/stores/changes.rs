@@ -1,7 +1,7 @@
 //! Changes of an application: written onto what was read or not at all, each key together with its pointer.
 
 use nsl_aws::apps::{Limited, Saved};
-use nsl_domain::app::{KeyHash, OwnLimits};
+use nsl_domain::app::{KeyHash, MAX_KEYS_OF_SCOPE, OwnLimits};
 use nsl_domain::rollup::OwnRetention;
 use serde_json::json;
 
@@ -92,6 +92,31 @@ async fn a_key_comes_and_goes_with_its_pointer() {
     dropped.drop_key(&shop.keys[0].id).unwrap();
     assert_eq!(skin.apps().save(&rotated, &dropped).await.unwrap(), Saved::Done);
     assert_eq!([opens(&skin, "shop").await, opens(&skin, "new").await], [None, Some(id("shop"))]);
+}
+
+#[tokio::test]
+async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
+    let skin = Skin::start().await;
+    let mut shop = App { keys: Vec::new(), ..app("shop") };
+    let fill = |app: &mut App, generation: &str| {
+        for scope in [Scope::Publish, Scope::View, Scope::Both] {
+            for turn in 0..MAX_KEYS_OF_SCOPE {
+                app.add_key(KeyRecord::of(&format!("{generation} {scope:?} {turn}"), scope)).unwrap();
+            }
+        }
+    };
+    fill(&mut shop, "old");
+    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::New);
+    let mut changed = App { keys: Vec::new(), ..shop.clone() };
+    fill(&mut changed, "new");
+    assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
+    assert_eq!(
+        [opens(&skin, "old View 1").await, opens(&skin, "new View 1").await],
+        [None, Some(id("shop"))]
+    );
+    assert_eq!(skin.bed.rows("AppsTable").await.len(), 7);
+    assert_eq!(skin.apps().delete(&changed).await.unwrap(), Saved::Done);
+    assert!(skin.bed.rows("AppsTable").await.is_empty());
 }
 
 #[tokio::test]

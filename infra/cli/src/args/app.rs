@@ -18,7 +18,7 @@ pub(crate) enum AppCommand {
     Show(AppNamed),
     /// Change an application's name, its flags, shards, limits or retention, or take all its tokens back.
     Update(AppUpdate),
-    /// Give an application a second key, which is shown once; later take the older one back.
+    /// Give an application a second key of a scope, which is shown once; later take the older one back.
     RotateKey(AppRotateKey),
     /// Switch an application off: it is refused, and its connections are closed.
     Deactivate(AppNamed),
@@ -80,11 +80,11 @@ pub(crate) struct AppRotateKey {
     #[command(flatten)]
     pub(crate) named: AppNamed,
 
-    /// What the new key may do; by default what the newest one may.
-    #[arg(long, value_name = "SCOPE", conflicts_with_all = ["drop_old", "drop"])]
+    /// What the new key may do, or the older one that is taken back; by default what the newest one may.
+    #[arg(long, value_name = "SCOPE", conflicts_with = "drop")]
     pub(crate) scope: Option<KeyScope>,
 
-    /// Take the older of two keys back: the second half of a rotation. No key is made.
+    /// Take the older of two keys of a scope back: the second half of a rotation. No key is made.
     #[arg(long, conflicts_with = "drop")]
     pub(crate) drop_old: bool,
 
@@ -161,6 +161,17 @@ pub(crate) enum KeyScope {
     View,
     /// Both.
     Both,
+}
+
+impl KeyScope {
+    /// The word by which an argument names `scope`.
+    pub(crate) fn word(scope: Scope) -> &'static str {
+        match scope {
+            Scope::Publish => "publish",
+            Scope::View => "view",
+            Scope::Both => "both",
+        }
+    }
 }
 
 impl From<KeyScope> for Scope {

@@ -85,8 +85,9 @@ pub(super) fn card(app: &App, default: Retention) -> String {
         row("kept", &kept_for(app, default)),
     ];
     lines.extend(app.limited_until.map(|until| row("refused", &format!("until {until}, it sent too much"))));
-    for (index, key) in app.keys.iter().enumerate() {
-        let age = if index + 1 < app.keys.len() { ", the older one" } else { "" };
+    for key in &app.keys {
+        let is_older = app.keys_of(key.scope).last().is_some_and(|newest| newest.id != key.id);
+        let age = if is_older { ", the older one" } else { "" };
         lines.push(row("key", &format!("{} may {}{age}", key.id, scope(key.scope))));
     }
     if app.keys.is_empty() {
@@ -168,13 +169,14 @@ mod tests {
 
     #[test]
     fn keys_are_told_by_their_ids_and_their_age() {
-        let (old, new) = (KeyRecord::of("a", Scope::Publish), KeyRecord::of("b", Scope::Both));
+        let (old, new) = (KeyRecord::of("a", Scope::Publish), KeyRecord::of("b", Scope::Publish));
+        let other = KeyRecord::of("c", Scope::Both);
         let app = App {
             id: AppId::new("shop").unwrap(),
             owner: UserId::new("ann").unwrap(),
             name: "Shop".into(),
             status: Status::Inactive,
-            keys: vec![old.clone(), new.clone()],
+            keys: vec![old.clone(), new.clone(), other.clone()],
             legacy: true,
             shards: DEFAULT_SHARDS,
             tokens_not_before: Some(TimestampMs::clamped(0)),
@@ -191,7 +193,8 @@ mod tests {
         ));
         assert!(card.contains("refused   until 1970-01-01T00:01:00.000Z, it sent too much\n"), "{card}");
         assert!(card.contains(&format!("{} may publish, the older one\n", old.id)), "{card}");
-        assert!(card.contains(&format!("{} may publish and view\n", new.id)), "{card}");
+        assert!(card.contains(&format!("{} may publish\n", new.id)), "{card}");
+        assert!(card.contains(&format!("{} may publish and view\n", other.id)), "{card}");
         assert!(card.ends_with("tokens    issued since 1970-01-01T00:00:00.000Z"), "{card}");
         assert!(
             !Value::Object(document(&app, Retention::default())).to_string().contains(&old.hash.to_hex())

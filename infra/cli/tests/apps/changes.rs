@@ -101,13 +101,13 @@ async fn a_key_is_rotated_without_a_moment_in_which_none_is_valid() {
     let gateway = Gateway::start("rotate").await;
     gateway.documents("app create --app-id shop --scope view --json").await;
     let first = gateway.documents("app show shop --json").await[0]["keys"][0].clone();
-    assert!(gateway.complaint("app rotate-key shop --drop-old").await.contains("no older key"));
+    assert!(gateway.complaint("app rotate-key shop --drop-old").await.contains("no older key that may view"));
     let new = gateway.documents("app rotate-key shop --json").await.remove(0);
     assert!(new["apiKey"].as_str().unwrap().starts_with("nehonix@"));
     assert_eq!(new["scope"], "view", "as the newest may");
     let both = gateway.documents("app show shop --json").await.remove(0);
     assert_eq!(both["keys"], json!([first, {"id": new["keyId"], "scope": "view"}]));
-    assert!(gateway.complaint("app rotate-key shop").await.contains("2 valid keys"));
+    assert!(gateway.complaint("app rotate-key shop").await.contains("2 valid keys that may view"));
     let dropped = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
     assert_eq!(dropped["keys"], json!([new["keyId"]]));
     assert_eq!(gateway.count("apps"), 2, "the application and the pointer of its one key");
@@ -117,6 +117,24 @@ async fn a_key_is_rotated_without_a_moment_in_which_none_is_valid() {
         gateway.documents(&format!("app rotate-key shop --drop {id} --json")).await[0]["keys"],
         json!([])
     );
+}
+
+#[tokio::test]
+async fn keys_of_one_scope_are_rotated_without_those_of_another() {
+    let gateway = Gateway::start("rotate-scopes").await;
+    let id_of = |document: &Value| document["keyId"].clone();
+    gateway.documents("app create --app-id shop --scope publish --json").await;
+    let publishes = gateway.documents("app show shop --json").await[0]["keys"][0]["id"].clone();
+    let views = id_of(&gateway.documents("app rotate-key shop --scope view --json").await[0]);
+    let publishes_later = id_of(&gateway.documents("app rotate-key shop --scope publish --json").await[0]);
+    let views_later = id_of(&gateway.documents("app rotate-key shop --scope view --json").await[0]);
+    let left = gateway.documents("app rotate-key shop --drop-old --scope publish --json").await.remove(0);
+    assert_eq!(left["keys"], json!([views, publishes_later, views_later]), "not {publishes}");
+    let left = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
+    assert_eq!(left["keys"], json!([publishes_later, views_later]), "of the scope of the newest");
+    assert!(gateway.complaint("app rotate-key shop --drop-old --scope both").await.contains("no older key"));
+    let told = String::from_utf8(gateway.nsl("app rotate-key shop --scope publish").await.stderr).unwrap();
+    assert!(told.contains("nsl app rotate-key shop --drop-old --scope publish"), "{told}");
 }
 
 #[tokio::test]
