@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Repair(Repair),
     /// Send one report, read from stdin as JSON or looked up on this machine.
     Send(Send),
-    /// Tell whether the service answers, and who reports to it.
+    /// Tell whether the service answers and how its tables are; of an application, who reports to it.
     Status(Status),
     /// Watch an application live, one line a report.
     Tail(Tail),
@@ -186,7 +186,7 @@ pub(crate) struct Send {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
-    /// Application whose sources are told; by default the ready file's.
+    /// Application whose sources and rollups are told; by default the ready file's, or none.
     #[arg(value_name = "APP")]
     pub(crate) app: Option<String>,
 }

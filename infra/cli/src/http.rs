@@ -1,6 +1,6 @@
 //! Questions to the HTTP API: docs/PROTOCOL.md §3. The key travels as a bearer token and is in no message.
 
-use crate::target::Target;
+use crate::target::{Credential, Target};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use std::time::Duration;
@@ -28,10 +28,24 @@ pub(crate) async fn ask(
     query: &[(&str, String)],
     accept: &str,
 ) -> anyhow::Result<String> {
-    let address = format!("{}{path}", target.address.trim_end_matches('/'));
+    ask_as(Some(&target.credential), &target.address, path, query, accept).await
+}
+
+/// Asks the service at `address` for `path` with what opens it, if anything does, and answers with the body of a
+/// success.
+pub(crate) async fn ask_as(
+    credential: Option<&Credential>,
+    address: &str,
+    path: &str,
+    query: &[(&str, String)],
+    accept: &str,
+) -> anyhow::Result<String> {
+    let address = format!("{}{path}", address.trim_end_matches('/'));
     let client = reqwest::Client::builder().timeout(ANSWER_LIMIT).build()?;
-    let request =
-        client.get(&address).query(query).bearer_auth(target.credential.text()).header("accept", accept);
+    let mut request = client.get(&address).query(query).header("accept", accept);
+    if let Some(credential) = credential {
+        request = request.bearer_auth(credential.text());
+    }
     let response = request.send().await.with_context(|| format!("cannot ask {address}"))?;
     let status = response.status();
     let body = response.text().await.with_context(|| format!("cannot read the answer of {address}"))?;

@@ -1,6 +1,7 @@
 //! The way to the tables: the local gateway's DynamoDB endpoint, or AWS by the usual environment and profile.
 
 use crate::args::Place;
+use crate::local::ReadyFile;
 use crate::settings::Settings;
 use crate::target::site;
 use anyhow::{Context as _, bail};
@@ -68,6 +69,11 @@ pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings
         };
         return Ok(Store { apps: boot::clients().await.apps(table), live: None, retention: None });
     };
+    open_site(&site, place, table).await
+}
+
+/// The tables of the service that `place` names, which is at `site`.
+pub(crate) async fn open_site(site: &ReadyFile, place: &Place, table: Option<&str>) -> anyhow::Result<Store> {
     let clients = match &site.dynamodb {
         Some(tables) => {
             let endpoints = LocalEndpoints {

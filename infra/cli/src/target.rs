@@ -71,16 +71,7 @@ impl Target {
     /// The target of a command that speaks HTTP.
     pub(crate) fn of_http(place: &Place, app: Option<&str>, settings: &Settings) -> anyhow::Result<Self> {
         let ready = site(place, settings)?;
-        let address = place.http.clone().or_else(|| ready.as_ref().map(|ready| ready.http.clone()));
-        Self::at(
-            address.context(
-                "which service? say --local for the gateway on this machine, --stack NAME, or --http URL",
-            )?,
-            place,
-            app,
-            ready.as_ref(),
-            settings,
-        )
+        Self::at(http_address(place, ready.as_ref())?, place, app, ready.as_ref(), settings)
     }
 
     fn at(
@@ -105,29 +96,56 @@ pub(crate) fn site(place: &Place, settings: &Settings) -> anyhow::Result<Option<
     ReadyFile::read(&path).map(Some)
 }
 
+/// Address of the HTTP API: the argument, else that of the service.
+pub(crate) fn http_address(place: &Place, ready: Option<&ReadyFile>) -> anyhow::Result<String> {
+    place
+        .http
+        .clone()
+        .or_else(|| ready.map(|ready| ready.http.clone()))
+        .context("which service? say --local for the gateway on this machine, --stack NAME, or --http URL")
+}
+
+/// The application that the argument names, else the service's own.
+pub(crate) fn named_app(app: Option<&str>, ready: Option<&ReadyFile>) -> anyhow::Result<Option<String>> {
+    let own = ready.and_then(|ready| ready.app.as_ref()).map(|own| own.app_id.as_str());
+    let Some(app_id) = app.or(own) else { return Ok(None) };
+    ensure!(is_id(app_id), "{app_id:?} is no application's id");
+    Ok(Some(app_id.to_owned()))
+}
+
+/// What opens the application, if anything does.
+pub(crate) fn credential(
+    app_id: &str,
+    place: &Place,
+    ready: Option<&ReadyFile>,
+    settings: &Settings,
+) -> anyhow::Result<Option<Credential>> {
+    let own = ready.and_then(|ready| ready.app.as_ref()).filter(|own| own.app_id == app_id);
+    let own_key = own.map(|own| own.api_key.clone());
+    Ok(match (&place.key_file, &settings.token) {
+        (Some(path), _) => Some(Credential::Key(key_file::read(path)?)),
+        (None, Some(token)) => Some(Credential::Token(token.clone())),
+        (None, None) => own_key.or_else(|| settings.api_key.clone()).map(Credential::Key),
+    })
+}
+
+/// The refusal of an application that nothing opens.
+pub(crate) fn closed(app_id: &str) -> String {
+    format!("nothing opens application {app_id}: set NSL_API_KEY or NSL_TOKEN, or give --key-file FILE")
+}
+
 fn credentials(
     place: &Place,
     app: Option<&str>,
     ready: Option<&ReadyFile>,
     settings: &Settings,
 ) -> anyhow::Result<(String, Credential)> {
-    let own = ready.and_then(|ready| ready.app.as_ref());
-    let app_id = match (app, own) {
-        (Some(app), _) => app.to_owned(),
-        (None, Some(own)) => own.app_id.clone(),
-        (None, None) if ready.is_some() => bail!("the gateway runs without a demo application: name one"),
-        (None, None) => bail!("which application? name one"),
+    let app_id = match named_app(app, ready)? {
+        Some(app_id) => app_id,
+        None if place.stack.is_some() || ready.is_none() => bail!("which application? name one"),
+        None => bail!("the gateway runs without a demo application: name one"),
     };
-    ensure!(is_id(&app_id), "{app_id:?} is no application's id");
-    let own_key = own.filter(|own| own.app_id == app_id).map(|own| own.api_key.clone());
-    let credential = match (&place.key_file, &settings.token) {
-        (Some(path), _) => Some(Credential::Key(key_file::read(path)?)),
-        (None, Some(token)) => Some(Credential::Token(token.clone())),
-        (None, None) => own_key.or_else(|| settings.api_key.clone()).map(Credential::Key),
-    };
-    let credential = credential.with_context(|| {
-        format!("nothing opens application {app_id}: set NSL_API_KEY or NSL_TOKEN, or give --key-file FILE")
-    })?;
+    let credential = credential(&app_id, place, ready, settings)?.with_context(|| closed(&app_id))?;
     Ok((app_id, credential))
 }
 

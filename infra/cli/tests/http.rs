@@ -112,4 +112,9 @@ async fn status_tells_version_and_sources() {
     let document: Value =
         serde_json::from_slice(&service.nsl(&["status", "demo", "--json"]).await.stdout).unwrap();
     assert_eq!(document["sources"][0]["source"], "box-1");
+    let asked = service.asked();
+    let health = asked.split("get ").find(|head| head.starts_with("/health")).unwrap();
+    assert!(!health.contains("bearer"), "it is open to anybody: {health}");
+    let told = text(&service.nsl(&["status"]).await.stdout);
+    assert!(told.contains("9.9.9") && !told.contains("box-1"), "no application is named: {told}");
 }

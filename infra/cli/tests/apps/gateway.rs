@@ -38,7 +38,7 @@ impl Gateway {
 
         let folder = std::env::temp_dir().join(format!("nsl-apps-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let ready = json!({"ws": "ws://unused", "http": "http://unused", "dynamodb": endpoint,
+        let ready = json!({"ws": "ws://unused", "http": management, "dynamodb": endpoint,
             "management": management, "region": "us-east-1", "secrets": {"TokenSecret": SECRET},
             "outputs": {"AppsTable": "apps", "ConnectionsTable": "connections", "ReportsTable": "reports",
                 "RollupsTable": "rollups", "LogsTable": "logs"}});
@@ -141,7 +141,7 @@ impl Drop for Gateway {
 /// What the names of connections begin with that cannot be closed.
 const STUCK: &str = "stuck";
 
-/// The API behind connections: takes every DELETE, and remembers its connection unless it refuses to close it.
+/// The API behind connections, and the service's health: takes every DELETE, and remembers its connection unless it refuses to close it.
 async fn serve_connections() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/live", listener.local_addr().unwrap());
@@ -156,20 +156,27 @@ async fn serve_connections() -> (String, Arc<Mutex<Vec<String>>>) {
     (address, closed)
 }
 
-/// Answers one DELETE on `stream` and closes it; gives its connection if that is closed.
+/// What the service says of itself.
+const HEALTH: &str = r#"{"status":"ok","version":"9.9.9"}"#;
+
+/// Answers one DELETE, or the question how the service is, on `stream` and closes it; gives its connection if that is closed.
 async fn take(stream: TcpStream) -> Option<String> {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         assert!(stream.read_line(&mut head).await.unwrap() > 0, "the request ended early");
     }
-    assert!(head.starts_with("DELETE "), "{head}");
     let connection = head.split(' ').nth(1).unwrap().rsplit('/').next().unwrap().replace("%3D", "=");
-    let is_stuck = connection.starts_with(STUCK);
-    let status = if is_stuck { "403 Forbidden" } else { "204 No Content" };
-    let reply = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let is_closed = head.starts_with("DELETE ") && !connection.starts_with(STUCK);
+    let (status, body) = match is_closed {
+        true => ("204 No Content", ""),
+        false if head.starts_with("GET /live/health ") => ("200 OK", HEALTH),
+        false => ("403 Forbidden", ""),
+    };
+    let length = body.len();
+    let reply = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
     stream.write_all(reply.as_bytes()).await.unwrap();
-    (!is_stuck).then_some(connection)
+    is_closed.then_some(connection)
 }
 
 fn apps_table() -> Value {

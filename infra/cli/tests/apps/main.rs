@@ -6,6 +6,7 @@ mod changes;
 mod gateway;
 mod repairs;
 mod stack;
+mod statuses;
 mod tokens;
 
 use gateway::Gateway;

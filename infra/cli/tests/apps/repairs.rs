@@ -3,7 +3,7 @@
 use crate::gateway::Gateway;
 use serde_json::{Value, json};
 
-const MINUTE_MS: i64 = 60_000;
+pub(crate) const MINUTE_MS: i64 = 60_000;
 
 /// The start of the minute two hours ago.
 fn two_hours_ago_ms() -> i64 {
@@ -12,7 +12,7 @@ fn two_hours_ago_ms() -> i64 {
     (now_ms - 120 * MINUTE_MS) / MINUTE_MS * MINUTE_MS
 }
 
-fn put_report(gateway: &Gateway, ms: i64) {
+pub(crate) fn put_report(gateway: &Gateway, ms: i64) {
     let hour = jiff::Timestamp::from_millisecond(ms).unwrap().to_string()[..13].to_owned();
     let item = json!({"pk": {"S": format!("shop#{hour}#0")}, "sk": {"S": format!("{ms:015}#web-1#0011223344556677")},
         "appId": {"S": "shop"}, "source": {"S": "web-1"}, "timestamp": {"N": ms.to_string()},

@@ -10,7 +10,6 @@ use tokio::process::Command;
 fn deploy(gateway: &Gateway) -> Value {
     let ready = std::fs::read(gateway.folder.join("ready.json")).unwrap();
     let ready: Value = serde_json::from_slice(&ready).unwrap();
-    let text = |name: &str| ready.get(name).and_then(Value::as_str).unwrap();
     let tables = ready.get("outputs").and_then(Value::as_object).unwrap().iter();
     let named = |key: &str, value: &str| {
         format!(
@@ -18,7 +17,7 @@ fn deploy(gateway: &Gateway) -> Value {
         )
     };
     let mut outputs: Vec<String> = tables.map(|(key, name)| named(key, name.as_str().unwrap())).collect();
-    outputs.push(named("ManagementEndpoint", text("management")));
+    outputs.push(named("ManagementEndpoint", text(&ready, "management")));
     outputs.push(named("HttpAddress", "https://a1b2c3.execute-api.eu-west-1.amazonaws.com"));
     outputs.push(named("WebSocketAddress", "wss://d4e5f6.execute-api.eu-west-1.amazonaws.com/live"));
     outputs.push(named(
@@ -43,6 +42,10 @@ esac
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     ready
+}
+
+fn text<'r>(ready: &'r Value, name: &str) -> &'r str {
+    ready.get(name).and_then(Value::as_str).unwrap()
 }
 
 /// Runs the command with the usual environment of AWS, whose endpoint is the embedded engine.
@@ -86,6 +89,10 @@ async fn a_stack_is_operated_by_its_name_alone() {
     let off = documents(&gateway, &ready, "app deactivate shop --json --stack prod").await.remove(0);
     assert_eq!(off["closed"], 1);
     assert_eq!(gateway.closed(), ["a="]);
+
+    let status = format!("status --json --stack prod --http {}", text(&ready, "management"));
+    let status = documents(&gateway, &ready, &status).await.remove(0);
+    assert_eq!((&status["status"], status["tables"].as_array().map(Vec::len)), (&"ok".into(), Some(5)));
 
     let issued = documents(&gateway, &ready, "token issue --app shop --json --stack prod").await.remove(0);
     let token = issued["token"].as_str().unwrap();
