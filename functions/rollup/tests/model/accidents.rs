@@ -13,8 +13,15 @@ use serde_json::{Value, json};
 use crate::naive::assert_agrees;
 use crate::world::{Shop, World};
 
-/// Stories that are told; each has up to twenty steps with up to six reports and three deliveries.
+/// Stories that are told at least; each has up to nineteen steps with up to five reports and two deliveries.
 const STORIES: u32 = 24;
+
+/// As many stories as `PROPTEST_CASES` asks for, where that is more.
+fn stories() -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "a longer run is asked for as of every property test")]
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    asked.unwrap_or(STORIES).max(STORIES)
+}
 
 /// Most calls after which an instance is killed.
 const MAX_CALLS: usize = 40;
@@ -264,7 +271,7 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
 static WORLD: LazyLock<World> = LazyLock::new(|| RUNTIME.block_on(World::start()));
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(STORIES))]
+    #![proptest_config(ProptestConfig::with_cases(stories()))]
 
     #[test]
     fn whatever_happens_the_rollups_say_what_the_reports_say(
