@@ -190,26 +190,14 @@ impl Rollups {
         Ok(if conditional(put, "put rollup").await? { Put::Written } else { Put::Outrun })
     }
 
-    /// The last noted report of every source of `app` that is not past its age at `now`. One consistent query, and one
-    /// for each further megabyte. One that cannot be read is logged and left out.
+    /// The last noted report of as many sources of `app` as one page of a megabyte holds, of those that are not past
+    /// their age at `now`, and whether they are all. They are those whose names are greatest: the source of a library's
+    /// process is named by its start, so these started last. One that cannot be read is logged and left out. One
+    /// consistent query.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Report>, Fault> {
-        rows::readable(self.sources(app), READ_LAST, |row| self.shown_last(row, app, now)).await
-    }
-
-    /// The same of as many sources as one page of a megabyte holds, and whether they are all. They are those whose names
-    /// are greatest: the source of a library's process is named by its start, so these started last. One consistent
-    /// query.
-    ///
-    /// # Errors
-    /// A [`Fault`] when the table cannot be read.
-    pub async fn page_of_last_reports(
-        &self,
-        app: &AppId,
-        now: TimestampMs,
-    ) -> Result<(Vec<Report>, bool), Fault> {
+    pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<(Vec<Report>, bool), Fault> {
         let query = self.sources(app).scan_index_forward(false);
         rows::first_page(query, READ_LAST, |row| self.shown_last(row, app, now)).await
     }

@@ -57,7 +57,7 @@ pub(crate) async fn last_reports(
     app: &App,
     now: TimestampMs,
 ) -> anyhow::Result<BTreeMap<Source, TimestampMs>> {
-    let noted = live.rollups.last_reports(&app.id, now).await?;
+    let (noted, _) = live.rollups.last_reports(&app.id, now).await?;
     let (newest, _) = live.reports.recent(app, now.plus_ms(-RECENT_MS), now, 1).await?;
     let mut last = BTreeMap::new();
     for report in noted.into_iter().chain(newest) {

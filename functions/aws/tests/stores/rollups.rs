@@ -111,7 +111,7 @@ async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
             skin.rollups().note_last(&report).await.unwrap();
         }
         skin.bed.take_calls();
-        let (page, told) = skin.rollups().page_of_last_reports(&id("shop"), now()).await.unwrap();
+        let (page, told) = skin.rollups().last_reports(&id("shop"), now()).await.unwrap();
         assert_eq!(skin.bed.take_lines(), ["Query RollupsTable consistent"]);
         let expected = (0..sources).rev().take(page.len()).map(|n| format!("s-{n:02}"));
         assert!(page.iter().map(|report| report.source.to_string()).eq(expected));

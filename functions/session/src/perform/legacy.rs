@@ -114,7 +114,7 @@ impl Session {
         if let Some(newest) = recent.into_iter().next_back() {
             return Ok(Some(newest));
         }
-        let noted = self.rollups.last_reports(app, now).await?;
+        let (noted, _) = self.rollups.last_reports(app, now).await?;
         Ok(noted.into_iter().max_by_key(|report| report.timestamp))
     }
 }
