@@ -8,7 +8,11 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
+use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
+use lambda_runtime::tracing::subscriber::{self, util::SubscriberInitExt};
 use nsl_domain::rollup::Retention;
+use tracing::Dispatch;
 
 use crate::apps::Apps;
 use crate::audience::Audience;
@@ -20,6 +24,7 @@ use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::rollups::Rollups;
 use crate::sessions::Sessions;
+use crate::settings::environment;
 use crate::strangers::Strangers;
 use crate::subscriptions::Subscriptions;
 use crate::tables::{self, Reach, TableState};
@@ -40,9 +45,26 @@ const MAX_ATTEMPTS: u32 = 3;
 /// First pause between attempts. The SDK's own 1 s is longer than most invocations.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// Starts the logs: structured, one line each, as Lambda's environment says.
+/// Starts the logs: structured, one line each, in the format and from the level on that Lambda's environment says.
+///
+/// The runtime's own layer leaves the time out, and Lambda takes a JSON line without a valid `timestamp` for one of
+/// INFO: with `LogLevel=WARN` it would drop every warning and every error.
 pub fn logs() {
-    lambda_runtime::tracing::init_default_subscriber();
+    let is_json =
+        environment("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+    let level = environment("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment("RUST_LOG"));
+    log_layer(is_json, level.as_deref(), std::io::stdout).init();
+}
+
+/// The layer of log lines from `level` on, INFO where it names none; what `RUST_LOG` says of single modules holds too.
+fn log_layer<W>(is_json: bool, level: Option<&str>, writer: W) -> Dispatch
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let lines = subscriber::fmt().with_target(false).with_env_filter(filter).with_writer(writer);
+    if is_json { Dispatch::new(lines.json().finish()) } else { Dispatch::new(lines.without_time().finish()) }
 }
 
 /// `settings`, or the end of the process after one line that says what is wrong.
@@ -223,5 +245,68 @@ impl Clients {
     /// The courier to the connections of the API whose endpoint the environment names.
     pub fn courier(&self) -> Courier {
         Courier::new(self.connections.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use nsl_domain::time::TimestampMs;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged of one line of each level that people look for.
+    fn logged(is_json: bool, level: Option<&str>) -> Vec<String> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = log_layer(is_json, level, move || writer.clone());
+        tracing::dispatcher::with_default(&layer, || {
+            tracing::error!(table = "reports", "lost");
+            tracing::warn!("slow");
+            tracing::info!("well");
+        });
+        let text = lines.0.lock().unwrap().clone();
+        String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_log_line_has_the_level_and_the_time_that_lambda_filters_by() {
+        let lines = logged(true, Some("WARN"));
+        let parsed: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let levels: Vec<_> = parsed.iter().map(|line| line["level"].clone()).collect();
+        assert_eq!(levels, ["ERROR", "WARN"]);
+        assert_eq!(parsed[0]["fields"]["table"], "reports");
+        for line in &parsed {
+            let timestamp = line["timestamp"].as_str().unwrap_or_default();
+            assert!(TimestampMs::from_iso(timestamp).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_info() {
+        assert_eq!(logged(true, Some("loud")).len(), 3);
+        assert_eq!(logged(true, None).len(), 3);
+    }
+
+    #[test]
+    fn a_line_for_people_begins_with_its_level() {
+        let lines = logged(false, Some("ERROR"));
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].contains("ERROR lost"), "{lines:?}");
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the names of the metrics and the line that carries them. Counts are gathered in memory and told at most once
 //! in [`TELL_EVERY_MS`] per instance, for a log line per report would cost as much as storing it. No id is ever a
 //! dimension: each value of one would be a metric that is paid for. Ruled by docs/SEMANTICS.md, "Counters".
+//! The line has a level and a time of its own, because Lambda drops lines by their level: see [`passing_level`].
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use nsl_domain::rejection::Code;
 use nsl_domain::time::TimestampMs;
 use serde_json::{Map, Value, json};
+use tracing::level_filters::LevelFilter;
 
 /// Least distance between two lines of one instance, in milliseconds. What an instance has counted since its last
 /// line is lost when it ends, so that every figure is a lower bound.
@@ -100,31 +102,50 @@ impl Counters {
     /// Prints what was counted since the last line, where that is long enough ago. To be called at the end of every
     /// invocation.
     pub fn tell(&self, now: TimestampMs) {
-        if let Some(line) = self.line(now) {
+        if let Some(line) = self.line(now, passing_level(LevelFilter::current())) {
             print(&line);
         }
     }
 
-    /// The line that is due at `now`, once.
-    fn line(&self, now: TimestampMs) -> Option<String> {
+    /// The line of `level` that is due at `now`, once.
+    fn line(&self, now: TimestampMs, level: &'static str) -> Option<String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_early = state.told_at.is_some_and(|told| now.ms() < told.ms().saturating_add(TELL_EVERY_MS));
         if state.untold.is_empty() || is_early {
             return None;
         }
         state.told_at = Some(now);
-        Some(rendered(&self.namespace, &std::mem::take(&mut state.untold), now))
+        Some(rendered(&self.namespace, &std::mem::take(&mut state.untold), now, level))
+    }
+}
+
+/// The level of a line that passes where log lines from `filter` on are kept: no metric may depend on what is logged.
+/// Lambda takes a line without a level, or without a valid `timestamp`, for one of INFO, and drops it from WARN on.
+/// Source: the "Log-level filtering" page of the Lambda developer guide. Where INFO passes it is INFO, so that nobody
+/// who looks for warnings finds counters.
+fn passing_level(filter: LevelFilter) -> &'static str {
+    match filter {
+        LevelFilter::ERROR => "ERROR",
+        LevelFilter::WARN => "WARN",
+        _ => "INFO",
     }
 }
 
 /// The embedded metric format: CloudWatch reads the metrics that `_aws` names out of the line's own members.
 /// Source: the "Specification: Embedded metric format" page of the CloudWatch user guide.
-fn rendered(namespace: &str, counts: &BTreeMap<Counter, u64>, now: TimestampMs) -> String {
+fn rendered(
+    namespace: &str,
+    counts: &BTreeMap<Counter, u64>,
+    now: TimestampMs,
+    level: &'static str,
+) -> String {
     let metrics: Vec<Value> =
         counts.keys().map(|counter| json!({"Name": counter.metric(), "Unit": "Count"})).collect();
     let directive = json!({"Namespace": namespace, "Dimensions": [[]], "Metrics": metrics});
     let mut line = Map::new();
     line.insert("_aws".to_owned(), json!({"Timestamp": now.ms(), "CloudWatchMetrics": [directive]}));
+    line.insert("level".to_owned(), json!(level));
+    line.insert("timestamp".to_owned(), json!(now));
     line.extend(counts.iter().map(|(counter, count)| (counter.metric(), json!(count))));
     Value::Object(line).to_string()
 }
@@ -148,7 +169,7 @@ mod tests {
         counters.add(Counter::AbsorbedDuplicates, 2);
         counters.add(Counter::rejections(Code::RateLimited), 1);
         counters.add(Counter::AbsorbedDuplicates, 1);
-        let line: Value = serde_json::from_str(&counters.line(at(0)).unwrap()).unwrap();
+        let line: Value = serde_json::from_str(&counters.line(at(0), "INFO").unwrap()).unwrap();
         let expected = json!({
             "_aws": {"Timestamp": 1_795_352_461_000_i64, "CloudWatchMetrics": [{
                 "Namespace": "NehonixSmartLogger/test",
@@ -158,11 +179,33 @@ mod tests {
                     {"Name": "Rejections.rate_limited", "Unit": "Count"},
                 ],
             }]},
+            "level": "INFO",
+            "timestamp": "2026-11-22T13:01:01.000Z",
             "AbsorbedDuplicates": 3,
             "Rejections.rate_limited": 1,
         });
         assert_eq!(line, expected);
-        assert_eq!(counters.line(at(TELL_EVERY_MS)), None);
+        assert_eq!(counters.line(at(TELL_EVERY_MS), "INFO"), None);
+    }
+
+    #[test]
+    fn a_line_passes_whatever_level_is_logged() {
+        let counts = BTreeMap::from([(Counter::GonePosts, 1)]);
+        let levels = [
+            LevelFilter::TRACE,
+            LevelFilter::DEBUG,
+            LevelFilter::INFO,
+            LevelFilter::WARN,
+            LevelFilter::ERROR,
+        ];
+        for filter in levels {
+            let line: Value =
+                serde_json::from_str(&rendered("test", &counts, at(0), passing_level(filter))).unwrap();
+            let level: LevelFilter = line["level"].as_str().unwrap().parse().unwrap();
+            assert!(level <= filter, "a line of {level} is dropped where {filter} is logged");
+            assert!(level <= LevelFilter::INFO);
+            assert_eq!(TimestampMs::from_iso(line["timestamp"].as_str().unwrap()), Ok(at(0)));
+        }
     }
 
     #[test]
@@ -170,7 +213,7 @@ mod tests {
         let counters = Counters::new("test");
         let lines = (0..60_000).step_by(100).filter(|ms| {
             counters.add(Counter::GonePosts, 1);
-            counters.line(at(*ms)).is_some()
+            counters.line(at(*ms), "INFO").is_some()
         });
         assert_eq!(lines.count(), 6);
         assert_eq!(counters.total(Counter::GonePosts), 600);
@@ -180,6 +223,6 @@ mod tests {
     fn nothing_counted_is_nothing_told() {
         let counters = Counters::new("test");
         counters.add(Counter::DroppedLogs, 0);
-        assert_eq!(counters.line(at(0)), None);
+        assert_eq!(counters.line(at(0), "INFO"), None);
     }
 }
