@@ -8,6 +8,7 @@ ARCHITECTURE ?= arm64
 
 config := $(CURDIR)/infra/deploy/samconfig.toml
 sam := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv/build/bin:$(CURDIR)/.venv/sam/bin:$$PATH" sam
+parameters := $(CURDIR)/.aws-sam/parameters.yaml
 
 .DEFAULT_GOAL := help
 .PHONY: help check deploy destroy sam-build sam-local lambda-watch ministack dynamodb-local tools
@@ -20,8 +21,8 @@ check: ## Judge template.yaml: sam validate, cfn-lint, checkov, the transform
 	infra/checks/run
 
 deploy: sam-build ## Build and deploy the stack of ENVIRONMENT
-	$(sam) deploy --config-file $(config) --config-env $(ENVIRONMENT) --parameter-overrides \
-		$$(infra/deploy/parameters $(ENVIRONMENT)) Architecture=$(ARCHITECTURE)
+	infra/deploy/parameters $(ENVIRONMENT) Architecture=$(ARCHITECTURE) >$(parameters)
+	$(sam) deploy --config-file $(config) --config-env $(ENVIRONMENT) --parameter-overrides file://$(parameters)
 
 destroy: tools ## Delete the stack of ENVIRONMENT with everything in it
 	$(sam) delete --config-file $(config) --config-env $(ENVIRONMENT)
