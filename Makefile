@@ -8,6 +8,7 @@ ARCHITECTURE ?= arm64
 
 config := $(CURDIR)/infra/deploy/samconfig.toml
 sam := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv/build/bin:$(CURDIR)/.venv/sam/bin:$$PATH" sam
+stack := $(CURDIR)/.venv/sam/bin/python $(CURDIR)/infra/deploy/stack.py
 parameters := $(CURDIR)/.aws-sam/parameters.yaml
 
 .DEFAULT_GOAL := help
@@ -23,8 +24,10 @@ check: ## Judge template.yaml: sam validate, cfn-lint, checkov, the transform
 deploy: sam-build ## Build and deploy the stack of ENVIRONMENT
 	infra/deploy/parameters $(ENVIRONMENT) Architecture=$(ARCHITECTURE) >$(parameters)
 	$(sam) deploy --config-file $(config) --config-env $(ENVIRONMENT) --parameter-overrides file://$(parameters)
+	$(stack) protect $(ENVIRONMENT)
 
-destroy: tools ## Delete the stack of ENVIRONMENT with everything in it
+destroy: tools ## Delete the stack of ENVIRONMENT with everything in it, unless it is protected
+	$(stack) may-be-deleted $(ENVIRONMENT)
 	$(sam) delete --config-file $(config) --config-env $(ENVIRONMENT)
 
 sam-build: tools ## Build every function for Lambda into .aws-sam, and tell the sizes

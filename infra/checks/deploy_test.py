@@ -1,16 +1,20 @@
-"""Proves that the parameters which `make deploy` passes reach SAM whole.
+"""Proves what `make deploy` and `make destroy` decide, without AWS, and what SAM reads of the parameters.
 
 Run by `infra/checks/run`, which provides SAM's own reading of parameters.
 """
 
 import importlib.machinery
 import importlib.util
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
+from botocore.exceptions import ClientError
 from samcli.cli.types import CfnParameterOverridesType
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +29,73 @@ def script(name):
     return module
 
 
+stack = script("stack.py")
 parameters = script("parameters")
+
+
+def of(protection, termination=False, **rest):
+    value = {"ParameterKey": "DeletionProtection", "ParameterValue": protection}
+    return {"StackName": "nsl", "Parameters": [value], "EnableTerminationProtection": termination, **rest}
+
+
+class Account:
+    """Answers as CloudFormation does, and keeps what it was told."""
+
+    def __init__(self, stacks=(), code="ValidationError", message="Stack with id nsl does not exist"):
+        self.stacks, self.error, self.told = list(stacks), {"Code": code, "Message": message}, []
+
+    def describe_stacks(self, StackName):
+        if not self.stacks:
+            raise ClientError({"Error": self.error}, "DescribeStacks")
+        return {"Stacks": self.stacks}
+
+    def update_termination_protection(self, StackName, EnableTerminationProtection):
+        self.told.append((StackName, EnableTerminationProtection))
+
+
+class Destroy(unittest.TestCase):
+    def test_a_stack_of_protected_tables_is_refused_with_the_way_out(self):
+        said = stack.refusal(of("true"), "prod")
+        self.assertIn("nothing was deleted", said)
+        self.assertIn("DeletionProtection=false", said)
+        self.assertIn("make deploy ENVIRONMENT=prod", said)
+
+    def test_termination_protection_alone_is_reason_enough(self):
+        self.assertIsNotNone(stack.refusal(of("false", termination=True), "prod"))
+
+    def test_a_stack_that_is_open_or_not_there_may_go(self):
+        self.assertIsNone(stack.refusal(of("false"), "dev"))
+        self.assertIsNone(stack.refusal(stack.described(Account(), "nsl"), "dev"))
+
+    def test_an_account_that_does_not_answer_is_no_permission(self):
+        with self.assertRaises(ClientError):
+            stack.described(Account(code="ExpiredToken", message="The token is expired"), "nsl")
+
+    @unittest.skipUnless(shutil.which("make"), "skipped: make")
+    def test_make_asks_before_it_deletes_and_protects_after_it_deployed(self):
+        def steps(goal):
+            command = ["make", "--dry-run", "--silent", goal, "ENVIRONMENT=prod"]
+            return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+        destroy, deploy = steps("destroy"), steps("deploy")
+        self.assertLess(destroy.index("may-be-deleted prod"), destroy.index("sam delete"))
+        self.assertLess(deploy.index("sam deploy"), deploy.index("stack.py protect prod"))
+
+
+class Protection(unittest.TestCase):
+    def test_it_follows_the_tables(self):
+        for was, wanted in [(False, "true"), (True, "false")]:
+            account = Account()
+            with redirect_stdout(StringIO()) as told:
+                stack.protect(of(wanted, termination=was), account)
+            self.assertEqual(account.told, [("nsl", not was)])
+            self.assertIn("is off" if was else "is on", told.getvalue())
+
+    def test_what_is_as_it_should_be_is_left_alone(self):
+        account = Account()
+        stack.protect(of("true", termination=True), account)
+        stack.protect(of("false"), account)
+        self.assertEqual(account.told, [])
 
 
 class Parameters(unittest.TestCase):
