@@ -21,8 +21,10 @@ help: ## This list
 check: ## Judge template.yaml: sam validate, cfn-lint, checkov, the transform
 	infra/checks/run
 
+# The secret is asked for before anything is deployed, so that a failure leaves everything as it was.
 deploy: sam-build ## Build and deploy the stack of ENVIRONMENT
-	infra/deploy/parameters $(ENVIRONMENT) Architecture=$(ARCHITECTURE) >$(parameters)
+	version="$$($(stack) secret-version $(ENVIRONMENT))" && \
+		infra/deploy/parameters $(ENVIRONMENT) Architecture=$(ARCHITECTURE) $$version >$(parameters)
 	$(sam) deploy --config-file $(config) --config-env $(ENVIRONMENT) --parameter-overrides file://$(parameters)
 	$(stack) protect $(ENVIRONMENT)
 

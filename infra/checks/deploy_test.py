@@ -39,7 +39,7 @@ def of(protection, termination=False, **rest):
 
 
 class Account:
-    """Answers as CloudFormation does, and keeps what it was told."""
+    """Answers as CloudFormation and Secrets Manager do, and keeps what it was told."""
 
     def __init__(self, stacks=(), code="ValidationError", message="Stack with id nsl does not exist"):
         self.stacks, self.error, self.told = list(stacks), {"Code": code, "Message": message}, []
@@ -51,6 +51,9 @@ class Account:
 
     def update_termination_protection(self, StackName, EnableTerminationProtection):
         self.told.append((StackName, EnableTerminationProtection))
+
+    def describe_secret(self, SecretId):
+        return {"VersionIdsToStages": {"old": ["AWSPREVIOUS"], "new": ["AWSCURRENT"], SecretId: []}}
 
 
 class Destroy(unittest.TestCase):
@@ -79,6 +82,7 @@ class Destroy(unittest.TestCase):
 
         destroy, deploy = steps("destroy"), steps("deploy")
         self.assertLess(destroy.index("may-be-deleted prod"), destroy.index("sam delete"))
+        self.assertLess(deploy.index("secret-version prod"), deploy.index("sam deploy"))
         self.assertLess(deploy.index("sam deploy"), deploy.index("stack.py protect prod"))
 
 
@@ -96,6 +100,15 @@ class Protection(unittest.TestCase):
         stack.protect(of("true", termination=True), account)
         stack.protect(of("false"), account)
         self.assertEqual(account.told, [])
+
+
+class SecretVersion(unittest.TestCase):
+    def test_it_is_that_of_the_value_which_holds(self):
+        outputs = [{"OutputKey": "TokenSecret", "OutputValue": "arn"}]
+        self.assertEqual(stack.secret_version(of("false", Outputs=outputs), Account()), "TokenSecretVersion=new")
+
+    def test_there_is_none_before_the_first_deployment(self):
+        self.assertIsNone(stack.secret_version(None, Account()))
 
 
 class Parameters(unittest.TestCase):

@@ -55,6 +55,13 @@ def properties(resources):
     return [body.get("Properties", {}) for body in resources.values()]
 
 
+def environments(deployed, variable):
+    """What each deployed function that has `variable` in its environment finds there."""
+    functions = of_type(deployed, "AWS::Lambda::Function")
+    found = {name: body["Properties"]["Environment"]["Variables"] for name, body in functions.items()}
+    return {name: variables[variable] for name, variables in found.items() if variable in variables}
+
+
 def declared_routes(template):
     """Every (route key, route properties) of the source, of the API and written by hand."""
     routes = [pair for api in properties(of_type(template, SOCKET_API)) for pair in api["Routes"].items()]

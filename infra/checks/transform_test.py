@@ -66,6 +66,14 @@ class TheTemplate(unittest.TestCase):
     def test_no_route_that_the_library_uses_is_two_way(self):
         self.assertEqual(transform.one_way_findings(self.deployed), [])
 
+    def test_a_new_version_of_the_secret_changes_the_reference_to_it(self):
+        believers = transform.environments(self.deployed, "TOKEN_SECRET")
+        self.assertEqual(sorted(believers), ["Authorize", "Session"])
+        for reference in believers.values():
+            self.assertEqual(
+                reference["Fn::Sub"], "{{resolve:secretsmanager:${TokenSecret}:SecretString:::${TokenSecretVersion}}}"
+            )
+
     def test_every_http_call_is_deployed_and_guarded(self):
         self.assertGreater(len(transform.declared_calls(self.template)), 1)
         self.assertEqual(transform.call_findings(self.template, self.deployed), [])

@@ -1,5 +1,6 @@
 """What `make deploy` and `make destroy` ask of the stack of an environment that is there, and tell it, in AWS.
 
+    stack.py secret-version ENVIRONMENT   prints TokenSecretVersion=ID of the value that the stack's secret has, if any
     stack.py protect ENVIRONMENT          turns termination protection on or off, as DeletionProtection is
     stack.py may-be-deleted ENVIRONMENT   ends with what to do first where the stack is protected
 """
@@ -46,6 +47,16 @@ def refusal(stack, environment):
     )
 
 
+def secret_version(stack, secrets):
+    """The parameter that names the value which the stack's secret has, or None before the first deployment."""
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
+    if "TokenSecret" not in outputs:
+        return None
+    versions = secrets.describe_secret(SecretId=outputs["TokenSecret"])["VersionIdsToStages"]
+    current = [version for version, stages in versions.items() if "AWSCURRENT" in stages]
+    return f"TokenSecretVersion={current[0]}"
+
+
 def protect(stack, cloudformation):
     """Has CloudFormation itself refuse to delete the stack, whoever asks, for as long as its tables are protected."""
     if stack is not None and bool(stack.get("EnableTerminationProtection")) != is_protected(stack):
@@ -61,7 +72,9 @@ def main(command, environment):
     session = boto3.Session(profile_name=settings.get("profile"), region_name=settings.get("region"))
     cloudformation = session.client("cloudformation")
     stack = described(cloudformation, settings["stack_name"])
-    if command == "protect":
+    if command == "secret-version":
+        print(secret_version(stack, session.client("secretsmanager")) or "")
+    elif command == "protect":
         protect(stack, cloudformation)
     elif command == "may-be-deleted":
         sys.exit(refusal(stack, environment))
