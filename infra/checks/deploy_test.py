@@ -5,6 +5,7 @@ Run by `infra/checks/run`, which provides SAM's own reading of parameters.
 
 import importlib.machinery
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,50 @@ class SecretVersion(unittest.TestCase):
 
     def test_there_is_none_before_the_first_deployment(self):
         self.assertIsNone(stack.secret_version(None, Account()))
+
+
+class LocalBuild(unittest.TestCase):
+    """infra/deploy/local-build in a project of empty files, whose sam-build only notes that it was asked."""
+
+    FILES = ("template.yaml", "Cargo.toml", "Cargo.lock", ".cargo/config.toml", "functions/ingest/src/main.rs",
+             "infra/dashboard/page.html", "infra/dashboard/style.css", "infra/dashboard/src/app.js",
+             "infra/dashboard/vendor/plot.js", "infra/deploy/build.txt")
+    SAM_BUILD = '#!/bin/sh\necho built >>log\nmkdir -p "$2" && touch "$2/template.yaml"\n[ ! -e broken ]\n'
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        for name in self.FILES:
+            self.at(name, 1)
+        self.at("infra/deploy/sam-build", 1, self.SAM_BUILD).chmod(0o755)
+        shutil.copy(ROOT / "infra/deploy/local-build", self.root / "infra/deploy")
+
+    def at(self, name, changed, text=""):
+        """The file `name`, last changed `changed` seconds after 1970."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (changed, changed))
+        return path
+
+    def builds(self):
+        """How often it has been built once local-build has ended."""
+        subprocess.run([self.root / "infra/deploy/local-build", "out/local"], capture_output=True)
+        return (self.root / "log").read_text().count("built")
+
+    def test_what_is_there_is_taken_until_something_changes(self):
+        self.assertEqual([self.builds(), self.builds()], [1, 1])
+        for count, name in enumerate(self.FILES, 2):
+            self.at(name, 4_000_000_000)
+            self.assertEqual(self.builds(), count, f"{name} goes into a build")
+            self.at(name, 1)
+
+    def test_a_build_that_failed_is_not_taken(self):
+        (self.root / "broken").touch()
+        self.assertEqual(self.builds(), 1)
+        (self.root / "broken").unlink()
+        self.assertEqual([self.builds(), self.builds()], [2, 2])
 
 
 class Parameters(unittest.TestCase):
