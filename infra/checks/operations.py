@@ -11,6 +11,9 @@ from transform import FUNCTION, of_type, properties
 
 ALARM = "AWS::CloudWatch::Alarm"
 
+# The variable of an access log that API Gateway puts into quotes itself.
+QUOTED_VARIABLE = "$context.error.messageString"
+
 # What every function is watched for.
 WATCHED_METRICS = ("Errors", "Throttles", "Duration")
 
@@ -79,4 +82,24 @@ def log_findings(template):
         group = function["Properties"].get("LoggingConfig", {}).get("LogGroup", {}).get("Ref")
         if group not in groups:
             findings.append(f"{name} logs to no group of the template")
+    return findings
+
+
+def formats(template):
+    """The formats of the access logs, by API."""
+    apis = of_type(template, "AWS::Serverless::WebSocketApi", "AWS::Serverless::HttpApi")
+    return {name: api["Properties"]["AccessLogSettings"]["Fn::If"][1]["Format"] for name, api in apis.items()}
+
+
+def access_log_findings(template):
+    """Every line of an access log is one JSON document, whether or not a variable has a value."""
+    findings = []
+    for api, text in formats(template).items():
+        for told, variables in (("with values", text.replace(QUOTED_VARIABLE, '"Forbidden"')), ("without", text)):
+            try:
+                json.loads(re.sub(r"\$context(\.\w+)+", "-", variables))
+            except ValueError:
+                findings.append(f"the access log of {api} is no JSON {told}")
+        if "\n" in text:
+            findings.append(f"the access log of {api} has more than one line")
     return findings

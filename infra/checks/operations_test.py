@@ -31,6 +31,10 @@ class TheTemplate(unittest.TestCase):
     def test_every_log_has_an_end(self):
         self.assertEqual(operations.log_findings(self.template), [])
 
+    def test_every_line_of_an_access_log_is_json(self):
+        self.assertEqual(sorted(operations.formats(self.template)), ["Http", "Ws"])
+        self.assertEqual(operations.access_log_findings(self.template), [])
+
 
 class TheChecks(unittest.TestCase):
     def setUp(self):
@@ -57,6 +61,14 @@ class TheChecks(unittest.TestCase):
     def test_a_log_that_is_kept_for_ever_is_found(self):
         del self.template["Resources"]["IngestLog"]["Properties"]["RetentionInDays"]
         self.assertEqual(operations.log_findings(self.template), ["IngestLog is kept for ever"])
+
+    def test_a_variable_in_two_pairs_of_quotes_or_in_none_is_found(self):
+        settings = self.template["Resources"]["Ws"]["Properties"]["AccessLogSettings"]["Fn::If"][1]
+        for text, told in [('"$context.error.messageString"', "with values"), ("$context.error.messageString", "without")]:
+            settings["Format"] = f'{{"error":{text}}}'
+            self.assertEqual(
+                operations.access_log_findings(self.template), [f"the access log of Ws is no JSON {told}"]
+            )
 
 
 if __name__ == "__main__":
