@@ -62,6 +62,18 @@ def environments(deployed, variable):
     return {name: variables[variable] for name, variables in found.items() if variable in variables}
 
 
+def chosen(value, conditions):
+    """`value` as it is where `conditions` hold and no others: each `!If` decided."""
+    if isinstance(value, list):
+        return [chosen(part, conditions) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        condition, where, otherwise = value["Fn::If"]
+        return chosen(where if condition in conditions else otherwise, conditions)
+    return {key: chosen(part, conditions) for key, part in value.items()}
+
+
 def declared_routes(template):
     """Every (route key, route properties) of the source, of the API and written by hand."""
     routes = [pair for api in properties(of_type(template, SOCKET_API)) for pair in api["Routes"].items()]

@@ -74,6 +74,24 @@ class TheTemplate(unittest.TestCase):
                 reference["Fn::Sub"], "{{resolve:secretsmanager:${TokenSecret}:SecretString:::${TokenSecretVersion}}}"
             )
 
+    def test_the_dashboard_is_told_the_address_that_the_stack_gives_out(self):
+        [told] = transform.environments(self.deployed, "WEBSOCKET_ADDRESS").values()
+        given_out = self.deployed["Outputs"]["WebSocketAddress"]["Value"]
+        for conditions in [(), ("HasWebSocketDomain",)]:
+            self.assertEqual(transform.chosen(told, conditions), transform.chosen(given_out, conditions))
+        self.assertEqual(
+            transform.chosen(told, ["HasWebSocketDomain"]), {"Fn::Sub": "wss://${WebSocketDomainName}"}
+        )
+
+    def test_a_base_path_is_mapped_and_given_out(self):
+        mapping = self.deployed["Resources"]["HttpMapping"]["Properties"]["ApiMappingKey"]
+        address = self.deployed["Outputs"]["HttpAddress"]["Value"]
+        for conditions, key, path in [((), "AWS::NoValue", ""), (("HasHttpBasePath",), "HttpBasePath", "/${HttpBasePath}")]:
+            self.assertEqual(transform.chosen(mapping, conditions), {"Ref": key})
+            self.assertEqual(
+                transform.chosen(address, ("HasHttpDomain", *conditions)), {"Fn::Sub": "https://${HttpDomainName}" + path}
+            )
+
     def test_every_http_call_is_deployed_and_guarded(self):
         self.assertGreater(len(transform.declared_calls(self.template)), 1)
         self.assertEqual(transform.call_findings(self.template, self.deployed), [])
