@@ -10,12 +10,16 @@ import re
 from transform import FUNCTION, of_type, properties
 
 ALARM = "AWS::CloudWatch::Alarm"
+TABLE = "AWS::DynamoDB::Table"
 
 # The variable of an access log that API Gateway puts into quotes itself.
 QUOTED_VARIABLE = "$context.error.messageString"
 
 # What every function is watched for.
 WATCHED_METRICS = ("Errors", "Throttles", "Duration")
+
+# What of every table is drawn: what it costs, and what it turns away.
+TABLE_METRICS = ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits", "WriteThrottleEvents", "ReadThrottleEvents")
 
 
 def counters(source):
@@ -45,10 +49,11 @@ def curves(template):
 
 
 def curve_findings(template, expected):
-    """Every counter of the functions, and what every function is watched for, is drawn."""
+    """Every counter of the functions, what every function is watched for, and the use of every table are drawn."""
     drawn = curves(template)
     wanted = {(name, "") for name in expected}
     wanted |= {(metric, f"${{{name}}}") for name in of_type(template, FUNCTION) for metric in WATCHED_METRICS}
+    wanted |= {(metric, f"${{{name}}}") for name in of_type(template, TABLE) for metric in TABLE_METRICS}
     return [f"the dashboard does not draw {metric} {value}".strip() for metric, value in sorted(wanted - drawn)]
 
 

@@ -22,7 +22,7 @@ class TheTemplate(unittest.TestCase):
         assert len(counters) > 5 and len(codes) > 10, "the counters and codes were not found"
         cls.metrics = counters | {f"Rejections.{code}" for code in codes}
 
-    def test_every_counter_and_every_function_is_drawn(self):
+    def test_every_counter_every_function_and_every_table_is_drawn(self):
         self.assertEqual(operations.curve_findings(self.template, self.metrics), [])
 
     def test_every_function_is_watched(self):
@@ -51,6 +51,12 @@ class TheChecks(unittest.TestCase):
         self.assertEqual(len(operations.curve_findings(self.template, [])), 3)
         self.assertIn("no alarm looks at Errors of Stray", operations.alarm_findings(self.template))
         self.assertEqual(operations.log_findings(self.template), ["Stray logs to no group of the template"])
+
+    def test_a_table_that_is_not_drawn_is_found(self):
+        self.template["Resources"]["SpareTable"] = {"Type": operations.TABLE, "Properties": {}}
+        findings = operations.curve_findings(self.template, [])
+        self.assertEqual(len(findings), len(operations.TABLE_METRICS))
+        self.assertIn("the dashboard does not draw ReadThrottleEvents ${SpareTable}", findings)
 
     def test_an_alarm_that_tells_nobody_is_found(self):
         del self.template["Resources"]["ErrorsAlarm"]["Properties"]["AlarmActions"]
