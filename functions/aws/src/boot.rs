@@ -80,6 +80,10 @@ fn end(reason: &str) -> ! {
     std::process::exit(1)
 }
 
+/// Where the SDK's client of connections looks for the WebSocket API. Without it that client would call a host that
+/// serves no API, and every post would be lost at its own time.
+const CONNECTIONS_ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
+
 /// The access key that the local gateway gives its functions: DynamoDB Local keeps a set of tables for each.
 const LOCAL_ACCESS_KEY: &str = "LOCALGATEWAY";
 
@@ -96,7 +100,8 @@ pub struct LocalEndpoints {
 
 /// The clients of this process, configured by its environment.
 pub async fn clients() -> Clients {
-    Clients::new(&loader().load().await)
+    let has_connections = environment(CONNECTIONS_ENDPOINT).is_some_and(|endpoint| !endpoint.is_empty());
+    Clients { has_connections, ..Clients::new(&loader().load().await) }
 }
 
 /// Clients of AWS whose courier reaches the API at `endpoint`, which no environment names to a command line.
@@ -125,6 +130,7 @@ pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
                 .endpoint_url(&endpoints.connections)
                 .build(),
         ),
+        has_connections: true,
     }
 }
 
@@ -161,7 +167,11 @@ pub async fn warm_up(clients: &Clients, tables: &[(&str, Reach)]) {
 }
 
 /// The same for a function that posts to connections, whose API is another host than the tables': both at once.
+/// Where the environment does not say which, the process ends after one line.
 pub async fn warm_up_with_posts(clients: &Clients, tables: &[(&str, Reach)], courier: &Courier) {
+    if !clients.has_connections {
+        end(&format!("misconfigured: {CONNECTIONS_ENDPOINT} is not set"));
+    }
     let ((), connections) = tokio::join!(warm_up(clients, tables), courier.touch());
     if let Err(fault) = connections {
         tracing::warn!(reason = fault.chain(), "the warm-up call to the connections failed");
@@ -173,14 +183,17 @@ pub async fn warm_up_with_posts(clients: &Clients, tables: &[(&str, Reach)], cou
 pub struct Clients {
     tables: aws_sdk_dynamodb::Client,
     connections: aws_sdk_apigatewaymanagement::Client,
+    /// Whether somebody said where connections are, which only some functions must know.
+    has_connections: bool,
 }
 
 impl Clients {
-    /// Clients of `config`. Building them makes no call.
+    /// Clients of `config`, which says where connections are if they are needed. Building them makes no call.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             tables: aws_sdk_dynamodb::Client::new(config),
             connections: aws_sdk_apigatewaymanagement::Client::new(config),
+            has_connections: true,
         }
     }
 

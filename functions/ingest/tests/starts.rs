@@ -1,41 +1,66 @@
 //! The binary says what it lacks or cannot use, in one structured line, and ends before its first event.
 
+use std::net::TcpListener;
+
 use nsl_testbed::{Bootstrap, TestBed, events};
 
 /// When the recorded event happened.
 const AT_MS: i64 = 1_795_352_461_387;
 
-const BOOTSTRAP: Bootstrap = Bootstrap {
-    program: env!("CARGO_BIN_EXE_ingest"),
-    tables: &[
-        ("APPS_TABLE", "AppsTable"),
-        ("CONNECTIONS_TABLE", "ConnectionsTable"),
-        ("REPORTS_TABLE", "ReportsTable"),
-    ],
-    others: &[("METRICS_NAMESPACE", "test"), ("RAW_RETENTION_HOURS", "48")],
-};
+/// Where the SDK looks for the WebSocket API.
+const CONNECTIONS: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
+
+/// The binary, whose connections are at an address that takes calls and never answers: it has nothing to say of them
+/// before it ends.
+fn bootstrap() -> std::io::Result<Bootstrap> {
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let address = silent.local_addr()?;
+    let endpoint = format!("http://{address}/live");
+    Box::leak(Box::new(silent));
+    Ok(Bootstrap {
+        program: env!("CARGO_BIN_EXE_ingest"),
+        tables: &[
+            ("APPS_TABLE", "AppsTable"),
+            ("CONNECTIONS_TABLE", "ConnectionsTable"),
+            ("REPORTS_TABLE", "ReportsTable"),
+        ],
+        others: vec![
+            ("METRICS_NAMESPACE", "test"),
+            ("RAW_RETENTION_HOURS", "48"),
+            (CONNECTIONS, endpoint.leak()),
+        ]
+        .leak(),
+    })
+}
 
 #[tokio::test]
 async fn without_settings_it_names_them_and_ends() {
-    let said = BOOTSTRAP.refusal_without_settings().await;
+    let said = bootstrap().unwrap().refusal_without_settings().await;
     assert!(said.contains("APPS_TABLE is not set"), "{said}");
 }
 
 #[tokio::test]
+async fn without_the_connections_endpoint_it_says_so_and_ends() {
+    let said = bootstrap().unwrap().refusal_of((CONNECTIONS, "")).await;
+    assert!(said.contains("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set"), "{said}");
+    assert!(said.contains("\"timestamp\":\""), "{said}");
+}
+
+#[tokio::test]
 async fn a_table_that_is_missing_is_named() {
-    BOOTSTRAP.names_each_missing_table().await;
+    bootstrap().unwrap().names_each_missing_table().await;
 }
 
 #[tokio::test]
 async fn a_setting_that_cannot_be_used_is_named() {
-    let said = BOOTSTRAP.refusal_of(("RAW_RETENTION_HOURS", "47")).await;
+    let said = bootstrap().unwrap().refusal_of(("RAW_RETENTION_HOURS", "47")).await;
     assert!(said.contains("RAW_RETENTION_HOURS"), "{said}");
 }
 
 #[tokio::test]
 async fn the_bootstrap_answers_under_lambdas_own_emulator() {
     let bed = TestBed::start().await;
-    let Some(emulator) = BOOTSTRAP.emulated(&bed).await else { return };
+    let Some(emulator) = bootstrap().unwrap().emulated(&bed).await else { return };
     let frame = r#"{"type":"metrics","id":7,"data":{"appId":"shop","metrics":{"n":1}}}"#;
     let answer =
         emulator.invoke(&events::message("c1", "metrics", frame, &[("role", "program")], AT_MS)).await;
