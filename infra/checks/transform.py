@@ -27,6 +27,11 @@ SOCKET_API = "AWS::Serverless::WebSocketApi"
 FUNCTION = "AWS::Serverless::Function"
 ROUTE = "AWS::ApiGatewayV2::Route"
 ANSWER_KEY = "RouteResponseSelectionExpression"
+ROLE = "AWS::IAM::Role"
+
+# What SAM gives roles besides the policies of the template, all on every resource: docs/SECURITY.md has the reasons.
+EVERY_ROLE = frozenset(["AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"])
+STREAM_ROLE = EVERY_ROLE | {"AWSLambdaDynamoDBExecutionRole"}
 
 
 class NoManagedPolicies:
@@ -193,3 +198,26 @@ def call_findings(template, deployed):
         elif path not in OPEN_PATHS and not any(name != "NONE" for rule in operation.get("security", []) for name in rule):
             findings.append(f"{method} {path} is open to all")
     return findings
+
+
+def managed(role):
+    """The names of the AWS-managed policies of a role."""
+    return {arn.rsplit("/", 1)[-1] for arn in role.get("ManagedPolicyArns", [])}
+
+
+def role_findings(template, deployed):
+    """Every function has a role of its own with the managed policies that are expected, and nobody else has one."""
+    functions = of_type(template, FUNCTION)
+    readers = {name for name, body in functions.items() if reads_stream(body["Properties"])}
+    roles = {name: body["Properties"] for name, body in of_type(deployed, ROLE).items()}
+    findings = [f"role {name} belongs to no function" for name in sorted(roles.keys() - {f"{one}Role" for one in functions})]
+    for name in functions:
+        expected = STREAM_ROLE if name in readers else EVERY_ROLE
+        found = managed(roles.get(f"{name}Role", {}))
+        if found != expected:
+            findings.append(f"{name} may what {sorted(found)} let it, not {sorted(expected)}")
+    return findings
+
+
+def reads_stream(function):
+    return any(event["Type"] == "DynamoDB" for event in function.get("Events", {}).values())

@@ -96,6 +96,12 @@ class TheTemplate(unittest.TestCase):
         self.assertGreater(len(transform.declared_calls(self.template)), 1)
         self.assertEqual(transform.call_findings(self.template, self.deployed), [])
 
+    def test_every_role_is_as_wide_as_the_document_says(self):
+        self.assertEqual(transform.role_findings(self.template, self.deployed), [])
+        document = (TEMPLATE.parent / "docs/SECURITY.md").read_text()
+        for policy in transform.STREAM_ROLE:
+            self.assertIn(f"`{policy}`", document)
+
 
 class TheChecks(unittest.TestCase):
     def test_a_sound_template_has_no_finding(self):
@@ -182,6 +188,21 @@ class TheChecks(unittest.TestCase):
         self.assertEqual(transform.call_findings(template, deployed), ["get /apps is open to all"])
         del deployed["Resources"]["Http"]
         self.assertEqual(transform.call_findings(template, deployed), ["get /apps is not deployed"])
+
+    def test_a_role_that_is_wider_is_found(self):
+        template, resources, _ = small()
+        resources["Talk"]["Properties"] = {"Tracing": "Active"}
+        self.assertEqual(transform.role_findings(template, transform.deploy(template)), [])
+        resources["Talk"]["Properties"]["Policies"] = ["arn:aws:iam::aws:policy/AdministratorAccess"]
+        [finding] = transform.role_findings(template, transform.deploy(template))
+        self.assertIn("Talk may what ['AWSLambdaBasicExecutionRole', 'AWSXrayWriteOnlyAccess', 'AdministratorAccess']", finding)
+
+    def test_a_role_of_nobody_is_found(self):
+        template, resources, _ = small()
+        resources["Talk"]["Properties"] = {"Tracing": "Active"}
+        resources["Spare"] = {"Type": transform.ROLE, "Properties": {"AssumeRolePolicyDocument": {}}}
+        findings = transform.role_findings(template, transform.deploy(template))
+        self.assertEqual(findings, ["role Spare belongs to no function"])
 
 
 if __name__ == "__main__":
