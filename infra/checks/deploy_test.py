@@ -6,6 +6,7 @@ Run by `infra/checks/run`, which provides SAM's own reading of parameters.
 import importlib.machinery
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,6 +155,18 @@ class LocalBuild(unittest.TestCase):
         self.assertEqual(self.builds(), 1)
         (self.root / "broken").unlink()
         self.assertEqual([self.builds(), self.builds()], [2, 2])
+
+
+class MiniStack(unittest.TestCase):
+    def test_what_is_left_out_there_exists_and_is_told_in_the_readme(self):
+        script = (ROOT / "infra/deploy/ministack").read_text()
+        left_out = re.findall(r'^    "(\w+) ', script, re.MULTILINE)
+        self.assertGreater(len(left_out), 3)
+        readme = (ROOT / "README.md").read_text()
+        tests = "".join(path.read_text() for path in (ROOT / "tests/system").rglob("*.rs"))
+        for name in left_out:
+            self.assertIn(f"`{name}`", readme)
+            self.assertIn(f"fn {name}()", tests)
 
 
 class Parameters(unittest.TestCase):

@@ -69,6 +69,21 @@ async fn two_keys_that_differ_open_nothing() {
 }
 
 #[tokio::test]
+async fn whatever_a_refusal_says_it_opens_no_connection() {
+    let gateway = Gateway::shared();
+    let (app, other) = (App::create(gateway).await, App::create(gateway).await);
+    let bearer = format!("Bearer {}", app.api_key);
+    let differing = [("authorization", bearer.as_str()), ("x-api-key", other.api_key.as_str())];
+    let mut attempts = Vec::from(in_every_place(gateway, &wrong_key()).await);
+    attempts.push(Client::open_with(gateway, &differing).await);
+    // Stand-ins for AWS differ in the status; this must hold on each.
+    for (place, refused) in attempts.into_iter().enumerate() {
+        let status = status(refused);
+        assert!(status >= 400, "place {place}: {status}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_in_the_handshake_opens_no_other_application() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
