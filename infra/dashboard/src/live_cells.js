@@ -7,10 +7,12 @@ import { valueIn } from "./report_log.js";
 import { isCounter } from "./units.js";
 
 export const CELL_MS = 1000;
-/** A source that reports nothing for this long is silent. */
+/** A source that reports nothing for this long is silent, */
 const PATIENCE_CELLS = 10;
-/** The same at the end of the grid, which reaches ten seconds beyond now, and reports take a moment to arrive. */
-const PATIENCE_END_CELLS = 25;
+/** or for so many times what usually lies between two of its reports: one may be late, and another lost. */
+const PATIENCE_REPORTS = 2.5;
+/** More of it at the end of the grid, which reaches ten seconds beyond now, and reports take a moment to arrive. */
+const PATIENCE_END_CELLS = 15;
 
 /** Starts of the seconds in [from, to). */
 export function cellTimes(from, to) {
@@ -53,43 +55,39 @@ function note(line, cell, value) {
 }
 
 function markSilence(cells) {
-  let last = -1;
-  for (let cell = 0; cell < cells.length; cell += 1) {
-    if (cells[cell] === undefined) continue;
-    if (last >= 0 && cell - last > PATIENCE_CELLS) cells.fill(null, last + 1, cell);
-    last = cell;
-  }
-  if (last >= 0 && cells.length - last > PATIENCE_END_CELLS) cells.fill(null, last + 1);
+  const told = [...cells.keys()].filter((cell) => cells[cell] !== undefined);
+  const gaps = told.slice(1).map((cell, index) => cell - told[index]);
+  const patience = patienceFor(gaps);
+  for (const [index, gap] of gaps.entries()) if (gap > patience) cells.fill(null, told[index] + 1, told[index + 1]);
+  const last = told.at(-1);
+  if (cells.length - last > patience + PATIENCE_END_CELLS) cells.fill(null, last + 1);
+}
+
+function patienceFor(gaps) {
+  if (gaps.every((gap) => gap <= PATIENCE_CELLS)) return PATIENCE_CELLS;
+  const usual = [...gaps].sort((one, other) => one - other)[(gaps.length - 1) >> 1];
+  return Math.max(PATIENCE_CELLS, PATIENCE_REPORTS * usual);
 }
 
 /** Average, least and greatest over the sources in each second; a source stands for its last value until it is silent. */
 export function combined(lines, length) {
   const column = { avg: new Array(length), min: new Array(length), max: new Array(length) };
-  const held = lines.map(() => ({ value: undefined, age: 0 }));
+  const held = lines.map(() => undefined);
   for (let cell = 0; cell < length; cell += 1) {
     let told = false;
-    const values = [];
     for (const [index, cells] of lines.entries()) {
-      told ||= cells[cell] !== undefined;
-      hold(held[index], cells[cell]);
-      if (held[index].value !== undefined) values.push(held[index].value);
+      if (cells[cell] === undefined) continue;
+      held[index] = cells[cell];
+      told ||= cells[cell] !== null;
     }
-    if (!told) continue;
-    column.avg[cell] = values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
-    column.min[cell] = values.length === 0 ? null : Math.min(...values);
-    column.max[cell] = values.length === 0 ? null : Math.max(...values);
+    const values = held.filter((value) => typeof value === "number");
+    const isSilent = values.length === 0 && held.includes(null);
+    if (!told && !isSilent) continue;
+    column.avg[cell] = isSilent ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+    column.min[cell] = isSilent ? null : Math.min(...values);
+    column.max[cell] = isSilent ? null : Math.max(...values);
   }
-  markSilence(column.avg);
   return column;
-}
-
-function hold(held, value) {
-  if (value !== undefined) {
-    held.value = value ?? undefined;
-    held.age = 0;
-  } else if ((held.age += 1) > PATIENCE_CELLS) {
-    held.value = undefined;
-  }
 }
 
 /** Puts the averages of history's minutes into the minutes of which the log has nothing. */
@@ -107,7 +105,7 @@ export function fillFromMinutes(column, name, times, minutes, rateOf) {
     if (!isEmpty || bucket.count === 0 || middle < 0 || middle >= times.length) continue;
     const value = rateOf === null ? bucket.sum / bucket.count : rateOf(minute);
     if (value === null) continue;
-    for (let cell = begin; cell < end; cell += 1) column.avg[cell] = undefined;
+    for (const cells of [column.avg, column.min, column.max]) cells.fill(undefined, begin, end);
     column.avg[middle] = value;
     column.min[middle] = rateOf === null ? bucket.min : value;
     column.max[middle] = rateOf === null ? bucket.max : value;

@@ -183,8 +183,9 @@ function latest(values) {
 
 /** The value of a point, or of the one before it that the line comes from. */
 function valueNear(values, index) {
-  for (let at = index; at >= Math.max(0, index - 10); at -= 1) if (values[at] !== undefined) return values[at];
-  return null;
+  let at = index;
+  while (at > 0 && values[at] === undefined) at -= 1;
+  return values[at] ?? null;
 }
 
 function lastVisible(times, [, to]) {

@@ -20,7 +20,7 @@ const AXIS_MARGIN_PX = 16;
 const BINARY_INCREMENTS = Array.from({ length: 60 }, (_, power) => 2 ** power);
 /** A drag shorter than this is a click. */
 const DRAG_MIN_PX = 8;
-/** Points are shown where there are at most this many to a line. */
+/** Points are shown where at most this many stand between two gaps: their line would be too short to be seen. */
 const DOTS_MAX = 2;
 
 export class Plot {
@@ -100,7 +100,7 @@ function seriesOf(lines) {
   const bands = [];
   for (const { label, color, isDashed, band, hasArea } of lines) {
     const fill = hasArea ? color + AREA_ALPHA : undefined;
-    const points = { show: (plot, index) => isAlone(plot.data[index]), size: 5, fill: color };
+    const points = { show: false, filter: (plot, index) => aloneIn(plot.data[index]), size: 5, fill: color };
     series.push({ label, stroke: color, width: LINE_WIDTH, dash: isDashed ? [5, 4] : undefined, fill, points });
     if (!band) continue;
     const edge = { stroke: "transparent", width: 0, points: { show: false } };
@@ -110,11 +110,17 @@ function seriesOf(lines) {
   return { series, bands };
 }
 
-/** A line of a point or two would not be seen without its points. */
-function isAlone(values) {
-  let known = 0;
-  for (const value of values) if (value !== null && value !== undefined && (known += 1) > DOTS_MAX) return false;
-  return true;
+/** The places of the points that are alone between gaps, or null where none is. */
+export function aloneIn(values) {
+  const alone = [];
+  let run = [];
+  for (let index = 0; index <= values.length; index += 1) {
+    if ((values[index] ?? null) !== null) run.push(index);
+    if (values[index] !== null && index < values.length) continue;
+    if (run.length <= DOTS_MAX) alone.push(...run);
+    run = [];
+  }
+  return alone.length > 0 ? alone : null;
 }
 
 function cursorOptions() {

@@ -1,10 +1,12 @@
-// A small line without axes. Gaps stay gaps.
+// A small line without axes. Gaps stay gaps, and a point between two of them is a dash.
 
 import { draw } from "./make.js";
 
 const WIDTH = 120;
 const HEIGHT = 32;
 const MARGIN = 2;
+/** Half the width of a lone point, in points. */
+const DASH = 0.5;
 
 /** A drawing of `values`, from the lesser of 0 and the least of them up to `top` or the greatest. */
 export function sparkLine(values, label, top = 0) {
@@ -13,7 +15,8 @@ export function sparkLine(values, label, top = 0) {
   const high = Math.max(top, low + 1, ...known);
   const x = (index) => (MARGIN + (index / Math.max(1, values.length - 1)) * (WIDTH - 2 * MARGIN)).toFixed(1);
   const y = (value) => (HEIGHT - MARGIN - ((value - low) / (high - low)) * (HEIGHT - 2 * MARGIN)).toFixed(1);
-  const lines = runs(values).map((run) => run.map(([index, value]) => `${x(index)},${y(value)}`));
+  const ends = (run) => (run.length > 1 ? run : [[run[0][0] - DASH, run[0][1]], [run[0][0] + DASH, run[0][1]]]);
+  const lines = runs(values).map((run) => ends(run).map(([index, value]) => `${x(index)},${y(value)}`));
   const areas = lines.map((points) => {
     const [first, last] = [points[0], points.at(-1)].map((point) => point.split(",")[0]);
     return draw("polygon", { points: `${first},${HEIGHT} ${points.join(" ")} ${last},${HEIGHT}` });

@@ -63,6 +63,14 @@ export class Page {
     }, title);
   }
 
+  /** What of a chart's first line is to be seen on its canvas: `[drawn, all]` of its points, and of the middles between them. */
+  async ink(title) {
+    const points = await this.points(title);
+    const middles = points.slice(1).map(([at, value], index) => [(at + points[index][0]) / 2, (value + points[index][1]) / 2]);
+    const count = async (places) => (places.length === 0 ? [0, 0] : [await this.#page.evaluate(inkAt, [title, places]), places.length]);
+    return { points: await count(points), middles: await count(middles) };
+  }
+
   /** How many reports the page has taken. */
   async taken() {
     return Number(await this.#page.locator(".taken").getAttribute("data-taken"));
@@ -98,4 +106,16 @@ export class Page {
     await this.#context.close();
     if (this.#complaints.length > 0) throw new Error(`the page complained: ${this.#complaints.join("; ")}`);
   }
+}
+
+/** At how many of these instants and values the canvas has an opaque colour, within a pixel. */
+function inkAt([title, places]) {
+  const panel = [...document.querySelectorAll(".panel")].find((one) => one.getAttribute("aria-label") === title);
+  const { plot } = panel.querySelector(".plot");
+  const isColour = ([red, green, blue, alpha]) => alpha > 100 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60;
+  return places.filter(([at, value]) => {
+    const [x, y] = [plot.valToPos(at, "x", true), plot.valToPos(value, "y", true)].map(Math.round);
+    const { data } = plot.ctx.getImageData(x - 1, y - 1, 3, 3);
+    return Array.from({ length: 9 }, (_, place) => data.slice(4 * place, 4 * place + 4)).some(isColour);
+  }).length;
 }

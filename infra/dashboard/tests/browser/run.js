@@ -15,6 +15,7 @@ const SCENES = [
   scenes.the_link_of_the_gateway_signs_in_and_the_key_leaves_the_address,
   scenes.a_wrong_key_is_told_and_a_right_one_opens,
   scenes.charts_move_with_each_report_and_ranges_show_history,
+  scenes.reports_that_are_far_apart_are_seen,
   scenes.keys_read_the_points_and_sources_are_told_apart,
   scenes.an_owner_sees_applications_in_every_state,
   scenes.small_dark_and_french,

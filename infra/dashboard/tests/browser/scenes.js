@@ -126,6 +126,26 @@ async function drag_selects(page) {
   await page.until("live again", () => page.tab.url(), (url) => !url.includes("range="));
 }
 
+export async function reports_that_are_far_apart_are_seen({ browser, gateway }) {
+  const app = await gateway.nsl("app", "create", "--name", "Meter", "--owner", "mira");
+  const publisher = new Publisher(gateway, app);
+  const now = Date.now();
+  const reports = Array.from({ length: 25 }, (_, index) => machineReport("meter", now - 5000 - index * 2 * MINUTE_MS));
+  await publisher.publish(reports);
+  await rolledUp(gateway, app, reports.length);
+  const page = await Page.open(browser);
+  const isWhole = ([drawn, all]) => drawn === all;
+  await page.goto(gateway, keyOf(app));
+  await page.until("the replay", () => page.taken(), (taken) => taken >= 2);
+  await page.until("live points that are joined", () => page.ink("CPU"), ({ points, middles }) => points[1] >= 2 && isWhole(points) && isWhole(middles));
+  await page.shot("far-apart-live");
+  await page.range("hour");
+  await page.until("points of the hour, alone", () => page.ink("CPU"), ({ points, middles }) => points[1] >= 24 && isWhole(points) && middles[0] < middles[1]);
+  await page.shot("far-apart-hour");
+  publisher.close();
+  await page.close();
+}
+
 export async function keys_read_the_points_and_sources_are_told_apart({ browser, gateway, app, publisher }) {
   const page = await Page.open(browser);
   await publisher.publish(SOURCES.map((source) => machineReport(source, Date.now())));

@@ -7,6 +7,7 @@ import { wait } from "../../src/backoff.js";
 import { EMPTY, bucketOf, merge } from "../../src/bucket.js";
 import { missingWords } from "../../src/language.js";
 import { cellTimes, cellsBySource, combined, fillFromMinutes } from "../../src/live_cells.js";
+import { aloneIn } from "../../src/plot.js";
 import { panelsOf, selection, wordOf } from "../../src/panels.js";
 import { fragmentOf, readPlace } from "../../src/place.js";
 import { readRange, selectionBetween, stepOf } from "../../src/range.js";
@@ -14,6 +15,7 @@ import { rateBetween, ratesOfColumn } from "../../src/rates.js";
 import { ReportLog, valueIn } from "../../src/report_log.js";
 import { samplesOf } from "../../src/samples.js";
 import { kindOf } from "../../src/service.js";
+import { sparkLine } from "../../src/spark_line.js";
 import { randomFrom } from "./world.js";
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
@@ -106,6 +108,44 @@ test("seconds are filled by source, and a silence is a gap", () => {
   const { avg, min, max } = combined([...cells.values()], times.length);
   assert.deepEqual([avg[10], min[10], max[10]], [55, 10, 100]);
   assert.equal(avg[38], 100);
+});
+
+test("a source that reports seldom but steadily is joined, by itself and among others", () => {
+  for (const every of [11, 15, 60, 120]) {
+    const log = new ReportLog();
+    for (let second = 0; second <= 240; second += every) log.add(report(`a${second}`, NOW + second * 1000, { x: 6 }), NOW);
+    for (let second = 0; second < 30; second += 1) log.add(report(`b${second}`, NOW + second * 1000, { x: 2 }, "b"), NOW);
+    const cells = cellsBySource(log, "x", cellTimes(NOW, NOW + 250_000));
+    assert.ok(!cells.get("a").slice(0, 240).includes(null), `every ${every} s`);
+    const { avg, max } = combined([...cells.values()], 251);
+    assert.deepEqual([avg[0], avg[20], max[20]], [4, 4, 6]);
+    assert.deepEqual([...new Set(avg.slice(40))], [undefined, 6], "who fell silent is neither counted nor a gap for others");
+  }
+});
+
+test("where all are silent the combined line has a gap, with its band", () => {
+  const log = new ReportLog();
+  for (const second of [0, 1, 2, 40, 41, 42]) log.add(report(`a${second}`, NOW + second * 1000, { x: second }), NOW);
+  const column = combined([...cellsBySource(log, "x", cellTimes(NOW, NOW + 45_000)).values()], 46);
+  for (const line of Object.values(column)) assert.deepEqual([line[2], line[3], line[39], line[40]], [2, null, null, 40]);
+});
+
+test("points that no line would show are told, and no others", () => {
+  const [gap, none] = [null, undefined];
+  assert.deepEqual(aloneIn([gap, 1, gap, 2, 3, 4, gap, 5, none, 6]), [1, 7, 9]);
+  assert.deepEqual(aloneIn([none, 1, none, none, gap, gap]), [1]);
+  for (const whole of [[], [gap, none], [1, 2, 3], [1, none, 2, none, 3]]) assert.equal(aloneIn(whole), null);
+});
+
+test("a lone point of a small line is wide enough to be seen", () => {
+  const made = [];
+  const element = (_, tag) => ({ setAttribute: (name, text) => name === "points" && made.push([tag, text]), replaceChildren() {} });
+  globalThis.document = { createElementNS: element };
+  sparkLine([null, 5, null, 1, 2], "a");
+  delete globalThis.document;
+  const strokes = made.filter(([tag]) => tag === "polyline").map(([, points]) => points.split(" ").map((point) => Number(point.split(",")[0])));
+  assert.equal(strokes.length, 2);
+  for (const [first, last] of strokes) assert.ok(last - first >= 1);
 });
 
 test("a minute of history is one point that stands still while the grid moves on", () => {
