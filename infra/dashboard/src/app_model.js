@@ -3,7 +3,7 @@
 
 import { bucketOf, average, merge, EMPTY } from "./bucket.js";
 import { cellTimes, cellsBySource, combined, fillFromMinutes } from "./live_cells.js";
-import { LIVE_MS, MINUTE_MS, stepOf, timesOf } from "./range.js";
+import { HOUR_MS, LIVE_MS, MINUTE_MS, stepOf, timesOf } from "./range.js";
 import { ratesOfColumn } from "./rates.js";
 import { ReportLog, valueIn } from "./report_log.js";
 import { samplesOf } from "./samples.js";
@@ -86,6 +86,14 @@ export class AppModel {
   /** Names of the sources that were heard in the last hour, in a steady order. */
   sources() {
     return [...this.log.latest().keys()].sort().slice(0, SOURCES_MAX);
+  }
+
+  /** How many of all sources have lines of their own, and since when where that is not the whole of a range, else null. */
+  apart(range, now) {
+    const all = this.log.latest().size;
+    const since = this.log.completeFrom;
+    const from = now - (range === "live" ? LIVE_MS : HOUR_MS) + MINUTE_MS;
+    return { all, drawn: Math.min(all, SOURCES_MAX), since: since > from && since < now ? since : null };
   }
 
   sourcesNow(now) {

@@ -14,7 +14,7 @@ import { selectionBetween } from "./range.js";
 import { ReportList } from "./report_list.js";
 import { SeriesSearch } from "./series_search.js";
 import { SummaryTable } from "./summary_table.js";
-import { agoText } from "./times.js";
+import { agoText, timeText } from "./times.js";
 import { count } from "./units.js";
 
 /** How often history and summary are asked for anew, and how soon where a report came late. */
@@ -44,6 +44,7 @@ export class AppPage {
   #state = make("p", { class: "muted" });
   #notices = make("div", { class: "notices" });
   #body = make("div", {});
+  #hint = make("p", { class: "muted small hint" });
   #timer = 0;
   #wordsAt = 0;
   #askedAt = 0;
@@ -174,9 +175,10 @@ export class AppPage {
     if (this.#tools.onFailure(failure)) return;
     const isPassing = failure.kind === "unreachable" || failure.kind === "unavailable";
     const isOver = failure.kind === "inactive" || failure.kind === "forbidden";
-    if (isOver) return this.#stop(failureNotice(failure, this.#place.app, () => this.#load()));
+    const why = failureNotice(failure, this.#place.app, () => this.#load());
+    if (isOver) return this.#stop(why);
     // With charts on the page, the state of the connection says enough.
-    if (!this.#grid.element.isConnected || !isPassing) put(this.#notices, failureNotice(failure, this.#place.app, () => this.#load()));
+    if (!this.#grid.element.isConnected || !isPassing) put(this.#notices, why);
     if (isPassing) this.#timer = setTimeout(() => this.#load(), RETRY_MS);
   }
 
@@ -210,7 +212,7 @@ export class AppPage {
     put(this.#notices, isEmpty ? this.#emptyNotice() : null);
     this.#grid.redraw();
     if (isEmpty) put(this.#body);
-    else if (!this.#grid.element.isConnected) put(this.#body, this.#controls.element, this.#grid.element, this.#summary.element, this.#reports.element);
+    else if (!this.#grid.element.isConnected) put(this.#body, this.#controls.element, this.#hint, this.#grid.element, this.#summary.element, this.#reports.element);
     this.#tell(this.#now());
   }
 
@@ -275,6 +277,17 @@ export class AppPage {
     const last = this.#model.lastReport();
     const told = sources > 0 ? sayCount("sources", sources, count(sources, language())) : say("noSources");
     setText(this.#state, last === null ? told : `${told}, ${say("lastReport", { ago: agoText(now - last) })}`);
+    setText(this.#hint, this.#apartText(now));
     this.#reports.refresh(this.#model.log.taken);
+  }
+
+  /** What the lines of single sources leave out. */
+  #apartText(now) {
+    const { range, bySource } = this.#place;
+    if (!bySource || (range !== "live" && range !== "hour")) return "";
+    const { drawn, all, since } = this.#model.apart(range, now);
+    const [n, of] = [drawn, all].map((one) => count(one, language()));
+    const left = drawn < all ? say("drawn", { n, of }) : "";
+    return since === null ? left : `${left} ${say("apartSince", { t: timeText(since, "minute") })}`;
   }
 }

@@ -81,7 +81,8 @@ export class ChartGrid {
       }
       const { times, step, lines } = this.#model.columns(panel.lines.map(({ name }) => name), place, now);
       const drawn = lines.flatMap((column, index) => drawnOf(panel, column, index, place));
-      view.show({ times, step, window: window ?? spanOf(times, step), lines: drawn.map(({ line }) => line), columns: drawn.map(({ column }) => column) });
+      const apart = lines.some(({ source }) => source !== undefined) ? wordsOf(panel.lines[0]) : null;
+      view.show({ times, step, apart, window: window ?? spanOf(times, step), lines: drawn.map(({ line }) => line), columns: drawn.map(({ column }) => column) });
     }
     this.#movedTo = now;
   }
@@ -111,16 +112,19 @@ export class ChartGrid {
 }
 
 /** The lines that a column becomes: itself with its band, and its 95th percentile. */
-function drawnOf(panel, column, index, { range, bySource, p95 }) {
-  const { name, label } = panel.lines[index] ?? panel.lines[0];
+function drawnOf(panel, column, index, { range, p95 }) {
   if (column.source !== undefined) return [{ line: { label: column.source, color: index }, column }];
-  const isPlain = label.includes("↓") || label.includes("↑") || label === name || label.endsWith(" min");
+  const { name, label } = panel.lines[index];
   const band = index === 0 && !isCounter(name) && column.min !== undefined;
-  const line = { label: isPlain ? label : say(label), color: index, band, hasArea: index === 0, isDashed: label === "total" && index > 0 };
+  const line = { label: wordsOf(panel.lines[index]), color: index, band, hasArea: index === 0, isDashed: label === "total" && index > 0 };
   const drawn = [{ line, column }];
-  const isWanted = p95 && range !== "live" && index === 0 && !isCounter(name) && !bySource;
+  const isWanted = p95 && range !== "live" && index === 0 && !isCounter(name);
   if (isWanted) drawn.push({ line: { label: "p95", color: 3, isDashed: true }, column: { avg: column.p95 } });
   return drawn;
+}
+
+function wordsOf({ name, label }) {
+  return /[↓↑]| min$/.test(label) || label === name ? label : say(label);
 }
 
 /** The window of the live view; other ranges show all their points. */

@@ -1,6 +1,6 @@
 // The words of the page in English and French. A word that depends on a number has a form for one and one for more.
 
-const WORDS = {
+export const WORDS = {
   en: {
     product: "Metrics", apps: "Applications", signOut: "Sign out", theme: "Light or dark", language: "Language",
     signIn: "Sign in", credential: "API key or token", keep: "Remember on this device",
@@ -16,15 +16,15 @@ const WORDS = {
     lostTitle: "The connection was lost",
     lostText: "What arrives meanwhile is kept by the service, and appears here without a gap.", now: "Try now",
     "sources.one": "{n} source", "sources.other": "{n} sources", noSources: "no source now",
-    lastReport: "last report {ago}", never: "no report yet", active: "active", inactive: "inactive",
+    lastReport: "last report {ago}", never: "no report yet", inactive: "inactive",
     cpu: "CPU", memory: "Memory", process: "Process memory", load: "Load average", network: "Network",
     total: "total", user: "user", system: "system", used: "used", rss: "resident", heapUsed: "heap used", heapTotal: "heap",
-    bySource: "By source", p95: "95th percentile", view: "View",
+    bySource: "By source", meanOf: "average of {n}", drawn: "{n} of {of} sources are drawn.", apartSince: "This page can tell sources apart only since {t}.", p95: "95th percentile", view: "View",
     addSeries: "Add a series", searchHint: "Search {n} series", noMatch: "No series has that in its name.", more: "{n} more: type to narrow",
     remove: "Remove {name}", hide: "Show or hide {name}",
     summary: "Summary", series: "Series", avg: "Average", min: "Least", max: "Greatest", change: "Change", changeHint: "against the span before",
     reports: "Last reports", "taken.one": "{n} report received on this page", "taken.other": "{n} reports received on this page",
-    time: "Time", source: "Source", reportsEmpty: "Reports appear here as they arrive.", paused: "Paused while a report is open",
+    reportsEmpty: "Reports appear here as they arrive.", paused: "Paused while a report is open",
     noAppsTitle: "There is no application here yet", noAppsText: "This token may see every application of its owner, who has none. Make one with:",
     manyApps: "Only the first 50 applications are shown.",
     noReportsTitle: "Nothing has been reported yet", noReportsText: "The charts begin with the first report. From any WebSocket client:",
@@ -52,15 +52,15 @@ const WORDS = {
     lostTitle: "La connexion est perdue",
     lostText: "Le service garde ce qui arrive entre-temps : tout s’affichera ici, sans trou.", now: "Essayer maintenant",
     "sources.one": "{n} source", "sources.other": "{n} sources", noSources: "aucune source",
-    lastReport: "dernier rapport {ago}", never: "aucun rapport", active: "active", inactive: "inactive",
+    lastReport: "dernier rapport {ago}", never: "aucun rapport", inactive: "inactive",
     cpu: "Processeur", memory: "Mémoire", process: "Mémoire du processus", load: "Charge moyenne", network: "Réseau",
     total: "total", user: "utilisateur", system: "système", used: "utilisée", rss: "résidente", heapUsed: "tas utilisé", heapTotal: "tas",
-    bySource: "Par source", p95: "95e centile", view: "Affichage",
+    bySource: "Par source", meanOf: "moyenne de {n}", drawn: "{n} sources sur {of} sont tracées.", apartSince: "Cette page ne distingue les sources que depuis {t}.", p95: "95e centile", view: "Affichage",
     addSeries: "Ajouter une série", searchHint: "Chercher parmi {n} séries", noMatch: "Aucune série ne porte ce nom.", more: "{n} de plus : précisez",
     remove: "Retirer {name}", hide: "Afficher ou masquer {name}",
     summary: "Résumé", series: "Série", avg: "Moyenne", min: "Minimum", max: "Maximum", change: "Évolution", changeHint: "par rapport à la période précédente",
     reports: "Derniers rapports", "taken.one": "{n} rapport reçu sur cette page", "taken.other": "{n} rapports reçus sur cette page",
-    time: "Heure", source: "Source", reportsEmpty: "Les rapports s’affichent ici dès leur arrivée.", paused: "En pause tant qu’un rapport est ouvert",
+    reportsEmpty: "Les rapports s’affichent ici dès leur arrivée.", paused: "En pause tant qu’un rapport est ouvert",
     noAppsTitle: "Aucune application pour l’instant", noAppsText: "Ce jeton donne accès aux applications de son propriétaire, qui n’en a aucune. Créez-en une :",
     manyApps: "Seules les 50 premières applications sont affichées.",
     noReportsTitle: "Rien n’a encore été mesuré", noReportsText: "Les graphiques commencent au premier rapport. Depuis tout client WebSocket :",
@@ -106,13 +106,6 @@ export function say(key, values = {}) {
 export function sayCount(key, n, shown) {
   const form = new Intl.PluralRules(spoken).select(n) === "one" ? "one" : "other";
   return say(`${key}.${form}`, { n: shown });
-}
-
-/** Keys that one language has and another lacks: none, which a test proves. */
-export function missingWords() {
-  const [english, french] = [Object.keys(WORDS.en), Object.keys(WORDS.fr)];
-  const lacks = (has, all) => all.filter((key) => !has.includes(key));
-  return [...lacks(english, french), ...lacks(french, english)];
 }
 
 function speak(tag) {

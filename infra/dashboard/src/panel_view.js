@@ -1,15 +1,14 @@
 // A chart with its title, its present value, its legend and its keys. Which numbers it shows is told to it.
 
-import { language, say } from "./language.js";
+import { language, say, sayCount } from "./language.js";
 import { make, put, setText } from "./make.js";
 import { Plot } from "./plot.js";
 import { pointText, timeText } from "./times.js";
-import { humanise, unitOf } from "./units.js";
+import { count, humanise, unitOf } from "./units.js";
 
 const HEIGHT_PX = 190;
 /** Colours of lines in the style sheet. */
 const COLORS = 8;
-const LEGEND_MAX = 40;
 /** A key zooms to this part of the window, around the cursor. */
 const ZOOM = 0.5;
 
@@ -18,8 +17,7 @@ export class PanelView {
   #actions;
   #plot = null;
   #plotKey = "";
-  #hidden = new Set();
-  #shown = { times: [], step: 1, lines: [], columns: [], window: [0, 0] };
+  #shown = { times: [], step: 1, lines: [], columns: [], window: [0, 0], apart: null };
   #cursor = null;
   #value = make("p", { class: "value" });
   #note = make("p", { class: "note" });
@@ -48,7 +46,10 @@ export class PanelView {
     return bottom > -HEIGHT_PX && top < innerHeight + HEIGHT_PX;
   }
 
-  /** Shows `{times, step, lines, columns, window}`; each line has a label, a colour's number and perhaps a band. */
+  /**
+   * Shows `{times, step, lines, columns, window, apart}`; each line has a label, a colour's number and perhaps a band.
+   * Where lines are sources, `apart` says what is shown of each.
+   */
   show(shown) {
     this.#shown = shown;
     const isEmpty = shown.columns.every(({ avg }) => avg.every((value) => value === null || value === undefined));
@@ -84,15 +85,16 @@ export class PanelView {
       onCursor: (index) => this.#hover(index),
       onSelect: (from, to) => this.#actions.onSelect(from, to),
     });
-    this.#hidden.clear();
     this.#list(lines);
   }
 
   #list(lines) {
-    const entries = lines.slice(0, LEGEND_MAX).map((line, index) => {
+    const entries = lines.map((line, index) => {
       const value = make("span", { class: "figure" });
+      const swatch = make("i", { class: line.isDashed ? "swatch dashed" : "swatch" });
+      swatch.style.setProperty("--swatch", `var(--line-${line.color % COLORS})`);
       const press = make("button", { type: "button", "aria-pressed": "true", title: say("hide", { name: line.label }), onclick: () => this.#toggle(index, press) },
-        make("i", { class: `swatch color-${line.color % COLORS}${line.isDashed ? " dashed" : ""}` }), make("span", { class: "name" }, line.label), value);
+        swatch, make("span", { class: "name" }, line.label), value);
       return make("li", {}, press);
     });
     put(this.#legend, entries);
@@ -100,34 +102,36 @@ export class PanelView {
   }
 
   #toggle(index, press) {
-    const isShown = this.#hidden.delete(index);
-    if (!isShown) this.#hidden.add(index);
+    const isShown = press.getAttribute("aria-pressed") === "false";
     press.setAttribute("aria-pressed", String(isShown));
     this.#plot.toggle(index, isShown);
   }
 
   #hover(index) {
-    if (index === this.#cursor || (index ?? null) === this.#cursor) return;
+    if ((index ?? null) === this.#cursor) return;
     this.#cursor = index ?? null;
     this.#tell();
   }
 
   /** Tells the values under the cursor, else the latest. */
   #tell() {
-    const { times, step, columns, lines } = this.#shown;
+    const { times, step, columns, lines, apart } = this.#shown;
     const values = columns.map(({ avg }) => (this.#cursor === null ? latest(avg) : valueNear(avg, this.#cursor)));
     const texts = values.map((value) => humanise(value, this.#unit(), language()));
-    setText(this.#value, texts[0] ?? "");
-    setText(this.#note, this.#cursor === null || times[this.#cursor] === undefined ? "" : pointText(times[this.#cursor], step));
+    const told = values.filter((value) => typeof value === "number");
+    const mean = told.reduce((sum, value) => sum + value, 0) / told.length;
+    const what = apart === null ? "" : `${apart}, ${say("meanOf", { n: sayCount("sources", told.length, count(told.length, language())) })}`;
+    setText(this.#value, apart === null ? texts[0] ?? "" : humanise(mean, this.#unit(), language()));
+    setText(this.#note, times[this.#cursor] === undefined ? what : pointText(times[this.#cursor], step));
     for (const [index, item] of [...this.#legend.children].entries()) setText(item.querySelector(".figure"), texts[index] ?? "");
-    const spoken = lines.slice(0, LEGEND_MAX).map(({ label }, index) => `${label} ${texts[index]}`).join(", ");
-    if (this.#cursor === null) this.#name(spoken);
+    const spoken = lines.map(({ label }, index) => `${label} ${texts[index]}`).join(", ");
+    if (this.#cursor === null) this.#name(what === "" ? this.title : `${this.title}, ${what}`, spoken);
     return spoken;
   }
 
-  #name(spoken) {
+  #name(title, spoken) {
     const [from, to] = this.#shown.window.map((at) => timeText(at, "minute"));
-    const label = say("chart", { title: this.title, span: say("selectedSpan", { from, to }), values: spoken || say("nothing") });
+    const label = say("chart", { title, span: say("selectedSpan", { from, to }), values: spoken || say("nothing") });
     if (this.#holder.getAttribute("aria-label") !== label) this.#holder.setAttribute("aria-label", label);
   }
 

@@ -2,6 +2,7 @@
 
 export const MINUTE_MS = 60_000;
 export const LIVE_MS = 5 * MINUTE_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
 /** Widths and counts of points: docs/PROTOCOL.md, `timeRange`. */
 const NAMED = {
   hour: { step: MINUTE_MS, points: 60 },

@@ -36,15 +36,19 @@ export class Service {
   }
 
   metrics(app, words) {
-    return this.#ask(`apps/${encodeURIComponent(app)}/metrics`, words);
+    return this.#askOf(app, "metrics", words);
   }
 
   summary(app, words) {
-    return this.#ask(`apps/${encodeURIComponent(app)}/summary`, words);
+    return this.#askOf(app, "summary", words);
   }
 
   series(app) {
-    return this.#ask(`apps/${encodeURIComponent(app)}/series`);
+    return this.#askOf(app, "series");
+  }
+
+  #askOf(app, what, words) {
+    return this.#ask(`apps/${encodeURIComponent(app)}/${what}`, words);
   }
 
   async #ask(path, words = {}) {

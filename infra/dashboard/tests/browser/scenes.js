@@ -164,6 +164,8 @@ export async function keys_read_the_points_and_sources_are_told_apart({ browser,
   assert.equal(await page.tab.evaluate(() => document.activeElement.getAttribute("role")), "combobox");
   await page.tab.locator(".switch").first().click();
   await page.until("a line for each source", () => page.tab.locator(".panel").first().locator(".legend .name").allInnerTexts(), (names) => names.join() === "web-1,web-2");
+  await page.until("what is drawn, and what the figure is", () => page.tab.locator(".panel .note").first().textContent(), (note) => note === "total, average of 2 sources");
+  await page.until("how far back", () => page.text(".hint"), (hint) => /sources apart only since \d\d:\d\d/.test(hint));
   await page.shot("by-source");
   await page.close();
 }
