@@ -1,11 +1,10 @@
 // What is known of one application: its history, its live reports, and the columns of each chart made of both.
 // Draws nothing and asks nobody; time is an argument.
 
-import { bucketOf, average, merge, EMPTY } from "./bucket.js";
 import { cellTimes, cellsBySource, combined, fillFromMinutes } from "./live_cells.js";
 import { HOUR_MS, LIVE_MS, MINUTE_MS, stepOf, timesOf } from "./range.js";
 import { ratesOfColumn } from "./rates.js";
-import { ReportLog, valueIn } from "./report_log.js";
+import { ReportLog } from "./report_log.js";
 import { samplesOf } from "./samples.js";
 import { seamColumn } from "./seam.js";
 import { isCounter } from "./units.js";
@@ -142,18 +141,10 @@ export class AppModel {
   }
 
   #minutesBySource(name, times) {
-    const counts = isCounter(name);
     return this.sources().map((source) => {
-      const minutes = new Map();
-      for (const entry of this.log.entries) {
-        const value = entry.source === source ? valueIn(entry, name) : undefined;
-        if (value === undefined) continue;
-        const minute = entry.at - (entry.at % MINUTE_MS);
-        minutes.set(minute, merge(minutes.get(minute) ?? EMPTY, bucketOf(value)));
-      }
-      const buckets = times.map((at) => minutes.get(at) ?? EMPTY);
-      const column = { avg: buckets.map(average), min: buckets.map(({ min }) => min), max: buckets.map(({ max }) => max), count: buckets.map(({ count }) => count) };
-      return { source, avg: counts ? ratesOfColumn(column, () => MINUTE_MS, true) : column.avg };
+      const entries = this.log.entries.filter((entry) => entry.source === source);
+      const column = seamColumn({ log: { entries, completeFrom: -Infinity } }, name, times, MINUTE_MS);
+      return { source, avg: isCounter(name) ? ratesOfColumn(column, () => MINUTE_MS, true) : column.avg };
     });
   }
 

@@ -44,6 +44,8 @@ export class AppPage {
   #state = make("p", { class: "muted" });
   #notices = make("div", { class: "notices" });
   #body = make("div", {});
+  /** Beneath the controls: these stay when the charts take the place of grey shapes, and the focus with them. */
+  #content = make("div", {});
   #hint = make("p", { class: "muted small hint" });
   #timer = 0;
   #wordsAt = 0;
@@ -63,8 +65,8 @@ export class AppPage {
       onReset: () => this.#go({ range: "live" }),
       onRemove: (name) => this.#go({ added: this.#place.added.filter((one) => one !== name) }),
     });
-    this.#controls = new Controls((part) => this.#go(part));
     this.#search = new SeriesSearch(() => this.#names(), (name) => this.#go({ added: [...new Set([...this.#place.added, name])] }));
+    this.#controls = new Controls((part) => this.#go(part), this.#search.element);
     this.#layOut();
     this.#start();
   }
@@ -72,7 +74,7 @@ export class AppPage {
   /** Shows another part of the same application. */
   moveTo(place) {
     this.#place = place;
-    this.#controls.show(place, this.#search.element);
+    this.#controls.show(place);
     this.#grid.redraw();
     this.#load();
   }
@@ -127,8 +129,9 @@ export class AppPage {
     setText(this.#name, this.#place.app);
     const back = make("a", { href: fragmentOf({}), class: "back" }, say("apps"));
     put(this.element, make("header", { class: "title" }, make("nav", {}, back, make("span", { "aria-hidden": "true" }, "›")), this.#name, this.#state), this.#notices, this.#body);
-    this.#controls.show(this.#place, this.#search.element);
-    put(this.#body, this.#controls.element, skeleton(4, "panel"));
+    this.#controls.show(this.#place);
+    put(this.#content, skeleton(4, "panel"));
+    put(this.#body, this.#controls.element, this.#content);
   }
 
   async #start() {
@@ -211,9 +214,10 @@ export class AppPage {
     const isEmpty = this.#model.names().length === 0 && this.#model.log.entries.length === 0;
     put(this.#notices, isEmpty ? this.#emptyNotice() : null);
     this.#grid.redraw();
-    if (isEmpty) put(this.#body);
-    else if (!this.#grid.element.isConnected) put(this.#body, this.#controls.element, this.#hint, this.#grid.element, this.#summary.element, this.#reports.element);
-    this.#tell(this.#now());
+    if (isEmpty) return put(this.#body);
+    if (!this.#controls.element.isConnected) put(this.#body, this.#controls.element, this.#content);
+    if (!this.#grid.element.isConnected) put(this.#content, this.#hint, this.#grid.element, this.#summary.element, this.#reports.element);
+    return this.#tell(this.#now());
   }
 
   #emptyNotice() {

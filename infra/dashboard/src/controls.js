@@ -6,33 +6,44 @@ import { RANGES } from "./range.js";
 import { timeText } from "./times.js";
 
 export class Controls {
-  element = make("div", { class: "controls" });
   #change;
+  #radios;
+  #selected = make("span", {});
+  #reset = make("button", { type: "button", class: "selected", title: say("reset"), onclick: () => this.#leave() }, this.#selected, make("span", { "aria-hidden": "true" }, "×"));
+  #bySource = this.#switch("bySource");
+  #p95 = this.#switch("p95");
 
-  /** `change(part)` is told which parts of the place the viewer wants otherwise. */
-  constructor(change) {
+  /** `change(part)` is told which parts of the place the viewer wants otherwise; `search` stands at the row's end. */
+  constructor(change, search) {
     this.#change = change;
+    this.#radios = RANGES.map((name) => make("input", { type: "radio", name: "range", value: name, onchange: () => this.#change({ range: name }) }));
+    const labels = this.#radios.map((radio) => make("label", {}, radio, make("span", {}, say(radio.value))));
+    const switches = [this.#bySource, this.#p95].map((input) => make("label", { class: "switch" }, input, make("span", {}, say(input.name))));
+    this.element = make("div", { class: "controls" }, make("fieldset", { class: "ranges" }, make("legend", { class: "unseen" }, say("range")), labels),
+      this.#reset, make("div", { class: "switches", role: "group", "aria-label": say("view") }, switches), search);
   }
 
-  show({ range, bySource, p95 }, search) {
-    const isNamed = typeof range === "string";
-    const radios = RANGES.map((name) => {
-      const input = make("input", { type: "radio", name: "range", value: name, checked: name === range, onchange: () => this.#change({ range: name }) });
-      return make("label", {}, input, make("span", {}, say(name)));
-    });
-    const toSources = this.#switch("bySource", bySource, range !== "live" && range !== "hour");
-    const toP95 = this.#switch("p95", p95, range === "live" || (range === "hour" && bySource));
-    put(this.element, make("fieldset", { class: "ranges" }, make("legend", { class: "unseen" }, say("range")), radios),
-      isNamed ? null : this.#selected(range), make("div", { class: "switches", role: "group", "aria-label": say("view") }, toSources, toP95), search);
+  /** Shows a place. What has the focus keeps it, so nothing is made anew. */
+  show({ range, bySource, p95 }) {
+    for (const radio of this.#radios) radio.checked = radio.value === range;
+    this.#reset.hidden = typeof range === "string";
+    if (!this.#reset.hidden) put(this.#selected, say("selectedSpan", { from: timeText(range.from, "full"), to: timeText(range.to, "full") }));
+    set(this.#bySource, bySource, range !== "live" && range !== "hour");
+    set(this.#p95, p95, range === "live" || (range === "hour" && bySource));
   }
 
-  #switch(key, isOn, isDisabled) {
-    const input = make("input", { type: "checkbox", checked: isOn && !isDisabled, disabled: isDisabled, onchange: () => this.#change({ [key]: input.checked }) });
-    return make("label", { class: "switch" }, input, make("span", {}, say(key)));
+  #switch(key) {
+    return make("input", { type: "checkbox", name: key, onchange: ({ target }) => this.#change({ [key]: target.checked }) });
   }
 
-  #selected({ from, to }) {
-    const span = say("selectedSpan", { from: timeText(from, "full"), to: timeText(to, "full") });
-    return make("button", { type: "button", class: "selected", title: say("reset"), onclick: () => this.#change({ range: "live" }) }, span, make("span", { "aria-hidden": "true" }, "×"));
+  /** The button that has the focus goes away: the range that it leads to takes over. */
+  #leave() {
+    this.#radios[0].focus();
+    this.#change({ range: "live" });
   }
+}
+
+function set(input, isOn, isDisabled) {
+  input.checked = isOn && !isDisabled;
+  input.disabled = isDisabled;
 }

@@ -7,7 +7,7 @@ export const HOUR_MS = 60 * MINUTE_MS;
 const NAMED = {
   hour: { step: MINUTE_MS, points: 60 },
   day: { step: 10 * MINUTE_MS, points: 144 },
-  week: { step: 60 * MINUTE_MS, points: 168 },
+  week: { step: HOUR_MS, points: 168 },
 };
 export const RANGES = ["live", "hour", "day", "week"];
 /** Resolutions that are stored, and how many points are enough for a chart. */
