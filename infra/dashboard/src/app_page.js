@@ -6,7 +6,7 @@ import { ChartGrid } from "./chart_grid.js";
 import { Controls } from "./controls.js";
 import { Feed } from "./feed.js";
 import { HistoryLoader } from "./history_loader.js";
-import { language, say, sayCount } from "./language.js";
+import { say, sayCount } from "./language.js";
 import { make, put, setText } from "./make.js";
 import { failureNotice, inactiveNotice, notice, skeleton } from "./notice.js";
 import { fragmentOf } from "./place.js";
@@ -145,12 +145,17 @@ export class AppPage {
   }
 
   async #nameIt() {
-    const { apps } = await this.#tools.service.apps().catch(() => ({ apps: [] }));
-    const app = apps.find(({ appId }) => appId === this.#place.app);
+    const app = await this.#ask().catch(() => undefined);
     if (app === undefined) return;
     setText(this.#name, app.name || app.appId);
     document.title = `${app.name || app.appId} · ${say("product")}`;
     if (app.status !== "active") this.#stop(inactiveNotice(this.#place.app));
+  }
+
+  /** What the service says of the application, or undefined. */
+  async #ask() {
+    const { apps } = await this.#tools.service.apps();
+    return apps.find(({ appId }) => appId === this.#place.app);
   }
 
   async #load() {
@@ -268,8 +273,7 @@ export class AppPage {
   /** A handshake that fails does not say why; the HTTP API does. */
   async #probe() {
     try {
-      const { apps } = await this.#tools.service.apps();
-      const app = apps.find(({ appId }) => appId === this.#place.app);
+      const app = await this.#ask();
       if (!this.#closed && app !== undefined && app.status !== "active") this.#stop(inactiveNotice(this.#place.app));
     } catch (failure) {
       if (!this.#closed) this.#tools.onFailure(failure);
@@ -279,7 +283,7 @@ export class AppPage {
   #tell(now) {
     const sources = this.#model.sourcesNow(now);
     const last = this.#model.lastReport();
-    const told = sources > 0 ? sayCount("sources", sources, count(sources, language())) : say("noSources");
+    const told = sources > 0 ? sayCount("sources", sources, count(sources)) : say("noSources");
     setText(this.#state, last === null ? told : `${told}, ${say("lastReport", { ago: agoText(now - last) })}`);
     setText(this.#hint, this.#apartText(now));
     this.#reports.refresh(this.#model.log.taken);
@@ -290,7 +294,7 @@ export class AppPage {
     const { range, bySource } = this.#place;
     if (!bySource || (range !== "live" && range !== "hour")) return "";
     const { drawn, all, since } = this.#model.apart(range, now);
-    const [n, of] = [drawn, all].map((one) => count(one, language()));
+    const [n, of] = [drawn, all].map((one) => count(one));
     const left = drawn < all ? say("drawn", { n, of }) : "";
     return since === null ? left : `${left} ${say("apartSince", { t: timeText(since, "minute") })}`;
   }

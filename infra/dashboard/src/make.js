@@ -14,7 +14,7 @@ export function draw(tag, attributes = {}, ...children) {
 
 /** Replaces everything inside `element`. */
 export function put(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => (child ?? null) !== null));
 }
 
 function fill(element, attributes, children) {
@@ -22,7 +22,7 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked") element[name] = value;
     else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+    else if ((value ?? false) !== false) element.setAttribute(name, value);
   }
   put(element, children);
   return element;

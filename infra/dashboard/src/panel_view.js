@@ -117,11 +117,11 @@ export class PanelView {
   #tell() {
     const { times, step, columns, lines, apart } = this.#shown;
     const values = columns.map(({ avg }) => (this.#cursor === null ? latest(avg) : valueNear(avg, this.#cursor)));
-    const texts = values.map((value) => humanise(value, this.#unit(), language()));
+    const texts = values.map((value) => humanise(value, this.#unit()));
     const told = values.filter((value) => typeof value === "number");
     const mean = told.reduce((sum, value) => sum + value, 0) / told.length;
-    const what = apart === null ? "" : `${apart}, ${say("meanOf", { n: sayCount("sources", told.length, count(told.length, language())) })}`;
-    setText(this.#value, apart === null ? texts[0] ?? "" : humanise(mean, this.#unit(), language()));
+    const what = apart === null ? "" : `${apart}, ${say("meanOf", { n: sayCount("sources", told.length, count(told.length)) })}`;
+    setText(this.#value, apart === null ? texts[0] ?? "" : humanise(mean, this.#unit()));
     setText(this.#note, times[this.#cursor] === undefined ? what : pointText(times[this.#cursor], step));
     for (const [index, item] of [...this.#legend.children].entries()) setText(item.querySelector(".figure"), texts[index] ?? "");
     const spoken = lines.map(({ label }, index) => `${label} ${texts[index]}`).join(", ");

@@ -1,6 +1,6 @@
 // The last reports as they arrive: when, from where, and the document as it was sent.
 
-import { language, say, sayCount } from "./language.js";
+import { say, sayCount } from "./language.js";
 import { make, put, setText } from "./make.js";
 import { timeText } from "./times.js";
 import { count, humanise } from "./units.js";
@@ -30,7 +30,7 @@ export class ReportList {
 
   /** Draws what was noted. A report that is being read stays where it is. */
   refresh(taken) {
-    setText(this.#taken, taken === 0 ? "" : sayCount("taken", taken, count(taken, language())));
+    setText(this.#taken, taken === 0 ? "" : sayCount("taken", taken, count(taken)));
     this.#taken.dataset.taken = String(taken);
     const isRead = this.#list.querySelector("details[open]") !== null || this.#list.contains(document.activeElement);
     if (isRead) setText(this.#taken, say("paused"));
@@ -44,7 +44,7 @@ export class ReportList {
 function reportItem(payload) {
   const { metrics } = payload;
   const text = make("pre", { tabindex: "0" });
-  const figure = (label, value, unit) => (typeof value === "number" ? make("span", { class: "figure" }, `${say(label)} ${humanise(value, unit, language())}`) : null);
+  const figure = (label, value, unit) => (typeof value === "number" ? make("span", { class: "figure" }, `${say(label)} ${humanise(value, unit)}`) : null);
   const line = make("summary", {},
     make("time", { datetime: payload.timestamp }, timeText(Date.parse(payload.timestamp), "second")),
     make("span", { class: "source", title: payload.source }, payload.source),

@@ -1,6 +1,6 @@
 // The field that finds a series by a part of its name, among thousands, and adds its chart.
 
-import { language, say } from "./language.js";
+import { say } from "./language.js";
 import { make, put } from "./make.js";
 import { count } from "./units.js";
 
@@ -35,12 +35,12 @@ export class SeriesSearch {
   #open() {
     const wanted = this.#field.value.trim().toLowerCase();
     const all = this.#names();
-    this.#field.placeholder = say("searchHint", { n: count(all.length, language()) });
+    this.#field.placeholder = say("searchHint", { n: count(all.length) });
     const found = all.filter((name) => name.toLowerCase().includes(wanted));
     const listed = found.slice(0, NAMES_LISTED_MAX);
     const options = listed.map((name, index) => make("li", { role: "option", id: `found-${index}`, tabindex: "-1", title: name, "aria-selected": "false", onclick: () => this.#take(name) }, name));
     const left = found.length - listed.length;
-    const tail = found.length === 0 ? say("noMatch") : left > 0 ? say("more", { n: count(left, language()) }) : null;
+    const tail = found.length === 0 ? say("noMatch") : left > 0 ? say("more", { n: count(left) }) : null;
     put(this.#list, options, tail === null ? null : make("li", { class: "muted", role: "presentation" }, tail));
     this.#list.hidden = false;
     this.#field.setAttribute("aria-expanded", "true");

@@ -1,6 +1,6 @@
 // One row for each series that is shown: average, least, greatest, 95th percentile, and the change against the span before.
 
-import { language, say } from "./language.js";
+import { say } from "./language.js";
 import { make, put, setText } from "./make.js";
 import { change, humanise, isCounter, unitOf } from "./units.js";
 
@@ -28,8 +28,8 @@ export class SummaryTable {
 }
 
 function tableRow(row) {
-  const figure = (value) => make("td", { class: "number" }, humanise(value, unitOf(row.name), language()));
-  const changed = make("td", { class: "number" }, change(row.change, language()));
+  const figure = (value) => make("td", { class: "number" }, humanise(value, unitOf(row.name)));
+  const changed = make("td", { class: "number" }, change(row.change));
   return make("tr", {}, make("th", { scope: "row", title: row.name }, row.name), figure(row.avg), figure(row.min), figure(row.max), figure(row.p95), changed);
 }
 

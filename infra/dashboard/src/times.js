@@ -28,7 +28,7 @@ export function pointText(ms, step) {
 }
 
 export function agoText(ms) {
-  return ms < NOW_MS ? say("just") : say("ago", { t: duration(Math.round(ms / 1000), language()) });
+  return ms < NOW_MS ? say("just") : say("ago", { t: duration(Math.round(ms / 1000)) });
 }
 
 /** Labels of a time axis whose marks are this many seconds apart: a day's first mark says the day. */
