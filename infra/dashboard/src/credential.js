@@ -1,7 +1,11 @@
 // The key or token of the viewer: from the address's fragment, which no server sees, or pasted. It is kept until the tab
 // is closed, and longer only where the viewer says so.
 
+import { keep, recall } from "./language.js";
+
 const STORED_CREDENTIAL = "nsl-credential";
+/** Of this tab, and of this browser. */
+const STORES = ["sessionStorage", "localStorage"];
 /** What a header and a subprotocol can carry. */
 const SOUND = /^[\x21-\x7e]{8,8192}$/;
 
@@ -20,35 +24,22 @@ export function isSound(text) {
 }
 
 export function remembered() {
-  return read(sessionStorage) ?? read(localStorage);
+  return STORES.map((store) => recall(STORED_CREDENTIAL, store)).find((found) => found !== null && isSound(found)) ?? null;
 }
 
-/** Keeps the credential for this tab, or for this browser. */
+/** Keeps the credential for this tab, which leaves alone what this browser remembers, or for this browser. */
 export function remember(credential, isForLong) {
-  forget();
-  write(isForLong ? localStorage : sessionStorage, credential);
+  if (isForLong) forget();
+  keep(STORED_CREDENTIAL, credential, STORES[Number(isForLong)]);
 }
 
-export function forget() {
-  for (const store of [sessionStorage, localStorage]) store.removeItem(STORED_CREDENTIAL);
+/** Forgets every credential, or wherever it is kept the one that is named. */
+export function forget(only) {
+  for (const store of STORES) if (only === undefined || only === recall(STORED_CREDENTIAL, store)) keep(STORED_CREDENTIAL, null, store);
 }
 
 /** The subprotocols of a handshake that carries it: docs/PROTOCOL.md, Connecting. */
 export function subprotocols(credential) {
   const base64 = btoa(credential).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   return ["nsl.v1", `key.${base64}`];
-}
-
-function read(store) {
-  const found = store.getItem(STORED_CREDENTIAL);
-  return found !== null && isSound(found) ? found : null;
-}
-
-// A browser that refuses to store anything forgets, and works.
-function write(store, credential) {
-  try {
-    store.setItem(STORED_CREDENTIAL, credential);
-  } catch {
-    return;
-  }
 }

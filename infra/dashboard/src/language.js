@@ -1,12 +1,13 @@
-// The words of the page in English and French. A word that depends on a number has a form for one and one for more.
+// The words of the page in English and French, and what the browser keeps of a viewer's choices.
+// A word that depends on a number has a form for one and one for more.
 
 export const WORDS = {
   en: {
     product: "Metrics", apps: "Applications", signOut: "Sign out", theme: "Light or dark", language: "Language",
     signIn: "Sign in", credential: "API key or token", keep: "Remember on this device",
     keepHint: "Otherwise it is forgotten when this tab is closed.",
-    signInHint: "Paste the API key of an application, or a token. On this machine, the gateway prints a link that signs in by itself.",
-    malformed: "This is neither a key nor a token: it has spaces or letters that neither has.",
+    signInHint: "Paste an application’s API key, or a token. On this machine, the gateway prints a link that signs in.",
+    malformed: "This is neither a key nor a token: neither has such letters or spaces.",
     refused: "This key or token is not accepted: it is mistyped, has expired, was taken back, or its application is switched off.",
     ended: "Your key or token is no longer accepted: it has expired, was taken back, or its application is switched off.",
     noViewing: "This key may publish, but not view. Ask for a key with the view scope.",
@@ -42,7 +43,7 @@ export const WORDS = {
     signIn: "Se connecter", credential: "Clé d’API ou jeton", keep: "Mémoriser sur cet appareil",
     keepHint: "Sinon, oubliée à la fermeture de cet onglet.",
     signInHint: "Collez la clé d’API d’une application, ou un jeton. Sur cette machine, la passerelle affiche un lien qui connecte directement.",
-    malformed: "Ce n’est ni une clé ni un jeton : ce texte contient des espaces ou des lettres qu’ils n’ont jamais.",
+    malformed: "Ce n’est ni une clé ni un jeton : ils n’ont ni espaces ni de telles lettres.",
     refused: "Cette clé ou ce jeton n’est pas accepté : faute de frappe, expiration, révocation, ou application désactivée.",
     ended: "Votre clé ou votre jeton n’est plus accepté : expiration, révocation, ou application désactivée.",
     noViewing: "Cette clé permet d’envoyer, pas de consulter. Demandez une clé de consultation.",
@@ -77,19 +78,40 @@ export const WORDS = {
 const STORED_LANGUAGE = "nsl-language";
 
 let spoken = "en";
+/** A browser that refuses to keep anything forgets with the page, and works. */
+const keptHere = new Map();
 
 /** The languages of the page by their own names. */
 export const LANGUAGES = { en: "English", fr: "Français" };
 
 /** Speaks what the viewer chose before, else the first of the browser's languages that the page knows. */
 export function startLanguage(preferred) {
-  const wished = [localStorage.getItem(STORED_LANGUAGE), ...preferred].map((tag) => tag?.slice(0, 2));
+  const wished = [recall(STORED_LANGUAGE), ...preferred].map((tag) => tag?.slice(0, 2));
   speak(wished.find((tag) => tag in LANGUAGES) ?? "en");
 }
 
 export function chooseLanguage(language) {
-  localStorage.setItem(STORED_LANGUAGE, language);
+  keep(STORED_LANGUAGE, language);
   speak(language);
+}
+
+/** What is kept under `key`, or null. */
+export function recall(key, store = "localStorage") {
+  try {
+    return globalThis[store].getItem(key);
+  } catch {
+    return keptHere.get(store + key) ?? null;
+  }
+}
+
+/** Keeps a text under `key`, or nothing more of it where it is null. */
+export function keep(key, text, store = "localStorage") {
+  try {
+    if (text === null) globalThis[store].removeItem(key);
+    else globalThis[store].setItem(key, text);
+  } catch {
+    keptHere.set(store + key, text);
+  }
 }
 
 export function language() {

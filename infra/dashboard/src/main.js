@@ -17,7 +17,7 @@ const ADDRESS = document.querySelector("meta[name=nsl-websocket]").content;
 const BASE = location.pathname.replace(/\/?$/, "/");
 
 class Dashboard {
-  #bar = new TopBar({ onLanguage: () => this.#restart(), onTheme: () => this.#page?.wake?.(), onSignOut: () => this.#signOut(null) });
+  #bar = new TopBar({ onLanguage: () => this.#restart(), onTheme: () => this.#page?.wake?.(), onSignOut: () => this.#signOut() });
   #view = make("div", { class: "view" });
   #credential = null;
   #service = null;
@@ -71,7 +71,9 @@ class Dashboard {
   /** Whether a failure was the whole dashboard's matter. */
   #onFailure(failure) {
     if (failure.kind !== "unauthorised") return false;
-    this.#signOut("ended");
+    // What else the browser remembers may still be good.
+    forget(this.#credential);
+    this.#askWho("ended");
     return true;
   }
 
@@ -100,9 +102,11 @@ class Dashboard {
     }
   }
 
-  #signOut(reason) {
+  /** The place goes too: the next credential may not see it. */
+  #signOut() {
     forget();
-    this.#askWho(reason);
+    history.replaceState(null, "", "#");
+    this.#askWho(null);
   }
 
   #signOff() {

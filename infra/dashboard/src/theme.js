@@ -1,5 +1,7 @@
 // Light or dark: as the system says, until the viewer says otherwise.
 
+import { keep, recall } from "./language.js";
+
 const STORED_THEME = "nsl-theme";
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
@@ -9,12 +11,12 @@ export function startTheme(onChange) {
 }
 
 export function toggleTheme() {
-  localStorage.setItem(STORED_THEME, current() === "dark" ? "light" : "dark");
+  keep(STORED_THEME, current() === "dark" ? "light" : "dark");
   apply();
 }
 
 function current() {
-  return localStorage.getItem(STORED_THEME) ?? (DARK.matches ? "dark" : "light");
+  return recall(STORED_THEME) ?? (DARK.matches ? "dark" : "light");
 }
 
 function apply() {

@@ -14,6 +14,7 @@ const SCENES = [
   scenes.the_first_charts_are_there_within_half_a_second,
   scenes.the_link_of_the_gateway_signs_in_and_the_key_leaves_the_address,
   scenes.a_wrong_key_is_told_and_a_right_one_opens,
+  scenes.a_browser_that_keeps_nothing_is_served_all_the_same,
   scenes.charts_move_with_each_report_and_ranges_show_history,
   scenes.reports_that_are_far_apart_are_seen,
   scenes.keys_read_the_points_and_sources_are_told_apart,

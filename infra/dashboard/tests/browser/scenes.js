@@ -70,7 +70,7 @@ export async function the_link_of_the_gateway_signs_in_and_the_key_leaves_the_ad
   await page.close();
 }
 
-export async function a_wrong_key_is_told_and_a_right_one_opens({ browser, gateway, app }) {
+export async function a_wrong_key_is_told_and_a_right_one_opens({ browser, gateway, app, hostile }) {
   const page = await Page.open(browser);
   await page.goto(gateway, "");
   await page.shot("sign-in");
@@ -89,6 +89,29 @@ export async function a_wrong_key_is_told_and_a_right_one_opens({ browser, gatew
   await page.tab.getByRole("button", { name: "Sign out" }).click();
   await page.until("the form", () => page.tab.locator("#credential").count(), (count) => count === 1);
   assert.deepEqual(await stored(), [null, null]);
+  assert.ok(!page.tab.url().includes("app="), "the next key would be led to what it may not see");
+  await page.tab.locator("#keep").check();
+  await field.fill(app.apiKey);
+  await field.press("Enter");
+  await page.until("the charts", () => page.points("CPU"), (points) => points.length > 2);
+  await page.goto(gateway, keyOf(hostile));
+  await page.until("the application of the link", () => page.text("h1"), (name) => name.includes("alert"));
+  assert.deepEqual(await stored(), [app.apiKey, hostile.apiKey], "a link is for its tab, what was to be remembered is");
+  await page.close();
+}
+
+export async function a_browser_that_keeps_nothing_is_served_all_the_same({ browser, gateway, app }) {
+  const page = await Page.open(browser);
+  await page.tab.addInitScript(() => {
+    const refuse = { get: () => { throw new DOMException("denied", "SecurityError"); } };
+    for (const store of ["localStorage", "sessionStorage"]) Object.defineProperty(window, store, refuse);
+  });
+  await page.goto(gateway, keyOf(app));
+  await page.until("the charts", () => page.points("CPU"), (points) => points.length > 2);
+  await page.tab.getByRole("button", { name: "Light or dark" }).click();
+  assert.equal(await page.tab.locator("html").getAttribute("data-theme"), "dark");
+  await page.tab.locator(".bar select").selectOption("fr");
+  await page.until("the charts in French", () => page.points("Processeur"), (points) => points.length > 2);
   await page.close();
 }
 
