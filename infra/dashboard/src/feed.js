@@ -109,8 +109,9 @@ export class Feed {
     this.#options.onReplayed(replay);
   }
 
+  // Between a subscription and its answer every refusal counts; later only that the credential has ended.
   #refused(payload) {
-    if (this.#replay === null) return;
+    if (this.#replay === null && payload.code !== "unauthorized") return;
     this.#options.onRefused(payload);
     if (this.#ended) return;
     this.#failures += 1;

@@ -81,6 +81,14 @@ function liveFeed() {
   return { socket: Socket.last, refused };
 }
 
+test("a credential that ends while the feed is live is refused, and no other word of an error is", () => {
+  const { socket, refused } = liveFeed();
+  for (const code of ["rate_limited", "invalid_field", "unavailable", "forbidden", undefined]) socket.say("error", { code });
+  assert.deepEqual([refused, socket.readyState], [[], 1]);
+  socket.say("error", { code: "unauthorized", message: "the credentials to watch a have ended", retryable: false });
+  assert.deepEqual([refused, socket.readyState], [["unauthorized"], 3]);
+});
+
 test("a link's credential is for its tab, and one that ended takes no other with it", () => {
   globalThis.localStorage = storeOf();
   globalThis.sessionStorage = storeOf();
