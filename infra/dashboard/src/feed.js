@@ -129,7 +129,7 @@ export class Feed {
   }
 
   #await(delay) {
-    this.#options.onState({ kind: "waiting", until: Date.now() + delay });
+    this.#options.onState({ kind: "waiting", until: performance.now() + delay });
     this.#timers.dial = setTimeout(() => this.#dial(), delay);
   }
 

@@ -6,12 +6,12 @@ import { fragmentOf } from "./place.js";
 import { toggleTheme } from "./theme.js";
 import { count } from "./units.js";
 
-const STATE_WORDS = { live: "on", connecting: "connecting", redialling: "redialling", off: "off" };
-
 export class TopBar {
   element = make("header", { class: "bar" });
   banner = make("div", { class: "banner", role: "status" });
-  #pill = make("p", { class: "pill", role: "status", hidden: true });
+  #pill = make("p", { class: "pill", "aria-hidden": "true", hidden: true });
+  /** The state for those who listen: the seconds of a wait would be read aloud one by one. */
+  #spoken = make("p", { class: "unseen", role: "status" });
   #state = null;
 
   /** `actions`: onLanguage, onTheme, onSignOut. */
@@ -21,11 +21,11 @@ export class TopBar {
 
   show(isSignedIn) {
     const home = make("a", { class: "brand", href: fragmentOf({}) }, make("i", { class: "mark", "aria-hidden": "true" }), say("product"));
-    const options = Object.entries(LANGUAGES).map(([tag, name]) => make("option", { value: tag, lang: tag, title: name, "aria-label": name, selected: tag === language() }, tag.toUpperCase()));
+    const options = Object.entries(LANGUAGES).map(([tag, name]) => make("option", { value: tag, lang: tag, "aria-label": name, selected: tag === language() }, tag.toUpperCase()));
     const speak = make("select", { "aria-label": say("language"), onchange: () => (chooseLanguage(speak.value), this.actions.onLanguage()) }, options);
     const theme = make("button", { type: "button", class: "icon", "aria-label": say("theme"), title: say("theme"), onclick: () => (toggleTheme(), this.actions.onTheme()) }, "◐");
     const out = make("button", { type: "button", class: "plain", onclick: () => this.actions.onSignOut() }, say("signOut"));
-    put(this.element, home, this.#pill, make("span", { class: "space" }), speak, theme, isSignedIn ? out : null);
+    put(this.element, home, this.#pill, this.#spoken, make("span", { class: "space" }), speak, theme, isSignedIn ? out : null);
     this.tell(isSignedIn ? this.#state : null);
   }
 
@@ -33,6 +33,7 @@ export class TopBar {
   tell(state) {
     this.#state = state;
     this.#pill.hidden = state === null;
+    setText(this.#spoken, state === null ? "" : wordOfState(state.kind));
     this.tick();
     const isLost = state?.kind === "waiting" || state?.kind === "redialling";
     if (!isLost) return put(this.banner);
@@ -41,12 +42,16 @@ export class TopBar {
     return put(this.banner, make("strong", {}, say("lostTitle")), make("span", {}, say("lostText")), retry);
   }
 
-  /** The seconds of a wait pass. */
+  /** The seconds of a wait pass, by a clock that never jumps. */
   tick() {
     if (this.#state === null) return;
     const { kind, until } = this.#state;
     this.#pill.dataset.kind = kind;
-    const left = Math.max(1, Math.ceil((until - Date.now()) / 1000));
-    setText(this.#pill, kind === "waiting" ? say("waiting", { n: count(left, language()) }) : say(STATE_WORDS[kind]));
+    const left = Math.max(1, Math.ceil((until - performance.now()) / 1000));
+    setText(this.#pill, kind === "waiting" ? say("waiting", { n: count(left) }) : wordOfState(kind));
   }
+}
+
+function wordOfState(kind) {
+  return say({ live: "on", waiting: "redialling" }[kind] ?? kind);
 }

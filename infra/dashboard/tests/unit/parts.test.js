@@ -89,6 +89,48 @@ test("a credential that ends while the feed is live is refused, and no other wor
   assert.deepEqual([refused, socket.readyState], [["unauthorized"], 3]);
 });
 
+test("the present is the service's, whatever the viewer's clock says and however it jumps", async () => {
+  let served = NOW;
+  const answer = () => ({ ok: true, headers: new Headers({ date: new Date(served).toUTCString() }), json: async () => ({}) });
+  const service = new Service("/", KEY, async () => answer());
+  const told = async () => (await service.apps(), Math.abs(service.now() - served));
+  assert.ok((await told()) < 1_000, "clocks that agree");
+  for (const jump of [-HOUR_MS, 2 * HOUR_MS, 3 * 24 * HOUR_MS, -HOUR_MS]) {
+    mock.timers.setTime(Date.now() + jump);
+    served += 60_000;
+    assert.ok((await told()) <= 1_500, `after a jump of ${jump} ms`);
+  }
+  mock.timers.setTime(served + 1_900);
+  await service.apps();
+  assert.equal(service.now(), Date.now(), "a difference that may be none of the clocks' is none");
+});
+
+test("an answer without a sound date leaves the clock as it was", async () => {
+  const dates = [new Date(NOW + HOUR_MS).toUTCString(), null, "soon"];
+  const service = new Service("/", KEY, async () => ({ ok: true, headers: { get: () => dates.shift() }, json: async () => ({}) }));
+  for (let call = 0; call < 3; call += 1) {
+    await service.apps();
+    assert.ok(Math.abs(service.now() - NOW - HOUR_MS) < 1_000);
+  }
+});
+
+test("a wait is told by a clock that never jumps, and its seconds are not announced", () => {
+  const clock = mock.method(performance, "now", () => 1_000);
+  const bar = new TopBar({});
+  bar.show(true);
+  const [pill, spoken] = [bar.element.children[1], bar.element.children[2]];
+  bar.tell({ kind: "waiting", until: 6_000 });
+  assert.deepEqual([pill.textContent, spoken.textContent], ["Back in 5 s", "Reconnecting…"]);
+  mock.timers.setTime(NOW - HOUR_MS);
+  clock.mock.mockImplementation(() => 3_000);
+  bar.tick();
+  assert.deepEqual([pill.textContent, spoken.textContent], ["Back in 3 s", "Reconnecting…"]);
+  assert.deepEqual([pill.attributes["aria-hidden"], pill.attributes.role, spoken.attributes.role], ["true", undefined, "status"]);
+  bar.tell({ kind: "live" });
+  assert.deepEqual([pill.textContent, spoken.textContent], ["Live", "Live"]);
+  clock.mock.restore();
+});
+
 test("a link's credential is for its tab, and one that ended takes no other with it", () => {
   globalThis.localStorage = storeOf();
   globalThis.sessionStorage = storeOf();
