@@ -1,6 +1,6 @@
 // The list of applications: state, sources now, what the processors and the memory do, and the last hour of the CPU.
 
-import { language, say, sayCount } from "./language.js";
+import { say, sayCount } from "./language.js";
 import { make, put, setText } from "./make.js";
 import { failureNotice, notice, skeleton } from "./notice.js";
 import { fragmentOf } from "./place.js";
@@ -33,6 +33,11 @@ export class AppsPage {
     this.refresh();
   }
 
+  /** The page is seen again. */
+  wake() {
+    this.refresh();
+  }
+
   close() {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -49,7 +54,9 @@ export class AppsPage {
       if (this.#closed || this.#onFailure(failure)) return;
       if (this.#cards.size === 0) this.#show(failureNotice(failure, "", () => this.refresh()));
     }
-    if (!this.#closed) this.#timer = setTimeout(() => this.refresh(), LIST_REFRESH_MS);
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => document.hidden || this.refresh(), LIST_REFRESH_MS);
   }
 
   #show(...content) {
@@ -103,10 +110,10 @@ class AppCard {
     const isActive = app.status === "active";
     setText(this.#name, app.name || app.appId);
     this.link.dataset.state = !isActive ? "inactive" : app.sources > 0 ? "reporting" : "silent";
-    const sources = app.sources > 0 ? sayCount("sources", app.sources, count(app.sources, language())) : say("noSources");
+    const sources = app.sources > 0 ? sayCount("sources", app.sources, count(app.sources)) : say("noSources");
     const ago = app.lastReport === null ? say("never") : say("lastReport", { ago: agoText(now - Date.parse(app.lastReport)) });
     setText(this.#state, isActive ? `${sources}, ${ago}` : say("inactive"));
-    const figure = (label, value) => make("div", {}, make("dt", {}, say(label)), make("dd", {}, humanise(value, "percent", language())));
+    const figure = (label, value) => make("div", {}, make("dt", {}, say(label)), make("dd", {}, humanise(value, "percent")));
     put(this.#figures, isActive ? [figure("cpu", app.cpu), figure("memory", app.memory)] : []);
   }
 

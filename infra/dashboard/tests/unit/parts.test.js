@@ -131,6 +131,24 @@ test("a wait is told by a clock that never jumps, and its seconds are not announ
   clock.mock.restore();
 });
 
+test("a list that nobody sees asks for nothing, and asks at once when it is seen again", async () => {
+  let asked = 0;
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  const page = new AppsPage({ apps: async () => ((asked += 1), { apps: [], complete: true }), now: () => NOW }, () => false);
+  const pass = async () => (await settle(), mock.timers.tick(10_000), settle());
+  await pass();
+  assert.equal(asked, 2);
+  document.hidden = true;
+  for (let turn = 0; turn < 3; turn += 1) await pass();
+  assert.equal(asked, 2);
+  document.hidden = false;
+  page.wake();
+  assert.equal(asked, 3);
+  await pass();
+  assert.equal(asked, 4, "and goes on");
+  page.close();
+});
+
 test("a link's credential is for its tab, and one that ended takes no other with it", () => {
   globalThis.localStorage = storeOf();
   globalThis.sessionStorage = storeOf();
