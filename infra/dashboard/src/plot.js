@@ -1,7 +1,6 @@
 // One chart on a canvas: lines, a band around the first, a cursor that all charts share, selection by dragging.
 // Wraps uPlot, which stands beside this script in the page.
 
-import { language } from "./language.js";
 import { axisLabels } from "./times.js";
 import { humanise } from "./units.js";
 
@@ -47,6 +46,7 @@ export class Plot {
       [[0], ...series.map(() => [null])],
       holder,
     );
+    followFinger(this.#plot.over);
     // For a person with the console open, and for tests.
     holder.plot = this.#plot;
   }
@@ -141,13 +141,27 @@ function select(plot, onSelect) {
   onSelect(plot.posToVal(left, "x") * 1000, plot.posToVal(left + width, "x") * 1000);
 }
 
+/** A finger that goes sideways draws as a mouse does; up and down it scrolls the page. */
+function followFinger(over) {
+  const mouse = { pointerdown: "mousedown", pointermove: "mousemove", pointerup: "mouseup", pointercancel: "mouseup" };
+  let start = 0;
+  const follow = ({ type, pointerType, clientX, clientY }) => {
+    if (pointerType === "mouse") return;
+    if (type === "pointerdown") start = clientX;
+    // What became scrolling ends where it began, and selects nothing.
+    const at = type === "pointercancel" ? start : clientX;
+    over.dispatchEvent(new MouseEvent(mouse[type], { bubbles: true, clientX: at, clientY, movementX: 1 }));
+  };
+  for (const type of Object.keys(mouse)) over.addEventListener(type, follow);
+}
+
 function timeAxis({ muted, grid, font }) {
   return { stroke: muted, font, size: 30, gap: 6, space: 72, grid: { show: false }, ticks: { stroke: grid, size: 4, width: 1 }, values: (_, marks, _axis, _space, increment) => axisLabels(marks, increment) };
 }
 
 function valueAxis(unit, { muted, grid, font }) {
   const incrs = unit === "bytes" ? BINARY_INCREMENTS : undefined;
-  const values = (_, marks) => marks.map((mark) => humanise(mark, unit, language()));
+  const values = (_, marks) => marks.map((mark) => humanise(mark, unit));
   const size = (_, labels) => Math.ceil(Math.max(3, ...(labels ?? []).map((label) => label.length)) * LETTER_PX + AXIS_MARGIN_PX);
   return { stroke: muted, font, size, gap: 6, space: 36, incrs, grid: { stroke: grid, width: 1 }, ticks: { show: false }, values };
 }

@@ -155,6 +155,19 @@ async function keys_move_on_through_the_ranges(page) {
   await page.range("live");
 }
 
+async function finger_selects(page) {
+  const plot = page.tab.locator(".panel .u-over").first();
+  await plot.scrollIntoViewIfNeeded();
+  const box = await plot.boundingBox();
+  const session = await page.tab.context().newCDPSession(page.tab);
+  const touch = (type, ...parts) => session.send("Input.dispatchTouchEvent", { type, touchPoints: parts.map((part) => ({ x: box.x + box.width * part, y: box.y + 60 })) });
+  await touch("touchStart", 0.4);
+  for (const part of [0.5, 0.6, 0.7, 0.8]) await touch("touchMove", part);
+  await page.shot("finger-360");
+  await touch("touchEnd");
+  await page.until("a selection", () => page.tab.locator(".selected").isVisible(), Boolean);
+}
+
 async function drag_selects(page) {
   const box = await page.tab.locator(".panel .u-over").first().boundingBox();
   await page.tab.mouse.move(box.x + box.width * 0.75, box.y + 60);
@@ -280,7 +293,7 @@ export async function an_application_that_is_switched_off_says_so_within_the_min
 }
 
 export async function small_dark_and_french({ browser, gateway, app, token }) {
-  const options = { viewport: { width: 360, height: 780 }, colorScheme: "dark", locale: "fr-FR", deviceScaleFactor: 2 };
+  const options = { viewport: { width: 360, height: 780 }, colorScheme: "dark", locale: "fr-FR", deviceScaleFactor: 2, hasTouch: true };
   const page = await Page.open(browser, options);
   await page.goto(gateway, `#key=${token}`);
   await page.until("the list", () => page.tab.locator(".apps li").count(), (count) => count >= 2);
@@ -295,6 +308,8 @@ export async function small_dark_and_french({ browser, gateway, app, token }) {
   await page.until("the summary", () => page.tab.locator("tbody tr").count(), (count) => count > 5);
   await page.shot("app-360-dark-fr", { fullPage: true });
   assert.ok((await page.overflow()) <= 0, "the page is wider than the window");
+  assert.ok(await page.tab.evaluate(() => [...document.querySelectorAll("table *")].every((one) => one.getBoundingClientRect().right <= innerWidth)), "the summary is beside the window");
+  await finger_selects(page);
   await page.close();
 }
 
