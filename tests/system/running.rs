@@ -1,7 +1,7 @@
 //! What one command starts: the addresses it tells, the demo application, and the agent that feeds it.
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -66,6 +66,8 @@ async fn a_silent_connection_is_closed_and_a_talking_one_lives_until_its_time_is
     let silence = tokio::spawn(async move { (silent.close_code().await, began.elapsed()) });
     while talking.is_open() {
         talking.try_round_trip().await;
+        // A connection that never pauses is closed for that.
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let (code, silent_for) = silence.await.expect("the silent connection is closed");
     let (lived, talked_code) = (began.elapsed(), talking.close_code().await);

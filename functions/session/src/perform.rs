@@ -64,7 +64,9 @@ impl Session {
         let circumstances = Circumstances { trusted: &self.trusted, role: event.role, now: event.arrival };
         let proved = prove(credential, known.as_deref(), circumstances);
         if proved.is_err() {
-            tracing::warn!(connection = %event.connection, app = %app, address = event.address, "credential refused");
+            // Of an app that nobody registered the name may be a credential in the wrong place.
+            let app = known.as_deref().map(|known| known.id.as_str());
+            tracing::warn!(connection = %event.connection, app, address = event.address, "credential refused");
         }
         Ok(Answer::Proved(proved))
     }

@@ -121,8 +121,11 @@ export class AppPage {
     return this.#model.names();
   }
 
+  /** The address tells the page a moment later; what changes until then goes on from here. */
   #go(part) {
-    this.#tools.go({ ...this.#place, ...part });
+    this.#place = { ...this.#place, ...part };
+    this.#controls.show(this.#place);
+    this.#tools.go(this.#place);
   }
 
   #layOut() {

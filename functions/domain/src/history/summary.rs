@@ -1,17 +1,17 @@
 //! One row for each series over a whole window, beside the window before.
 //!
 //! Owns the shape of `GET /apps/{appId}/summary` and of `GET /apps/{appId}/series`. Refuses to choose series: every
-//! one that was reported is told, up to as many as a rollup holds. Ruled by protocol.md §3.
+//! one that was reported is told, as far as an answer may be long. Ruled by protocol.md §3.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::latest::MAX_TOLD_BYTES;
 use super::number::Number;
 use super::truncated::{Truncated, Truncations};
 use crate::bucket::Bucket;
 use crate::ids::AppId;
-use crate::rollup::MAX_ROLLUP_SERIES;
 use crate::series::for_each_sample;
 use crate::time::TimestampMs;
 use crate::window::Window;
@@ -115,7 +115,7 @@ pub struct KnownSeries {
 #[serde(rename_all = "camelCase")]
 pub struct SeriesAnswer {
     app_id: AppId,
-    /// By name, at most [`MAX_ROLLUP_SERIES`].
+    /// By name, at most [`MAX_TOLD_BYTES`] of them.
     pub series: Vec<KnownSeries>,
     /// Whether there are more, or sources whose series are not among them.
     #[serde(skip_serializing_if = "Truncations::is_empty")]
@@ -131,20 +131,36 @@ impl SeriesAnswer {
         mut truncated: Truncations,
     ) -> Self {
         let mut known: BTreeMap<String, f64> = BTreeMap::new();
+        let mut bytes = 0;
         for document in documents {
             let mut samples = Vec::new();
-            if for_each_sample(document, |name, value| samples.push((name.to_owned(), value))).is_ok() {
-                known.extend(samples);
+            if for_each_sample(document, |name, value| samples.push((name.to_owned(), value))).is_err() {
+                continue;
             }
-            truncated.note(Truncated::Series, known.len() > MAX_ROLLUP_SERIES);
-            while known.len() > MAX_ROLLUP_SERIES {
-                known.pop_last();
+            for (name, value) in samples {
+                let row = row_bytes(&name);
+                bytes += if known.insert(name, value).is_none() { row } else { 0 };
+            }
+            truncated.note(Truncated::Series, bytes > MAX_TOLD_BYTES);
+            while bytes > MAX_TOLD_BYTES {
+                bytes -= known.pop_last().map_or(bytes, |(name, _)| row_bytes(&name));
             }
         }
         let told =
             |(name, last): (String, f64)| KnownSeries { unit: unit_of(&name), name, last: Number(last) };
         Self { app_id: app, series: known.into_iter().map(told).collect(), truncated }
     }
+}
+
+/// Bytes that a series of this name takes in the answer at most, besides what is escaped a second time.
+fn row_bytes(name: &str) -> usize {
+    const REST: usize = 64;
+    let written = |byte: u8| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    REST + name.bytes().map(written).sum::<usize>()
 }
 
 /// The unit that the last part of a series' name tells, by the library's own words.
@@ -185,23 +201,18 @@ mod tests {
 
     #[test]
     fn the_series_that_are_first_by_name_are_told_and_that_there_are_more() {
-        let document = |group: &str| json!({ group: vec![1; 512] }).to_string();
-        let documents = ["e", "d", "c", "b"].map(document);
+        let document = |group: usize| json!({ format!("b{group:02}{}", "x".repeat(200)): vec![1; 512] });
+        let documents: Vec<String> = (0..19).map(|group| document(group).to_string()).collect();
         let told = |documents: &[String]| {
             let documents = documents.iter().map(String::as_str);
             serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::default())).unwrap()
         };
-        let all = told(&documents);
-        assert_eq!(
-            (all["series"].as_array().unwrap().len(), all.get("truncated")),
-            (MAX_ROLLUP_SERIES, None)
-        );
+        let all = told(&documents[..17]);
+        assert_eq!((all["series"].as_array().unwrap().len(), all.get("truncated")), (17 * 512, None));
         let cut = told(&[&documents[..], &[r#"{"a":1}"#.to_owned()]].concat());
-        assert_eq!(
-            (cut["series"].as_array().unwrap().len(), &cut["truncated"]),
-            (MAX_ROLLUP_SERIES, &json!(["series"]))
-        );
-        assert_eq!(cut["series"][0]["name"], "a");
+        assert_eq!((&cut["truncated"], &cut["series"][0]["name"]), (&json!(["series"]), &json!("a")));
+        let bytes = cut.to_string().len();
+        assert!((MAX_TOLD_BYTES / 2..=MAX_TOLD_BYTES).contains(&bytes), "{bytes}");
     }
 
     #[test]

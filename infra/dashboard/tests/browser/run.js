@@ -4,14 +4,16 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Gateway } from "./gateway.js";
+import * as measures from "./measures.js";
 import { SHOTS, openBrowser } from "./page.js";
 import { Publisher } from "./publisher.js";
 import * as scenes from "./scenes.js";
+import { seed } from "./world.js";
 
 const [executable, ...wanted] = process.argv.slice(2);
 /** In this order: the measurements first, while nothing else has been asked. */
 const SCENES = [
-  scenes.the_first_charts_are_there_within_half_a_second,
+  measures.the_first_charts_are_there_within_half_a_second,
   scenes.the_link_of_the_gateway_signs_in_and_the_key_leaves_the_address,
   scenes.a_wrong_key_is_told_and_a_right_one_opens,
   scenes.a_browser_that_keeps_nothing_is_served_all_the_same,
@@ -22,8 +24,8 @@ const SCENES = [
   scenes.small_dark_and_french,
   scenes.hostile_names_are_only_text,
   scenes.ten_thousand_series_can_be_searched,
-  scenes.twenty_live_series_leave_the_frames_alone,
-  scenes.hours_of_reports_leave_memory_bounded,
+  measures.twenty_live_series_leave_the_frames_alone,
+  measures.hours_of_reports_leave_memory_bounded,
   scenes.a_lost_connection_recovers_without_a_gap_or_a_double,
   scenes.a_stopped_service_is_told_and_comes_back,
 ];
@@ -35,7 +37,7 @@ async function prepare() {
   const gateway = await new Gateway("--memory").start();
   const create = (name) => gateway.nsl("app", "create", "--name", name, "--owner", "olga");
   const app = await create("Web shop");
-  await scenes.seed(gateway, app);
+  await seed(gateway, app);
   const [wide, crowd, hostile, off] = [await create("Render farm"), await create("Ten thousand"), await create("<script>alert(1)</script>"), await create("Old blog")];
   await gateway.nsl("app", "deactivate", off.appId);
   const { token } = await gateway.nsl("token", "issue", "--owner", "olga");

@@ -302,6 +302,8 @@ proptest! {
     fn without_failures_each_record_is_delivered_exactly_once(case in case()) {
         let mut case = Case { seed: None, unreached_every: None, kills: BTreeSet::new(), tick_ms: 1, ..case };
         case.changes.iter_mut().for_each(|change| change.failures = 0);
+        // Windows that fill slowly may make a record older than that without any failure.
+        case.rules.max_age = None;
         let history = World::new(&case).run();
         let mut delivered = history.deliveries.concat();
         delivered.sort_unstable();
