@@ -12,7 +12,7 @@ stack := $(CURDIR)/.venv/sam/bin/python $(CURDIR)/infra/deploy/stack.py
 parameters := $(CURDIR)/.aws-sam/parameters.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help check deploy destroy sam-build sam-local lambda-watch ministack dynamodb-local tools
+.PHONY: help check deploy destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ sam-local: tools ## Run the system on sam local, with Docker: HTTP, WebSocket, s
 
 lambda-watch: ## Run the functions under cargo lambda watch, which compiles what changes
 	infra/deploy/lambda-watch
+
+arm64: ## Run the system tests on the build for arm64, which QEMU emulates
+	infra/deploy/arm64
 
 ministack: tools ## Deploy to an AWS on this machine, test it, remove it
 	infra/deploy/ministack

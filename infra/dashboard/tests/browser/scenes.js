@@ -309,6 +309,7 @@ export async function ten_thousand_series_can_be_searched({ browser, gateway, cr
   }
   const page = await Page.open(browser);
   await page.goto(gateway, keyOf(crowd));
+  await page.until("every report", () => page.taken(), (taken) => taken === 20);
   const field = page.tab.locator(".search");
   await field.click();
   await page.until("ten thousand names", async () => (await field.fill(""), await field.getAttribute("placeholder")), (text) => text.includes("10,000"));
