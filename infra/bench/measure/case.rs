@@ -18,6 +18,8 @@ const HTTP_AUTHORIZER: &str = include_str!("../../../functions/testbed/fixtures/
 const HTTP_CALL: &str = include_str!("../../../functions/testbed/fixtures/http-call.json");
 /// Milliseconds from one event to the next: ten reports a second stay below every limit.
 const BETWEEN_EVENTS_MS: i64 = 100;
+/// Connections that subscribe in turn, so that none of them goes on asking.
+const SUBSCRIBING: u64 = 10;
 /// Records of a batch of the stream: a minute of one source.
 const BATCH_RECORDS: i64 = 60;
 
@@ -125,7 +127,12 @@ impl Case {
         let event = match self.kind {
             Kind::Hello => json!({}),
             Kind::Authorize => with_bearer(serde_json::from_str(HTTP_AUTHORIZER)?),
-            Kind::Subscribe => message("subscribe", &json!({"appId": APP}), at, None)?,
+            Kind::Subscribe => {
+                let mut event = message("subscribe", &json!({"appId": APP}), at, None)?;
+                let connection = format!("L0SM9cOF{:05}=", number % SUBSCRIBING);
+                put(&mut event, "/requestContext/connectionId", json!(connection));
+                event
+            }
             Kind::Reports { count, answered } => {
                 let mut documents = Documents::new(0)?;
                 let first = number * count as u64;

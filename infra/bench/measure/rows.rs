@@ -57,12 +57,13 @@ impl Rows {
 
     /// Makes the connections `names` watch the application.
     pub(crate) fn subscribe(&mut self, names: impl IntoIterator<Item = String>, now: TimestampMs) {
+        let hold = format!("key {}", KeyRecord::of(API_KEY, Scope::Both).id);
         for name in names {
             self.put(
                 "ConnectionsTable",
                 json!({
                     "pk": text(&format!("app#{APP}")), "sk": text(&format!("s#{name}")),
-                    "minInterval": number(0), "dialect": text("modern"),
+                    "minInterval": number(0), "dialect": text("modern"), "hold": text(&hold),
                     "expiresAt": number(now.plus_ms(DAY_MS).seconds()),
                 }),
             );
