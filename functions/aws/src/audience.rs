@@ -79,6 +79,10 @@ impl Audience {
     /// tried again with the next report. Pages of the library's dashboard keep theirs: they would not understand, and
     /// are shown reports again as soon as the legacy flag is on again.
     pub async fn part_with(&self, app: &AppId, lapsed: &[Subscriber]) {
+        // Of nearly every report, so that its frame is not rendered for nobody.
+        if lapsed.is_empty() {
+            return;
+        }
         let rejection =
             Rejection::new(Code::Unauthorized, format!("the credentials to watch {app} have ended"));
         let frame = Outbound::Error { rejection, id: None }.render();
