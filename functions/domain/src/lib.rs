@@ -13,6 +13,7 @@ pub mod frame;
 pub mod grant;
 pub mod history;
 pub mod ids;
+pub mod memory;
 pub mod rate;
 pub mod rejection;
 pub mod report;

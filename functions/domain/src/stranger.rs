@@ -6,13 +6,11 @@
 use std::collections::HashMap;
 
 use crate::ids::ConnectionId;
+use crate::memory;
 
 /// Refused frames that a connection may send before it proves anything. A client that sends a few reports before its
 /// `auth_success` came is told so, and one that never authenticates soon costs nothing.
 pub const MAX_STRANGER_FRAMES: u32 = 10;
-
-/// Most connections that are remembered; beyond it all are forgotten, which listens to them a little longer.
-const MAX_REMEMBERED: usize = 10_000;
 
 /// Whether a stranger is listened to further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +30,7 @@ pub struct Strangers {
 impl Strangers {
     /// Counts a refused frame of `connection`. Once its patience is spent the count begins anew.
     pub fn count(&mut self, connection: &ConnectionId) -> Patience {
-        if self.refused.len() >= MAX_REMEMBERED && !self.refused.contains_key(connection) {
-            self.refused.clear();
-        }
-        let refused = self.refused.entry(connection.clone()).or_default();
+        let refused = memory::entry(&mut self.refused, connection.clone(), Default::default);
         *refused += 1;
         if *refused < MAX_STRANGER_FRAMES {
             return Patience::Left;
@@ -48,6 +43,7 @@ impl Strangers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::MAX_REMEMBERED;
     use proptest::prelude::*;
 
     #[test]

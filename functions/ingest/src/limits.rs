@@ -5,11 +5,11 @@
 //! its sender knows what to send again. Ruled by design.md §8.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 use nsl_domain::app::{App, Rates};
 use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::memory;
 use nsl_domain::rate::{Rate, TokenBucket};
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
@@ -24,9 +24,6 @@ const CONNECTION_BYTES: Rate = Rate { per_second: 400_000, burst: 4_000_000 };
 
 /// What one connection may send, whatever its applications may.
 const CONNECTION: Rates = Rates { reports: CONNECTION_REPORTS, bytes: CONNECTION_BYTES };
-
-/// Most meters of one kind that are remembered; beyond it all are forgotten, which lets a burst through.
-const MAX_REMEMBERED: usize = 10_000;
 
 /// What one frame brings to one application, and how much that may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,15 +88,15 @@ impl Limits {
         let Meters { connections, apps } = &mut *meters;
         let reports = loads.values().map(|load| load.reports).sum();
         let bytes = loads.values().fold(0, |bytes: u32, load| bytes.saturating_add(load.bytes));
-        let of_connection = meter(connections, connection.clone(), || Meter::of(CONNECTION, now));
+        let of_connection = memory::entry(connections, connection.clone(), || Meter::of(CONNECTION, now));
         of_connection.check(reports, bytes, now, "this connection")?;
         for (app, load) in loads {
-            let of_app = meter(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
+            let of_app = memory::entry(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
             of_app.check(load.reports, load.bytes, now, "this app")?;
         }
         of_connection.take(reports, bytes, now);
         for (app, load) in loads {
-            let of_app = meter(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
+            let of_app = memory::entry(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
             of_app.take(load.reports, load.bytes, now);
         }
         Ok(())
@@ -140,13 +137,6 @@ impl Meter {
     }
 }
 
-fn meter<K: Eq + Hash>(meters: &mut HashMap<K, Meter>, key: K, fresh: impl FnOnce() -> Meter) -> &mut Meter {
-    if meters.len() >= MAX_REMEMBERED && !meters.contains_key(&key) {
-        meters.clear();
-    }
-    meters.entry(key).or_insert_with(fresh)
-}
-
 fn check(
     bucket: &TokenBucket,
     count: u32,
@@ -170,6 +160,7 @@ fn limited(message: String, wait_ms: i64) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nsl_domain::memory::MAX_REMEMBERED;
 
     fn now() -> TimestampMs {
         TimestampMs::clamped(1_800_000_000_000)

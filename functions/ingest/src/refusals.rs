@@ -8,14 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use nsl_domain::ids::ConnectionId;
+use nsl_domain::memory;
 use nsl_domain::rate::{Rate, TokenBucket};
 use nsl_domain::time::TimestampMs;
 
 /// Refusals that a connection is told: more at once than a sender has frames on their way, then one a second.
 pub(crate) const ANSWERS: Rate = Rate { per_second: 1, burst: 100 };
-
-/// Most connections that are remembered; beyond it all are forgotten, which lets a burst through.
-const MAX_REMEMBERED: usize = 10_000;
 
 /// What one function instance has refused lately.
 #[derive(Debug, Default)]
@@ -27,10 +25,8 @@ impl Refusals {
     /// Whether `connection` is told of one more refusal at `now`, which is counted then.
     pub(crate) fn are_told(&self, connection: &ConnectionId, now: TimestampMs) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= MAX_REMEMBERED && !told.contains_key(connection) {
-            told.clear();
-        }
-        let bucket = told.entry(connection.clone()).or_insert_with(|| TokenBucket::full(ANSWERS, now));
+        let fresh = || TokenBucket::full(ANSWERS, now);
+        let bucket = memory::entry(&mut told, connection.clone(), fresh);
         let has_room = bucket.wait_ms(1, now) == Some(0);
         if has_room {
             bucket.take(1, now);
@@ -42,6 +38,7 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nsl_domain::memory::MAX_REMEMBERED;
 
     fn at(ms: i64) -> TimestampMs {
         TimestampMs::clamped(1_800_000_000_000 + ms)

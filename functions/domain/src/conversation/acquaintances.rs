@@ -10,6 +10,7 @@ use super::MAX_SUBSCRIPTIONS;
 use super::remembered::Remembered;
 use crate::grant::Role;
 use crate::ids::ConnectionId;
+use crate::memory;
 use crate::rate::{Rate, TokenBucket};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
@@ -31,9 +32,6 @@ pub const LOG_BYTES: Rate = Rate { per_second: 32_000, burst: 128 * 1_024 };
 
 /// How long what was read of a session row is believed, in milliseconds: a revocation works within a minute.
 const BELIEVED_MS: i64 = MINUTE_MS;
-
-/// Most connections that are remembered; beyond it all are forgotten, which costs each a call.
-const MAX_REMEMBERED: usize = 10_000;
 
 /// What becomes of a frame before it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,16 +135,14 @@ impl Acquaintances {
     }
 
     fn of(&mut self, connection: &ConnectionId) -> &mut Acquaintance {
-        if self.known.len() >= MAX_REMEMBERED && !self.known.contains_key(connection) {
-            self.known.clear();
-        }
-        self.known.entry(connection.clone()).or_default()
+        memory::entry(&mut self.known, connection.clone(), Acquaintance::default)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::MAX_REMEMBERED;
 
     fn at(ms: i64) -> TimestampMs {
         TimestampMs::clamped(1_800_000_000_000 + ms)
