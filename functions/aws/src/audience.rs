@@ -3,8 +3,6 @@
 //! Owns the parting from the others: whose key was dropped, whose token has ended or was taken back, whom the legacy
 //! flag no longer lets in. Refuses to post what the audience came for: ingest and session do. Ruled by design.md §8.
 
-use std::time::Duration;
-
 use futures_util::{StreamExt, stream};
 use nsl_domain::app::App;
 use nsl_domain::frame::outbound::{Dialect, Outbound};
@@ -19,9 +17,6 @@ use crate::subscriptions::{Subscriber, Subscriptions};
 
 /// Subscribers that are parted from at a time.
 const CONCURRENT_PARTINGS: usize = 64;
-
-/// Longest wait for the news to reach one.
-const POST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads who watches, and parts from those who may no longer.
 #[derive(Debug, Clone)]
@@ -96,9 +91,8 @@ impl Audience {
         if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
             tracing::warn!(%connection, reason = fault.chain(), "a subscription was not dropped");
         }
-        let post = tokio::time::timeout(POST_PATIENCE, self.courier.post(connection, frame)).await;
-        if !matches!(post, Ok(Ok(_))) {
-            tracing::warn!(%connection, "the end of a subscription was not told");
+        if let Err(undelivered) = self.courier.post_in_time(connection, frame).await {
+            undelivered.log(connection);
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Owns what a post's outcome means. "Gone" is an answer. Refuses to know what a frame says.
 
+use std::time::Duration;
+
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use nsl_domain::ids::ConnectionId;
@@ -10,6 +12,10 @@ use crate::fault::Fault;
 
 /// HTTP status of a connection that is not there: also met without the error code that the SDK looks for.
 const GONE: u16 = 410;
+
+/// Longest wait for one post to somebody else than who speaks, retries included. Below the functions' own timeout by
+/// enough for several waves.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The name of a connection that cannot be there.
 const NOBODY: &str = "nobody=";
@@ -27,6 +33,27 @@ pub enum Delivery {
     Delivered,
     /// There is no such connection any more, or not yet.
     Gone,
+}
+
+/// Why a frame did not get through.
+#[derive(Debug)]
+pub enum Undelivered {
+    /// API Gateway could not be reached, or refused.
+    Failed(Fault),
+    /// Nothing was heard of it for too long.
+    Late,
+}
+
+impl Undelivered {
+    /// Logs that a frame to `connection` was not delivered.
+    pub fn log(&self, connection: &ConnectionId) {
+        match self {
+            Self::Failed(fault) => {
+                tracing::warn!(%connection, reason = fault.chain(), "a frame was not delivered");
+            }
+            Self::Late => tracing::warn!(%connection, "a frame was not delivered in time"),
+        }
+    }
 }
 
 impl Courier {
@@ -60,6 +87,21 @@ impl Courier {
                 Ok(Delivery::Gone)
             }
             Err(error) => Err(Fault::of("post to connection", error)),
+        }
+    }
+
+    /// Posts one frame, and gives up after [`PATIENCE`]. One call.
+    ///
+    /// # Errors
+    /// [`Undelivered`] when API Gateway refuses, or is not reached in time.
+    pub async fn post_in_time(
+        &self,
+        connection: &ConnectionId,
+        frame: &str,
+    ) -> Result<Delivery, Undelivered> {
+        match tokio::time::timeout(PATIENCE, self.post(connection, frame)).await {
+            Ok(delivery) => delivery.map_err(Undelivered::Failed),
+            Err(_elapsed) => Err(Undelivered::Late),
         }
     }
 

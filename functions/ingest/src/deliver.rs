@@ -21,9 +21,6 @@ use crate::handler::Ingest;
 /// Subscribers that are posted to at a time.
 const CONCURRENT_POSTS: usize = 64;
 
-/// Longest wait for one post, retries included. Below the function's own timeout by enough for several waves.
-const POST_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s: subscribers that are not
 /// reached by then find the reports in their next replay, and the invocation ends by itself.
 const FAN_OUT_PATIENCE: Duration = Duration::from_secs(7);
@@ -95,22 +92,17 @@ impl Ingest {
     /// Posts one frame to one subscriber and tells whether it is worth going on with this subscriber.
     async fn deliver(&self, app: &AppId, subscriber: &Subscriber, frame: &str) -> bool {
         let connection = &subscriber.connection;
-        match tokio::time::timeout(POST_PATIENCE, self.courier.post(connection, frame)).await {
-            Ok(Ok(Delivery::Delivered)) => true,
-            Ok(Ok(Delivery::Gone)) => {
+        match self.courier.post_in_time(connection, frame).await {
+            Ok(Delivery::Delivered) => true,
+            Ok(Delivery::Gone) => {
                 self.counters.add(Counter::GonePosts, 1);
                 if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
                     tracing::warn!(%connection, reason = fault.chain(), "a gone subscriber was not dropped");
                 }
                 false
             }
-            Ok(Err(fault)) => {
-                tracing::warn!(%connection, reason = fault.chain(), "a frame was not delivered");
-                self.counters.add(Counter::UndeliveredPosts, 1);
-                false
-            }
-            Err(_elapsed) => {
-                tracing::warn!(%connection, "a frame was not delivered in time");
+            Err(undelivered) => {
+                undelivered.log(connection);
                 self.counters.add(Counter::UndeliveredPosts, 1);
                 false
             }

@@ -17,9 +17,6 @@ use crate::handler::Session;
 /// Connections that are posted to at a time.
 const CONCURRENT_POSTS: usize = 64;
 
-/// Longest wait for one post, retries included.
-const POST_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Longest time that one invocation spends on others, below the function's timeout of 10 s.
 const RELAY_PATIENCE: Duration = Duration::from_secs(6);
 
@@ -62,19 +59,14 @@ impl Session {
     /// Posts `frames` to one connection as long as they arrive, and tells whether it is still there.
     async fn reach(&self, connection: &ConnectionId, frames: &[String]) -> Delivery {
         for frame in frames {
-            match tokio::time::timeout(POST_PATIENCE, self.courier.post(connection, frame)).await {
-                Ok(Ok(Delivery::Delivered)) => {}
-                Ok(Ok(Delivery::Gone)) => {
+            match self.courier.post_in_time(connection, frame).await {
+                Ok(Delivery::Delivered) => {}
+                Ok(Delivery::Gone) => {
                     self.counters.add(Counter::GonePosts, 1);
                     return Delivery::Gone;
                 }
-                Ok(Err(fault)) => {
-                    tracing::warn!(%connection, reason = fault.chain(), "a frame was not delivered");
-                    self.counters.add(Counter::UndeliveredPosts, 1);
-                    break;
-                }
-                Err(_elapsed) => {
-                    tracing::warn!(%connection, "a frame was not delivered in time");
+                Err(undelivered) => {
+                    undelivered.log(connection);
                     self.counters.add(Counter::UndeliveredPosts, 1);
                     break;
                 }
