@@ -17,8 +17,8 @@ class TheTemplate(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.template = transform.read(ROOT / "template.yaml")
-        counters = operations.counters((ROOT / "functions/aws/src/counters.rs").read_text())
-        codes = operations.codes((ROOT / "functions/domain/src/rejection.rs").read_text())
+        counters = operations.counters((ROOT / "functions/shared/aws/src/counters.rs").read_text())
+        codes = operations.codes((ROOT / "functions/shared/domain/src/rejection.rs").read_text())
         assert len(counters) > 5 and len(codes) > 10, "the counters and codes were not found"
         cls.metrics = counters | {f"Rejections.{code}" for code in codes}
 

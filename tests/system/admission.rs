@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{App, Client, DEADLINE, Gateway, metrics_frame};
+use crate::system::harness::{App, Client, DEADLINE, Gateway, metrics_frame};
 
 /// More frames than every instance that a gateway runs hears of a stranger before it closes it.
 const STRANGER_FRAMES_MAX: usize = 300;

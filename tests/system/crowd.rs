@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use crate::harness::{App, Client, Gateway, QUIET, metrics_frame};
+use crate::system::harness::{App, Client, Gateway, QUIET, metrics_frame};
 
 const PUBLISHERS: u64 = 10;
 const REPORTS_EACH: u64 = 10;

@@ -6,7 +6,7 @@ use reqwest::header::{
 };
 use reqwest::{Method, Response};
 
-use crate::harness::{App, Client, Gateway};
+use crate::system::harness::{App, Client, Gateway};
 
 /// The whole page with its scripts, uncompressed.
 const PAGE_BYTES_MAX: usize = 150_000;

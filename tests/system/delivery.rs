@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{App, Client, Gateway, QUIET, library_frames, now_ms};
+use crate::system::harness::{App, Client, Gateway, QUIET, library_frames, now_ms};
 
 /// A live view is one that is at most a second behind.
 const LIVE: Duration = Duration::from_secs(1);

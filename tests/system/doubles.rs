@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Gateway, iso, library_frames, now_ms, nsl};
+use crate::system::harness::{App, Client, Gateway, iso, library_frames, now_ms, nsl};
 
 /// A clock that was set to another zone.
 const WRONG_BY_MS: i64 = 7 * 60 * 60 * 1_000;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Bystanders, Cabled, Client, Gateway, metrics_frame, scratch_folder};
+use crate::system::harness::{App, Bystanders, Cabled, Client, Gateway, metrics_frame, scratch_folder};
 
 #[tokio::test]
 async fn a_viewer_that_vanishes_without_a_close_disturbs_nobody() {

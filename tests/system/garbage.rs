@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::harness::{App, Bystanders, Client, Gateway};
+use crate::system::harness::{App, Bystanders, Client, Gateway};
 
 /// API Gateway's limits of one frame and of one message.
 const FRAME_BYTES: usize = 32 * 1024;

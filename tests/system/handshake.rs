@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::harness::{App, Client, Gateway};
+use crate::system::harness::{App, Client, Gateway};
 
 fn wrong_key() -> String {
     format!("nehonix@{}.nsl", "0".repeat(64))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Gateway, library_frames, now_ms};
+use crate::system::harness::{App, Client, Gateway, library_frames, now_ms};
 
 /// An hour is asked for as so many points of so many seconds.
 const HOUR_POINTS: usize = 60;

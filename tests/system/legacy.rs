@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{App, Client, Gateway, iso, metrics_frame, now_ms};
+use crate::system::harness::{App, Client, Gateway, iso, metrics_frame, now_ms};
 
 /// One of the origins that the template allows by default.
 const DASHBOARD: &str = "http://localhost:3000";

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{App, Client, Gateway, library_talk};
+use crate::system::harness::{App, Client, Gateway, library_talk};
 
 /// One of the origins that the template allows by default, and one that it does not.
 const DASHBOARD: &str = "http://localhost:3000";

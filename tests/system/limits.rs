@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{
+use crate::system::harness::{
     App, Client, DEADLINE, Gateway, auth_frame, metrics_frame, now_ms, nsl, scratch_folder,
 };
 

@@ -11,6 +11,7 @@ mod dropin;
 mod faults;
 mod garbage;
 mod handshake;
+pub(crate) mod harness;
 mod history;
 mod legacy;
 mod library;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Gateway, nsl};
+use crate::system::harness::{App, Client, Gateway, nsl};
 
 const OWNER: &str = "olga";
 

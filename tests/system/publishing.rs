@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Gateway, metrics_frame, now_ms};
+use crate::system::harness::{App, Client, Gateway, metrics_frame, now_ms};
 
 fn report(app: &App, n: u64) -> Value {
     json!({"appId": app.app_id, "metrics": {"n": n}})
@@ -94,7 +94,7 @@ async fn a_timestamp_may_be_text_or_a_number_or_absent() {
     let mut viewer = Client::viewer(gateway, &app).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let stamp = now_ms() - 1000;
-    let text = crate::harness::iso(stamp);
+    let text = crate::system::harness::iso(stamp);
     for (n, timestamp) in [(1, json!(stamp)), (2, json!(text)), (3, json!(text.replace('Z', "+00:00")))] {
         let data = json!({"appId": app.app_id, "metrics": {"n": n}, "timestamp": timestamp});
         publisher.send(&json!({"type": "metrics", "data": data})).await;
@@ -103,7 +103,10 @@ async fn a_timestamp_may_be_text_or_a_number_or_absent() {
     let before = now_ms();
     publisher.publish(&app, 4).await;
     let arrival = viewer.next_report(4).await["timestamp"].as_str().expect("a text").to_owned();
-    assert!((crate::harness::iso(before)..=crate::harness::iso(now_ms())).contains(&arrival), "{arrival}");
+    assert!(
+        (crate::system::harness::iso(before)..=crate::system::harness::iso(now_ms())).contains(&arrival),
+        "{arrival}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Gateway, now_ms};
+use crate::system::harness::{App, Client, Gateway, now_ms};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Client, Gateway, binary};
+use crate::system::harness::{Client, Gateway, binary};
 
 /// The close code of a connection that was idle or open for too long.
 const GOING_AWAY: u16 = 1001;

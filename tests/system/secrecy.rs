@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use crate::harness::{App, Client, Gateway, nsl};
+use crate::system::harness::{App, Client, Gateway, nsl};
 
 /// A key of the right form that opens nothing, and a password that somebody types in the wrong place.
 const WRONG_KEY: &str = "nehonix@0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.nsl";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{App, Client, Gateway, iso, now_ms};
+use crate::system::harness::{App, Client, Gateway, iso, now_ms};
 
 fn ids(reports: &Value) -> Vec<String> {
     let reports = reports["reports"].as_array().expect("a list of reports");

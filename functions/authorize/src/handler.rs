@@ -3,9 +3,9 @@
 //! Owns who gets in: nobody with a wrong credential, and at the handshake also those without one, who may then only
 //! say `auth`. Refuses to guess: where the table cannot be read, nobody is let in and the fault is told as such.
 
-use nsl_access::api_key;
-use nsl_access::prove::{Circumstances, prove};
-use nsl_access::token::TrustedKeys;
+use nsl_auth::api_key;
+use nsl_auth::prove::{Circumstances, prove};
+use nsl_auth::token::TrustedKeys;
 use nsl_aws::apps::Apps;
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;

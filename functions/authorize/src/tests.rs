@@ -2,12 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use nsl_access::token::{self, Claims, TrustedKeys};
+use nsl_auth::token::{self, Claims, TrustedKeys};
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Reach, Scope};
 use nsl_domain::ids::{AppId, UserId};
-use nsl_testbed::{Failure, TestBed, events};
+use nsl_test_support::{Failure, TestBed, events};
 use serde_json::{Value, json};
 
 use crate::handler::Authorize;

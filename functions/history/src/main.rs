@@ -1,10 +1,10 @@
 //! The `history` function: answers history over HTTP.
 
-use history::handler::History;
-use history::settings::Settings;
 use lambda_http::{Request, service_fn};
 use nsl_aws::tables::Reach;
 use nsl_aws::{boot, settings::environment};
+use nsl_history::handler::History;
+use nsl_history::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

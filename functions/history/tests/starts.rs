@@ -1,6 +1,6 @@
 //! The binary says what it lacks or cannot use, in one structured line, and ends before its first event.
 
-use nsl_testbed::{Bootstrap, TestBed, events};
+use nsl_test_support::{Bootstrap, TestBed, events};
 
 const BOOTSTRAP: Bootstrap = Bootstrap {
     program: env!("CARGO_BIN_EXE_history"),

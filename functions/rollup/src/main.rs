@@ -5,8 +5,8 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_aws::tables::Reach;
 use nsl_aws::{boot, clock, settings::environment};
-use rollup::handler::Rolling;
-use rollup::settings::Settings;
+use nsl_rollup::handler::Rolling;
+use nsl_rollup::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,6 +1,6 @@
 //! The binary says what it lacks or cannot use, in one structured line, and ends before its first event.
 
-use nsl_testbed::{Bootstrap, TestBed};
+use nsl_test_support::{Bootstrap, TestBed};
 use serde_json::json;
 
 const BOOTSTRAP: Bootstrap = Bootstrap {

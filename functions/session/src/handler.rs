@@ -4,7 +4,7 @@
 //! by itself, all others to the connection. A fault becomes `unavailable` here, never silence on such a route.
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
-use nsl_access::token::TrustedKeys;
+use nsl_auth::token::TrustedKeys;
 use nsl_aws::apps::KnownApps;
 use nsl_aws::audience::Audience;
 use nsl_aws::boot::Clients;

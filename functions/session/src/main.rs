@@ -9,7 +9,7 @@ mod settings;
 mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use nsl_access::token::TrustedKeys;
+use nsl_auth::token::TrustedKeys;
 use nsl_aws::tables::Reach;
 use nsl_aws::{boot, settings::environment};
 

@@ -5,7 +5,7 @@
 
 mod legacy;
 
-use nsl_access::prove::{Circumstances, prove};
+use nsl_auth::prove::{Circumstances, prove};
 use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use nsl_testbed::{Bootstrap, TestBed, events};
+use nsl_test_support::{Bootstrap, TestBed, events};
 
 /// When the recorded event happened.
 const AT_MS: i64 = 1_795_352_461_387;

@@ -1,6 +1,6 @@
 //! What is measured: a function, the events it is given, who watches, and what must come of it.
 //!
-//! Events are those of functions/testbed/fixtures, so API Gateway's own, with a new instant and document each time:
+//! Events are those of tests/support/fixtures, so API Gateway's own, with a new instant and document each time:
 //! what a function remembers from one event to the next is what it would remember on AWS.
 
 use nsl_domain::app::KeyRecord;
@@ -13,9 +13,9 @@ use crate::document::Documents;
 use crate::rows::{API_KEY, APP, report_item, reports};
 use crate::stand_in::{Counted, GONE, SILENT};
 
-const MESSAGE: &str = include_str!("../../../functions/testbed/fixtures/message.json");
-const HTTP_AUTHORIZER: &str = include_str!("../../../functions/testbed/fixtures/http-authorizer.json");
-const HTTP_CALL: &str = include_str!("../../../functions/testbed/fixtures/http-call.json");
+const MESSAGE: &str = include_str!("../../../tests/support/fixtures/message.json");
+const HTTP_AUTHORIZER: &str = include_str!("../../../tests/support/fixtures/http-authorizer.json");
+const HTTP_CALL: &str = include_str!("../../../tests/support/fixtures/http-call.json");
 /// Milliseconds from one event to the next: ten reports a second stay below every limit.
 const BETWEEN_EVENTS_MS: i64 = 100;
 /// Connections that subscribe in turn, so that none of them goes on asking.

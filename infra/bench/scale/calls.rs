@@ -57,7 +57,7 @@ pub(crate) const TAIL_REPORTS_PER_READ: f64 = 5.0;
 /// Most read units of a raw tail for each write shard: a page of a megabyte, beyond which it is left out.
 pub(crate) const QUERY_TAIL_READS_MAX: f64 = 256.0;
 
-/// Most write shards of one application (`functions/domain/src/app.rs`), and what each takes a second.
+/// Most write shards of one application (`functions/shared/domain/src/app.rs`), and what each takes a second.
 pub(crate) const MAX_SHARDS: f64 = 64.0;
 pub(crate) const SHARD_WRITES_PER_SECOND: f64 = 1_000.0;
 

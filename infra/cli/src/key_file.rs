@@ -1,7 +1,7 @@
 //! Files that hold one API key: its text and nothing else, readable by their owner alone.
 
 use anyhow::{Context as _, bail};
-use nsl_access::api_key;
+use nsl_auth::api_key;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 

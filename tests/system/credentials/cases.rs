@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::tokens::{altered, claims, signed, signed_with_private_key, unsigned, with};
-use crate::harness::{App, Gateway, now_ms, nsl};
+use crate::system::harness::{App, Gateway, now_ms, nsl};
 
 /// More bytes than a credential may have.
 const TOO_LONG: usize = 8 * 1024 + 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::tokens::{claims, signed, with};
-use crate::harness::{App, Client, Gateway, now_ms};
+use crate::system::harness::{App, Client, Gateway, now_ms};
 
 /// Seconds that the token lives: enough to connect and subscribe on a busy machine.
 const LIFE: i64 = 8;

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use super::cases::{Case, Shown};
 use super::tokens::base64url;
-use crate::harness::{Client, DEADLINE, Gateway, now_ms};
+use crate::system::harness::{Client, DEADLINE, Gateway, now_ms};
 
 /// How long nothing must come to be silence, where silence is an answer.
 const SILENCE: Duration = Duration::from_secs(1);

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{DASHBOARD, legacy_app, owner_of};
-use crate::harness::{App, Client, Gateway};
-use crate::models::{Credentials, Dice, Party, why_deadly};
+use crate::compat::{Credentials, Dice, Party, why_deadly};
+use crate::system::harness::{App, Client, Gateway};
 
 const SEEDS: u64 = 6;
 /// Few enough in a row that no side is closed as a flood before it has tried most types.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{counted, drawn_once, legacy_app, owner_of, page, program};
-use crate::harness::{Cabled, Calls, Client, QUIET};
-use crate::models::{Copies, Dashboard, Dice, Library, Life, Tally};
+use crate::compat::{Copies, Dashboard, Dice, Library, Life, Tally};
+use crate::system::harness::{Cabled, Calls, Client, QUIET};
 
 /// For how long the doubling is counted, and the tabs are.
 const SPELL: Duration = Duration::from_secs(8);

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::harness::{App, Gateway};
-use crate::models::{Credentials, Dashboard, Front};
+use crate::compat::{Credentials, Dashboard, Front};
+use crate::system::harness::{App, Gateway};
 
 /// One of the origins that the template allows by default.
 const DASHBOARD: &str = "http://localhost:3000";

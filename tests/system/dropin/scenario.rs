@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{counted, drawn_once, legacy_app, owner_of, page, program};
-use crate::harness::{App, Cabled, Client, QUIET, nsl};
-use crate::models::{Copies, Credentials, Dashboard, Dice, Library, Life, Tally, Wish};
+use crate::compat::{Copies, Credentials, Dashboard, Dice, Library, Life, Tally, Wish};
+use crate::system::harness::{App, Cabled, Client, QUIET, nsl};
 
 /// Seconds of the models in a second of ours. At three, a tab alone comes near twenty frames in ten seconds.
 const PACE: u32 = 2;

@@ -12,7 +12,7 @@ mod refusals;
 mod sources;
 mod tail;
 
-#[path = "../../../domain/tests/rollup/hosts.rs"]
+#[path = "../../../shared/domain/tests/rollup/hosts.rs"]
 #[expect(dead_code, reason = "the tests of sizes need more of it")]
 mod hosts;
 
@@ -28,7 +28,7 @@ use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_domain::window::Resolution;
-use nsl_testbed::{TestBed, events};
+use nsl_test_support::{TestBed, events};
 use serde_json::Value;
 
 use crate::handler::History;

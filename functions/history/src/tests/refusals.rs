@@ -1,6 +1,6 @@
 //! Who may not ask, and what may not be asked: `{message, code, field?}` with its status.
 
-use nsl_testbed::Failure;
+use nsl_test_support::Failure;
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Who is still shown reports when the credentials of a subscription end.
 
 use nsl_aws::cache::BELIEVED_MS;
-use nsl_testbed::Failure;
+use nsl_test_support::Failure;
 
 use super::*;
 

@@ -125,7 +125,7 @@ async fn a_gone_subscriber_costs_a_delete_once() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
-    world.bed.desk.treat("viewer-0=", nsl_testbed::Manner::Gone);
+    world.bed.desk.treat("viewer-0=", nsl_test_support::Manner::Gone);
     hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
     assert_eq!(
         world.bed.take_lines(),

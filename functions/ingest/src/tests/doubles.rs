@@ -6,7 +6,7 @@ use std::time::Duration;
 use nsl_aws::counters::Counter;
 use nsl_domain::rejection::Code;
 use nsl_domain::time::HOUR_MS;
-use nsl_testbed::Failure;
+use nsl_test_support::Failure;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::Value;

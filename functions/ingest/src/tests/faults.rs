@@ -1,6 +1,6 @@
 //! What happens when AWS fails: who is told, what is kept, and that it passes.
 
-use nsl_testbed::{Call, Failure, Manner};
+use nsl_test_support::{Call, Failure, Manner};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use nsl_aws::counters::Counter;
 use nsl_domain::rejection::Code;
-use nsl_testbed::Manner;
+use nsl_test_support::Manner;
 use serde_json::Value;
 
 use super::*;

@@ -16,7 +16,7 @@ use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::grant::{Grant, Hold, Proof, Reach, Role, Scope};
 use nsl_domain::ids::{AppId, ConnectionId, UserId};
 use nsl_domain::time::TimestampMs;
-use nsl_testbed::{TestBed, events};
+use nsl_test_support::{TestBed, events};
 use serde_json::{Value, json};
 
 use crate::handler::Ingest;

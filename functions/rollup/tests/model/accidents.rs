@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use nsl_domain::rollup::AppShard;
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
-use nsl_testbed::Call;
+use nsl_test_support::Call;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

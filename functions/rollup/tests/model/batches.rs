@@ -1,7 +1,7 @@
 //! What one batch does and costs.
 
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS};
-use nsl_testbed::Failure;
+use nsl_test_support::Failure;
 use serde_json::{Value, json};
 
 use crate::naive::assert_agrees;

@@ -6,7 +6,7 @@ use nsl_domain::app::{App, OwnLimits, Status};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::OwnRetention;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
-use nsl_testbed::Failure;
+use nsl_test_support::Failure;
 use serde_json::{Value, json};
 
 use crate::naive::assert_agrees;

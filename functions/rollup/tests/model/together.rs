@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
-use nsl_testbed::{Call, Failure};
+use nsl_test_support::{Call, Failure};
 use serde_json::{Value, json};
 
 use crate::naive::assert_agrees;

@@ -1,7 +1,7 @@
 //! What the function adds to the write units of the reports, as the engine counts them.
 
 use nsl_domain::time::{HOUR_MS, SECOND_MS};
-use nsl_testbed::Spent;
+use nsl_test_support::Spent;
 use serde_json::{Value, json};
 
 use crate::world::{Shop, World};

@@ -14,9 +14,9 @@ use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, Retention};
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_domain::window::Resolution;
-use nsl_testbed::TestBed;
-use rollup::handler::Rolling;
-use rollup::settings::Settings;
+use nsl_rollup::handler::Rolling;
+use nsl_rollup::settings::Settings;
+use nsl_test_support::TestBed;
 use serde_json::{Value, json};
 
 /// 2026-11-22T09:00:00Z: where the stories of these tests begin.

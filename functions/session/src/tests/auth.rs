@@ -1,6 +1,6 @@
 //! Who is let in by `auth`, what they are told, and when they are told nothing.
 
-use nsl_access::token::{self, Claims};
+use nsl_auth::token::{self, Claims};
 use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::ids::ConnectionId;
 

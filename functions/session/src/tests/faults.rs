@@ -1,7 +1,7 @@
 //! What happens when AWS fails, and that each route keeps its promise of a body or of none.
 
 use nsl_domain::frame::control::ANSWERED_BY_ROUTE;
-use nsl_testbed::{Failure, Manner};
+use nsl_test_support::{Failure, Manner};
 
 use super::*;
 

@@ -6,7 +6,7 @@ use nsl_domain::conversation::acquaintances::MAX_FRAMES;
 use nsl_domain::conversation::remembered::{Slot, WRONG_FOR_MS};
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::ConnectionId;
-use nsl_testbed::Failure;
+use nsl_test_support::Failure;
 
 use super::*;
 

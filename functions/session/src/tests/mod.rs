@@ -10,7 +10,7 @@ mod legacy;
 mod legacy_cost;
 mod watching;
 
-use nsl_access::token::TrustedKeys;
+use nsl_auth::token::TrustedKeys;
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Hold, Proof, Reach, Scope};
@@ -18,7 +18,7 @@ use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
-use nsl_testbed::{TestBed, events};
+use nsl_test_support::{TestBed, events};
 use serde_json::{Value, json};
 
 use crate::handler::Session;

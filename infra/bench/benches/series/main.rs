@@ -13,11 +13,11 @@
     reason = "a measurement that cannot be made ends, and its table goes to the terminal"
 )]
 
-#[path = "../../../../functions/domain/tests/rollup/hosts.rs"]
+#[path = "../../../../functions/shared/domain/tests/rollup/hosts.rs"]
 #[expect(dead_code, reason = "the tests of sizes need more of it")]
 mod hosts;
 
-#[path = "../../../../functions/domain/tests/rollup/shapes.rs"]
+#[path = "../../../../functions/shared/domain/tests/rollup/shapes.rs"]
 mod shapes;
 
 mod accuracy;

@@ -1,7 +1,6 @@
 //! The tables in a real engine, with the functions before them.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use history::handler::History;
 use lambda_http::Body;
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_aws::rollups::Rollups;
@@ -11,7 +10,8 @@ use nsl_domain::ids::{AppId, UserId};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Retention, Rollup};
 use nsl_domain::time::TimestampMs;
-use nsl_testbed::{Spent, TestBed, events};
+use nsl_history::handler::History;
+use nsl_test_support::{Spent, TestBed, events};
 use serde_json::json;
 
 /// Calls of the engine at a time.
@@ -69,7 +69,7 @@ impl Service {
 
     /// An instance of the history function that has answered no call.
     pub(crate) fn history(&self) -> History {
-        let settings = history::settings::Settings::read(|name| self.setting(name)).unwrap();
+        let settings = nsl_history::settings::Settings::read(|name| self.setting(name)).unwrap();
         History::new(&self.clients, &settings)
     }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use nsl_domain::report::Report;
 use nsl_domain::time::{HOUR_MS, SECOND_MS, TimestampMs};
 use nsl_domain::window::Resolution;
-use rollup::handler::Rolling;
-use rollup::settings::Settings;
+use nsl_rollup::handler::Rolling;
+use nsl_rollup::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::hosts::{Host, Kind, span};

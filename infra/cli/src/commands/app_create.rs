@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::settings::Settings;
 use crate::{key_file, random, store};
 use anyhow::{Context as _, bail};
-use nsl_access::api_key;
+use nsl_auth::api_key;
 use nsl_aws::apps::{Apps, Created};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
 use nsl_domain::grant::Scope;

@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::settings::Settings;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
-use nsl_access::api_key;
+use nsl_auth::api_key;
 use nsl_domain::app::{App, KeyRecord, MAX_KEYS_OF_SCOPE};
 use nsl_domain::grant::Scope;
 use nsl_domain::ids::KeyId;

@@ -7,7 +7,7 @@ use crate::secret;
 use crate::settings::Settings;
 use anyhow::Context as _;
 use jiff::Timestamp;
-use nsl_access::token::{self, TrustedKeys};
+use nsl_auth::token::{self, TrustedKeys};
 use serde_json::{Value, json};
 use std::io::Read as _;
 

@@ -7,7 +7,7 @@ use crate::secret;
 use crate::settings::Settings;
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
-use nsl_access::token::{self, Claims};
+use nsl_auth::token::{self, Claims};
 use nsl_domain::grant::{MAX_GRANTED_APPS, Scope};
 use nsl_domain::ids::{AppId, UserId};
 use serde_json::json;

@@ -1,0 +1,89 @@
+//! The courier: a frame arrives, its receiver is gone, or something of ours is wrong.
+
+use nsl_aws::boot::warm_up_with_posts;
+use nsl_aws::courier::Delivery;
+use nsl_aws::fault::Kind;
+use nsl_aws::tables::Reach;
+use nsl_test_support::Manner;
+use serde_json::json;
+
+use super::*;
+
+const ID: &str = "UIcZQdQsoAMCLTw=";
+/// Attempts of one call, the first included: `boot` says so.
+const ATTEMPTS: usize = 3;
+
+#[tokio::test]
+async fn a_frame_is_posted_as_it_is() {
+    let skin = Skin::start().await;
+    let courier = skin.clients.courier();
+    assert_eq!(courier.post(&connection(ID), r#"{"type":"pong"}"#).await.unwrap(), Delivery::Delivered);
+    let calls = skin.bed.take_calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].to_string(), format!("POST {ID}"));
+    assert_eq!(calls[0].body, json!({"type": "pong"}));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_gone_is_an_answer_and_no_second_try() {
+    let skin = Skin::start().await;
+    let courier = skin.clients.courier();
+    for manner in [Manner::Gone, Manner::GoneWithoutCode] {
+        skin.bed.desk.treat(ID, manner);
+        assert_eq!(courier.post(&connection(ID), "{}").await.unwrap(), Delivery::Gone, "{manner:?}");
+        courier.close(&connection(ID)).await.unwrap();
+        assert_eq!(skin.bed.take_lines(), [format!("POST {ID}"), format!("DELETE {ID}")], "{manner:?}");
+    }
+}
+
+#[tokio::test]
+async fn closing_is_one_call() {
+    let skin = Skin::start().await;
+    skin.clients.courier().close(&connection(ID)).await.unwrap();
+    assert_eq!(skin.bed.take_lines(), [format!("DELETE {ID}")]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_by_its_kind() {
+    let skin = Skin::start().await;
+    let courier = skin.clients.courier();
+    for (manner, kind, attempts) in [
+        (Manner::Throttled, Kind::Throttled, ATTEMPTS),
+        (Manner::Broken, Kind::Unavailable, ATTEMPTS),
+        (Manner::Forbidden, Kind::Misconfigured, 1),
+    ] {
+        skin.bed.desk.treat(ID, manner);
+        let post = courier.post(&connection(ID), "{}").await.unwrap_err();
+        assert_eq!((post.kind, post.attempt), (kind, "post to connection"), "{manner:?}");
+        assert_eq!(skin.bed.take_calls().len(), attempts, "{manner:?}");
+        let close = courier.close(&connection(ID)).await.unwrap_err();
+        assert_eq!((close.kind, close.attempt), (kind, "close connection"), "{manner:?}");
+        assert_eq!(skin.bed.take_calls().len(), attempts, "{manner:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_out_of_reach_is_unavailable_and_passes() {
+    let skin = Skin::start().await;
+    let courier = skin.clients.courier();
+    skin.bed.desk.shut();
+    assert_eq!(courier.post(&connection(ID), "{}").await.unwrap_err().kind, Kind::Unavailable);
+    skin.bed.desk.reopen();
+    assert_eq!(courier.post(&connection(ID), "{}").await.unwrap(), Delivery::Delivered);
+}
+
+#[tokio::test]
+async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer() {
+    let skin = Skin::start().await;
+    let apps = skin.bed.table("AppsTable");
+    let tables = [(apps.as_str(), Reach::App)];
+    for manner in [Manner::GoneWithoutCode, Manner::Forbidden] {
+        skin.bed.desk.treat("nobody=", manner);
+        warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
+        let mut lines = skin.bed.take_lines();
+        lines.sort();
+        assert_eq!(lines, ["GetItem AppsTable eventual", "POST nobody="], "{manner:?}");
+    }
+    skin.bed.desk.shut();
+    warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
+}

@@ -1,0 +1,226 @@
+//! Legacy reports: of two copies one is stored, on whichever side of an edge they stand and however their writes meet.
+
+use nsl_aws::fault::Kind;
+use nsl_aws::reports::{Frame, Kept};
+use nsl_domain::ids::Source;
+use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::{AppShard, RollupSpan};
+use nsl_domain::time::{HOUR_MS, MINUTE_MS};
+use nsl_domain::window::Resolution;
+use nsl_test_support::Failure;
+
+use super::*;
+
+const RETENTION_MS: i64 = 48 * HOUR_MS;
+
+/// 2026-11-22T13:00:00.000Z: the edge of a cell, a second, a minute and an hour.
+const EDGE_MS: i64 = 1_795_352_400_000;
+
+const PUT: &str = "PutItem ReportsTable";
+const TRANSACTION: &str = "TransactWriteItems ReportsTable";
+
+/// The middle of a cell, where no neighbour has to be asked.
+const MIDDLE_MS: i64 = EDGE_MS + 250;
+
+fn report(at_ms: i64, document: &str) -> Report {
+    Report {
+        app: id("shop"),
+        source: Source::new("started-2026-11-22T13:01:00Z").unwrap(),
+        timestamp: TimestampMs::clamped(at_ms),
+        document: Document::accept(document).unwrap(),
+    }
+}
+
+/// What becomes of a report stamped `at_ms` that `sender` sends as `message`.
+async fn keep(skin: &Skin, sender: &str, message: &str, at_ms: i64) -> Kept {
+    let report = report(at_ms, r#"{"a":1}"#);
+    let connection = connection(sender);
+    let frame = Frame { connection: &connection, message, index: 0 };
+    skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap()
+}
+
+async fn stored(skin: &Skin) -> usize {
+    skin.bed.rows("ReportsTable").await.len()
+}
+
+#[tokio::test]
+async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
+    let skin = Skin::start().await;
+    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, Kept::Stored);
+    assert_eq!(skin.bed.take_lines(), [PUT]);
+    let rows = skin.bed.rows("ReportsTable").await;
+    let hash = report(MIDDLE_MS, r#"{"a":1}"#).document.hash();
+    assert_eq!(rows[0]["pk"]["S"], "shop#2026-11-22T13#0");
+    assert_eq!(rows[0]["sk"]["S"], format!("{EDGE_MS:015}##a=#{hash:016x}"));
+    assert_eq!(rows[0]["timestamp"]["N"], MIDDLE_MS.to_string());
+    assert_eq!(rows[0]["source"]["S"], "started-2026-11-22T13:01:00Z");
+}
+
+#[tokio::test]
+async fn copies_within_a_cell_are_one_and_cost_a_write_each() {
+    let skin = Skin::start().await;
+    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, Kept::Stored);
+    for (message, apart_ms) in [("m2", 0), ("m3", 9), ("m4", -10)] {
+        skin.bed.take_calls();
+        assert_eq!(keep(&skin, "a=", message, MIDDLE_MS + apart_ms).await, Kept::Absorbed);
+        assert_eq!(skin.bed.take_lines(), [PUT]);
+    }
+    assert_eq!(stored(&skin).await, 1);
+}
+
+#[tokio::test]
+async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
+    let skin = Skin::start().await;
+    // Edges of a cell, a second, a minute and an hour; whichever side comes first.
+    for (case, edge_ms) in [EDGE_MS + 500, EDGE_MS + 1_000, EDGE_MS + MINUTE_MS, EDGE_MS, EDGE_MS + HOUR_MS]
+        .into_iter()
+        .enumerate()
+    {
+        for (first_ms, second_ms) in [(-1, 0), (0, -1), (-10, 0), (9, -1), (-5, 5)] {
+            let sender = format!("{case}/{first_ms}/{second_ms}=");
+            skin.bed.take_calls();
+            assert_eq!(keep(&skin, &sender, "m1", edge_ms + first_ms).await, Kept::Stored);
+            assert_eq!(keep(&skin, &sender, "m2", edge_ms + second_ms).await, Kept::Absorbed);
+            assert_eq!(skin.bed.take_lines(), [TRANSACTION; 2]);
+        }
+    }
+    assert_eq!(stored(&skin).await, 25);
+}
+
+#[tokio::test]
+async fn what_is_no_copy_is_kept() {
+    let skin = Skin::start().await;
+    // The same document a second later, and two cells apart; across an edge, but further than copies are.
+    for at_ms in [MIDDLE_MS, MIDDLE_MS + 1_000, MIDDLE_MS + 500, EDGE_MS - 5, EDGE_MS - 505] {
+        assert_eq!(keep(&skin, "a=", &format!("m{at_ms}"), at_ms).await, Kept::Stored, "{at_ms}");
+    }
+    assert_eq!(keep(&skin, "b=", "n", MIDDLE_MS).await, Kept::Stored, "another connection");
+    let other = report(MIDDLE_MS, r#"{"a":2}"#);
+    let connection = connection("a=");
+    let frame = Frame { connection: &connection, message: "o", index: 0 };
+    let kept = skin.reports().store_legacy(&other, frame, &app("shop"), RETENTION_MS).await;
+    assert_eq!(kept.unwrap(), Kept::Stored, "another document of the cell");
+    assert_eq!(stored(&skin).await, 7);
+}
+
+#[tokio::test]
+async fn a_modern_report_never_stands_for_a_legacy_one() {
+    let skin = Skin::start().await;
+    let modern = Report { source: Source::new("a").unwrap(), ..report(EDGE_MS, r#"{"a":1}"#) };
+    skin.reports().store(&modern, &app("shop"), RETENTION_MS).await.unwrap();
+    assert_eq!(keep(&skin, "a", "m1", EDGE_MS).await, Kept::Stored);
+    assert_eq!(stored(&skin).await, 2);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
+    let skin = Skin::start().await;
+    for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
+        let sender = format!("{operation}=");
+        skin.bed.store.fail(operation, Failure::Lost, 2);
+        skin.bed.take_calls();
+        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, Kept::Stored, "{operation}");
+        assert_eq!(skin.bed.take_calls().len(), 3, "the SDK's own tries");
+        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, Kept::Stored, "the function invoked again");
+        assert_eq!(keep(&skin, &sender, "m2", at_ms).await, Kept::Absorbed);
+    }
+    assert_eq!(stored(&skin).await, 2);
+}
+
+#[tokio::test]
+async fn writes_that_meet_another_are_tried_again_within_bounds() {
+    let skin = Skin::start().await;
+    for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
+        skin.bed.store.fail(operation, Failure::Conflicted, 3);
+        skin.bed.take_calls();
+        assert_eq!(keep(&skin, "a=", "m1", at_ms).await, Kept::Stored, "{operation}");
+        assert_eq!(skin.bed.take_calls().len(), 4, "{operation}");
+
+        skin.bed.store.fail(operation, Failure::Conflicted, 8);
+        let sender = connection("b=");
+        let frame = Frame { connection: &sender, message: "m2", index: 0 };
+        let report = report(at_ms, "{}");
+        let refused =
+            skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap_err();
+        assert_eq!((refused.kind, refused.attempt), (Kind::Conflict, "put legacy report"));
+        assert_eq!(skin.bed.take_calls().len(), 8, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn two_reports_of_one_frame_are_told_apart_though_their_message_is_one() {
+    let skin = Skin::start().await;
+    let (sender, report) = (connection("a="), report(MIDDLE_MS, "{}"));
+    for (index, kept) in [(0, Kept::Stored), (1, Kept::Absorbed), (0, Kept::Stored)] {
+        let frame = Frame { connection: &sender, message: "m1", index };
+        let outcome = skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap();
+        assert_eq!(outcome, kept, "{index}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
+    let skin = Skin::start().await;
+    let shop = app("shop");
+    // Keyed at the edge, stamped in the cell; a modern one of the same cell; legacy ones of the cells around.
+    for at_ms in [EDGE_MS - 300, EDGE_MS + 100, EDGE_MS + 400, EDGE_MS + 900] {
+        assert_eq!(keep(&skin, &format!("{at_ms}="), "m", at_ms).await, Kept::Stored);
+    }
+    skin.reports().store(&report(EDGE_MS + 200, "{}"), &shop, RETENTION_MS).await.unwrap();
+    let now = TimestampMs::clamped(EDGE_MS + MINUTE_MS);
+    for (from_ms, to_ms, expected) in [
+        (0, 500, vec![100, 200, 400]),
+        (150, 400, vec![200]),
+        (150, 401, vec![200, 400]),
+        (101, 1_000, vec![200, 400, 900]),
+        (-300, 100, vec![-300]),
+        (-299, 101, vec![100]),
+    ] {
+        let (from, to) = (TimestampMs::clamped(EDGE_MS + from_ms), TimestampMs::clamped(EDGE_MS + to_ms));
+        let offsets = |reports: Vec<Report>| {
+            let mut offsets: Vec<_> = reports.iter().map(|report| report.timestamp.ms() - EDGE_MS).collect();
+            offsets.sort_unstable();
+            offsets
+        };
+        let shard = AppShard { app: shop.id.clone(), shard: 0 };
+        let tail = skin.reports().tail(&shard, (from, to), now).await.unwrap().unwrap();
+        assert_eq!(offsets(tail), expected, "tail from {from_ms} to {to_ms}");
+        let mut seen = Vec::new();
+        skin.reports().for_each(&shop, (from, to), now, |report| seen.push(report)).await.unwrap();
+        assert_eq!(offsets(seen), expected, "each from {from_ms} to {to_ms}");
+        let (recent, _) = skin.reports().recent(&shop, from, now, 10).await.unwrap();
+        let later: Vec<_> = [-300, 100, 200, 400, 900].into_iter().filter(|ms| *ms >= from_ms).collect();
+        assert_eq!(offsets(recent), later, "recent from {from_ms}");
+    }
+    let mut minute = Vec::new();
+    let (shard, span) =
+        (AppShard { app: shop.id, shard: 0 }, RollupSpan::holding(Resolution::Minute, now.plus_ms(-1)));
+    skin.reports().for_each_in_minute(&shard, span, |report| minute.push(report)).await.unwrap();
+    assert_eq!(minute.len(), 4, "the minute begins at the edge");
+}
+
+#[tokio::test]
+async fn a_connection_keeps_the_source_of_its_first_report_and_its_wrong_clock() {
+    use nsl_aws::publishers::{Told, WrongClock};
+    let skin = Skin::start().await;
+    let (shop, sender) = (id("shop"), connection("a="));
+    let (first, later) = (Source::new("first").unwrap(), Source::new("later").unwrap());
+    let settle = async |source: &Source, ahead_ms| {
+        let told = Told { source, ahead_ms, now: now() };
+        skin.publishers().settle_source(&shop, &sender, told).await.unwrap()
+    };
+    assert_eq!(settle(&later, None).await, later, "a connection without a row is what it tells");
+    assert!(skin.bed.rows("ConnectionsTable").await.is_empty(), "and gets none");
+    skin.publishers().add(std::slice::from_ref(&shop), &sender, now()).await.unwrap();
+    skin.bed.take_calls();
+    assert_eq!(settle(&first, None).await, first);
+    assert_eq!(settle(&later, Some(-7)).await, first);
+    assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable"; 2]);
+    let clocks = async |at| skin.publishers().wrong_clocks(&shop, at).await.unwrap();
+    let expected = WrongClock { source: first.clone(), ahead_ms: -7, seen: now() };
+    assert_eq!(clocks(now()).await, [expected]);
+    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(clocks(now().plus_ms(3 * HOUR_MS)).await, [], "past its age");
+    skin.publishers().add(std::slice::from_ref(&shop), &connection("b="), now()).await.unwrap();
+    assert_eq!(clocks(now()).await.len(), 1, "a publisher whose clock is right");
+}

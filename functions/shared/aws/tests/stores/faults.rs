@@ -1,0 +1,165 @@
+//! Faults of the tables: told by their kind, tried again within the budget, and over when they are over.
+
+use nsl_aws::fault::{Fault, Kind};
+use nsl_aws::publishers::Told;
+use nsl_aws::reports::Frame;
+use nsl_aws::subscriptions::Subscriber;
+use nsl_domain::app::KeyHash;
+use nsl_domain::conversation::remembered::Slot;
+use nsl_domain::frame::command::{Command, GivenCommand, Switch};
+use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::ids::Source;
+use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
+use nsl_domain::window::Resolution;
+use nsl_test_support::Failure;
+
+use super::*;
+
+/// Attempts of one call, the first included: `boot` says so.
+const ATTEMPTS: usize = 3;
+
+/// What one operation of a store met, by what it is told as.
+async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> {
+    let id = connection("a=");
+    let subscriber = Subscriber {
+        connection: id.clone(),
+        min_interval_ms: 0,
+        dialect: Dialect::Modern,
+        hold: Hold::of(&grant("shop")),
+    };
+    let report = Report {
+        app: super::id("shop"),
+        source: Source::new("web-1").unwrap(),
+        timestamp: now(),
+        document: Document::accept("{}").unwrap(),
+    };
+    let (shop, span) = (app("shop"), (now(), now().plus_ms(1)));
+    let (apps, sessions) = (skin.apps(), skin.sessions());
+    let (subscriptions, reports, rollups) = (skin.subscriptions(), skin.reports(), skin.rollups());
+    let shard = AppShard { app: shop.id.clone(), shard: 0 };
+    let minute = RollupSpan::holding(Resolution::Minute, now());
+    let publishers = skin.publishers();
+    let frame = Frame { connection: &id, message: "m", index: 0 };
+    let told = Told { source: &report.source, ahead_ms: None, now: now() };
+    let renamed = App { name: "Renamed".into(), ..shop.clone() };
+    vec![
+        ("read app", apps.find(&shop.id).await.map(drop)),
+        ("read key pointer", apps.find_by_key(KeyHash::of("x")).await.map(drop)),
+        ("create app", apps.create(&shop).await.map(drop)),
+        ("save app", apps.save(&shop, &renamed).await.map(drop)),
+        ("delete app", apps.delete(&renamed).await.map(drop)),
+        ("put publisher", publishers.add(std::slice::from_ref(&shop.id), &id, now()).await),
+        ("delete publisher", publishers.drop_row(&shop.id, &id).await),
+        ("query connections", publishers.connected(&shop.id, now()).await.map(drop)),
+        ("query partition", publishers.partition(&shop.id).erase().await.map(drop)),
+        ("list apps", apps.of_owner(&shop.owner).await.map(drop)),
+        ("open session", sessions.open(&id, Role::Program, &[], now()).await),
+        ("read session", sessions.find(&id).await.map(drop)),
+        ("keep grant", sessions.remember(&id, &grant("shop")).await.map(drop)),
+        ("count refusal", sessions.count_refusal(&id, now()).await.map(drop)),
+        ("recall session", sessions.recall(&id).await.map(drop)),
+        ("claim answer", sessions.claim(&id, Slot::Status, now()).await.map(drop)),
+        ("keep legacy grant", sessions.welcome(&id, &grant("shop"), now()).await.map(drop)),
+        ("put log entries", skin.log_entries().keep(&shop.id, &id, &["{}".to_owned()], now()).await),
+        ("query log entries", skin.log_entries().newest(&shop.id, now(), now()).await.map(drop)),
+        ("put command", skin.commands().keep(&shop.id, &given()).await),
+        ("query commands", skin.commands().of_app(&shop.id).await.map(drop)),
+        ("query publishers", publishers.of_app(&shop.id, now()).await.map(drop)),
+        ("note subscription", subscriptions.add(&shop.id, &subscriber, now()).await.map(drop)),
+        ("query subscriptions", subscriptions.of_app(&shop.id, now()).await.map(drop)),
+        ("delete subscription", subscriptions.remove(&shop.id, &id).await),
+        ("delete subscription", subscriptions.drop_row(&shop.id, &id).await),
+        ("close session", sessions.close(&id).await.map(drop)),
+        ("put report", reports.store(&report, &shop, 60_000).await),
+        ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),
+        ("settle source", publishers.settle_source(&shop.id, &id, told).await.map(drop)),
+        ("query clocks", publishers.wrong_clocks(&shop.id, now()).await.map(drop)),
+        ("query recent reports", reports.recent(&shop, now(), now(), 1).await.map(drop)),
+        ("query reports", reports.for_each(&shop, span, now(), drop).await),
+        ("query the reports of a minute", reports.for_each_in_minute(&shard, minute, drop).await),
+        ("read rollup", rollups.find(&shard, minute).await.map(drop)),
+        ("query rollups", rollups.between(&shard, minute.resolution(), span, now()).await.map(drop)),
+        ("query the rollup before", rollups.newest_before(&shard, minute).await.map(drop)),
+        ("put rollup", rollups.put(&shard, &Rollup::empty(minute), vec![1], None).await.map(drop)),
+        ("put the last report", rollups.note_last(&report).await.map(drop)),
+    ]
+}
+
+fn given() -> GivenCommand {
+    let command = Command { switch: Switch::Console, enabled: true };
+    GivenCommand { command, user: UserId::new("ann").unwrap(), at: now() }
+}
+
+async fn assert_every_fault(skin: &Skin, kind: Kind) {
+    for (attempt, outcome) in every_operation(skin).await {
+        let fault = outcome.unwrap_err();
+        assert_eq!((fault.kind, fault.attempt), (kind, attempt), "{}", fault.chain());
+    }
+}
+
+#[tokio::test]
+async fn a_table_out_of_reach_is_unavailable_and_passes() {
+    let skin = Skin::start().await;
+    skin.bed.store.shut();
+    assert_every_fault(&skin, Kind::Unavailable).await;
+    skin.bed.store.reopen();
+    for (attempt, outcome) in every_operation(&skin).await {
+        assert!(outcome.is_ok(), "{attempt}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_is_misconfigured() {
+    let mut skin = Skin::start().await;
+    skin.bed.rename_tables("-elsewhere");
+    assert_every_fault(&skin, Kind::Misconfigured).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_throttled_is_tried_again_within_the_budget() {
+    let skin = Skin::start().await;
+    skin.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
+    skin.apps().find(&id("shop")).await.unwrap();
+    assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"; ATTEMPTS]);
+    skin.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    let fault = skin.apps().find(&id("shop")).await.unwrap_err();
+    assert_eq!(fault.kind, Kind::Throttled, "{}", fault.chain());
+    assert_eq!(skin.bed.take_calls().len(), ATTEMPTS);
+    skin.apps().find(&id("shop")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
+    let skin = Skin::start().await;
+    for failure in [Failure::Broken, Failure::Dropped] {
+        skin.bed.store.fail("GetItem", failure, ATTEMPTS - 1);
+        skin.apps().find(&id("shop")).await.unwrap();
+        assert_eq!(skin.bed.take_calls().len(), ATTEMPTS, "{failure:?}");
+        skin.bed.store.fail("GetItem", failure, ATTEMPTS);
+        let fault = skin.apps().find(&id("shop")).await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Unavailable, "{}", fault.chain());
+        skin.bed.take_calls();
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_never_answers_is_given_up_before_the_function_is() {
+    let skin = Skin::start().await;
+    let begun = tokio::time::Instant::now();
+    skin.bed.store.fail("GetItem", Failure::Silent, ATTEMPTS);
+    let fault = skin.apps().find(&id("shop")).await.unwrap_err();
+    assert_eq!(fault.kind, Kind::Unavailable);
+    // Below the functions' own ten seconds by enough to tell the caller.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_fault_tells_its_cause_in_one_line() {
+    let skin = Skin::start().await;
+    skin.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    let chain = skin.apps().find(&id("shop")).await.unwrap_err().chain();
+    assert!(chain.starts_with("read app: "), "{chain}");
+    assert!(chain.contains("ProvisionedThroughputExceededException"), "{chain}");
+    assert_eq!(chain.lines().count(), 1, "{chain}");
+}

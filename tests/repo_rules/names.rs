@@ -1,0 +1,111 @@
+//! Rules about names of files and items, and about tests that do not run or do not end.
+
+use super::repository::files_with;
+use super::{Findings, assert_none};
+
+/// Words that say nothing about what a thing is.
+const EMPTY_WORDS: [&str; 11] =
+    ["util", "utils", "helper", "helpers", "common", "manager", "processor", "data", "info", "misc", "stuff"];
+/// Words of the longest name that is no sentence.
+const NAME_WORDS_MAX: usize = 5;
+const ITEM_KEYWORDS: [&str; 6] = ["fn", "struct", "enum", "trait", "mod", "type"];
+
+/// The name that a line of rustfmt's output gives to an item of one of these kinds.
+pub(super) fn item_name<'a>(line: &'a str, keywords: &[&str]) -> Option<&'a str> {
+    let mut words = line.trim_start().split(' ');
+    let mut word = words.next()?;
+    while matches!(word, "pub" | "async" | "const" | "unsafe" | "default") || word.starts_with("pub(") {
+        word = words.next()?;
+    }
+    let name = words.next().filter(|_| keywords.contains(&word))?;
+    let end = name.find(|letter: char| letter != '_' && !letter.is_alphanumeric()).unwrap_or(name.len());
+    Some(&name[..end]).filter(|name| !name.is_empty())
+}
+
+/// The words of `snake_case`, `kebab-case` and `CamelCase` names, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for letter in name.chars() {
+        if letter.is_uppercase() || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric() {
+            words.last_mut().unwrap().extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn empty_word(name: &str) -> Option<String> {
+    words(name).into_iter().find(|word| EMPTY_WORDS.contains(&word.as_str()))
+}
+
+fn empty_path(path: &str) -> Option<String> {
+    let word = path.split('/').find_map(|part| empty_word(part.trim_end_matches(".rs")))?;
+    Some(format!("{path}: \"{word}\" says nothing"))
+}
+
+fn items(path: &str, text: &str, fault: impl Fn(&str, &str) -> Option<String>) -> Findings {
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let named = ITEM_KEYWORDS.iter().find_map(|kind| Some((*kind, item_name(line, &[kind])?)));
+        let reason = named.and_then(|(kind, name)| fault(kind, name).map(|reason| (name, reason)));
+        findings.extend(reason.map(|(name, reason)| format!("{path}:{}: {name}: {reason}", index + 1)));
+    }
+    findings
+}
+
+fn empty_item(_kind: &str, name: &str) -> Option<String> {
+    // A test's name is a sentence, and a sentence may speak of anything.
+    if words(name).len() > NAME_WORDS_MAX {
+        return None;
+    }
+    empty_word(name).map(|word| format!("\"{word}\" says nothing"))
+}
+
+fn idle_prefix(kind: &str, name: &str) -> Option<String> {
+    let prefix = ["get_", "test_"].into_iter().find(|prefix| kind == "fn" && name.starts_with(prefix))?;
+    Some(format!("the prefix {prefix} says nothing"))
+}
+
+fn idle_test(path: &str, text: &str) -> Findings {
+    // Written in halves, so that this file does not find itself.
+    let idle = [
+        concat!("#[ig", "nore"),
+        concat!("#[should_", "panic"),
+        concat!("to", "do!("),
+        concat!("unimple", "mented!("),
+    ];
+    let lines = text.lines().enumerate().filter(|(_, line)| idle.iter().any(|mark| line.contains(mark)));
+    lines.map(|(index, line)| format!("{path}:{}: {}", index + 1, line.trim())).collect()
+}
+
+#[test]
+fn no_file_has_an_empty_word_in_its_name() {
+    assert!(empty_path("functions/shared/aws/src/utils.rs").is_some());
+    assert!(empty_path("functions/common/src/key.rs").is_some());
+    assert!(empty_path("functions/shared/domain/src/metadata.rs").is_none());
+    assert_none(files_with("rs").iter().filter_map(|file| empty_path(&file.path)));
+}
+
+#[test]
+fn no_item_has_an_empty_word_in_its_name() {
+    let sample = "pub(crate) struct ConnectionManager {\nfn metadata() {\nasync fn read_data<T>(\nlet data = 1;\n\
+        fn data_outlives_the_one_who_wrote_it() {\n";
+    assert_eq!(items("a.rs", sample, empty_item).len(), 2);
+    assert_none(files_with("rs").iter().flat_map(|file| items(&file.path, &file.text, empty_item)));
+}
+
+#[test]
+fn no_function_is_named_after_being_a_getter_or_a_test() {
+    let sample = "    pub fn get_key(&self) {\nfn test_key() {\nfn gets_a_key() {\n";
+    assert_eq!(items("a.rs", sample, idle_prefix).len(), 2);
+    assert_none(files_with("rs").iter().flat_map(|file| items(&file.path, &file.text, idle_prefix)));
+}
+
+#[test]
+fn no_test_is_idle_and_no_code_is_a_stub() {
+    assert_eq!(idle_test("a.rs", concat!("#[ig", "nore]\nfn f() {\n    to", "do!()\n}\n")).len(), 2);
+    assert_none(files_with("rs").iter().flat_map(|file| idle_test(&file.path, &file.text)));
+}

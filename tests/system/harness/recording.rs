@@ -1,0 +1,59 @@
+//! The frames that were recorded from the published library, made one application's and brought to the present.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{App, iso};
+
+const LIBRARY_FRAMES: &str = include_str!("../../fixtures/library-frames.jsonl");
+const WINDOWS_DOCUMENT: &str = include_str!("../../fixtures/metrics-windows-host.json");
+
+/// The recorded frames that are no reports, with the application's ids, in the order in which the library sent them.
+pub(crate) fn library_talk(app: &App) -> Vec<Value> {
+    let recorded =
+        LIBRARY_FRAMES.lines().map(|line| serde_json::from_str(line).expect("a recorded frame is JSON"));
+    let mut frames: Vec<Value> = recorded.filter(|frame: &Value| frame["type"] != "send_metrics").collect();
+    for frame in &mut frames {
+        frame["data"]["appId"] = app.app_id.clone().into();
+        frame["data"]["userId"] = app.user_id.clone().into();
+    }
+    frames
+}
+
+/// The recorded `send_metrics` frames with the application's ids; the last is stamped `last_ms`, and each is as
+/// far before it as it was recorded.
+pub(crate) fn library_frames(app: &App, last_ms: i64) -> Vec<Value> {
+    let mut frames = recorded_frames();
+    let shift = last_ms - frames.iter().map(recorded_ms).max().expect("frames were recorded");
+    for frame in &mut frames {
+        let stamp = iso(recorded_ms(frame) + shift);
+        frame["data"]["timestamp"] = stamp.into();
+        frame["data"]["appId"] = app.app_id.clone().into();
+        frame["data"]["userId"] = app.user_id.clone().into();
+    }
+    frames
+}
+
+/// The documents of metrics that were recorded, of a Linux host and of a Windows host.
+pub(crate) fn recorded_documents() -> &'static [Value] {
+    static DOCUMENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
+        let windows = serde_json::from_str(WINDOWS_DOCUMENT).expect("a recorded document is JSON");
+        let frames = recorded_frames();
+        frames.into_iter().map(|mut frame| frame["data"]["metrics"].take()).chain([windows]).collect()
+    });
+    &DOCUMENTS
+}
+
+fn recorded_frames() -> Vec<Value> {
+    let recorded =
+        LIBRARY_FRAMES.lines().map(|line| serde_json::from_str(line).expect("a recorded frame is JSON"));
+    recorded.filter(|frame: &Value| frame["type"] == "send_metrics").collect()
+}
+
+fn recorded_ms(frame: &Value) -> i64 {
+    let stamp: Timestamp =
+        frame["data"]["timestamp"].as_str().and_then(|text| text.parse().ok()).expect("a stamp");
+    stamp.as_millisecond()
+}
