@@ -1,4 +1,4 @@
-//! The function against the test bed: an authorizer's event in, API Gateway's verdict out, and what it cost.
+//! The function against the test environment: an authorizer's event in, API Gateway's verdict out, and what it cost.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Reach, Scope};
 use nsl_domain::ids::{AppId, UserId};
-use nsl_test_support::{Failure, TestBed, events};
+use nsl_test_support::{Failure, TestEnvironment, events};
 use serde_json::{Value, json};
 
 use crate::handler::Authorize;
@@ -30,31 +30,31 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 /// One test's service with the applications `shop` and, switched off, `old`.
 struct World {
-    bed: TestBed,
+    env: TestEnvironment,
     authorize: Authorize,
 }
 
 impl World {
     async fn start() -> Self {
-        let bed = TestBed::start().await;
+        let env = TestEnvironment::start().await;
         let endpoints = LocalEndpoints {
-            tables: bed.store.url(),
-            connections: bed.desk.url(),
-            region: TestBed::REGION.to_owned(),
+            tables: env.dynamodb.url(),
+            connections: env.connections.url(),
+            region: TestEnvironment::REGION.to_owned(),
         };
         let clients: Clients = local_clients(&endpoints).await;
         for (app, status) in [("shop", Status::Active), ("old", Status::Inactive)] {
-            clients.apps(&bed.table("AppsTable")).create(&registered(app, status)).await.unwrap();
+            clients.apps(&env.table("AppsTable")).create(&registered(app, status)).await.unwrap();
         }
-        bed.take_calls();
+        env.take_calls();
         let settings = Settings::read(|name| match name {
-            "APPS_TABLE" => Some(bed.table("AppsTable")),
+            "APPS_TABLE" => Some(env.table("AppsTable")),
             "ALLOWED_ORIGINS" => Some("http://localhost:2798, https://dashboard.example".to_owned()),
             "TOKEN_AUDIENCE" => Some(AUDIENCE.to_owned()),
             _ => None,
         });
         let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
-        Self { authorize: Authorize::new(&clients, settings.unwrap(), trusted), bed }
+        Self { authorize: Authorize::new(&clients, settings.unwrap(), trusted), env }
     }
 
     /// The verdict, or the text of the failure: API Gateway makes 401 of `Unauthorized` and 500 of any other.
@@ -143,7 +143,7 @@ async fn a_key_opens_the_door_wherever_it_stands() {
         let grant = granted(&verdict.unwrap()["context"]);
         assert_eq!(grant.reach, Reach::Apps(vec![AppId::new("shop").unwrap()]));
         assert_eq!(grant.scope, Scope::View);
-        assert_eq!(world.bed.take_lines(), [READ_APP; 2], "{headers:?} {query:?}");
+        assert_eq!(world.env.take_lines(), [READ_APP; 2], "{headers:?} {query:?}");
     }
 }
 
@@ -176,7 +176,7 @@ async fn who_offers_nothing_is_let_in_without_a_grant_and_without_a_call() {
         assert_eq!(effect(&verdict), "Allow");
         assert_eq!(verdict.unwrap()["context"].get("grant"), None);
     }
-    assert_eq!(world.bed.take_lines(), [""; 0]);
+    assert_eq!(world.env.take_lines(), [""; 0]);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_wrong_key_is_401_and_costs_one_read() {
     let world = World::start().await;
     let verdict = world.handshake(&[("x-api-key", &key("nowhere"))], &[]).await;
     assert_eq!(verdict, Err("Unauthorized".to_owned()));
-    assert_eq!(world.bed.take_lines(), [READ_APP]);
+    assert_eq!(world.env.take_lines(), [READ_APP]);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn text_that_is_no_key_is_401_and_costs_nothing() {
     ] {
         assert_eq!(world.handshake(headers, &[]).await, Err("Unauthorized".to_owned()), "{headers:?}");
     }
-    assert_eq!(world.bed.take_lines(), [""; 0]);
+    assert_eq!(world.env.take_lines(), [""; 0]);
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn credentials_that_contradict_each_other_are_401_and_cost_nothing() {
     for (headers, query) in contradictions {
         assert_eq!(world.handshake(headers, query).await, Err("Unauthorized".to_owned()));
     }
-    assert_eq!(world.bed.take_lines(), [""; 0]);
+    assert_eq!(world.env.take_lines(), [""; 0]);
 }
 
 #[tokio::test]
@@ -251,13 +251,13 @@ async fn a_right_key_of_an_app_that_is_switched_off_is_403() {
 async fn a_fault_of_ours_lets_nobody_in_and_is_no_401() {
     let world = World::start().await;
     let key = key("shop");
-    world.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    world.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
     let failure = world.handshake(&[("x-api-key", &key)], &[]).await.unwrap_err();
     assert_eq!(failure, "the credential cannot be checked");
-    world.bed.store.shut();
+    world.env.dynamodb.go_offline();
     assert_eq!(world.http(&format!("Bearer {key}")).await.unwrap_err(), failure);
     assert_eq!(effect(&world.handshake(&[], &[]).await), "Allow", "who offers nothing needs no store");
-    world.bed.store.reopen();
+    world.env.dynamodb.go_online();
     assert_eq!(effect(&world.handshake(&[("x-api-key", &key)], &[]).await), "Allow");
 }
 
@@ -269,7 +269,7 @@ async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
         assert_eq!(verdict["isAuthorized"], true);
         assert_eq!(granted(&verdict["context"]).user.as_str(), "ann");
         assert!(verdict["context"].as_object().unwrap().values().all(Value::is_string));
-        assert_eq!(world.bed.take_lines(), [READ_APP; 2]);
+        assert_eq!(world.env.take_lines(), [READ_APP; 2]);
     }
     let refused = Ok(json!({"isAuthorized": false}));
     for (authorization, reads) in [
@@ -279,7 +279,7 @@ async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
         (String::new(), 0),
     ] {
         assert_eq!(world.http(&authorization).await, refused, "{authorization}");
-        assert_eq!(world.bed.take_lines(), vec![READ_APP; reads], "{authorization}");
+        assert_eq!(world.env.take_lines(), vec![READ_APP; reads], "{authorization}");
     }
     assert_eq!(world.judge(events::http_authorizer(&[])).await, refused);
 }
@@ -315,7 +315,7 @@ async fn a_token_opens_the_door_wherever_it_stands_and_costs_nothing() {
         assert_eq!((grant.scope, grant.until.unwrap().seconds()), (Scope::View, FUTURE_S));
     }
     assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);
-    assert_eq!(world.bed.take_lines(), [""; 0]);
+    assert_eq!(world.env.take_lines(), [""; 0]);
 }
 
 #[tokio::test]
@@ -337,5 +337,5 @@ async fn a_token_of_another_time_audience_or_secret_is_401() {
         assert_eq!(verdict, Err("Unauthorized".to_owned()), "{token}");
         assert_eq!(world.http(&format!("Bearer {token}")).await, Ok(json!({"isAuthorized": false})));
     }
-    assert_eq!(world.bed.take_lines(), [""; 0]);
+    assert_eq!(world.env.take_lines(), [""; 0]);
 }

@@ -1,8 +1,8 @@
 //! The binary says what it lacks or cannot use, in one structured line, and ends before its first event.
 
-use nsl_test_support::{Bootstrap, TestBed, events};
+use nsl_test_support::{FunctionBinary, TestEnvironment, events};
 
-const BOOTSTRAP: Bootstrap = Bootstrap {
+const BOOTSTRAP: FunctionBinary = FunctionBinary {
     program: env!("CARGO_BIN_EXE_history"),
     tables: &[
         ("APPS_TABLE", "AppsTable"),
@@ -15,19 +15,19 @@ const BOOTSTRAP: Bootstrap = Bootstrap {
 
 #[tokio::test]
 async fn without_settings_it_names_them_and_ends() {
-    let said = BOOTSTRAP.refusal_without_settings().await;
+    let said = BOOTSTRAP.startup_error_without_settings().await;
     assert!(said.contains("APPS_TABLE is not set"), "{said}");
 }
 
 #[tokio::test]
 async fn a_table_that_is_missing_is_named() {
-    BOOTSTRAP.names_each_missing_table().await;
+    BOOTSTRAP.assert_names_each_missing_table().await;
 }
 
 #[tokio::test]
 async fn the_bootstrap_answers_under_lambdas_own_emulator() {
-    let bed = TestBed::start().await;
-    let Some(emulator) = BOOTSTRAP.emulated(&bed).await else { return };
+    let env = TestEnvironment::start().await;
+    let Some(emulator) = BOOTSTRAP.emulated(&env).await else { return };
     let answer = emulator.invoke(&events::http_call("GET /health", ("/health", ""), &[], &[], None)).await;
     assert_eq!(answer["statusCode"], 200, "{answer}");
 }

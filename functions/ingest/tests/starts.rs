@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use nsl_test_support::{Bootstrap, TestBed, events};
+use nsl_test_support::{FunctionBinary, TestEnvironment, events};
 
 /// When the recorded event happened.
 const AT_MS: i64 = 1_795_352_461_387;
@@ -12,12 +12,12 @@ const CONNECTIONS: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// The binary, whose connections are at an address that takes calls and never answers: it has nothing to say of them
 /// before it ends.
-fn bootstrap() -> std::io::Result<Bootstrap> {
+fn bootstrap() -> std::io::Result<FunctionBinary> {
     let silent = TcpListener::bind("127.0.0.1:0")?;
     let address = silent.local_addr()?;
     let endpoint = format!("http://{address}/live");
     Box::leak(Box::new(silent));
-    Ok(Bootstrap {
+    Ok(FunctionBinary {
         program: env!("CARGO_BIN_EXE_ingest"),
         tables: &[
             ("APPS_TABLE", "AppsTable"),
@@ -35,35 +35,35 @@ fn bootstrap() -> std::io::Result<Bootstrap> {
 
 #[tokio::test]
 async fn without_settings_it_names_them_and_ends() {
-    let said = bootstrap().unwrap().refusal_without_settings().await;
+    let said = bootstrap().unwrap().startup_error_without_settings().await;
     assert!(said.contains("APPS_TABLE is not set"), "{said}");
 }
 
 #[tokio::test]
 async fn without_the_connections_endpoint_it_says_so_and_ends() {
-    let said = bootstrap().unwrap().refusal_of((CONNECTIONS, "")).await;
+    let said = bootstrap().unwrap().startup_error_with((CONNECTIONS, "")).await;
     assert!(said.contains("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set"), "{said}");
     assert!(said.contains("\"timestamp\":\""), "{said}");
 }
 
 #[tokio::test]
 async fn a_table_that_is_missing_is_named() {
-    bootstrap().unwrap().names_each_missing_table().await;
+    bootstrap().unwrap().assert_names_each_missing_table().await;
 }
 
 #[tokio::test]
 async fn a_setting_that_cannot_be_used_is_named() {
-    let said = bootstrap().unwrap().refusal_of(("RAW_RETENTION_HOURS", "47")).await;
+    let said = bootstrap().unwrap().startup_error_with(("RAW_RETENTION_HOURS", "47")).await;
     assert!(said.contains("RAW_RETENTION_HOURS"), "{said}");
 }
 
 #[tokio::test]
 async fn the_bootstrap_answers_under_lambdas_own_emulator() {
-    let bed = TestBed::start().await;
-    let Some(emulator) = bootstrap().unwrap().emulated(&bed).await else { return };
+    let env = TestEnvironment::start().await;
+    let Some(emulator) = bootstrap().unwrap().emulated(&env).await else { return };
     let frame = r#"{"type":"metrics","id":7,"data":{"appId":"shop","metrics":{"n":1}}}"#;
     let answer =
         emulator.invoke(&events::message("c1", "metrics", frame, &[("role", "program")], AT_MS)).await;
     assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert_eq!(bed.frames("c1")[0]["payload"]["code"], "unauthorized");
+    assert_eq!(env.frames("c1")[0]["payload"]["code"], "unauthorized");
 }

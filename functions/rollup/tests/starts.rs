@@ -1,9 +1,9 @@
 //! The binary says what it lacks or cannot use, in one structured line, and ends before its first event.
 
-use nsl_test_support::{Bootstrap, TestBed};
+use nsl_test_support::{FunctionBinary, TestEnvironment};
 use serde_json::json;
 
-const BOOTSTRAP: Bootstrap = Bootstrap {
+const BOOTSTRAP: FunctionBinary = FunctionBinary {
     program: env!("CARGO_BIN_EXE_rollup"),
     tables: &[
         ("APPS_TABLE", "AppsTable"),
@@ -15,28 +15,28 @@ const BOOTSTRAP: Bootstrap = Bootstrap {
 
 #[tokio::test]
 async fn without_settings_it_names_them_and_ends() {
-    let said = BOOTSTRAP.refusal_without_settings().await;
+    let said = BOOTSTRAP.startup_error_without_settings().await;
     assert!(said.contains("ROLLUPS_TABLE is not set"), "{said}");
 }
 
 #[tokio::test]
 async fn a_table_that_is_missing_is_named() {
-    BOOTSTRAP.names_each_missing_table().await;
+    BOOTSTRAP.assert_names_each_missing_table().await;
 }
 
 #[tokio::test]
 async fn a_setting_that_cannot_be_used_is_named() {
-    let said = BOOTSTRAP.refusal_of(("RAW_RETENTION_HOURS", "many")).await;
+    let said = BOOTSTRAP.startup_error_with(("RAW_RETENTION_HOURS", "many")).await;
     assert!(said.contains("RAW_RETENTION_HOURS"), "{said}");
 }
 
 #[tokio::test]
 async fn the_bootstrap_answers_under_lambdas_own_emulator() {
-    let bed = TestBed::start().await;
-    let Some(emulator) = BOOTSTRAP.emulated(&bed).await else { return };
+    let env = TestEnvironment::start().await;
+    let Some(emulator) = BOOTSTRAP.emulated(&env).await else { return };
     let record = json!({"eventName": "INSERT", "dynamodb": {"SequenceNumber": "111", "NewImage": {}}});
     let answer = emulator.invoke(&json!({ "Records": [record] })).await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
-    let [row] = &bed.rows("RollupsTable").await[..] else { panic!("the malformed record is set aside") };
+    let [row] = &env.rows("RollupsTable").await[..] else { panic!("the malformed record is set aside") };
     assert_eq!(row["sk"]["S"], "111");
 }

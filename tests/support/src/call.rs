@@ -17,7 +17,7 @@ pub struct Call {
 
 /// What one call was charged.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Spent {
+pub struct ConsumedCapacity {
     /// Its operation.
     pub operation: String,
     /// The table's name in the template.
@@ -26,7 +26,7 @@ pub struct Spent {
     pub units: f64,
 }
 
-impl Spent {
+impl ConsumedCapacity {
     /// Whether the units are read units.
     pub fn is_read(&self) -> bool {
         is_read(&self.operation)

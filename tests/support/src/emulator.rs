@@ -1,4 +1,4 @@
-//! AWS's own Lambda runtime emulator around a function's own binary, against a test bed.
+//! AWS's own Lambda runtime emulator around a function's own binary, against a test environment.
 //!
 //! It comes inside the SAM CLI's Python package, which `infra/checks/run` installs; where it is not, a test is skipped.
 
@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use crate::bed::TestBed;
+use crate::environment::TestEnvironment;
+use crate::function_binary::Variables;
 use crate::settings::skip;
-use crate::start::Variables;
 
 /// The emulator's name where a test requires it.
 const TOOL: &str = "aws-lambda-rie";
@@ -29,12 +29,12 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts `program` under it with these variables, those of the test bed and Lambda's own.
+    /// Starts `program` under it with these variables, those of the test environment and Lambda's own.
     /// `None` where the emulator is not installed.
     ///
     /// # Panics
     /// Where it is required and not installed, or does not start.
-    pub(crate) async fn start(program: &str, bed: &TestBed, variables: &Variables) -> Option<Self> {
+    pub(crate) async fn start(program: &str, env: &TestEnvironment, variables: &Variables) -> Option<Self> {
         let Some(tool) = installed() else {
             skip(TOOL);
             return None;
@@ -43,8 +43,10 @@ impl Emulator {
         let mut command = Command::new(tool);
         command.args(["--runtime-api-address", &api, "--runtime-interface-emulator-address", &front]);
         command.arg(program).env_clear().envs(variables.iter().cloned());
-        command.env("AWS_ENDPOINT_URL_DYNAMODB", bed.store.url()).env("AWS_REGION", TestBed::REGION);
-        command.env("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", bed.desk.url());
+        command
+            .env("AWS_ENDPOINT_URL_DYNAMODB", env.dynamodb.url())
+            .env("AWS_REGION", TestEnvironment::REGION);
+        command.env("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", env.connections.url());
         command.env("AWS_ACCESS_KEY_ID", "LOCALGATEWAY").env("AWS_SECRET_ACCESS_KEY", "local");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         let process = command.spawn().expect("the emulator starts");

@@ -1,10 +1,10 @@
 //! A stand-in for AWS that the functions' tests run against, and that tells them every call it saw.
 //!
-//! - [`TestBed`]: the template's tables in a real engine, and the desk that frames are posted to.
-//! - [`Store`]: the recording front before the engine; it can be told to fail.
-//! - [`Desk`]: the `@connections` API of connections that exist only as names.
-//! - [`Call`]: one call as it was made, retries included; [`Spent`]: what it was charged.
-//! - [`Bootstrap`]: a function's own binary, and what it says when it cannot work.
+//! - [`TestEnvironment`]: the template's tables in a real engine, and the desk that frames are posted to.
+//! - [`DynamoDbProxy`]: the recording front before the engine; it can be told to fail.
+//! - [`FakeConnectionsApi`]: the `@connections` API of connections that exist only as names.
+//! - [`Call`]: one call as it was made, retries included; [`ConsumedCapacity`]: what it was charged.
+//! - [`FunctionBinary`]: a function's own binary, and what it says when it cannot work.
 //! - [`Emulator`]: AWS's own, around a function's own binary.
 //! - [`skip`]: what a test says whose tool is absent.
 //! - [`events`]: what API Gateway invokes functions with, in its shapes.
@@ -16,24 +16,24 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test bed that cannot do its part fails the test; an index into JSON finds nothing and does not panic"
+    reason = "a test env that cannot do its part fails the test; an index into JSON finds nothing and does not panic"
 )]
 
-mod bed;
 mod call;
-mod desk;
-mod door;
+mod call_log;
+mod connections_api;
+mod dynamodb;
 mod emulator;
+mod environment;
 pub mod events;
-mod journal;
+mod function_binary;
+mod server;
 mod settings;
-mod start;
-mod store;
 
-pub use bed::TestBed;
-pub use call::{Call, Spent};
-pub use desk::{Desk, Manner};
+pub use call::{Call, ConsumedCapacity};
+pub use connections_api::{Behaviour, FakeConnectionsApi};
+pub use dynamodb::{DynamoDbProxy, Failure};
 pub use emulator::Emulator;
+pub use environment::TestEnvironment;
+pub use function_binary::FunctionBinary;
 pub use settings::skip;
-pub use start::Bootstrap;
-pub use store::{Failure, Store};

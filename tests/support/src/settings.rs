@@ -1,4 +1,4 @@
-//! What the test bed takes from its surroundings: the one file of it that reads the environment.
+//! What the test environment takes from its surroundings: the one file of it that reads the environment.
 
 /// The endpoint to run against instead of the embedded engine, such as DynamoDB Local's.
 const DYNAMODB_URL: &str = "NSL_DYNAMODB_URL";
@@ -22,7 +22,7 @@ pub fn skip(tool: &str) {
     println!("skipped: {tool}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one settings file of the test bed")]
+#[expect(clippy::disallowed_methods, reason = "this is the one settings file of the test env")]
 fn named(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -112,8 +112,8 @@ async fn a_row_that_cannot_be_read_spoils_nothing() {
             "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": (NOW_MS - n).to_string()},
             "document": {"S": document}, "expiresAt": {"N": (NOW_MS / 1000 + 48 * 3_600).to_string()}})
     };
-    world.bed.put("ReportsTable", row(1, "no json")).await;
-    world.bed.put("ReportsTable", row(2, r#"{"b":2}"#)).await;
+    world.env.put("ReportsTable", row(1, "no json")).await;
+    world.env.put("ReportsTable", row(2, r#"{"b":2}"#)).await;
     for route in [METRICS, LATEST] {
         assert_eq!(world.ask(Call { route, ..Call::default() }).await.status, 200);
     }
@@ -155,7 +155,7 @@ async fn the_last_report_of_each_source_is_told() {
 #[tokio::test]
 async fn health_needs_neither_grant_nor_store() {
     let world = World::start().await;
-    world.bed.store.shut();
+    world.env.dynamodb.go_offline();
     let answer = world.ask(Call { route: "GET /health", grant: None, ..Call::default() }).await;
     assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")));
     assert!(answer.json()["version"].is_string());

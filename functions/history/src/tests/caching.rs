@@ -15,7 +15,7 @@ async fn eight_days() -> World {
         let document = format!(r#"{{"cpu":{{"usage":{hour}}},"others":{others:?}}}"#);
         world.store("shop", "web-1", -hour * HOUR_MS, &document).await;
     }
-    world.bed.take_spent();
+    world.env.take_consumed();
     world
 }
 
@@ -31,20 +31,20 @@ async fn a_week_that_is_asked_for_again_reads_what_may_still_change_and_nothing_
     let history = world.instance();
     let week = || Call { query: "timeRange=week&series=cpu.usage", ..Call::default() };
     let first = ask(&history, week()).await;
-    let first_units = world.bed.take_read_units("RollupsTable");
-    world.bed.take_calls();
+    let first_units = world.env.take_read_units("RollupsTable");
+    world.env.take_calls();
     let second = ask(&history, week()).await;
-    let second_units = world.bed.take_read_units("RollupsTable");
+    let second_units = world.env.take_read_units("RollupsTable");
     assert_eq!((counted(&first), &second.text), (42, &first.text));
     assert!(second_units < 0.6 * first_units, "{second_units} of {first_units}");
     // The hours are asked for from the end of the last one that is closed.
-    let calls = world.bed.take_calls();
+    let calls = world.env.take_calls();
     let hours = calls.iter().find(|call| call.text("/ExpressionAttributeValues/:pk/S") == "shop#1h#0");
     let closed_to = NOW_MS - NOW_MS % HOUR_MS - 69 * HOUR_MS;
     assert_eq!(hours.unwrap().text("/ExpressionAttributeValues/:first/S"), format!("{closed_to:015}"));
     // Another instance reads all of it.
     assert_eq!(world.ask(week()).await.text, first.text);
-    assert_eq!(world.bed.take_read_units("RollupsTable"), first_units);
+    assert_eq!(world.env.take_read_units("RollupsTable"), first_units);
 }
 
 #[tokio::test]
@@ -72,13 +72,13 @@ async fn a_window_that_is_closed_is_read_once() {
     let query = "from=2026-11-15T00:00:00Z&to=2026-11-18T00:00:00Z&step=3600&series=cpu.usage";
     let call = || Call { query, ..Call::default() };
     let first = ask(&history, call()).await;
-    assert_eq!(world.bed.take_lines().iter().filter(|line| *line == READ_ROLLUPS).count(), 1);
+    assert_eq!(world.env.take_lines().iter().filter(|line| *line == READ_ROLLUPS).count(), 1);
     assert_eq!(first.cache_control, "private, max-age=600");
     let second = ask(&history, call()).await;
     let third = ask(&history, Call { has: &first.tag, ..call() }).await;
     assert_eq!((counted(&first), &second.text, third.status), (18, &first.text, 304));
     assert_eq!(
-        world.bed.take_lines(),
+        world.env.take_lines(),
         Vec::<String>::new(),
         "neither the answer nor that it holds reads anything"
     );

@@ -20,13 +20,13 @@ async fn a_range_costs_the_same_few_queries_whatever_was_reported() {
         world.store("shop", "web-1", -minutes * MINUTE_MS, r#"{"a":1}"#).await;
     }
     ask(&history, Call::default()).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     // Each finer resolution is asked for too, and the tail, which lies in two hours at one minute past one.
     for (time_range, resolutions) in [("hour", 1), ("day", 2), ("week", 3)] {
         let query = format!("timeRange={time_range}");
         let answer = ask(&history, Call { query: &query, ..Call::default() }).await;
         assert_eq!(answer.status, 200);
-        let lines = world.bed.take_lines();
+        let lines = world.env.take_lines();
         assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), resolutions, "{time_range}");
         let tail = lines.iter().filter(|line| *line == READ_TAIL).count();
         assert!((1..=2).contains(&tail), "{time_range}: {lines:?}");
@@ -41,7 +41,7 @@ async fn the_dashboard_costs_no_call_of_a_store() {
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
     let answer = world.instance().answer(&request, TimestampMs::clamped(NOW_MS)).await;
     assert_eq!(answer.status().as_u16(), 200);
-    assert_eq!(world.bed.take_lines(), Vec::<String>::new());
+    assert_eq!(world.env.take_lines(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -52,11 +52,11 @@ async fn a_summary_costs_one_query_more_for_the_window_before() {
         world.store("shop", "web-1", -minutes * MINUTE_MS, r#"{"a":1}"#).await;
     }
     ask(&history, Call::default()).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     for (time_range, queries) in [("hour", 2), ("day", 3), ("week", 4)] {
         let query = format!("timeRange={time_range}");
         ask(&history, Call { route: SUMMARY, query: &query, ..Call::default() }).await;
-        let lines = world.bed.take_lines();
+        let lines = world.env.take_lines();
         assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), queries, "{time_range}");
         // What is over has no tail.
         let tail = lines.iter().filter(|line| *line == READ_TAIL).count();
@@ -73,7 +73,7 @@ async fn a_shard_more_costs_the_queries_again() {
     world.register(&wide).await;
     let call = Call { app: "wide", grant: Some(grant("wide", Scope::View)), ..Call::default() };
     world.ask(call).await;
-    let lines = world.bed.take_lines();
+    let lines = world.env.take_lines();
     assert_eq!(lines[0], READ_APP);
     assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), 3);
     assert_eq!(lines.iter().filter(|line| *line == READ_TAIL).count(), 6);
@@ -85,7 +85,7 @@ async fn a_cold_instance_reads_the_app_once() {
     let history = world.instance();
     for reads in [1, 0] {
         ask(&history, Call::default()).await;
-        let lines = world.bed.take_lines();
+        let lines = world.env.take_lines();
         assert_eq!(lines.iter().filter(|line| *line == READ_APP).count(), reads);
     }
 }
@@ -97,7 +97,7 @@ async fn the_latest_reports_cost_one_query_and_the_tail() {
     for (route, extra) in [(LATEST, &[READ_APP][..]), (LATEST, &[]), (SERIES, &[])] {
         ask(&history, Call { route, ..Call::default() }).await;
         let expected = [extra, &["Query RollupsTable consistent", READ_TAIL, READ_TAIL]].concat();
-        assert_eq!(world.bed.take_lines(), expected);
+        assert_eq!(world.env.take_lines(), expected);
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_call_that_is_refused_reads_no_report() {
         (Call { route: "GET /nowhere", ..Call::default() }, &[]),
     ] {
         world.ask(call).await;
-        assert_eq!(world.bed.take_lines(), lines);
+        assert_eq!(world.env.take_lines(), lines);
     }
 }
 
@@ -151,7 +151,7 @@ fn an_hour(sources: u64, every_s: i64) -> BTreeMap<Resolution, Vec<Rollup>> {
 
 /// Stores a week in which every hour is like that one, as far as an answer reads it.
 async fn store_week(world: &World, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
-    let rollups = world.clients.rollups(&world.bed.table("RollupsTable"), Retention::default());
+    let rollups = world.clients.rollups(&world.env.table("RollupsTable"), Retention::default());
     let shard = AppShard { app: id("shop"), shard: 0 };
     for (resolution, reach_ms) in [
         (Resolution::Minute, 2 * HOUR_MS),
@@ -172,8 +172,8 @@ async fn store_week(world: &World, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
             rollups.put(&shard, &rollup, bytes, None).await.unwrap();
         }
     }
-    world.bed.take_calls();
-    world.bed.take_spent();
+    world.env.take_calls();
+    world.env.take_consumed();
 }
 
 /// Calls and read units of rollups of a range.
@@ -182,7 +182,7 @@ async fn cost(world: &World, range: &str) -> (usize, f64) {
     let query = format!("timeRange={range}");
     let answer = ask_at(&history, Call { query: &query, ..Call::default() }, week_end()).await;
     assert_eq!(answer.status, 200);
-    let spent = world.bed.take_spent();
+    let spent = world.env.take_consumed();
     let of_rollups = || spent.iter().filter(|one| one.target == "RollupsTable");
     (of_rollups().count(), of_rollups().map(|one| one.units).sum())
 }

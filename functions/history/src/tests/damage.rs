@@ -12,14 +12,14 @@ const GARBAGE: &str = "AQAAAAAAAAA=";
 async fn damage(world: &World, width: &str) -> usize {
     let pk = format!("shop#{width}#0");
     let mut damaged = 0;
-    for mut row in world.bed.rows("RollupsTable").await {
+    for mut row in world.env.rows("RollupsTable").await {
         if row["pk"]["S"] == pk.as_str() {
             row["buckets"] = json!({ "B": GARBAGE });
-            world.bed.put("RollupsTable", row).await;
+            world.env.put("RollupsTable", row).await;
             damaged += 1;
         }
     }
-    world.bed.take_calls();
+    world.env.take_calls();
     damaged
 }
 
@@ -71,10 +71,10 @@ async fn a_row_without_its_attributes_spoils_no_answer() {
     let world = World::start().await;
     world.store("shop", "web-1", -20 * MINUTE_MS, r#"{"a":1}"#).await;
     for attribute in ["version", "through", "expiresAt", "buckets"] {
-        for mut row in world.bed.rows("RollupsTable").await {
+        for mut row in world.env.rows("RollupsTable").await {
             if row["pk"]["S"] == "shop#1m#0" {
                 row.as_object_mut().unwrap().remove(attribute);
-                world.bed.put("RollupsTable", row).await;
+                world.env.put("RollupsTable", row).await;
             }
         }
         assert_eq!(counts(&world, "timeRange=hour").await, [1], "{attribute}");
@@ -90,6 +90,6 @@ async fn a_table_that_is_damaged_all_over_costs_a_bounded_number_of_queries() {
     assert!(damage(&world, "1m").await > 50);
     let shown = counts(&world, "timeRange=hour").await.len();
     assert!((16..58).contains(&shown), "{shown}");
-    let queries = world.bed.take_lines().iter().filter(|line| line.starts_with("Query")).count();
+    let queries = world.env.take_lines().iter().filter(|line| line.starts_with("Query")).count();
     assert!(queries <= 16 + 3, "{queries}");
 }

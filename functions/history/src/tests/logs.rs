@@ -12,10 +12,10 @@ impl World {
     /// Keeps `entries` that arrived `age_ms` before the present.
     async fn keep(&self, age_ms: i64, entries: &[Value]) {
         let entries: Vec<String> = entries.iter().map(Value::to_string).collect();
-        let logs = self.clients.log_entries(&self.bed.table("LogsTable"));
+        let logs = self.clients.log_entries(&self.env.table("LogsTable"));
         let at = TimestampMs::clamped(NOW_MS - age_ms);
         logs.keep(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 }
 
@@ -67,10 +67,10 @@ async fn an_answer_costs_one_query_and_its_tag_holds_until_something_is_logged()
     world.keep(MINUTE_MS, &[json!({"n": 1})]).await;
     let history = world.instance();
     let answer = ask(&history, asked("timeRange=day")).await;
-    assert_eq!(world.bed.take_lines(), ["GetItem AppsTable consistent", "Query LogsTable consistent"]);
+    assert_eq!(world.env.take_lines(), ["GetItem AppsTable consistent", "Query LogsTable consistent"]);
     let again = ask(&history, Call { has: &answer.tag, ..asked("timeRange=day") }).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
-    assert_eq!(world.bed.take_lines(), ["Query LogsTable consistent"]);
+    assert_eq!(world.env.take_lines(), ["Query LogsTable consistent"]);
     world.keep(0, &[json!({"n": 2})]).await;
     let changed = ask(&history, Call { has: &answer.tag, ..asked("timeRange=day") }).await;
     assert_eq!(changed.status, 200);

@@ -1,4 +1,4 @@
-//! The function against the test bed: an HTTP call's event in, an answer out, and what it cost.
+//! The function against the test environment: an HTTP call's event in, an answer out, and what it cost.
 //!
 //! Now is an argument, so the windows of these tests never move.
 
@@ -28,7 +28,7 @@ use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_domain::window::Resolution;
-use nsl_test_support::{TestBed, events};
+use nsl_test_support::{TestEnvironment, events};
 use serde_json::Value;
 
 use crate::handler::History;
@@ -44,7 +44,7 @@ const LATEST: &str = "GET /apps/{appId}/metrics/latest";
 
 /// One test's service with the application `shop`.
 struct World {
-    bed: TestBed,
+    env: TestEnvironment,
     clients: Clients,
     /// Every report that was stored.
     stored: Mutex<Vec<Report>>,
@@ -107,32 +107,32 @@ impl Answer {
 
 impl World {
     async fn start() -> Self {
-        let bed = TestBed::start().await;
+        let env = TestEnvironment::start().await;
         let endpoints = LocalEndpoints {
-            tables: bed.store.url(),
-            connections: bed.desk.url(),
-            region: TestBed::REGION.to_owned(),
+            tables: env.dynamodb.url(),
+            connections: env.connections.url(),
+            region: TestEnvironment::REGION.to_owned(),
         };
         let clients = local_clients(&endpoints).await;
-        let world = Self { bed, clients, stored: Mutex::default() };
+        let world = Self { env, clients, stored: Mutex::default() };
         world.register(&app("shop")).await;
         world
     }
 
     async fn register(&self, app: &App) {
-        self.clients.apps(&self.bed.table("AppsTable")).create(app).await.unwrap();
-        self.bed.take_calls();
+        self.clients.apps(&self.env.table("AppsTable")).create(app).await.unwrap();
+        self.env.take_calls();
     }
 
     /// An instance of the function that has answered no call.
     fn instance(&self) -> History {
         let settings = Settings::read(|name| {
             Some(match name {
-                "APPS_TABLE" => self.bed.table("AppsTable"),
-                "REPORTS_TABLE" => self.bed.table("ReportsTable"),
-                "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
+                "APPS_TABLE" => self.env.table("AppsTable"),
+                "REPORTS_TABLE" => self.env.table("ReportsTable"),
+                "ROLLUPS_TABLE" => self.env.table("RollupsTable"),
                 "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
-                "LOGS_TABLE" => self.bed.table("LogsTable"),
+                "LOGS_TABLE" => self.env.table("LogsTable"),
                 _ => return None,
             })
         });
@@ -147,18 +147,18 @@ impl World {
             timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
             document: Document::accept(document).unwrap(),
         };
-        let reports = self.clients.reports(&self.bed.table("ReportsTable"));
+        let reports = self.clients.reports(&self.env.table("ReportsTable"));
         reports.store(&report, &app(app_name), 48 * HOUR_MS).await.unwrap();
         self.stored.lock().unwrap().push(report.clone());
         if offset_ms < -MINUTE_MS {
             self.roll_up(&report).await;
         }
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// Does what the rollup function does once it has been told of `report`.
     async fn roll_up(&self, report: &Report) {
-        let rollups = self.clients.rollups(&self.bed.table("RollupsTable"), Retention::default());
+        let rollups = self.clients.rollups(&self.env.table("RollupsTable"), Retention::default());
         let shard = AppShard { app: report.app.clone(), shard: 0 };
         let mut above = Some(RollupSpan::holding(Resolution::Minute, report.timestamp));
         while let Some(span) = above {

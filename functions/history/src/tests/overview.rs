@@ -123,7 +123,7 @@ async fn an_overview_costs_what_the_latest_reports_of_each_application_cost() {
     ] {
         for extra in [cold, warm] {
             ask(&history, call(grant.clone())).await;
-            let mut lines = world.bed.take_lines();
+            let mut lines = world.env.take_lines();
             lines.sort_unstable();
             let mut expected = [&extra[..], &of_one[..]].concat();
             expected.sort_unstable();

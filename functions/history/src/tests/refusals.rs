@@ -136,15 +136,15 @@ async fn a_store_out_of_reach_is_503_and_passes() {
     let world = World::start().await;
     let history = world.instance();
     for operation in ["GetItem", "Query"] {
-        world.bed.store.fail(operation, Failure::Broken, ATTEMPTS);
+        world.env.dynamodb.fail(operation, Failure::InternalError, ATTEMPTS);
         let answer = ask(&history, Call::default()).await;
         assert_eq!(refusal(&answer), told(503, "unavailable", ""), "{operation}");
     }
-    world.bed.store.shut();
+    world.env.dynamodb.go_offline();
     for route in [METRICS, LATEST] {
         let answer = ask(&history, Call { route, ..Call::default() }).await;
         assert_eq!(refusal(&answer), told(503, "unavailable", ""));
     }
-    world.bed.store.reopen();
+    world.env.dynamodb.go_online();
     assert_eq!(ask(&history, Call::default()).await.status, 200);
 }

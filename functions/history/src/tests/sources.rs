@@ -9,7 +9,7 @@ const APPS: &str = "GET /apps";
 /// A hundred sources whose last reports, of ten minutes ago, are more than a megabyte, and one that reports now.
 async fn crowded() -> World {
     let world = World::start().await;
-    let rollups = world.clients.rollups(&world.bed.table("RollupsTable"), Retention::default());
+    let rollups = world.clients.rollups(&world.env.table("RollupsTable"), Retention::default());
     for n in 0..100 {
         let document = json!({ "n": n, "text": "x".repeat(12_000) }).to_string();
         let last = Report {
@@ -35,13 +35,13 @@ async fn a_page_of_sources_and_those_that_report_now_are_told_and_that_there_are
     // Those whose names are greatest, which started last where a source is named by its start.
     assert_eq!((&reports[0]["source"], told("s-99"), told("s-00")), (&json!("a-1"), true, false));
     assert_eq!(latest["truncated"], json!(["sources"]));
-    world.bed.take_calls();
+    world.env.take_calls();
     let series = ask(&history, Call { route: SERIES, ..Call::default() }).await.json();
     assert_eq!(
         (&series["series"][0]["name"], &series["truncated"]),
         (&json!("cpu.usage"), &json!(["sources"]))
     );
-    assert_eq!(world.bed.take_lines().len(), 3, "a page each of sources and of the two hours of the tail");
+    assert_eq!(world.env.take_lines().len(), 3, "a page each of sources and of the two hours of the tail");
     let overview = ask(&history, Call { route: APPS, ..Call::default() }).await.json();
     let shop = &overview["apps"][0];
     assert_eq!(

@@ -67,7 +67,7 @@ async fn history_ends_where_its_rollups_do_while_they_lag_and_not_where_an_app_w
     let row = json!({"pk": {"S": "shop#2026-11-22T12#0"}, "sk": {"S": format!("{:015}#x#0", hour * 1000)},
         "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": (hour * 1000).to_string()},
         "document": {"S": r#"{"n":1}"#}, "expiresAt": {"N": (hour + 72 * 3_600).to_string()}});
-    world.bed.put("ReportsTable", row).await;
+    world.env.put("ReportsTable", row).await;
     assert_eq!(complete_to(true).await, "2026-11-22T12:42:00.000Z");
 }
 

@@ -23,22 +23,22 @@ impl World {
         let connection = ConnectionId::new(connection);
         let hold = Hold::of(grant);
         self.seat("shop", &Subscriber { connection, min_interval_ms: 0, dialect, hold }).await;
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// Replaces the one key of `shop` by that of the text `another`.
     async fn change_key(&self) {
         let key = json!({"Key": {"appId": {"S": "shop"}}});
-        self.bed.store.direct("DeleteItem", "AppsTable", key).await;
+        self.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
         let mut shop = app("shop", Status::Active);
         shop.keys = vec![KeyRecord::of("another", Scope::Both)];
         self.register(&shop).await;
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// What kinds of frames `connection` was sent, since calls were last taken.
     fn kinds(&self, connection: &str) -> Vec<Value> {
-        self.bed.frames(connection).into_iter().map(|frame| frame["type"].clone()).collect()
+        self.env.frames(connection).into_iter().map(|frame| frame["type"].clone()).collect()
     }
 }
 
@@ -56,7 +56,7 @@ async fn a_viewer_whose_token_has_ended_is_told_once_and_shown_nothing_more() {
     for offset_ms in 0..4 {
         hear(&ingest, &metrics(&report(offset_ms)), STRANGER, NOW_MS + offset_ms).await;
     }
-    let told = world.bed.frames("guest=");
+    let told = world.env.frames("guest=");
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!((&told[0]["type"], &told[1]["type"]), (&json!("metrics"), &json!("error")));
     assert_eq!(told[1]["payload"]["code"], "unauthorized");
@@ -70,7 +70,7 @@ async fn parting_costs_a_read_a_write_and_a_post_once() {
     let ingest = world.warm_instance().await;
     for parting in [&[READ_APP, DROP_ROW, "POST guest="][..], &[]] {
         hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
-        let lines = world.bed.take_lines();
+        let lines = world.env.take_lines();
         assert_eq!(lines[..2], ["PutItem ReportsTable", "Query ConnectionsTable consistent"]);
         assert_eq!(lines[2..], *parting);
     }
@@ -82,7 +82,7 @@ async fn a_page_of_the_librarys_is_shown_nothing_hears_nothing_and_keeps_its_pla
     world.watch_by_token("page=", NOW_MS, Dialect::Legacy).await;
     let ingest = world.warm_instance().await;
     hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
-    assert_eq!(world.bed.take_lines().last().unwrap(), READ_APP);
+    assert_eq!(world.env.take_lines().last().unwrap(), READ_APP);
 }
 
 #[tokio::test]
@@ -114,8 +114,8 @@ async fn while_the_app_cannot_be_read_a_doubted_viewer_is_neither_shown_reports_
     world.watch_by_token("guest=", NOW_MS, Dialect::Modern).await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
-    world.bed.store.fail("GetItem", Failure::Broken, ATTEMPTS);
+    world.env.dynamodb.fail("GetItem", Failure::InternalError, ATTEMPTS);
     hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
     assert_eq!((world.kinds("guest=").len(), world.kinds("viewer-0=").len()), (0, 1));
-    assert!(!world.bed.take_lines().contains(&DROP_ROW.to_owned()));
+    assert!(!world.env.take_lines().contains(&DROP_ROW.to_owned()));
 }

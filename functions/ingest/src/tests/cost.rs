@@ -26,7 +26,7 @@ async fn one_report_costs_a_put_a_query_and_a_post_for_each_subscriber() {
         world.subscribers(subscribers).await;
         let ingest = world.warm_instance().await;
         hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
-        let (calls, posts) = split(world.bed.take_lines());
+        let (calls, posts) = split(world.env.take_lines());
         assert_eq!(calls, [STORE, READ_SUBSCRIBERS], "{subscribers} subscribers");
         assert_eq!(posts, subscribers);
     }
@@ -36,13 +36,13 @@ async fn one_report_costs_a_put_a_query_and_a_post_for_each_subscriber() {
 async fn a_cold_instance_reads_the_app_once_and_the_session_where_the_handshake_granted_nothing() {
     let world = World::start().await;
     world.open(PUBLISHER, Some(&publishing("shop"))).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     hear(&world.instance(), &metrics(&report(0)), STRANGER, NOW_MS).await;
-    assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, STORE, READ_SUBSCRIBERS]);
+    assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, STORE, READ_SUBSCRIBERS]);
 
     let granted = publishing("shop").to_text();
     hear(&world.instance(), &metrics(&report(1)), &[("grant", &granted)], NOW_MS).await;
-    assert_eq!(world.bed.take_lines(), [READ_APP, STORE, READ_SUBSCRIBERS]);
+    assert_eq!(world.env.take_lines(), [READ_APP, STORE, READ_SUBSCRIBERS]);
 }
 
 #[tokio::test]
@@ -50,9 +50,9 @@ async fn what_was_read_is_believed_for_a_minute_and_not_longer() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
     hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS - 1 + BELIEVED_MS).await;
-    assert_eq!(world.bed.take_lines(), [STORE, READ_SUBSCRIBERS]);
+    assert_eq!(world.env.take_lines(), [STORE, READ_SUBSCRIBERS]);
     hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS + BELIEVED_MS).await;
-    assert_eq!(world.bed.take_lines(), [READ_SESSION, READ_APP, STORE, READ_SUBSCRIBERS]);
+    assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, STORE, READ_SUBSCRIBERS]);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_batch_costs_a_put_for_each_report_and_one_query() {
     let ingest = world.warm_instance().await;
     let batch: Vec<Value> = (0..100).map(report).collect();
     hear(&ingest, &metrics(&batch.into()), STRANGER, NOW_MS).await;
-    let (calls, posts) = split(world.bed.take_lines());
+    let (calls, posts) = split(world.env.take_lines());
     let (last, puts) = calls.split_last().unwrap();
     assert_eq!(last, READ_SUBSCRIBERS);
     assert!(puts.len() == 100 && puts.iter().all(|line| line == STORE), "{puts:?}");
@@ -74,7 +74,7 @@ async fn an_answer_costs_a_post() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
     hear(&ingest, &metrics_with_id(&report(0)), STRANGER, NOW_MS).await;
-    let mut lines = world.bed.take_lines();
+    let mut lines = world.env.take_lines();
     lines.sort();
     assert_eq!(lines, [&format!("POST {PUBLISHER}"), STORE, READ_SUBSCRIBERS]);
 }
@@ -85,7 +85,7 @@ async fn a_frame_that_cannot_be_read_costs_no_call_but_its_answer() {
     let ingest = world.instance();
     for frame in ["", "no json", "[]", r#"{"type":"metrics"}"#, r#"{"type":"metrics","data":[]}"#] {
         hear(&ingest, frame, STRANGER, NOW_MS).await;
-        assert_eq!(world.bed.take_lines(), [format!("POST {PUBLISHER}")], "{frame}");
+        assert_eq!(world.env.take_lines(), [format!("POST {PUBLISHER}")], "{frame}");
     }
 }
 
@@ -93,16 +93,16 @@ async fn a_frame_that_cannot_be_read_costs_no_call_but_its_answer() {
 async fn a_publisher_that_proved_nothing_is_looked_up_each_time_and_closed_in_the_end() {
     let world = World::start().await;
     world.open(PUBLISHER, None).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     let ingest = world.instance();
     let answer = format!("POST {PUBLISHER}");
     for _ in 1..MAX_STRANGER_FRAMES {
         hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
-        assert_eq!(world.bed.take_lines(), [READ_SESSION, &answer]);
+        assert_eq!(world.env.take_lines(), [READ_SESSION, &answer]);
     }
     hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
     let close = format!("DELETE {PUBLISHER}");
-    assert_eq!(world.bed.take_lines(), [READ_SESSION, &answer, READ_SESSION, &close]);
+    assert_eq!(world.env.take_lines(), [READ_SESSION, &answer, READ_SESSION, &close]);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn unreadable_frames_of_a_publisher_that_proved_something_never_close_it()
         for _ in 0..3 * MAX_STRANGER_FRAMES {
             hear(&ingest, r#"{"type":"metrics"}"#, STRANGER, at_ms).await;
         }
-        let lines = world.bed.take_lines();
+        let lines = world.env.take_lines();
         assert_eq!(lines.iter().filter(|line| *line == READ_SESSION).count(), reads);
         assert!(!lines.contains(&format!("DELETE {PUBLISHER}")), "{lines:?}");
     }
@@ -125,14 +125,14 @@ async fn a_gone_subscriber_costs_a_delete_once() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
-    world.bed.desk.treat("viewer-0=", nsl_test_support::Manner::Gone);
+    world.env.connections.set_behaviour("viewer-0=", nsl_test_support::Behaviour::Gone);
     hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
     assert_eq!(
-        world.bed.take_lines(),
+        world.env.take_lines(),
         [STORE, READ_SUBSCRIBERS, "POST viewer-0=", "DeleteItem ConnectionsTable"]
     );
     hear(&ingest, &metrics(&report(2)), STRANGER, NOW_MS).await;
-    assert_eq!(world.bed.take_lines(), [STORE, READ_SUBSCRIBERS]);
+    assert_eq!(world.env.take_lines(), [STORE, READ_SUBSCRIBERS]);
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_refusal_costs_a_read_of_all_that_it_rests_on() {
     for _ in 0..2 {
         hear(&ingest, &metrics(&foreign), STRANGER, NOW_MS).await;
         assert_eq!(
-            world.bed.take_lines(),
+            world.env.take_lines(),
             [READ_APP, READ_SESSION, READ_APP, &format!("POST {PUBLISHER}")],
             "judged by the grant that is believed, then by the one that is"
         );

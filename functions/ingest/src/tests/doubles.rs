@@ -64,7 +64,7 @@ impl World {
 
     async fn connect_library(&self, connection: &str) {
         self.open(connection, Some(&legacy_grant())).await;
-        let publishers = self.clients.publishers(&self.bed.table("ConnectionsTable"));
+        let publishers = self.clients.publishers(&self.env.table("ConnectionsTable"));
         publishers.add(&[id("shop")], &ConnectionId::new(connection), now()).await.unwrap();
     }
 
@@ -72,13 +72,13 @@ impl World {
     async fn acquainted(&self) -> Ingest {
         let ingest = self.instance();
         say(&ingest, PUBLISHER, &frame(Some(NOW_MS - 60_000), &json!({"acquainted": 1})), NOW_MS).await;
-        self.bed.take_calls();
+        self.env.take_calls();
         ingest
     }
 
     /// The sources under which reports are stored.
     async fn sources(&self) -> Vec<String> {
-        let rows = self.bed.rows("ReportsTable").await;
+        let rows = self.env.rows("ReportsTable").await;
         let mut sources: Vec<_> =
             rows.iter().map(|row| row["source"]["S"].as_str().unwrap().to_owned()).collect();
         sources.sort();
@@ -94,9 +94,9 @@ async fn a_legacy_report_costs_one_write_and_one_query_and_its_copy_one_write() 
     let post = format!("POST {VIEWER}");
     for (at_ms, store) in [(MINUTE_START_MS + 1_250, STORE), (MINUTE_START_MS + 2_000, STORE_AT_AN_EDGE)] {
         say(&ingest, PUBLISHER, &frame(Some(at_ms), &json!({"a": 1})), NOW_MS).await;
-        assert_eq!(world.bed.take_lines(), [store, READ_SUBSCRIBERS, &post]);
+        assert_eq!(world.env.take_lines(), [store, READ_SUBSCRIBERS, &post]);
         say(&ingest, PUBLISHER, &frame(Some(at_ms + 9), &json!({"a": 1})), NOW_MS + 9).await;
-        assert_eq!(world.bed.take_lines(), [store], "a copy is answered with nothing");
+        assert_eq!(world.env.take_lines(), [store], "a copy is answered with nothing");
     }
     assert_eq!(ingest.counters.total(Counter::AbsorbedDuplicates), 2);
 }
@@ -130,7 +130,7 @@ async fn an_instance_that_meets_a_legacy_connection_asks_once_which_process_it_i
     for second in 0..3 {
         say(&ingest, PUBLISHER, &frame(Some(NOW_MS - second * 1_000), &json!({"a": 1})), NOW_MS).await;
     }
-    let lines = world.bed.take_lines();
+    let lines = world.env.take_lines();
     assert_eq!(lines.iter().filter(|line| *line == SETTLE).count(), 1, "{lines:?}");
 }
 
@@ -149,9 +149,9 @@ async fn copies_in_flight_at_two_instances_at_once_are_one() {
             say(&one, PUBLISHER, &first, MINUTE_START_MS),
             say(&other, PUBLISHER, &second, MINUTE_START_MS)
         );
-        assert_eq!(world.bed.frames(VIEWER).len(), 1, "{first_ms} and {second_ms}");
-        assert!(world.bed.frames(PUBLISHER).is_empty());
-        world.bed.take_calls();
+        assert_eq!(world.env.frames(VIEWER).len(), 1, "{first_ms} and {second_ms}");
+        assert!(world.env.frames(PUBLISHER).is_empty());
+        world.env.take_calls();
     }
     assert_eq!(world.stored().await, before + stamps.len());
     let absorbed = |ingest: &Ingest| ingest.counters.total(Counter::AbsorbedDuplicates);
@@ -166,7 +166,7 @@ async fn an_invocation_that_is_made_again_broadcasts_again_and_its_copy_never() 
     let report = frame(Some(NOW_MS), &json!({"a": 1}));
     for (message, frames) in [("m1", 1), ("m2", 1), ("m1", 2)] {
         say_as(&ingest, (PUBLISHER, message), &report, NOW_MS).await;
-        assert_eq!(world.bed.frames(VIEWER).len(), frames, "{message}");
+        assert_eq!(world.env.frames(VIEWER).len(), frames, "{message}");
     }
 }
 
@@ -178,9 +178,9 @@ async fn a_copy_with_an_id_is_acknowledged_as_accepted() {
     asking["id"] = json!("f1");
     for _ in 0..2 {
         say(&ingest, PUBLISHER, &asking.to_string(), NOW_MS).await;
-        let payload = &world.bed.frames(PUBLISHER)[0]["payload"];
+        let payload = &world.env.frames(PUBLISHER)[0]["payload"];
         assert_eq!(*payload, json!({"id": "f1", "accepted": 1, "rejected": []}));
-        world.bed.take_calls();
+        world.env.take_calls();
     }
 }
 
@@ -195,7 +195,7 @@ async fn a_modern_publisher_loses_no_report_however_fast_and_alike() {
         say(&ingest, PUBLISHER, &frame(Some(at_ms), &json!({"cpu": {"usage": 1}})), at_ms).await;
     }
     assert_eq!(world.stored().await, 50);
-    assert_eq!(world.bed.frames(VIEWER).len(), 50);
+    assert_eq!(world.env.frames(VIEWER).len(), 50);
     assert_eq!(ingest.counters.total(Counter::AbsorbedDuplicates), 0);
 }
 
@@ -210,7 +210,7 @@ async fn doubles_of_a_wrong_clock_are_one_by_their_arrival() {
         tokio::join!(say(&one, PUBLISHER, &said, first_ms), say(&other, PUBLISHER, &said, second_ms));
     }
     assert_eq!(world.stored().await, before + 3);
-    let frames = world.bed.frames(VIEWER);
+    let frames = world.env.frames(VIEWER);
     assert_eq!(frames.len(), 3);
     assert!(
         frames
@@ -229,10 +229,10 @@ async fn a_wrong_clock_is_noted_once_an_hour_and_no_report_is_lost() {
         let said = frame(Some(second * 1_000), &json!({"n": second}));
         say(&ingest, PUBLISHER, &said, NOW_MS + second * 1_000).await;
     }
-    let lines = world.bed.take_lines();
+    let lines = world.env.take_lines();
     assert_eq!(lines.iter().filter(|line| *line == SETTLE).count(), 1, "{lines:?}");
     assert_eq!(world.stored().await, 6);
-    let publishers = world.clients.publishers(&world.bed.table("ConnectionsTable"));
+    let publishers = world.clients.publishers(&world.env.table("ConnectionsTable"));
     let clocks = publishers.wrong_clocks(&id("shop"), now()).await.unwrap();
     assert_eq!(clocks.len(), 1);
     assert_eq!(clocks[0].ahead_ms, -NOW_MS);
@@ -273,10 +273,10 @@ async fn a_connection_keeps_the_source_of_its_first_report_whatever_later_ones_t
 async fn a_process_that_cannot_be_kept_costs_no_report() {
     let world = World::with_library().await;
     let ingest = world.instance();
-    world.bed.store.fail("UpdateItem", Failure::Broken, 3);
+    world.env.dynamodb.fail("UpdateItem", Failure::InternalError, 3);
     say(&ingest, PUBLISHER, &frame(Some(NOW_MS), &json!({"process": {"uptime": 10}})), NOW_MS).await;
     assert_eq!(world.sources().await, ["started-2026-11-22T13:00:51Z"]);
-    assert_eq!(world.bed.frames(VIEWER).len(), 1);
+    assert_eq!(world.env.frames(VIEWER).len(), 1);
 }
 
 /// One copy of a report: what it says, of which library, when it is stamped, which instance hears it and after how
@@ -338,11 +338,11 @@ impl Stage {
         for library in 0..LIBRARIES {
             self.world.connect_library(&connection(library)).await;
         }
-        self.world.bed.take_calls();
+        self.world.env.take_calls();
         for (is_transaction, is_lost) in troubles {
             let operation = if *is_transaction { "TransactWriteItems" } else { "PutItem" };
-            let failure = if *is_lost { Failure::Lost } else { Failure::Conflicted };
-            self.world.bed.store.fail(operation, failure, 1);
+            let failure = if *is_lost { Failure::ResponseLost } else { Failure::TransactionConflict };
+            self.world.env.dynamodb.fail(operation, failure, 1);
         }
         let before = self.absorbed();
         let sent = copies.iter().map(|copy| {
@@ -354,18 +354,18 @@ impl Stage {
             }
         });
         futures_util::future::join_all(sent).await;
-        self.world.bed.store.mend();
+        self.world.env.dynamodb.clear_failures();
 
         // The model: what was said, each once.
         let mut expected: Vec<String> = copies.iter().map(|copy| document(copy).to_string()).collect();
         expected.sort();
         expected.dedup();
         for library in 0..LIBRARIES {
-            let answers = self.world.bed.frames(&connection(library));
+            let answers = self.world.env.frames(&connection(library));
             assert_eq!(answers, Vec::<Value>::new(), "nothing is answered");
         }
         assert_eq!(self.stored(story).await, expected, "each is stored once");
-        let frames = self.world.bed.frames(VIEWER);
+        let frames = self.world.env.frames(VIEWER);
         let mut shown: Vec<_> = frames.iter().map(|frame| frame["payload"]["metrics"].to_string()).collect();
         shown.sort();
         assert_eq!(shown, expected, "each is broadcast once");
@@ -378,7 +378,7 @@ impl Stage {
 
     /// The documents of a story that are stored.
     async fn stored(&self, story: usize) -> Vec<String> {
-        let rows = self.world.bed.rows("ReportsTable").await;
+        let rows = self.world.env.rows("ReportsTable").await;
         let documents = rows.iter().map(|row| row["document"]["S"].as_str().unwrap());
         let mut told: Vec<Value> = documents.map(|text| serde_json::from_str(text).unwrap()).collect();
         told.retain(|document| document["story"] == story);

@@ -2,16 +2,16 @@
 
 use nsl_aws::counters::Counter;
 use nsl_domain::rejection::Code;
-use nsl_test_support::Manner;
+use nsl_test_support::Behaviour;
 use serde_json::Value;
 
 use super::*;
 
 /// The one frame that was posted to the publisher since the last look.
 fn answered(world: &World) -> Value {
-    let frames = world.bed.frames(PUBLISHER);
+    let frames = world.env.frames(PUBLISHER);
     assert_eq!(frames.len(), 1, "{frames:?}");
-    world.bed.take_calls();
+    world.env.take_calls();
     frames.into_iter().next().unwrap()
 }
 
@@ -33,8 +33,8 @@ async fn a_report_reaches_the_subscribers_of_its_app_and_nobody_else() {
     let ingest = world.warm_instance().await;
     hear(&ingest, &metrics(&report(7)), STRANGER, NOW_MS).await;
 
-    let frames = world.bed.frames("shopper=");
-    assert_eq!(frames, world.bed.frames("both="));
+    let frames = world.env.frames("shopper=");
+    assert_eq!(frames, world.env.frames("both="));
     assert_eq!(frames.len(), 1);
     let payload = &frames[0]["payload"];
     assert_eq!(frames[0]["type"], "metrics");
@@ -42,17 +42,17 @@ async fn a_report_reaches_the_subscribers_of_its_app_and_nobody_else() {
     assert_eq!(payload["timestamp"], "2026-11-22T13:01:01.394Z");
     assert_eq!(payload["appId"], "shop");
     assert_eq!(payload["source"], "UIcZQdQsoAMCLTw");
-    let rows = world.bed.rows("ReportsTable").await;
+    let rows = world.env.rows("ReportsTable").await;
     assert!(rows.iter().any(|row| row["sk"]["S"] == payload["id"]), "{rows:?}");
-    assert!(world.bed.frames("banker=").is_empty());
-    assert!(world.bed.frames(PUBLISHER).is_empty());
+    assert!(world.env.frames("banker=").is_empty());
+    assert!(world.env.frames(PUBLISHER).is_empty());
 }
 
 #[tokio::test]
 async fn a_stored_report_has_its_place_and_its_end() {
     let world = World::start().await;
     world.warm_instance().await;
-    let rows = world.bed.rows("ReportsTable").await;
+    let rows = world.env.rows("ReportsTable").await;
     // Shown for 48 hours, and there a day longer for the rollup of its minute.
     let end = NOW_MS / 1000 + (48 + 24) * 3600;
     assert_eq!(rows.len(), 1);
@@ -82,7 +82,7 @@ async fn one_bad_report_of_a_batch_loses_no_other() {
         json!([report(1), {"appId": "shop"}, report(2), {"appId": "shop", "metrics": {}, "timestamp": 0}]);
     hear(&ingest, &metrics_with_id(&batch), STRANGER, NOW_MS).await;
     assert_eq!(world.stored().await, 3);
-    assert_eq!(world.bed.frames("viewer-0=").len(), 2);
+    assert_eq!(world.env.frames("viewer-0=").len(), 2);
     let payload = answered(&world)["payload"].clone();
     assert_eq!(payload["accepted"], 2);
     let rejected: Vec<_> = payload["rejected"].as_array().unwrap().iter().collect();
@@ -134,7 +134,7 @@ async fn who_proved_nothing_publishes_nothing() {
     for opened in [false, true] {
         if opened {
             world.open(PUBLISHER, None).await;
-            world.bed.take_calls();
+            world.env.take_calls();
         }
         hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
         assert_eq!(refused(&world), "unauthorized");
@@ -160,7 +160,7 @@ async fn an_app_that_is_switched_off_takes_nothing() {
     let granted = publishing("old").to_text();
     let mut of_old = report(0);
     of_old["appId"] = json!("old");
-    world.bed.take_calls();
+    world.env.take_calls();
     hear(&world.instance(), &metrics(&of_old), &[("grant", &granted)], NOW_MS).await;
     assert_eq!(refused(&world), "app_inactive");
 }
@@ -172,11 +172,11 @@ async fn a_key_that_is_taken_back_closes_the_door_within_a_minute() {
     let ingest = world.instance();
     hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
     let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop", Status::Active);
     shop.keys = vec![KeyRecord::of("another key", Scope::Both)];
     world.register(&shop).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_001).await;
     assert_eq!(refused(&world), "unauthorized");
     assert_eq!(world.stored().await, 1);
@@ -188,11 +188,11 @@ async fn an_app_that_is_switched_off_closes_the_door_within_a_minute() {
     let granted = publishing("shop").to_text();
     let ingest = world.instance();
     hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    let apps = world.clients.apps(&world.bed.table("AppsTable"));
+    let apps = world.clients.apps(&world.env.table("AppsTable"));
     let on = apps.find(&id("shop")).await.unwrap().unwrap();
     let off = App { status: Status::Inactive, ..on.clone() };
     assert_eq!(apps.save(&on, &off).await.unwrap(), nsl_aws::apps::Saved::Done);
-    world.bed.take_calls();
+    world.env.take_calls();
     hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_001).await;
     assert_eq!(refused(&world), "app_inactive");
     assert_eq!(world.stored().await, 1);
@@ -204,16 +204,16 @@ async fn an_app_that_was_found_to_send_too_much_is_refused_until_it_may_again() 
     let granted = publishing("shop").to_text();
     let ingest = world.instance();
     hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    let apps = world.clients.apps(&world.bed.table("AppsTable"));
+    let apps = world.clients.apps(&world.env.table("AppsTable"));
     let until = TimestampMs::clamped(NOW_MS + 180_000);
     assert_eq!(apps.limit(&id("shop"), until).await.unwrap(), nsl_aws::apps::Limited::Done);
-    world.bed.take_calls();
+    world.env.take_calls();
     // Within the minute it is believed to be free.
     hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_000).await;
     assert_eq!(world.stored().await, 2);
-    world.bed.take_calls();
+    world.env.take_calls();
     hear(&ingest, &metrics(&report(2)), &[("grant", &granted)], NOW_MS + 60_001).await;
-    let payload = world.bed.frames(PUBLISHER)[0]["payload"].clone();
+    let payload = world.env.frames(PUBLISHER)[0]["payload"].clone();
     assert_eq!(payload["code"], "rate_limited");
     assert_eq!((&payload["retryable"], &payload["retryAfterMs"]), (&json!(true), &json!(119_999)));
     assert_eq!(world.stored().await, 2);
@@ -227,12 +227,12 @@ async fn a_legacy_publisher_over_its_limit_hears_nothing() {
     let mut legacy = publishing("shop");
     legacy.proof = Proof::Legacy;
     world.open(PUBLISHER, Some(&legacy)).await;
-    let apps = world.clients.apps(&world.bed.table("AppsTable"));
+    let apps = world.clients.apps(&world.env.table("AppsTable"));
     apps.limit(&id("shop"), TimestampMs::clamped(NOW_MS + 60_000)).await.unwrap();
-    world.bed.take_calls();
+    world.env.take_calls();
     let ingest = world.instance();
     hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
-    assert!(world.bed.frames(PUBLISHER).is_empty());
+    assert!(world.env.frames(PUBLISHER).is_empty());
     assert_eq!(world.stored().await, 0);
     assert_eq!(ingest.counters.total(Counter::rejections(Code::RateLimited)), 1);
 }
@@ -245,11 +245,11 @@ async fn who_sends_what_is_refused_for_ever_is_told_a_hundred_times_and_counted(
     for _ in 0..150 {
         hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
     }
-    assert_eq!(world.bed.frames(PUBLISHER).len(), 100);
+    assert_eq!(world.env.frames(PUBLISHER).len(), 100);
     assert_eq!(ingest.counters.total(Counter::rejections(Code::Forbidden)), 150);
     assert_eq!(ingest.counters.total(Counter::AbsorbedFrames), 50);
     hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS + 1_000).await;
-    assert_eq!(world.bed.frames(PUBLISHER).len(), 101);
+    assert_eq!(world.env.frames(PUBLISHER).len(), 101);
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn raw_reports_are_kept_as_long_as_their_app_says() {
         let report = json!({"appId": name, "timestamp": NOW_MS, "metrics": {"a": 1}});
         hear(&ingest, &metrics(&report), &[("grant", &granted)], NOW_MS).await;
     }
-    let rows = world.bed.rows("ReportsTable").await;
+    let rows = world.env.rows("ReportsTable").await;
     for (name, hours) in [("shop", 48), ("archive", 100)] {
         let row = rows.iter().find(|row| row["appId"]["S"] == name).unwrap();
         // A day of grace beyond what is shown.
@@ -282,7 +282,7 @@ async fn a_runaway_is_refused_and_nothing_of_its_frame_is_stored() {
     for _ in 0..50 {
         hear(&ingest, &empty, &[("grant", &granted)], NOW_MS).await;
     }
-    world.bed.take_calls();
+    world.env.take_calls();
     hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS).await;
     assert_eq!(refused(&world), "rate_limited");
     assert_eq!(world.stored().await, 0);
@@ -297,10 +297,10 @@ async fn a_legacy_viewer_reads_the_document_flat() {
     world.subscribe("modern=", "shop", 0, Dialect::Modern).await;
     let ingest = world.warm_instance().await;
     hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
-    let payload = world.bed.frames("dashboard=").remove(0)["payload"].take();
+    let payload = world.env.frames("dashboard=").remove(0)["payload"].take();
     assert_eq!(payload["cpu"]["usage"], 61.4);
     assert_eq!(payload["metrics"]["cpu"]["usage"], 61.4);
-    assert_eq!(world.bed.frames("modern=")[0]["payload"].get("cpu"), None);
+    assert_eq!(world.env.frames("modern=")[0]["payload"].get("cpu"), None);
 }
 
 #[tokio::test]
@@ -310,13 +310,13 @@ async fn a_paced_viewer_gets_frames_no_closer_than_it_asked() {
     world.subscribe("eager=", "shop", 0, Dialect::Modern).await;
     let ingest = world.instance();
     world.open(PUBLISHER, Some(&publishing("shop"))).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     for offset_ms in [0, 500, 999, 1_000, 1_999, 2_000] {
         hear(&ingest, &metrics(&report(offset_ms)), STRANGER, NOW_MS + offset_ms).await;
     }
-    assert_eq!(world.bed.frames("eager=").len(), 6);
+    assert_eq!(world.env.frames("eager=").len(), 6);
     let stamps: Vec<_> =
-        world.bed.frames("paced=").iter().map(|f| f["payload"]["timestamp"].clone()).collect();
+        world.env.frames("paced=").iter().map(|f| f["payload"]["timestamp"].clone()).collect();
     assert_eq!(stamps, ["2026-11-22T13:01:01.387Z", "2026-11-22T13:01:02.387Z", "2026-11-22T13:01:03.387Z"]);
 }
 
@@ -325,12 +325,12 @@ async fn a_gone_subscriber_is_forgotten_and_the_others_are_served() {
     let world = World::start().await;
     world.subscribers(3).await;
     let ingest = world.warm_instance().await;
-    world.bed.desk.treat("viewer-1=", Manner::Gone);
+    world.env.connections.set_behaviour("viewer-1=", Behaviour::Gone);
     hear(&ingest, &metrics(&json!([report(1), report(2)])), STRANGER, NOW_MS).await;
-    assert_eq!(world.bed.frames("viewer-0=").len(), 2);
-    assert_eq!(world.bed.frames("viewer-1=").len(), 1);
-    assert_eq!(world.bed.frames("viewer-2=").len(), 2);
-    let rows = world.bed.rows("ConnectionsTable").await;
+    assert_eq!(world.env.frames("viewer-0=").len(), 2);
+    assert_eq!(world.env.frames("viewer-1=").len(), 1);
+    assert_eq!(world.env.frames("viewer-2=").len(), 2);
+    let rows = world.env.rows("ConnectionsTable").await;
     let watching = |viewer: &str| rows.iter().any(|row| row["sk"]["S"] == format!("s#{viewer}"));
     assert!(watching("viewer-0=") && !watching("viewer-1=") && watching("viewer-2="));
 }
@@ -379,20 +379,20 @@ async fn a_refusal_is_not_remembered() {
     hear(&ingest, &metrics(&of_bank), STRANGER, NOW_MS).await;
     assert_eq!(refused(&world), "forbidden");
     world.open(PUBLISHER, Some(&publishing("bank"))).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     hear(&ingest, &metrics(&of_bank), STRANGER, NOW_MS).await;
-    assert!(world.bed.frames(PUBLISHER).is_empty(), "proved for another app, by another auth");
+    assert!(world.env.frames(PUBLISHER).is_empty(), "proved for another app, by another auth");
 
     let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop", Status::Active);
     shop.keys = vec![KeyRecord::of("the next key", Scope::Both)];
     world.register(&shop).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     let mut by_next_key = publishing("shop");
     by_next_key.proof = Proof::Key(KeyRecord::of("the next key", Scope::Both).id);
     hear(&ingest, &metrics(&report(2)), &[("grant", &by_next_key.to_text())], NOW_MS).await;
-    assert!(world.bed.frames(PUBLISHER).is_empty(), "a key that was added is taken at once");
+    assert!(world.env.frames(PUBLISHER).is_empty(), "a key that was added is taken at once");
     assert_eq!(world.stored().await, 3);
 }
 

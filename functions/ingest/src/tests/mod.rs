@@ -1,4 +1,4 @@
-//! The function against the test bed: recorded events in; calls, rows and frames out.
+//! The function against the test environment: recorded events in; calls, rows and frames out.
 //!
 //! Nothing here waits for time to pass: it stands in the events.
 
@@ -16,7 +16,7 @@ use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::grant::{Grant, Hold, Proof, Reach, Role, Scope};
 use nsl_domain::ids::{AppId, ConnectionId, UserId};
 use nsl_domain::time::TimestampMs;
-use nsl_test_support::{TestBed, events};
+use nsl_test_support::{TestEnvironment, events};
 use serde_json::{Value, json};
 
 use crate::handler::Ingest;
@@ -33,36 +33,36 @@ const STRANGER: events::Attached<'static> = &[("role", "program"), ("sourceIp", 
 
 /// One test's service with the application `shop`.
 struct World {
-    bed: TestBed,
+    env: TestEnvironment,
     clients: Clients,
 }
 
 impl World {
     async fn start() -> Self {
-        let bed = TestBed::start().await;
+        let env = TestEnvironment::start().await;
         let endpoints = LocalEndpoints {
-            tables: bed.store.url(),
-            connections: bed.desk.url(),
-            region: TestBed::REGION.to_owned(),
+            tables: env.dynamodb.url(),
+            connections: env.connections.url(),
+            region: TestEnvironment::REGION.to_owned(),
         };
         let clients = local_clients(&endpoints).await;
-        let world = Self { bed, clients };
+        let world = Self { env, clients };
         world.register(&app("shop", Status::Active)).await;
-        world.bed.take_calls();
+        world.env.take_calls();
         world
     }
 
     async fn register(&self, app: &App) {
-        self.clients.apps(&self.bed.table("AppsTable")).create(app).await.unwrap();
+        self.clients.apps(&self.env.table("AppsTable")).create(app).await.unwrap();
     }
 
     /// An instance of the function that has seen no event.
     fn instance(&self) -> Ingest {
         let settings = Settings::read(|name| {
             Some(match name {
-                "APPS_TABLE" => self.bed.table("AppsTable"),
-                "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
-                "REPORTS_TABLE" => self.bed.table("ReportsTable"),
+                "APPS_TABLE" => self.env.table("AppsTable"),
+                "CONNECTIONS_TABLE" => self.env.table("ConnectionsTable"),
+                "REPORTS_TABLE" => self.env.table("ReportsTable"),
                 "METRICS_NAMESPACE" => "test".to_owned(),
                 "RAW_RETENTION_HOURS" => "48".to_owned(),
                 _ => return None,
@@ -76,13 +76,13 @@ impl World {
         let ingest = self.instance();
         self.open(PUBLISHER, Some(&publishing("shop"))).await;
         hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS - 1).await;
-        self.bed.take_calls();
+        self.env.take_calls();
         ingest
     }
 
     /// Opens a connection, and lets it prove `grant` by an in-band `auth`.
     async fn open(&self, connection: &str, grant: Option<&Grant>) {
-        let sessions = self.clients.sessions(&self.bed.table("ConnectionsTable"));
+        let sessions = self.clients.sessions(&self.env.table("ConnectionsTable"));
         let connection = ConnectionId::new(connection);
         sessions.open(&connection, Role::Program, &[], now()).await.unwrap();
         if let Some(grant) = grant {
@@ -99,7 +99,7 @@ impl World {
     /// Opens a connection that watches `app`.
     async fn seat(&self, app: &str, subscriber: &Subscriber) {
         self.open(subscriber.connection.as_str(), None).await;
-        let subscriptions = self.clients.subscriptions(&self.bed.table("ConnectionsTable"));
+        let subscriptions = self.clients.subscriptions(&self.env.table("ConnectionsTable"));
         let added = subscriptions.add(&id(app), subscriber, now()).await.unwrap();
         assert_eq!(added, Added::Done);
     }
@@ -109,11 +109,11 @@ impl World {
         for index in 0..count {
             self.subscribe(&format!("viewer-{index}="), "shop", 0, Dialect::Modern).await;
         }
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     async fn stored(&self) -> usize {
-        self.bed.rows("ReportsTable").await.len()
+        self.env.rows("ReportsTable").await.len()
     }
 }
 

@@ -145,7 +145,7 @@ async fn deliver(world: &World, shop: &mut Shop, stream: &mut Stream, delivery: 
     if batch.is_empty() {
         return;
     }
-    world.bed.take_calls();
+    world.env.take_calls();
     let heard = match delivery.accident {
         Accident::None => world.deliver(&batch).await.failures.is_empty(),
         Accident::Unheard => {
@@ -156,14 +156,14 @@ async fn deliver(world: &World, shop: &mut Shop, stream: &mut Stream, delivery: 
             let enough = |made: &[Call]| made.len() >= calls;
             tokio::select! {
                 answer = world.deliver(&batch) => answer.failures.is_empty(),
-                () = world.bed.wait(enough) => false,
+                () = world.env.wait(enough) => false,
             }
         }
         Accident::Stalled(calls) => {
             let mut stalled = pin!(world.deliver(&batch));
             let ended = tokio::select! {
                 answer = &mut stalled => Some(answer),
-                () = world.bed.wait(|made| made.len() >= calls) => None,
+                () = world.env.wait(|made| made.len() >= calls) => None,
             };
             let meanwhile = shop.one_more_like(&batch[0]);
             let record = world.store(shop, meanwhile).await;

@@ -28,9 +28,9 @@ async fn a_batch_writes_each_touched_span_once() {
     let mut shop = world.open(1).await;
     let records = report_each_second(&world, &mut shop, 30..90).await;
     world.set_clock(90_000);
-    world.bed.take_calls();
+    world.env.take_calls();
     assert!(world.deliver(&records).await.failures.is_empty());
-    let lines = world.bed.take_lines();
+    let lines = world.env.take_lines();
     let puts = lines.iter().filter(|line| *line == "PutItem RollupsTable").count();
     // Two minutes, the ten minutes twice (opened, then filled), the hour and the day opened, the last report.
     assert_eq!(puts, 7, "{lines:#?}");
@@ -39,7 +39,7 @@ async fn a_batch_writes_each_touched_span_once() {
 
     // The same batch again reads and changes nothing but asks whether its last report is the last.
     assert!(world.deliver(&records).await.failures.is_empty());
-    let lines = world.bed.take_lines();
+    let lines = world.env.take_lines();
     assert_eq!(lines.iter().filter(|line| line.starts_with("PutItem")).count(), 1, "{lines:#?}");
 }
 
@@ -53,9 +53,9 @@ async fn an_hour_of_batches_costs_few_writes() {
         let seconds = (batch * 60 + 30..batch * 60 + 90).step_by(15);
         let records = report_each_second(&world, &mut shop, seconds).await;
         world.set_clock((batch * 60 + 95) * 1_000);
-        world.bed.take_calls();
+        world.env.take_calls();
         world.deliver(&records).await;
-        puts += world.bed.take_lines().iter().filter(|line| line.starts_with("PutItem")).count();
+        puts += world.env.take_lines().iter().filter(|line| line.starts_with("PutItem")).count();
     }
     // Two minutes, one of ten minutes and the last report a batch; the rest is opening and the ends of tens.
     assert!(puts <= 61 * 4 + 2 * 7 + 12, "{puts} writes");
@@ -89,7 +89,7 @@ async fn a_malformed_record_is_set_aside_whole_and_blocks_nothing() {
     records.push(json!({"who": "knows"}));
     world.set_clock(2 * MINUTE_MS);
     assert!(world.deliver(&records).await.failures.is_empty());
-    let rows = world.bed.rows("RollupsTable").await;
+    let rows = world.env.rows("RollupsTable").await;
     let quarantined: Vec<_> =
         rows.iter().filter(|row| row["pk"]["S"].as_str().unwrap().ends_with("#quarantine")).collect();
     assert_eq!(quarantined.len(), 2);
@@ -110,7 +110,7 @@ async fn a_fault_brings_back_the_batch_from_the_first_record_concerned() {
     records.extend(report_each_second(&world, &mut shop, 600..603).await);
     world.set_clock(HOUR_MS);
     // Three attempts of the first call, which concerns the first of the two minutes.
-    world.bed.store.fail("GetItem", Failure::Throttled, 3);
+    world.env.dynamodb.fail("GetItem", Failure::Throttled, 3);
     let answer = world.deliver(&records).await;
     let sequence = |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned();
     let returned: Vec<_> = answer.failures.into_iter().map(|item| item.sequence).collect();
@@ -129,7 +129,7 @@ async fn a_throttled_table_slows_the_function_down_and_loses_nothing() {
             let mut records = report_each_second(&world, &mut shop, 0..3).await;
             records.extend(report_each_second(&world, &mut shop, 600..603).await);
             world.set_clock(2 * HOUR_MS);
-            world.bed.store.fail(operation, Failure::Throttled, refusals);
+            world.env.dynamodb.fail(operation, Failure::Throttled, refusals);
             let mut deliveries = 1;
             while !world.deliver(&records).await.failures.is_empty() {
                 deliveries += 1;
@@ -147,7 +147,7 @@ async fn the_last_report_of_a_source_only_moves_forward() {
     let records = report_each_second(&world, &mut shop, 0..5).await;
     world.deliver(&records).await;
     world.deliver(&records[..2]).await;
-    let rows = world.bed.rows("RollupsTable").await;
+    let rows = world.env.rows("RollupsTable").await;
     let pk = format!("{}#sources", shop.app.id);
     let last: Vec<_> = rows.iter().filter(|row| row["pk"]["S"] == pk.as_str()).collect();
     assert_eq!(last.len(), 1);

@@ -27,7 +27,7 @@ async fn rolled_up(world: &World) -> Shop {
 /// The rows of one width, by the start of their spans.
 async fn rows_of(world: &World, shop: &Shop, width: &str) -> Vec<Value> {
     let pk = format!("{}#{width}#0", shop.app.id);
-    let rows = world.bed.rows("RollupsTable").await;
+    let rows = world.env.rows("RollupsTable").await;
     let mut rows: Vec<Value> = rows.into_iter().filter(|row| row["pk"]["S"] == pk.as_str()).collect();
     rows.sort_by_key(|row| row["sk"]["S"].as_str().unwrap().to_owned());
     rows
@@ -38,12 +38,12 @@ async fn damage(world: &World, mut row: Value, attribute: &str, value: Value) {
         Value::Null => drop(row.as_object_mut().unwrap().remove(attribute)),
         value => row[attribute] = value,
     }
-    world.bed.put("RollupsTable", row).await;
+    world.env.put("RollupsTable", row).await;
 }
 
 async fn forget(world: &World, row: &Value) {
     let key = json!({"pk": row["pk"], "sk": row["sk"]});
-    world.bed.store.direct("DeleteItem", "RollupsTable", json!({ "Key": key })).await;
+    world.env.dynamodb.direct("DeleteItem", "RollupsTable", json!({ "Key": key })).await;
 }
 
 /// Repairs the first `span_ms` of the story, and gives what became of how many spans.
@@ -67,7 +67,7 @@ fn count(outcomes: &[Computed], outcome: Computed) -> usize {
 async fn a_repair_makes_whole_whatever_was_lost() {
     let world = World::start().await;
     let shop = rolled_up(&world).await;
-    let right = world.bed.rows("RollupsTable").await;
+    let right = world.env.rows("RollupsTable").await;
     for lost in ["1m", "10m", "1h", "1d", ""] {
         let of_width = |row: &&Value| row["pk"]["S"].as_str().unwrap().contains(&format!("#{lost}"));
         let buckets = right.iter().filter(|row| row.get("buckets").is_some());
@@ -76,14 +76,14 @@ async fn a_repair_makes_whole_whatever_was_lost() {
         }
         repair(&world, &shop, HOUR_MS).await;
         assert_agrees(&world, &shop).await;
-        assert_eq!(world.bed.rows("RollupsTable").await.len(), right.len(), "{lost}");
+        assert_eq!(world.env.rows("RollupsTable").await.len(), right.len(), "{lost}");
     }
     let outcomes = repair(&world, &shop, HOUR_MS).await;
     // Two minutes, two of ten, the hour, the day.
     assert_eq!(outcomes, [Computed::Unchanged; 6]);
-    world.bed.take_calls();
+    world.env.take_calls();
     repair(&world, &shop, HOUR_MS).await;
-    let lines = world.bed.take_lines();
+    let lines = world.env.take_lines();
     assert!(lines.iter().all(|line| line.ends_with(" consistent")), "it writes nothing: {lines:#?}");
 }
 
@@ -93,7 +93,7 @@ async fn a_repair_of_an_idle_span_stores_nothing() {
     let shop = world.open(1).await;
     world.set_clock(2 * HOUR_MS);
     assert_eq!(repair(&world, &shop, 10 * DAY_MS).await, []);
-    assert!(world.bed.rows("RollupsTable").await.is_empty());
+    assert!(world.env.rows("RollupsTable").await.is_empty());
 }
 
 #[tokio::test]
@@ -129,14 +129,14 @@ async fn a_corrupt_rollup_is_computed_anew_and_a_newer_one_is_left_alone() {
     let records = report_each_second(&world, &mut shop, 0..3).await;
     world.set_clock(HOUR_MS);
     world.deliver(&records).await;
-    let rows = world.bed.rows("RollupsTable").await;
+    let rows = world.env.rows("RollupsTable").await;
     let with_width = |width: &str| {
         let pk = format!("{}#{width}#0", shop.app.id);
         rows.iter().find(|row| row["pk"]["S"] == pk).unwrap().clone()
     };
     let (mut minute, mut hour) = (with_width("1m"), with_width("1h"));
     minute["buckets"] = json!({"B": "AQAAAAAAAAA="});
-    world.bed.put("RollupsTable", minute).await;
+    world.env.put("RollupsTable", minute).await;
     world.set_clock(HOUR_MS + MINUTE_MS);
     let mut late = report_each_second(&world, &mut shop, 60..61).await;
     assert!(world.deliver(&late).await.failures.is_empty());
@@ -144,10 +144,10 @@ async fn a_corrupt_rollup_is_computed_anew_and_a_newer_one_is_left_alone() {
 
     // Version 200 of the encoding.
     hour["buckets"] = json!({"B": "yAAAAAAAAAA="});
-    world.bed.put("RollupsTable", hour.clone()).await;
+    world.env.put("RollupsTable", hour.clone()).await;
     late.extend(report_each_second(&world, &mut shop, 120..121).await);
     assert_eq!(world.deliver(&late).await.failures.len(), 1);
-    let rows = world.bed.rows("RollupsTable").await;
+    let rows = world.env.rows("RollupsTable").await;
     assert!(rows.contains(&hour), "the newer rollup was overwritten");
 }
 
@@ -180,7 +180,7 @@ async fn a_minute_whose_reports_are_partly_gone_stays_as_it_is() {
     let before = world.stored(&shop.shards().next().unwrap(), Resolution::Minute).await;
     let gone = shop.reports.remove(0);
     let key = json!({"pk": records[0]["dynamodb"]["Keys"]["pk"], "sk": {"S": gone.id()}});
-    world.bed.store.direct("DeleteItem", "ReportsTable", json!({"Key": key})).await;
+    world.env.dynamodb.direct("DeleteItem", "ReportsTable", json!({"Key": key})).await;
     world.set_clock(3 * DAY_MS);
     assert!(world.rolling.handle(event(&records)).await.unwrap().failures.is_empty());
     let after = world.stored(&shop.shards().next().unwrap(), Resolution::Minute).await;

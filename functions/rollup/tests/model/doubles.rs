@@ -16,7 +16,7 @@ const OFFSETS_MS: [i64; 7] =
 
 /// Sends a report and its copy as the library does; what of them is stored becomes the shop's.
 async fn send_twice(world: &World, shop: &mut Shop, offset_ms: i64) {
-    let reports = world.clients.reports(&world.bed.table("ReportsTable"));
+    let reports = world.clients.reports(&world.env.table("ReportsTable"));
     let library = ConnectionId::new("library=");
     for (message, apart_ms, expected) in [("m1", 0, Kept::Stored), ("m2", 5, Kept::Absorbed)] {
         let document = json!({"cpu": {"usage": offset_ms % 97}, "at": offset_ms});
@@ -33,7 +33,7 @@ async fn send_twice(world: &World, shop: &mut Shop, offset_ms: i64) {
 
 /// The stream's records of every stored row.
 async fn records(world: &World) -> Vec<Value> {
-    let rows = world.bed.rows("ReportsTable").await.into_iter().enumerate();
+    let rows = world.env.rows("ReportsTable").await.into_iter().enumerate();
     let record = |(index, image): (usize, Value)| {
         let keys = json!({"pk": image["pk"], "sk": image["sk"]});
         let change = json!({"Keys": keys, "NewImage": image, "SequenceNumber": format!("{}", 100 + index)});
@@ -59,7 +59,7 @@ async fn a_doubled_report_is_rolled_up_once_in_the_minute_of_its_own_time() {
     }
     assert!(
         world
-            .bed
+            .env
             .rows("RollupsTable")
             .await
             .iter()

@@ -26,7 +26,7 @@ impl World {
     /// How many rows of rollups and last reports there are of `shop`.
     async fn rows_of(&self, shop: &Shop) -> usize {
         let prefix = format!("{}#", shop.app.id);
-        let rows = self.bed.rows("RollupsTable").await;
+        let rows = self.env.rows("RollupsTable").await;
         rows.iter().filter(|row| row["pk"]["S"].as_str().unwrap().starts_with(&prefix)).count()
     }
 
@@ -48,7 +48,7 @@ async fn report(world: &World, shop: &mut Shop, count: i64, sources: i64) -> Vec
 
 /// How often each call of the Apps table was made since the last look.
 fn calls_of_apps(world: &World) -> (usize, usize) {
-    let lines = world.bed.take_lines();
+    let lines = world.env.take_lines();
     let count = |call| lines.iter().filter(|line| *line == call).count();
     (count(READ_APP), count(LIMIT_APP))
 }
@@ -74,7 +74,7 @@ async fn rollups_and_last_reports_live_as_long_as_their_app_says() {
     let records = report(&world, &mut shop, 1, 1).await;
     world.set_clock(MINUTE_MS);
     assert!(world.deliver(&records).await.failures.is_empty());
-    let rows = world.bed.rows("RollupsTable").await;
+    let rows = world.env.rows("RollupsTable").await;
     let kept_hours = |pk: &str, from_ms: i64| {
         let row = rows.iter().find(|row| row["pk"]["S"] == format!("{}#{pk}", shop.app.id)).unwrap();
         let expires_at: i64 = row["expiresAt"]["N"].as_str().unwrap().parse().unwrap();
@@ -94,7 +94,7 @@ async fn an_app_is_read_once_a_minute_and_only_limited_when_it_sends_too_much() 
     world.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE, 1).await;
     world.set_clock(MINUTE_MS);
-    world.bed.take_calls();
+    world.env.take_calls();
     for reads in [1, 0] {
         world.deliver(&records).await;
         assert_eq!(calls_of_apps(&world), (reads, 0), "as many as its buckets let through");
@@ -112,7 +112,7 @@ async fn an_app_that_sent_too_much_is_refused_once_whatever_the_stream_repeats()
     world.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE + 30, 1).await;
     world.set_clock(MINUTE_MS);
-    world.bed.take_calls();
+    world.env.take_calls();
     // No batch holds too many; the minute does.
     for (batch, writes) in records.chunks(50).zip([1, 0, 0, 0]) {
         world.deliver(batch).await;
@@ -155,12 +155,12 @@ async fn an_app_that_cannot_be_read_loses_nothing_and_one_that_cannot_be_limited
     world.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE + 1, 1).await;
     world.set_clock(MINUTE_MS);
-    world.bed.store.fail("GetItem", Failure::Broken, 3);
+    world.env.dynamodb.fail("GetItem", Failure::InternalError, 3);
     let answer = world.deliver(&records).await;
     let returned: Vec<_> = answer.failures.iter().map(|item| item.sequence.as_str()).collect();
     assert_eq!(returned, [records[0]["dynamodb"]["SequenceNumber"].as_str().unwrap()], "all come again");
-    assert!(world.bed.rows("RollupsTable").await.is_empty(), "nothing is kept by a guess");
-    world.bed.store.fail("UpdateItem", Failure::Broken, 3);
+    assert!(world.env.rows("RollupsTable").await.is_empty(), "nothing is kept by a guess");
+    world.env.dynamodb.fail("UpdateItem", Failure::InternalError, 3);
     assert!(world.deliver(&records).await.failures.is_empty());
     assert_agrees(&world, &shop).await;
     assert_eq!(world.limited_until(&shop).await, None);
@@ -172,7 +172,7 @@ async fn an_app_that_cannot_be_read_loses_nothing_and_one_that_cannot_be_limited
 async fn a_damaged_app_and_one_that_is_gone_hold_up_nobody() {
     let world = World::start().await;
     let (mut damaged, mut gone, mut other) = (Shop::open(1), Shop::open(1), world.open(1).await);
-    world.bed.put("AppsTable", json!({"appId": {"S": damaged.app.id.as_str()}})).await;
+    world.env.put("AppsTable", json!({"appId": {"S": damaged.app.id.as_str()}})).await;
     let mut records = report(&world, &mut damaged, 2, 1).await;
     records.extend(report(&world, &mut gone, 2, 1).await);
     records.extend(report(&world, &mut other, 2, 1).await);
@@ -211,9 +211,9 @@ async fn an_app_that_is_switched_off_is_not_believed_to_be_there_a_moment_longer
     assert_eq!(world.apps().delete(&shop.app).await.unwrap(), Saved::Done);
     let late = late_report(&shop);
     let records = [world.store(&mut shop, late).await];
-    world.bed.take_calls();
+    world.env.take_calls();
     assert!(world.deliver(&records).await.failures.is_empty());
-    assert_eq!(world.bed.take_lines(), [READ_APP], "it is asked for and nothing else is done");
+    assert_eq!(world.env.take_lines(), [READ_APP], "it is asked for and nothing else is done");
     assert_eq!(world.rows_of(&shop).await, before);
 }
 

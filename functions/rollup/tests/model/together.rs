@@ -51,16 +51,16 @@ async fn app_shards_are_dealt_with_side_by_side_and_a_few_at_a_time() {
     let mut shops = open_many(&world).await;
     let records = report_in_turn(&world, &mut shops, 0).await;
     assert!(world.deliver(&records).await.failures.is_empty());
-    world.bed.take_calls();
+    world.env.take_calls();
     // The applications are known by now: the next call of each is that which looks at what is above its minute.
-    world.bed.store.fail("GetItem", Failure::Silent, MANY);
+    world.env.dynamodb.fail("GetItem", Failure::NoResponse, MANY);
     let begun = async {
-        world.bed.wait(|made| being_read(made) >= AT_A_TIME).await;
+        world.env.wait(|made| being_read(made) >= AT_A_TIME).await;
         tokio::time::sleep(A_MOMENT).await;
     };
     tokio::select! {
         _ = world.deliver(&records) => panic!("nothing was answered"),
-        () = begun => assert_eq!(being_read(&world.bed.take_calls()), AT_A_TIME),
+        () = begun => assert_eq!(being_read(&world.env.take_calls()), AT_A_TIME),
     }
 }
 
@@ -71,12 +71,12 @@ async fn of_many_applications_at_once_only_those_that_failed_come_again() {
     let records = report_in_turn(&world, &mut shops, 0).await;
     assert!(world.deliver(&records).await.failures.is_empty());
     // Version 200 of the encoding: what a newer program wrote is left alone, and its batch fails.
-    let rows = world.bed.rows("RollupsTable").await;
+    let rows = world.env.rows("RollupsTable").await;
     for place in [9, 4] {
         let hour = format!("{}#1h#0", shops[place].app.id);
         let mut row = rows.iter().find(|row| row["pk"]["S"] == hour.as_str()).unwrap().clone();
         row["buckets"] = json!({"B": "yAAAAAAAAAA="});
-        world.bed.put("RollupsTable", row).await;
+        world.env.put("RollupsTable", row).await;
     }
     world.set_clock(2 * HOUR_MS);
     let records = report_in_turn(&world, &mut shops, 20 * MINUTE_MS).await;

@@ -1,7 +1,7 @@
 //! What the function adds to the write units of the reports, as the engine counts them.
 
 use nsl_domain::time::{HOUR_MS, SECOND_MS};
-use nsl_test_support::Spent;
+use nsl_test_support::ConsumedCapacity;
 use serde_json::{Value, json};
 
 use crate::world::{Shop, World};
@@ -41,10 +41,10 @@ async fn units(sources: u64, every_s: i64, batch_s: i64, batches: i64) -> (f64, 
             }
         }
         world.set_clock((first_s + (batch + 1) * batch_s) * SECOND_MS + 1_500);
-        let stored = written(&world.bed.take_spent());
+        let stored = written(&world.env.take_consumed());
         assert_eq!(stored, records.len() as f64, "a report is one unit");
         assert!(world.deliver(&records).await.failures.is_empty());
-        let spent = written(&world.bed.take_spent());
+        let spent = written(&world.env.take_consumed());
         // The first batches open what is above them.
         if batch >= 2 {
             raw += (sources * batch_s as u64) as f64;
@@ -55,7 +55,7 @@ async fn units(sources: u64, every_s: i64, batch_s: i64, batches: i64) -> (f64, 
     (raw, added)
 }
 
-fn written(spent: &[Spent]) -> f64 {
+fn written(spent: &[ConsumedCapacity]) -> f64 {
     spent.iter().filter(|one| !one.is_read()).map(|one| one.units).sum()
 }
 

@@ -1,4 +1,4 @@
-//! One application in a test bed that many share: its reports, its stream, its clock.
+//! One application in a test environment that many share: its reports, its stream, its clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_domain::window::Resolution;
 use nsl_rollup::handler::Rolling;
 use nsl_rollup::settings::Settings;
-use nsl_test_support::TestBed;
+use nsl_test_support::TestEnvironment;
 use serde_json::{Value, json};
 
 /// 2026-11-22T09:00:00Z: where the stories of these tests begin.
@@ -26,7 +26,7 @@ static APPS: AtomicU64 = AtomicU64::new(0);
 
 /// A bed and an instance of the function.
 pub(crate) struct World {
-    pub(crate) bed: TestBed,
+    pub(crate) env: TestEnvironment,
     pub(crate) rolling: Rolling,
     /// What an operator's repair computes with.
     pub(crate) computer: Computer,
@@ -44,17 +44,17 @@ pub(crate) struct Shop {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let bed = TestBed::start().await;
+        let env = TestEnvironment::start().await;
         let endpoints = LocalEndpoints {
-            tables: bed.store.url(),
-            connections: bed.desk.url(),
-            region: TestBed::REGION.to_owned(),
+            tables: env.dynamodb.url(),
+            connections: env.connections.url(),
+            region: TestEnvironment::REGION.to_owned(),
         };
         let clients = local_clients(&endpoints).await;
         let settings = Settings::read(|name| match name {
-            "APPS_TABLE" => Some(bed.table("AppsTable")),
-            "REPORTS_TABLE" => Some(bed.table("ReportsTable")),
-            "ROLLUPS_TABLE" => Some(bed.table("RollupsTable")),
+            "APPS_TABLE" => Some(env.table("AppsTable")),
+            "REPORTS_TABLE" => Some(env.table("ReportsTable")),
+            "ROLLUPS_TABLE" => Some(env.table("RollupsTable")),
             "RAW_RETENTION_HOURS" => Some("48".to_owned()),
             _ => None,
         });
@@ -63,10 +63,10 @@ impl World {
         let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
         let tell: Clock = Arc::new(tell);
         let rolling = Rolling::new(&clients, &settings.unwrap(), Arc::clone(&tell));
-        let rollups = clients.rollups(&bed.table("RollupsTable"), Retention::default());
-        let reports = clients.reports(&bed.table("ReportsTable"));
+        let rollups = clients.rollups(&env.table("RollupsTable"), Retention::default());
+        let reports = clients.reports(&env.table("ReportsTable"));
         let computer = Computer::new(reports, rollups.clone(), tell);
-        Self { bed, rolling, computer, rollups, clients, clock }
+        Self { env, rolling, computer, rollups, clients, clock }
     }
 
     pub(crate) fn set_clock(&self, offset_ms: i64) {
@@ -87,17 +87,17 @@ impl World {
     /// Registers `app`, which no test counts among its calls.
     pub(crate) async fn register(&self, app: &App) {
         self.apps().create(app).await.unwrap();
-        self.bed.take_calls();
-        self.bed.take_spent();
+        self.env.take_calls();
+        self.env.take_consumed();
     }
 
     pub(crate) fn apps(&self) -> Apps {
-        self.clients.apps(&self.bed.table("AppsTable"))
+        self.clients.apps(&self.env.table("AppsTable"))
     }
 
     /// Stores a report and gives its stream record.
     pub(crate) async fn store(&self, shop: &mut Shop, report: Report) -> Value {
-        let reports = self.clients.reports(&self.bed.table("ReportsTable"));
+        let reports = self.clients.reports(&self.env.table("ReportsTable"));
         reports.store(&report, &shop.app, 2 * DAY_MS).await.unwrap();
         let record = shop.record(&report);
         shop.reports.push(report);

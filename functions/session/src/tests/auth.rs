@@ -14,8 +14,8 @@ async fn answers(
     attached: events::Attached<'_>,
 ) -> Vec<Value> {
     assert_eq!(hear(session, "auth", frame, attached).await, None);
-    let frames = world.bed.frames(SPEAKER);
-    world.bed.take_calls();
+    let frames = world.env.frames(SPEAKER);
+    world.env.take_calls();
     frames
 }
 
@@ -38,7 +38,7 @@ async fn a_full_app_takes_nobody_until_one_leaves() {
     let payload = &frames[0]["payload"];
     assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
     assert!(answers(&world, &session, &auth_by_user("shop", "ann"), PROGRAM).await.is_empty());
-    let publishers = world.clients.publishers(&world.bed.table("ConnectionsTable"));
+    let publishers = world.clients.publishers(&world.env.table("ConnectionsTable"));
     publishers.drop_row(&id("shop"), &ConnectionId::new("b0=")).await.unwrap();
     let frames = answers(&world, &session, &auth_by_key("shop", "shop"), PROGRAM).await;
     assert_eq!(frames[0]["type"], "auth_success");
@@ -58,7 +58,7 @@ async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() 
     let payload = &frames[0]["payload"];
     assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
     assert!(answers(&world, &session, &auth_by_user("club", "ann"), PROGRAM).await.is_empty());
-    let publishers = world.clients.publishers(&world.bed.table("ConnectionsTable"));
+    let publishers = world.clients.publishers(&world.env.table("ConnectionsTable"));
     publishers.drop_row(&id("club"), &ConnectionId::new("b0=")).await.unwrap();
     assert_eq!(connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await, 200);
 }
@@ -74,8 +74,8 @@ async fn a_wrong_key_is_told_once_and_closed_after_five() {
             .enumerate()
     {
         assert_eq!(hear(&session, "auth", &auth_by_key(named, key), PROGRAM).await, None);
-        let frames = world.bed.frames(SPEAKER);
-        let closed = world.bed.take_calls().iter().any(|call| call.operation == "DELETE");
+        let frames = world.env.frames(SPEAKER);
+        let closed = world.env.take_calls().iter().any(|call| call.operation == "DELETE");
         assert_eq!((frames.len(), closed), (usize::from(turn == 0), turn == 4), "{named} {key}");
         for frame in frames {
             assert_eq!(frame["type"], "error");
@@ -139,7 +139,7 @@ async fn the_library_is_never_told_that_it_is_wrong() {
     for (named, user) in [("shop", "bob"), ("bank", "ann"), ("nowhere", "ann")] {
         for _ in 0..6 {
             hear(&session, "auth", &auth_by_user(named, user), PROGRAM).await;
-            let calls = world.bed.take_calls();
+            let calls = world.env.take_calls();
             assert!(calls.iter().all(|call| call.target != SPEAKER), "{named} {user}: {calls:?}");
         }
     }

@@ -28,7 +28,7 @@ async fn the_role_of_the_handshake_is_kept() {
     {
         let world = World::start().await;
         assert_eq!(connect(&world.instance(), &[], attached).await, 200);
-        let rows = world.bed.rows("ConnectionsTable").await;
+        let rows = world.env.rows("ConnectionsTable").await;
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0]["role"]["S"], role);
     }
@@ -44,7 +44,7 @@ async fn the_end_leaves_no_row_and_hides_no_other_connection() {
     let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
     let response = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
     assert_eq!(response, nsl_aws::event::answer(200, None));
-    let rows = world.bed.rows("ConnectionsTable").await;
+    let rows = world.env.rows("ConnectionsTable").await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"]["S"], "conn#other=");
 }
@@ -55,11 +55,11 @@ async fn a_frame_after_the_end_brings_nothing_back() {
     let session = world.authorised().await;
     let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
     session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
-    world.bed.take_calls();
+    world.env.take_calls();
     let grant = granted("shop", Scope::View);
     hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-    assert!(world.bed.frames(SPEAKER).is_empty());
+    assert!(world.env.frames(SPEAKER).is_empty());
     let body = hear(&session, "subscribe", &watch("shop"), &[("grant", &grant)]).await;
     assert_eq!(body.unwrap()["type"], "error");
-    assert!(world.bed.rows("ConnectionsTable").await.is_empty());
+    assert!(world.env.rows("ConnectionsTable").await.is_empty());
 }

@@ -19,26 +19,26 @@ impl World {
             dialect: Dialect::Modern,
             hold: Hold::of(&grant_of("shop", Scope::View)),
         };
-        let table = self.bed.table("ConnectionsTable");
+        let table = self.env.table("ConnectionsTable");
         let now = TimestampMs::clamped(NOW_MS);
         let sessions = self.clients.sessions(&table);
         sessions.open(&subscriber.connection, nsl_domain::grant::Role::Page, &[], now).await.unwrap();
         self.clients.subscriptions(&table).add(&id("shop"), &subscriber, now).await.unwrap();
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// Makes `connection` report for `shop`.
     pub(super) async fn publish(&self, connection: &str) {
-        let publishers = self.clients.publishers(&self.bed.table("ConnectionsTable"));
+        let publishers = self.clients.publishers(&self.env.table("ConnectionsTable"));
         let now = TimestampMs::clamped(NOW_MS);
         publishers.add(&[id("shop")], &ConnectionId::new(connection), now).await.unwrap();
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// The frames that the speaker is sent from here on.
     fn told(&self) -> Vec<Value> {
-        let frames = self.bed.frames(SPEAKER);
-        self.bed.take_calls();
+        let frames = self.env.frames(SPEAKER);
+        self.env.take_calls();
         frames
     }
 }
@@ -128,7 +128,7 @@ async fn a_wrong_library_hears_nothing_is_counted_and_let_go_after_ten_minutes()
     for (minute, closed) in [(0, false), (5, false), (10, true)] {
         let at_ms = NOW_MS + minute * 60_000;
         hear_at(&session, "auth", &auth_by_user("shop", "bob"), PROGRAM, at_ms).await;
-        let calls = world.bed.take_calls();
+        let calls = world.env.take_calls();
         assert!(calls.iter().all(|call| call.operation != "POST"), "{calls:?}");
         assert_eq!(calls.iter().any(|call| call.operation == "DELETE"), closed, "minute {minute}");
     }
@@ -146,7 +146,7 @@ async fn a_library_that_becomes_right_is_welcomed() {
     hear(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
     assert!(world.told().is_empty());
     let key = json!({"Key": {"appId": {"S": "bank"}}});
-    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     bank.legacy = true;
     bank.keys = vec![KeyRecord::of("another", Scope::Both)];
     world.register(&bank).await;
@@ -174,7 +174,7 @@ async fn log_entries_are_kept_shown_to_viewers_and_told_in_history() {
     world.watch("viewer=").await;
     let entries = json!([{"level": "info", "n": 0}, {"level": "info", "n": 1}]);
     assert_eq!(hear(&session, "$default", &logs(2), PROGRAM).await, None);
-    assert_eq!(world.bed.frames("viewer="), [json!({"type": "logs", "payload": entries})]);
+    assert_eq!(world.env.frames("viewer="), [json!({"type": "logs", "payload": entries})]);
     assert!(world.told().is_empty(), "the library hears nothing of its logs");
     let asked = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
         "data": {"userId": "ann", "appId": "shop"}});
@@ -190,7 +190,7 @@ async fn log_entries_are_kept_shown_to_viewers_and_told_in_history() {
 #[tokio::test]
 async fn a_long_history_comes_in_frames_that_any_client_takes_newest_thousand_and_no_older() {
     let world = World::start().await;
-    let table = world.clients.log_entries(&world.bed.table("LogsTable"));
+    let table = world.clients.log_entries(&world.env.table("LogsTable"));
     for frame in 0..30 {
         let entries: Vec<String> =
             (0..40).map(|n| json!({"n": frame * 40 + n, "text": "x".repeat(100)}).to_string()).collect();
@@ -216,7 +216,7 @@ async fn what_comes_too_fast_is_dropped_and_counted() {
     hear(&session, "$default", &logs(80), PROGRAM).await;
     assert_eq!(session.counters.total(Counter::DroppedLogs), 30);
     world.told();
-    world.bed.store.fail("PutItem", Failure::Broken, 3);
+    world.env.dynamodb.fail("PutItem", Failure::InternalError, 3);
     hear_at(&session, "$default", &logs(3), PROGRAM, NOW_MS + 1_000).await;
     assert_eq!(session.counters.total(Counter::DroppedLogs), 33, "what cannot be kept is dropped too");
     assert!(world.told().is_empty());
@@ -231,7 +231,7 @@ async fn a_command_reaches_every_publisher_and_holds_for_those_who_ask() {
     hear(&session, "$default", &command(false), PAGE).await;
     let said = json!({"type": "console_toggle", "data": {"enabled": false}});
     for publisher in ["one=", "two="] {
-        assert_eq!(world.bed.frames(publisher), [json!({"type": "command", "data": said})]);
+        assert_eq!(world.env.frames(publisher), [json!({"type": "command", "data": said})]);
     }
     let response = world.told().remove(0);
     assert_eq!((&response["type"], &response["payload"]["data"]), (&json!("command_response"), &said));
@@ -260,13 +260,13 @@ async fn nobody_without_leave_is_told_or_heard() {
         }
         for frame in frames {
             hear(&session, "$default", &frame, attached).await;
-            let calls = world.bed.take_calls();
+            let calls = world.env.take_calls();
             assert!(calls.iter().all(|call| call.target != "viewer=" && call.target != "publisher="));
             let told = calls.iter().filter(|call| call.operation == "POST");
             assert!(told.into_iter().all(|call| call.body["payload"]["success"] == false), "{frame}");
         }
     }
-    assert!(world.bed.rows("LogsTable").await.is_empty());
+    assert!(world.env.rows("LogsTable").await.is_empty());
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn a_connection_in_the_library_s_dialect_gets_a_bounded_number_of_refusals
     for _ in 0..100 {
         hear(&session, "$default", "no json", PAGE).await;
     }
-    let calls = world.bed.take_calls();
+    let calls = world.env.take_calls();
     let posts = calls.iter().filter(|call| call.operation == "POST").count();
     assert!(posts <= MAX_FRAMES, "{posts}");
     assert!(calls.iter().any(|call| call.operation == "DELETE"));
@@ -287,13 +287,13 @@ async fn a_fault_is_silence_and_the_next_frame_is_heard() {
     let world = World::start().await;
     for attached in [PAGE, PROGRAM] {
         let session = world.connected(attached).await;
-        world.bed.store.shut();
+        world.env.dynamodb.go_offline();
         for kind in ["auth", "check_status", "history", "get_last_actions", "command", "logs"] {
             let route = if kind == "auth" { "auth" } else { "$default" };
             let body = hear(&session, route, &about_shop(kind), attached).await;
             assert_eq!((body, world.told()), (None, vec![]), "{kind}");
         }
-        world.bed.store.reopen();
+        world.env.dynamodb.go_online();
         hear(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
         assert_eq!(world.told()[0]["type"], "auth_success");
     }
@@ -303,7 +303,7 @@ async fn a_fault_is_silence_and_the_next_frame_is_heard() {
 async fn a_library_whose_row_cannot_be_put_is_welcomed_all_the_same() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
-    world.bed.store.fail("PutItem", Failure::Broken, 3);
+    world.env.dynamodb.fail("PutItem", Failure::InternalError, 3);
     hear(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
     assert_eq!(world.told()[0]["type"], "auth_success");
 }
@@ -318,9 +318,9 @@ async fn a_page_is_told_at_once_that_its_app_was_switched_on_again() {
     let ask = json!({"type": "check_status", "data": {"userId": "ann", "appId": "old"}}).to_string();
     hear(&session, "$default", &ask, PAGE).await;
     assert_eq!(world.told().last().unwrap()["payload"]["status"]["appIsActive"], false);
-    let saved = world.clients.apps(&world.bed.table("AppsTable")).save(&asleep, &awake).await;
+    let saved = world.clients.apps(&world.env.table("AppsTable")).save(&asleep, &awake).await;
     assert_eq!(saved.unwrap(), nsl_aws::apps::Saved::Done);
-    world.bed.take_calls();
+    world.env.take_calls();
     hear_at(&session, "$default", &ask, PAGE, NOW_MS + Slot::Status.every_ms()).await;
     let told = world.told();
     assert_eq!(told.last().unwrap()["payload"]["status"]["appIsActive"], true, "{told:?}");

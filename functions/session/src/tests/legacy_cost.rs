@@ -31,9 +31,9 @@ async fn the_librarys_auth_costs_three_reads_two_writes_and_the_answer_and_its_r
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     hear(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
-    assert_eq!(world.bed.take_lines(), [RECALL, READ_APP, COUNT, WELCOME, PUT_PUBLISHER, ANSWER]);
+    assert_eq!(world.env.take_lines(), [RECALL, READ_APP, COUNT, WELCOME, PUT_PUBLISHER, ANSWER]);
     hear(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
-    assert_eq!(world.bed.take_lines(), NOTHING);
+    assert_eq!(world.env.take_lines(), NOTHING);
 }
 
 #[tokio::test]
@@ -43,20 +43,20 @@ async fn the_dashboards_auth_costs_the_subscription_and_the_last_report_besides(
     hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
     let first = [RECALL, READ_APP, COUNT, NOTE_SUBSCRIPTION, PUT_SUBSCRIPTION, WELCOME];
     let last = [READ_RECENT, READ_LAST, ANSWER];
-    assert_eq!(world.bed.take_lines(), [&first[..], &last].concat());
+    assert_eq!(world.env.take_lines(), [&first[..], &last].concat());
     hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
-    assert_eq!(world.bed.take_lines(), NOTHING);
+    assert_eq!(world.env.take_lines(), NOTHING);
 }
 
 #[tokio::test]
 async fn a_repeated_auth_costs_a_read_where_an_instance_does_not_know_and_nothing_where_it_does() {
     let world = World::start().await;
     hear(&world.connected(PAGE).await, "auth", &auth_by_user("shop", "ann"), PAGE).await;
-    world.bed.take_calls();
+    world.env.take_calls();
     let other = world.instance();
     for (at_ms, calls) in [(0, &[RECALL][..]), (1, &[]), (60_000, &[]), (60_001, &[RECALL])] {
         hear_at(&other, "auth", &auth_by_user("shop", "ann"), PAGE, NOW_MS + at_ms).await;
-        assert_eq!(world.bed.take_lines(), calls, "after {at_ms} ms");
+        assert_eq!(world.env.take_lines(), calls, "after {at_ms} ms");
     }
 }
 
@@ -67,16 +67,16 @@ async fn a_wrong_auth_costs_two_reads_and_a_write_once_in_ten_seconds() {
         let session = world.connected(attached).await;
         let tried = [RECALL, READ_APP, COUNT_REFUSAL];
         hear(&session, "auth", &auth_by_user("shop", "bob"), attached).await;
-        assert_eq!(world.bed.take_lines(), [&tried[..], answers].concat());
+        assert_eq!(world.env.take_lines(), [&tried[..], answers].concat());
         for _ in 0..3 {
             hear(&session, "auth", &auth_by_user("shop", "bob"), attached).await;
-            assert_eq!(world.bed.take_lines(), NOTHING);
+            assert_eq!(world.env.take_lines(), NOTHING);
         }
         hear(&world.instance(), "auth", &auth_by_user("shop", "bob"), attached).await;
-        assert_eq!(world.bed.take_lines(), [RECALL]);
+        assert_eq!(world.env.take_lines(), [RECALL]);
         let later = NOW_MS + ATTEMPT_EVERY_MS;
         hear_at(&session, "auth", &auth_by_user("shop", "bob"), attached, later).await;
-        assert_eq!(world.bed.take_lines(), tried, "it may have become right");
+        assert_eq!(world.env.take_lines(), tried, "it may have become right");
     }
 }
 
@@ -93,16 +93,16 @@ async fn each_answer_costs_a_write_and_what_it_asks_for_and_its_repeats_a_write_
         let at_ms = NOW_MS + 100;
         let answers: &[&str] = if slot == Slot::Metrics { &[] } else { &[ANSWER] };
         hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms).await;
-        assert_eq!(world.bed.take_lines(), [&[CLAIM][..], work, answers].concat(), "{kind}");
+        assert_eq!(world.env.take_lines(), [&[CLAIM][..], work, answers].concat(), "{kind}");
         hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms + slot.every_ms() - 1).await;
-        assert_eq!(world.bed.take_lines(), NOTHING, "{kind}: the instance knows");
+        assert_eq!(world.env.take_lines(), NOTHING, "{kind}: the instance knows");
         let other = world.instance();
         for calls in [&[CLAIM][..], &[]] {
             hear_at(&other, "$default", &about_shop(kind), PAGE, at_ms + slot.every_ms() - 1).await;
-            assert_eq!(world.bed.take_lines(), calls, "{kind}: another learns");
+            assert_eq!(world.env.take_lines(), calls, "{kind}: another learns");
         }
         hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms + slot.every_ms()).await;
-        assert_eq!(world.bed.take_lines(), [&[CLAIM][..], work, answers].concat(), "{kind}");
+        assert_eq!(world.env.take_lines(), [&[CLAIM][..], work, answers].concat(), "{kind}");
     }
 }
 
@@ -111,9 +111,9 @@ async fn a_cold_instance_reads_the_app_besides() {
     let world = World::start().await;
     page(&world).await;
     hear(&world.instance(), "$default", &about_shop("check_status"), PAGE).await;
-    assert_eq!(world.bed.take_lines(), [CLAIM, READ_APP, ANSWER]);
+    assert_eq!(world.env.take_lines(), [CLAIM, READ_APP, ANSWER]);
     hear(&world.instance(), "$default", &about_shop("history"), PAGE).await;
-    assert_eq!(world.bed.take_lines(), [CLAIM, READ_APP, READ_LOGS, ANSWER]);
+    assert_eq!(world.env.take_lines(), [CLAIM, READ_APP, READ_LOGS, ANSWER]);
 }
 
 #[tokio::test]
@@ -122,13 +122,13 @@ async fn log_entries_cost_a_write_and_a_query_and_a_post_for_each_viewer() {
     let session = library(&world).await;
     world.watch("viewer=").await;
     hear(&session, "$default", &logs(1), PROGRAM).await;
-    assert_eq!(world.bed.take_lines(), [KEEP_LOGS, READ_OTHERS, "POST viewer="]);
+    assert_eq!(world.env.take_lines(), [KEEP_LOGS, READ_OTHERS, "POST viewer="]);
     hear(&world.instance(), "$default", &logs(1), PROGRAM).await;
-    assert_eq!(world.bed.take_lines(), [RECALL, READ_APP, KEEP_LOGS, READ_OTHERS, "POST viewer="]);
+    assert_eq!(world.env.take_lines(), [RECALL, READ_APP, KEEP_LOGS, READ_OTHERS, "POST viewer="]);
     hear(&session, "$default", &logs(60), PROGRAM).await;
-    assert_eq!(world.bed.take_lines()[..2], [KEEP_LOGS, READ_OTHERS], "49 of them");
+    assert_eq!(world.env.take_lines()[..2], [KEEP_LOGS, READ_OTHERS], "49 of them");
     hear(&session, "$default", &logs(60), PROGRAM).await;
-    assert_eq!(world.bed.take_lines(), NOTHING, "none is left of the second");
+    assert_eq!(world.env.take_lines(), NOTHING, "none is left of the second");
 }
 
 #[tokio::test]
@@ -137,9 +137,9 @@ async fn a_command_costs_two_writes_a_query_a_post_for_each_publisher_and_the_an
     let session = page(&world).await;
     world.publish("publisher=").await;
     hear(&session, "$default", &command(true), PAGE).await;
-    assert_eq!(world.bed.take_lines(), [CLAIM, KEEP_COMMAND, READ_OTHERS, "POST publisher=", ANSWER]);
+    assert_eq!(world.env.take_lines(), [CLAIM, KEEP_COMMAND, READ_OTHERS, "POST publisher=", ANSWER]);
     hear(&session, "$default", &command(false), PAGE).await;
-    assert_eq!(world.bed.take_lines(), NOTHING);
+    assert_eq!(world.env.take_lines(), NOTHING);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn filter_and_clear_cost_nothing() {
     let world = World::start().await;
     for kind in ["filter", "clear"] {
         hear(&world.instance(), "$default", &about_shop(kind), PAGE).await;
-        assert_eq!(world.bed.take_lines(), NOTHING, "{kind}");
+        assert_eq!(world.env.take_lines(), NOTHING, "{kind}");
     }
 }
 
@@ -159,8 +159,8 @@ async fn a_flood_costs_a_page_its_connection_and_a_program_its_answers() {
         for _ in 0..MAX_FRAMES {
             hear(&session, "$default", &about_shop("clear"), attached).await;
         }
-        assert_eq!(world.bed.take_lines(), NOTHING);
+        assert_eq!(world.env.take_lines(), NOTHING);
         hear(&session, "$default", &about_shop("check_status"), attached).await;
-        assert_eq!(world.bed.take_lines(), end);
+        assert_eq!(world.env.take_lines(), end);
     }
 }

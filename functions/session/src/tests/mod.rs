@@ -1,4 +1,4 @@
-//! The function against the test bed: recorded events in; calls, rows, results and frames out.
+//! The function against the test environment: recorded events in; calls, rows, results and frames out.
 //!
 //! Nothing here waits for time to pass: it stands in the events.
 
@@ -18,7 +18,7 @@ use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
-use nsl_test_support::{TestBed, events};
+use nsl_test_support::{TestEnvironment, events};
 use serde_json::{Value, json};
 
 use crate::handler::Session;
@@ -41,38 +41,38 @@ const FOREIGN_PAGE: events::Attached<'static> = &[("role", "foreignpage"), ("sou
 
 /// One test's service with the application `shop`, which has the `legacy` flag.
 struct World {
-    bed: TestBed,
+    env: TestEnvironment,
     clients: Clients,
 }
 
 impl World {
     async fn start() -> Self {
-        let bed = TestBed::start().await;
+        let env = TestEnvironment::start().await;
         let endpoints = LocalEndpoints {
-            tables: bed.store.url(),
-            connections: bed.desk.url(),
-            region: TestBed::REGION.to_owned(),
+            tables: env.dynamodb.url(),
+            connections: env.connections.url(),
+            region: TestEnvironment::REGION.to_owned(),
         };
         let clients = local_clients(&endpoints).await;
-        let world = Self { bed, clients };
+        let world = Self { env, clients };
         world.register(&app("shop")).await;
         world
     }
 
     async fn register(&self, app: &App) {
-        self.clients.apps(&self.bed.table("AppsTable")).create(app).await.unwrap();
-        self.bed.take_calls();
+        self.clients.apps(&self.env.table("AppsTable")).create(app).await.unwrap();
+        self.env.take_calls();
     }
 
     /// An instance of the function that has seen no event.
     fn instance(&self) -> Session {
         let settings = Settings::read(|name| {
             Some(match name {
-                "APPS_TABLE" => self.bed.table("AppsTable"),
-                "CONNECTIONS_TABLE" => self.bed.table("ConnectionsTable"),
-                "REPORTS_TABLE" => self.bed.table("ReportsTable"),
-                "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
-                "LOGS_TABLE" => self.bed.table("LogsTable"),
+                "APPS_TABLE" => self.env.table("AppsTable"),
+                "CONNECTIONS_TABLE" => self.env.table("ConnectionsTable"),
+                "REPORTS_TABLE" => self.env.table("ReportsTable"),
+                "ROLLUPS_TABLE" => self.env.table("RollupsTable"),
+                "LOGS_TABLE" => self.env.table("LogsTable"),
                 "METRICS_NAMESPACE" => "test".to_owned(),
                 "TOKEN_AUDIENCE" => AUDIENCE.to_owned(),
                 _ => return None,
@@ -86,7 +86,7 @@ impl World {
     async fn connected(&self, attached: events::Attached<'_>) -> Session {
         let session = self.instance();
         connect(&session, &[], attached).await;
-        self.bed.take_calls();
+        self.env.take_calls();
         session
     }
 
@@ -94,8 +94,8 @@ impl World {
     async fn authorised(&self) -> Session {
         let session = self.connected(PROGRAM).await;
         hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-        assert_eq!(self.bed.frames(SPEAKER)[0]["type"], "auth_success");
-        self.bed.take_calls();
+        assert_eq!(self.env.frames(SPEAKER)[0]["type"], "auth_success");
+        self.env.take_calls();
         session
     }
 
@@ -107,9 +107,9 @@ impl World {
             timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
             document: Document::accept(document).unwrap(),
         };
-        let reports = self.clients.reports(&self.bed.table("ReportsTable"));
+        let reports = self.clients.reports(&self.env.table("ReportsTable"));
         reports.store(&report, &app("shop"), 48 * HOUR_MS).await.unwrap();
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// Notes a report of `shop` as the last of its source, as the rollup function does.
@@ -120,9 +120,9 @@ impl World {
             timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
             document: Document::accept(document).unwrap(),
         };
-        let rollups = self.clients.rollups(&self.bed.table("RollupsTable"), Retention::default());
+        let rollups = self.clients.rollups(&self.env.table("RollupsTable"), Retention::default());
         rollups.note_last(&report).await.unwrap();
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// Gives an application `count` publishers, and a few rows of publishers whose age has passed.
@@ -131,15 +131,15 @@ impl World {
             for index in 0..rows {
                 let (pk, sk) = (format!("app#{app}"), format!("p#{prefix}{index}="));
                 let row = json!({"pk": {"S": pk}, "sk": {"S": sk}, "expiresAt": {"N": expires_at}});
-                self.bed.put("ConnectionsTable", row).await;
+                self.env.put("ConnectionsTable", row).await;
             }
         }
-        self.bed.take_calls();
+        self.env.take_calls();
     }
 
     /// The dialects in which the speaker watches applications, by the sort keys of their rows.
     async fn watched(&self) -> Vec<(String, String)> {
-        let rows = self.bed.rows("ConnectionsTable").await.into_iter();
+        let rows = self.env.rows("ConnectionsTable").await.into_iter();
         let mut watched: Vec<_> = rows
             .filter(|row| row["sk"]["S"] == format!("s#{SPEAKER}"))
             .map(|row| (text(&row["pk"]["S"]), text(&row["dialect"]["S"])))

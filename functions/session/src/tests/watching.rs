@@ -31,7 +31,7 @@ async fn a_subscriber_is_shown_the_last_minute_oldest_first() {
     let report = &body["payload"]["reports"][2];
     assert_eq!((&report["source"], &report["metrics"]), (&json!("web-1"), &json!({"a": 1})));
     assert!(report["id"].is_string());
-    assert!(world.bed.frames(SPEAKER).is_empty());
+    assert!(world.env.frames(SPEAKER).is_empty());
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn what_does_not_fit_one_frame_follows_in_others() {
     }
     let session = world.authorised().await;
     let body = subscribe(&session, PROGRAM).await;
-    let replays = world.bed.frames(SPEAKER);
+    let replays = world.env.frames(SPEAKER);
     assert!(replays.iter().all(|frame| frame["type"] == "replay" && frame.to_string().len() <= 30 * 1024));
     let last: Vec<_> = replays.iter().map(|frame| frame["payload"]["last"] == true).collect();
     assert_eq!(last, [false, true]);
@@ -90,7 +90,7 @@ async fn a_key_that_is_taken_back_subscribes_nobody_after_a_minute() {
     let world = World::start().await;
     let session = world.authorised().await;
     let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop");
     shop.keys = vec![KeyRecord::of("another", Scope::Both)];
     world.register(&shop).await;
@@ -106,11 +106,11 @@ async fn a_connection_that_goes_on_asking_is_told_and_closed() {
         let body = hear(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await.unwrap();
         assert_eq!(body["type"], "pong");
     }
-    world.bed.take_calls();
+    world.env.take_calls();
     let body = hear(&session, "subscribe", &watch("shop"), PROGRAM).await.unwrap();
     assert_eq!((&body["type"], &body["payload"]["code"]), (&json!("error"), &json!("rate_limited")));
     assert_eq!(body["payload"]["retryAfterMs"], 10_000);
-    assert_eq!(world.bed.take_lines(), [format!("DELETE {SPEAKER}")]);
+    assert_eq!(world.env.take_lines(), [format!("DELETE {SPEAKER}")]);
     assert_eq!(session.counters.total(Counter::ClosedConnections), 1);
 }
 
@@ -155,7 +155,7 @@ async fn an_app_has_as_many_subscriptions_as_it_says() {
     session.handle(serde_json::from_value(page).unwrap()).await.unwrap();
     let auth = events::message("page=", "auth", &auth_by_user("club", "ann"), PAGE, NOW_MS);
     session.handle(serde_json::from_value(auth).unwrap()).await.unwrap();
-    assert!(world.bed.frames("page=").is_empty());
+    assert!(world.env.frames("page=").is_empty());
     assert_eq!(world.watched().await.len(), 1);
 }
 
@@ -208,7 +208,7 @@ async fn a_key_that_was_added_subscribes_at_once() {
     let world = World::start().await;
     let session = world.authorised().await;
     let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.bed.store.direct("DeleteItem", "AppsTable", key).await;
+    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop");
     shop.keys = vec![KeyRecord::of("another", Scope::Both)];
     world.register(&shop).await;

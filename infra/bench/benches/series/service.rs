@@ -11,7 +11,7 @@ use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Retention, Rollup};
 use nsl_domain::time::TimestampMs;
 use nsl_history::handler::History;
-use nsl_test_support::{Spent, TestBed, events};
+use nsl_test_support::{ConsumedCapacity, TestEnvironment, events};
 use serde_json::json;
 
 /// Calls of the engine at a time.
@@ -19,7 +19,7 @@ const CONCURRENT_CALLS: usize = 8;
 
 /// The service with one application.
 pub(crate) struct Service {
-    pub(crate) bed: TestBed,
+    pub(crate) env: TestEnvironment,
     pub(crate) clients: Clients,
     pub(crate) app: App,
     rollups: Rollups,
@@ -28,13 +28,13 @@ pub(crate) struct Service {
 impl Service {
     /// One whose reports go into no stream: the engine searches all of a stream's records at each write.
     pub(crate) async fn open(name: &str) -> Self {
-        let bed = TestBed::start().await;
+        let env = TestEnvironment::start().await;
         let no_stream = json!({"StreamSpecification": {"StreamEnabled": false}});
-        bed.store.direct("UpdateTable", "ReportsTable", no_stream).await;
+        env.dynamodb.direct("UpdateTable", "ReportsTable", no_stream).await;
         let endpoints = LocalEndpoints {
-            tables: bed.store.url(),
-            connections: bed.desk.url(),
-            region: TestBed::REGION.to_owned(),
+            tables: env.dynamodb.url(),
+            connections: env.connections.url(),
+            region: TestEnvironment::REGION.to_owned(),
         };
         let clients = local_clients(&endpoints).await;
         let app = App {
@@ -50,17 +50,17 @@ impl Service {
             retention: Default::default(),
             limited_until: None,
         };
-        clients.apps(&bed.table("AppsTable")).create(&app).await.unwrap();
-        let rollups = clients.rollups(&bed.table("RollupsTable"), Retention::default());
-        Self { bed, clients, app, rollups }
+        clients.apps(&env.table("AppsTable")).create(&app).await.unwrap();
+        let rollups = clients.rollups(&env.table("RollupsTable"), Retention::default());
+        Self { env, clients, app, rollups }
     }
 
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
         Some(match name {
-            "APPS_TABLE" => self.bed.table("AppsTable"),
-            "REPORTS_TABLE" => self.bed.table("ReportsTable"),
-            "ROLLUPS_TABLE" => self.bed.table("RollupsTable"),
-            "LOGS_TABLE" => self.bed.table("LogsTable"),
+            "APPS_TABLE" => self.env.table("AppsTable"),
+            "REPORTS_TABLE" => self.env.table("ReportsTable"),
+            "ROLLUPS_TABLE" => self.env.table("RollupsTable"),
+            "LOGS_TABLE" => self.env.table("LogsTable"),
             "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
             "RAW_RETENTION_HOURS" => "48".to_owned(),
             _ => return None,
@@ -86,7 +86,7 @@ impl Service {
     }
 
     pub(crate) async fn put_raw(&self, raw: &[Report]) {
-        let reports = &self.clients.reports(&self.bed.table("ReportsTable"));
+        let reports = &self.clients.reports(&self.env.table("ReportsTable"));
         let kept_ms = Retention::default().raw_ms;
         let puts = raw.iter().map(|report| reports.store(report, &self.app, kept_ms));
         stream::iter(puts).buffer_unordered(CONCURRENT_CALLS).try_collect::<Vec<_>>().await.unwrap();
@@ -94,8 +94,8 @@ impl Service {
 
     /// Takes the write units since the last look.
     pub(crate) fn take_writes(&self) -> f64 {
-        self.bed.take_calls();
-        self.bed.take_spent().iter().filter(|one| !one.is_read()).map(|one| one.units).sum()
+        self.env.take_calls();
+        self.env.take_consumed().iter().filter(|one| !one.is_read()).map(|one| one.units).sum()
     }
 
     /// The text of the answer to a call.
@@ -125,17 +125,17 @@ impl Service {
 
     /// What was charged since the last look: of rollups and of raw reports, calls and units.
     pub(crate) fn take_reads(&self) -> [(usize, f64); 2] {
-        self.bed.take_calls();
-        let spent = self.bed.take_spent();
+        self.env.take_calls();
+        let spent = self.env.take_consumed();
         ["RollupsTable", "ReportsTable"].map(|table| {
-            let of_table: Vec<&Spent> =
+            let of_table: Vec<&ConsumedCapacity> =
                 spent.iter().filter(|one| one.target == table && one.is_read()).collect();
             (of_table.len(), of_table.iter().map(|one| one.units).sum())
         })
     }
 
     pub(crate) fn forget_calls(&self) {
-        self.bed.take_calls();
-        self.bed.take_spent();
+        self.env.take_calls();
+        self.env.take_consumed();
     }
 }

@@ -74,8 +74,8 @@ async fn tell_case(case: &Case) {
         clock.store(from.plus_ms(case.batch_s * SECOND_MS + DELIVERY_MS).ms(), Ordering::SeqCst);
         let failures = rolling.handle(event(&reports)).await.unwrap().failures;
         assert!(failures.is_empty(), "nothing fails here");
-        let calls = service.bed.take_calls();
-        let spent = service.bed.take_spent();
+        let calls = service.env.take_calls();
+        let spent = service.env.take_consumed();
         if batch * case.batch_s < case.before_s {
             continue;
         }

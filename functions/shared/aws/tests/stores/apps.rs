@@ -16,9 +16,9 @@ async fn a_registered_app_is_found_as_it_was_registered() {
     shop.shards = 7;
     shop.keys = vec![KeyRecord::of("one", Scope::Publish), KeyRecord::of("two", Scope::View)];
     assert_eq!(skin.apps().create(&shop).await.unwrap(), Created::New);
-    assert_eq!(skin.bed.take_lines(), ["TransactWriteItems AppsTable"]);
+    assert_eq!(skin.env.take_lines(), ["TransactWriteItems AppsTable"]);
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(shop));
-    assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
 }
 
 #[tokio::test]
@@ -50,13 +50,13 @@ async fn a_key_finds_its_app_by_two_reads_and_nothing_by_one() {
     let mut shop = app("shop");
     shop.keys = vec![KeyRecord::of("one", Scope::Publish), KeyRecord::of("two", Scope::View)];
     skin.apps().create(&shop).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     for key in ["one", "two"] {
         assert_eq!(skin.apps().find_by_key(KeyHash::of(key)).await.unwrap().as_ref(), Some(&shop));
-        assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"; 2]);
+        assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"; 2]);
     }
     assert_eq!(skin.apps().find_by_key(KeyHash::of("three")).await.unwrap(), None);
-    assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
 }
 
 #[tokio::test]
@@ -67,12 +67,12 @@ async fn the_apps_of_an_owner_are_sorted_and_nobody_elses() {
     for app in [&app("shop"), &app("cafe"), &foreign] {
         skin.apps().create(app).await.unwrap();
     }
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let listed = |name: &str| Listed { id: id(name), name: format!("The {name}"), status: Status::Active };
     let of = async |owner: &str| skin.apps().of_owner(&UserId::new(owner).unwrap()).await.unwrap();
     assert_eq!(of("ann").await, [listed("cafe"), listed("shop")]);
     // An index answers eventually, at AWS's own word.
-    assert_eq!(skin.bed.take_lines(), ["Query AppsTable by byOwner eventual"]);
+    assert_eq!(skin.env.take_lines(), ["Query AppsTable by byOwner eventual"]);
     assert_eq!(of("eve").await, []);
 }
 
@@ -81,11 +81,11 @@ async fn an_app_is_believed_for_a_minute() {
     let skin = Skin::start().await;
     skin.apps().create(&app("shop")).await.unwrap();
     let known = KnownApps::new(skin.apps());
-    skin.bed.take_calls();
+    skin.env.take_calls();
     for (age_ms, calls) in [(0, 1), (60_000, 0), (60_001, 1), (60_002, 0)] {
         let believed = known.believed(&id("shop"), now().plus_ms(age_ms)).await.unwrap().unwrap();
         assert_eq!(*believed, app("shop"));
-        assert_eq!(skin.bed.take_lines(), vec!["GetItem AppsTable consistent"; calls], "{age_ms}");
+        assert_eq!(skin.env.take_lines(), vec!["GetItem AppsTable consistent"; calls], "{age_ms}");
     }
 }
 
@@ -94,13 +94,13 @@ async fn proving_a_credential_reads_the_app_each_time_and_refreshes_what_is_beli
     let skin = Skin::start().await;
     skin.apps().create(&app("shop")).await.unwrap();
     let known = KnownApps::new(skin.apps());
-    skin.bed.take_calls();
+    skin.env.take_calls();
     for _ in 0..2 {
         known.current(&id("shop"), now()).await.unwrap().unwrap();
-        assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"]);
+        assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
     }
     known.believed(&id("shop"), now()).await.unwrap().unwrap();
-    assert!(skin.bed.take_calls().is_empty());
+    assert!(skin.env.take_calls().is_empty());
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn an_app_that_cannot_be_read_is_corrupt() {
             "limits": {"M": {"reports": {"N": "-1"}}}}),
         ),
     ] {
-        skin.bed.put("AppsTable", item).await;
+        skin.env.put("AppsTable", item).await;
         let fault = skin.apps().find(&id(name)).await.unwrap_err();
         assert_eq!(fault.kind, Kind::Corrupt, "{name}: {}", fault.chain());
     }
@@ -153,16 +153,16 @@ async fn a_refusal_is_judged_by_the_app_as_it_is() {
     let known = KnownApps::new(skin.apps());
     let passes = |app: Option<&App>| if app.is_some() { Ok(()) } else { Err("absent") };
     let refuses = |_: Option<&App>| Err::<(), _>("refused");
-    skin.bed.take_calls();
+    skin.env.take_calls();
     for reads in [1, 0] {
         let judged = known.judged(&id("shop"), now(), passes).await.unwrap();
         assert_eq!(judged.unwrap().as_deref(), Some(&app("shop")));
-        assert_eq!(skin.bed.take_lines(), vec!["GetItem AppsTable consistent"; reads]);
+        assert_eq!(skin.env.take_lines(), vec!["GetItem AppsTable consistent"; reads]);
     }
     for _ in 0..2 {
         assert_eq!(known.judged(&id("shop"), now(), refuses).await.unwrap(), Err("refused"));
-        assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"]);
+        assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
         assert_eq!(known.judged(&id("bank"), now(), passes).await.unwrap(), Err("absent"));
-        assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"]);
+        assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
     }
 }

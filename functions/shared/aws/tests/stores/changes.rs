@@ -20,7 +20,7 @@ async fn what_was_changed_is_found_and_nothing_else_is() {
     let skin = Skin::start().await;
     let shop = app("shop");
     skin.apps().create(&shop).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let changed = App {
         name: "Renamed".into(),
         status: Status::Inactive,
@@ -32,7 +32,7 @@ async fn what_was_changed_is_found_and_nothing_else_is() {
         ..shop.clone()
     };
     assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
-    assert_eq!(skin.bed.take_lines(), ["TransactWriteItems AppsTable"]);
+    assert_eq!(skin.env.take_lines(), ["TransactWriteItems AppsTable"]);
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(changed.clone()));
     // Again, onto tokens that have an age.
     let later = App { tokens_not_before: Some(now().plus_ms(1)), ..changed.clone() };
@@ -114,9 +114,9 @@ async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
         [opens(&skin, "old View 1").await, opens(&skin, "new View 1").await],
         [None, Some(id("shop"))]
     );
-    assert_eq!(skin.bed.rows("AppsTable").await.len(), 7);
+    assert_eq!(skin.env.rows("AppsTable").await.len(), 7);
     assert_eq!(skin.apps().delete(&changed).await.unwrap(), Saved::Done);
-    assert!(skin.bed.rows("AppsTable").await.is_empty());
+    assert!(skin.env.rows("AppsTable").await.is_empty());
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn an_app_that_is_not_there_is_not_made_by_a_change() {
         Saved::Overtaken
     );
     assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Overtaken);
-    assert!(skin.bed.rows("AppsTable").await.is_empty());
+    assert!(skin.env.rows("AppsTable").await.is_empty());
 }
 
 #[tokio::test]
@@ -151,17 +151,17 @@ async fn a_deleted_app_leaves_no_key_behind() {
     shop.keys.push(key("second"));
     skin.apps().create(&shop).await.unwrap();
     skin.apps().create(&app("bank")).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Done);
-    assert_eq!(skin.bed.take_lines(), ["TransactWriteItems AppsTable"]);
-    assert_eq!(skin.bed.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
+    assert_eq!(skin.env.take_lines(), ["TransactWriteItems AppsTable"]);
+    assert_eq!(skin.env.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
     assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::New);
 }
 
 #[tokio::test]
 async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
     let skin = Skin::start().await;
-    skin.bed
+    skin.env
         .put(
             "AppsTable",
             json!({"appId": {"S": "old"}, "owner": {"S": "ann"}, "name": {"S": "Old"}, "status": {"S": "active"},
@@ -192,10 +192,10 @@ async fn a_limit_is_put_on_an_app_where_it_changes_something() {
     let skin = Skin::start().await;
     let shop = app("shop");
     skin.apps().create(&shop).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let limit = async |ms: i64| skin.apps().limit(&shop.id, now().plus_ms(ms)).await.unwrap();
     assert_eq!(limit(0).await, Limited::Done);
-    assert_eq!(skin.bed.take_lines(), ["UpdateItem AppsTable"]);
+    assert_eq!(skin.env.take_lines(), ["UpdateItem AppsTable"]);
     assert_eq!([limit(0).await, limit(-1).await, limit(59_999).await], [Limited::Already; 3]);
     assert_eq!(limit(60_000).await, Limited::Done);
     let limited = skin.apps().find(&shop.id).await.unwrap().unwrap();
@@ -208,5 +208,5 @@ async fn a_limit_is_put_on_an_app_where_it_changes_something() {
     assert_eq!(skin.apps().save(&is, &renamed).await.unwrap(), Saved::Done);
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(renamed));
     assert_eq!(skin.apps().limit(&id("nobody"), now()).await.unwrap(), Limited::Already, "none is made");
-    assert_eq!(skin.bed.rows("AppsTable").await.len(), 2);
+    assert_eq!(skin.env.rows("AppsTable").await.len(), 2);
 }

@@ -4,7 +4,7 @@ use nsl_aws::boot::warm_up_with_posts;
 use nsl_aws::courier::Delivery;
 use nsl_aws::fault::Kind;
 use nsl_aws::tables::Reach;
-use nsl_test_support::Manner;
+use nsl_test_support::Behaviour;
 use serde_json::json;
 
 use super::*;
@@ -18,7 +18,7 @@ async fn a_frame_is_posted_as_it_is() {
     let skin = Skin::start().await;
     let courier = skin.clients.courier();
     assert_eq!(courier.post(&connection(ID), r#"{"type":"pong"}"#).await.unwrap(), Delivery::Delivered);
-    let calls = skin.bed.take_calls();
+    let calls = skin.env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), format!("POST {ID}"));
     assert_eq!(calls[0].body, json!({"type": "pong"}));
@@ -28,11 +28,11 @@ async fn a_frame_is_posted_as_it_is() {
 async fn a_connection_that_is_gone_is_an_answer_and_no_second_try() {
     let skin = Skin::start().await;
     let courier = skin.clients.courier();
-    for manner in [Manner::Gone, Manner::GoneWithoutCode] {
-        skin.bed.desk.treat(ID, manner);
+    for manner in [Behaviour::Gone, Behaviour::GoneWithoutCode] {
+        skin.env.connections.set_behaviour(ID, manner);
         assert_eq!(courier.post(&connection(ID), "{}").await.unwrap(), Delivery::Gone, "{manner:?}");
         courier.close(&connection(ID)).await.unwrap();
-        assert_eq!(skin.bed.take_lines(), [format!("POST {ID}"), format!("DELETE {ID}")], "{manner:?}");
+        assert_eq!(skin.env.take_lines(), [format!("POST {ID}"), format!("DELETE {ID}")], "{manner:?}");
     }
 }
 
@@ -40,7 +40,7 @@ async fn a_connection_that_is_gone_is_an_answer_and_no_second_try() {
 async fn closing_is_one_call() {
     let skin = Skin::start().await;
     skin.clients.courier().close(&connection(ID)).await.unwrap();
-    assert_eq!(skin.bed.take_lines(), [format!("DELETE {ID}")]);
+    assert_eq!(skin.env.take_lines(), [format!("DELETE {ID}")]);
 }
 
 #[tokio::test]
@@ -48,17 +48,17 @@ async fn a_refusal_is_told_by_its_kind() {
     let skin = Skin::start().await;
     let courier = skin.clients.courier();
     for (manner, kind, attempts) in [
-        (Manner::Throttled, Kind::Throttled, ATTEMPTS),
-        (Manner::Broken, Kind::Unavailable, ATTEMPTS),
-        (Manner::Forbidden, Kind::Misconfigured, 1),
+        (Behaviour::Throttled, Kind::Throttled, ATTEMPTS),
+        (Behaviour::InternalError, Kind::Unavailable, ATTEMPTS),
+        (Behaviour::Forbidden, Kind::Misconfigured, 1),
     ] {
-        skin.bed.desk.treat(ID, manner);
+        skin.env.connections.set_behaviour(ID, manner);
         let post = courier.post(&connection(ID), "{}").await.unwrap_err();
         assert_eq!((post.kind, post.attempt), (kind, "post to connection"), "{manner:?}");
-        assert_eq!(skin.bed.take_calls().len(), attempts, "{manner:?}");
+        assert_eq!(skin.env.take_calls().len(), attempts, "{manner:?}");
         let close = courier.close(&connection(ID)).await.unwrap_err();
         assert_eq!((close.kind, close.attempt), (kind, "close connection"), "{manner:?}");
-        assert_eq!(skin.bed.take_calls().len(), attempts, "{manner:?}");
+        assert_eq!(skin.env.take_calls().len(), attempts, "{manner:?}");
     }
 }
 
@@ -66,24 +66,24 @@ async fn a_refusal_is_told_by_its_kind() {
 async fn an_api_out_of_reach_is_unavailable_and_passes() {
     let skin = Skin::start().await;
     let courier = skin.clients.courier();
-    skin.bed.desk.shut();
+    skin.env.connections.go_offline();
     assert_eq!(courier.post(&connection(ID), "{}").await.unwrap_err().kind, Kind::Unavailable);
-    skin.bed.desk.reopen();
+    skin.env.connections.go_online();
     assert_eq!(courier.post(&connection(ID), "{}").await.unwrap(), Delivery::Delivered);
 }
 
 #[tokio::test]
 async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer() {
     let skin = Skin::start().await;
-    let apps = skin.bed.table("AppsTable");
+    let apps = skin.env.table("AppsTable");
     let tables = [(apps.as_str(), Reach::App)];
-    for manner in [Manner::GoneWithoutCode, Manner::Forbidden] {
-        skin.bed.desk.treat("nobody=", manner);
+    for manner in [Behaviour::GoneWithoutCode, Behaviour::Forbidden] {
+        skin.env.connections.set_behaviour("nobody=", manner);
         warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
-        let mut lines = skin.bed.take_lines();
+        let mut lines = skin.env.take_lines();
         lines.sort();
         assert_eq!(lines, ["GetItem AppsTable eventual", "POST nobody="], "{manner:?}");
     }
-    skin.bed.desk.shut();
+    skin.env.connections.go_offline();
     warm_up_with_posts(&skin.clients, &tables, &skin.clients.courier()).await;
 }

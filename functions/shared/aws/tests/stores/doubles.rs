@@ -40,15 +40,15 @@ async fn keep(skin: &Skin, sender: &str, message: &str, at_ms: i64) -> Kept {
 }
 
 async fn stored(skin: &Skin) -> usize {
-    skin.bed.rows("ReportsTable").await.len()
+    skin.env.rows("ReportsTable").await.len()
 }
 
 #[tokio::test]
 async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
     let skin = Skin::start().await;
     assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, Kept::Stored);
-    assert_eq!(skin.bed.take_lines(), [PUT]);
-    let rows = skin.bed.rows("ReportsTable").await;
+    assert_eq!(skin.env.take_lines(), [PUT]);
+    let rows = skin.env.rows("ReportsTable").await;
     let hash = report(MIDDLE_MS, r#"{"a":1}"#).document.hash();
     assert_eq!(rows[0]["pk"]["S"], "shop#2026-11-22T13#0");
     assert_eq!(rows[0]["sk"]["S"], format!("{EDGE_MS:015}##a=#{hash:016x}"));
@@ -61,9 +61,9 @@ async fn copies_within_a_cell_are_one_and_cost_a_write_each() {
     let skin = Skin::start().await;
     assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, Kept::Stored);
     for (message, apart_ms) in [("m2", 0), ("m3", 9), ("m4", -10)] {
-        skin.bed.take_calls();
+        skin.env.take_calls();
         assert_eq!(keep(&skin, "a=", message, MIDDLE_MS + apart_ms).await, Kept::Absorbed);
-        assert_eq!(skin.bed.take_lines(), [PUT]);
+        assert_eq!(skin.env.take_lines(), [PUT]);
     }
     assert_eq!(stored(&skin).await, 1);
 }
@@ -78,10 +78,10 @@ async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
     {
         for (first_ms, second_ms) in [(-1, 0), (0, -1), (-10, 0), (9, -1), (-5, 5)] {
             let sender = format!("{case}/{first_ms}/{second_ms}=");
-            skin.bed.take_calls();
+            skin.env.take_calls();
             assert_eq!(keep(&skin, &sender, "m1", edge_ms + first_ms).await, Kept::Stored);
             assert_eq!(keep(&skin, &sender, "m2", edge_ms + second_ms).await, Kept::Absorbed);
-            assert_eq!(skin.bed.take_lines(), [TRANSACTION; 2]);
+            assert_eq!(skin.env.take_lines(), [TRANSACTION; 2]);
         }
     }
     assert_eq!(stored(&skin).await, 25);
@@ -117,10 +117,10 @@ async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
     let skin = Skin::start().await;
     for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
         let sender = format!("{operation}=");
-        skin.bed.store.fail(operation, Failure::Lost, 2);
-        skin.bed.take_calls();
+        skin.env.dynamodb.fail(operation, Failure::ResponseLost, 2);
+        skin.env.take_calls();
         assert_eq!(keep(&skin, &sender, "m1", at_ms).await, Kept::Stored, "{operation}");
-        assert_eq!(skin.bed.take_calls().len(), 3, "the SDK's own tries");
+        assert_eq!(skin.env.take_calls().len(), 3, "the SDK's own tries");
         assert_eq!(keep(&skin, &sender, "m1", at_ms).await, Kept::Stored, "the function invoked again");
         assert_eq!(keep(&skin, &sender, "m2", at_ms).await, Kept::Absorbed);
     }
@@ -131,19 +131,19 @@ async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
 async fn writes_that_meet_another_are_tried_again_within_bounds() {
     let skin = Skin::start().await;
     for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
-        skin.bed.store.fail(operation, Failure::Conflicted, 3);
-        skin.bed.take_calls();
+        skin.env.dynamodb.fail(operation, Failure::TransactionConflict, 3);
+        skin.env.take_calls();
         assert_eq!(keep(&skin, "a=", "m1", at_ms).await, Kept::Stored, "{operation}");
-        assert_eq!(skin.bed.take_calls().len(), 4, "{operation}");
+        assert_eq!(skin.env.take_calls().len(), 4, "{operation}");
 
-        skin.bed.store.fail(operation, Failure::Conflicted, 8);
+        skin.env.dynamodb.fail(operation, Failure::TransactionConflict, 8);
         let sender = connection("b=");
         let frame = Frame { connection: &sender, message: "m2", index: 0 };
         let report = report(at_ms, "{}");
         let refused =
             skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap_err();
         assert_eq!((refused.kind, refused.attempt), (Kind::Conflict, "put legacy report"));
-        assert_eq!(skin.bed.take_calls().len(), 8, "{operation}");
+        assert_eq!(skin.env.take_calls().len(), 8, "{operation}");
     }
 }
 
@@ -210,16 +210,16 @@ async fn a_connection_keeps_the_source_of_its_first_report_and_its_wrong_clock()
         skin.publishers().settle_source(&shop, &sender, told).await.unwrap()
     };
     assert_eq!(settle(&later, None).await, later, "a connection without a row is what it tells");
-    assert!(skin.bed.rows("ConnectionsTable").await.is_empty(), "and gets none");
+    assert!(skin.env.rows("ConnectionsTable").await.is_empty(), "and gets none");
     skin.publishers().add(std::slice::from_ref(&shop), &sender, now()).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     assert_eq!(settle(&first, None).await, first);
     assert_eq!(settle(&later, Some(-7)).await, first);
-    assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable"; 2]);
+    assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"; 2]);
     let clocks = async |at| skin.publishers().wrong_clocks(&shop, at).await.unwrap();
     let expected = WrongClock { source: first.clone(), ahead_ms: -7, seen: now() };
     assert_eq!(clocks(now()).await, [expected]);
-    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert_eq!(clocks(now().plus_ms(3 * HOUR_MS)).await, [], "past its age");
     skin.publishers().add(std::slice::from_ref(&shop), &connection("b="), now()).await.unwrap();
     assert_eq!(clocks(now()).await.len(), 1, "a publisher whose clock is right");

@@ -5,7 +5,7 @@ use crate::Skin;
 #[tokio::test]
 async fn the_contracts_hold_against_amazons_own_engine_too() {
     let skin = Skin::start().await;
-    if !skin.bed.is_amazons_own().await {
+    if !skin.env.is_dynamodb_local().await {
         nsl_test_support::skip("dynamodb-local");
     }
 }

@@ -101,9 +101,9 @@ async fn assert_every_fault(skin: &Skin, kind: Kind) {
 #[tokio::test]
 async fn a_table_out_of_reach_is_unavailable_and_passes() {
     let skin = Skin::start().await;
-    skin.bed.store.shut();
+    skin.env.dynamodb.go_offline();
     assert_every_fault(&skin, Kind::Unavailable).await;
-    skin.bed.store.reopen();
+    skin.env.dynamodb.go_online();
     for (attempt, outcome) in every_operation(&skin).await {
         assert!(outcome.is_ok(), "{attempt}: {outcome:?}");
     }
@@ -112,34 +112,34 @@ async fn a_table_out_of_reach_is_unavailable_and_passes() {
 #[tokio::test]
 async fn a_table_that_is_missing_is_misconfigured() {
     let mut skin = Skin::start().await;
-    skin.bed.rename_tables("-elsewhere");
+    skin.env.hide_tables("-elsewhere");
     assert_every_fault(&skin, Kind::Misconfigured).await;
 }
 
 #[tokio::test]
 async fn a_call_that_is_throttled_is_tried_again_within_the_budget() {
     let skin = Skin::start().await;
-    skin.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
+    skin.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
     skin.apps().find(&id("shop")).await.unwrap();
-    assert_eq!(skin.bed.take_lines(), ["GetItem AppsTable consistent"; ATTEMPTS]);
-    skin.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"; ATTEMPTS]);
+    skin.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
     let fault = skin.apps().find(&id("shop")).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Throttled, "{}", fault.chain());
-    assert_eq!(skin.bed.take_calls().len(), ATTEMPTS);
+    assert_eq!(skin.env.take_calls().len(), ATTEMPTS);
     skin.apps().find(&id("shop")).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
     let skin = Skin::start().await;
-    for failure in [Failure::Broken, Failure::Dropped] {
-        skin.bed.store.fail("GetItem", failure, ATTEMPTS - 1);
+    for failure in [Failure::InternalError, Failure::ConnectionDropped] {
+        skin.env.dynamodb.fail("GetItem", failure, ATTEMPTS - 1);
         skin.apps().find(&id("shop")).await.unwrap();
-        assert_eq!(skin.bed.take_calls().len(), ATTEMPTS, "{failure:?}");
-        skin.bed.store.fail("GetItem", failure, ATTEMPTS);
+        assert_eq!(skin.env.take_calls().len(), ATTEMPTS, "{failure:?}");
+        skin.env.dynamodb.fail("GetItem", failure, ATTEMPTS);
         let fault = skin.apps().find(&id("shop")).await.unwrap_err();
         assert_eq!(fault.kind, Kind::Unavailable, "{}", fault.chain());
-        skin.bed.take_calls();
+        skin.env.take_calls();
     }
 }
 
@@ -147,7 +147,7 @@ async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
 async fn a_table_that_never_answers_is_given_up_before_the_function_is() {
     let skin = Skin::start().await;
     let begun = tokio::time::Instant::now();
-    skin.bed.store.fail("GetItem", Failure::Silent, ATTEMPTS);
+    skin.env.dynamodb.fail("GetItem", Failure::NoResponse, ATTEMPTS);
     let fault = skin.apps().find(&id("shop")).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Unavailable);
     // Below the functions' own ten seconds by enough to tell the caller.
@@ -157,7 +157,7 @@ async fn a_table_that_never_answers_is_given_up_before_the_function_is() {
 #[tokio::test]
 async fn a_fault_tells_its_cause_in_one_line() {
     let skin = Skin::start().await;
-    skin.bed.store.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    skin.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
     let chain = skin.apps().find(&id("shop")).await.unwrap_err().chain();
     assert!(chain.starts_with("read app: "), "{chain}");
     assert!(chain.contains("ProvisionedThroughputExceededException"), "{chain}");

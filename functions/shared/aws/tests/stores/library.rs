@@ -16,7 +16,7 @@ async fn an_answer_is_claimed_once_in_a_while_and_the_loser_learns_who_was_answe
     let id = connection(ID);
     assert_eq!(skin.sessions().claim(&id, Slot::Status, now()).await.unwrap(), Claim::Gone);
     skin.open(&id).await;
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let mut answered = Remembered::default();
     for slot in Slot::ALL {
         answered.answered.insert(slot, now());
@@ -31,7 +31,7 @@ async fn an_answer_is_claimed_once_in_a_while_and_the_loser_learns_who_was_answe
         assert!(matches!(skin.sessions().claim(&id, slot, due).await.unwrap(), Claim::Won(_)));
         answered.answered.insert(slot, due);
     }
-    assert_eq!(skin.bed.take_lines(), vec!["UpdateItem ConnectionsTable"; 15]);
+    assert_eq!(skin.env.take_lines(), vec!["UpdateItem ConnectionsTable"; 15]);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_legacy_grant_is_welcomed_once_and_forgives_what_was_wrong() {
     }
     let wrong = skin.sessions().recall(&id).await.unwrap().unwrap();
     assert_eq!((wrong.wrong_since, wrong.wrong_at), (Some(now()), Some(now().plus_ms(5))));
-    skin.bed.take_calls();
+    skin.env.take_calls();
     assert_eq!(skin.sessions().welcome(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
     assert_eq!(skin.sessions().welcome(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
     let welcomed = skin.sessions().recall(&id).await.unwrap().unwrap();
@@ -85,10 +85,10 @@ async fn log_entries_are_shown_oldest_first_from_their_arrival_on_and_a_frame_tw
         logs.keep(&shop, &connection(ID), &entries(numbers), now().plus_ms(-age_ms)).await.unwrap();
     }
     logs.keep(&id("bank"), &connection(ID), &entries(7..8), now()).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let shown = logs.newest(&shop, now().plus_ms(-2_000), now()).await.unwrap();
     assert_eq!((shown.entries, shown.all), (entries(0..5), true));
-    assert_eq!(skin.bed.take_lines(), ["Query LogsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["Query LogsTable consistent"]);
     let later = logs.newest(&shop, now().plus_ms(-1_999), now()).await.unwrap();
     assert_eq!(later.entries, entries(2..5));
     let aged = logs.newest(&shop, now().plus_ms(-2_000), now().plus_ms(LOG_LIFE_MS)).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_row_of_entries_that_cannot_be_read_spoils_no_other() {
     let skin = Skin::start().await;
     let row = json!({"pk": {"S": "shop"}, "sk": {"S": "9"}, "entries": {"S": "no json"},
         "expiresAt": {"N": "9999999999"}});
-    skin.bed.put("LogsTable", row).await;
+    skin.env.put("LogsTable", row).await;
     skin.log_entries().keep(&id("shop"), &connection(ID), &entries(0..1), now()).await.unwrap();
     let shown = skin.log_entries().newest(&id("shop"), now(), now()).await.unwrap();
     assert_eq!(shown.entries, entries(0..1));
@@ -120,9 +120,9 @@ async fn the_last_command_of_each_switch_holds() {
     for given in &last {
         skin.commands().keep(&id("shop"), given).await.unwrap();
     }
-    skin.bed.take_calls();
+    skin.env.take_calls();
     assert_eq!(skin.commands().of_app(&id("shop")).await.unwrap(), last);
-    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert!(skin.subscriptions().of_app(&id("shop"), now()).await.unwrap().is_empty());
     assert_eq!(skin.commands().partition(&id("shop")).erase().await.unwrap(), 2);
 }

@@ -23,59 +23,59 @@ use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Hold, Proof, Reach, Role, Scope};
 use nsl_domain::ids::{AppId, ConnectionId, UserId};
 use nsl_domain::time::TimestampMs;
-use nsl_test_support::TestBed;
+use nsl_test_support::TestEnvironment;
 
 /// 2026-11-22T13:01:01.387Z: the present of these tests, a minute after the hour.
 const NOW_MS: i64 = 1_795_352_461_387;
 
 /// One test's AWS with the clients of a function.
 struct Skin {
-    bed: TestBed,
+    env: TestEnvironment,
     clients: Clients,
 }
 
 impl Skin {
     async fn start() -> Self {
-        let bed = TestBed::start().await;
+        let env = TestEnvironment::start().await;
         let endpoints = LocalEndpoints {
-            tables: bed.store.url(),
-            connections: bed.desk.url(),
-            region: TestBed::REGION.to_owned(),
+            tables: env.dynamodb.url(),
+            connections: env.connections.url(),
+            region: TestEnvironment::REGION.to_owned(),
         };
         let clients = local_clients(&endpoints).await;
-        Self { bed, clients }
+        Self { env, clients }
     }
 
     fn apps(&self) -> nsl_aws::apps::Apps {
-        self.clients.apps(&self.bed.table("AppsTable"))
+        self.clients.apps(&self.env.table("AppsTable"))
     }
 
     fn sessions(&self) -> nsl_aws::sessions::Sessions {
-        self.clients.sessions(&self.bed.table("ConnectionsTable"))
+        self.clients.sessions(&self.env.table("ConnectionsTable"))
     }
 
     fn subscriptions(&self) -> nsl_aws::subscriptions::Subscriptions {
-        self.clients.subscriptions(&self.bed.table("ConnectionsTable"))
+        self.clients.subscriptions(&self.env.table("ConnectionsTable"))
     }
 
     fn publishers(&self) -> nsl_aws::publishers::Publishers {
-        self.clients.publishers(&self.bed.table("ConnectionsTable"))
+        self.clients.publishers(&self.env.table("ConnectionsTable"))
     }
 
     fn reports(&self) -> nsl_aws::reports::Reports {
-        self.clients.reports(&self.bed.table("ReportsTable"))
+        self.clients.reports(&self.env.table("ReportsTable"))
     }
 
     fn rollups(&self) -> nsl_aws::rollups::Rollups {
-        self.clients.rollups(&self.bed.table("RollupsTable"), nsl_domain::rollup::Retention::default())
+        self.clients.rollups(&self.env.table("RollupsTable"), nsl_domain::rollup::Retention::default())
     }
 
     fn log_entries(&self) -> nsl_aws::logs::Logs {
-        self.clients.log_entries(&self.bed.table("LogsTable"))
+        self.clients.log_entries(&self.env.table("LogsTable"))
     }
 
     fn commands(&self) -> nsl_aws::commands::Commands {
-        self.clients.commands(&self.bed.table("ConnectionsTable"))
+        self.clients.commands(&self.env.table("ConnectionsTable"))
     }
 
     async fn open(&self, connection: &ConnectionId) {

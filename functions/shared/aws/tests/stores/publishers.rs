@@ -22,17 +22,17 @@ async fn a_publisher_costs_one_write_and_is_known_to_its_session() {
     let apps = [id("shop"), id("bank")];
     skin.sessions().open(&publisher, Role::Program, &apps, now()).await.unwrap();
     skin.publishers().add(&apps, &publisher, now()).await.unwrap();
-    assert_eq!(skin.bed.take_lines(), ["PutItem ConnectionsTable"; 3]);
+    assert_eq!(skin.env.take_lines(), ["PutItem ConnectionsTable"; 3]);
     let connected = skin.publishers().connected(&id("shop"), now()).await.unwrap();
     assert_eq!(connected, BTreeSet::from([publisher.clone()]));
-    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
     let Left { watched, mut published } = skin.sessions().close(&publisher).await.unwrap();
     published.sort();
     assert_eq!((watched, published), (vec![], vec![id("bank"), id("shop")]));
     for app in &apps {
         skin.publishers().drop_row(app, &publisher).await.unwrap();
     }
-    assert!(skin.bed.rows("ConnectionsTable").await.is_empty());
+    assert!(skin.env.rows("ConnectionsTable").await.is_empty());
 }
 
 #[tokio::test]
@@ -40,10 +40,10 @@ async fn an_auth_in_band_is_known_to_the_session_by_the_same_write() {
     let skin = Skin::start().await;
     let publisher = connection("a=");
     skin.open(&publisher).await;
-    skin.bed.take_calls();
+    skin.env.take_calls();
     for app in ["shop", "bank", "shop"] {
         skin.sessions().remember(&publisher, &grant(app)).await.unwrap();
-        assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable"]);
+        assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
     let viewer = Grant { scope: Scope::View, ..grant("cafe") };
     skin.sessions().remember(&publisher, &viewer).await.unwrap();
@@ -66,7 +66,7 @@ async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live
     };
     skin.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
     skin.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
-    skin.bed
+    skin.env
         .put(
             "ConnectionsTable",
             json!({"pk": {"S": "app#shop"}, "sk": {"S": "q#c="}, "expiresAt": {"N": "9999999999"}}),
@@ -86,13 +86,13 @@ async fn a_partition_is_erased_whole_and_no_other_is() {
         let publisher = connection(&format!("{index}="));
         skin.publishers().add(&[id("shop"), id("bank")], &publisher, now()).await.unwrap();
     }
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let erased = skin.publishers().partition(&id("shop")).erase().await.unwrap();
     assert_eq!(erased, MANY_ROWS as u64);
-    let lines = skin.bed.take_lines();
+    let lines = skin.env.take_lines();
     assert_eq!(lines.iter().filter(|line| line.starts_with("BatchWriteItem")).count(), 3, "{lines:?}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("Query")).count(), 1, "{lines:?}");
-    assert_eq!(skin.bed.rows("ConnectionsTable").await.len(), MANY_ROWS);
+    assert_eq!(skin.env.rows("ConnectionsTable").await.len(), MANY_ROWS);
 }
 
 #[tokio::test]
@@ -112,13 +112,13 @@ async fn every_report_of_an_app_lies_in_its_partitions() {
     }
     let partitions = skin.reports().partitions(&shop, now());
     assert_eq!(partitions.len(), 745 * 3);
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let mut erased = 0;
     for partition in &partitions {
         erased += partition.erase().await.unwrap();
     }
     assert_eq!(erased, 5);
-    assert_eq!(skin.bed.rows("ReportsTable").await.len(), 5, "another app's reports stay");
+    assert_eq!(skin.env.rows("ReportsTable").await.len(), 5, "another app's reports stay");
 }
 
 #[tokio::test]
@@ -138,19 +138,19 @@ async fn room_is_what_living_rows_leave_and_one_query_tells() {
         hold: Hold::of(&grant("shop")),
     };
     skin.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let has_room = async |most, at| skin.publishers().has_room(&shop, most, at).await.unwrap();
     assert_eq!([has_room(4, now()).await, has_room(5, now()).await], [false, true]);
-    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"; 2]);
+    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"; 2]);
     // Rows past their age are still there, and take no room.
     assert!(has_room(4, now().plus_ms(3 * HOUR_MS)).await);
     assert!(skin.publishers().has_room(&id("bank"), 1, now()).await.unwrap());
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let may_watch =
         async |who: &ConnectionId, most| skin.publishers().may_watch(&shop, who, most, now()).await.unwrap();
     assert!(may_watch(&connection("x="), 2).await);
-    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert_eq!([may_watch(&connection("x="), 1).await, may_watch(&watcher, 1).await], [false, true]);
     let counted_and_read = ["Query ConnectionsTable consistent", "GetItem ConnectionsTable consistent"];
-    assert_eq!(skin.bed.take_lines(), [counted_and_read, counted_and_read].concat());
+    assert_eq!(skin.env.take_lines(), [counted_and_read, counted_and_read].concat());
 }

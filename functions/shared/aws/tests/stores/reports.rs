@@ -33,7 +33,7 @@ async fn store(skin: &Skin, app: &App, reports: &[Report]) {
     for report in reports {
         skin.reports().store(report, app, RETENTION_MS).await.unwrap();
     }
-    skin.bed.take_calls();
+    skin.env.take_calls();
 }
 
 /// Every report of the last `span_ms` and of the next five minutes, in the order of reading.
@@ -50,9 +50,9 @@ async fn a_report_is_stored_once_however_often_it_is_sent() {
     let shop = app("shop");
     for _ in 0..3 {
         skin.reports().store(&report("web-1", 0), &shop, RETENTION_MS).await.unwrap();
-        assert_eq!(skin.bed.take_lines(), ["PutItem ReportsTable"]);
+        assert_eq!(skin.env.take_lines(), ["PutItem ReportsTable"]);
     }
-    let rows = skin.bed.rows("ReportsTable").await;
+    let rows = skin.env.rows("ReportsTable").await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"]["S"], "shop#2026-11-22T13#0");
     assert_eq!(rows[0]["sk"]["S"], report("web-1", 0).id());
@@ -98,7 +98,7 @@ async fn recent_reports_cost_a_query_for_each_hour_and_shard() {
     for (shards, from_ms, queries) in [(1, -MINUTE_MS, 1), (1, -2 * MINUTE_MS, 2), (4, -2 * MINUTE_MS, 8)] {
         let shop = sharded(shards);
         skin.reports().recent(&shop, now().plus_ms(from_ms), now(), 500).await.unwrap();
-        let calls = skin.bed.take_calls();
+        let calls = skin.env.take_calls();
         assert_eq!(calls.len(), queries);
         for call in calls {
             assert_eq!(call.to_string(), QUERY);
@@ -133,7 +133,7 @@ async fn a_span_is_read_hour_by_hour_oldest_first() {
     store(&skin, &shop, &reports).await;
     assert_eq!(all(&skin, &shop, 130 * MINUTE_MS).await, reports);
     // 10:51 to 13:06: four hours of one shard.
-    assert_eq!(skin.bed.take_lines(), [QUERY; 4]);
+    assert_eq!(skin.env.take_lines(), [QUERY; 4]);
     let mut seen = Vec::new();
     let span = (now().plus_ms(-61 * MINUTE_MS), now());
     skin.reports().for_each(&shop, span, now(), |report| seen.push(report)).await.unwrap();
@@ -148,7 +148,7 @@ async fn every_shard_of_a_span_is_read() {
         ["a", "b", "c", "d", "e", "f"].into_iter().map(|source| report(source, 0)).collect();
     store(&skin, &shop, &reports).await;
     let mut seen = all(&skin, &shop, MINUTE_MS).await;
-    assert_eq!(skin.bed.take_lines(), [QUERY; 3]);
+    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
     seen.sort_by_key(Report::id);
     reports.sort_by_key(Report::id);
     assert_eq!(seen, reports);
@@ -160,7 +160,7 @@ async fn reports_past_their_age_are_not_read_though_they_are_there() {
     let shop = app("shop");
     store(&skin, &shop, &[report("young", -MINUTE_MS)]).await;
     skin.reports().store(&report("old", -MINUTE_MS), &shop, MINUTE_MS).await.unwrap();
-    assert_eq!(skin.bed.rows("ReportsTable").await.len(), 2);
+    assert_eq!(skin.env.rows("ReportsTable").await.len(), 2);
     assert_eq!(all(&skin, &shop, HOUR_MS).await, [report("young", -MINUTE_MS)]);
     let from = now().plus_ms(-HOUR_MS);
     let (recent, _) = skin.reports().recent(&shop, from, now(), 10).await.unwrap();
@@ -188,7 +188,7 @@ async fn rows_that_cannot_be_read_hide_no_others() {
     {
         row["pk"] = json!({"S": "shop#2026-11-22T13#0"});
         row["sk"] = json!({"S": sort_key(n as i64)});
-        skin.bed.put("ReportsTable", row).await;
+        skin.env.put("ReportsTable", row).await;
     }
     let expected = [report("a", -2), report("z", -1)];
     assert_eq!(all(&skin, &shop, MINUTE_MS).await, expected);
@@ -204,13 +204,13 @@ async fn more_than_a_megabyte_is_read_page_by_page() {
     let reports: Vec<_> = (0..200).map(|n| report_of("web-1", n - 200, &document)).collect();
     store(&skin, &shop, &reports).await;
     assert_eq!(all(&skin, &shop, MINUTE_MS).await, reports);
-    assert_eq!(skin.bed.take_lines(), [QUERY; 3]);
+    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
     let (recent, is_all) = skin.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 500).await.unwrap();
     assert_eq!((recent, is_all), (reports.clone(), true));
-    assert_eq!(skin.bed.take_lines(), [QUERY; 3]);
+    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
     let (recent, is_all) = skin.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 20).await.unwrap();
     assert_eq!((recent, is_all), (reports[180..].to_vec(), false));
-    assert_eq!(skin.bed.take_lines(), [QUERY]);
+    assert_eq!(skin.env.take_lines(), [QUERY]);
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn a_raw_tail_is_one_page_whole_or_its_newest() {
     assert_eq!(skin.reports().tail(&shard, newest(100), now()).await.unwrap(), None);
     assert_eq!(skin.reports().tail(&shard, newest(50), now()).await.unwrap(), Some(reports[50..].to_vec()));
     let mut found = skin.reports().newest(&shard, newest(100), now()).await.unwrap();
-    assert_eq!(skin.bed.take_lines(), [QUERY; 3]);
+    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
     found.reverse();
     assert!((60..90).contains(&found.len()), "{}", found.len());
     assert_eq!(found, reports[100 - found.len()..]);

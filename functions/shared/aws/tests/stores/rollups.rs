@@ -28,9 +28,9 @@ async fn a_rollup_is_written_over_what_was_read_only() {
     let skin = Skin::start().await;
     let rollups = skin.rollups();
     assert!(rollups.find(&shard(), hour(0)).await.unwrap().is_none());
-    assert_eq!(skin.bed.take_lines(), ["GetItem RollupsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["GetItem RollupsTable consistent"]);
     put(&skin, hour(0)).await;
-    let calls = skin.bed.take_calls();
+    let calls = skin.env.take_calls();
     assert_eq!(calls[0].to_string(), "PutItem RollupsTable");
     assert_eq!(calls[0].text("/ConditionExpression"), "attribute_not_exists(#pk)");
 
@@ -45,7 +45,7 @@ async fn a_rollup_is_written_over_what_was_read_only() {
     let held = rollups.find(&shard, hour(0)).await.unwrap().unwrap();
     assert_eq!((held.version, held.through), (2, hour(0).end()));
 
-    let rows = skin.bed.rows("RollupsTable").await;
+    let rows = skin.env.rows("RollupsTable").await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"]["S"], "shop#1h#3");
     assert_eq!(rows[0]["sk"]["S"], "001795352400000");
@@ -59,13 +59,13 @@ async fn rollups_are_read_by_the_starts_of_their_spans() {
     for hours in [-3, -2, 0, 1] {
         put(&skin, hour(hours)).await;
     }
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let (from, to) = (hour(-2).start(), hour(1).start());
     let starts =
         |held: Vec<nsl_aws::rollups::Held>| held.into_iter().map(|held| held.span).collect::<Vec<_>>();
     let found = skin.rollups().between(&shard(), Resolution::Hour, (from, to), now()).await.unwrap();
     assert_eq!(starts(found), [hour(-2), hour(0)]);
-    assert_eq!(skin.bed.take_lines(), ["Query RollupsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["Query RollupsTable consistent"]);
     let aged = now().plus_ms(399 * DAY_MS + 23 * HOUR_MS);
     let found = skin.rollups().between(&shard(), Resolution::Hour, (from, to), aged).await.unwrap();
     assert_eq!(starts(found), [hour(0)]);
@@ -87,9 +87,9 @@ async fn the_last_report_of_a_source_moves_forward_only() {
     };
     for (seconds, noted) in [(0, Noted::Last), (-1, Noted::Older), (0, Noted::Older), (1, Noted::Last)] {
         assert_eq!(skin.rollups().note_last(&report(seconds)).await.unwrap(), noted);
-        assert_eq!(skin.bed.take_lines(), ["PutItem RollupsTable"]);
+        assert_eq!(skin.env.take_lines(), ["PutItem RollupsTable"]);
     }
-    let rows = skin.bed.rows("RollupsTable").await;
+    let rows = skin.env.rows("RollupsTable").await;
     assert_eq!(rows.len(), 1);
     assert_eq!((&rows[0]["pk"]["S"], &rows[0]["sk"]["S"]), (&"shop#sources".into(), &"web-1".into()));
     assert_eq!(rows[0]["report"]["S"], report(1).id());
@@ -110,9 +110,9 @@ async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
             };
             skin.rollups().note_last(&report).await.unwrap();
         }
-        skin.bed.take_calls();
+        skin.env.take_calls();
         let (page, told) = skin.rollups().last_reports(&id("shop"), now()).await.unwrap();
-        assert_eq!(skin.bed.take_lines(), ["Query RollupsTable consistent"]);
+        assert_eq!(skin.env.take_lines(), ["Query RollupsTable consistent"]);
         let expected = (0..sources).rev().take(page.len()).map(|n| format!("s-{n:02}"));
         assert!(page.iter().map(|report| report.source.to_string()).eq(expected));
         assert_eq!((page.len() == sources as usize, told), (is_all, is_all));
@@ -139,5 +139,5 @@ async fn everything_of_an_app_lies_in_its_partitions() {
         erased += partition.erase().await.unwrap();
     }
     assert_eq!(erased, 5);
-    assert!(skin.bed.rows("RollupsTable").await.is_empty());
+    assert!(skin.env.rows("RollupsTable").await.is_empty());
 }

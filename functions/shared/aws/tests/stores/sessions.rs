@@ -14,13 +14,13 @@ async fn an_open_session_has_its_role_and_an_end() {
     let skin = Skin::start().await;
     for (name, role) in [("a=", Role::Program), ("b=", Role::Page), ("c=", Role::ForeignPage)] {
         skin.sessions().open(&connection(name), role, &[], now()).await.unwrap();
-        assert_eq!(skin.bed.take_lines(), ["PutItem ConnectionsTable"]);
+        assert_eq!(skin.env.take_lines(), ["PutItem ConnectionsTable"]);
         let found = skin.sessions().find(&connection(name)).await.unwrap();
         assert_eq!(found, Some(Session { role, grant: None, wrong_since: None }));
-        assert_eq!(skin.bed.take_lines(), ["GetItem ConnectionsTable consistent"]);
+        assert_eq!(skin.env.take_lines(), ["GetItem ConnectionsTable consistent"]);
     }
     let end = (NOW_MS / 1000 + 130 * 60).to_string();
-    let rows = skin.bed.rows("ConnectionsTable").await;
+    let rows = skin.env.rows("ConnectionsTable").await;
     assert!(rows.iter().all(|row| row["expiresAt"]["N"] == end), "{rows:?}");
 }
 
@@ -31,9 +31,9 @@ async fn a_grant_is_remembered_while_the_session_is_open() {
     assert_eq!(skin.sessions().remember(&id, &grant("shop")).await.unwrap(), Updated::Gone);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
     skin.open(&id).await;
-    skin.bed.take_calls();
+    skin.env.take_calls();
     assert_eq!(skin.sessions().remember(&id, &grant("shop")).await.unwrap(), Updated::Done);
-    let calls = skin.bed.take_calls();
+    let calls = skin.env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), "UpdateItem ConnectionsTable");
     assert_eq!(calls[0].text("/ConditionExpression"), "attribute_exists(#pk)");
@@ -47,10 +47,10 @@ async fn refusals_are_counted_while_the_session_is_open() {
     let id = connection(ID);
     assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), None);
     skin.open(&id).await;
-    skin.bed.take_calls();
+    skin.env.take_calls();
     for count in 1..=3 {
         assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), Some(count));
-        assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable"]);
+        assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
     assert_eq!(skin.sessions().find(&id).await.unwrap().unwrap().grant, None);
 }
@@ -69,9 +69,9 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
         };
         skin.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
     }
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let mut watched = skin.sessions().close(&id).await.unwrap().watched;
-    assert_eq!(skin.bed.take_lines(), ["DeleteItem ConnectionsTable"]);
+    assert_eq!(skin.env.take_lines(), ["DeleteItem ConnectionsTable"]);
     watched.sort();
     assert_eq!(watched, [super::id("bank"), super::id("shop")]);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
@@ -86,7 +86,7 @@ async fn a_session_that_cannot_be_read_is_corrupt() {
     let skin = Skin::start().await;
     let row = json!({"pk": {"S": format!("conn#{ID}")}, "sk": {"S": "session"}, "role": {"S": "program"},
         "grant": {"S": "no grant"}});
-    skin.bed.put("ConnectionsTable", row).await;
+    skin.env.put("ConnectionsTable", row).await;
     let fault = skin.sessions().find(&connection(ID)).await.unwrap_err();
     assert_eq!(fault.kind, nsl_aws::fault::Kind::Corrupt);
 }

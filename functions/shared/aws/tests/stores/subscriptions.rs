@@ -33,14 +33,14 @@ async fn watching(skin: &Skin, app: &str) -> Vec<String> {
 async fn a_subscription_is_found_under_its_app_as_it_was_made() {
     let skin = Skin::start().await;
     skin.open(&connection("a=")).await;
-    skin.bed.take_calls();
+    skin.env.take_calls();
     let added = skin.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     assert_eq!(added, Added::Done);
     // The session row first, so that `$disconnect` knows of every row that there is.
-    assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable", "PutItem ConnectionsTable"]);
+    assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable", "PutItem ConnectionsTable"]);
     let found = skin.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     assert_eq!(found, [subscriber("a=")]);
-    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert!(watching(&skin, "bank").await.is_empty());
 }
 
@@ -61,8 +61,8 @@ async fn a_connection_that_is_gone_subscribes_to_nothing() {
     let skin = Skin::start().await;
     let added = skin.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     assert_eq!(added, Added::Refused);
-    assert_eq!(skin.bed.take_lines(), ["UpdateItem ConnectionsTable"]);
-    assert!(skin.bed.rows("ConnectionsTable").await.is_empty());
+    assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
+    assert!(skin.env.rows("ConnectionsTable").await.is_empty());
 }
 
 #[tokio::test]
@@ -86,25 +86,25 @@ async fn unsubscribing_is_the_same_once_and_twice() {
     let skin = Skin::start().await;
     skin.open(&connection("a=")).await;
     skin.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
-    skin.bed.take_calls();
+    skin.env.take_calls();
     for _ in 0..2 {
         skin.subscriptions().remove(&id("shop"), &connection("a=")).await.unwrap();
-        assert_eq!(skin.bed.take_lines(), ["DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable"]);
+        assert_eq!(skin.env.take_lines(), ["DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable"]);
     }
     assert!(watching(&skin, "shop").await.is_empty());
     assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().watched, []);
     skin.subscriptions().remove(&id("shop"), &connection("never=")).await.unwrap();
-    assert!(skin.bed.rows("ConnectionsTable").await.is_empty());
+    assert!(skin.env.rows("ConnectionsTable").await.is_empty());
 }
 
 #[tokio::test]
 async fn one_row_is_dropped_and_no_other() {
     let skin = Skin::start().await;
-    skin.bed.put("ConnectionsTable", row("shop", "a=")).await;
-    skin.bed.put("ConnectionsTable", row("shop", "b=")).await;
+    skin.env.put("ConnectionsTable", row("shop", "a=")).await;
+    skin.env.put("ConnectionsTable", row("shop", "b=")).await;
     for _ in 0..2 {
         skin.subscriptions().drop_row(&id("shop"), &connection("a=")).await.unwrap();
-        assert_eq!(skin.bed.take_lines(), ["DeleteItem ConnectionsTable"]);
+        assert_eq!(skin.env.take_lines(), ["DeleteItem ConnectionsTable"]);
     }
     assert_eq!(watching(&skin, "shop").await, ["b="]);
 }
@@ -130,10 +130,10 @@ async fn rows_past_their_age_and_rows_that_cannot_be_read_hide_no_others() {
         row("shop", "g="),
         row("shopper", "h="),
     ] {
-        skin.bed.put("ConnectionsTable", row).await;
+        skin.env.put("ConnectionsTable", row).await;
     }
     let publisher = json!({"pk": {"S": "app#shop"}, "sk": {"S": "p#i="}});
-    skin.bed.put("ConnectionsTable", publisher).await;
+    skin.env.put("ConnectionsTable", publisher).await;
     assert_eq!(watching(&skin, "shop").await, ["a=", "g="]);
 }
 
@@ -145,9 +145,9 @@ async fn a_crowd_is_read_over_pages_by_queries_alone() {
     for index in 0..CROWD {
         let mut row = row("shop", &format!("{index:04}="));
         row["ballast"] = json!({"S": ballast});
-        skin.bed.put("ConnectionsTable", row).await;
+        skin.env.put("ConnectionsTable", row).await;
     }
     let found = watching(&skin, "shop").await;
     assert_eq!(found, (0..CROWD).map(|index| format!("{index:04}=")).collect::<Vec<_>>());
-    assert_eq!(skin.bed.take_lines(), ["Query ConnectionsTable consistent"; 2]);
+    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"; 2]);
 }

@@ -18,7 +18,7 @@ const DOCUMENT: &str = include_str!("../../../../../tests/fixtures/metrics-windo
 
 /// The units of the calls since the last look, one each.
 fn units(skin: &Skin) -> Vec<f64> {
-    skin.bed.take_spent().iter().map(|one| one.units).collect()
+    skin.env.take_consumed().iter().map(|one| one.units).collect()
 }
 
 fn report(source: &str, offset_ms: i64) -> Report {
@@ -101,7 +101,7 @@ async fn each_call_about_connections_is_charged_as_documented() {
     for place in 0..40 {
         let row: Value = json!({"pk": {"S": "app#crowd"}, "sk": {"S": format!("s#UIcZQdQsoAMC{place:03}=")},
             "minInterval": {"N": "0"}, "dialect": {"S": "modern"}, "expiresAt": {"N": "9999999999"}});
-        skin.bed.put("ConnectionsTable", row).await;
+        skin.env.put("ConnectionsTable", row).await;
     }
     skin.subscriptions().of_app(&id("crowd"), now()).await.unwrap();
     assert_eq!(units(&skin), [1.0], "forty viewers");

@@ -8,11 +8,11 @@ use nsl_gateway::{Engine, create_tables, tables_of};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::call::{Call, Spent};
-use crate::desk::Desk;
-use crate::journal::Journal;
+use crate::call::{Call, ConsumedCapacity};
+use crate::call_log::CallLog;
+use crate::connections_api::FakeConnectionsApi;
+use crate::dynamodb::DynamoDbProxy;
 use crate::settings::dynamodb_url;
-use crate::store::Store;
 
 /// The one source of the tables, beside the workspace's manifest.
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
@@ -22,17 +22,17 @@ static BEDS: AtomicU32 = AtomicU32::new(0);
 
 /// One test's AWS.
 #[derive(Debug)]
-pub struct TestBed {
+pub struct TestEnvironment {
     /// The tables.
-    pub store: Store,
+    pub dynamodb: DynamoDbProxy,
     /// The connections.
-    pub desk: Desk,
-    journal: Journal,
+    pub connections: FakeConnectionsApi,
+    journal: CallLog,
     suffix: String,
     _engine: Option<Engine>,
 }
 
-impl TestBed {
+impl TestEnvironment {
     /// The region that its addresses and tables belong to.
     pub const REGION: &str = "us-east-1";
 
@@ -57,15 +57,15 @@ impl TestBed {
             })
             .collect();
         create_tables(&endpoint, Self::REGION, &tables).await.expect("the tables can be created");
-        let journal = Journal::default();
-        let store = Store::open(&endpoint, &suffix, journal.clone()).await;
-        let desk = Desk::open(journal.clone()).await;
-        Self { store, desk, journal, suffix, _engine: engine }
+        let journal = CallLog::default();
+        let dynamodb = DynamoDbProxy::open(&endpoint, &suffix, journal.clone()).await;
+        let connections = FakeConnectionsApi::open(journal.clone()).await;
+        Self { dynamodb, connections, journal, suffix, _engine: engine }
     }
 
     /// Whether its tables are in Amazon's own engine: no other answers a call without credentials with this error.
-    pub async fn is_amazons_own(&self) -> bool {
-        self.store.unsigned_error().await.contains("MissingAuthenticationToken")
+    pub async fn is_dynamodb_local(&self) -> bool {
+        self.dynamodb.unsigned_error().await.contains("MissingAuthenticationToken")
     }
 
     /// What the table that the template calls `id` is named here.
@@ -74,7 +74,7 @@ impl TestBed {
     }
 
     /// Names the tables otherwise from here on, so that they are not found.
-    pub fn rename_tables(&mut self, suffix: &str) {
+    pub fn hide_tables(&mut self, suffix: &str) {
         self.suffix.push_str(suffix);
     }
 
@@ -89,13 +89,13 @@ impl TestBed {
     }
 
     /// What the tables charged since the last look.
-    pub fn take_spent(&self) -> Vec<Spent> {
-        self.journal.take_spent()
+    pub fn take_consumed(&self) -> Vec<ConsumedCapacity> {
+        self.journal.take_consumed()
     }
 
     /// The read units of a table since the last look at any charge.
     pub fn take_read_units(&self, table: &str) -> f64 {
-        let spent = self.take_spent().into_iter();
+        let spent = self.take_consumed().into_iter();
         spent.filter(|one| one.is_read() && one.target == table).map(|one| one.units).sum()
     }
 
@@ -115,7 +115,7 @@ impl TestBed {
 
     /// Puts `item`, in DynamoDB's own JSON, into a table, unseen.
     pub async fn put(&self, table: &str, item: Value) {
-        self.store.direct("PutItem", table, json!({ "Item": item })).await;
+        self.dynamodb.direct("PutItem", table, json!({ "Item": item })).await;
     }
 
     /// Every row of a table in DynamoDB's own JSON, in no order.
@@ -127,7 +127,7 @@ impl TestBed {
             if !start.is_null() {
                 body["ExclusiveStartKey"] = start;
             }
-            let mut page = self.store.direct("Scan", table, body).await;
+            let mut page = self.dynamodb.direct("Scan", table, body).await;
             rows.extend(page["Items"].as_array().cloned().unwrap_or_default());
             start = page["LastEvaluatedKey"].take();
             if start.is_null() {
@@ -144,6 +144,6 @@ async fn start_engine() -> Engine {
 
 /// A name that no other bed of this or another process has: an endpoint may outlive many runs.
 fn unique(process: u32) -> String {
-    let bed = BEDS.fetch_add(1, Ordering::Relaxed);
-    format!("{process}-{bed}-{:x}", std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), bed))
+    let env = BEDS.fetch_add(1, Ordering::Relaxed);
+    format!("{process}-{env}-{:x}", std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), env))
 }

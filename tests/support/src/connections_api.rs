@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::call::Call;
-use crate::door::Door;
-use crate::journal::Journal;
+use crate::call_log::CallLog;
+use crate::server::TestServer;
 
 /// The stage of the API: the first segment of every path.
 const STAGE: &str = "live";
 
 /// How calls about a connection are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub enum Behaviour {
     /// There is no such connection any more: 410.
     Gone,
     /// The same without the error's code, as some proxies leave it.
@@ -27,63 +27,63 @@ pub enum Manner {
     /// Too many calls: 429.
     Throttled,
     /// A fault of API Gateway's own: 500.
-    Broken,
+    InternalError,
     /// No permission: 403.
     Forbidden,
-    /// Nothing until [`Desk::release`].
-    Held,
+    /// Nothing until [`FakeConnectionsApi::unblock`].
+    Blocked,
 }
 
 /// The desk; a connection that it was told nothing of takes every frame.
 #[derive(Debug)]
-pub struct Desk {
-    door: Door,
+pub struct FakeConnectionsApi {
+    server: TestServer,
     state: Arc<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    journal: Journal,
-    manners: Mutex<HashMap<String, Manner>>,
+    journal: CallLog,
+    manners: Mutex<HashMap<String, Behaviour>>,
     released: watch::Sender<bool>,
 }
 
-impl Desk {
-    pub(crate) async fn open(journal: Journal) -> Self {
+impl FakeConnectionsApi {
+    pub(crate) async fn open(journal: CallLog) -> Self {
         let state =
             Arc::new(State { journal, manners: Mutex::default(), released: watch::Sender::new(false) });
         let shared = Arc::clone(&state);
-        let door = Door::open(move |request| {
+        let server = TestServer::open(move |request| {
             let state = Arc::clone(&shared);
             async move { Some(state.answer(request).await) }
         });
-        Self { door: door.await, state }
+        Self { server: server.await, state }
     }
 
     /// Where functions reach it: the address of the API's stage.
     pub fn url(&self) -> String {
-        format!("http://{}/{STAGE}", self.door.address)
+        format!("http://{}/{STAGE}", self.server.address)
     }
 
     /// Answers calls about `connection` in this manner from here on.
-    pub fn treat(&self, connection: &str, manner: Manner) {
+    pub fn set_behaviour(&self, connection: &str, manner: Behaviour) {
         let mut manners = self.state.manners.lock().unwrap_or_else(PoisonError::into_inner);
         manners.insert(connection.to_owned(), manner);
     }
 
     /// Lets go of every held connection.
-    pub fn release(&self) {
+    pub fn unblock(&self) {
         self.state.released.send_replace(true);
     }
 
     /// Is out of reach from here on.
-    pub fn shut(&self) {
-        self.door.shut();
+    pub fn go_offline(&self) {
+        self.server.shut();
     }
 
     /// Is within reach again.
-    pub fn reopen(&self) {
-        self.door.reopen();
+    pub fn go_online(&self) {
+        self.server.reopen();
     }
 }
 
@@ -103,12 +103,12 @@ impl State {
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(request.body()).into_owned())),
         });
         match self.manner(connection) {
-            Some(Manner::Gone) => refusal(StatusCode::GONE, "GoneException"),
-            Some(Manner::GoneWithoutCode) => with_status(StatusCode::GONE, Body::empty()),
-            Some(Manner::Throttled) => refusal(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
-            Some(Manner::Broken) => with_status(StatusCode::INTERNAL_SERVER_ERROR, Body::empty()),
-            Some(Manner::Forbidden) => refusal(StatusCode::FORBIDDEN, "ForbiddenException"),
-            Some(Manner::Held) => {
+            Some(Behaviour::Gone) => refusal(StatusCode::GONE, "GoneException"),
+            Some(Behaviour::GoneWithoutCode) => with_status(StatusCode::GONE, Body::empty()),
+            Some(Behaviour::Throttled) => refusal(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
+            Some(Behaviour::InternalError) => with_status(StatusCode::INTERNAL_SERVER_ERROR, Body::empty()),
+            Some(Behaviour::Forbidden) => refusal(StatusCode::FORBIDDEN, "ForbiddenException"),
+            Some(Behaviour::Blocked) => {
                 // The desk outlives its requests, so the sender is there.
                 drop(self.released.subscribe().wait_for(|released| *released).await);
                 done(request.method())
@@ -117,7 +117,7 @@ impl State {
         }
     }
 
-    fn manner(&self, connection: &str) -> Option<Manner> {
+    fn manner(&self, connection: &str) -> Option<Behaviour> {
         self.manners.lock().unwrap_or_else(PoisonError::into_inner).get(connection).copied()
     }
 }

@@ -1,35 +1,35 @@
-//! Every call of one test bed in the order of arrival, tables and connections together.
+//! Every call of one test environment in the order of arrival, tables and connections together.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::call::{Call, Spent};
+use crate::call::{Call, ConsumedCapacity};
 
 /// How long a test waits for calls before it fails: generous, for a slow machine must not fail a sound function.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The calls so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Journal {
+pub(crate) struct CallLog {
     calls: Arc<Mutex<Vec<Call>>>,
-    spent: Arc<Mutex<Vec<Spent>>>,
+    spent: Arc<Mutex<Vec<ConsumedCapacity>>>,
     written: Arc<Notify>,
 }
 
-impl Journal {
+impl CallLog {
     pub(crate) fn note(&self, call: Call) {
         self.calls().push(call);
         self.written.notify_waiters();
     }
 
-    pub(crate) fn charge(&self, spent: Spent) {
+    pub(crate) fn charge(&self, spent: ConsumedCapacity) {
         self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(spent);
     }
 
     /// What was charged since the last time.
-    pub(crate) fn take_spent(&self) -> Vec<Spent> {
+    pub(crate) fn take_consumed(&self) -> Vec<ConsumedCapacity> {
         std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -20,13 +20,13 @@ const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 
 /// A running server; dropping it ends it.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     open: watch::Sender<bool>,
     _server: JoinSet<()>,
 }
 
-impl Door {
+impl TestServer {
     /// Answers every request with what `answer` says; `None` drops the connection instead.
     pub(crate) async fn open<A, F>(answer: A) -> Self
     where

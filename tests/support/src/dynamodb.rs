@@ -7,9 +7,9 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::call::{Call, Spent};
-use crate::door::Door;
-use crate::journal::Journal;
+use crate::call::{Call, ConsumedCapacity};
+use crate::call_log::CallLog;
+use crate::server::TestServer;
 
 /// What a call's operation follows in its header.
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
@@ -26,15 +26,15 @@ pub enum Failure {
     /// Too many calls for the table: `ProvisionedThroughputExceededException`.
     Throttled,
     /// A fault of DynamoDB's own: status 500.
-    Broken,
+    InternalError,
     /// The connection ends without an answer.
-    Dropped,
+    ConnectionDropped,
     /// No answer comes, and the connection stays.
-    Silent,
+    NoResponse,
     /// The call is carried out, and the connection ends without an answer.
-    Lost,
+    ResponseLost,
     /// A transaction on the same row is under way.
-    Conflicted,
+    TransactionConflict,
 }
 
 /// Some next calls that fail.
@@ -47,8 +47,8 @@ struct Planned {
 
 /// The front.
 #[derive(Debug)]
-pub struct Store {
-    door: Door,
+pub struct DynamoDbProxy {
+    server: TestServer,
     state: Arc<State>,
 }
 
@@ -56,14 +56,14 @@ pub struct Store {
 struct State {
     engine: String,
     client: reqwest::Client,
-    journal: Journal,
+    journal: CallLog,
     /// What follows the template's name in the name of each table.
     suffix: String,
     planned: Mutex<Vec<Planned>>,
 }
 
-impl Store {
-    pub(crate) async fn open(engine: &str, suffix: &str, journal: Journal) -> Self {
+impl DynamoDbProxy {
+    pub(crate) async fn open(engine: &str, suffix: &str, journal: CallLog) -> Self {
         let state = Arc::new(State {
             engine: engine.to_owned(),
             client: reqwest::Client::new(),
@@ -72,16 +72,16 @@ impl Store {
             planned: Mutex::default(),
         });
         let shared = Arc::clone(&state);
-        let door = Door::open(move |request| {
+        let server = TestServer::open(move |request| {
             let state = Arc::clone(&shared);
             async move { state.answer(request).await }
         });
-        Self { door: door.await, state }
+        Self { server: server.await, state }
     }
 
     /// Where functions reach it.
     pub fn url(&self) -> String {
-        format!("http://{}", self.door.address)
+        format!("http://{}", self.server.address)
     }
 
     /// Makes the next `times` calls of `operation` fail.
@@ -90,18 +90,18 @@ impl Store {
     }
 
     /// Forgets the failures that have not come yet.
-    pub fn mend(&self) {
+    pub fn clear_failures(&self) {
         self.state.planned().clear();
     }
 
     /// Is out of reach from here on, for connections that are open too.
-    pub fn shut(&self) {
-        self.door.shut();
+    pub fn go_offline(&self) {
+        self.server.shut();
     }
 
     /// Is within reach again.
-    pub fn reopen(&self) {
-        self.door.reopen();
+    pub fn go_online(&self) {
+        self.server.reopen();
     }
 
     /// What the engine answers to a call without credentials.
@@ -131,17 +131,17 @@ impl State {
         self.journal.note(call.clone());
         let (status, answer) = match self.next_failure(&operation) {
             None => self.charged(call, body).await?,
-            Some(Failure::Dropped) => return None,
-            Some(Failure::Lost) => {
+            Some(Failure::ConnectionDropped) => return None,
+            Some(Failure::ResponseLost) => {
                 self.forward(&operation, body).await.ok()?;
                 return None;
             }
-            Some(Failure::Conflicted) => (StatusCode::BAD_REQUEST, conflict(&operation)),
-            Some(Failure::Silent) => std::future::pending().await,
+            Some(Failure::TransactionConflict) => (StatusCode::BAD_REQUEST, conflict(&operation)),
+            Some(Failure::NoResponse) => std::future::pending().await,
             Some(Failure::Throttled) => {
                 (StatusCode::BAD_REQUEST, error("ProvisionedThroughputExceededException"))
             }
-            Some(Failure::Broken) => (StatusCode::INTERNAL_SERVER_ERROR, error("InternalServerError")),
+            Some(Failure::InternalError) => (StatusCode::INTERNAL_SERVER_ERROR, error("InternalServerError")),
         };
         let mut response = Response::new(Body::from(answer));
         *response.status_mut() = status;
@@ -161,7 +161,7 @@ impl State {
         };
         let (status, answer) = self.forward(&call.operation, body).await.ok()?;
         let units = units_of(&serde_json::from_slice(&answer).unwrap_or_default(), &call);
-        self.journal.charge(Spent { operation: call.operation, target: call.target, units });
+        self.journal.charge(ConsumedCapacity { operation: call.operation, target: call.target, units });
         Some((status, answer))
     }
 
