@@ -25,12 +25,12 @@ use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
-use crate::closed::ClosedRollups;
-use crate::gather::{Gathered, Sources};
 use crate::page::Page;
+use crate::read_window::{Gathered, Sources};
 use crate::respond::Validity;
+use crate::rollup_cache::RollupCache;
 use crate::settings::Settings;
-use crate::{call, respond};
+use crate::{request, respond};
 
 /// The function, with its clients.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct History {
     known_apps: KnownApps,
     reports: Reports,
     rollups: Rollups,
-    closed: ClosedRollups,
+    closed: RollupCache,
     logs: Logs,
     page: Page,
 }
@@ -71,7 +71,7 @@ impl History {
             apps,
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
-            closed: ClosedRollups::default(),
+            closed: RollupCache::default(),
             logs: clients.log_entries(&settings.logs_table),
             page: Page::new(&settings.websocket_address),
         }
@@ -87,8 +87,8 @@ impl History {
 
     /// The answer to `request` at `now`.
     pub async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
-        let outcome = match call::route(request) {
-            "GET /" => Ok(self.page.answer(|tag| call::has(request, tag))),
+        let outcome = match request::route(request) {
+            "GET /" => Ok(self.page.answer(|tag| request::has_etag(request, tag))),
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
@@ -114,16 +114,20 @@ impl History {
         let query = self.query(request, &app, now)?;
         let window = query.span.window;
         let gathered = self.sources().gather(&app, &query, now).await?;
-        let validity = Validity::of_window((call::words(request), gathered.mark()), window, now);
-        if call::has(request, &validity.tag) {
+        let validity =
+            Validity::of_window((request::representation_key(request), gathered.mark()), window, now);
+        if request::has_etag(request, &validity.tag) {
             return Ok(respond::not_modified(&validity));
         }
         let complete_to = gathered.complete_to();
         let mut fold = HistoryFold::new(app.id.clone(), query);
         note_unreadable(&app, gathered.fold_into(&mut fold)?);
         let answer = fold.finish(complete_to)?;
-        let response =
-            if call::wants_csv(request) { respond::csv(answer.to_csv()) } else { respond::json(&answer) };
+        let response = if request::accepts_csv(request) {
+            respond::csv(answer.to_csv())
+        } else {
+            respond::json(&answer)
+        };
         Ok(respond::tagged(response, &validity))
     }
 
@@ -137,9 +141,9 @@ impl History {
         let sources = self.sources();
         let (gathered, gathered_before) =
             futures_util::try_join!(sources.gather(&app, &query, now), sources.gather(&app, &before, now))?;
-        let marks = (call::words(request), gathered.mark(), gathered_before.mark());
+        let marks = (request::representation_key(request), gathered.mark(), gathered_before.mark());
         let validity = Validity::of_window(marks, window, now);
-        if call::has(request, &validity.tag) {
+        if request::has_etag(request, &validity.tag) {
             return Ok(respond::not_modified(&validity));
         }
         let totals = |gathered: Gathered, query: &HistoryQuery| {
@@ -174,7 +178,7 @@ impl History {
         let parameters = request.path_parameters();
         let id = parameters.first("appId").unwrap_or_default();
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
-        let grant = call::grant(request);
+        let grant = request::grant(request);
         let judge = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
         let known = self.known_apps.judged(&id, now, judge).await??;
         Ok(known.ok_or_else(Rejection::unauthorized)?)

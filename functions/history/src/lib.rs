@@ -5,13 +5,13 @@
 //!
 //! It is a library so that the benchmark measures the very code that the binary runs.
 
-mod call;
-mod closed;
-mod gather;
+mod corrupt_rollup;
 pub mod handler;
-mod mend;
 mod page;
+mod read_window;
+mod request;
 mod respond;
+mod rollup_cache;
 pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! Owns which files of infra/dashboard make the page and how they are joined. One document is one invocation, works
 //! under any path, and runs nothing but what its policy names by hash. Refuses to know a credential or an application.
 
-mod join;
+mod bundle;
 
 use std::sync::OnceLock;
 
@@ -83,9 +83,9 @@ fn headers(page: &Joined) -> HeaderMap {
 }
 
 fn join(websocket: &str) -> Joined {
-    let style = join::style(STYLE);
-    let modules = join::modules(MODULES);
-    let address = join::attribute(websocket);
+    let style = bundle::style(STYLE);
+    let modules = bundle::modules(MODULES);
+    let address = bundle::attribute(websocket);
     let text = DOCUMENT
         .replace("{{websocket}}", &address)
         .replace("{{style}}", &style)

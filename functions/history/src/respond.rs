@@ -11,15 +11,15 @@ use nsl_domain::time::{SECOND_MS, TimestampMs};
 use nsl_domain::window::Window;
 use serde::Serialize;
 
-use crate::call;
-use crate::closed::{BELIEVED_MS, closed_to};
+use crate::request;
+use crate::rollup_cache::{CACHE_TTL_MS, closed_to};
 
 /// Longest that an answer may be used without asking, in seconds, while reports of its window may still be accepted:
 /// late ones re-open what is over, and the running point of a week would hide an hour of them.
 const OPEN_FRESH_S: i64 = 60;
 
 /// The same for a window that is closed: as long as this function itself believes what it has read.
-const CLOSED_FRESH_S: i64 = BELIEVED_MS / SECOND_MS;
+const CLOSED_FRESH_S: i64 = CACHE_TTL_MS / SECOND_MS;
 
 /// Answers are for this caller alone; without a validity of its own each is asked for each time.
 const ALWAYS_ASKED: &str = "private, no-cache";
@@ -108,15 +108,15 @@ pub(crate) fn not_modified(validity: &Validity) -> Response<Body> {
 pub(crate) fn revalidated(request: &Request, value: &impl Serialize) -> Response<Body> {
     let response = json(value);
     let Body::Text(text) = response.body() else { return response };
-    let tag = tag((call::words(request), text));
-    let response = if call::has(request, &tag) { unchanged() } else { response };
+    let tag = tag((request::representation_key(request), text));
+    let response = if request::has_etag(request, &tag) { unchanged() } else { response };
     with_validity(response, &tag, ALWAYS_ASKED)
 }
 
 /// The same for a value that names the moment itself: only `parts` of it decide whether the caller has it.
 pub(crate) fn revalidated_by(request: &Request, parts: impl Hash, value: &impl Serialize) -> Response<Body> {
-    let tag = tag((call::words(request), parts));
-    let response = if call::has(request, &tag) { unchanged() } else { json(value) };
+    let tag = tag((request::representation_key(request), parts));
+    let response = if request::has_etag(request, &tag) { unchanged() } else { json(value) };
     with_validity(response, &tag, ALWAYS_ASKED)
 }
 

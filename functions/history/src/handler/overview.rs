@@ -14,7 +14,7 @@ use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
 
 use super::{History, Refusal};
-use crate::{call, respond};
+use crate::{request, respond};
 
 /// Most applications of one overview: as many as a grant may name.
 const MAX_APPS: usize = MAX_GRANTED_APPS;
@@ -31,7 +31,7 @@ impl History {
         request: &Request,
         now: TimestampMs,
     ) -> Result<Response<Body>, Refusal> {
-        let grant = call::grant(request);
+        let grant = request::grant(request);
         let grant = in_force(grant.as_ref(), Action::View, now)?;
         let mut ids = self.reached(grant).await?;
         let complete = ids.len() <= MAX_APPS;

@@ -100,18 +100,18 @@ fn no_name_stands_for_two_things_in_the_one_scope_of_the_page() {
 
 #[test]
 fn joining_leaves_nothing_of_modules_and_no_line_that_could_mean_something_else() {
-    let joined = join::modules(&[(
+    let joined = bundle::modules(&[(
         "a",
         "// Why.\nimport { b } from \"./b.js\";\n\n/**\n * What.\n */\nexport const a = 1;\n  a(b);\n",
     )]);
     assert_eq!(joined, "const a=1;\na(b);\n");
     let texts = "f(\"a, b\", x + +y, { c: 1 });\nreturn /a, b/.test(`${x}, y`);\n";
     assert_eq!(
-        join::modules(&[("b", texts)]),
+        bundle::modules(&[("b", texts)]),
         texts.replacen("b\", x + +y, { c: 1 })", "b\",x + +y,{ c:1})", 1)
     );
-    assert_eq!(join::style("/* Why. */\na b > c { d: e, f; }\n"), "a b > c{d:e,f;}");
-    let script = join::modules(MODULES);
+    assert_eq!(bundle::style("/* Why. */\na b > c { d: e, f; }\n"), "a b > c{d:e,f;}");
+    let script = bundle::modules(MODULES);
     assert!(!script.lines().any(|line| line.starts_with("import ") || line.starts_with("export ")));
     assert!(!script.contains("</script"), "the script would end early");
     // A text over several lines would lose its indentation.

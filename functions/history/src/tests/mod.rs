@@ -4,11 +4,11 @@
 
 mod answers;
 mod caching;
+mod corrupt_rollups;
 mod cost;
-mod damage;
 mod logs;
 mod overview;
-mod refusals;
+mod rejections;
 mod sources;
 mod tail;
 

@@ -14,11 +14,11 @@ use crate::series;
 use crate::time::TimestampMs;
 
 /// Most sources of one answer: as many as a page of a megabyte holds of the library's reports, nearly.
-pub const MAX_TOLD_SOURCES: usize = 1_000;
+pub const MAX_LISTED_SOURCES: usize = 1_000;
 
 /// Most bytes of documents of one answer. Lambda takes six megabytes, in which the answer is written once more as a
 /// string: that doubles quotation marks, of which a document may consist for the most part.
-pub const MAX_TOLD_BYTES: usize = 2_500_000;
+pub const MAX_LISTED_BYTES: usize = 2_500_000;
 
 /// One report as the answer tells it.
 #[derive(Debug, Clone, Serialize)]
@@ -99,9 +99,9 @@ impl LatestFold {
         &self.truncated
     }
 
-    /// The answer: the newest [`MAX_TOLD_SOURCES`], as far as they have [`MAX_TOLD_BYTES`].
+    /// The answer: the newest [`MAX_LISTED_SOURCES`], as far as they have [`MAX_LISTED_BYTES`].
     pub fn finish(self) -> LatestAnswer {
-        self.finish_within(MAX_TOLD_SOURCES, MAX_TOLD_BYTES)
+        self.finish_within(MAX_LISTED_SOURCES, MAX_LISTED_BYTES)
     }
 
     fn finish_within(mut self, most: usize, most_bytes: usize) -> LatestAnswer {

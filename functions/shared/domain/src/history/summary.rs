@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::latest::MAX_TOLD_BYTES;
+use super::latest::MAX_LISTED_BYTES;
 use super::number::Number;
 use super::truncated::{Truncated, Truncations};
 use crate::bucket::Bucket;
@@ -115,7 +115,7 @@ pub struct KnownSeries {
 #[serde(rename_all = "camelCase")]
 pub struct SeriesAnswer {
     app_id: AppId,
-    /// By name, at most [`MAX_TOLD_BYTES`] of them.
+    /// By name, at most [`MAX_LISTED_BYTES`] of them.
     pub series: Vec<KnownSeries>,
     /// Whether there are more, or sources whose series are not among them.
     #[serde(skip_serializing_if = "Truncations::is_empty")]
@@ -141,8 +141,8 @@ impl SeriesAnswer {
                 let row = row_bytes(&name);
                 bytes += if known.insert(name, value).is_none() { row } else { 0 };
             }
-            truncated.note(Truncated::Series, bytes > MAX_TOLD_BYTES);
-            while bytes > MAX_TOLD_BYTES {
+            truncated.note(Truncated::Series, bytes > MAX_LISTED_BYTES);
+            while bytes > MAX_LISTED_BYTES {
                 bytes -= known.pop_last().map_or(bytes, |(name, _)| row_bytes(&name));
             }
         }
@@ -212,7 +212,7 @@ mod tests {
         let cut = told(&[&documents[..], &[r#"{"a":1}"#.to_owned()]].concat());
         assert_eq!((&cut["truncated"], &cut["series"][0]["name"]), (&json!(["series"]), &json!("a")));
         let bytes = cut.to_string().len();
-        assert!((MAX_TOLD_BYTES / 2..=MAX_TOLD_BYTES).contains(&bytes), "{bytes}");
+        assert!((MAX_LISTED_BYTES / 2..=MAX_LISTED_BYTES).contains(&bytes), "{bytes}");
     }
 
     #[test]

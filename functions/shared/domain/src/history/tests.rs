@@ -239,8 +239,8 @@ fn rollups_are_narrowed_to_what_is_asked_for_and_what_is_too_much_is_refused() {
         [(100, "a.7,b", 2, true), (64, "a.*", 64, true), (65, "a.*", 64, false)]
     {
         let (query, mut rollup) = (query(&[("from", RUNNING), ("series", asked)]), rollup(series));
-        let mut narrowing = Narrowing::of(&query);
-        narrowing.narrow(&mut rollup);
+        let mut narrowing = SeriesFilter::new(&query);
+        narrowing.apply(&mut rollup);
         assert_eq!((rollup.series().len(), narrowing.check().is_ok()), (kept, passes), "{asked}");
         assert_eq!((rollup.reports(), rollup.sources().names().len()), (1, 1));
     }

@@ -1,6 +1,6 @@
 //! Reads what answers a window: rollups in at most two rounds, then the raw tail.
 //!
-//! Owns the reads, those from memory included, and what they add up to for caching. Decides nothing: `domain::history::Reading` says what to ask
+//! Owns the reads, those from memory included, and what they add up to for caching. Decides nothing: `domain::history::ReadPlan` says what to ask
 //! for and what counts. Ruled by design.md §6, "Reads".
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,7 +11,7 @@ use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::{Held, Rollups};
 use nsl_domain::app::App;
-use nsl_domain::history::{HistoryFold, HistoryQuery, Narrowing, Reading, Wanted};
+use nsl_domain::history::{HistoryFold, HistoryQuery, ReadPlan, ReadRequest, SeriesFilter};
 use nsl_domain::ids::UserId;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
@@ -19,8 +19,8 @@ use nsl_domain::rollup::{AppShard, Rollup};
 use nsl_domain::time::TimestampMs;
 use nsl_domain::window::Window;
 
-use crate::closed::{ClosedRollups, Whose};
-use crate::mend::Mender;
+use crate::corrupt_rollup::CorruptRollupRebuild;
+use crate::rollup_cache::{CacheKey, RollupCache};
 
 /// What a window is answered from.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Gathered {
 pub(crate) struct Sources<'s> {
     pub(crate) rollups: &'s Rollups,
     pub(crate) reports: &'s Reports,
-    pub(crate) closed: &'s ClosedRollups,
+    pub(crate) closed: &'s RollupCache,
 }
 
 impl Sources<'_> {
@@ -93,52 +93,52 @@ impl Sources<'_> {
         now: TimestampMs,
     ) -> Result<Gathered, Fault> {
         let window = query.span.window;
-        let narrowing = Mutex::new(Narrowing::of(query));
+        let filter = Mutex::new(SeriesFilter::new(query));
         let rollups = &self.rollups.keeping(app.retention.over(self.rollups.retention()));
         let kept = &Sources { rollups, ..*self };
-        let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, (window, &narrowing), now));
+        let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, (window, &filter), now));
         let shards = try_join_all(read).await?;
         let cut_at = shards.iter().filter_map(|shard| shard.cut_at).min();
         let complete_to = cut_at.unwrap_or(now).min(window.to());
-        let narrowing = narrowing.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Gathered { shards, complete_to, refusal: narrowing.check().err() })
+        let filter = filter.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Gathered { shards, complete_to, refusal: filter.check().err() })
     }
 
     async fn read_shard(
         &self,
         app: &App,
         shard: u16,
-        (window, narrowing): (Window, &Mutex<Narrowing<'_>>),
+        (window, filter): (Window, &Mutex<SeriesFilter<'_>>),
         now: TimestampMs,
     ) -> Result<ShardParts, Fault> {
         let shard = AppShard { app: app.id.clone(), shard };
-        let mut reading = Reading::of(window, now);
-        let mut mender = Mender::new((self.rollups, self.reports), &shard, now);
+        let mut plan = ReadPlan::new(window, now);
+        let mut rebuild = CorruptRollupRebuild::new((self.rollups, self.reports), &shard, now);
         let mut mark = DefaultHasher::new();
         loop {
-            let wanted = reading.wanted();
+            let wanted = plan.wanted();
             if wanted.is_empty() {
                 break;
             }
             let asked = wanted.iter().map(|wanted| self.stored(&app.owner, &shard, wanted, now));
             for held in try_join_all(asked).await?.into_iter().flatten() {
-                let mut rollup = mender.rollup(&held).await?;
+                let mut rollup = rebuild.rollup(&held).await?;
                 if let Some(rollup) = &mut rollup {
-                    narrowing.lock().unwrap_or_else(PoisonError::into_inner).narrow(rollup);
+                    filter.lock().unwrap_or_else(PoisonError::into_inner).apply(rollup);
                 }
                 (held.span, held.version, rollup.as_ref().map(Rollup::reports)).hash(&mut mark);
-                reading.take(rollup);
+                plan.take(rollup);
             }
         }
-        let tail = match reading.tail() {
+        let tail = match plan.tail() {
             Some(span) => self.reports.tail(&shard, span, now).await?,
             None => Some(Vec::new()),
         };
         let stamps = tail.as_ref().map(|reports| reports.iter().map(|report| report.timestamp));
-        let cut_at = reading.ends_at(stamps);
+        let cut_at = plan.ends_at(stamps);
         let tail = tail.unwrap_or_default();
         tail.iter().for_each(|report| report.id().hash(&mut mark));
-        Ok(ShardParts { rollups: reading.into_counted(), tail, cut_at, mark: mark.finish() })
+        Ok(ShardParts { rollups: plan.into_counted(), tail, cut_at, mark: mark.finish() })
     }
 
     /// The stored rollups of one resolution: those that are closed from memory where they are there, and one query for
@@ -147,11 +147,11 @@ impl Sources<'_> {
         &self,
         owner: &UserId,
         shard: &AppShard,
-        wanted: &Wanted,
+        wanted: &ReadRequest,
         now: TimestampMs,
     ) -> Result<Vec<Held>, Fault> {
         let resolution = wanted.resolution;
-        let whose = Whose { owner: owner.clone(), shard: shard.clone(), resolution };
+        let whose = CacheKey { owner: owner.clone(), shard: shard.clone(), resolution };
         let (mut held, from) = self.closed.known(&whose, (wanted.from, wanted.to), now);
         if from < wanted.to {
             let rest = (from, wanted.to);

@@ -27,24 +27,24 @@ pub(crate) fn grant(request: &Request) -> Option<Grant> {
 }
 
 /// Whether the caller asks for CSV.
-pub(crate) fn wants_csv(request: &Request) -> bool {
+pub(crate) fn accepts_csv(request: &Request) -> bool {
     text(request, header::ACCEPT).is_some_and(|accepted| accepted.contains("text/csv"))
 }
 
 /// Whether the caller has the answer with this tag already: RFC 9110 §13.1.2, by weak comparison.
-pub(crate) fn has(request: &Request, tag: &str) -> bool {
+pub(crate) fn has_etag(request: &Request, tag: &str) -> bool {
     let opaque = tag.trim_start_matches("W/");
     let Some(known) = text(request, header::IF_NONE_MATCH) else { return false };
     known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == "*" || one == opaque)
 }
 
 /// The call's own words: the same words mean the same answer as long as the same is stored.
-pub(crate) fn words(request: &Request) -> String {
+pub(crate) fn representation_key(request: &Request) -> String {
     format!(
         "{} {} {}",
         request.raw_http_path(),
         request.uri().query().unwrap_or_default(),
-        wants_csv(request)
+        accepts_csv(request)
     )
 }
 

@@ -12,21 +12,21 @@ use nsl_domain::time::TimestampMs;
 
 /// Most spans of one write shard that one answer makes anew: it stays within its time even where a whole table is
 /// damaged. Those beyond are left out of it.
-const MAX_MENDED: usize = 16;
+const MAX_REBUILT: usize = 16;
 
 /// What makes the rollups of one write shard anew.
 #[derive(Debug)]
-pub(crate) struct Mender<'s> {
+pub(crate) struct CorruptRollupRebuild<'s> {
     stores: (&'s Rollups, &'s Reports),
     shard: &'s AppShard,
     now: TimestampMs,
     left: usize,
 }
 
-impl<'s> Mender<'s> {
+impl<'s> CorruptRollupRebuild<'s> {
     /// One that has mended nothing yet.
     pub(crate) fn new(stores: (&'s Rollups, &'s Reports), shard: &'s AppShard, now: TimestampMs) -> Self {
-        Self { stores, shard, now, left: MAX_MENDED }
+        Self { stores, shard, now, left: MAX_REBUILT }
     }
 
     /// What `held` holds, or what is below it where it cannot be read; `None` where nothing is left of that.

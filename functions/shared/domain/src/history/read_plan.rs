@@ -23,7 +23,7 @@ const OVERDUE_MS: i64 = 3 * MINUTE_MS;
 
 /// Rollups of one resolution whose spans start in `[from, to)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ReadRequest {
     /// Their width.
     pub resolution: Resolution,
     /// The earliest start.
@@ -43,7 +43,7 @@ struct Level {
 
 /// The read of one write shard for one window.
 #[derive(Debug)]
-pub struct Reading {
+pub struct ReadPlan {
     window: Window,
     now: TimestampMs,
     /// The window's own resolution first, then each finer one down to the minute.
@@ -51,9 +51,9 @@ pub struct Reading {
     rounds: usize,
 }
 
-impl Reading {
+impl ReadPlan {
     /// The read of `window` at `now`.
-    pub fn of(window: Window, now: TimestampMs) -> Self {
+    pub fn new(window: Window, now: TimestampMs) -> Self {
         let mut levels = Vec::new();
         let mut span = Some(RollupSpan::holding(window.step(), now));
         let mut hoped_from = window.from();
@@ -68,7 +68,7 @@ impl Reading {
     }
 
     /// What to ask for next, all at once; nothing once everything is there.
-    pub fn wanted(&mut self) -> Vec<Wanted> {
+    pub fn wanted(&mut self) -> Vec<ReadRequest> {
         self.rounds += 1;
         match self.rounds {
             1 => self
@@ -173,7 +173,7 @@ impl Reading {
 
     /// What the first round hoped to be covered and is not: where a wide rollup covers its span in part only. A wide
     /// rollup that is not stored has nothing below it.
-    fn missed(&self) -> Vec<Wanted> {
+    fn missed(&self) -> Vec<ReadRequest> {
         let Some((widest, finer)) = self.levels.split_first() else { return Vec::new() };
         let mut unfinished = widest.rollups.values().filter(|rollup| !rollup.is_complete());
         let Some(first) = unfinished.next() else { return Vec::new() };
@@ -184,9 +184,9 @@ impl Reading {
     }
 
     /// A question about spans that start in `[from, to)` and in the window; `None` where that is empty.
-    fn within(&self, resolution: Resolution, from: TimestampMs, to: TimestampMs) -> Option<Wanted> {
+    fn within(&self, resolution: Resolution, from: TimestampMs, to: TimestampMs) -> Option<ReadRequest> {
         let (from, to) = (from.max(self.window.from()), to.min(self.window.to()));
-        (from < to).then_some(Wanted { resolution, from, to })
+        (from < to).then_some(ReadRequest { resolution, from, to })
     }
 }
 

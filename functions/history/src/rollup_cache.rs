@@ -22,7 +22,7 @@ const IN_STREAM_MS: i64 = 20 * HOUR_MS;
 const MARGIN_MS: i64 = HOUR_MS;
 
 /// How long what was read is believed: so long may a repair go unnoticed.
-pub(crate) const BELIEVED_MS: i64 = 10 * MINUTE_MS;
+pub(crate) const CACHE_TTL_MS: i64 = 10 * MINUTE_MS;
 
 /// Most bytes that are kept: a hundred and more weeks of the library's series, an eighth of the smallest function's
 /// default memory.
@@ -31,9 +31,9 @@ const MAX_KEPT_BYTES: usize = 32 * 1_024 * 1_024;
 /// What a kept rollup takes besides its encoded bytes: its place in the map, its version, its two vectors' heads.
 const OVERHEAD_BYTES: usize = 256;
 
-/// Whose rollups of which width. The owner is named, for an application may be deleted and another of its id made.
+/// CacheKey rollups of which width. The owner is named, for an application may be deleted and another of its id made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Whose {
+pub(crate) struct CacheKey {
     pub(crate) owner: UserId,
     pub(crate) shard: AppShard,
     pub(crate) resolution: Resolution,
@@ -41,7 +41,7 @@ pub(crate) struct Whose {
 
 /// All that is stored of the spans that start in `[from, to)`: what is not here is not stored.
 #[derive(Debug)]
-struct Stretch {
+struct CachedRange {
     from: TimestampMs,
     to: TimestampMs,
     /// When the first part of it was read.
@@ -51,7 +51,7 @@ struct Stretch {
     used: u64,
 }
 
-impl Stretch {
+impl CachedRange {
     fn bytes(&self) -> usize {
         self.rollups.values().map(bytes_of).sum::<usize>() + OVERHEAD_BYTES
     }
@@ -67,11 +67,11 @@ fn bytes_of(held: &Held) -> usize {
 
 /// The memory.
 #[derive(Debug, Default)]
-pub(crate) struct ClosedRollups(Mutex<Kept>);
+pub(crate) struct RollupCache(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    stretches: HashMap<Whose, Stretch>,
+    stretches: HashMap<CacheKey, CachedRange>,
     uses: u64,
 }
 
@@ -80,12 +80,12 @@ pub(crate) fn closed_to(now: TimestampMs) -> TimestampMs {
     now.plus_ms(-MAX_LATENESS_MS - IN_STREAM_MS - MARGIN_MS)
 }
 
-impl ClosedRollups {
+impl RollupCache {
     /// The rollups whose spans start in `[from, to)`, as far as they are known from `from` on, and the instant from
     /// which on they are not. What is past its age at `now` is left out.
     pub(crate) fn known(
         &self,
-        whose: &Whose,
+        whose: &CacheKey,
         (from, to): (TimestampMs, TimestampMs),
         now: TimestampMs,
     ) -> (Vec<Held>, TimestampMs) {
@@ -95,7 +95,7 @@ impl ClosedRollups {
         let Some(stretch) = kept.stretches.get_mut(whose).filter(|stretch| stretch.holds(from)) else {
             return (Vec::new(), from);
         };
-        if !(0..=BELIEVED_MS).contains(&now.ms_since(stretch.read_at)) {
+        if !(0..=CACHE_TTL_MS).contains(&now.ms_since(stretch.read_at)) {
             kept.stretches.remove(whose);
             return (Vec::new(), from);
         }
@@ -108,7 +108,7 @@ impl ClosedRollups {
     /// Keeps what was read at `now` of the spans that start in `[from, to)`, as far as they are closed.
     pub(crate) fn keep(
         &self,
-        whose: &Whose,
+        whose: &CacheKey,
         (from, to): (TimestampMs, TimestampMs),
         read: &[Held],
         now: TimestampMs,
@@ -120,11 +120,11 @@ impl ClosedRollups {
         }
         let mut kept = self.kept();
         kept.uses += 1;
-        let mut stretch = Stretch { from, to, read_at: now, rollups: BTreeMap::new(), used: kept.uses };
+        let mut stretch = CachedRange { from, to, read_at: now, rollups: BTreeMap::new(), used: kept.uses };
         if let Some(before) = kept.stretches.remove(whose)
             && (before.from..=before.to).contains(&from)
         {
-            stretch = Stretch { to: to.max(before.to), used: kept.uses, ..before };
+            stretch = CachedRange { to: to.max(before.to), used: kept.uses, ..before };
         }
         let closed = read.iter().filter(|held| held.span.start() < to);
         stretch.rollups.extend(closed.map(|held| (held.span.start(), held.clone())));
@@ -141,7 +141,7 @@ impl ClosedRollups {
 impl Kept {
     /// Forgets what was used longest ago until the rest fits.
     fn make_room(&mut self) {
-        let mut bytes: usize = self.stretches.values().map(Stretch::bytes).sum();
+        let mut bytes: usize = self.stretches.values().map(CachedRange::bytes).sum();
         while bytes > MAX_KEPT_BYTES {
             let oldest = self.stretches.iter().min_by_key(|(_, stretch)| stretch.used);
             let Some((whose, size)) = oldest.map(|(whose, stretch)| (whose.clone(), stretch.bytes())) else {
@@ -163,9 +163,9 @@ mod tests {
         TimestampMs::clamped(1_795_352_461_387)
     }
 
-    fn whose(owner: &str, shard: u16) -> Whose {
+    fn whose(owner: &str, shard: u16) -> CacheKey {
         let shard = AppShard { app: AppId::new("shop").unwrap(), shard };
-        Whose { owner: UserId::new(owner).unwrap(), shard, resolution: Resolution::Hour }
+        CacheKey { owner: UserId::new(owner).unwrap(), shard, resolution: Resolution::Hour }
     }
 
     fn hours_ago(hours: i64) -> TimestampMs {
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_closed_is_known_up_to_where_it_is_not() {
-        let closed = ClosedRollups::default();
+        let closed = RollupCache::default();
         closed.keep(&whose("ann", 0), span(168, 0), &hours(168, 0, 9), now());
         let (known, rest) = closed.known(&whose("ann", 0), span(167, 0), now());
         // Two days for a late report, twenty hours in the stream, an hour of margin, and what has begun.
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_comes_next_is_added_and_what_lies_apart_takes_its_place() {
-        let closed = ClosedRollups::default();
+        let closed = RollupCache::default();
         let known = |from| closed.known(&whose("ann", 0), span(from, 0), now());
         closed.keep(&whose("ann", 0), span(168, 100), &hours(168, 100, 9), now());
         closed.keep(&whose("ann", 0), span(100, 90), &hours(100, 90, 9), now());
@@ -216,11 +216,11 @@ mod tests {
 
     #[test]
     fn what_is_known_is_believed_for_ten_minutes_and_never_past_its_age() {
-        let closed = ClosedRollups::default();
+        let closed = RollupCache::default();
         closed.keep(&whose("ann", 0), span(168, 0), &hours(168, 0, 9), now());
         let at = |ms| closed.known(&whose("ann", 0), span(168, 100), now().plus_ms(ms)).0.len();
-        assert_eq!(at(BELIEVED_MS), 68);
-        assert_eq!(at(BELIEVED_MS + 1), 0);
+        assert_eq!(at(CACHE_TTL_MS), 68);
+        assert_eq!(at(CACHE_TTL_MS + 1), 0);
         let mut aged = hours(168, 0, 9);
         aged.iter_mut().take(8).for_each(|held| held.expires_at = now());
         closed.keep(&whose("ann", 0), span(168, 0), &aged, now());
@@ -229,11 +229,11 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_and_what_is_used_stays() {
-        let closed = ClosedRollups::default();
+        let closed = RollupCache::default();
         for shard in 0..64 {
             closed.keep(&whose("ann", shard), span(170, 70), &hours(170, 70, 10_000), now());
             closed.known(&whose("ann", 0), span(170, 70), now());
-            let bytes: usize = closed.kept().stretches.values().map(Stretch::bytes).sum();
+            let bytes: usize = closed.kept().stretches.values().map(CachedRange::bytes).sum();
             assert!(bytes <= MAX_KEPT_BYTES);
         }
         let known = |shard| closed.known(&whose("ann", shard), span(170, 70), now()).0.len();

@@ -87,7 +87,7 @@ impl Store {
         fold.finish()
     }
 
-    fn between(&self, wanted: &Wanted) -> Vec<Rollup> {
+    fn between(&self, wanted: &ReadRequest) -> Vec<Rollup> {
         let is_wanted = |span: &RollupSpan| {
             span.resolution() == wanted.resolution && (wanted.from..wanted.to).contains(&span.start())
         };
@@ -96,35 +96,35 @@ impl Store {
 }
 
 /// The read of a query, and how many questions were asked.
-fn read(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (Reading, usize) {
-    let mut reading = Reading::of(query.span.window, now);
+fn read(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (ReadPlan, usize) {
+    let mut plan = ReadPlan::new(query.span.window, now);
     let mut asked = 0;
     loop {
-        let wanted = reading.wanted();
+        let wanted = plan.wanted();
         if wanted.is_empty() {
             break;
         }
         asked += wanted.len();
         for one in wanted {
-            reading.take(store.between(&one));
+            plan.take(store.between(&one));
         }
     }
-    (reading, asked)
+    (plan, asked)
 }
 
 /// Where the answer of a query ends because something is missing.
 fn ends_at(store: &Store, range: &str, now: TimestampMs) -> Option<TimestampMs> {
-    let (reading, _) = read(store, &query(range, now), now);
-    let (from, to) = reading.tail().unwrap();
-    reading.ends_at(Some(store.reports.range(from..to).copied()))
+    let (plan, _) = read(store, &query(range, now), now);
+    let (from, to) = plan.tail().unwrap();
+    plan.ends_at(Some(store.reports.range(from..to).copied()))
 }
 
 /// The counts of every point, and how many questions were asked.
 fn answered(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (Vec<u64>, usize) {
-    let (reading, asked) = read(store, query, now);
+    let (plan, asked) = read(store, query, now);
     let mut fold = HistoryFold::new(AppId::new("shop").unwrap(), query.clone());
-    reading.counted().for_each(|rollup| fold.add_rollup(rollup));
-    if let Some((from, to)) = reading.tail() {
+    plan.counted().for_each(|rollup| fold.add_rollup(rollup));
+    if let Some((from, to)) = plan.tail() {
         for stamp in store.reports.range(from..to) {
             fold.add(*stamp, &source(), 0, "{\"a\":1}").unwrap();
         }

@@ -13,21 +13,21 @@ use crate::rollup::Rollup;
 
 /// The series that a query asks for, as they turn up in what is read.
 #[derive(Debug)]
-pub struct Narrowing<'q> {
+pub struct SeriesFilter<'q> {
     selection: &'q Selection,
     quota: Quota,
     /// The names that are kept.
     kept: HashSet<String>,
 }
 
-impl<'q> Narrowing<'q> {
+impl<'q> SeriesFilter<'q> {
     /// That of rollups which answer `query`.
-    pub fn of(query: &'q HistoryQuery) -> Self {
+    pub fn new(query: &'q HistoryQuery) -> Self {
         Self { selection: &query.selection, quota: query.quota(), kept: HashSet::new() }
     }
 
     /// Leaves out of `rollup` what is not asked for, and what is too much.
-    pub fn narrow(&mut self, rollup: &mut Rollup) {
+    pub fn apply(&mut self, rollup: &mut Rollup) {
         rollup.retain(|name| self.keeps(name));
     }
 
