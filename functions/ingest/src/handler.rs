@@ -22,10 +22,10 @@ use nsl_aws::sessions::Sessions;
 use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::app::App;
-use nsl_domain::frame::draft::{Draft, Sender};
-use nsl_domain::frame::envelope::{FrameId, Refused};
+use nsl_domain::frame::draft::{ReportDraft, ReportSender};
+use nsl_domain::frame::envelope::{FrameId, RejectedFrame};
 use nsl_domain::frame::outbound::{Outbound, RejectedReport};
-use nsl_domain::frame::publish::{Entry, Publication};
+use nsl_domain::frame::publish::{ReportEntry, ReportFrame};
 use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::rejection::Rejection;
@@ -119,9 +119,9 @@ impl Ingest {
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
         let event = SocketEvent::read(event).ok_or("the event names no connection")?;
-        match Publication::read(&event.body) {
+        match ReportFrame::read(&event.body) {
             Ok(publication) => self.publish(publication, &event).await,
-            Err(Refused { rejection, id }) => {
+            Err(RejectedFrame { rejection, id }) => {
                 self.refuse(&event, rejection, id).await;
                 if event.grant.is_none() && self.grants.fresh(&event.connection, event.arrival).is_none() {
                     self.lose_patience(&event).await;
@@ -132,7 +132,7 @@ impl Ingest {
         Ok(answer(200, None))
     }
 
-    async fn publish(&self, publication: Publication, event: &SocketEvent) {
+    async fn publish(&self, publication: ReportFrame, event: &SocketEvent) {
         let admitted = match self.admit(&publication, event).await {
             Ok(admitted) => admitted,
             Err(Refusal::Rejected(rejection)) => return self.refuse(event, rejection, publication.id).await,
@@ -175,7 +175,7 @@ impl Ingest {
 
     /// The applications that the frame names, if the connection may report for every one of them. What an in-band
     /// `auth` proved is believed for a minute, but refuses nothing: a later one may have proved more.
-    async fn admit(&self, publication: &Publication, event: &SocketEvent) -> Result<Admitted, Refusal> {
+    async fn admit(&self, publication: &ReportFrame, event: &SocketEvent) -> Result<Admitted, Refusal> {
         if let Some(grant) = &event.grant {
             return self.admit_by(grant, publication, event).await;
         }
@@ -193,7 +193,7 @@ impl Ingest {
     async fn admit_by(
         &self,
         grant: &Grant,
-        publication: &Publication,
+        publication: &ReportFrame,
         event: &SocketEvent,
     ) -> Result<Admitted, Refusal> {
         let judge = |app: Option<&App>| authorise(Some(grant), Action::Publish, app, event.arrival);
@@ -219,8 +219,9 @@ impl Ingest {
         Ok(grant)
     }
 
-    async fn store(&self, entries: Vec<Entry>, admitted: &Admitted, event: &SocketEvent) -> Outcome {
-        let sender = Sender { source: Source::of_connection(&event.connection), arrival: event.arrival };
+    async fn store(&self, entries: Vec<ReportEntry>, admitted: &Admitted, event: &SocketEvent) -> Outcome {
+        let sender =
+            ReportSender { source: Source::of_connection(&event.connection), arrival: event.arrival };
         let sender = &sender;
         let stored = entries.into_iter().enumerate().map(|(index, entry)| async move {
             let stored = match entry.outcome {
@@ -245,8 +246,8 @@ impl Ingest {
     /// Stores one report of the frame; `None` where it is a second copy.
     async fn store_one(
         &self,
-        (index, draft): (usize, Draft),
-        sender: &Sender,
+        (index, draft): (usize, ReportDraft),
+        sender: &ReportSender,
         (app, admitted): (Option<AppId>, &Admitted),
         event: &SocketEvent,
     ) -> Result<Option<Report>, Rejection> {
@@ -254,7 +255,7 @@ impl Ingest {
         if admitted.is_legacy {
             return self.store_legacy((index, draft), sender, app, event).await;
         }
-        let report = draft.modern(sender)?;
+        let report = draft.into_report(sender)?;
         match self.reports.store(&report, app, app.raw_retention_ms(self.retention_ms)).await {
             Ok(()) => Ok(Some(report)),
             Err(fault) => {
@@ -290,7 +291,7 @@ impl Ingest {
 }
 
 /// What the frame brings to each application.
-fn loads(publication: &Publication, admitted: &Admitted, now: TimestampMs) -> BTreeMap<AppId, Load> {
+fn loads(publication: &ReportFrame, admitted: &Admitted, now: TimestampMs) -> BTreeMap<AppId, Load> {
     let mut loads = BTreeMap::new();
     for entry in &publication.entries {
         let Some((app, known)) = entry.app.as_ref().and_then(|app| admitted.apps.get_key_value(app)) else {

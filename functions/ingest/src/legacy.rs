@@ -5,11 +5,12 @@
 
 use nsl_aws::counters::Counter;
 use nsl_aws::event::SocketEvent;
-use nsl_aws::publishers::Told;
-use nsl_aws::reports::{Frame, Kept};
+use nsl_aws::publishers::ReportedSource;
+use nsl_aws::reports::{Frame, StoreOutcome};
 use nsl_domain::app::App;
-use nsl_domain::frame::draft::{Clock, Draft, LegacyReport, Sender};
+use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::ids::Source;
+use nsl_domain::legacy::report::{LegacyReport, ReportTime};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
 
@@ -20,20 +21,20 @@ impl Ingest {
     /// stored it broadcasts.
     pub(crate) async fn store_legacy(
         &self,
-        (index, draft): (usize, Draft),
-        sender: &Sender,
+        (index, draft): (usize, ReportDraft),
+        sender: &ReportSender,
         app: &App,
         event: &SocketEvent,
     ) -> Result<Option<Report>, Rejection> {
-        let LegacyReport { mut report, clock } = draft.legacy(sender);
-        if clock != Clock::Right {
+        let LegacyReport { mut report, time } = LegacyReport::from_draft(draft, sender);
+        if time != ReportTime::Trusted {
             self.counters.add(Counter::WrongClocks, 1);
         }
-        report.source = self.process_of(&report, clock, event).await;
+        report.source = self.process_of(&report, time, event).await;
         let frame = Frame { connection: &event.connection, message: &event.message_id, index };
         match self.reports.store_legacy(&report, frame, app, app.raw_retention_ms(self.retention_ms)).await {
-            Ok(Kept::Stored) => Ok(Some(report)),
-            Ok(Kept::Absorbed) => {
+            Ok(StoreOutcome::Stored) => Ok(Some(report)),
+            Ok(StoreOutcome::Duplicate) => {
                 self.counters.add(Counter::AbsorbedDuplicates, 1);
                 Ok(None)
             }
@@ -46,17 +47,17 @@ impl Ingest {
 
     /// The source that the connection's first report told, kept on its row. One write where this instance does not
     /// know it, and one an hour while the clock is wrong; where the row is out of reach, what this report tells.
-    async fn process_of(&self, report: &Report, clock: Clock, event: &SocketEvent) -> Source {
-        let is_wrong = matches!(clock, Clock::Wrong { .. });
+    async fn process_of(&self, report: &Report, time: ReportTime, event: &SocketEvent) -> Source {
+        let is_wrong = matches!(time, ReportTime::Skewed { .. });
         let key = (event.connection.clone(), report.app.clone());
         if let Some(known) = self.processes.known(&key, is_wrong, event.arrival) {
             return known;
         }
-        let ahead_ms = match clock {
-            Clock::Wrong { ahead_ms } => Some(ahead_ms),
-            Clock::Right | Clock::Unreadable => None,
+        let ahead_ms = match time {
+            ReportTime::Skewed { ahead_ms } => Some(ahead_ms),
+            ReportTime::Trusted | ReportTime::Malformed => None,
         };
-        let told = Told { source: &report.source, ahead_ms, now: event.arrival };
+        let told = ReportedSource { source: &report.source, ahead_ms, now: event.arrival };
         match self.publishers.settle_source(&report.app, &event.connection, told).await {
             Ok(source) => {
                 self.processes.keep(key, source.clone(), is_wrong, event.arrival);

@@ -9,10 +9,10 @@ use nsl_domain::conversation::acquaintances::{Acquaintances, Attention, FLOOD_MS
 use nsl_domain::conversation::remembered::Remembered;
 use nsl_domain::conversation::{Familiarity, Verdict};
 use nsl_domain::frame::control::{ControlFrame, Request};
-use nsl_domain::frame::legacy::LegacyRequest;
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::Grant;
 use nsl_domain::ids::ConnectionId;
+use nsl_domain::legacy::frames::LegacyRequest;
 use nsl_domain::rejection::{Code, Rejection};
 
 /// Who is known.

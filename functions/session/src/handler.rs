@@ -23,7 +23,7 @@ use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::conversation::{Conversation, Move, Standing, Tally, Verdict};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
-use nsl_domain::frame::envelope::Refused;
+use nsl_domain::frame::envelope::RejectedFrame;
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::{Grant, Reach};
 use nsl_domain::ids::AppId;
@@ -233,8 +233,8 @@ impl Session {
 
     /// The refusal of a frame that cannot be read. A wrong `auth` has a count of its own, and so has a connection that
     /// is known to speak the library's dialect; of all others the strangers are counted.
-    fn refuse(&self, refused: Refused, event: &SocketEvent) -> Verdict {
-        let Refused { rejection, id } = refused;
+    fn refuse(&self, refused: RejectedFrame, event: &SocketEvent) -> Verdict {
+        let RejectedFrame { rejection, id } = refused;
         tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
         self.counters.add(Counter::rejections(rejection.code), 1);
         let is_auth = event.route == AUTH_ROUTE && event.grant.is_none();

@@ -12,9 +12,9 @@ mod document;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use nsl_domain::frame::draft::Sender;
+use nsl_domain::frame::draft::ReportSender;
 use nsl_domain::frame::outbound::{Dialect, live_frame};
-use nsl_domain::frame::publish::Publication;
+use nsl_domain::frame::publish::ReportFrame;
 use nsl_domain::history::{HistoryFold, HistoryQuery};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::report::{Document, Report};
@@ -68,11 +68,11 @@ fn inbound(criterion: &mut Criterion) {
     let frame =
         format!(r#"{{"type":"metrics","data":{{"appId":"shop","source":"web-1","metrics":{text}}}}}"#);
     let source = Source::of_connection(&ConnectionId::new("L0SM9cOFvHcCIhw="));
-    let sender = Sender { source, arrival: start() };
+    let sender = ReportSender { source, arrival: start() };
     criterion.bench_function("parse and validate a frame", |bencher| {
         bencher.iter(|| {
-            let mut entries = Publication::read(black_box(&frame)).unwrap().entries;
-            entries.pop().unwrap().outcome.unwrap().modern(&sender).unwrap()
+            let mut entries = ReportFrame::read(black_box(&frame)).unwrap().entries;
+            entries.pop().unwrap().outcome.unwrap().into_report(&sender).unwrap()
         });
     });
     criterion.bench_function("accept a document", |bencher| {

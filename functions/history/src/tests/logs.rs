@@ -1,7 +1,7 @@
 //! Log entries over HTTP: which, in what order, for whom, and at what cost.
 
-use nsl_domain::frame::logs::MAX_SHOWN_ENTRIES;
 use nsl_domain::ids::ConnectionId;
+use nsl_domain::legacy::logs::MAX_SHOWN_ENTRIES;
 use serde_json::json;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! Reports of the library, each sent twice over: the function counts them once, whatever cell they are keyed by.
 
-use nsl_aws::reports::{Frame, Kept};
+use nsl_aws::reports::{Frame, StoreOutcome};
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::report::Report;
 use nsl_domain::time::{DAY_MS, MINUTE_MS};
@@ -18,14 +18,15 @@ const OFFSETS_MS: [i64; 7] =
 async fn send_twice(world: &World, shop: &mut Shop, offset_ms: i64) {
     let reports = world.clients.reports(&world.env.table("ReportsTable"));
     let library = ConnectionId::new("library=");
-    for (message, apart_ms, expected) in [("m1", 0, Kept::Stored), ("m2", 5, Kept::Absorbed)] {
+    for (message, apart_ms, expected) in [("m1", 0, StoreOutcome::Stored), ("m2", 5, StoreOutcome::Duplicate)]
+    {
         let document = json!({"cpu": {"usage": offset_ms % 97}, "at": offset_ms});
         let report: Report = shop.report(offset_ms + apart_ms, "started-2026-11-22T08:00:00Z", &document);
         let message = format!("{message}-{offset_ms}");
         let frame = Frame { connection: &library, message: &message, index: 0 };
         let kept = reports.store_legacy(&report, frame, &shop.app, 2 * DAY_MS).await.unwrap();
         assert_eq!(kept, expected, "{offset_ms}");
-        if kept == Kept::Stored {
+        if kept == StoreOutcome::Stored {
             shop.reports.push(report);
         }
     }

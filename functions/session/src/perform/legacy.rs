@@ -10,10 +10,10 @@ use nsl_aws::sessions::{Claim, Updated};
 use nsl_domain::app::{App, Status};
 use nsl_domain::conversation::remembered::Slot;
 use nsl_domain::conversation::{Answer, Question};
-use nsl_domain::frame::logs::LOG_LIFE_MS;
 use nsl_domain::frame::replay::RECENT_MS;
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::AppId;
+use nsl_domain::legacy::logs::LOG_RETENTION_MS;
 use nsl_domain::report::Report;
 
 use crate::handler::Session;
@@ -35,7 +35,7 @@ impl Session {
             Question::FindApp(app) => Answer::App(self.app_as_told(&app, event).await?),
             Question::ReadLast(app) => Answer::Last(self.read_last(&app, event).await?),
             Question::ReadLogs(app) => {
-                Answer::Logs(self.logs.newest(&app, now.plus_ms(-LOG_LIFE_MS), now).await?.entries)
+                Answer::Logs(self.logs.newest(&app, now.plus_ms(-LOG_RETENTION_MS), now).await?.entries)
             }
             Question::KeepLogs { app, entries } => {
                 self.logs.keep(&app, &event.connection, &entries, now).await?;

@@ -5,8 +5,8 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use nsl_domain::frame::command::{Command, GivenCommand, Switch};
 use nsl_domain::ids::AppId;
+use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::time::TimestampMs;
 
 use crate::erase::Partition;
@@ -32,7 +32,7 @@ impl Commands {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn keep(&self, app: &AppId, given: &GivenCommand) -> Result<(), Fault> {
+    pub async fn keep(&self, app: &AppId, given: &IssuedCommand) -> Result<(), Fault> {
         let put = self
             .client
             .put_item()
@@ -51,7 +51,7 @@ impl Commands {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn of_app(&self, app: &AppId) -> Result<Vec<GivenCommand>, Fault> {
+    pub async fn of_app(&self, app: &AppId) -> Result<Vec<IssuedCommand>, Fault> {
         let query = rows::of_partition(&self.client, &self.table, keys::commands(app));
         let mut given = rows::readable(query, "query commands", |row| read_given(row).map(Some)).await?;
         given.sort_by_key(|given| given.at);
@@ -64,10 +64,10 @@ impl Commands {
     }
 }
 
-fn read_given(row: &Item) -> Result<GivenCommand, BadAttribute> {
+fn read_given(row: &Item) -> Result<IssuedCommand, BadAttribute> {
     let switch = Switch::from_text(items::read_text(row, keys::SK)?);
     let switch = switch.ok_or(BadAttribute::Unreadable(keys::SK))?;
-    Ok(GivenCommand {
+    Ok(IssuedCommand {
         command: Command { switch, enabled: items::read_flag(row, keys::ENABLED)? },
         user: items::read_id(row, keys::USER)?,
         at: TimestampMs::clamped(items::read_number(row, keys::AT)?),

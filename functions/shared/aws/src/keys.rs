@@ -5,8 +5,8 @@
 
 use nsl_domain::app::KeyHash;
 use nsl_domain::conversation::remembered::Slot;
-use nsl_domain::frame::command::Switch;
 use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::legacy::command::Switch;
 use nsl_domain::report::{Document, sortable};
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};

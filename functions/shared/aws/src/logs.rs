@@ -4,8 +4,8 @@
 //! the newest are read with one query. Refuses to look into an entry.
 
 use aws_sdk_dynamodb::Client;
-use nsl_domain::frame::logs::{self, LOG_LIFE_MS, MAX_SHOWN_ENTRIES};
 use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::legacy::logs::{self, LOG_RETENTION_MS, MAX_SHOWN_ENTRIES};
 use nsl_domain::report::sortable;
 use nsl_domain::time::TimestampMs;
 use serde_json::value::RawValue;
@@ -56,7 +56,7 @@ impl Logs {
             .item(keys::PK, items::text(app.as_str()))
             .item(keys::SK, items::text(keys::log_frame(now, connection, &entries)))
             .item(keys::ENTRIES, items::text(entries))
-            .item(keys::EXPIRES_AT, items::number(now.plus_ms(LOG_LIFE_MS).seconds()));
+            .item(keys::EXPIRES_AT, items::number(now.plus_ms(LOG_RETENTION_MS).seconds()));
         put.send().await.map_err(|error| Fault::of("put log entries", error))?;
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::keys::{self, expression};
 use crate::rows;
 use crate::sessions::SESSION_LIFE_MS;
 
-pub use legacy::{Told, WrongClock};
+pub use legacy::{ReportedSource, WrongClock};
 
 /// Rows past their age that a count passes over at least: a page of them costs a few read units.
 const PASSED_OVER: i64 = 1_000;

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
-use nsl_domain::cell::cell_of;
 use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::legacy::dedup_window::dedup_window;
 use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
@@ -24,7 +24,7 @@ use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 use crate::rows;
 
-pub use legacy::{Frame, Kept};
+pub use legacy::{Frame, StoreOutcome};
 
 /// Longest retention of raw reports that the template allows, in hours: how far back a report can lie.
 const MAX_RETENTION_HOURS: i64 = 720;
@@ -263,7 +263,7 @@ impl Reports {
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#sk", keys::SK)
             .expression_attribute_values(":pk", items::text(keys::report_partition(app, hour, shard)))
-            .expression_attribute_values(":first", items::text(keys::first_report_at(cell_of(from))))
+            .expression_attribute_values(":first", items::text(keys::first_report_at(dedup_window(from))))
             .expression_attribute_values(":last", items::text(keys::last_report_before(to)))
     }
 }
@@ -307,7 +307,9 @@ fn read_report(row: &Item, now: TimestampMs) -> Result<Option<Report>, BadAttrib
 pub(crate) fn key_of(row: &Item, report: &Report) -> Result<String, BadAttribute> {
     let connection = items::optional(items::read_text(row, keys::CONNECTION))?.map(ConnectionId::new);
     Ok(match connection {
-        Some(connection) => keys::legacy_report(cell_of(report.timestamp), &connection, &report.document),
+        Some(connection) => {
+            keys::legacy_report(dedup_window(report.timestamp), &connection, &report.document)
+        }
         None => report.id(),
     })
 }

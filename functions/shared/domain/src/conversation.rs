@@ -12,11 +12,11 @@ pub mod remembered;
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::frame::command::GivenCommand;
 use crate::frame::control::{ControlFrame, Credential};
 use crate::frame::outbound::{Dialect, Outbound};
 use crate::grant::{Action, Grant, Hold, Role};
 use crate::ids::AppId;
+use crate::legacy::command::IssuedCommand;
 use crate::rejection::Rejection;
 use crate::report::Report;
 use crate::time::TimestampMs;
@@ -129,7 +129,7 @@ pub enum Question {
         /// For which application.
         app: AppId,
         /// The command.
-        given: GivenCommand,
+        given: IssuedCommand,
     },
     /// Post a frame to everyone who may report for `app`. Answered by [`Answer::Done`], whoever could be reached.
     TellPublishers {
@@ -175,7 +175,7 @@ pub enum Answer {
     /// Log entries, oldest first.
     Logs(Vec<String>),
     /// Commands, oldest first.
-    Commands(Vec<GivenCommand>),
+    Commands(Vec<IssuedCommand>),
     /// It could not be done, by a fault of ours.
     Failed,
 }

@@ -7,12 +7,12 @@
 
 pub mod app;
 pub mod bucket;
-pub mod cell;
 pub mod conversation;
 pub mod frame;
 pub mod grant;
 pub mod history;
 pub mod ids;
+pub mod legacy;
 pub mod memory;
 pub mod rate;
 pub mod rejection;

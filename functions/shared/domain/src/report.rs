@@ -113,7 +113,7 @@ pub fn sortable(timestamp: TimestampMs) -> String {
 ///
 /// # Errors
 /// `timestamp_out_of_range` when it is more than [`MAX_LATENESS_MS`] before or [`MAX_AHEAD_MS`] after `now`.
-pub fn timely(timestamp: TimestampMs, now: TimestampMs) -> Result<(), Rejection> {
+pub fn check_timestamp(timestamp: TimestampMs, now: TimestampMs) -> Result<(), Rejection> {
     let age_ms = now.ms_since(timestamp);
     let problem = if age_ms > MAX_LATENESS_MS {
         format!("is older than {} hours", MAX_LATENESS_MS / HOUR_MS)
@@ -165,7 +165,7 @@ mod tests {
             (MAX_AHEAD_MS, true),
             (MAX_AHEAD_MS + 1, false),
         ] {
-            assert_eq!(timely(now.plus_ms(offset_ms), now).is_ok(), timely_there, "{offset_ms}");
+            assert_eq!(check_timestamp(now.plus_ms(offset_ms), now).is_ok(), timely_there, "{offset_ms}");
         }
     }
 

@@ -26,7 +26,7 @@ pub struct WrongClock {
 
 /// What a report tells of the process that sent it.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct ReportedSource<'a> {
     /// The source that the process is.
     pub source: &'a Source,
     /// How far its clock is ahead, where it is wrong.
@@ -45,7 +45,7 @@ impl Publishers {
         &self,
         app: &AppId,
         connection: &ConnectionId,
-        told: Told<'_>,
+        told: ReportedSource<'_>,
     ) -> Result<Source, Fault> {
         const ATTEMPT: &str = "settle source";
         let update = self

@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use nsl_domain::app::App;
-use nsl_domain::cell::{COPY_DISTANCE_MS, cell_of, neighbour_of};
 use nsl_domain::ids::{ConnectionId, Source};
+use nsl_domain::legacy::dedup_window::{MAX_COPY_DISTANCE_MS, dedup_window, neighbour_window};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::RAW_GRACE_MS;
 use nsl_domain::time::TimestampMs;
@@ -49,16 +49,16 @@ pub struct Frame<'a> {
 
 /// What became of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum StoreOutcome {
     /// It is stored, by this call or by an earlier try of the same frame: it is to be broadcast.
     Stored,
     /// Its other copy is stored.
-    Absorbed,
+    Duplicate,
 }
 
 /// What one try came to.
 enum Tried {
-    Kept(Kept),
+    Done(StoreOutcome),
     /// Another write of a row was under way, or the table was too busy: nothing is known yet.
     Again(Fault),
 }
@@ -75,8 +75,8 @@ struct Placed<'a> {
 
 impl Reports {
     /// Stores `report` of `app`, that a legacy connection sent in `frame`, unless a copy of it is stored: the same
-    /// document, of the same connection, stamped in the same cell or at most [`COPY_DISTANCE_MS`] apart. One PutItem,
-    /// or, within [`COPY_DISTANCE_MS`] of a cell's edge, one TransactWriteItems; one more for each meeting with
+    /// document, of the same connection, stamped in the same cell or at most [`MAX_COPY_DISTANCE_MS`] apart. One PutItem,
+    /// or, within [`MAX_COPY_DISTANCE_MS`] of a cell's edge, one TransactWriteItems; one more for each meeting with
     /// another copy's write.
     ///
     /// # Errors
@@ -87,9 +87,9 @@ impl Reports {
         frame: Frame<'_>,
         app: &App,
         retention_ms: i64,
-    ) -> Result<Kept, Fault> {
+    ) -> Result<StoreOutcome, Fault> {
         let placed = Placed::new(report, frame, app, retention_ms);
-        let neighbour = neighbour_of(report.timestamp);
+        let neighbour = neighbour_window(report.timestamp);
         let mut tries = 0;
         loop {
             let tried = match neighbour {
@@ -98,7 +98,7 @@ impl Reports {
             };
             tries += 1;
             match tried {
-                Tried::Kept(kept) => return Ok(kept),
+                Tried::Done(kept) => return Ok(kept),
                 Tried::Again(fault) if tries >= MAX_TRIES => return Err(fault),
                 Tried::Again(_) => tokio::time::sleep(pause(&placed.mark, tries)).await,
             }
@@ -114,10 +114,10 @@ impl Reports {
             .condition_expression(expression::IS_NEW)
             .expression_attribute_names("#pk", keys::PK)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else { return Ok(Tried::Kept(Kept::Stored)) };
+        let Err(error) = put.send().await else { return Ok(Tried::Done(StoreOutcome::Stored)) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(held)) => {
-                Ok(Tried::Kept(placed.met(held.item())))
+                Ok(Tried::Done(placed.met(held.item())))
             }
             Some(PutItemError::TransactionConflictException(_)) => {
                 Ok(Tried::Again(Fault::of(ATTEMPT, error)))
@@ -142,7 +142,7 @@ impl Reports {
         };
         let sent = self.client.transact_write_items().transact_items(put).transact_items(check).send().await;
         match sent {
-            Ok(_) => Ok(Tried::Kept(Kept::Stored)),
+            Ok(_) => Ok(Tried::Done(StoreOutcome::Stored)),
             Err(error) => placed.cancelled(error),
         }
     }
@@ -172,9 +172,12 @@ impl Reports {
             .expression_attribute_names("#timestamp", keys::TIMESTAMP)
             .expression_attribute_values(
                 ":earliest",
-                items::number(timestamp.plus_ms(-COPY_DISTANCE_MS).ms()),
+                items::number(timestamp.plus_ms(-MAX_COPY_DISTANCE_MS).ms()),
             )
-            .expression_attribute_values(":latest", items::number(timestamp.plus_ms(COPY_DISTANCE_MS).ms()));
+            .expression_attribute_values(
+                ":latest",
+                items::number(timestamp.plus_ms(MAX_COPY_DISTANCE_MS).ms()),
+            );
         Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
     }
 }
@@ -183,7 +186,7 @@ impl<'a> Placed<'a> {
     fn new(report: &'a Report, frame: Frame<'a>, app: &App, retention_ms: i64) -> Self {
         // The shown source may not be known to every instance alike, the connection is.
         let shard = app.shard_of(&Source::of_connection(frame.connection));
-        let cell = cell_of(report.timestamp);
+        let cell = dedup_window(report.timestamp);
         let mark = format!("{}#{}", frame.message, frame.index);
         let expires_at = report.timestamp.plus_ms(retention_ms + RAW_GRACE_MS);
         let mut item = base_item(report, expires_at);
@@ -196,9 +199,9 @@ impl<'a> Placed<'a> {
     }
 
     /// What it means that a row is there: an own write whose answer was lost, or the other copy.
-    fn met(&self, held: Option<&Item>) -> Kept {
+    fn met(&self, held: Option<&Item>) -> StoreOutcome {
         let mark = held.and_then(|held| items::read_text(held, keys::MARK).ok());
-        if mark == Some(self.mark.as_str()) { Kept::Stored } else { Kept::Absorbed }
+        if mark == Some(self.mark.as_str()) { StoreOutcome::Stored } else { StoreOutcome::Duplicate }
     }
 
     /// What a cancelled transaction says. A condition that did not hold is final, whatever else was met.
@@ -212,7 +215,7 @@ impl<'a> Placed<'a> {
         };
         let reasons = cancelled.cancellation_reasons();
         if let Some(failed) = reasons.iter().find(|reason| reason.code() == Some("ConditionalCheckFailed")) {
-            return Ok(Tried::Kept(self.met(failed.item())));
+            return Ok(Tried::Done(self.met(failed.item())));
         }
         match kind_of(reasons) {
             Kind::Misconfigured => Err(Fault { kind: Kind::Misconfigured, ..Fault::of(ATTEMPT, error) }),

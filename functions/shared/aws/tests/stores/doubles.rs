@@ -1,7 +1,7 @@
 //! Legacy reports: of two copies one is stored, on whichever side of an edge they stand and however their writes meet.
 
 use nsl_aws::fault::Kind;
-use nsl_aws::reports::{Frame, Kept};
+use nsl_aws::reports::{Frame, StoreOutcome};
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, RollupSpan};
@@ -32,7 +32,7 @@ fn report(at_ms: i64, document: &str) -> Report {
 }
 
 /// What becomes of a report stamped `at_ms` that `sender` sends as `message`.
-async fn keep(skin: &Skin, sender: &str, message: &str, at_ms: i64) -> Kept {
+async fn keep(skin: &Skin, sender: &str, message: &str, at_ms: i64) -> StoreOutcome {
     let report = report(at_ms, r#"{"a":1}"#);
     let connection = connection(sender);
     let frame = Frame { connection: &connection, message, index: 0 };
@@ -46,7 +46,7 @@ async fn stored(skin: &Skin) -> usize {
 #[tokio::test]
 async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
     let skin = Skin::start().await;
-    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, Kept::Stored);
+    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
     assert_eq!(skin.env.take_lines(), [PUT]);
     let rows = skin.env.rows("ReportsTable").await;
     let hash = report(MIDDLE_MS, r#"{"a":1}"#).document.hash();
@@ -59,10 +59,10 @@ async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
 #[tokio::test]
 async fn copies_within_a_cell_are_one_and_cost_a_write_each() {
     let skin = Skin::start().await;
-    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, Kept::Stored);
+    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
     for (message, apart_ms) in [("m2", 0), ("m3", 9), ("m4", -10)] {
         skin.env.take_calls();
-        assert_eq!(keep(&skin, "a=", message, MIDDLE_MS + apart_ms).await, Kept::Absorbed);
+        assert_eq!(keep(&skin, "a=", message, MIDDLE_MS + apart_ms).await, StoreOutcome::Duplicate);
         assert_eq!(skin.env.take_lines(), [PUT]);
     }
     assert_eq!(stored(&skin).await, 1);
@@ -79,8 +79,8 @@ async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
         for (first_ms, second_ms) in [(-1, 0), (0, -1), (-10, 0), (9, -1), (-5, 5)] {
             let sender = format!("{case}/{first_ms}/{second_ms}=");
             skin.env.take_calls();
-            assert_eq!(keep(&skin, &sender, "m1", edge_ms + first_ms).await, Kept::Stored);
-            assert_eq!(keep(&skin, &sender, "m2", edge_ms + second_ms).await, Kept::Absorbed);
+            assert_eq!(keep(&skin, &sender, "m1", edge_ms + first_ms).await, StoreOutcome::Stored);
+            assert_eq!(keep(&skin, &sender, "m2", edge_ms + second_ms).await, StoreOutcome::Duplicate);
             assert_eq!(skin.env.take_lines(), [TRANSACTION; 2]);
         }
     }
@@ -92,14 +92,14 @@ async fn what_is_no_copy_is_kept() {
     let skin = Skin::start().await;
     // The same document a second later, and two cells apart; across an edge, but further than copies are.
     for at_ms in [MIDDLE_MS, MIDDLE_MS + 1_000, MIDDLE_MS + 500, EDGE_MS - 5, EDGE_MS - 505] {
-        assert_eq!(keep(&skin, "a=", &format!("m{at_ms}"), at_ms).await, Kept::Stored, "{at_ms}");
+        assert_eq!(keep(&skin, "a=", &format!("m{at_ms}"), at_ms).await, StoreOutcome::Stored, "{at_ms}");
     }
-    assert_eq!(keep(&skin, "b=", "n", MIDDLE_MS).await, Kept::Stored, "another connection");
+    assert_eq!(keep(&skin, "b=", "n", MIDDLE_MS).await, StoreOutcome::Stored, "another connection");
     let other = report(MIDDLE_MS, r#"{"a":2}"#);
     let connection = connection("a=");
     let frame = Frame { connection: &connection, message: "o", index: 0 };
     let kept = skin.reports().store_legacy(&other, frame, &app("shop"), RETENTION_MS).await;
-    assert_eq!(kept.unwrap(), Kept::Stored, "another document of the cell");
+    assert_eq!(kept.unwrap(), StoreOutcome::Stored, "another document of the cell");
     assert_eq!(stored(&skin).await, 7);
 }
 
@@ -108,7 +108,7 @@ async fn a_modern_report_never_stands_for_a_legacy_one() {
     let skin = Skin::start().await;
     let modern = Report { source: Source::new("a").unwrap(), ..report(EDGE_MS, r#"{"a":1}"#) };
     skin.reports().store(&modern, &app("shop"), RETENTION_MS).await.unwrap();
-    assert_eq!(keep(&skin, "a", "m1", EDGE_MS).await, Kept::Stored);
+    assert_eq!(keep(&skin, "a", "m1", EDGE_MS).await, StoreOutcome::Stored);
     assert_eq!(stored(&skin).await, 2);
 }
 
@@ -119,10 +119,10 @@ async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
         let sender = format!("{operation}=");
         skin.env.dynamodb.fail(operation, Failure::ResponseLost, 2);
         skin.env.take_calls();
-        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, Kept::Stored, "{operation}");
+        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
         assert_eq!(skin.env.take_calls().len(), 3, "the SDK's own tries");
-        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, Kept::Stored, "the function invoked again");
-        assert_eq!(keep(&skin, &sender, "m2", at_ms).await, Kept::Absorbed);
+        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, StoreOutcome::Stored, "the function invoked again");
+        assert_eq!(keep(&skin, &sender, "m2", at_ms).await, StoreOutcome::Duplicate);
     }
     assert_eq!(stored(&skin).await, 2);
 }
@@ -133,7 +133,7 @@ async fn writes_that_meet_another_are_tried_again_within_bounds() {
     for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
         skin.env.dynamodb.fail(operation, Failure::TransactionConflict, 3);
         skin.env.take_calls();
-        assert_eq!(keep(&skin, "a=", "m1", at_ms).await, Kept::Stored, "{operation}");
+        assert_eq!(keep(&skin, "a=", "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
         assert_eq!(skin.env.take_calls().len(), 4, "{operation}");
 
         skin.env.dynamodb.fail(operation, Failure::TransactionConflict, 8);
@@ -151,7 +151,7 @@ async fn writes_that_meet_another_are_tried_again_within_bounds() {
 async fn two_reports_of_one_frame_are_told_apart_though_their_message_is_one() {
     let skin = Skin::start().await;
     let (sender, report) = (connection("a="), report(MIDDLE_MS, "{}"));
-    for (index, kept) in [(0, Kept::Stored), (1, Kept::Absorbed), (0, Kept::Stored)] {
+    for (index, kept) in [(0, StoreOutcome::Stored), (1, StoreOutcome::Duplicate), (0, StoreOutcome::Stored)] {
         let frame = Frame { connection: &sender, message: "m1", index };
         let outcome = skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap();
         assert_eq!(outcome, kept, "{index}");
@@ -164,7 +164,7 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
     let shop = app("shop");
     // Keyed at the edge, stamped in the cell; a modern one of the same cell; legacy ones of the cells around.
     for at_ms in [EDGE_MS - 300, EDGE_MS + 100, EDGE_MS + 400, EDGE_MS + 900] {
-        assert_eq!(keep(&skin, &format!("{at_ms}="), "m", at_ms).await, Kept::Stored);
+        assert_eq!(keep(&skin, &format!("{at_ms}="), "m", at_ms).await, StoreOutcome::Stored);
     }
     skin.reports().store(&report(EDGE_MS + 200, "{}"), &shop, RETENTION_MS).await.unwrap();
     let now = TimestampMs::clamped(EDGE_MS + MINUTE_MS);
@@ -201,12 +201,12 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
 
 #[tokio::test]
 async fn a_connection_keeps_the_source_of_its_first_report_and_its_wrong_clock() {
-    use nsl_aws::publishers::{Told, WrongClock};
+    use nsl_aws::publishers::{ReportedSource, WrongClock};
     let skin = Skin::start().await;
     let (shop, sender) = (id("shop"), connection("a="));
     let (first, later) = (Source::new("first").unwrap(), Source::new("later").unwrap());
     let settle = async |source: &Source, ahead_ms| {
-        let told = Told { source, ahead_ms, now: now() };
+        let told = ReportedSource { source, ahead_ms, now: now() };
         skin.publishers().settle_source(&shop, &sender, told).await.unwrap()
     };
     assert_eq!(settle(&later, None).await, later, "a connection without a row is what it tells");

@@ -1,14 +1,14 @@
 //! Faults of the tables: told by their kind, tried again within the budget, and over when they are over.
 
 use nsl_aws::fault::{Fault, Kind};
-use nsl_aws::publishers::Told;
+use nsl_aws::publishers::ReportedSource;
 use nsl_aws::reports::Frame;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::KeyHash;
 use nsl_domain::conversation::remembered::Slot;
-use nsl_domain::frame::command::{Command, GivenCommand, Switch};
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::Source;
+use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
 use nsl_domain::window::Resolution;
@@ -41,7 +41,7 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
     let minute = RollupSpan::holding(Resolution::Minute, now());
     let publishers = skin.publishers();
     let frame = Frame { connection: &id, message: "m", index: 0 };
-    let told = Told { source: &report.source, ahead_ms: None, now: now() };
+    let told = ReportedSource { source: &report.source, ahead_ms: None, now: now() };
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     vec![
         ("read app", apps.find(&shop.id).await.map(drop)),
@@ -86,9 +86,9 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
     ]
 }
 
-fn given() -> GivenCommand {
+fn given() -> IssuedCommand {
     let command = Command { switch: Switch::Console, enabled: true };
-    GivenCommand { command, user: UserId::new("ann").unwrap(), at: now() }
+    IssuedCommand { command, user: UserId::new("ann").unwrap(), at: now() }
 }
 
 async fn assert_every_fault(skin: &Skin, kind: Kind) {

@@ -2,8 +2,8 @@
 
 use nsl_aws::sessions::{Claim, Updated};
 use nsl_domain::conversation::remembered::{Remembered, Slot};
-use nsl_domain::frame::command::{Command, GivenCommand, Switch};
-use nsl_domain::frame::logs::LOG_LIFE_MS;
+use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
+use nsl_domain::legacy::logs::LOG_RETENTION_MS;
 use serde_json::json;
 
 use super::*;
@@ -91,7 +91,7 @@ async fn log_entries_are_shown_oldest_first_from_their_arrival_on_and_a_frame_tw
     assert_eq!(skin.env.take_lines(), ["Query LogsTable consistent"]);
     let later = logs.newest(&shop, now().plus_ms(-1_999), now()).await.unwrap();
     assert_eq!(later.entries, entries(2..5));
-    let aged = logs.newest(&shop, now().plus_ms(-2_000), now().plus_ms(LOG_LIFE_MS)).await.unwrap();
+    let aged = logs.newest(&shop, now().plus_ms(-2_000), now().plus_ms(LOG_RETENTION_MS)).await.unwrap();
     assert!(aged.entries.is_empty(), "past its age, though it is there");
     assert_eq!(logs.partition(&shop).erase().await.unwrap(), 3);
 }
@@ -110,7 +110,7 @@ async fn a_row_of_entries_that_cannot_be_read_spoils_no_other() {
 #[tokio::test]
 async fn the_last_command_of_each_switch_holds() {
     let skin = Skin::start().await;
-    let given = |switch, enabled, later_ms| GivenCommand {
+    let given = |switch, enabled, later_ms| IssuedCommand {
         command: Command { switch, enabled },
         user: UserId::new("ann").unwrap(),
         at: now().plus_ms(later_ms),

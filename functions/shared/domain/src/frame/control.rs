@@ -6,10 +6,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::envelope::{Envelope, FrameId, Refused};
+use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields;
-use super::legacy::LegacyRequest;
 use crate::ids::{AppId, UserId};
+use crate::legacy::frames::LegacyRequest;
 use crate::rejection::Rejection;
 use crate::time::{MINUTE_MS, TimestampMs};
 
@@ -100,11 +100,11 @@ impl ControlFrame {
     ///
     /// # Errors
     /// `invalid_json`, `unknown_type`, `missing_field` or `invalid_field`.
-    pub fn read(text: &str) -> Result<Self, Refused> {
+    pub fn read(text: &str) -> Result<Self, RejectedFrame> {
         let envelope = Envelope::read(text)?;
         match read_request(&envelope) {
             Ok(request) => Ok(Self { id: envelope.id, request }),
-            Err(rejection) => Err(Refused { rejection, id: envelope.id }),
+            Err(rejection) => Err(RejectedFrame { rejection, id: envelope.id }),
         }
     }
 }
@@ -150,8 +150,8 @@ fn fields_of<'a>(envelope: &Envelope<'a>) -> Result<RawFields<'a>, Rejection> {
 fn read_auth(fields: &RawFields<'_>) -> Result<Request, Rejection> {
     if let (None, None, Some(app), Some(user)) = (fields.api_key, fields.token, fields.app_id, fields.user_id)
     {
-        let app = fields::spelt_id("data.appId", app)?;
-        let credential = Credential::LegacyUser(fields::spelt_id("data.userId", user)?);
+        let app = fields::id_or_number("data.appId", app)?;
+        let credential = Credential::LegacyUser(fields::id_or_number("data.userId", user)?);
         return Ok(Request::Auth { app, credential });
     }
     let app = fields.app()?;

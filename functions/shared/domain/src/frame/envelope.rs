@@ -33,19 +33,19 @@ pub struct Envelope<'a> {
     /// The `data`, as it was sent.
     pub data: Option<&'a RawValue>,
     /// The library's wish for the type of its answer.
-    pub(super) sent_config: Option<&'a RawValue>,
+    pub(crate) sent_config: Option<&'a RawValue>,
 }
 
 /// A refusal of a frame together with the frame's id, as far as it could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RejectedFrame {
     /// Why.
     pub rejection: Rejection,
     /// Which frame.
     pub id: Option<FrameId>,
 }
 
-impl From<Rejection> for Refused {
+impl From<Rejection> for RejectedFrame {
     fn from(rejection: Rejection) -> Self {
         Self { rejection, id: None }
     }
@@ -68,7 +68,7 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     /// `invalid_json` when it is no JSON object; `missing_field` or `invalid_field` for `type` and `id`.
-    pub fn read(text: &'a str) -> Result<Self, Refused> {
+    pub fn read(text: &'a str) -> Result<Self, RejectedFrame> {
         let raw: RawEnvelope<'a> = fields::object(text)
             .ok_or_else(|| Rejection::new(Code::InvalidJson, "the message is no JSON object"))?;
         let id = raw.id.map(frame_id).transpose()?;
@@ -78,7 +78,7 @@ impl<'a> Envelope<'a> {
         };
         match read_kind() {
             Ok(kind) => Ok(Self { kind, id, data: raw.data, sent_config: raw.sent_config }),
-            Err(rejection) => Err(Refused { rejection, id }),
+            Err(rejection) => Err(RejectedFrame { rejection, id }),
         }
     }
 

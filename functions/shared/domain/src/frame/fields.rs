@@ -13,7 +13,7 @@ use crate::time::TimestampMs;
 
 /// Reads a JSON object into `T`; `None` when `text` is no JSON or no object. A derived `Deserialize` would also
 /// take an array for a structure.
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if !text.trim_start().starts_with('{') {
         return None;
     }
@@ -21,7 +21,7 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
 }
 
 /// A string.
-pub(super) fn text<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Rejection> {
+pub(crate) fn text<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Rejection> {
     #[derive(Deserialize)]
     struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
     let read: Result<Borrowed<'a>, _> = serde_json::from_str(raw.get());
@@ -29,7 +29,7 @@ pub(super) fn text<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, R
 }
 
 /// A string that is a legal id of type `I`.
-pub(super) fn id<I: TryFrom<String, Error = MalformedId>>(
+pub(crate) fn id<I: TryFrom<String, Error = MalformedId>>(
     field: &str,
     raw: &RawValue,
 ) -> Result<I, Rejection> {
@@ -37,7 +37,7 @@ pub(super) fn id<I: TryFrom<String, Error = MalformedId>>(
 }
 
 /// The same for a field that may not be absent.
-pub(super) fn required_id<I: TryFrom<String, Error = MalformedId>>(
+pub(crate) fn required_id<I: TryFrom<String, Error = MalformedId>>(
     field: &str,
     raw: Option<&RawValue>,
 ) -> Result<I, Rejection> {
@@ -45,7 +45,7 @@ pub(super) fn required_id<I: TryFrom<String, Error = MalformedId>>(
 }
 
 /// The same for an id that may be sent as the number that it spells, as the library's users may have configured it.
-pub(super) fn spelt_id<I: TryFrom<String, Error = MalformedId>>(
+pub(crate) fn id_or_number<I: TryFrom<String, Error = MalformedId>>(
     field: &str,
     raw: &RawValue,
 ) -> Result<I, Rejection> {
@@ -56,7 +56,7 @@ pub(super) fn spelt_id<I: TryFrom<String, Error = MalformedId>>(
 }
 
 /// An instant: ISO 8601 with a zone, or milliseconds since 1970 (a fraction of one is cut off).
-pub(super) fn instant(field: &str, raw: &RawValue) -> Result<TimestampMs, Rejection> {
+pub(crate) fn instant(field: &str, raw: &RawValue) -> Result<TimestampMs, Rejection> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {
@@ -76,7 +76,7 @@ pub(super) fn instant(field: &str, raw: &RawValue) -> Result<TimestampMs, Reject
 }
 
 /// A whole number of milliseconds from 0 to `most`.
-pub(super) fn duration_ms(field: &str, raw: &RawValue, most: i64) -> Result<i64, Rejection> {
+pub(crate) fn duration_ms(field: &str, raw: &RawValue, most: i64) -> Result<i64, Rejection> {
     match serde_json::from_str(raw.get()) {
         Ok(ms) if (0..=most).contains(&ms) => Ok(ms),
         _ => Err(Rejection::invalid(field, format_args!("must be 0 to {most} milliseconds"))),

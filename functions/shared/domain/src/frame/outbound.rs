@@ -7,17 +7,14 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::command::{Command, GivenCommand};
 use super::envelope::FrameId;
-use super::legacy::HistoryShape;
-use super::logs;
 use crate::ids::{AppId, Source, UserId};
+use crate::legacy::command::{Command, IssuedCommand};
+use crate::legacy::frames::HistoryShape;
+use crate::legacy::logs;
 use crate::rejection::{Code, Rejection};
 use crate::report::Report;
 use crate::time::TimestampMs;
-
-/// Largest frame that the service sends, in bytes: below the 32 KB of one API Gateway frame and message unit.
-pub const MAX_OUTBOUND_BYTES: usize = 30 * 1024;
 
 /// What a refused report of a batch is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,7 +77,7 @@ pub enum Outbound {
     /// Log entries of the past, in the shape that the asker reads.
     History(Vec<String>, HistoryShape),
     /// The commands that hold, oldest first.
-    LastActions(AppId, Vec<GivenCommand>),
+    LastActions(AppId, Vec<IssuedCommand>),
     /// A switch, to publishers. The library dies where `data` is missing.
     Command(Command),
     /// What became of a command; `None` where it was not one that there is, or not allowed.
@@ -118,7 +115,7 @@ impl Outbound {
             Self::Pong => json!({"type": "pong"}),
             Self::Status(status) => json!({"type": "status_response", "payload": status.payload()}),
             Self::Logs(entries) => return with_entries("logs", &logs::array(entries)),
-            Self::History(entries, HistoryShape::Page) => {
+            Self::History(entries, HistoryShape::Dashboard) => {
                 return with_entries("history", &logs::array(entries));
             }
             Self::History(entries, HistoryShape::Library) => {
@@ -246,6 +243,7 @@ pub(crate) mod deadly;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::limits::MAX_OUTBOUND_BYTES;
     use crate::report::{Document, MAX_DOCUMENT_BYTES};
     use serde_json::Value;
 

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::draft::Draft;
-use super::envelope::{Envelope, FrameId, Refused};
+use super::draft::ReportDraft;
+use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields;
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
@@ -24,24 +24,24 @@ pub const TYPES: [&str; 2] = ["metrics", "send_metrics"];
 
 /// A frame of reports, each read or refused by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publication {
+pub struct ReportFrame {
     /// Names the frame in its `ack`, which is sent only where there is an id.
     pub id: Option<FrameId>,
     /// In the order of the frame.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ReportEntry>,
     /// Whether `data` was an array.
     pub is_batch: bool,
 }
 
 /// One report of a frame: what application it names, as far as that could be read, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ReportEntry {
     /// The application that it names, known even where the rest is refused.
     pub app: Option<AppId>,
     /// Length of its text.
     pub bytes: usize,
     /// The report, or why it is refused whoever sent it; the field to blame is relative to the report.
-    pub outcome: Result<Draft, Rejection>,
+    pub outcome: Result<ReportDraft, Rejection>,
 }
 
 #[derive(Deserialize)]
@@ -57,17 +57,17 @@ struct RawReport<'a> {
     source: Option<&'a RawValue>,
 }
 
-impl Publication {
+impl ReportFrame {
     /// Reads the text of a frame.
     ///
     /// # Errors
     /// What spoils the whole frame: no JSON object, another type, no `data`, too many reports or bytes.
-    pub fn read(text: &str) -> Result<Self, Refused> {
+    pub fn read(text: &str) -> Result<Self, RejectedFrame> {
         let envelope = Envelope::read(text)?;
         let entries = read_entries(&envelope, text.len());
         match entries {
             Ok((entries, is_batch)) => Ok(Self { id: envelope.id, entries, is_batch }),
-            Err(rejection) => Err(Refused { rejection, id: envelope.id }),
+            Err(rejection) => Err(RejectedFrame { rejection, id: envelope.id }),
         }
     }
 
@@ -77,7 +77,7 @@ impl Publication {
     }
 }
 
-fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<(Vec<Entry>, bool), Rejection> {
+fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<(Vec<ReportEntry>, bool), Rejection> {
     if !TYPES.contains(&envelope.kind.as_ref()) {
         return Err(envelope.unknown_type());
     }
@@ -101,24 +101,24 @@ fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<(Vec<Entr
 }
 
 /// Reads one report; `index` is its place in the frame.
-fn read_entry(json: &str, index: usize) -> Entry {
+fn read_entry(json: &str, index: usize) -> ReportEntry {
     let bytes = json.len();
     let Some(raw) = fields::object::<RawReport<'_>>(json) else {
         let rejection = Rejection::new(Code::InvalidField, "data must be an object");
-        return Entry { app: None, bytes, outcome: Err(rejection) };
+        return ReportEntry { app: None, bytes, outcome: Err(rejection) };
     };
     match fields::required_id::<AppId>("appId", raw.app_id) {
-        Err(rejection) => Entry { app: None, bytes, outcome: Err(rejection) },
-        Ok(app) => Entry { outcome: read_draft(&raw, app.clone(), index), bytes, app: Some(app) },
+        Err(rejection) => ReportEntry { app: None, bytes, outcome: Err(rejection) },
+        Ok(app) => ReportEntry { outcome: read_draft(&raw, app.clone(), index), bytes, app: Some(app) },
     }
 }
 
-fn read_draft(raw: &RawReport<'_>, app: AppId, index: usize) -> Result<Draft, Rejection> {
+fn read_draft(raw: &RawReport<'_>, app: AppId, index: usize) -> Result<ReportDraft, Rejection> {
     let metrics = raw.metrics.ok_or_else(|| Rejection::missing("metrics"))?;
-    Ok(Draft {
+    Ok(ReportDraft {
         app,
         source: raw.source.map(|source| fields::id("source", source)).transpose(),
-        stamp: raw.timestamp.map(|timestamp| fields::instant("timestamp", timestamp)).transpose(),
+        timestamp: raw.timestamp.map(|timestamp| fields::instant("timestamp", timestamp)).transpose(),
         index,
         document: Document::accept(metrics.get())?,
     })
@@ -127,7 +127,7 @@ fn read_draft(raw: &RawReport<'_>, app: AppId, index: usize) -> Result<Draft, Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::draft::Sender;
+    use crate::frame::draft::ReportSender;
     use crate::ids::Source;
     use crate::report::{MAX_AHEAD_MS, MAX_LATENESS_MS, Report};
     use crate::time::TimestampMs;
@@ -135,12 +135,12 @@ mod tests {
 
     const NOW_MS: i64 = 1_800_000_000_000;
 
-    fn sender() -> Sender {
-        Sender { source: Source::new("connection-1").unwrap(), arrival: TimestampMs::clamped(NOW_MS) }
+    fn sender() -> ReportSender {
+        ReportSender { source: Source::new("connection-1").unwrap(), arrival: TimestampMs::clamped(NOW_MS) }
     }
 
-    fn read(frame: &Value) -> Result<Publication, Refused> {
-        Publication::read(&frame.to_string())
+    fn read(frame: &Value) -> Result<ReportFrame, RejectedFrame> {
+        ReportFrame::read(&frame.to_string())
     }
 
     fn single(report: &Value) -> Result<Report, Rejection> {
@@ -149,9 +149,9 @@ mod tests {
     }
 
     /// The reports of a modern sender.
-    fn settled(publication: Publication) -> Vec<Result<Report, Rejection>> {
+    fn settled(publication: ReportFrame) -> Vec<Result<Report, Rejection>> {
         let drafts = publication.entries.into_iter().map(|entry| entry.outcome);
-        drafts.map(|outcome| outcome.and_then(|draft| draft.modern(&sender()))).collect()
+        drafts.map(|outcome| outcome.and_then(|draft| draft.into_report(&sender()))).collect()
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_number_beyond_doubles_spoils_its_report_only() {
         let text = r#"{"type":"metrics","data":[{"appId":"shop","metrics":{"a":1e999}},{"appId":"shop","metrics":{"a":1}}]}"#;
-        let publication = Publication::read(text).unwrap();
+        let publication = ReportFrame::read(text).unwrap();
         let codes: Vec<_> = publication
             .entries
             .iter()

@@ -6,7 +6,8 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::outbound::{MAX_OUTBOUND_BYTES, ReportPayload};
+use super::limits::MAX_OUTBOUND_BYTES;
+use super::outbound::ReportPayload;
 use crate::ids::AppId;
 use crate::report::Report;
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};

@@ -8,25 +8,25 @@ use super::super::remembered::Slot;
 use super::super::{Answer, Move, Question, Tally, Verdict};
 use super::Listener;
 use crate::app::{App, Status};
-use crate::frame::command::{Command, GivenCommand};
-use crate::frame::legacy::{HistoryShape, LegacyRequest, Named};
-use crate::frame::logs;
 use crate::frame::outbound::{AppStatus, Dialect, Outbound, live_frame};
 use crate::grant::{Action, Grant, Reach, Role, Scope};
 use crate::ids::{AppId, UserId};
+use crate::legacy::command::{Command, IssuedCommand};
+use crate::legacy::frames::{HistoryShape, IdField, LegacyRequest};
+use crate::legacy::logs;
 
 /// One frame that asks for something.
 #[derive(Debug)]
 pub(super) struct Errand {
     task: Task,
-    app: Named<AppId>,
+    app: IdField<AppId>,
     stage: Stage,
 }
 
 /// What is asked for.
 #[derive(Debug)]
 enum Task {
-    Status(Named<UserId>),
+    Status(IdField<UserId>),
     History(HistoryShape),
     LastActions,
     Logs { entries: Vec<String>, dropped: usize },
@@ -53,15 +53,15 @@ impl Errand {
             LegacyRequest::Status { user, app } => (Task::Status(user), app),
             LegacyRequest::History { app, shape } => (Task::History(shape), app),
             LegacyRequest::LastActions { app } => (Task::LastActions, app),
-            LegacyRequest::Logs { app, mut entries, unfit } => {
-                let dropped = unfit + entries.len().saturating_sub(log_room);
+            LegacyRequest::Logs { app, mut entries, dropped: unreadable } => {
+                let dropped = unreadable + entries.len().saturating_sub(log_room);
                 entries.truncate(log_room);
                 (Task::Logs { entries, dropped }, app)
             }
             LegacyRequest::Command { app, command } => (Task::Command(command), app),
             LegacyRequest::Metrics { app } => (Task::Metrics, app),
-            LegacyRequest::Idle => {
-                let idle = Self { task: Task::Metrics, app: Named::Nothing, stage: Stage::Ended };
+            LegacyRequest::Ignored => {
+                let idle = Self { task: Task::Metrics, app: IdField::Absent, stage: Stage::Ended };
                 return (idle, listener.dismissal().unwrap_or(Move::End(Verdict::absorbed())));
             }
         };
@@ -137,9 +137,9 @@ impl Errand {
         let app = self.meant(listener.grant());
         if let Task::Status(user) = &self.task {
             let user = match user {
-                Named::This(user) => Some(user.clone()),
-                Named::Nothing => listener.grant().map(|grant| grant.user.clone()),
-                Named::Nonsense => None,
+                IdField::Valid(user) => Some(user.clone()),
+                IdField::Absent => listener.grant().map(|grant| grant.user.clone()),
+                IdField::Malformed => None,
             };
             return match app.zip(user) {
                 Some((app, user)) => self.ask(Question::FindApp(app), Stage::Finding(user)),
@@ -160,8 +160,8 @@ impl Errand {
     /// The application that is named, or the only one of the grant.
     fn meant(&self, grant: Option<&Grant>) -> Option<AppId> {
         match (&self.app, grant.map(|grant| &grant.reach)) {
-            (Named::This(app), _) => Some(app.clone()),
-            (Named::Nothing, Some(Reach::Apps(apps))) => match apps.as_slice() {
+            (IdField::Valid(app), _) => Some(app.clone()),
+            (IdField::Absent, Some(Reach::Apps(apps))) => match apps.as_slice() {
                 [only] => Some(only.clone()),
                 _ => None,
             },
@@ -197,7 +197,7 @@ impl Errand {
         match &mut self.task {
             Task::History(_) => self.ask(Question::ReadLogs(app), Stage::Reading),
             Task::LastActions => {
-                self.app = Named::This(app.clone());
+                self.app = IdField::Valid(app.clone());
                 self.ask(Question::ReadCommands(app), Stage::Reading)
             }
             Task::Metrics => self.ask(Question::ReadLast(app), Stage::Reading),
@@ -206,7 +206,7 @@ impl Errand {
                 self.ask(Question::KeepLogs { app: app.clone(), entries }, Stage::Keeping(app))
             }
             Task::Command(Some(command)) => {
-                let given = GivenCommand { command: *command, user: grant.user.clone(), at: listener.now };
+                let given = IssuedCommand { command: *command, user: grant.user.clone(), at: listener.now };
                 self.ask(Question::KeepCommand { app: app.clone(), given }, Stage::Keeping(app))
             }
             Task::Command(None) | Task::Status(_) => Move::End(self.refuse()),
@@ -249,7 +249,7 @@ impl Errand {
                 Verdict { frames: frames.collect(), ..Verdict::default() }
             }
             (Task::LastActions, Answer::Commands(given)) => match &self.app {
-                Named::This(app) => Verdict::say(&Outbound::LastActions(app.clone(), given)),
+                IdField::Valid(app) => Verdict::say(&Outbound::LastActions(app.clone(), given)),
                 _ => Verdict::silence(),
             },
             (Task::Metrics, Answer::Last(Some(report))) => {

@@ -7,11 +7,11 @@ use super::super::remembered::{ATTEMPT_EVERY_MS, Slot, WRONG_FOR_MS};
 use super::super::{Conversation, Question};
 use super::*;
 use crate::app::{App, DEFAULT_SHARDS, Status};
-use crate::frame::command::{Command, GivenCommand, Switch};
 use crate::frame::control::ControlFrame;
 use crate::frame::outbound::deadly::hurt;
 use crate::grant::{Action, Proof, Reach, Scope};
 use crate::ids::{AppId, KeyId, Source, UserId};
+use crate::legacy::command::{Command, IssuedCommand, Switch};
 use crate::rejection::Rejection;
 use crate::report::{Document, Report};
 
@@ -350,7 +350,7 @@ fn a_command_is_kept_told_and_answered() {
         "type": "encryption_toggle", "data": {"enabled": true, "key": "hush"}}});
     let (mut page, _) = proceed(&frame, Role::Page, known(Some(legacy(Scope::View))));
     let command = Command { switch: Switch::Encryption, enabled: true };
-    let given = GivenCommand { command, user: ann(), at: now() };
+    let given = IssuedCommand { command, user: ann(), at: now() };
     let asked = page.learn(Answer::Allowed(Ok(())));
     assert_eq!(asked, Move::Ask(Question::KeepCommand { app: shop(), given }));
     let Move::Ask(Question::TellPublishers { frame, .. }) = page.learn(Answer::Done) else { panic!() };
@@ -424,8 +424,11 @@ fn any_remembered() -> impl Strategy<Value = Remembered> {
 }
 
 fn any_answer() -> impl Strategy<Value = Answer> {
-    let given =
-        GivenCommand { command: Command { switch: Switch::Console, enabled: false }, user: ann(), at: now() };
+    let given = IssuedCommand {
+        command: Command { switch: Switch::Console, enabled: false },
+        user: ann(),
+        at: now(),
+    };
     prop_oneof![
         any_remembered().prop_map(Answer::Recalled),
         any_remembered().prop_map(Answer::Claimed),

@@ -4,9 +4,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::frame::command::Switch;
+use crate::frame::limits::MAX_OUTBOUND_BYTES;
 use crate::frame::replay;
 use crate::grant::Role;
+use crate::legacy::command::Switch;
 use crate::report::Document;
 
 /// Why `text` would hurt who receives it on a connection of `role`; `None` where it does not.
@@ -65,7 +66,7 @@ fn is_actions(payload: &Value) -> bool {
 /// Whether a frame of this kind is ever sent on a connection of this role. Exhaustive: a new frame must be judged.
 fn is_sent_to(frame: &Outbound, role: Role) -> bool {
     match frame {
-        Outbound::AuthError | Outbound::Logs(_) | Outbound::History(_, HistoryShape::Page) => {
+        Outbound::AuthError | Outbound::Logs(_) | Outbound::History(_, HistoryShape::Dashboard) => {
             role != Role::Program
         }
         Outbound::AuthSuccess { .. }
@@ -87,7 +88,7 @@ fn every_frame() -> Vec<Outbound> {
     let rejected = vec![RejectedReport::new(0, Rejection::unauthorized())];
     let commands = Switch::ALL.map(|switch| Command { switch, enabled: switch == Switch::Console });
     let given =
-        commands.map(|command| GivenCommand { command, user: user.clone(), at: TimestampMs::clamped(1) });
+        commands.map(|command| IssuedCommand { command, user: user.clone(), at: TimestampMs::clamped(1) });
     let entries = vec![json!({"level": "info", "message": "a\u{2028}\"b"}).to_string(), "{}".to_owned()];
     let mut frames = vec![
         Outbound::AuthSuccess { app: app.clone(), user },
@@ -107,7 +108,7 @@ fn every_frame() -> Vec<Outbound> {
     for entries in [entries, Vec::new()] {
         frames.push(Outbound::Logs(entries.clone()));
         frames.extend(
-            [HistoryShape::Page, HistoryShape::Library]
+            [HistoryShape::Dashboard, HistoryShape::Library]
                 .map(|shape| Outbound::History(entries.clone(), shape)),
         );
     }

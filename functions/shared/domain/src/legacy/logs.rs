@@ -3,7 +3,7 @@
 //! Owns the packing: an array of entries below 30 KB a frame, none left out and none changed. Refuses to look into an
 //! entry: it is the library's, and may be encrypted. Ruled by protocol.md §2.
 
-use super::outbound::MAX_OUTBOUND_BYTES;
+use crate::frame::limits::MAX_OUTBOUND_BYTES;
 
 /// Largest log entry in bytes; as large as a report may be, so that each fits a frame and an item with others.
 pub const MAX_ENTRY_BYTES: usize = 14 * 1024;
@@ -12,7 +12,7 @@ pub const MAX_ENTRY_BYTES: usize = 14 * 1024;
 pub const MAX_SHOWN_ENTRIES: usize = 1_000;
 
 /// How long an entry is kept, in milliseconds.
-pub const LOG_LIFE_MS: i64 = 48 * crate::time::HOUR_MS;
+pub const LOG_RETENTION_MS: i64 = 48 * crate::time::HOUR_MS;
 
 /// Bytes of a frame that are not entries, with room to spare.
 const FRAME_OVERHEAD_BYTES: usize = 200;

@@ -6,7 +6,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::fields;
+use crate::frame::fields;
 use crate::ids::{AppId, UserId};
 use crate::time::TimestampMs;
 
@@ -48,7 +48,7 @@ pub struct Command {
 
 /// A command that was given, as it is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenCommand {
+pub struct IssuedCommand {
     /// What was said.
     pub command: Command,
     /// By whom.
@@ -71,14 +71,14 @@ impl Command {
     }
 
     /// The object that the library and the dashboard read: `{type, data: {enabled}}`.
-    pub(super) fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         json!({"type": self.switch.as_str(), "data": {"enabled": self.enabled}})
     }
 }
 
-impl GivenCommand {
+impl IssuedCommand {
     /// The object that `get_last_actions` tells: its `data` is the command itself.
-    pub(super) fn to_json(&self, app: &AppId) -> Value {
+    pub(crate) fn to_json(&self, app: &AppId) -> Value {
         let kind = self.command.switch.as_str();
         let setting = json!({"enabled": self.command.enabled});
         let data = json!({"type": kind, "data": setting, "userId": self.user, "appId": app});

@@ -6,31 +6,31 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::command::Command;
-use super::envelope::Envelope;
-use super::fields;
 use super::logs::MAX_ENTRY_BYTES;
+use crate::frame::envelope::Envelope;
+use crate::frame::fields;
 use crate::ids::{AppId, MalformedId, UserId};
+use crate::legacy::command::Command;
 
 /// The one wish for the type of an answer that is granted: any other could be a type that kills.
 const REQUEST_HISTORY: &str = "request_history";
 
 /// A thing that a frame may name, or leave to the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named<T> {
+pub enum IdField<T> {
     /// Nothing is named.
-    Nothing,
+    Absent,
     /// This one.
-    This(T),
+    Valid(T),
     /// Something that is no name.
-    Nonsense,
+    Malformed,
 }
 
 /// The shape that the sender of `history` reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryShape {
     /// The dashboard's: `history`, whose payload is an array.
-    Page,
+    Dashboard,
     /// The library's: `request_history`, whose payload has the array as `logs`.
     Library,
 }
@@ -41,45 +41,45 @@ pub enum LegacyRequest {
     /// `check_status`: does this user have this application, and is it switched on?
     Status {
         /// The user.
-        user: Named<UserId>,
+        user: IdField<UserId>,
         /// The application.
-        app: Named<AppId>,
+        app: IdField<AppId>,
     },
     /// `history` or `request_history`: the newest log entries.
     History {
         /// Of which application.
-        app: Named<AppId>,
+        app: IdField<AppId>,
         /// In which shape.
         shape: HistoryShape,
     },
     /// `get_last_actions`: the commands that hold.
     LastActions {
         /// Of which application; the dashboard names none.
-        app: Named<AppId>,
+        app: IdField<AppId>,
     },
     /// `logs`: new log entries.
     Logs {
         /// Of which application.
-        app: Named<AppId>,
+        app: IdField<AppId>,
         /// The entries that can be taken, each a JSON object.
         entries: Vec<String>,
         /// How many could not.
-        unfit: usize,
+        dropped: usize,
     },
     /// `command`: a switch of the publishers.
     Command {
         /// Of which application.
-        app: Named<AppId>,
+        app: IdField<AppId>,
         /// The switch, where it is one that there is.
         command: Option<Command>,
     },
     /// `request_metrics`: the last known report.
     Metrics {
         /// Of which application.
-        app: Named<AppId>,
+        app: IdField<AppId>,
     },
     /// `filter` and `clear`: nothing that the service does.
-    Idle,
+    Ignored,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,7 +101,7 @@ struct RawNames<'a> {
 
 impl LegacyRequest {
     /// Reads a frame; `None` where its type is none of the library's.
-    pub(super) fn read(envelope: &Envelope<'_>) -> Option<Self> {
+    pub(crate) fn read(envelope: &Envelope<'_>) -> Option<Self> {
         let raw: RawNames<'_> = envelope.data.and_then(|data| fields::object(data.get())).unwrap_or_default();
         let app = named(raw.app_id);
         Some(match envelope.kind.as_ref() {
@@ -110,24 +110,24 @@ impl LegacyRequest {
             REQUEST_HISTORY => Self::History { app, shape: HistoryShape::Library },
             "get_last_actions" => Self::LastActions { app },
             "logs" => {
-                let (entries, unfit) = read_entries(raw.logs, raw.encryption);
-                Self::Logs { app, entries, unfit }
+                let (entries, dropped) = read_entries(raw.logs, raw.encryption);
+                Self::Logs { app, entries, dropped }
             }
             "command" => {
                 let command = raw.kind.zip(raw.data).and_then(|(kind, data)| Command::read(kind, data));
                 Self::Command { app, command }
             }
             "request_metrics" => Self::Metrics { app },
-            "filter" | "clear" => Self::Idle,
+            "filter" | "clear" => Self::Ignored,
             _ => return None,
         })
     }
 }
 
 /// An id that may have been sent as a number.
-fn named<I: TryFrom<String, Error = MalformedId>>(raw: Option<&RawValue>) -> Named<I> {
-    let Some(raw) = raw else { return Named::Nothing };
-    fields::spelt_id("id", raw).map_or(Named::Nonsense, Named::This)
+fn named<I: TryFrom<String, Error = MalformedId>>(raw: Option<&RawValue>) -> IdField<I> {
+    let Some(raw) = raw else { return IdField::Absent };
+    fields::id_or_number("id", raw).map_or(IdField::Malformed, IdField::Valid)
 }
 
 fn wished_shape(envelope: &Envelope<'_>) -> HistoryShape {
@@ -138,7 +138,7 @@ fn wished_shape(envelope: &Envelope<'_>) -> HistoryShape {
     let wish: Option<SentConfig> = envelope.sent_config.and_then(|raw| fields::object(raw.get()));
     match wish {
         Some(wish) if wish.response_type == REQUEST_HISTORY => HistoryShape::Library,
-        _ => HistoryShape::Page,
+        _ => HistoryShape::Dashboard,
     }
 }
 
@@ -150,8 +150,8 @@ fn read_entries(logs: Option<&RawValue>, encryption: Option<&RawValue>) -> (Vec<
     let count = sent.len();
     let taken = sent.into_iter().filter_map(|entry| marked(entry.get(), encryption));
     let entries: Vec<String> = taken.filter(|entry| entry.len() <= MAX_ENTRY_BYTES).collect();
-    let unfit = count - entries.len();
-    (entries, unfit)
+    let dropped = count - entries.len();
+    (entries, dropped)
 }
 
 /// `entry` as it was sent, with `encryption` beside its own fields unless it has one; `None` where it is no object.
@@ -171,8 +171,8 @@ fn marked(entry: &str, encryption: Option<&RawValue>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::command::Switch;
     use crate::frame::control::{ControlFrame, Request};
+    use crate::legacy::command::Switch;
     use serde_json::{Value, json};
 
     fn read(frame: &Value) -> LegacyRequest {
@@ -182,8 +182,8 @@ mod tests {
         }
     }
 
-    fn shop() -> Named<AppId> {
-        Named::This(AppId::new("shop").unwrap())
+    fn shop() -> IdField<AppId> {
+        IdField::Valid(AppId::new("shop").unwrap())
     }
 
     #[test]
@@ -192,9 +192,11 @@ mod tests {
         let mut shapes = Vec::new();
         for line in recorded.lines().filter(|line| !line.contains("\"send_metrics\"")) {
             match ControlFrame::read(line).unwrap().request {
-                Request::Legacy(LegacyRequest::History { app: Named::This(_), shape }) => shapes.push(shape),
-                Request::Legacy(LegacyRequest::Logs { app: Named::This(_), entries, unfit }) => {
-                    assert_eq!((entries.len(), unfit), (1, 0));
+                Request::Legacy(LegacyRequest::History { app: IdField::Valid(_), shape }) => {
+                    shapes.push(shape)
+                }
+                Request::Legacy(LegacyRequest::Logs { app: IdField::Valid(_), entries, dropped }) => {
+                    assert_eq!((entries.len(), dropped), (1, 0));
                 }
                 request => assert!(matches!(request, Request::Auth { .. }), "{request:?}"),
             }
@@ -207,12 +209,12 @@ mod tests {
         for data in [json!(null), json!([]), json!("x"), json!(7), json!({})] {
             assert_eq!(
                 read(&json!({"type": "check_status", "data": data})),
-                LegacyRequest::Status { user: Named::Nothing, app: Named::Nothing }
+                LegacyRequest::Status { user: IdField::Absent, app: IdField::Absent }
             );
-            let logs = LegacyRequest::Logs { app: Named::Nothing, entries: Vec::new(), unfit: 0 };
+            let logs = LegacyRequest::Logs { app: IdField::Absent, entries: Vec::new(), dropped: 0 };
             assert_eq!(read(&json!({"type": "logs", "data": data})), logs);
         }
-        let named_nothing = LegacyRequest::LastActions { app: Named::Nothing };
+        let named_nothing = LegacyRequest::LastActions { app: IdField::Absent };
         assert_eq!(read(&json!({"type": "get_last_actions"})), named_nothing);
     }
 
@@ -222,20 +224,20 @@ mod tests {
             LegacyRequest::Metrics { app } => app,
             other => panic!("{other:?}"),
         };
-        assert_eq!(app(json!(7)), Named::This(AppId::new("7").unwrap()));
+        assert_eq!(app(json!(7)), IdField::Valid(AppId::new("7").unwrap()));
         for id in [json!(""), json!("a#b"), json!({}), json!(true)] {
-            assert_eq!(app(id), Named::Nonsense);
+            assert_eq!(app(id), IdField::Malformed);
         }
-        assert_eq!(app(json!(null)), Named::Nothing);
+        assert_eq!(app(json!(null)), IdField::Absent);
     }
 
     #[test]
     fn no_wish_for_an_answers_type_is_granted_but_the_librarys() {
         for (wish, shape) in [
             (json!({"response_type": "request_history"}), HistoryShape::Library),
-            (json!({"response_type": "clear"}), HistoryShape::Page),
-            (json!({"response_type": 7}), HistoryShape::Page),
-            (json!("request_history"), HistoryShape::Page),
+            (json!({"response_type": "clear"}), HistoryShape::Dashboard),
+            (json!({"response_type": 7}), HistoryShape::Dashboard),
+            (json!("request_history"), HistoryShape::Dashboard),
         ] {
             let frame = json!({"type": "history", "ws_sent_config": wish, "data": {"appId": "shop"}});
             assert_eq!(read(&frame), LegacyRequest::History { app: shop(), shape }, "{frame}");
@@ -245,9 +247,9 @@ mod tests {
     #[test]
     fn entries_are_taken_as_sent_with_their_mark_and_without_what_is_none() {
         let entries = |data: Value| match read(&json!({"type": "logs", "data": data})) {
-            LegacyRequest::Logs { entries, unfit, .. } => {
+            LegacyRequest::Logs { entries, dropped, .. } => {
                 let parse = |text: &String| serde_json::from_str::<Value>(text).unwrap();
-                (entries.iter().map(parse).collect::<Vec<_>>(), unfit)
+                (entries.iter().map(parse).collect::<Vec<_>>(), dropped)
             }
             other => panic!("{other:?}"),
         };

@@ -1,0 +1,165 @@
+//! Reports of the library: never rejected for their time, and attributed to the process that sent them.
+
+use crate::frame::draft::{ReportDraft, ReportSender};
+use crate::ids::Source;
+use crate::report::{Document, MAX_AHEAD_MS, Report};
+use crate::time::{SECOND_MS, TimestampMs};
+
+/// Largest difference between the library's clock and ours at which its timestamps are used.
+pub const MAX_LEGACY_SKEW_MS: i64 = MAX_AHEAD_MS;
+
+/// The series with the seconds that a process has run.
+const UPTIME: &str = "process.uptime";
+
+/// Whether the timestamp of a library's report could be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportTime {
+    /// It is absent or within [`MAX_LEGACY_SKEW_MS`] of our clock.
+    Trusted,
+    /// It is too far off; the report is stamped with its arrival.
+    Skewed {
+        /// How far the sender's clock is ahead of ours in milliseconds, negative where it is behind.
+        ahead_ms: i64,
+    },
+    /// It is not an instant between 1970 and 9999; the report is stamped with its arrival.
+    Malformed,
+}
+
+/// A report of the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyReport {
+    /// The report. Its source names the sending process, or else the connection.
+    pub report: Report,
+    /// What became of its timestamp.
+    pub time: ReportTime,
+}
+
+impl LegacyReport {
+    /// The report of `draft`. The library has no `source` field, so none is read.
+    pub fn from_draft(draft: ReportDraft, sender: &ReportSender) -> Self {
+        let arrival = draft.arrival(sender);
+        let sent = draft.timestamp.as_ref().map(|timestamp| timestamp.unwrap_or(arrival));
+        let time = match sent {
+            Ok(timestamp) => report_time(timestamp, sender.arrival),
+            Err(_) => ReportTime::Malformed,
+        };
+        // The start of the process is computed by its own clock, wrong or not, so that a reconnect does not change it.
+        let source = process_source(&draft.document, sent.unwrap_or(arrival));
+        let timestamp = match (time, sent) {
+            (ReportTime::Trusted, Ok(timestamp)) => timestamp,
+            _ => arrival,
+        };
+        let report = Report {
+            app: draft.app,
+            source: source.unwrap_or_else(|| sender.source.clone()),
+            timestamp,
+            document: draft.document,
+        };
+        Self { report, time }
+    }
+}
+
+fn report_time(timestamp: TimestampMs, arrival: TimestampMs) -> ReportTime {
+    let ahead_ms = timestamp.ms_since(arrival);
+    if ahead_ms.abs() <= MAX_LEGACY_SKEW_MS { ReportTime::Trusted } else { ReportTime::Skewed { ahead_ms } }
+}
+
+/// The source of a process whose report of `now` has an uptime: the second in which it started. Rounded, because clock
+/// and uptime disagree by a few milliseconds from report to report.
+fn process_source(document: &Document, now: TimestampMs) -> Option<Source> {
+    let mut uptime = None;
+    document.for_each_sample(|path, value| {
+        if path == UPTIME {
+            uptime = Some(value);
+        }
+    });
+    let uptime_ms = (uptime? * 1_000.0).round();
+    if !(0.0..=now.ms() as f64).contains(&uptime_ms) {
+        return None;
+    }
+    let started = now.plus_ms(SECOND_MS / 2 - uptime_ms as i64).aligned_to(SECOND_MS).to_string();
+    // `2026-11-22T13:01:00`: ISO 8601 down to the second.
+    Source::new(format!("started-{}Z", started.get(..19)?)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::AppId;
+    use crate::rejection::Rejection;
+    use proptest::prelude::*;
+
+    const NOW_MS: i64 = 1_800_000_000_000;
+
+    fn sender() -> ReportSender {
+        ReportSender { source: Source::new("connection-1").unwrap(), arrival: TimestampMs::clamped(NOW_MS) }
+    }
+
+    fn draft(timestamp: Result<Option<i64>, Rejection>, json: &str) -> ReportDraft {
+        ReportDraft {
+            app: AppId::new("shop").unwrap(),
+            source: Ok(Some(Source::new("named").unwrap())),
+            timestamp: timestamp.map(|ms| ms.map(TimestampMs::clamped)),
+            index: 3,
+            document: Document::accept(json).unwrap(),
+        }
+    }
+
+    /// What became of a timestamp, and the milliseconds of the report.
+    fn stamped(timestamp: Result<Option<i64>, Rejection>) -> (ReportTime, i64) {
+        let legacy = LegacyReport::from_draft(draft(timestamp, "{}"), &sender());
+        (legacy.time, legacy.report.timestamp.ms())
+    }
+
+    #[test]
+    fn timestamps_up_to_five_minutes_off_are_used() {
+        for off_ms in [0, -1, MAX_LEGACY_SKEW_MS, -MAX_LEGACY_SKEW_MS] {
+            assert_eq!(stamped(Ok(Some(NOW_MS + off_ms))), (ReportTime::Trusted, NOW_MS + off_ms));
+        }
+        for ahead_ms in [MAX_LEGACY_SKEW_MS + 1, -MAX_LEGACY_SKEW_MS - 1, -NOW_MS] {
+            let expected = (ReportTime::Skewed { ahead_ms }, NOW_MS + 3);
+            assert_eq!(stamped(Ok(Some(NOW_MS + ahead_ms))), expected);
+        }
+    }
+
+    #[test]
+    fn reports_without_a_usable_time_are_stamped_with_their_arrival() {
+        assert_eq!(stamped(Ok(None)), (ReportTime::Trusted, NOW_MS + 3));
+        let malformed = Err(Rejection::invalid("timestamp", "is malformed"));
+        assert_eq!(stamped(malformed), (ReportTime::Malformed, NOW_MS + 3));
+    }
+
+    #[test]
+    fn source_is_the_second_in_which_the_process_started() {
+        // As recorded from the library: the start varies by a few milliseconds from report to report.
+        let source = |timestamp: &str, json: &str| {
+            let arrival = TimestampMs::from_iso(timestamp).unwrap();
+            let sender = ReportSender { arrival, ..sender() };
+            LegacyReport::from_draft(draft(Ok(Some(arrival.ms())), json), &sender).report.source
+        };
+        let first = source("2026-11-22T13:01:01.387Z", r#"{"process":{"uptime":1.135642182}}"#);
+        assert_eq!(first.as_str(), "started-2026-11-22T13:01:00Z");
+        assert_eq!(source("2026-11-22T13:01:20.411Z", r#"{"process":{"uptime":20.159032982}}"#), first);
+        for json in [
+            "{}",
+            r#"{"process":{"uptime":-1}}"#,
+            r#"{"process":{"uptime":1e300}}"#,
+            r#"{"process":{"uptime":"1"}}"#,
+        ] {
+            assert_eq!(source("2026-11-22T13:01:20.411Z", json).as_str(), "connection-1", "{json}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn skewed_clock_keeps_the_source(off_ms in -NOW_MS / 2..NOW_MS, later_ms in 0..1_000_000_i64) {
+            let at = |elapsed_ms: i64| {
+                let uptime = (86_400_000 + elapsed_ms) as f64 / 1_000.0;
+                let json = format!("{{\"process\":{{\"uptime\":{uptime}}}}}");
+                let draft = draft(Ok(Some(NOW_MS + off_ms + elapsed_ms)), &json);
+                LegacyReport::from_draft(draft, &sender()).report.source
+            };
+            prop_assert_eq!(at(0), at(later_ms));
+        }
+    }
+}
