@@ -53,7 +53,7 @@ impl TestEnvironment {
             .into_iter()
             .map(|table| {
                 let name = format!("{}{suffix}", table.name());
-                table.named(&name).undying()
+                table.named(&name).without_ttl()
             })
             .collect();
         create_tables(&endpoint, Self::REGION, &tables).await.expect("the tables can be created");

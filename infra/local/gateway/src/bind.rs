@@ -1,4 +1,4 @@
-//! Listening sockets: both loopback addresses where `localhost` is meant, and busy ports told in one line.
+//! Listening sockets: both loopback endpoints where `localhost` is meant, and busy ports told in one line.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,15 +8,19 @@ use tokio::net::{TcpListener, lookup_host};
 
 /// The listeners of one service; the first one's address is the service's own.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct BoundListeners {
     pub(crate) address: SocketAddr,
     pub(crate) listeners: Vec<TcpListener>,
 }
 
 /// Listens at `wanted`, which the flag `flag` gave, else at `localhost:default_port`.
 ///
-/// Clients that have `localhost` compiled in may try IPv6 first, so `localhost` means both loopback addresses.
-pub(crate) async fn bind(flag: &str, wanted: Option<&str>, default_port: u16) -> anyhow::Result<Bound> {
+/// Clients that have `localhost` compiled in may try IPv6 first, so `localhost` means both loopback endpoints.
+pub(crate) async fn bind(
+    flag: &str,
+    wanted: Option<&str>,
+    default_port: u16,
+) -> anyhow::Result<BoundListeners> {
     let local_port = match wanted {
         None => Some(default_port),
         Some(text) => match text.strip_prefix("localhost:") {
@@ -32,10 +36,10 @@ pub(crate) async fn bind(flag: &str, wanted: Option<&str>, default_port: u16) ->
         lookup_host(text).await.with_context(|| format!("{flag} {text}: no address host:port"))?;
     let address = found.next().ok_or_else(|| anyhow!("{flag} {text}: no such host"))?;
     let listener = listen(flag, address).await?;
-    Ok(Bound { address: listener.local_addr()?, listeners: vec![listener] })
+    Ok(BoundListeners { address: listener.local_addr()?, listeners: vec![listener] })
 }
 
-async fn both_loopbacks(flag: &str, port: u16) -> anyhow::Result<Bound> {
+async fn both_loopbacks(flag: &str, port: u16) -> anyhow::Result<BoundListeners> {
     let first = listen(flag, (Ipv4Addr::LOCALHOST, port).into()).await?;
     let address = first.local_addr()?;
     let mut listeners = vec![first];
@@ -47,7 +51,7 @@ async fn both_loopbacks(flag: &str, port: u16) -> anyhow::Result<Bound> {
         // A machine without IPv6.
         Err(_) => {}
     }
-    Ok(Bound { address, listeners })
+    Ok(BoundListeners { address, listeners })
 }
 
 async fn listen(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

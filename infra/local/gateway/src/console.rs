@@ -1,6 +1,6 @@
 //! Everything that the gateway prints, and the file that keeps what functions write.
 //!
-//! stdout carries the addresses and, last, `ready`; warnings, faults and functions' complaints go to stderr.
+//! stdout carries the endpoints and, last, `ready`; warnings, faults and functions' complaints go to stderr.
 
 use std::fs::File;
 use std::io::Write;
@@ -55,7 +55,7 @@ impl Console {
 }
 
 /// The one line with which a start that failed ends.
-pub fn fatal(fault: &anyhow::Error) {
+pub fn print_error(fault: &anyhow::Error) {
     drop(writeln!(std::io::stderr(), "nsl-gateway: {fault:#}"));
 }
 

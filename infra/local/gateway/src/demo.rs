@@ -11,10 +11,10 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::addresses::Addresses;
 use crate::console::Console;
-use crate::keeper;
+use crate::endpoints::Endpoints;
 use crate::lambda::{Output, Stderr, for_tool};
+use crate::parent_death;
 use crate::settings::Settings;
 use crate::state::StateDir;
 
@@ -30,7 +30,7 @@ const RESTART_AFTER: Duration = Duration::from_secs(3);
 pub(crate) struct Tool {
     binary: std::path::PathBuf,
     settings: Settings,
-    addresses: Addresses,
+    endpoints: Endpoints,
     console: Arc<Console>,
 }
 
@@ -38,21 +38,21 @@ impl Tool {
     pub(crate) fn new(
         functions: &Path,
         settings: &Settings,
-        addresses: &Addresses,
+        endpoints: &Endpoints,
         console: &Arc<Console>,
     ) -> Self {
-        let (settings, addresses) = (settings.clone(), addresses.clone());
-        Self { binary: functions.join(TOOL), settings, addresses, console: Arc::clone(console) }
+        let (settings, endpoints) = (settings.clone(), endpoints.clone());
+        Self { binary: functions.join(TOOL), settings, endpoints, console: Arc::clone(console) }
     }
 
     fn command(&self, arguments: &[&str], local: &Path) -> Command {
-        let mut command = keeper::command(self.settings.program.as_deref(), &self.binary);
+        let mut command = parent_death::command(self.settings.program.as_deref(), &self.binary);
         command
             .args(arguments)
             .arg("--local")
             .arg(local)
             .env_clear()
-            .envs(for_tool(&self.settings, &self.addresses))
+            .envs(for_tool(&self.settings, &self.endpoints))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -111,7 +111,7 @@ impl Tool {
                 let last = lines.last().map(String::as_str).unwrap_or("it said nothing");
                 self.console.warn(&format!("the demo agent ended with {status}, starting it again: {last}"));
             }
-            () = stop.cancelled() => keeper::end(&mut child).await,
+            () = stop.cancelled() => parent_death::end(&mut child).await,
         }
     }
 }

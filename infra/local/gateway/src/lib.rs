@@ -5,25 +5,24 @@
 //!
 //! - [`template`]: the template as a plan.
 //! - [`lambda`]: processes, their pools, the Runtime API.
-//! - [`websocket`], [`http`], [`management`]: the three fronts.
+//! - [`websocket`], [`http`], [`management`]: the three servers.
 //! - [`dynamodb`]: the embedded engine and the tables.
 //! - [`streams`]: the tables' streams, delivered to functions.
 //! - [`run`]: start, ready, drain.
 
-mod addresses;
+mod api_servers;
 mod bind;
 mod clock;
 mod console;
 mod demo;
 mod dynamodb;
-mod fronts;
+mod endpoints;
 mod http;
 mod ids;
-mod keeper;
 mod lambda;
 mod management;
 mod options;
-mod pattern;
+mod parent_death;
 mod policy;
 mod ready;
 mod run;
@@ -37,11 +36,11 @@ mod template;
 mod websocket;
 mod welcome;
 
-pub use console::fatal;
+pub use console::print_error;
 pub use dynamodb::{Engine, create_tables};
-pub use keeper::{KEEP, become_child};
 pub use options::{FunctionNames, Options};
+pub use parent_death::{EXEC_WITH_PARENT_DEATH_SIGNAL, exec_with_parent_death_signal};
 pub use run::run;
 pub use settings::Settings;
-pub use shutdown::signalled;
+pub use shutdown::shutdown_signal;
 pub use template::{Table, tables_of};

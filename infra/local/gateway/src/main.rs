@@ -3,18 +3,21 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use nsl_gateway::{KEEP, Options, Settings, become_child, fatal, run, signalled};
+use nsl_gateway::{
+    EXEC_WITH_PARENT_DEATH_SIGNAL, Options, Settings, exec_with_parent_death_signal, print_error, run,
+    shutdown_signal,
+};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == KEEP) {
-        fatal(&become_child(arguments));
+    if arguments.next().is_some_and(|first| first == EXEC_WITH_PARENT_DEATH_SIGNAL) {
+        print_error(&exec_with_parent_death_signal(arguments));
         return ExitCode::FAILURE;
     }
     match start(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            fatal(&fault);
+            print_error(&fault);
             ExitCode::FAILURE
         }
     }
@@ -22,5 +25,5 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start(options: Options) -> anyhow::Result<()> {
-    run(options, Settings::from_env(), signalled()).await
+    run(options, Settings::from_env(), shutdown_signal()).await
 }

@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::bind::Bound;
+use crate::bind::BoundListeners;
 use crate::clock;
 use crate::serve::serve;
 use crate::websocket::{Closing, Live, MAX_MESSAGE_BYTES, Registry};
@@ -32,7 +32,7 @@ pub(crate) struct Management {
 
 impl Management {
     /// Serves the API on the listeners of `bound`; the stage is the first segment of its paths.
-    pub(crate) fn open(bound: Bound, stage: Option<&str>) -> Self {
+    pub(crate) fn open(bound: BoundListeners, stage: Option<&str>) -> Self {
         let (registry, stop) = (Arc::new(Registry::default()), CancellationToken::new());
         let stage = stage.unwrap_or_default().to_owned();
         let desk = Arc::new(Desk { registry: Arc::clone(&registry), stage });

@@ -91,7 +91,7 @@ pub struct Options {
     #[arg(long, value_name = "SEED")]
     pub stream_chaos: Option<u64>,
 
-    /// Write the ready file (addresses and demo app as JSON) here too
+    /// Write the ready file (endpoints and demo app as JSON) here too
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
 

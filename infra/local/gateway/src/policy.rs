@@ -7,7 +7,7 @@ const INVOKE: &str = "execute-api:Invoke";
 
 /// What a policy says about one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum AuthDecision {
     Allowed,
     /// Denied explicitly, or not allowed by any statement.
     Denied,
@@ -16,10 +16,10 @@ pub(crate) enum Verdict {
 }
 
 /// What `answer`'s policy document says about a call of `arn`.
-pub(crate) fn verdict(answer: &Json, arn: &str) -> Verdict {
+pub(crate) fn verdict(answer: &Json, arn: &str) -> AuthDecision {
     let statements = answer.get("policyDocument").and_then(|policy| policy.get("Statement"));
-    let Some(statements) = statements else { return Verdict::Malformed };
-    let mut verdict = Verdict::Denied;
+    let Some(statements) = statements else { return AuthDecision::Malformed };
+    let mut verdict = AuthDecision::Denied;
     for statement in one_or_many(statements) {
         let names = |field: &str, wanted: &str| {
             let patterns = statement.get(field).map(one_or_many).unwrap_or_default();
@@ -29,8 +29,8 @@ pub(crate) fn verdict(answer: &Json, arn: &str) -> Verdict {
             continue;
         }
         match statement.get("Effect").and_then(Json::as_str) {
-            Some("Allow") => verdict = Verdict::Allowed,
-            _ => return Verdict::Denied,
+            Some("Allow") => verdict = AuthDecision::Allowed,
+            _ => return AuthDecision::Denied,
         }
     }
     verdict
@@ -99,7 +99,7 @@ mod tests {
 
     const ARN: &str = "arn:aws:execute-api:us-east-1:000000000000:Ws/live/$connect";
 
-    fn judged(statements: Json) -> Verdict {
+    fn judged(statements: Json) -> AuthDecision {
         verdict(&json!({ "policyDocument": { "Statement": statements } }), ARN)
     }
 
@@ -107,12 +107,12 @@ mod tests {
     fn an_allow_that_matches_admits_and_a_deny_wins() {
         let allow = json!({ "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": ARN });
         let deny = json!({ "Effect": "Deny", "Action": "execute-api:*", "Resource": ["x", "*/$connect"] });
-        assert_eq!(judged(json!([allow])), Verdict::Allowed);
-        assert_eq!(judged(allow.clone()), Verdict::Allowed);
-        assert_eq!(judged(json!([allow, deny])), Verdict::Denied);
+        assert_eq!(judged(json!([allow])), AuthDecision::Allowed);
+        assert_eq!(judged(allow.clone()), AuthDecision::Allowed);
+        assert_eq!(judged(json!([allow, deny])), AuthDecision::Denied);
         let other = json!({ "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "arn:*:Other/*" });
-        assert_eq!(judged(json!([other])), Verdict::Denied);
-        assert_eq!(verdict(&json!({ "principalId": "p" }), ARN), Verdict::Malformed);
+        assert_eq!(judged(json!([other])), AuthDecision::Denied);
+        assert_eq!(verdict(&json!({ "principalId": "p" }), ARN), AuthDecision::Malformed);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Map, Value as Json, json};
 
-use crate::addresses::Addresses;
+use crate::endpoints::Endpoints;
 use crate::lambda::of_function;
 use crate::template::{Function, Plan};
 
@@ -19,23 +19,23 @@ use crate::template::{Function, Plan};
 const OWNER_ONLY: u32 = 0o600;
 
 /// The document without the demo app, which is made from it.
-pub(crate) fn document(plan: &Plan, addresses: &Addresses) -> Json {
+pub(crate) fn document(plan: &Plan, endpoints: &Endpoints) -> Json {
     let outputs: BTreeMap<&String, String> =
-        plan.outputs.iter().map(|(name, value)| (name, addresses.localise(value))).collect();
+        plan.outputs.iter().map(|(name, value)| (name, endpoints.rewrite_to_local(value))).collect();
     json!({
-        "ws": format!("ws://{}", addresses.websocket),
-        "http": format!("http://{}", addresses.http),
-        "dynamodb": addresses.dynamodb,
-        "management": addresses.management_endpoint(),
-        "region": addresses.region,
+        "ws": format!("ws://{}", endpoints.websocket),
+        "http": format!("http://{}", endpoints.http),
+        "dynamodb": endpoints.dynamodb,
+        "management": endpoints.management_endpoint(),
+        "region": endpoints.region,
         "outputs": outputs,
         "secrets": plan.secrets,
     })
 }
 
 /// Each function's binary and what it has to find in its environment, for whoever runs the functions elsewhere.
-pub(crate) fn functions(plan: &Plan, addresses: &Addresses) -> Json {
-    let told = |function: &Function| json!({ "binary": function.binary, "environment": of_function(function, addresses) });
+pub(crate) fn functions(plan: &Plan, endpoints: &Endpoints) -> Json {
+    let told = |function: &Function| json!({ "binary": function.binary, "environment": of_function(function, endpoints) });
     plan.functions.iter().map(|(id, function)| (id.clone(), told(function))).collect::<Map<_, _>>().into()
 }
 

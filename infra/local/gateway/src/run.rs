@@ -10,11 +10,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::addresses::Addresses;
+use crate::api_servers::{ApiServers, Listeners};
 use crate::console::Console;
 use crate::demo::{TOOL, Tool};
 use crate::dynamodb::{Engine, create_tables};
-use crate::fronts::{Fronts, Sockets};
+use crate::endpoints::Endpoints;
 use crate::lambda::Invoker;
 use crate::management::Management;
 use crate::ready::{self, ReadyFile};
@@ -86,7 +86,7 @@ fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow
 
 /// Everything that runs.
 struct Gateway {
-    fronts: Fronts,
+    servers: ApiServers,
     management: Management,
     streams: Streams,
     invoker: Arc<Invoker>,
@@ -107,28 +107,28 @@ impl Gateway {
         state: StateDir,
         console: &Arc<Console>,
     ) -> anyhow::Result<Self> {
-        let sockets = Sockets::bind(options).await?;
+        let sockets = Listeners::bind(options).await?;
         let (engine, dynamodb) = Engine::start(options, &state).await?;
         create_tables(&dynamodb, &settings.region, &plan.tables).await?;
-        let addresses = Addresses::new(&plan, &settings.region, &sockets, dynamodb);
-        let Sockets { websocket, http, management } = sockets;
-        let management = Management::open(management, addresses.stage.as_deref());
-        let invoker = Invoker::start(options, settings, &plan, &functions, &addresses, console).await?;
+        let endpoints = Endpoints::new(&plan, &settings.region, &sockets, dynamodb);
+        let Listeners { websocket, http, management } = sockets;
+        let management = Management::open(management, endpoints.stage.as_deref());
+        let invoker = Invoker::start(options, settings, &plan, &functions, &endpoints, console).await?;
         let invoker = Arc::new(invoker);
         let registry = &management.registry;
-        let fronts = Fronts::open([websocket, http], options, settings, &plan, &invoker, registry);
+        let servers = ApiServers::open([websocket, http], options, settings, &plan, &invoker, registry);
 
-        let streams = Streams::start(&plan, options, &addresses, &state, &invoker, console)?;
+        let streams = Streams::start(&plan, options, &endpoints, &state, &invoker, console)?;
 
-        let tool = Tool::new(&functions, settings, &addresses, console);
-        let mut document = ready::document(&plan, &addresses);
+        let tool = Tool::new(&functions, settings, &endpoints, console);
+        let mut document = ready::document(&plan, &endpoints);
         let starting = ReadyFile::write(&state.file("starting.json"), &document)?;
         let app = tool.create_app(&state, starting.path()).await?;
         drop(starting);
         if let Some(document) = document.as_object_mut() {
             document.insert("app".into(), app);
             if options.lambda_endpoint.is_some() {
-                document.insert("functions".into(), ready::functions(&plan, &addresses));
+                document.insert("functions".into(), ready::functions(&plan, &endpoints));
             }
         }
         let path = state.file(READY_FILE);
@@ -136,13 +136,13 @@ impl Gateway {
         if let Some(path) = &options.ready_file {
             ready.push(ReadyFile::write(path, &document)?);
         }
-        welcome::print(console, options, &plan, &addresses, &document, &state);
+        welcome::print(console, options, &plan, &endpoints, &document, &state);
         let agent = (!options.no_demo).then(|| {
             let end = CancellationToken::new();
             (tool.start_agent(&path, end.clone()), end)
         });
         Ok(Self {
-            fronts,
+            servers,
             management,
             streams,
             invoker,
@@ -163,7 +163,7 @@ impl Gateway {
             drop(agent.await);
         }
         self.streams.cancel();
-        let all_left = self.fronts.close_clients().await;
+        let all_left = self.servers.close_clients().await;
         let all_delivered = self.streams.stop().await;
         let all_ended = timeout(FUNCTIONS_LIMIT, self.invoker.stop()).await.is_ok();
         if !(all_left && all_delivered && all_ended) {

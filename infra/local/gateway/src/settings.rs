@@ -24,7 +24,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// The surroundings, read once at the start.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The region that functions, ARNs and addresses name.
+    /// The region that functions, ARNs and endpoints name.
     pub region: String,
     /// Variables that children inherit.
     pub inherited: BTreeMap<String, String>,

@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const INTERRUPTED: i32 = 130;
 
 /// Resolves at the first signal; from then on another one ends the process, and the kernel its children.
-pub async fn signalled() {
+pub async fn shutdown_signal() {
     next_signal().await;
     tokio::spawn(async {
         next_signal().await;

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::Options;
-use crate::addresses::Addresses;
 use crate::console::Console;
 use crate::dynamodb::DATABASE_FILE;
+use crate::endpoints::Endpoints;
 use crate::run::LOG_FILE;
 use crate::state::StateDir;
 use crate::template::Plan;
@@ -15,12 +15,12 @@ use crate::template::Plan;
 /// Wide enough for the longest label.
 const LABEL_WIDTH: usize = 14;
 
-/// Prints the addresses and, as the last line, `ready`.
+/// Prints the endpoints and, as the last line, `ready`.
 pub(crate) fn print(
     console: &Console,
     options: &Options,
     plan: &Plan,
-    addresses: &Addresses,
+    endpoints: &Endpoints,
     document: &Json,
     state: &StateDir,
 ) {
@@ -44,7 +44,7 @@ pub(crate) fn print(
         (None, true) => "in memory".to_owned(),
         (None, false) => shown(&state.file(DATABASE_FILE)),
     };
-    line("DynamoDB", &format!("{}  ({data})", addresses.dynamodb));
+    line("DynamoDB", &format!("{}  ({data})", endpoints.dynamodb));
     line("@connections", text("/management"));
     let log = shown(&state.file(LOG_FILE));
     line("log", &format!("{log}  (all that functions write; their warnings appear here too)"));

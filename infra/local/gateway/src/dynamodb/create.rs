@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Value as Json, json};
 
-use super::call::{Answer, Api, Client};
+use super::client::{Answer, Api, Client};
 use crate::template::Table;
 
 /// How long a table may take to become active, and how often that is asked.

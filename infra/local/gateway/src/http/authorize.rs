@@ -8,9 +8,9 @@ use axum::response::Response;
 use serde_json::Value as Json;
 
 use super::events::Call;
-use super::{Front, answer};
+use super::{Front, response};
 use crate::clock;
-use crate::policy::{self, Verdict};
+use crate::policy::{self, AuthDecision};
 use crate::template::{AuthorizerPlan, IdentitySource};
 
 /// API Gateway's limit for an authorizer of an HTTP API.
@@ -18,11 +18,11 @@ const AUTHORIZER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks the route's authorizer. Returns its context, or the response that refuses the call.
 pub(crate) async fn authorize(front: &Front, name: &str, call: &Call) -> Result<Json, Response> {
-    let internal = || answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+    let internal = || response::error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
     let plan = front.plan.authorizers.get(name).ok_or_else(internal)?;
     let identity = identity(plan, call);
     // A caller who shows nothing to judge is refused without a call.
-    let identity = identity.ok_or_else(|| answer::error(StatusCode::UNAUTHORIZED, "Unauthorized"))?;
+    let identity = identity.ok_or_else(|| response::error(StatusCode::UNAUTHORIZED, "Unauthorized"))?;
     let key = (name.to_owned(), identity.clone());
     let cached = front.cache.lock().unwrap_or_else(PoisonError::into_inner).find(&key, clock::now_ms());
     let answer = match cached {
@@ -38,15 +38,15 @@ pub(crate) async fn authorize(front: &Front, name: &str, call: &Call) -> Result<
         }
     };
     let verdict = match answer.get("isAuthorized").and_then(Json::as_bool).filter(|_| plan.simple) {
-        Some(true) => Verdict::Allowed,
-        Some(false) => Verdict::Denied,
-        None if plan.simple => Verdict::Malformed,
+        Some(true) => AuthDecision::Allowed,
+        Some(false) => AuthDecision::Denied,
+        None if plan.simple => AuthDecision::Malformed,
         None => policy::verdict(&answer, &call.route_arn()),
     };
     match verdict {
-        Verdict::Allowed => Ok(answer.get("context").cloned().unwrap_or_default()),
-        Verdict::Denied => Err(answer::error(StatusCode::FORBIDDEN, "Forbidden")),
-        Verdict::Malformed => Err(internal()),
+        AuthDecision::Allowed => Ok(answer.get("context").cloned().unwrap_or_default()),
+        AuthDecision::Denied => Err(response::error(StatusCode::FORBIDDEN, "Forbidden")),
+        AuthDecision::Malformed => Err(internal()),
     }
 }
 

@@ -11,10 +11,10 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::answer::{self, error};
 use super::events::{Call, origin};
+use super::response::{self, error};
 use super::{Front, authorize, cors, routes};
-use crate::lambda::InvokeFailure;
+use crate::lambda::InvokeError;
 
 /// API Gateway's limit of a request body.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -75,8 +75,8 @@ async fn respond(front: &Front, parts: &Parts, body: Body, source_ip: String) ->
     let event = call.event(&body, context);
     let internal = || error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
     match front.invoker.invoke(&matched.route.function, &event, INTEGRATION_PATIENCE).await {
-        Ok(result) => answer::read(&result).ok_or_else(internal),
-        Err(InvokeFailure::TimedOut) => Err(error(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")),
+        Ok(result) => response::read(&result).ok_or_else(internal),
+        Err(InvokeError::TimedOut) => Err(error(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")),
         Err(_) => Err(internal()),
     }
 }

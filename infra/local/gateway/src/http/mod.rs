@@ -1,11 +1,11 @@
 //! The HTTP front: routes, authorizers with their cache, CORS, and events of payload format 2.0.
 
-mod answer;
 mod authorize;
 mod cache;
 mod cors;
 mod events;
 mod listen;
+mod response;
 mod routes;
 
 use std::sync::{Arc, Mutex};

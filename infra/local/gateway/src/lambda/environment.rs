@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::addresses::Addresses;
+use crate::endpoints::Endpoints;
 use crate::settings::Settings;
 use crate::template::Function;
 
@@ -18,35 +18,35 @@ pub(crate) const ACCESS_KEY_ID: &str = "LOCALGATEWAY";
 const SECRET_ACCESS_KEY: &str = "localgatewaysecret";
 
 /// The environment of any child that uses the AWS SDK, before the template's variables.
-pub(crate) fn for_tool(settings: &Settings, addresses: &Addresses) -> BTreeMap<String, String> {
+pub(crate) fn for_tool(settings: &Settings, endpoints: &Endpoints) -> BTreeMap<String, String> {
     let mut environment = settings.inherited.clone();
-    environment.extend(of_sdk(addresses));
+    environment.extend(of_sdk(endpoints));
     environment
 }
 
 /// What the AWS SDK reads.
-fn of_sdk(addresses: &Addresses) -> BTreeMap<String, String> {
+fn of_sdk(endpoints: &Endpoints) -> BTreeMap<String, String> {
     let variables = [
-        ("AWS_REGION", addresses.region.as_str()),
-        ("AWS_DEFAULT_REGION", &addresses.region),
+        ("AWS_REGION", endpoints.region.as_str()),
+        ("AWS_DEFAULT_REGION", &endpoints.region),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-        (DYNAMODB_ENDPOINT, &addresses.dynamodb),
+        (DYNAMODB_ENDPOINT, &endpoints.dynamodb),
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// What a function finds in its environment that neither the machine nor Lambda puts there: all that another Lambda
 /// has to give it.
-pub(crate) fn of_function(function: &Function, addresses: &Addresses) -> BTreeMap<String, String> {
-    let mut environment = of_sdk(addresses);
+pub(crate) fn of_function(function: &Function, endpoints: &Endpoints) -> BTreeMap<String, String> {
+    let mut environment = of_sdk(endpoints);
     for (name, value) in &function.environment {
         let value = match name.as_str() {
-            DYNAMODB_ENDPOINT => addresses.dynamodb.clone(),
-            MANAGEMENT_ENDPOINT => addresses.management_endpoint(),
-            _ if name.starts_with(ENDPOINT) => addresses.localise(value),
+            DYNAMODB_ENDPOINT => endpoints.dynamodb.clone(),
+            MANAGEMENT_ENDPOINT => endpoints.management_endpoint(),
+            _ if name.starts_with(ENDPOINT) => endpoints.rewrite_to_local(value),
             // The template's own WebSocket API is here, and functions tell viewers of it.
-            _ if value.starts_with(WEBSOCKET_SCHEME) => addresses.localise(value),
+            _ if value.starts_with(WEBSOCKET_SCHEME) => endpoints.rewrite_to_local(value),
             _ => value.clone(),
         };
         environment.insert(name.clone(), value);
@@ -58,10 +58,10 @@ pub(crate) fn of_function(function: &Function, addresses: &Addresses) -> BTreeMa
 pub(crate) fn for_function(
     function: &Function,
     settings: &Settings,
-    addresses: &Addresses,
+    endpoints: &Endpoints,
 ) -> BTreeMap<String, String> {
     let mut environment = settings.inherited.clone();
-    environment.extend(of_function(function, addresses));
+    environment.extend(of_function(function, endpoints));
     for (name, value) in [
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
@@ -106,9 +106,9 @@ Resources:
 ";
         let plan = plan(text, &BTreeMap::new(), "eu-west-1").unwrap();
         let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        let addresses = Addresses::at(&plan, "eu-west-1", [at(1), at(2), at(3)], "http://d".into());
+        let endpoints = Endpoints::at(&plan, "eu-west-1", [at(1), at(2), at(3)], "http://d".into());
         let settings = Settings::read(|name| (name == "PATH").then(|| "/bin".into()), None);
-        let found = for_function(&plan.functions["Fn"], &settings, &addresses);
+        let found = for_function(&plan.functions["Fn"], &settings, &endpoints);
         assert_eq!(found[MANAGEMENT_ENDPOINT], "http://127.0.0.1:3/live");
         assert_eq!(found["AWS_ENDPOINT_URL_OTHER"], "http://127.0.0.1:3/live");
         assert_eq!(
@@ -119,7 +119,7 @@ Resources:
         assert_eq!(found[DYNAMODB_ENDPOINT], "http://d");
         assert_eq!((found["AWS_REGION"].as_str(), found["PATH"].as_str()), ("eu-west-1", "/bin"));
         assert_eq!(found["AWS_LAMBDA_FUNCTION_NAME"], "Fn");
-        let elsewhere = of_function(&plan.functions["Fn"], &addresses);
+        let elsewhere = of_function(&plan.functions["Fn"], &endpoints);
         assert_eq!((&elsewhere["SOCKET"], elsewhere.get("PATH")), (&found["SOCKET"], None));
     }
 }

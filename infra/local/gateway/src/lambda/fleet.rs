@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::invoke::InvokeFailure;
+use super::invoke::InvokeError;
 use super::pool::{self, Census, PoolLimits};
 use super::process::{self, Job, Launch, ProcessNumber};
 
@@ -69,8 +69,8 @@ impl Fleet {
         Ok(fleet)
     }
 
-    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeFailure> {
-        let lost = || InvokeFailure::Unavailable(format!("function {function} is not running"));
+    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
+        let lost = || InvokeError::Unavailable(format!("function {function} is not running"));
         let pool = self.pools.get(function).ok_or_else(lost)?;
         let (reply, result) = oneshot::channel();
         pool.send(PoolMessage::Invoke(Job { event, reply })).map_err(|_| lost())?;
@@ -178,7 +178,7 @@ impl Pool {
         }
         if let Some(job) = self.waiting.pop_front() {
             let message = format!("failed to start: {fault}");
-            drop(job.reply.send(Err(InvokeFailure::Function { message })));
+            drop(job.reply.send(Err(InvokeError::Function { message })));
         }
     }
 

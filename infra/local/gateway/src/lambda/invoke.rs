@@ -13,14 +13,14 @@ use super::fleet::Fleet;
 use super::pool::PoolLimits;
 use super::process::Launch;
 use super::remote::Remote;
-use crate::addresses::Addresses;
 use crate::console::Console;
+use crate::endpoints::Endpoints;
 use crate::template::Plan;
 use crate::{Options, Settings};
 
 /// An invocation without a result.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum InvokeFailure {
+pub(crate) enum InvokeError {
     /// The function ran and reported an error, or ended, or took longer than its own timeout.
     #[error("{message}")]
     Function { message: String },
@@ -58,7 +58,7 @@ impl Invoker {
         settings: &Settings,
         plan: &Plan,
         directory: &Path,
-        addresses: &Addresses,
+        endpoints: &Endpoints,
         console: &Arc<Console>,
     ) -> anyhow::Result<Self> {
         let console = Arc::clone(console);
@@ -68,8 +68,8 @@ impl Invoker {
         }
         let launches = plan.functions.values().map(|function| Launch {
             binary: directory.join(&function.binary),
-            environment: for_function(function, settings, addresses),
-            keeper: settings.program.clone(),
+            environment: for_function(function, settings, endpoints),
+            gateway_program: settings.program.clone(),
             console: Arc::clone(&console),
             function: function.clone(),
         });
@@ -88,7 +88,7 @@ impl Invoker {
         function: &str,
         event: &Json,
         patience: Duration,
-    ) -> Result<Bytes, InvokeFailure> {
+    ) -> Result<Bytes, InvokeError> {
         let event = Bytes::from(event.to_string());
         let result = async {
             match &self.backend {
@@ -96,9 +96,9 @@ impl Invoker {
                 Backend::Remote(remote) => remote.invoke(function, event).await,
             }
         };
-        let result = timeout(patience, result).await.unwrap_or(Err(InvokeFailure::TimedOut));
+        let result = timeout(patience, result).await.unwrap_or(Err(InvokeError::TimedOut));
         match &result {
-            Err(InvokeFailure::Function { message }) if message == UNAUTHORIZED => {}
+            Err(InvokeError::Function { message }) if message == UNAUTHORIZED => {}
             Err(failure) => self.console.warn(&format!("{function}: {failure}")),
             Ok(_) => {}
         }

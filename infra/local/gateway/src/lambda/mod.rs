@@ -10,5 +10,5 @@ mod remote;
 mod runtime_api;
 
 pub(crate) use environment::{ACCESS_KEY_ID, for_tool, of_function};
-pub(crate) use invoke::{InvokeFailure, Invoker, UNAUTHORIZED};
+pub(crate) use invoke::{InvokeError, Invoker, UNAUTHORIZED};
 pub(crate) use output::{Output, Stderr};

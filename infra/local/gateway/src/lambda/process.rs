@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::fleet::PoolMessage;
-use super::invoke::InvokeFailure;
+use super::invoke::InvokeError;
 use super::output::{Output, Stderr};
 use super::runtime_api::{Invocation, RuntimeApi, Said};
 use crate::console::Console;
 use crate::template::Function;
-use crate::{clock, ids, keeper};
+use crate::{clock, ids, parent_death};
 
 /// Lambda gives initialisation ten seconds before it tries again; a debug build on a busy laptop gets more.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ const INIT_LIMIT: Duration = Duration::from_secs(30);
 /// Numbers processes within the gateway.
 pub(crate) type ProcessNumber = u64;
 /// Where the result of an invocation goes.
-pub(crate) type Reply = oneshot::Sender<Result<Bytes, InvokeFailure>>;
+pub(crate) type Reply = oneshot::Sender<Result<Bytes, InvokeError>>;
 
 /// An invocation that waits for a process or runs in one.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Launch {
     pub(crate) function: Function,
     pub(crate) binary: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) keeper: Option<PathBuf>,
+    pub(crate) gateway_program: Option<PathBuf>,
     pub(crate) console: Arc<Console>,
 }
 
@@ -83,7 +83,7 @@ impl<'l> Process<'l> {
     async fn start(launch: &'l Launch) -> Result<Self, String> {
         let api =
             RuntimeApi::open().await.map_err(|fault| format!("no port for its Runtime API: {fault}"))?;
-        let mut command = keeper::command(launch.keeper.as_deref(), &launch.binary);
+        let mut command = parent_death::command(launch.gateway_program.as_deref(), &launch.binary);
         command
             .env_clear()
             .envs(&launch.environment)
@@ -115,7 +115,7 @@ impl<'l> Process<'l> {
             Ok(Err(fault)) => fault,
             Err(_) => format!("did not ask for work within {} s", INIT_LIMIT.as_secs()),
         };
-        keeper::end(&mut self.child).await;
+        parent_death::end(&mut self.child).await;
         let lines = self.output.last_lines().await;
         Err(if lines.is_empty() { fault } else { format!("{fault}: {}", lines.join(" | ")) })
     }
@@ -129,7 +129,7 @@ impl<'l> Process<'l> {
     ) -> Option<Job> {
         loop {
             if pool.send(PoolMessage::Idle { number }).is_err() {
-                keeper::end(&mut self.child).await;
+                parent_death::end(&mut self.child).await;
                 return None;
             }
             let job = tokio::select! {
@@ -141,11 +141,11 @@ impl<'l> Process<'l> {
                 job = jobs.recv() => job,
             };
             let Some(job) = job else {
-                keeper::end(&mut self.child).await;
+                parent_death::end(&mut self.child).await;
                 return None;
             };
             if let After::Ended = self.serve(job).await {
-                keeper::end(&mut self.child).await;
+                parent_death::end(&mut self.child).await;
                 jobs.close();
                 return jobs.recv().await;
             }
@@ -173,7 +173,7 @@ impl<'l> Process<'l> {
         };
         let (result, after) = match outcome {
             Ok(result) => (result, self.next_poll().await),
-            Err(message) => (Err(InvokeFailure::Function { message }), After::Ended),
+            Err(message) => (Err(InvokeError::Function { message }), After::Ended),
         };
         // A caller that has given up needs no result.
         drop(job.reply.send(result));
@@ -193,12 +193,12 @@ impl<'l> Process<'l> {
 async fn answer(
     said: &mut mpsc::UnboundedReceiver<Said>,
     expected: &str,
-) -> Result<Result<Bytes, InvokeFailure>, String> {
+) -> Result<Result<Bytes, InvokeError>, String> {
     while let Some(said) = said.recv().await {
         match said {
             Said::Response { request_id, body } if request_id == expected => return Ok(Ok(body)),
             Said::Error { request_id, body } if request_id == expected => {
-                return Ok(Err(InvokeFailure::Function { message: error_message(&body) }));
+                return Ok(Err(InvokeError::Function { message: error_message(&body) }));
             }
             // Its answer was refused, for its size perhaps.
             Said::Polled => return Err("it asked for more work without a valid answer".into()),

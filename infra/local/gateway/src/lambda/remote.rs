@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::invoke::InvokeFailure;
+use super::invoke::InvokeError;
 use super::process::error_message;
 use crate::options::FunctionNames;
 use crate::template::Function;
@@ -38,21 +38,21 @@ impl Remote {
     }
 
     /// Invokes the function of this logical id.
-    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeFailure> {
+    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         let function = self.names.get(function).map_or(function, String::as_str);
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.base);
         let unavailable =
-            |fault: reqwest::Error| InvokeFailure::Unavailable(format!("cannot invoke {function}: {fault}"));
+            |fault: reqwest::Error| InvokeError::Unavailable(format!("cannot invoke {function}: {fault}"));
         let response = self.client.post(&url).body(event).send().await.map_err(unavailable)?;
         let status = response.status();
         let failed = response.headers().contains_key("x-amz-function-error");
         let body = response.bytes().await.map_err(unavailable)?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&body);
-            return Err(InvokeFailure::Unavailable(format!("{url} answered {status}: {text}")));
+            return Err(InvokeError::Unavailable(format!("{url} answered {status}: {text}")));
         }
         if failed {
-            return Err(InvokeFailure::Function { message: error_message(&body) });
+            return Err(InvokeError::Function { message: error_message(&body) });
         }
         Ok(body)
     }

@@ -3,7 +3,7 @@
 //! Every accident comes from the seed alone, so the same seed makes the same decisions.
 
 /// Virtual shards that a shard's items are spread over.
-pub(crate) const LANES: usize = 4;
+pub(crate) const CHAOS_QUEUES: usize = 4;
 /// One batch in this many is delivered once more although it succeeded.
 const AGAIN_ONE_IN: u64 = 5;
 /// A fresh batch is held back for up to this long, so that items overtake each other.
@@ -11,18 +11,18 @@ const DELAY_MS_MAX: u64 = 400;
 
 /// A source of decisions: SplitMix64 (Steele, Lea and Flood, 2014), which is short and good enough to vary tests.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice {
+pub(crate) struct Chaos {
     state: u64,
 }
 
-impl Dice {
+impl Chaos {
     /// The decisions for one lane of one shard.
     pub(crate) fn new(seed: u64, lane: usize) -> Self {
-        let mut dice = Self { state: seed };
+        let mut chaos = Self { state: seed };
         for _ in 0..=lane {
-            dice.state = dice.next();
+            chaos.state = chaos.next();
         }
-        dice
+        chaos
     }
 
     /// Whether a batch that succeeded is delivered again.
@@ -55,8 +55,8 @@ mod tests {
     use super::*;
 
     fn decisions(seed: u64, lane: usize) -> Vec<(bool, usize, i64)> {
-        let mut dice = Dice::new(seed, lane);
-        (0..50).map(|_| (dice.again(), dice.cut(10), dice.delay_ms())).collect()
+        let mut chaos = Chaos::new(seed, lane);
+        (0..50).map(|_| (chaos.again(), chaos.cut(10), chaos.delay_ms())).collect()
     }
 
     #[test]

@@ -10,16 +10,16 @@ use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Outcome, judge};
+use super::batch_result::{BatchResult, judge};
 use super::checkpoints::Checkpoints;
-use super::destination::{self, Origin};
-use super::lane::{GivenUp, Step};
 use super::mapping::Mapping;
+use super::on_failure::{self, Origin};
+use super::ordered_queue::{Discarded, Step};
 use super::reader::{News, Reader};
 use super::record::Record;
 use super::shard::Shard;
 use crate::clock;
-use crate::lambda::InvokeFailure;
+use crate::lambda::InvokeError;
 
 /// How long a batch may wait for a process of its function before the wait is begun again.
 const QUEUE_LIMIT: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ pub(crate) enum Ended {
 }
 
 /// A batch that was delivered, by its lane.
-type Delivered = (usize, Outcome);
+type Delivered = (usize, BatchResult);
 
 /// See the module.
 #[derive(Debug)]
@@ -103,8 +103,8 @@ impl Delivery {
             }
             tokio::select! {
                 Some((lane, outcome)) = under_way.next() => {
-                    let given_up = self.shard.settle(lane, outcome, clock::now_ms());
-                    given_up.into_iter().for_each(|given_up| self.give_up(&given_up));
+                    let discarded = self.shard.settle(lane, outcome, clock::now_ms());
+                    discarded.into_iter().for_each(|discarded| self.discard(&discarded));
                 }
                 told = news.recv(), if reads && !is_stopped && self.shard.has_room() => match told {
                     Some(News::Records(records)) => self.take(&records),
@@ -148,16 +148,16 @@ impl Delivery {
                     under_way.push(Box::pin(async move { (lane, deliver(&mapping, records).await) }));
                     return None;
                 }
-                Step::GiveUp(given_up) => self.give_up(&given_up),
+                Step::Discard(discarded) => self.discard(&discarded),
                 Step::Wait(until) => return until,
             }
         }
     }
 
-    fn give_up(&self, given_up: &GivenUp) {
+    fn discard(&self, discarded: &Discarded) {
         let mapping = &self.mapping;
-        let (function, reason) = (&mapping.plan.function, given_up.reason.as_str());
-        let count = given_up.records.len();
+        let (function, reason) = (&mapping.plan.function, discarded.reason.as_str());
+        let count = discarded.records.len();
         let Some(destination) = &mapping.destination else {
             return mapping
                 .console
@@ -165,7 +165,7 @@ impl Delivery {
         };
         let stream_arn = &mapping.arn_of(&self.stream_arn);
         let origin = Origin { function_arn: &mapping.function.arn, stream_arn, shard_id: &self.shard_id };
-        let message = destination::message(given_up, origin, clock::now_ms());
+        let message = on_failure::message(discarded, origin, clock::now_ms());
         match destination.send(&message) {
             Ok(()) => mapping.warn_once(|| {
                 let path = destination.path().display();
@@ -184,15 +184,15 @@ impl Delivery {
     }
 }
 
-async fn deliver(mapping: &Mapping, records: Vec<Record>) -> Outcome {
+async fn deliver(mapping: &Mapping, records: Vec<Record>) -> BatchResult {
     let events: Vec<&Json> = records.iter().map(|record| &record.event).collect();
     let event = json!({ "Records": events });
     let patience = mapping.function.timeout + QUEUE_LIMIT;
     match mapping.invoker.invoke(&mapping.plan.function, &event, patience).await {
         Ok(answer) if mapping.plan.rules.reports_failures => judge(&answer, &records),
-        Ok(_) => Outcome::Done,
-        Err(InvokeFailure::Function { .. }) => Outcome::Failed,
-        Err(InvokeFailure::TimedOut | InvokeFailure::Unavailable(_)) => Outcome::Unreached,
+        Ok(_) => BatchResult::Done,
+        Err(InvokeError::Function { .. }) => BatchResult::Failed,
+        Err(InvokeError::TimedOut | InvokeError::Unavailable(_)) => BatchResult::Unreached,
     }
 }
 

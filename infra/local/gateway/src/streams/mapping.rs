@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::Checkpoints;
 use super::delivery::{Delivery, Ended};
-use super::destination::Destination;
-use super::source::{self, ShardOutline};
+use super::on_failure::OnFailureFile;
+use super::streams_api::{self, ShardDescription};
 use crate::clock;
 use crate::console::Console;
 use crate::dynamodb::Client;
@@ -35,7 +35,7 @@ pub(crate) struct Mapping {
     pub(crate) region: String,
     /// Makes deliveries chaotic.
     pub(crate) seed: Option<u64>,
-    pub(crate) destination: Option<Destination>,
+    pub(crate) destination: Option<OnFailureFile>,
     pub(crate) invoker: Arc<Invoker>,
     pub(crate) console: Arc<Console>,
     /// Whether the console knows that records are given up.
@@ -93,7 +93,7 @@ impl Mapping {
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
         let (table, endpoint) = (&self.plan.table, self.client.endpoint());
-        let stream_arn = source::stream_of(&self.client, table).await?;
+        let stream_arn = streams_api::stream_of(&self.client, table).await?;
         let stream_arn = stream_arn
             .ok_or_else(|| anyhow!("the table {table} of the DynamoDB at {endpoint} has no stream"))?;
         if stream_arn != running.stream_arn {
@@ -106,7 +106,7 @@ impl Mapping {
             checkpoints.follow(&stream_arn, since_ms)?;
             running.stream_arn.clone_from(&stream_arn);
         }
-        let shards = source::shards_of(&self.client, &stream_arn).await?;
+        let shards = streams_api::shards_of(&self.client, &stream_arn).await?;
         let ready = {
             let mut checkpoints = running.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
             checkpoints.retain(&shards.iter().map(|shard| shard.id.clone()).collect());
@@ -148,7 +148,7 @@ impl Mapping {
 }
 
 /// The shards that are not finished and whose parents are, or are gone.
-fn ready(shards: &[ShardOutline], is_finished: impl Fn(&str) -> bool) -> Vec<String> {
+fn ready(shards: &[ShardDescription], is_finished: impl Fn(&str) -> bool) -> Vec<String> {
     let waits = |parent: &String| shards.iter().any(|shard| shard.id == *parent) && !is_finished(parent);
     let open = shards.iter().filter(|shard| !is_finished(&shard.id));
     open.filter(|shard| !shard.parent.as_ref().is_some_and(waits)).map(|shard| shard.id.clone()).collect()
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_child_waits_for_its_parent_and_a_finished_shard_is_left() {
-        let shard = |id: &str, parent: Option<&str>| ShardOutline {
+        let shard = |id: &str, parent: Option<&str>| ShardDescription {
             id: id.to_owned(),
             parent: parent.map(str::to_owned),
         };

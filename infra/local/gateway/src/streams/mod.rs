@@ -3,19 +3,19 @@
 //! What is delivered when is decided by a pure core ([`shard`], [`lane`], [`answer`]), which is asked by
 //! [`delivery`]; [`source`] and [`reader`] speak to DynamoDB, [`mapping`] keeps one delivery for each shard.
 
-mod answer;
+mod batch_result;
 mod chaos;
 mod checkpoints;
 mod delivery;
-mod destination;
-mod lane;
-#[cfg(test)]
-mod laws;
 mod mapping;
+mod on_failure;
+mod ordered_queue;
 mod reader;
 mod record;
 mod shard;
-mod source;
+mod streams_api;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,12 +25,12 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::checkpoints::Checkpoints;
-use self::destination::Destination;
 use self::mapping::Mapping;
+use self::on_failure::OnFailureFile;
 use crate::Options;
-use crate::addresses::Addresses;
 use crate::console::Console;
 use crate::dynamodb::Client;
+use crate::endpoints::Endpoints;
 use crate::lambda::Invoker;
 use crate::state::StateDir;
 use crate::template::Plan;
@@ -50,12 +50,12 @@ impl Streams {
     pub(crate) fn start(
         plan: &Plan,
         options: &Options,
-        addresses: &Addresses,
+        endpoints: &Endpoints,
         state: &StateDir,
         invoker: &Arc<Invoker>,
         console: &Arc<Console>,
     ) -> anyhow::Result<Self> {
-        let client = Client::new(&addresses.dynamodb, &addresses.region)?;
+        let client = Client::new(&endpoints.dynamodb, &endpoints.region)?;
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
         for stream in &plan.streams {
@@ -67,11 +67,11 @@ impl Streams {
             let checkpoints = Checkpoints::open(state.file(&format!("stream-{}.json", stream.id)));
             let file = format!("on-failure-{}.jsonl", stream.function);
             let mapping = Mapping {
-                destination: stream.on_failure.is_some().then(|| Destination::new(state.file(&file))),
+                destination: stream.on_failure.is_some().then(|| OnFailureFile::new(state.file(&file))),
                 plan: stream,
                 function: function.clone(),
                 client: client.clone(),
-                region: addresses.region.clone(),
+                region: endpoints.region.clone(),
                 seed: options.stream_chaos,
                 invoker: Arc::clone(invoker),
                 console: Arc::clone(console),

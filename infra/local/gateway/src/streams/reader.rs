@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use tokio::sync::mpsc;
 
 use super::record::SequenceNumber;
-use super::source::{self, Page};
+use super::streams_api::{self, Page};
 use crate::console::Console;
 use crate::dynamodb::Client;
 
@@ -83,9 +83,10 @@ impl Reader {
 
     async fn page(&self, place: Option<&str>) -> anyhow::Result<Page> {
         match place {
-            Some(place) => source::records_at(&self.client, place).await,
+            Some(place) => streams_api::records_at(&self.client, place).await,
             None => {
-                source::place_in(&self.client, &self.stream_arn, &self.shard_id, self.after.as_ref()).await
+                streams_api::place_in(&self.client, &self.stream_arn, &self.shard_id, self.after.as_ref())
+                    .await
             }
         }
     }

@@ -4,16 +4,16 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::answer::Outcome;
-use super::chaos::{Dice, LANES};
-use super::lane::{GivenUp, Held, Lane, Step};
+use super::batch_result::BatchResult;
+use super::chaos::{CHAOS_QUEUES, Chaos};
+use super::ordered_queue::{Discarded, OrderedQueue, QueuedRecord, Step};
 use super::record::{Record, SequenceNumber};
 use crate::template::StreamRules;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    lanes: Vec<Lane>,
+    lanes: Vec<OrderedQueue>,
     /// The last record that was taken, wanted or not.
     read_to: Option<SequenceNumber>,
     next_ordinal: u64,
@@ -22,8 +22,8 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard of which everything up to `after` is settled; `seed` makes its deliveries chaotic.
     pub(crate) fn new(rules: &StreamRules, seed: Option<u64>, after: Option<SequenceNumber>) -> Self {
-        let lanes = rules.parallel.max(if seed.is_some() { LANES } else { 1 });
-        let lane = |number| Lane::new(rules.clone(), seed.map(|seed| Dice::new(seed, number)));
+        let lanes = rules.parallel.max(if seed.is_some() { CHAOS_QUEUES } else { 1 });
+        let lane = |number| OrderedQueue::new(rules.clone(), seed.map(|seed| Chaos::new(seed, number)));
         Self { lanes: (0..lanes).map(lane).collect(), read_to: after, next_ordinal: 0 }
     }
 
@@ -39,18 +39,18 @@ impl Shard {
         self.next_ordinal += 1;
         let lane = self.lane_of(&record);
         if let Some(lane) = self.lanes.get_mut(lane).filter(|_| wanted) {
-            lane.take(Held { ordinal, before, read_ms: now_ms, record });
+            lane.take(QueuedRecord { ordinal, before, read_ms: now_ms, record });
         }
     }
 
     /// Takes that no more records will come.
     pub(crate) fn close(&mut self) {
-        self.lanes.iter_mut().for_each(Lane::close);
+        self.lanes.iter_mut().for_each(OrderedQueue::close);
     }
 
     /// Whether more records are of use.
     pub(crate) fn has_room(&self) -> bool {
-        self.lanes.iter().all(Lane::has_room)
+        self.lanes.iter().all(OrderedQueue::has_room)
     }
 
     /// What to do with a lane.
@@ -59,7 +59,7 @@ impl Shard {
     }
 
     /// Takes in what became of the batch that a lane had under way.
-    pub(crate) fn settle(&mut self, lane: usize, outcome: Outcome, now_ms: i64) -> Option<GivenUp> {
+    pub(crate) fn settle(&mut self, lane: usize, outcome: BatchResult, now_ms: i64) -> Option<Discarded> {
         self.lanes.get_mut(lane)?.settle(outcome, now_ms)
     }
 
@@ -70,7 +70,7 @@ impl Shard {
 
     /// The last record before the first that is not settled.
     pub(crate) fn checkpoint(&self) -> Option<&SequenceNumber> {
-        let first = self.lanes.iter().filter_map(Lane::first).min_by_key(|held| held.ordinal);
+        let first = self.lanes.iter().filter_map(OrderedQueue::first).min_by_key(|held| held.ordinal);
         first.map_or(self.read_to.as_ref(), |held| held.before.as_ref())
     }
 

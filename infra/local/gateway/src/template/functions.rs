@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use yaml_serde::Value;
 
-use super::fault::{Place, TemplateFault, Wrong};
-use super::read::Resource;
+use super::document::Resource;
+use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::resolve::{Resolver, text_of};
 
 /// Lambda's own default, in seconds.
@@ -31,7 +31,7 @@ pub(crate) struct Function {
     pub(crate) arn: String,
 }
 
-pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Function>, TemplateFault> {
+pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Function>, TemplateError> {
     let mut functions = BTreeMap::new();
     for (id, resource) in resolver.resources("AWS::Serverless::Function")? {
         functions.insert(id.to_owned(), function(resolver, id, resource)?);
@@ -39,19 +39,19 @@ pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Function>
     Ok(functions)
 }
 
-fn function(resolver: &Resolver<'_>, id: &str, resource: &Resource) -> Result<Function, TemplateFault> {
-    let place = Place::new(id, "");
+fn function(resolver: &Resolver<'_>, id: &str, resource: &Resource) -> Result<Function, TemplateError> {
+    let place = PropertyPath::new(id, "");
     let properties = &resource.properties;
     let binary_place = place.child("Metadata.BuildProperties.Binary");
     let binary = resource.metadata.get("BuildProperties").and_then(|build| build.get("Binary"));
-    let binary = binary.ok_or_else(|| binary_place.wrong(Wrong::Missing))?;
+    let binary = binary.ok_or_else(|| binary_place.wrong(PropertyError::Missing))?;
     let name = resolver.string(properties.get("FunctionName").unwrap_or(&Value::from(id)), &place)?;
     let arn_of = Value::from(format!("{id}.Arn"));
     let arn = Value::Tagged(Box::new(yaml_serde::value::TaggedValue {
         tag: yaml_serde::value::Tag::new("GetAtt"),
         value: arn_of,
     }));
-    let logging = |key: &str| -> Result<Option<String>, TemplateFault> {
+    let logging = |key: &str| -> Result<Option<String>, TemplateError> {
         let value = properties.get("LoggingConfig").and_then(|logging| logging.get(key));
         value.map(|value| resolver.string(value, &place.child(format!("LoggingConfig.{key}")))).transpose()
     };
@@ -71,17 +71,17 @@ fn function(resolver: &Resolver<'_>, id: &str, resource: &Resource) -> Result<Fu
 fn environment(
     resolver: &Resolver<'_>,
     properties: &Value,
-    place: &Place,
-) -> Result<BTreeMap<String, String>, TemplateFault> {
+    place: &PropertyPath,
+) -> Result<BTreeMap<String, String>, TemplateError> {
     let place = place.child("Environment.Variables");
     let variables = properties.get("Environment").and_then(|environment| environment.get("Variables"));
     let Some(variables) = variables else { return Ok(BTreeMap::new()) };
     let Json::Object(variables) = resolver.resolve(variables, &place)? else {
-        return Err(place.wrong(Wrong::MustBe("a map of names to values")));
+        return Err(place.wrong(PropertyError::MustBe("a map of names to values")));
     };
     let mut environment = BTreeMap::new();
     for (name, value) in variables {
-        let text = text_of(&value).ok_or_else(|| place.child(&name).wrong(Wrong::MustBe("text")))?;
+        let text = text_of(&value).ok_or_else(|| place.child(&name).wrong(PropertyError::MustBe("text")))?;
         environment.insert(name, text);
     }
     Ok(environment)
@@ -93,25 +93,25 @@ pub(crate) fn number(
     properties: &Value,
     name: &'static str,
     default: u64,
-    place: &Place,
-) -> Result<u64, TemplateFault> {
+    place: &PropertyPath,
+) -> Result<u64, TemplateError> {
     let Some(value) = properties.get(name) else { return Ok(default) };
     let place = place.child(name);
     let text = resolver.string(value, &place)?;
-    text.parse().map_err(|_| place.wrong(Wrong::MustBe("a whole number")))
+    text.parse().map_err(|_| place.wrong(PropertyError::MustBe("a whole number")))
 }
 
 /// The function that an ARN (or its logical id, or an alias of it) names.
 pub(crate) fn by_arn(
     functions: &BTreeMap<String, Function>,
     arn: &str,
-    place: &Place,
-) -> Result<String, TemplateFault> {
+    place: &PropertyPath,
+) -> Result<String, TemplateError> {
     let after = arn.rsplit_once("function:").map_or(arn, |(_, after)| after);
     let name = after.split([':', '/']).next().unwrap_or_default();
     let found = functions.values().find(|function| function.logical_id == name || function.name == name);
     match found {
         Some(function) => Ok(function.logical_id.clone()),
-        None => Err(place.wrong(Wrong::NoSuchFunction(arn.to_owned()))),
+        None => Err(place.wrong(PropertyError::NoSuchFunction(arn.to_owned()))),
     }
 }

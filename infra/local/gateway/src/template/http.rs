@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use yaml_serde::Value;
 
-use super::fault::{Place, TemplateFault, Wrong};
+use super::document::named;
+use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::functions::{Function, by_arn, number};
-use super::read::named;
 use super::resolve::{Resolver, text_of};
 
 /// The API that the transform adds for events that name none.
@@ -79,16 +79,16 @@ pub(crate) enum IdentitySource {
 pub(crate) fn plan(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
-) -> Result<Option<HttpPlan>, TemplateFault> {
+) -> Result<Option<HttpPlan>, TemplateError> {
     let apis = resolver.resources("AWS::Serverless::HttpApi")?;
     if let Some((second, _)) = apis.get(1) {
-        return Err(Place::new(*second, "Type").wrong(Wrong::SecondApi((*second).to_owned())));
+        return Err(PropertyPath::new(*second, "Type").wrong(PropertyError::SecondApi((*second).to_owned())));
     }
     let (api_id, properties) = match apis.first() {
         Some((id, resource)) => (*id, &resource.properties),
         None => (IMPLICIT_API, &Value::Null),
     };
-    let place = Place::new(api_id, "");
+    let place = PropertyPath::new(api_id, "");
     let authorizers = authorizers(resolver, functions, properties, &place)?;
     let default = properties.get("Auth").and_then(|auth| auth.get("DefaultAuthorizer"));
     let default =
@@ -98,7 +98,7 @@ pub(crate) fn plan(
         let events = resource.properties.get("Events").and_then(Value::as_mapping);
         for (name, event) in events.into_iter().flat_map(named) {
             if event.get("Type").and_then(Value::as_str) == Some("HttpApi") {
-                let place = Place::new(id, format!("Events.{name}"));
+                let place = PropertyPath::new(id, format!("Events.{name}"));
                 routes.push(route(resolver, id, event, api_id, default.as_deref(), &place)?);
             }
         }
@@ -117,15 +117,16 @@ pub(crate) fn plan(
 fn check(
     routes: &[HttpRoute],
     authorizers: &BTreeMap<String, AuthorizerPlan>,
-    place: &Place,
-) -> Result<(), TemplateFault> {
+    place: &PropertyPath,
+) -> Result<(), TemplateError> {
     let mut keys = BTreeSet::new();
     for route in routes {
         if !keys.insert(&route.key) {
-            return Err(Place::new(&route.function, "Events").wrong(Wrong::DoubleRoute(route.key.clone())));
+            return Err(PropertyPath::new(&route.function, "Events")
+                .wrong(PropertyError::DoubleRoute(route.key.clone())));
         }
         if let Some(name) = route.authorizer.as_ref().filter(|name| !authorizers.contains_key(*name)) {
-            return Err(place.child("Auth").wrong(Wrong::NoSuchAuthorizer(name.clone())));
+            return Err(place.child("Auth").wrong(PropertyError::NoSuchAuthorizer(name.clone())));
         }
     }
     Ok(())
@@ -137,15 +138,15 @@ fn route(
     event: &Value,
     api: &str,
     default_authorizer: Option<&str>,
-    place: &Place,
-) -> Result<HttpRoute, TemplateFault> {
+    place: &PropertyPath,
+) -> Result<HttpRoute, TemplateError> {
     let null = Value::Null;
     let properties = event.get("Properties").unwrap_or(&null);
-    let text = |name: &str| -> Result<Option<String>, TemplateFault> {
+    let text = |name: &str| -> Result<Option<String>, TemplateError> {
         properties.get(name).map(|value| resolver.string(value, &place.child(name))).transpose()
     };
     if let Some(named) = text("ApiId")?.filter(|named| named != api) {
-        return Err(place.child("ApiId").wrong(Wrong::SecondApi(named)));
+        return Err(place.child("ApiId").wrong(PropertyError::SecondApi(named)));
     }
     let method = text("Method")?.map(|method| method.to_ascii_uppercase()).filter(|method| method != "ANY");
     let path = text("Path")?.filter(|path| path != DEFAULT_ROUTE);
@@ -192,8 +193,8 @@ fn authorizers(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
     properties: &Value,
-    place: &Place,
-) -> Result<BTreeMap<String, AuthorizerPlan>, TemplateFault> {
+    place: &PropertyPath,
+) -> Result<BTreeMap<String, AuthorizerPlan>, TemplateError> {
     let declared =
         properties.get("Auth").and_then(|auth| auth.get("Authorizers")).and_then(Value::as_mapping);
     let mut authorizers = BTreeMap::new();
@@ -208,27 +209,27 @@ fn authorizer(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
     body: &Value,
-    place: &Place,
-) -> Result<AuthorizerPlan, TemplateFault> {
+    place: &PropertyPath,
+) -> Result<AuthorizerPlan, TemplateError> {
     let Some(arn) = body.get("FunctionArn") else {
-        return Err(place.wrong(Wrong::Unsupported("an authorizer without FunctionArn")));
+        return Err(place.wrong(PropertyError::Unsupported("an authorizer without FunctionArn")));
     };
     let function = by_arn(functions, &resolver.string(arn, place)?, &place.child("FunctionArn"))?;
     let version = body.get("AuthorizerPayloadFormatVersion");
     let version = version.map(|version| resolver.string(version, place)).transpose()?;
     if !matches!(version.as_deref(), Some("2.0" | "2")) {
         let place = place.child("AuthorizerPayloadFormatVersion");
-        return Err(place.wrong(Wrong::Unsupported("any payload format but 2.0")));
+        return Err(place.wrong(PropertyError::Unsupported("any payload format but 2.0")));
     }
     let null = Value::Null;
     let identity = body.get("Identity").unwrap_or(&null);
     let place = place.child("Identity");
     for unsupported in ["Context", "StageVariables"] {
         if identity.get(unsupported).is_some() {
-            return Err(place.child(unsupported).wrong(Wrong::Unsupported("this identity source")));
+            return Err(place.child(unsupported).wrong(PropertyError::Unsupported("this identity source")));
         }
     }
-    let sources = |name: &str, make: fn(String) -> IdentitySource| -> Result<Vec<_>, TemplateFault> {
+    let sources = |name: &str, make: fn(String) -> IdentitySource| -> Result<Vec<_>, TemplateError> {
         let Some(list) = identity.get(name) else { return Ok(Vec::new()) };
         let list = resolver.resolve(list, &place.child(name))?;
         Ok(list.as_array().into_iter().flatten().filter_map(text_of).map(make).collect())

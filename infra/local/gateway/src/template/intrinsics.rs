@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use yaml_serde::Value;
 
-use super::fault::{Place, TemplateFault, Wrong};
+use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::resolve::{Resolver, text_of};
 
 impl Resolver<'_> {
@@ -11,13 +11,13 @@ impl Resolver<'_> {
         &self,
         name: &str,
         argument: &Value,
-        place: &Place,
-    ) -> Result<Json, TemplateFault> {
-        let malformed = |name| place.wrong(Wrong::MalformedIntrinsic(name));
+        place: &PropertyPath,
+    ) -> Result<Json, TemplateError> {
+        let malformed = |name| place.wrong(PropertyError::MalformedIntrinsic(name));
         match name {
             "Ref" => {
                 let target = argument.as_str().ok_or_else(|| malformed("Ref"))?;
-                self.reference(target).ok_or_else(|| place.wrong(Wrong::NoSuchName(target.into())))
+                self.reference(target).ok_or_else(|| place.wrong(PropertyError::NoSuchName(target.into())))
             }
             "Fn::GetAtt" => {
                 let target = self.attribute_path(argument, place)?;
@@ -53,7 +53,7 @@ impl Resolver<'_> {
                 Ok(Json::from(self.condition(name, place)?))
             }
             "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => self.logic(name, argument, place),
-            _ => Err(place.wrong(Wrong::UnknownIntrinsic(name.into()))),
+            _ => Err(place.wrong(PropertyError::UnknownIntrinsic(name.into()))),
         }
     }
 
@@ -61,8 +61,8 @@ impl Resolver<'_> {
     fn attribute_path(
         &self,
         argument: &Value,
-        place: &Place,
-    ) -> Result<Option<(String, String)>, TemplateFault> {
+        place: &PropertyPath,
+    ) -> Result<Option<(String, String)>, TemplateError> {
         if let Some(text) = argument.as_str() {
             return Ok(text.split_once('.').map(|(id, attribute)| (id.to_owned(), attribute.to_owned())));
         }
@@ -71,16 +71,16 @@ impl Resolver<'_> {
     }
 
     /// The two arguments of a function that takes two.
-    fn pair(&self, argument: &Value, place: &Place) -> Result<Option<[Json; 2]>, TemplateFault> {
+    fn pair(&self, argument: &Value, place: &PropertyPath) -> Result<Option<[Json; 2]>, TemplateError> {
         match self.resolve(argument, place)? {
             Json::Array(parts) => Ok(parts.try_into().ok()),
             _ => Ok(None),
         }
     }
 
-    fn logic(&self, name: &str, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
+    fn logic(&self, name: &str, argument: &Value, place: &PropertyPath) -> Result<Json, TemplateError> {
         let Json::Array(parts) = self.resolve(argument, place)? else {
-            return Err(place.wrong(Wrong::MalformedIntrinsic("condition function")));
+            return Err(place.wrong(PropertyError::MalformedIntrinsic("condition function")));
         };
         let truth = |value: &Json| value.as_bool() == Some(true);
         let outcome = match (name, parts.as_slice()) {
@@ -88,20 +88,22 @@ impl Resolver<'_> {
             ("Fn::Not", [only]) => !truth(only),
             ("Fn::And", all) => all.iter().all(truth),
             ("Fn::Or", any) => any.iter().any(truth),
-            _ => return Err(place.wrong(Wrong::MalformedIntrinsic("condition function"))),
+            _ => return Err(place.wrong(PropertyError::MalformedIntrinsic("condition function"))),
         };
         Ok(Json::from(outcome))
     }
 
-    pub(super) fn condition(&self, name: &str, place: &Place) -> Result<bool, TemplateFault> {
+    pub(super) fn condition(&self, name: &str, place: &PropertyPath) -> Result<bool, TemplateError> {
         let condition = self.document.conditions.get(name);
-        let condition = condition.ok_or_else(|| place.wrong(Wrong::NoSuchCondition(name.into())))?;
-        let outcome = self.resolve(condition, &Place::new("Conditions", name))?;
-        outcome.as_bool().ok_or_else(|| Place::new("Conditions", name).wrong(Wrong::MustBe("a condition")))
+        let condition = condition.ok_or_else(|| place.wrong(PropertyError::NoSuchCondition(name.into())))?;
+        let outcome = self.resolve(condition, &PropertyPath::new("Conditions", name))?;
+        outcome
+            .as_bool()
+            .ok_or_else(|| PropertyPath::new("Conditions", name).wrong(PropertyError::MustBe("a condition")))
     }
 
-    fn substitute(&self, argument: &Value, place: &Place) -> Result<Json, TemplateFault> {
-        let malformed = || place.wrong(Wrong::MalformedIntrinsic("Fn::Sub"));
+    fn substitute(&self, argument: &Value, place: &PropertyPath) -> Result<Json, TemplateError> {
+        let malformed = || place.wrong(PropertyError::MalformedIntrinsic("Fn::Sub"));
         let (text, own) = match argument {
             Value::String(text) => (text, Json::Null),
             Value::Sequence(parts) => match parts.as_slice() {
@@ -124,7 +126,7 @@ impl Resolver<'_> {
                 (Some(value), _) => value.clone(),
                 (None, Some((id, attribute))) => self.attribute(id, attribute, place)?,
                 (None, None) => {
-                    self.reference(name).ok_or_else(|| place.wrong(Wrong::NoSuchName(name.into())))?
+                    self.reference(name).ok_or_else(|| place.wrong(PropertyError::NoSuchName(name.into())))?
                 }
             };
             out.push_str(&text_of(&value).ok_or_else(malformed)?);

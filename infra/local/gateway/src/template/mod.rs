@@ -3,12 +3,13 @@
 //! Reading, resolving of intrinsics and the plans for tables, streams, functions and routes stand in one file each.
 //! Nothing in here opens a socket, so that every rule of the transform can be tested on a few lines of YAML.
 
-mod fault;
+mod document;
+mod error;
+mod filter_pattern;
 mod functions;
+mod generated_ids;
 mod http;
-mod integrations;
 mod intrinsics;
-mod read;
 mod resolve;
 mod streams;
 mod tables;
@@ -19,7 +20,7 @@ mod websocket;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(crate) use fault::TemplateFault;
+pub(crate) use error::TemplateError;
 pub(crate) use functions::Function;
 pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource, Segment};
 pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};
@@ -27,8 +28,8 @@ pub(crate) use streams::{StreamPlan, StreamRules};
 pub use tables::Table;
 pub(crate) use websocket::WebSocketPlan;
 
-use fault::Place;
-use read::Document;
+use document::Document;
+use error::PropertyPath;
 use resolve::Resolver;
 
 /// Everything that the gateway serves, with all references resolved.
@@ -40,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) streams: Vec<StreamPlan>,
     pub(crate) websocket: Option<WebSocketPlan>,
     pub(crate) http: Option<HttpPlan>,
-    /// The outputs with the addresses that they would have on AWS.
+    /// The outputs with the endpoints that they would have on AWS.
     pub(crate) outputs: BTreeMap<String, String>,
     /// Values of the secrets that the functions' environments refer to; none until they are filled in.
     pub(crate) secrets: BTreeMap<String, String>,
@@ -51,8 +52,8 @@ pub(crate) fn read(
     path: &Path,
     overrides: &BTreeMap<String, String>,
     region: &str,
-) -> Result<Plan, TemplateFault> {
-    let text = std::fs::read_to_string(path).map_err(|source| TemplateFault::unreadable(path, source))?;
+) -> Result<Plan, TemplateError> {
+    let text = std::fs::read_to_string(path).map_err(|source| TemplateError::unreadable(path, source))?;
     plan(&text, overrides, region)
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn plan(
     text: &str,
     overrides: &BTreeMap<String, String>,
     region: &str,
-) -> Result<Plan, TemplateFault> {
+) -> Result<Plan, TemplateError> {
     let document = Document::parse(text, overrides)?;
     let resolver = Resolver::new(&document, region)?;
     let functions = functions::plan(&resolver)?;
@@ -79,16 +80,16 @@ pub(crate) fn plan(
 }
 
 /// The outputs whose condition holds, or that have none.
-fn outputs(document: &Document, resolver: &Resolver<'_>) -> Result<BTreeMap<String, String>, TemplateFault> {
+fn outputs(document: &Document, resolver: &Resolver<'_>) -> Result<BTreeMap<String, String>, TemplateError> {
     let mut outputs = BTreeMap::new();
     for (name, output) in &document.outputs {
         let id = format!("Outputs.{name}");
         let holds = match &output.condition {
-            Some(condition) => resolver.condition(condition, &Place::new(&id, "Condition"))?,
+            Some(condition) => resolver.condition(condition, &PropertyPath::new(&id, "Condition"))?,
             None => true,
         };
         if holds {
-            outputs.insert(name.clone(), resolver.string(&output.value, &Place::new(id, "Value"))?);
+            outputs.insert(name.clone(), resolver.string(&output.value, &PropertyPath::new(id, "Value"))?);
         }
     }
     Ok(outputs)

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 use yaml_serde::Value;
 
-use super::fault::{Place, TemplateFault, Wrong};
-use super::integrations::{self, Generated};
-use super::read::{Document, Resource, is_intrinsic, named};
+use super::document::{Document, Resource, is_intrinsic, named};
+use super::error::{PropertyError, PropertyPath, TemplateError};
+use super::generated_ids::{self, Generated};
 
 /// The account that local ARNs name.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
-/// The domain below which AWS's own addresses stand; local ones replace them after resolving.
+/// The domain below which AWS's own endpoints stand; local ones replace them after resolving.
 pub(crate) const URL_SUFFIX: &str = "amazonaws.com";
 const PARTITION: &str = "aws";
 const STACK_NAME: &str = "local";
@@ -31,22 +31,22 @@ pub(crate) struct Resolver<'t> {
 }
 
 impl<'t> Resolver<'t> {
-    pub(crate) fn new(document: &'t Document, region: &'t str) -> Result<Self, TemplateFault> {
+    pub(crate) fn new(document: &'t Document, region: &'t str) -> Result<Self, TemplateError> {
         let depth = std::cell::Cell::new(0);
         let mut resolver = Self { document, region, generated: BTreeMap::new(), depth };
-        resolver.generated = integrations::generated(&resolver)?;
+        resolver.generated = generated_ids::generated(&resolver)?;
         Ok(resolver)
     }
 
     /// The resources of a type, without those whose condition is false.
-    pub(crate) fn resources(&self, kind: &str) -> Result<Vec<(&'t str, &'t Resource)>, TemplateFault> {
+    pub(crate) fn resources(&self, kind: &str) -> Result<Vec<(&'t str, &'t Resource)>, TemplateError> {
         let mut found = Vec::new();
         for (id, resource) in &self.document.resources {
             if resource.kind != kind {
                 continue;
             }
             if let Some(name) = &resource.condition
-                && !self.condition(name, &Place::new(id, "Condition"))?
+                && !self.condition(name, &PropertyPath::new(id, "Condition"))?
             {
                 continue;
             }
@@ -60,15 +60,15 @@ impl<'t> Resolver<'t> {
     }
 
     /// Resolves a value that must be text; numbers and booleans become theirs.
-    pub(crate) fn string(&self, value: &Value, place: &Place) -> Result<String, TemplateFault> {
-        text_of(&self.resolve(value, place)?).ok_or_else(|| place.wrong(Wrong::MustBe("text")))
+    pub(crate) fn string(&self, value: &Value, place: &PropertyPath) -> Result<String, TemplateError> {
+        text_of(&self.resolve(value, place)?).ok_or_else(|| place.wrong(PropertyError::MustBe("text")))
     }
 
     /// Resolves a value with everything inside it.
-    pub(crate) fn resolve(&self, value: &Value, place: &Place) -> Result<Json, TemplateFault> {
+    pub(crate) fn resolve(&self, value: &Value, place: &PropertyPath) -> Result<Json, TemplateError> {
         self.depth.set(self.depth.get() + 1);
         let resolved = if self.depth.get() > MAX_DEPTH {
-            Err(place.wrong(Wrong::TooDeep))
+            Err(place.wrong(PropertyError::TooDeep))
         } else {
             self.one(value, place)
         };
@@ -76,7 +76,7 @@ impl<'t> Resolver<'t> {
         resolved
     }
 
-    fn one(&self, value: &Value, place: &Place) -> Result<Json, TemplateFault> {
+    fn one(&self, value: &Value, place: &PropertyPath) -> Result<Json, TemplateError> {
         match value {
             Value::Null => Ok(Json::Null),
             Value::Bool(flag) => Ok(Json::from(*flag)),
@@ -141,9 +141,14 @@ impl<'t> Resolver<'t> {
         self.generated.contains_key(target).then(|| Json::from(target))
     }
 
-    pub(super) fn attribute(&self, id: &str, attribute: &str, place: &Place) -> Result<Json, TemplateFault> {
+    pub(super) fn attribute(
+        &self,
+        id: &str,
+        attribute: &str,
+        place: &PropertyPath,
+    ) -> Result<Json, TemplateError> {
         let resource = self.document.resources.get(id);
-        let resource = resource.ok_or_else(|| place.wrong(Wrong::NoSuchName(id.into())))?;
+        let resource = resource.ok_or_else(|| place.wrong(PropertyError::NoSuchName(id.into())))?;
         let arn = |service: &str, rest: &str| {
             let name = physical_id(id, resource);
             let region = self.region;
@@ -160,7 +165,7 @@ impl<'t> Resolver<'t> {
                 let service = kind.split("::").nth(1).unwrap_or_default().to_ascii_lowercase();
                 Ok(arn(&service, ""))
             }
-            _ => Err(place.wrong(Wrong::UnknownAttribute(format!("{id}.{attribute}")))),
+            _ => Err(place.wrong(PropertyError::UnknownAttribute(format!("{id}.{attribute}")))),
         }
     }
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use yaml_serde::Value;
 
-use super::fault::{Place, TemplateFault, Wrong};
+use super::document::named;
+use super::error::{PropertyError, PropertyPath, TemplateError};
+use super::filter_pattern::FilterPattern;
 use super::functions::{Function, by_arn};
-use super::read::named;
 use super::resolve::Resolver;
 use super::tables::Table;
-use crate::pattern::Pattern;
 
 /// Lambda's own default for streams.
 const DEFAULT_BATCH_SIZE: i64 = 100;
@@ -37,7 +37,7 @@ pub(crate) struct StreamPlan {
     /// Whether a mapping without a past skips what the stream holds already.
     pub(crate) latest: bool,
     /// Each record must match one of them, unless there are none.
-    pub(crate) filters: Vec<Pattern>,
+    pub(crate) filters: Vec<FilterPattern>,
     pub(crate) rules: StreamRules,
     /// The ARN of what is told of records that are given up.
     pub(crate) on_failure: Option<String>,
@@ -64,21 +64,22 @@ pub(crate) fn plan(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
     tables: &[Table],
-) -> Result<Vec<StreamPlan>, TemplateFault> {
+) -> Result<Vec<StreamPlan>, TemplateError> {
     let mut streams = Vec::new();
     for (id, resource) in resolver.resources("AWS::Serverless::Function")? {
         let events = resource.properties.get("Events").and_then(Value::as_mapping);
         for (name, event) in events.into_iter().flat_map(named) {
             if event.get("Type").and_then(Value::as_str) == Some("DynamoDB") {
-                let place = Place::new(id, format!("Events.{name}"));
-                let properties = event.get("Properties").ok_or_else(|| place.wrong(Wrong::Missing))?;
+                let place = PropertyPath::new(id, format!("Events.{name}"));
+                let properties =
+                    event.get("Properties").ok_or_else(|| place.wrong(PropertyError::Missing))?;
                 let source = Source { resolver, properties, place, stream: "Stream" };
                 streams.extend(source.plan(format!("{id}{name}"), id.to_owned(), tables)?);
             }
         }
     }
     for (id, resource) in resolver.resources("AWS::Lambda::EventSourceMapping")? {
-        let place = Place::new(id, "");
+        let place = PropertyPath::new(id, "");
         let source = Source { resolver, properties: &resource.properties, place, stream: "EventSourceArn" };
         let function_place = source.place.child("FunctionName");
         let function = by_arn(functions, &source.text("FunctionName")?, &function_place)?;
@@ -91,7 +92,7 @@ pub(crate) fn plan(
 struct Source<'r, 't> {
     resolver: &'r Resolver<'t>,
     properties: &'r Value,
-    place: Place,
+    place: PropertyPath,
     stream: &'static str,
 }
 
@@ -102,17 +103,19 @@ impl Source<'_, '_> {
         id: String,
         function: String,
         tables: &[Table],
-    ) -> Result<Option<StreamPlan>, TemplateFault> {
+    ) -> Result<Option<StreamPlan>, TemplateError> {
         if self.optional("Enabled")?.is_some_and(|enabled| enabled == false || enabled == "false") {
             return Ok(None);
         }
         if self.properties.get("TumblingWindowInSeconds").is_some() {
-            return Err(self.wrong("TumblingWindowInSeconds", Wrong::Unsupported("a tumbling window")));
+            return Err(
+                self.wrong("TumblingWindowInSeconds", PropertyError::Unsupported("a tumbling window"))
+            );
         }
         let latest = match self.text("StartingPosition")?.as_str() {
             "TRIM_HORIZON" => false,
             "LATEST" => true,
-            _ => return Err(self.wrong("StartingPosition", Wrong::MustBe("TRIM_HORIZON or LATEST"))),
+            _ => return Err(self.wrong("StartingPosition", PropertyError::MustBe("TRIM_HORIZON or LATEST"))),
         };
         let on_failure = self.optional("DestinationConfig")?;
         let on_failure = on_failure.as_ref().and_then(|config| config.pointer("/OnFailure/Destination"));
@@ -121,11 +124,11 @@ impl Source<'_, '_> {
         Ok(Some(StreamPlan { id, function, table, latest, filters, rules, on_failure }))
     }
 
-    fn rules(&self) -> Result<StreamRules, TemplateFault> {
+    fn rules(&self) -> Result<StreamRules, TemplateError> {
         let types = self.optional("FunctionResponseTypes")?.unwrap_or_default();
         let types: Vec<&str> = types.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         if types.iter().any(|name| *name != "ReportBatchItemFailures") {
-            let wrong = Wrong::MustBe("[ReportBatchItemFailures]");
+            let wrong = PropertyError::MustBe("[ReportBatchItemFailures]");
             return Err(self.wrong("FunctionResponseTypes", wrong));
         }
         let bisects = self.optional("BisectBatchOnFunctionError")?;
@@ -134,7 +137,11 @@ impl Source<'_, '_> {
             match self.number("MaximumRecordAgeInSeconds", NO_LIMIT, &(NO_LIMIT..=*RECORD_AGE_S.end()))? {
                 NO_LIMIT => None,
                 age if RECORD_AGE_S.contains(&age) => Some(age),
-                _ => return Err(self.wrong("MaximumRecordAgeInSeconds", Wrong::MustBe("-1 or at least 60"))),
+                _ => {
+                    return Err(
+                        self.wrong("MaximumRecordAgeInSeconds", PropertyError::MustBe("-1 or at least 60"))
+                    );
+                }
             };
         let seconds = |seconds: i64| Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         Ok(StreamRules {
@@ -149,41 +156,43 @@ impl Source<'_, '_> {
     }
 
     /// The name of the table whose stream it is.
-    fn table(&self, tables: &[Table]) -> Result<String, TemplateFault> {
+    fn table(&self, tables: &[Table]) -> Result<String, TemplateError> {
         let arn = self.text(self.stream)?;
         let path = arn.split_once(":table/").and_then(|(_, path)| path.split_once("/stream/"));
         let Some((name, _)) = path.filter(|_| arn.contains(":dynamodb:")) else {
-            return Err(self.wrong(self.stream, Wrong::MustBe("the ARN of a table's stream")));
+            return Err(self.wrong(self.stream, PropertyError::MustBe("the ARN of a table's stream")));
         };
         match tables.iter().find(|table| table.name == name) {
             Some(table) if table.create.get("StreamSpecification").is_none() => {
-                Err(self.wrong(self.stream, Wrong::NoStream(name.to_owned())))
+                Err(self.wrong(self.stream, PropertyError::NoStream(name.to_owned())))
             }
             Some(_) => Ok(name.to_owned()),
-            None => Err(self.wrong(self.stream, Wrong::NoSuchTable(name.to_owned()))),
+            None => Err(self.wrong(self.stream, PropertyError::NoSuchTable(name.to_owned()))),
         }
     }
 
-    fn filters(&self) -> Result<Vec<Pattern>, TemplateFault> {
+    fn filters(&self) -> Result<Vec<FilterPattern>, TemplateError> {
         let criteria = self.optional("FilterCriteria")?.unwrap_or_default();
         let filters = criteria.get("Filters").and_then(Json::as_array);
         let mut patterns = Vec::new();
         for (index, filter) in filters.into_iter().flatten().enumerate() {
             let place = self.place.child(format!("FilterCriteria.Filters.{index}.Pattern"));
             let pattern = filter.get("Pattern").and_then(Json::as_str);
-            let pattern = pattern.ok_or_else(|| place.wrong(Wrong::MustBe("JSON in a text")))?;
-            patterns.push(Pattern::parse(pattern).map_err(|fault| place.wrong(Wrong::Pattern(fault)))?);
+            let pattern = pattern.ok_or_else(|| place.wrong(PropertyError::MustBe("JSON in a text")))?;
+            patterns.push(
+                FilterPattern::parse(pattern).map_err(|fault| place.wrong(PropertyError::Pattern(fault)))?,
+            );
         }
         Ok(patterns)
     }
 
-    fn optional(&self, name: &str) -> Result<Option<Json>, TemplateFault> {
+    fn optional(&self, name: &str) -> Result<Option<Json>, TemplateError> {
         let value = self.properties.get(name);
         value.map(|value| self.resolver.resolve(value, &self.place.child(name))).transpose()
     }
 
-    fn text(&self, name: &'static str) -> Result<String, TemplateFault> {
-        let value = self.properties.get(name).ok_or_else(|| self.wrong(name, Wrong::Missing))?;
+    fn text(&self, name: &'static str) -> Result<String, TemplateError> {
+        let value = self.properties.get(name).ok_or_else(|| self.wrong(name, PropertyError::Missing))?;
         self.resolver.string(value, &self.place.child(name))
     }
 
@@ -192,12 +201,12 @@ impl Source<'_, '_> {
         name: &'static str,
         default: i64,
         range: &RangeInclusive<i64>,
-    ) -> Result<i64, TemplateFault> {
+    ) -> Result<i64, TemplateError> {
         let Some(value) = self.properties.get(name) else { return Ok(default) };
         let text = self.resolver.string(value, &self.place.child(name))?;
         let number = text.parse::<i64>().ok().filter(|number| range.contains(number));
         let (least, most) = (*range.start(), *range.end());
-        number.ok_or_else(|| self.wrong(name, Wrong::OutOfRange { least, most }))
+        number.ok_or_else(|| self.wrong(name, PropertyError::OutOfRange { least, most }))
     }
 
     /// A number whose range begins at 0 or above.
@@ -206,11 +215,11 @@ impl Source<'_, '_> {
         name: &'static str,
         default: i64,
         range: &RangeInclusive<i64>,
-    ) -> Result<usize, TemplateFault> {
+    ) -> Result<usize, TemplateError> {
         Ok(usize::try_from(self.number(name, default, range)?).unwrap_or_default())
     }
 
-    fn wrong(&self, name: &str, kind: Wrong) -> TemplateFault {
+    fn wrong(&self, name: &str, kind: PropertyError) -> TemplateError {
         self.place.child(name).wrong(kind)
     }
 }

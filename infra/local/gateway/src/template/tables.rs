@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::fault::{Place, TemplateFault, Wrong};
+use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::resolve::Resolver;
 
 /// A table to create.
@@ -27,7 +27,7 @@ impl Table {
     /// The same table whose items never die, for tests whose clock is not the engine's: what they store may be past
     /// its age by the wall clock, and the engine would delete it under their hands.
     #[must_use]
-    pub fn undying(mut self) -> Self {
+    pub fn without_ttl(mut self) -> Self {
         self.ttl_attribute = None;
         self
     }
@@ -43,10 +43,10 @@ impl Table {
     }
 }
 
-pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<Vec<Table>, TemplateFault> {
+pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<Vec<Table>, TemplateError> {
     let mut tables = Vec::new();
     for (id, resource) in resolver.resources("AWS::DynamoDB::Table")? {
-        let place = Place::new(id, "");
+        let place = PropertyPath::new(id, "");
         let mut create = Map::new();
         let name = match resource.properties.get("TableName") {
             Some(name) => resolver.string(name, &place.child("TableName"))?,
@@ -65,7 +65,7 @@ pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<Vec<Table>, TemplateFault>
                 Some(value) => {
                     create.insert(property.into(), without_capacity(resolver.resolve(value, &place)?))
                 }
-                None if required => return Err(place.wrong(Wrong::Missing)),
+                None if required => return Err(place.wrong(PropertyError::Missing)),
                 None => None,
             };
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use yaml_serde::Value;
 
-use super::fault::{Place, TemplateFault, Wrong};
+use super::document::{Resource, named};
+use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::functions::{Function, by_arn, number};
-use super::integrations::{Generated, WEBSOCKET_API, route_id};
-use super::read::{Resource, named};
+use super::generated_ids::{Generated, WEBSOCKET_API, route_id};
 use super::resolve::Resolver;
 
 /// API Gateway's default and greatest integration timeout, in milliseconds.
@@ -40,20 +40,20 @@ pub(crate) struct WebSocketRoute {
 pub(crate) fn plan(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
-) -> Result<Option<WebSocketPlan>, TemplateFault> {
+) -> Result<Option<WebSocketPlan>, TemplateError> {
     let apis = resolver.resources(WEBSOCKET_API)?;
     let Some((api_id, resource)) = apis.first().copied() else { return Ok(None) };
     if let Some((second, _)) = apis.get(1) {
-        return Err(Place::new(*second, "Type").wrong(Wrong::SecondApi((*second).to_owned())));
+        return Err(PropertyPath::new(*second, "Type").wrong(PropertyError::SecondApi((*second).to_owned())));
     }
-    let place = Place::new(api_id, "");
+    let place = PropertyPath::new(api_id, "");
     let answered = answered_routes(resolver)?;
     let mut routes = own_routes(resolver, functions, api_id, resource, &answered)?;
     for (id, route) in resolver.resources("AWS::ApiGatewayV2::Route")? {
         if belongs_to(resolver, route, id, api_id)? {
             let (key, route) = hand_written(resolver, functions, id, route, &routes, &answered)?;
             if routes.insert(key.clone(), route).is_some() {
-                return Err(Place::new(id, "RouteKey").wrong(Wrong::DoubleRoute(key)));
+                return Err(PropertyPath::new(id, "RouteKey").wrong(PropertyError::DoubleRoute(key)));
             }
         }
     }
@@ -71,11 +71,11 @@ pub(crate) fn plan(
 }
 
 /// The logical ids of the routes that have a route response.
-fn answered_routes(resolver: &Resolver<'_>) -> Result<BTreeSet<String>, TemplateFault> {
+fn answered_routes(resolver: &Resolver<'_>) -> Result<BTreeSet<String>, TemplateError> {
     let mut answered = BTreeSet::new();
     for (id, resource) in resolver.resources("AWS::ApiGatewayV2::RouteResponse")? {
-        let place = Place::new(id, "RouteId");
-        let route = resource.properties.get("RouteId").ok_or_else(|| place.wrong(Wrong::Missing))?;
+        let place = PropertyPath::new(id, "RouteId");
+        let route = resource.properties.get("RouteId").ok_or_else(|| place.wrong(PropertyError::Missing))?;
         answered.insert(resolver.string(route, &place)?);
     }
     Ok(answered)
@@ -87,15 +87,15 @@ fn own_routes(
     api: &str,
     resource: &Resource,
     answered: &BTreeSet<String>,
-) -> Result<BTreeMap<String, WebSocketRoute>, TemplateFault> {
-    let place = Place::new(api, "Routes");
+) -> Result<BTreeMap<String, WebSocketRoute>, TemplateError> {
+    let place = PropertyPath::new(api, "Routes");
     let declared = resource.properties.get("Routes").and_then(Value::as_mapping);
-    let declared = declared.ok_or_else(|| place.wrong(Wrong::Missing))?;
+    let declared = declared.ok_or_else(|| place.wrong(PropertyError::Missing))?;
     let mut routes = BTreeMap::new();
     for (key, route) in named(declared) {
         let place = place.child(&key);
         let arn_place = place.child("FunctionArn");
-        let arn = route.get("FunctionArn").ok_or_else(|| arn_place.wrong(Wrong::Missing))?;
+        let arn = route.get("FunctionArn").ok_or_else(|| arn_place.wrong(PropertyError::Missing))?;
         let function = by_arn(functions, &resolver.string(arn, &arn_place)?, &arn_place)?;
         let two_way = has_selection(route) && answered.contains(&route_id(api, &key, "Route"));
         let timeout_ms = number(resolver, route, "IntegrationTimeout", MAX_INTEGRATION_TIMEOUT_MS, &place)?;
@@ -109,9 +109,9 @@ fn has_selection(route: &Value) -> bool {
     route.get("RouteResponseSelectionExpression").is_some_and(|value| !value.is_null())
 }
 
-fn belongs_to(resolver: &Resolver<'_>, route: &Resource, id: &str, api: &str) -> Result<bool, TemplateFault> {
-    let place = Place::new(id, "ApiId");
-    let named = route.properties.get("ApiId").ok_or_else(|| place.wrong(Wrong::Missing))?;
+fn belongs_to(resolver: &Resolver<'_>, route: &Resource, id: &str, api: &str) -> Result<bool, TemplateError> {
+    let place = PropertyPath::new(id, "ApiId");
+    let named = route.properties.get("ApiId").ok_or_else(|| place.wrong(PropertyError::Missing))?;
     Ok(resolver.string(named, &place)? == api)
 }
 
@@ -122,14 +122,14 @@ fn hand_written(
     resource: &Resource,
     routes: &BTreeMap<String, WebSocketRoute>,
     answered: &BTreeSet<String>,
-) -> Result<(String, WebSocketRoute), TemplateFault> {
-    let place = Place::new(id, "RouteKey");
-    let key = resource.properties.get("RouteKey").ok_or_else(|| place.wrong(Wrong::Missing))?;
+) -> Result<(String, WebSocketRoute), TemplateError> {
+    let place = PropertyPath::new(id, "RouteKey");
+    let key = resource.properties.get("RouteKey").ok_or_else(|| place.wrong(PropertyError::Missing))?;
     let key = resolver.string(key, &place)?;
-    let place = Place::new(id, "Target");
-    let target = resource.properties.get("Target").ok_or_else(|| place.wrong(Wrong::Missing))?;
+    let place = PropertyPath::new(id, "Target");
+    let target = resource.properties.get("Target").ok_or_else(|| place.wrong(PropertyError::Missing))?;
     let target = resolver.string(target, &place)?;
-    let no_integration = || place.wrong(Wrong::NoSuchIntegration(target.clone()));
+    let no_integration = || place.wrong(PropertyError::NoSuchIntegration(target.clone()));
     let integration = target.strip_prefix("integrations/").ok_or_else(no_integration)?;
     let two_way = has_selection(&resource.properties) && answered.contains(id);
     if let Some(Generated::Integration { key: shared, .. }) = resolver.generated(integration) {
@@ -138,8 +138,8 @@ fn hand_written(
     }
     let integrations = resolver.resources("AWS::ApiGatewayV2::Integration")?;
     let (_, own) = integrations.iter().find(|(id, _)| *id == integration).ok_or_else(no_integration)?;
-    let place = Place::new(integration, "IntegrationUri");
-    let uri = own.properties.get("IntegrationUri").ok_or_else(|| place.wrong(Wrong::Missing))?;
+    let place = PropertyPath::new(integration, "IntegrationUri");
+    let uri = own.properties.get("IntegrationUri").ok_or_else(|| place.wrong(PropertyError::Missing))?;
     let function = by_arn(functions, &resolver.string(uri, &place)?, &place)?;
     let timeout_ms =
         number(resolver, &own.properties, "TimeoutInMillis", MAX_INTEGRATION_TIMEOUT_MS, &place)?;
@@ -149,10 +149,12 @@ fn hand_written(
 fn selection(
     resolver: &Resolver<'_>,
     resource: &Resource,
-    place: &Place,
-) -> Result<Vec<String>, TemplateFault> {
-    let expression =
-        resource.properties.get("RouteSelectionExpression").ok_or_else(|| place.wrong(Wrong::Missing))?;
+    place: &PropertyPath,
+) -> Result<Vec<String>, TemplateError> {
+    let expression = resource
+        .properties
+        .get("RouteSelectionExpression")
+        .ok_or_else(|| place.wrong(PropertyError::Missing))?;
     let expression = resolver.string(expression, place)?;
     let bare = expression.strip_prefix("${").and_then(|inner| inner.strip_suffix('}'));
     let bare = bare.or_else(|| expression.strip_prefix('$')).unwrap_or_default();
@@ -164,27 +166,27 @@ fn selection(
     if parts.iter().all(plain) {
         return Ok(parts);
     }
-    Err(place.wrong(Wrong::MustBe("of the form $request.body.<path>")))
+    Err(place.wrong(PropertyError::MustBe("of the form $request.body.<path>")))
 }
 
 fn authorizer(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
     resource: &Resource,
-    place: &Place,
-) -> Result<Option<String>, TemplateFault> {
+    place: &PropertyPath,
+) -> Result<Option<String>, TemplateError> {
     let Some(auth) = resource.properties.get("Auth") else { return Ok(None) };
     let kind_place = place.child("AuthType");
-    let kind = auth.get("AuthType").ok_or_else(|| kind_place.wrong(Wrong::Missing))?;
+    let kind = auth.get("AuthType").ok_or_else(|| kind_place.wrong(PropertyError::Missing))?;
     match resolver.string(kind, &kind_place)?.as_str() {
         "NONE" => return Ok(None),
         "CUSTOM" => {}
-        _ => return Err(kind_place.wrong(Wrong::Unsupported("any type but NONE and CUSTOM"))),
+        _ => return Err(kind_place.wrong(PropertyError::Unsupported("any type but NONE and CUSTOM"))),
     }
     if auth.get("IdentitySource").and_then(Value::as_sequence).is_some_and(|list| !list.is_empty()) {
-        return Err(place.child("IdentitySource").wrong(Wrong::Unsupported("an identity source")));
+        return Err(place.child("IdentitySource").wrong(PropertyError::Unsupported("an identity source")));
     }
     let place = place.child("AuthArn");
-    let arn = auth.get("AuthArn").ok_or_else(|| place.wrong(Wrong::Missing))?;
+    let arn = auth.get("AuthArn").ok_or_else(|| place.wrong(PropertyError::Missing))?;
     by_arn(functions, &resolver.string(arn, &place)?, &place).map(Some)
 }

@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
-use crate::lambda::{InvokeFailure, UNAUTHORIZED};
-use crate::policy::{self, Verdict};
+use crate::lambda::{InvokeError, UNAUTHORIZED};
+use crate::policy::{self, AuthDecision};
 
 /// The status and message of a handshake that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,21 +19,21 @@ const INTERNAL: Refusal =
 
 /// Reads an authorizer's result: the context that later events carry, or the refusal.
 pub(crate) fn judge(
-    result: Result<Bytes, InvokeFailure>,
+    result: Result<Bytes, InvokeError>,
     method_arn: &str,
 ) -> Result<Map<String, Json>, Refusal> {
     let answer = match result {
         Ok(answer) => answer,
-        Err(InvokeFailure::Function { message }) if message == UNAUTHORIZED => {
+        Err(InvokeError::Function { message }) if message == UNAUTHORIZED => {
             return Err(Refusal { status: StatusCode::UNAUTHORIZED, message: UNAUTHORIZED });
         }
         Err(_) => return Err(INTERNAL),
     };
     let answer: Json = serde_json::from_slice(&answer).map_err(|_| INTERNAL)?;
     match policy::verdict(&answer, method_arn) {
-        Verdict::Allowed => {}
-        Verdict::Denied => return Err(Refusal { status: StatusCode::FORBIDDEN, message: "Forbidden" }),
-        Verdict::Malformed => return Err(INTERNAL),
+        AuthDecision::Allowed => {}
+        AuthDecision::Denied => return Err(Refusal { status: StatusCode::FORBIDDEN, message: "Forbidden" }),
+        AuthDecision::Malformed => return Err(INTERNAL),
     }
     let context = policy::context(&answer).ok_or(INTERNAL)?;
     if context.contains_key("principalId") { Ok(context) } else { Err(INTERNAL) }
@@ -64,11 +64,11 @@ mod tests {
         nameless.as_object_mut().unwrap().remove("principalId");
         assert_eq!(judged(nameless), Err(500));
         let failed = |message: &str| {
-            let failure = InvokeFailure::Function { message: message.into() };
+            let failure = InvokeError::Function { message: message.into() };
             judge(Err(failure), "arn").unwrap_err().status.as_u16()
         };
         assert_eq!(failed("Unauthorized"), 401);
         assert_eq!(failed("unauthorized"), 500);
-        assert_eq!(judge(Err(InvokeFailure::TimedOut), "arn").unwrap_err().status.as_u16(), 500);
+        assert_eq!(judge(Err(InvokeError::TimedOut), "arn").unwrap_err().status.as_u16(), 500);
     }
 }

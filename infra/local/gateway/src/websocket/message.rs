@@ -13,7 +13,7 @@ use super::events::Session;
 use super::listen::error_body;
 use super::registry::Live;
 use super::select::selected;
-use crate::lambda::InvokeFailure;
+use crate::lambda::InvokeError;
 
 /// API Gateway's greatest integration timeout, which also bounds authorizers.
 pub(crate) const MAX_PATIENCE: Duration = Duration::from_secs(29);
@@ -38,7 +38,7 @@ pub(crate) async fn handle(gate: Arc<Gate>, live: Arc<Live>, text: String) {
             Some(_) => return,
             None => "Internal server error",
         },
-        Err(InvokeFailure::TimedOut) => "Endpoint request timed out",
+        Err(InvokeError::TimedOut) => "Endpoint request timed out",
         Err(_) => "Internal server error",
     };
     send(&live, error_body(failure, session, &event.request_id).to_string());

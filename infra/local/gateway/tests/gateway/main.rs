@@ -14,9 +14,9 @@
 mod functions;
 mod harness;
 mod http;
-mod life;
+mod lifecycle;
 mod limits;
 mod management;
-mod starts;
+mod startup_errors;
 mod streams;
 mod websocket;

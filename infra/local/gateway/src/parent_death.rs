@@ -16,14 +16,14 @@ use tokio::time::timeout;
 const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// The first argument that turns this program into a keeper.
-pub const KEEP: &str = "--keep-child";
+pub const EXEC_WITH_PARENT_DEATH_SIGNAL: &str = "--keep-child";
 
 /// A command that runs `binary` in a process group of its own, kept through `program` where that is possible.
 pub(crate) fn command(program: Option<&Path>, binary: &Path) -> Command {
     let mut command = match program.filter(|_| cfg!(target_os = "linux")) {
         Some(program) => {
             let mut command = Command::new(program);
-            command.arg(KEEP).arg(std::process::id().to_string()).arg(binary);
+            command.arg(EXEC_WITH_PARENT_DEATH_SIGNAL).arg(std::process::id().to_string()).arg(binary);
             command
         }
         None => Command::new(binary),
@@ -47,13 +47,15 @@ pub(crate) async fn end(child: &mut Child) {
 
 /// Becomes the child named by `arguments` (parent, program, its arguments); returns only what went wrong.
 #[cfg(target_os = "linux")]
-pub fn become_child(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Error {
+pub fn exec_with_parent_death_signal(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Error {
     use std::os::unix::process::CommandExt;
 
     use rustix::process::{getppid, set_parent_process_death_signal};
 
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok());
-    let Some(program) = arguments.next() else { return anyhow::anyhow!("{KEEP} needs a program") };
+    let Some(program) = arguments.next() else {
+        return anyhow::anyhow!("{EXEC_WITH_PARENT_DEATH_SIGNAL} needs a program");
+    };
     if let Err(fault) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return anyhow::Error::new(fault).context("cannot bind the child's life to its parent's");
     }
@@ -67,6 +69,6 @@ pub fn become_child(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Er
 
 /// Elsewhere no child is ever started this way.
 #[cfg(not(target_os = "linux"))]
-pub fn become_child(_arguments: impl Iterator<Item = OsString>) -> anyhow::Error {
-    anyhow::anyhow!("{KEEP} needs Linux")
+pub fn exec_with_parent_death_signal(_arguments: impl Iterator<Item = OsString>) -> anyhow::Error {
+    anyhow::anyhow!("{EXEC_WITH_PARENT_DEATH_SIGNAL} needs Linux")
 }

@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-use super::answer::Outcome;
-use super::chaos::Dice;
+use super::batch_result::BatchResult;
+use super::chaos::Chaos;
 use super::record::{Record, SequenceNumber};
 use crate::clock;
 use crate::template::StreamRules;
@@ -25,28 +25,28 @@ pub(crate) enum Step {
     /// Deliver these records, then settle the lane with what came of it.
     Deliver(Vec<Record>),
     /// These records are given up; ask again at once.
-    GiveUp(GivenUp),
+    Discard(Discarded),
     /// Nothing until this time, or until something arrives.
     Wait(Option<i64>),
 }
 
 /// Records that will not be delivered any more.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct GivenUp {
+pub(crate) struct Discarded {
     pub(crate) records: Vec<Record>,
-    pub(crate) reason: Reason,
+    pub(crate) reason: DiscardReason,
     /// How often the function failed for them.
     pub(crate) attempts: u32,
 }
 
 /// Why records are given up, in Lambda's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub(crate) enum DiscardReason {
     RetryAttemptsExhausted,
     RecordAgeExceeded,
 }
 
-impl Reason {
+impl DiscardReason {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::RetryAttemptsExhausted => "RetryAttemptsExhausted",
@@ -57,7 +57,7 @@ impl Reason {
 
 /// A record that is neither acknowledged nor given up.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct QueuedRecord {
     /// Its place among all records of the shard.
     pub(crate) ordinal: u64,
     /// The record before it in the shard, up to which everything is settled once this one is the first that is not.
@@ -79,24 +79,31 @@ struct Batch {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct OrderedQueue {
     rules: StreamRules,
-    held: VecDeque<Held>,
+    held: VecDeque<QueuedRecord>,
     /// How the first of `held` are cut; what follows them is not cut yet.
     batches: VecDeque<Batch>,
     /// Whether the first batch is being delivered.
     in_flight: bool,
     /// Whether no more records will arrive.
     closed: bool,
-    dice: Option<Dice>,
+    chaos: Option<Chaos>,
 }
 
-impl Lane {
-    pub(crate) fn new(rules: StreamRules, dice: Option<Dice>) -> Self {
-        Self { rules, held: VecDeque::new(), batches: VecDeque::new(), in_flight: false, closed: false, dice }
+impl OrderedQueue {
+    pub(crate) fn new(rules: StreamRules, chaos: Option<Chaos>) -> Self {
+        Self {
+            rules,
+            held: VecDeque::new(),
+            batches: VecDeque::new(),
+            in_flight: false,
+            closed: false,
+            chaos,
+        }
     }
 
-    pub(crate) fn take(&mut self, held: Held) {
+    pub(crate) fn take(&mut self, held: QueuedRecord) {
         self.held.push_back(held);
     }
 
@@ -105,7 +112,7 @@ impl Lane {
     }
 
     /// The first record that is not settled.
-    pub(crate) fn first(&self) -> Option<&Held> {
+    pub(crate) fn first(&self) -> Option<&QueuedRecord> {
         self.held.front()
     }
 
@@ -131,35 +138,35 @@ impl Lane {
         let expired = self.expired(now_ms);
         if expired > 0 {
             let records = self.settle_first(expired);
-            return Step::GiveUp(GivenUp { records, reason: Reason::RecordAgeExceeded, attempts });
+            return Step::Discard(Discarded { records, reason: DiscardReason::RecordAgeExceeded, attempts });
         }
         self.in_flight = true;
         Step::Deliver(self.held.iter().take(records).map(|held| held.record.clone()).collect())
     }
 
     /// Takes in what became of the batch under way; returns what is given up for it.
-    pub(crate) fn settle(&mut self, outcome: Outcome, now_ms: i64) -> Option<GivenUp> {
+    pub(crate) fn settle(&mut self, outcome: BatchResult, now_ms: i64) -> Option<Discarded> {
         self.in_flight = false;
         let batch = self.batches.front()?.clone();
         match outcome {
-            Outcome::Done => {
-                if !self.dice.as_mut().is_some_and(Dice::again) {
+            BatchResult::Done => {
+                if !self.chaos.as_mut().is_some_and(Chaos::again) {
                     self.settle_first(batch.records);
                 }
                 None
             }
-            Outcome::Unreached => {
+            BatchResult::Unreached => {
                 let batch = self.batches.front_mut()?;
                 batch.unreached += 1;
                 batch.not_before_ms = now_ms + pause_ms(batch.unreached);
                 None
             }
-            Outcome::FailedFrom(done) => {
+            BatchResult::FailedFrom(done) => {
                 self.settle_first(done.min(batch.records.saturating_sub(1)));
                 // With bisecting on, what was done is a split, which uses up no retry.
                 if self.rules.bisects && done > 0 { None } else { self.failed(now_ms) }
             }
-            Outcome::Failed if self.rules.bisects && batch.records > 1 => {
+            BatchResult::Failed if self.rules.bisects && batch.records > 1 => {
                 let first = batch.records / 2;
                 self.batches.pop_front();
                 for records in [batch.records - first, first] {
@@ -167,12 +174,12 @@ impl Lane {
                 }
                 None
             }
-            Outcome::Failed => self.failed(now_ms),
+            BatchResult::Failed => self.failed(now_ms),
         }
     }
 
     /// Counts a failure of the first batch.
-    fn failed(&mut self, now_ms: i64) -> Option<GivenUp> {
+    fn failed(&mut self, now_ms: i64) -> Option<Discarded> {
         let batch = self.batches.front_mut()?;
         batch.attempts = batch.attempts.saturating_add(1);
         batch.unreached = 0;
@@ -182,7 +189,7 @@ impl Lane {
             return None;
         }
         let records = self.settle_first(records);
-        Some(GivenUp { records, reason: Reason::RetryAttemptsExhausted, attempts })
+        Some(Discarded { records, reason: DiscardReason::RetryAttemptsExhausted, attempts })
     }
 
     /// Cuts a batch if there is enough for one, else tells when there will be whatever arrives.
@@ -194,9 +201,9 @@ impl Lane {
         }
         let mut records = self.fitting();
         let mut not_before_ms = now_ms;
-        if let Some(dice) = &mut self.dice {
-            records = dice.cut(records);
-            not_before_ms += dice.delay_ms();
+        if let Some(chaos) = &mut self.chaos {
+            records = chaos.cut(records);
+            not_before_ms += chaos.delay_ms();
         }
         self.batches.push_back(Batch { records, attempts: 0, unreached: 0, not_before_ms });
         Ok(())
@@ -267,11 +274,11 @@ mod tests {
     };
 
     /// A lane with so many records, all read and made at time 0.
-    fn lane(rules: StreamRules, records: u64) -> Lane {
-        let mut lane = Lane::new(rules, None);
+    fn lane(rules: StreamRules, records: u64) -> OrderedQueue {
+        let mut lane = OrderedQueue::new(rules, None);
         for number in 1..=records {
             let record = Record::sample(number, "a", 0);
-            lane.take(Held { ordinal: number, before: None, read_ms: 0, record });
+            lane.take(QueuedRecord { ordinal: number, before: None, read_ms: 0, record });
         }
         lane
     }
@@ -281,7 +288,7 @@ mod tests {
     }
 
     /// What is delivered at this time; empty where nothing is.
-    fn delivered(lane: &mut Lane, now_ms: i64) -> Vec<u64> {
+    fn delivered(lane: &mut OrderedQueue, now_ms: i64) -> Vec<u64> {
         match lane.step(now_ms) {
             Step::Deliver(records) => numbers(&records),
             _ => Vec::new(),
@@ -310,7 +317,7 @@ mod tests {
             held.record.bytes = BATCH_BYTES_MAX / 2;
         }
         assert_eq!(delivered(&mut lane, 0), [1, 2]);
-        lane.settle(Outcome::Done, 0);
+        lane.settle(BatchResult::Done, 0);
         lane.held[0].record.bytes = BATCH_BYTES_MAX + 1;
         assert_eq!(delivered(&mut lane, 0), [3], "what is too large alone goes alone");
     }
@@ -319,12 +326,12 @@ mod tests {
     fn retries_pause_and_end() {
         let mut lane = lane(RULES, 4);
         assert_eq!(delivered(&mut lane, 0), [1, 2, 3, 4]);
-        assert_eq!(lane.settle(Outcome::FailedFrom(1), 0), None);
+        assert_eq!(lane.settle(BatchResult::FailedFrom(1), 0), None);
         assert_eq!(lane.step(0), Step::Wait(Some(PAUSE_MS)));
         assert_eq!(delivered(&mut lane, PAUSE_MS), [2, 3, 4], "what was before is done");
-        let given_up = lane.settle(Outcome::Failed, PAUSE_MS).unwrap();
-        assert_eq!((numbers(&given_up.records), given_up.attempts), (vec![2, 3, 4], 2));
-        assert_eq!(given_up.reason, Reason::RetryAttemptsExhausted);
+        let discarded = lane.settle(BatchResult::Failed, PAUSE_MS).unwrap();
+        assert_eq!((numbers(&discarded.records), discarded.attempts), (vec![2, 3, 4], 2));
+        assert_eq!(discarded.reason, DiscardReason::RetryAttemptsExhausted);
         assert!(lane.first().is_none());
     }
 
@@ -334,7 +341,7 @@ mod tests {
         let mut now_ms = 0;
         for _ in 0..20 {
             assert_eq!(delivered(&mut lane, now_ms).len(), 4);
-            assert_eq!(lane.settle(Outcome::Unreached, now_ms), None);
+            assert_eq!(lane.settle(BatchResult::Unreached, now_ms), None);
             now_ms += PAUSE_MS_MAX;
         }
         assert_eq!(delivered(&mut lane, now_ms).len(), 4);
@@ -344,11 +351,11 @@ mod tests {
     fn bisecting_halves_without_using_up_a_retry() {
         let mut lane = lane(StreamRules { bisects: true, retries: Some(0), ..RULES }, 4);
         assert_eq!(delivered(&mut lane, 0), [1, 2, 3, 4]);
-        assert_eq!(lane.settle(Outcome::Failed, 0), None);
+        assert_eq!(lane.settle(BatchResult::Failed, 0), None);
         assert_eq!(delivered(&mut lane, 0), [1, 2]);
-        assert_eq!(lane.settle(Outcome::FailedFrom(1), 0), None, "a report is a split too");
+        assert_eq!(lane.settle(BatchResult::FailedFrom(1), 0), None, "a report is a split too");
         assert_eq!(delivered(&mut lane, 0), [2]);
-        assert_eq!(numbers(&lane.settle(Outcome::Failed, 0).unwrap().records), [2]);
+        assert_eq!(numbers(&lane.settle(BatchResult::Failed, 0).unwrap().records), [2]);
         assert_eq!(delivered(&mut lane, 0), [3, 4]);
     }
 
@@ -357,8 +364,11 @@ mod tests {
         let minute = StreamRules { max_age: Some(Duration::from_secs(60)), ..RULES };
         let mut lane = lane(minute, 4);
         lane.held[3].record.created_ms = 30_000;
-        let Step::GiveUp(given_up) = lane.step(60_001) else { panic!("three are too old") };
-        assert_eq!((numbers(&given_up.records), given_up.reason), (vec![1, 2, 3], Reason::RecordAgeExceeded));
+        let Step::Discard(discarded) = lane.step(60_001) else { panic!("three are too old") };
+        assert_eq!(
+            (numbers(&discarded.records), discarded.reason),
+            (vec![1, 2, 3], DiscardReason::RecordAgeExceeded)
+        );
         assert_eq!(delivered(&mut lane, 60_001), [4]);
     }
 
@@ -366,10 +376,10 @@ mod tests {
     fn without_a_limit_retries_end_with_the_streams_retention() {
         let mut lane = lane(StreamRules { retries: None, ..RULES }, 4);
         assert_eq!(delivered(&mut lane, RETENTION_MS + 1).len(), 4, "a late start loses nothing");
-        assert_eq!(lane.settle(Outcome::Failed, RETENTION_MS), None);
+        assert_eq!(lane.settle(BatchResult::Failed, RETENTION_MS), None);
         let later = lane.step(RETENTION_MS + PAUSE_MS);
-        let Step::GiveUp(given_up) = later else { panic!("they could not be read again") };
-        assert_eq!((given_up.records.len(), given_up.attempts), (4, 1));
+        let Step::Discard(discarded) = later else { panic!("they could not be read again") };
+        assert_eq!((discarded.records.len(), discarded.attempts), (4, 1));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 /// A pattern that cannot be followed, with the path at which it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PatternFault {
+pub(crate) enum PatternError {
     #[error("is no JSON object")]
     NoObject,
     #[error("{0}: must be an object of fields or a list of conditions")]
@@ -22,7 +22,7 @@ pub(crate) enum PatternFault {
 
 /// Conditions on a record.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pattern {
+pub(crate) struct FilterPattern {
     fields: BTreeMap<String, Node>,
 }
 
@@ -45,12 +45,12 @@ enum Condition {
     AnythingButPrefix(String),
 }
 
-impl Pattern {
+impl FilterPattern {
     /// Reads a pattern as `FilterCriteria` holds it: JSON in a text.
-    pub(crate) fn parse(text: &str) -> Result<Self, PatternFault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, PatternError> {
         match serde_json::from_str(text) {
             Ok(Json::Object(object)) => Ok(Self { fields: fields(&object, "")? }),
-            _ => Err(PatternFault::NoObject),
+            _ => Err(PatternError::NoObject),
         }
     }
 
@@ -63,39 +63,39 @@ impl Pattern {
 fn fields(
     object: &serde_json::Map<String, Json>,
     path: &str,
-) -> Result<BTreeMap<String, Node>, PatternFault> {
+) -> Result<BTreeMap<String, Node>, PatternError> {
     let mut fields = BTreeMap::new();
     for (name, value) in object {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         if name.starts_with('$') {
-            return Err(PatternFault::Unsupported { path, name: name.clone() });
+            return Err(PatternError::Unsupported { path, name: name.clone() });
         }
         fields.insert(name.clone(), node(value, path)?);
     }
     Ok(fields)
 }
 
-fn node(value: &Json, path: String) -> Result<Node, PatternFault> {
+fn node(value: &Json, path: String) -> Result<Node, PatternError> {
     match value {
         Json::Object(object) => fields(object, &path).map(Node::Fields),
         Json::Array(items) if !items.is_empty() => {
             items.iter().map(|item| condition(item, &path)).collect::<Result<_, _>>().map(Node::AnyOf)
         }
-        _ => Err(PatternFault::NoConditions(path)),
+        _ => Err(PatternError::NoConditions(path)),
     }
 }
 
-fn condition(item: &Json, path: &str) -> Result<Condition, PatternFault> {
+fn condition(item: &Json, path: &str) -> Result<Condition, PatternError> {
     let object = match item {
         Json::Object(object) => object,
-        Json::Array(_) => return Err(PatternFault::NoConditions(path.to_owned())),
+        Json::Array(_) => return Err(PatternError::NoConditions(path.to_owned())),
         literal => return Ok(Condition::Equals(literal.clone())),
     };
     let mut entries = object.iter();
     let (Some((name, argument)), None) = (entries.next(), entries.next()) else {
-        return Err(PatternFault::NoConditions(path.to_owned()));
+        return Err(PatternError::NoConditions(path.to_owned()));
     };
-    let malformed = || PatternFault::Malformed { path: path.to_owned(), name: name.clone() };
+    let malformed = || PatternError::Malformed { path: path.to_owned(), name: name.clone() };
     let text = || argument.as_str().map(str::to_owned).ok_or_else(malformed);
     match name.as_str() {
         "prefix" => text().map(Condition::Prefix),
@@ -113,7 +113,7 @@ fn condition(item: &Json, path: &str) -> Result<Condition, PatternFault> {
             }
             _ => Err(malformed()),
         },
-        _ => Err(PatternFault::Unsupported { path: path.to_owned(), name: name.clone() }),
+        _ => Err(PatternError::Unsupported { path: path.to_owned(), name: name.clone() }),
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, record: &Json) -> bool {
-        Pattern::parse(pattern).unwrap().matches(record)
+        FilterPattern::parse(pattern).unwrap().matches(record)
     }
 
     fn record() -> Json {
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused_with_its_place() {
-        let fault = |pattern: &str| Pattern::parse(pattern).unwrap_err().to_string();
+        let fault = |pattern: &str| FilterPattern::parse(pattern).unwrap_err().to_string();
         assert_eq!(fault("nonsense"), "is no JSON object");
         assert_eq!(fault("[]"), "is no JSON object");
         assert_eq!(

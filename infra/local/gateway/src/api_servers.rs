@@ -1,4 +1,4 @@
-//! The two fronts for clients, opened and closed together.
+//! The two servers for clients, opened and closed together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::bind::{Bound, bind};
+use crate::bind::{BoundListeners, bind};
 use crate::http::Front;
 use crate::lambda::Invoker;
 use crate::serve::serve;
@@ -21,15 +21,15 @@ const HTTP_PORT: u16 = 2798;
 /// How long connections and requests may take to end.
 const CLIENTS_LIMIT: Duration = Duration::from_secs(15);
 
-/// The listeners, bound before anything that has to know their addresses.
+/// The listeners, bound before anything that has to know their endpoints.
 #[derive(Debug)]
-pub(crate) struct Sockets {
-    pub(crate) websocket: Bound,
-    pub(crate) http: Bound,
-    pub(crate) management: Bound,
+pub(crate) struct Listeners {
+    pub(crate) websocket: BoundListeners,
+    pub(crate) http: BoundListeners,
+    pub(crate) management: BoundListeners,
 }
 
-impl Sockets {
+impl Listeners {
     pub(crate) async fn bind(options: &Options) -> anyhow::Result<Self> {
         Ok(Self {
             websocket: bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT).await?,
@@ -41,7 +41,7 @@ impl Sockets {
 
 /// What clients talk to.
 #[derive(Debug)]
-pub(crate) struct Fronts {
+pub(crate) struct ApiServers {
     gate: Option<Arc<Gate>>,
     front: Option<Arc<Front>>,
     servers: Vec<JoinHandle<()>>,
@@ -49,10 +49,10 @@ pub(crate) struct Fronts {
     stop: CancellationToken,
 }
 
-impl Fronts {
+impl ApiServers {
     /// Serves what the plan has.
     pub(crate) fn open(
-        [websocket, http]: [Bound; 2],
+        [websocket, http]: [BoundListeners; 2],
         options: &Options,
         settings: &Settings,
         plan: &Plan,

@@ -5,11 +5,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::pattern::PatternFault;
+use super::filter_pattern::PatternError;
 
 /// A template that cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TemplateFault {
+pub(crate) enum TemplateError {
     #[error("cannot read the template {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the template is no YAML: {0}")]
@@ -23,12 +23,12 @@ pub(crate) enum TemplateFault {
     #[error("--parameter {name}={value}: must be one of {}", allowed.join(", "))]
     NotAllowed { name: String, value: String, allowed: Vec<String> },
     #[error("{place}: {kind}")]
-    At { place: Place, kind: Wrong },
+    At { place: PropertyPath, kind: PropertyError },
 }
 
 /// What is wrong with one property.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Wrong {
+pub(crate) enum PropertyError {
     #[error("is missing")]
     Missing,
     #[error("must be {0}")]
@@ -68,17 +68,17 @@ pub(crate) enum Wrong {
     #[error("the table `{0}` has no StreamSpecification")]
     NoStream(String),
     #[error("the pattern {0}")]
-    Pattern(PatternFault),
+    Pattern(PatternError),
 }
 
 /// A property of a resource, for messages.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct PropertyPath {
     logical_id: String,
     property: String,
 }
 
-impl Place {
+impl PropertyPath {
     pub(crate) fn new(logical_id: impl Into<String>, property: impl Into<String>) -> Self {
         Self { logical_id: logical_id.into(), property: property.into() }
     }
@@ -90,12 +90,12 @@ impl Place {
         Self { logical_id: self.logical_id.clone(), property }
     }
 
-    pub(crate) fn wrong(&self, kind: Wrong) -> TemplateFault {
-        TemplateFault::At { place: self.clone(), kind }
+    pub(crate) fn wrong(&self, kind: PropertyError) -> TemplateError {
+        TemplateError::At { place: self.clone(), kind }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PropertyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.property.is_empty() {
             return write!(f, "{}", self.logical_id);
@@ -104,7 +104,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl TemplateFault {
+impl TemplateError {
     pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> Self {
         Self::Unreadable { path: path.to_path_buf(), source }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use yaml_serde::{Mapping, Value};
 
-use super::TemplateFault;
+use super::TemplateError;
 
 /// A template whose sections have been told apart.
 #[derive(Debug)]
@@ -35,10 +35,10 @@ pub(crate) struct Resource {
 }
 
 impl Document {
-    pub(crate) fn parse(text: &str, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateFault> {
+    pub(crate) fn parse(text: &str, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let root: Value = yaml_serde::from_str(text)?;
         let resources = root.get("Resources").and_then(Value::as_mapping);
-        let resources = resources.ok_or(TemplateFault::NoSection("Resources"))?;
+        let resources = resources.ok_or(TemplateError::NoSection("Resources"))?;
         let globals = root.get("Globals").cloned().unwrap_or_default();
         Ok(Self {
             parameters: parameters(root.get("Parameters"), overrides)?,
@@ -108,17 +108,17 @@ pub(crate) fn is_intrinsic(mapping: &Mapping) -> bool {
 fn parameters(
     section: Option<&Value>,
     overrides: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Json>, TemplateFault> {
+) -> Result<BTreeMap<String, Json>, TemplateError> {
     let mut values = BTreeMap::new();
     for (name, body) in entries(section) {
         let text = match overrides.get(&name) {
             Some(text) => text.clone(),
-            None => default_text(body).ok_or_else(|| TemplateFault::NoDefault(name.clone()))?,
+            None => default_text(body).ok_or_else(|| TemplateError::NoDefault(name.clone()))?,
         };
         let allowed = body.get("AllowedValues").and_then(Value::as_sequence);
         let allowed: Vec<String> = allowed.into_iter().flatten().filter_map(scalar_text).collect();
         if !allowed.is_empty() && !allowed.contains(&text) {
-            return Err(TemplateFault::NotAllowed { name, value: text, allowed });
+            return Err(TemplateError::NotAllowed { name, value: text, allowed });
         }
         let kind = body.get("Type").and_then(Value::as_str).unwrap_or("String");
         let value = if kind == "CommaDelimitedList" || kind.starts_with("List<") {
@@ -129,7 +129,7 @@ fn parameters(
         values.insert(name, value);
     }
     match overrides.keys().find(|name| !values.contains_key(*name)) {
-        Some(unknown) => Err(TemplateFault::UnknownParameter(unknown.clone())),
+        Some(unknown) => Err(TemplateError::UnknownParameter(unknown.clone())),
         None => Ok(values),
     }
 }

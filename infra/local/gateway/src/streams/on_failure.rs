@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Value as Json, json};
 
-use super::lane::GivenUp;
+use super::ordered_queue::Discarded;
 use super::record::Record;
 use crate::{clock, ids};
 
 /// Where the messages of one function go.
 #[derive(Debug)]
-pub(crate) struct Destination {
+pub(crate) struct OnFailureFile {
     path: PathBuf,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Origin<'o> {
     pub(crate) shard_id: &'o str,
 }
 
-impl Destination {
+impl OnFailureFile {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path }
     }
@@ -43,17 +43,17 @@ impl Destination {
     }
 }
 
-/// The message about `given_up`, in the shape of Lambda's: it names the records and does not hold them.
-pub(crate) fn message(given_up: &GivenUp, origin: Origin<'_>, now_ms: i64) -> Json {
-    let (first, last) = (given_up.records.first(), given_up.records.last());
+/// The message about `discarded`, in the shape of Lambda's: it names the records and does not hold them.
+pub(crate) fn message(discarded: &Discarded, origin: Origin<'_>, now_ms: i64) -> Json {
+    let (first, last) = (discarded.records.first(), discarded.records.last());
     let sequence = |record: Option<&Record>| record.map(|record| record.sequence.as_str().to_owned());
     let arrival = |record: Option<&Record>| record.map(|record| clock::iso_time(record.created_ms));
     let mut message = json!({
         "requestContext": {
             "requestId": ids::invocation_id(),
             "functionArn": origin.function_arn,
-            "condition": given_up.reason.as_str(),
-            "approximateInvokeCount": given_up.attempts,
+            "condition": discarded.reason.as_str(),
+            "approximateInvokeCount": discarded.attempts,
         },
         "version": "1.0",
         "timestamp": clock::iso_time(now_ms),
@@ -63,12 +63,12 @@ pub(crate) fn message(given_up: &GivenUp, origin: Origin<'_>, now_ms: i64) -> Js
             "endSequenceNumber": sequence(last),
             "approximateArrivalOfFirstRecord": arrival(first),
             "approximateArrivalOfLastRecord": arrival(last),
-            "batchSize": given_up.records.len(),
+            "batchSize": discarded.records.len(),
             "streamArn": origin.stream_arn,
         },
     });
     // A function that was never asked has answered nothing.
-    if given_up.attempts > 0
+    if discarded.attempts > 0
         && let Some(message) = message.as_object_mut()
     {
         let response =
@@ -81,14 +81,14 @@ pub(crate) fn message(given_up: &GivenUp, origin: Origin<'_>, now_ms: i64) -> Js
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::streams::lane::Reason;
+    use crate::streams::ordered_queue::DiscardReason;
 
     #[test]
     fn the_message_is_that_of_lambda() {
         let records = (1..=2).map(|number| Record::sample(number, "a", 1_573_689_799_000)).collect();
-        let given_up = GivenUp { records, reason: Reason::RetryAttemptsExhausted, attempts: 3 };
+        let discarded = Discarded { records, reason: DiscardReason::RetryAttemptsExhausted, attempts: 3 };
         let origin = Origin { function_arn: "arn:f", stream_arn: "arn:s", shard_id: "shard-1" };
-        let mut message = message(&given_up, origin, 1_573_690_429_717);
+        let mut message = message(&discarded, origin, 1_573_690_429_717);
         assert!(message["requestContext"]["requestId"].take().is_string());
         let expected = json!({
             "requestContext": { "requestId": null, "functionArn": "arn:f", "condition": "RetryAttemptsExhausted",

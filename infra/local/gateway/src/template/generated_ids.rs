@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use yaml_serde::Value;
 
-use super::fault::{Place, TemplateFault, Wrong};
-use super::read::named;
+use super::document::named;
+use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::resolve::Resolver;
 
 /// The type of a WebSocket API in a SAM template.
@@ -38,17 +38,17 @@ fn capitalised(text: &str) -> String {
 }
 
 /// Everything that the transform generates for this template's APIs, by logical id.
-pub(crate) fn generated(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Generated>, TemplateFault> {
+pub(crate) fn generated(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Generated>, TemplateError> {
     let mut ids = BTreeMap::new();
     for (api, resource) in resolver.resources(WEBSOCKET_API)? {
         let mut keys: BTreeMap<String, String> = BTreeMap::new();
         let routes = resource.properties.get("Routes").and_then(Value::as_mapping);
         for (key, _) in routes.into_iter().flat_map(named) {
-            let place = Place::new(api, "Routes");
+            let place = PropertyPath::new(api, "Routes");
             check_key(&key, &place)?;
             let id = route_id(api, &key, "Route");
             if let Some(first) = keys.insert(id.clone(), key.clone()) {
-                return Err(place.wrong(Wrong::Collision { first, second: key, id }));
+                return Err(place.wrong(PropertyError::Collision { first, second: key, id }));
             }
             let integration = Generated::Integration { api: api.into(), key: key.clone() };
             ids.insert(route_id(api, &key, "Integration"), integration);
@@ -67,10 +67,10 @@ pub(crate) fn generated(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Gene
     Ok(ids)
 }
 
-fn check_key(key: &str, place: &Place) -> Result<(), TemplateFault> {
+fn check_key(key: &str, place: &PropertyPath) -> Result<(), TemplateError> {
     let special = matches!(key, "$connect" | "$disconnect" | "$default");
     if special || (!key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric())) {
         return Ok(());
     }
-    Err(place.wrong(Wrong::RouteKey(key.to_owned())))
+    Err(place.wrong(PropertyError::RouteKey(key.to_owned())))
 }

@@ -8,7 +8,7 @@ use crate::dynamodb::{Answer, Api, Client};
 
 /// A shard as DescribeStream tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ShardOutline {
+pub(crate) struct ShardDescription {
     pub(crate) id: String,
     pub(crate) parent: Option<String>,
 }
@@ -36,7 +36,7 @@ pub(crate) async fn stream_of(client: &Client, table: &str) -> anyhow::Result<Op
 }
 
 /// All shards of a stream.
-pub(crate) async fn shards_of(client: &Client, stream_arn: &str) -> anyhow::Result<Vec<ShardOutline>> {
+pub(crate) async fn shards_of(client: &Client, stream_arn: &str) -> anyhow::Result<Vec<ShardDescription>> {
     let mut shards = Vec::new();
     let mut body = json!({ "StreamArn": stream_arn });
     loop {
@@ -45,7 +45,7 @@ pub(crate) async fn shards_of(client: &Client, stream_arn: &str) -> anyhow::Resu
         let text = |shard: &Json, name: &str| shard.get(name).and_then(Json::as_str).map(str::to_owned);
         for shard in description.get("Shards").and_then(Json::as_array).into_iter().flatten() {
             let Some(id) = text(shard, "ShardId") else { continue };
-            shards.push(ShardOutline { id, parent: text(shard, "ParentShardId") });
+            shards.push(ShardDescription { id, parent: text(shard, "ParentShardId") });
         }
         let last = description.get("LastEvaluatedShardId").and_then(Json::as_str);
         let Some(last) = last else { return Ok(shards) };

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::answer::Outcome;
-use super::lane::{Reason, Step};
-use super::record::{Record, SequenceNumber};
-use super::shard::Shard;
+use crate::streams::batch_result::BatchResult;
+use crate::streams::ordered_queue::{DiscardReason, Step};
+use crate::streams::record::{Record, SequenceNumber};
+use crate::streams::shard::Shard;
 use crate::template::StreamRules;
 
 const START_MS: i64 = 1_700_000_000_000;
@@ -96,7 +96,7 @@ struct History {
     /// Each delivery that reached the function.
     deliveries: Vec<Vec<usize>>,
     acknowledged: BTreeSet<usize>,
-    given_up: BTreeMap<usize, Reason>,
+    discarded: BTreeMap<usize, DiscardReason>,
 }
 
 /// A stream, its function and the poller between, with a clock of its own.
@@ -148,8 +148,8 @@ impl<'c> World<'c> {
                 loop {
                     match self.shard.step(lane, self.now_ms) {
                         Step::Deliver(records) => under_way.push((lane, records)),
-                        Step::GiveUp(given_up) => {
-                            self.give_up(&given_up.records, given_up.reason);
+                        Step::Discard(discarded) => {
+                            self.discard(&discarded.records, discarded.reason);
                             continue;
                         }
                         Step::Wait(until) => wake_ms = wake_ms.into_iter().chain(until).min(),
@@ -198,7 +198,7 @@ impl<'c> World<'c> {
         self.count += 1;
         self.now_ms += self.case.tick_ms;
         let outcome = match self.case.unreached_every {
-            Some(every) if delivery.is_multiple_of(every) => Outcome::Unreached,
+            Some(every) if delivery.is_multiple_of(every) => BatchResult::Unreached,
             _ => self.ask(records),
         };
         if self.case.kills.contains(&delivery) {
@@ -206,16 +206,16 @@ impl<'c> World<'c> {
             self.read = self.checkpoint.as_ref().map_or(0, |checkpoint| place(checkpoint) + 1);
             return true;
         }
-        if let Some(given_up) = self.shard.settle(lane, outcome, self.now_ms) {
-            self.give_up(&given_up.records, given_up.reason);
+        if let Some(discarded) = self.shard.settle(lane, outcome, self.now_ms) {
+            self.discard(&discarded.records, discarded.reason);
         }
         false
     }
 
     /// The function: it fails for each record as often as the case says.
-    fn ask(&mut self, records: &[Record]) -> Outcome {
+    fn ask(&mut self, records: &[Record]) -> BatchResult {
         self.history.deliveries.push(records.iter().map(number).collect());
-        let mut outcome = Outcome::Done;
+        let mut outcome = BatchResult::Done;
         for (place, record) in records.iter().enumerate() {
             let number = number(record);
             if self.left[number] == 0 {
@@ -225,20 +225,20 @@ impl<'c> World<'c> {
                 self.left[number] -= 1;
             }
             let reported = self.case.rules.reports_failures && self.case.changes[number].reported;
-            outcome = if reported { Outcome::FailedFrom(place) } else { Outcome::Failed };
+            outcome = if reported { BatchResult::FailedFrom(place) } else { BatchResult::Failed };
             break;
         }
         let done = match outcome {
-            Outcome::Done => records.len(),
-            Outcome::FailedFrom(place) => place,
-            Outcome::Failed | Outcome::Unreached => 0,
+            BatchResult::Done => records.len(),
+            BatchResult::FailedFrom(place) => place,
+            BatchResult::Failed | BatchResult::Unreached => 0,
         };
         self.history.acknowledged.extend(records.iter().take(done).map(number));
         outcome
     }
 
-    fn give_up(&mut self, records: &[Record], reason: Reason) {
-        self.history.given_up.extend(records.iter().map(|record| (number(record), reason)));
+    fn discard(&mut self, records: &[Record], reason: DiscardReason) {
+        self.history.discarded.extend(records.iter().map(|record| (number(record), reason)));
     }
 
     /// The checkpoint never passes a record that is neither acknowledged nor given up, and never goes back.
@@ -249,7 +249,7 @@ impl<'c> World<'c> {
         }
         for (number, change) in self.case.changes.iter().enumerate().take(place(&checkpoint) + 1) {
             let history = &self.history;
-            let settled = history.acknowledged.contains(&number) || history.given_up.contains_key(&number);
+            let settled = history.acknowledged.contains(&number) || history.discarded.contains_key(&number);
             assert!(settled || !change.wanted, "{number} was skipped");
         }
         self.checkpoint = Some(checkpoint);
@@ -259,7 +259,7 @@ impl<'c> World<'c> {
 /// Whether each item's changes were delivered in order for the first time.
 fn keeps_order(case: &Case, history: &History) -> bool {
     let mut newest: BTreeMap<u8, usize> = BTreeMap::new();
-    let expired = |number: &usize| history.given_up.get(number) == Some(&Reason::RecordAgeExceeded);
+    let expired = |number: &usize| history.discarded.get(number) == Some(&DiscardReason::RecordAgeExceeded);
     let mut seen = BTreeSet::new();
     for number in history.deliveries.iter().flatten() {
         if !seen.insert(*number) {
@@ -285,10 +285,10 @@ proptest! {
         let history = World::new(&case).run();
         for (number, change) in case.changes.iter().enumerate() {
             let delivered = history.deliveries.iter().flatten().any(|delivered| *delivered == number);
-            let settled = history.acknowledged.contains(&number) || history.given_up.contains_key(&number);
+            let settled = history.acknowledged.contains(&number) || history.discarded.contains_key(&number);
             prop_assert_eq!(settled, change.wanted, "{}", number);
             prop_assert!(change.wanted || !delivered, "{} was not wanted", number);
-            if history.given_up.get(&number) == Some(&Reason::RetryAttemptsExhausted) {
+            if history.discarded.get(&number) == Some(&DiscardReason::RetryAttemptsExhausted) {
                 prop_assert!(delivered, "{} was given up untried", number);
                 prop_assert!(case.rules.retries.is_some());
             }

@@ -1,13 +1,13 @@
-//! Where everything listens, and AWS's addresses rewritten to these places.
+//! Where everything listens, and AWS's endpoints rewritten to these places.
 
 use std::net::SocketAddr;
 
-use crate::fronts::Sockets;
+use crate::api_servers::Listeners;
 use crate::template::{Plan, URL_SUFFIX};
 
-/// The addresses of one running gateway.
+/// The endpoints of one running gateway.
 #[derive(Clone, Debug)]
-pub(crate) struct Addresses {
+pub(crate) struct Endpoints {
     pub(crate) region: String,
     pub(crate) websocket: SocketAddr,
     pub(crate) http: SocketAddr,
@@ -16,18 +16,18 @@ pub(crate) struct Addresses {
     pub(crate) dynamodb: String,
     /// The stage of the WebSocket API, a path segment of the management endpoint.
     pub(crate) stage: Option<String>,
-    /// What AWS's addresses start with, and what stands there locally.
+    /// What AWS's endpoints start with, and what stands there locally.
     rewrites: Vec<(String, String)>,
 }
 
-impl Addresses {
-    pub(crate) fn new(plan: &Plan, region: &str, sockets: &Sockets, dynamodb: String) -> Self {
+impl Endpoints {
+    pub(crate) fn new(plan: &Plan, region: &str, sockets: &Listeners, dynamodb: String) -> Self {
         let websocket = sockets.websocket.address;
         let (http, management) = (sockets.http.address, sockets.management.address);
         Self::at(plan, region, [websocket, http, management], dynamodb)
     }
 
-    /// The addresses for listeners at `[websocket, http, management]`.
+    /// The endpoints for listeners at `[websocket, http, management]`.
     pub(crate) fn at(plan: &Plan, region: &str, at: [SocketAddr; 3], dynamodb: String) -> Self {
         let [websocket, http, management] = at;
         let mut rewrites = Vec::new();
@@ -52,7 +52,7 @@ impl Addresses {
     }
 
     /// `text` with the local address wherever it names one that the template's APIs would have on AWS.
-    pub(crate) fn localise(&self, text: &str) -> String {
+    pub(crate) fn rewrite_to_local(&self, text: &str) -> String {
         let rewrite = |text: String, (there, here): &(String, String)| text.replace(there, here);
         self.rewrites.iter().fold(text.to_owned(), rewrite)
     }

@@ -1,0 +1,3 @@
+//! Tests of the delivery rules that need no I/O.
+
+mod properties;
