@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::{Held, Rollups};
-use nsl_domain::rollup::{AppShard, MinuteFold, Rollup, RollupSpan};
+use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
 
 /// Most spans of one write shard that one answer makes anew: it stays within its time even where a whole table is
@@ -61,7 +61,7 @@ impl<'s> CorruptRollupRebuild<'s> {
             for held in below.await? {
                 parts.extend(self.part(&held).await?);
             }
-            let rollup = Rollup::of_finer(span, &parts, self.now).ok();
+            let rollup = Rollup::from_finer(span, &parts, self.now).ok();
             Ok(rollup.filter(|rollup| rollup.reports() > 0))
         })
     }
@@ -73,7 +73,7 @@ impl<'s> CorruptRollupRebuild<'s> {
         match part {
             Some(part) if !is_whole(&part) => {
                 let anew = self.made_anew(held.span).await?;
-                Ok(Some(anew.unwrap_or_else(|| part.concluded())))
+                Ok(Some(anew.unwrap_or_else(|| part.into_complete())))
             }
             part => Ok(part),
         }
@@ -89,7 +89,7 @@ impl<'s> CorruptRollupRebuild<'s> {
         if !rollups.retention().can_compute(span, self.now) {
             return Ok(None);
         }
-        let mut fold = MinuteFold::new(span);
+        let mut fold = MinuteBuilder::new(span);
         let visit = |report: nsl_domain::report::Report| {
             // One that cannot be read is in no rollup either.
             let hash = report.document.hash();

@@ -166,7 +166,7 @@ impl History {
 
     /// How long `app` keeps what it reports.
     fn kept_of(&self, app: &App) -> Retention {
-        app.retention.over(self.rollups.retention())
+        app.retention.with_defaults(self.rollups.retention())
     }
 
     fn sources(&self) -> Sources<'_> {

@@ -94,7 +94,7 @@ impl Sources<'_> {
     ) -> Result<Gathered, Fault> {
         let window = query.span.window;
         let filter = Mutex::new(SeriesFilter::new(query));
-        let rollups = &self.rollups.keeping(app.retention.over(self.rollups.retention()));
+        let rollups = &self.rollups.keeping(app.retention.with_defaults(self.rollups.retention()));
         let kept = &Sources { rollups, ..*self };
         let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, (window, &filter), now));
         let shards = try_join_all(read).await?;

@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nsl_aws::rollups::Held;
 use nsl_domain::ids::UserId;
 use nsl_domain::report::MAX_LATENESS_MS;
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::AppShard;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 
 /// Longest that a report waits in the stream: `MaximumRecordAgeInSeconds` of the template.
 const IN_STREAM_MS: i64 = 20 * HOUR_MS;
@@ -174,7 +174,7 @@ mod tests {
 
     /// The rollups of the hours from so long ago to so long ago, of `bytes` each.
     fn hours(from: i64, to: i64, bytes: usize) -> Vec<Held> {
-        let span = |hours| RollupSpan::holding(Resolution::Hour, hours_ago(hours));
+        let span = |hours| RollupSpan::containing(Resolution::Hour, hours_ago(hours));
         let held = |hours| Held::stored(&Rollup::empty(span(hours)), vec![0; bytes], now().plus_ms(HOUR_MS));
         (to..from).rev().map(|hours| held(hours + 1)).collect()
     }

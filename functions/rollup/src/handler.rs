@@ -12,7 +12,7 @@ use nsl_aws::compute::{Clock, Computer};
 use nsl_aws::stream::{FailedItem, Malformed, Stored, StreamAnswer, StreamEvent, read};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::report::Report;
-use nsl_domain::rollup::{AppShard, RollupSpan, Touched};
+use nsl_domain::rollup::{AppShard, DirtyMinutes, RollupSpan};
 use tokio::sync::Semaphore;
 
 use crate::settings::Settings;
@@ -27,7 +27,7 @@ const CONCURRENT_WRITES: usize = 16;
 
 /// The function, with its clients.
 #[derive(Debug)]
-pub struct Rolling {
+pub struct RollupHandler {
     computer: Computer,
     terms: Terms,
 }
@@ -55,13 +55,13 @@ impl Done {
     /// Notes that the records of `spans` have to come again.
     fn fail<'s>(&mut self, stored: &[Placed], shard: &AppShard, spans: impl Iterator<Item = &'s RollupSpan>) {
         for span in spans {
-            let lost = |one: &Stored| one.shard == *shard && span.holds(one.report.timestamp);
+            let lost = |one: &Stored| one.shard == *shard && span.contains(one.report.timestamp);
             self.failed.extend(stored.iter().filter(|(_, one)| lost(one)).map(|(place, _)| place));
         }
     }
 }
 
-impl Rolling {
+impl RollupHandler {
     /// The function with its own clients, told the time by `clock`.
     pub fn new(clients: &Clients, settings: &Settings, clock: Clock) -> Self {
         let reports = clients.reports(&settings.reports_table);
@@ -152,7 +152,7 @@ impl Rolling {
 
     /// Brings the spans of each app-shard up to date, several app-shards at a time.
     async fn roll_up(&self, stored: &[Placed], terms: &TermsOf, done: &mut Done) {
-        let mut touched = Touched::default();
+        let mut touched = DirtyMinutes::default();
         for (_, one) in stored {
             touched.touch(one.shard.clone(), one.report.timestamp);
         }

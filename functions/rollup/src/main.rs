@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_aws::tables::Reach;
 use nsl_aws::{boot, clock, settings::environment};
-use nsl_rollup::handler::Rolling;
+use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,7 +18,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         (&settings.reports_table, Reach::Rows),
         (&settings.rollups_table, Reach::Row),
     ];
-    let rolling = Rolling::new(&clients, &settings, Arc::new(clock::now));
+    let rolling = RollupHandler::new(&clients, &settings, Arc::new(clock::now));
     boot::warm_up(&clients, &tables).await;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| rolling.handle(event.payload))).await
 }

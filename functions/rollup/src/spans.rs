@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt, stream};
 use nsl_aws::compute::{Computed, Computer};
 use nsl_aws::fault::Fault;
-use nsl_domain::rollup::{AppShard, RollupSpan, due_above};
+use nsl_domain::rollup::{AppShard, RollupSpan, due_coarser};
 use tokio::sync::Semaphore;
 
 /// App-shards that are dealt with at a time.
@@ -53,7 +53,7 @@ impl OutOfDate<'_> {
             let computed = self.compute_level(&level, permits, &mut done).await;
             done.failed.extend(level.difference(&computed));
             // Asked for after the writes: who finds a span running has written it before it is over.
-            level = due_above(&computed, self.computer.now());
+            level = due_coarser(&computed, self.computer.now());
         }
         done
     }

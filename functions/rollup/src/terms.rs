@@ -60,7 +60,7 @@ impl Terms {
             Err(fault) => return Err(fault),
         };
         let default = computer.rollups().retention();
-        let retention = app.as_ref().map_or(default, |app| app.retention.over(default));
+        let retention = app.as_ref().map_or(default, |app| app.retention.with_defaults(default));
         Ok(Some(Term { computer: computer.keeping(retention), app }))
     }
 

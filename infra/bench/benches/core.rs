@@ -18,10 +18,10 @@ use nsl_domain::frame::publish::ReportFrame;
 use nsl_domain::history::{HistoryFold, HistoryQuery};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::report::{Document, Report};
-use nsl_domain::rollup::{MinuteFold, Retention, Rollup, RollupSpan};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{MinuteBuilder, Retention, Rollup, RollupSpan};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 
 use crate::document::Documents;
 
@@ -50,7 +50,7 @@ fn report(second: i64) -> Report {
 }
 
 fn folded(span: RollupSpan, reports: &[Report]) -> Rollup {
-    let mut fold = MinuteFold::new(span);
+    let mut fold = MinuteBuilder::new(span);
     for report in reports {
         let (source, document) = (&report.source, &report.document);
         fold.add(report.timestamp, source, document.hash(), document.as_str()).unwrap();
@@ -59,7 +59,7 @@ fn folded(span: RollupSpan, reports: &[Report]) -> Rollup {
 }
 
 fn minute() -> (RollupSpan, Vec<Report>) {
-    (RollupSpan::holding(Resolution::Minute, start()), (0..REPORTS).map(report).collect())
+    (RollupSpan::containing(Resolution::Minute, start()), (0..REPORTS).map(report).collect())
 }
 
 fn inbound(criterion: &mut Criterion) {
@@ -124,7 +124,8 @@ fn answers(criterion: &mut Criterion) {
     let (_, reports) = minute();
     let rollups: Vec<Rollup> = (0..TENS_OF_A_DAY)
         .map(|index| {
-            let span = RollupSpan::holding(Resolution::TenMinutes, start().plus_ms(index * 10 * MINUTE_MS));
+            let span =
+                RollupSpan::containing(Resolution::TenMinutes, start().plus_ms(index * 10 * MINUTE_MS));
             let shifted = reports.iter().map(|report| {
                 let timestamp = report.timestamp.plus_ms(span.start().ms_since(start()));
                 Report { timestamp, ..report.clone() }

@@ -13,9 +13,9 @@ use nsl_domain::app::KeyRecord;
 use nsl_domain::grant::Scope;
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::report::{Document, Report, sortable};
-use nsl_domain::rollup::{MinuteFold, Rollup, RollupSpan};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 use serde_json::{Value, json};
 
 use crate::document::Documents;
@@ -48,7 +48,7 @@ impl Rows {
         }
         for (resolution, count) in KEPT {
             for index in 0..count {
-                let span = RollupSpan::holding(resolution, now.plus_ms(-index * resolution.ms()));
+                let span = RollupSpan::containing(resolution, now.plus_ms(-index * resolution.ms()));
                 rows.put("RollupsTable", rollup_item(span, now)?);
             }
         }
@@ -157,7 +157,7 @@ fn rollup_item(span: RollupSpan, now: TimestampMs) -> anyhow::Result<Value> {
 
 /// A rollup of evenly spread reports.
 pub(crate) fn rollup(span: RollupSpan) -> anyhow::Result<Rollup> {
-    let mut fold = MinuteFold::new(span);
+    let mut fold = MinuteBuilder::new(span);
     let between_ms = span.resolution().ms() / REPORTS_PER_ROLLUP;
     for (index, report) in (0..).zip(reports(span.start(), REPORTS_PER_ROLLUP)?) {
         let instant = span.start().plus_ms(index * between_ms);

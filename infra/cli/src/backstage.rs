@@ -7,9 +7,9 @@ use nsl_aws::publishers::WrongClock;
 use nsl_aws::tables::TableState;
 use nsl_domain::app::App;
 use nsl_domain::ids::Source;
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 use std::collections::BTreeMap;
 
 use crate::store::Live;
@@ -40,7 +40,7 @@ pub(crate) async fn tables(live: &Live) -> anyhow::Result<Vec<TableState>> {
 /// Looks at `app`.
 pub(crate) async fn look(live: &Live, app: &App, now: TimestampMs) -> anyhow::Result<Backstage> {
     let wrong_clocks = live.publishers.wrong_clocks(&app.id, now).await?;
-    let tomorrow = RollupSpan::holding(Resolution::Minute, now.plus_ms(DAY_MS));
+    let tomorrow = RollupSpan::containing(Resolution::Minute, now.plus_ms(DAY_MS));
     let mut rolled_up_to = None;
     for shard in 0..app.shards {
         let shard = AppShard { app: app.id.clone(), shard };

@@ -13,7 +13,7 @@ use nsl_aws::logs::Logs;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
-use nsl_domain::rollup::{OwnRetention, Retention};
+use nsl_domain::rollup::{AppRetention, Retention};
 use std::collections::BTreeMap;
 
 /// The template's names of what the commands reach.
@@ -97,9 +97,9 @@ pub(crate) async fn open_site(site: &ReadyFile, place: &Place, table: Option<&st
 fn retention(outputs: &BTreeMap<String, String>) -> anyhow::Result<Option<Retention>> {
     let Some(hours) = outputs.get(RAW_RETENTION_HOURS) else { return Ok(None) };
     let told = || format!("cannot understand the output {RAW_RETENTION_HOURS} {hours:?}");
-    let raw = OwnRetention { raw: Some(hours.parse().with_context(told)?), ..OwnRetention::default() };
+    let raw = AppRetention { raw: Some(hours.parse().with_context(told)?), ..AppRetention::default() };
     raw.check().with_context(told)?;
-    Ok(Some(raw.over(Retention::default())))
+    Ok(Some(raw.with_defaults(Retention::default())))
 }
 
 fn live(clients: &Clients, outputs: &BTreeMap<String, String>, retention: Retention) -> Option<Live> {

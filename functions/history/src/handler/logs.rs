@@ -5,7 +5,7 @@
 use lambda_http::{Body, Request, RequestExt, Response};
 use nsl_domain::history::LogsAnswer;
 use nsl_domain::time::TimestampMs;
-use nsl_domain::window::query::TimeRange;
+use nsl_domain::window::time_range::TimeRange;
 
 use super::{History, Refusal};
 use crate::respond;

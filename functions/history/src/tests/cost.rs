@@ -131,8 +131,8 @@ fn an_hour(sources: u64, every_s: i64) -> BTreeMap<Resolution, Vec<Rollup>> {
     let mut hosts: Vec<Host> = (0..sources).map(|index| Host::new(Kind::Linux, index)).collect();
     let mut minutes = Vec::new();
     for minute in 0..60 {
-        let span = RollupSpan::holding(Resolution::Minute, start.plus_ms(minute * MINUTE_MS));
-        let mut fold = MinuteFold::new(span);
+        let span = RollupSpan::containing(Resolution::Minute, start.plus_ms(minute * MINUTE_MS));
+        let mut fold = MinuteBuilder::new(span);
         for (place, host) in hosts.iter_mut().enumerate() {
             let first = (minute * 60 + place as i64) % every_s;
             for second in (first..60).step_by(every_s as usize) {
@@ -143,7 +143,7 @@ fn an_hour(sources: u64, every_s: i64) -> BTreeMap<Resolution, Vec<Rollup>> {
         }
         minutes.push(fold.finish());
     }
-    let above = |parts: &[Rollup]| Rollup::of_finer(parts[0].span().coarser().unwrap(), parts, week_end());
+    let above = |parts: &[Rollup]| Rollup::from_finer(parts[0].span().coarser().unwrap(), parts, week_end());
     let tens: Vec<Rollup> = minutes.chunks(10).map(|parts| above(parts).unwrap()).collect();
     let hours = vec![above(&tens).unwrap()];
     BTreeMap::from([(Resolution::Minute, minutes), (Resolution::TenMinutes, tens), (Resolution::Hour, hours)])
@@ -161,7 +161,7 @@ async fn store_week(world: &World, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
         let first = week_end().plus_ms(-reach_ms).aligned_to(resolution.ms());
         let like = hour[&resolution].iter().cycle();
         for (place, like) in (0..reach_ms / resolution.ms() + 1).zip(like) {
-            let span = RollupSpan::holding(resolution, first.plus_ms(place * resolution.ms()));
+            let span = RollupSpan::containing(resolution, first.plus_ms(place * resolution.ms()));
             let through = if span.is_settled(week_end()) {
                 span.end()
             } else {

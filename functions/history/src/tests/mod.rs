@@ -25,9 +25,9 @@ use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Proof, Reach, Scope};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
-use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{AppShard, MinuteBuilder, Retention, Rollup, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 use nsl_test_support::{TestEnvironment, events};
 use serde_json::Value;
 
@@ -160,7 +160,7 @@ impl World {
     async fn roll_up(&self, report: &Report) {
         let rollups = self.clients.rollups(&self.env.table("RollupsTable"), Retention::default());
         let shard = AppShard { app: report.app.clone(), shard: 0 };
-        let mut above = Some(RollupSpan::holding(Resolution::Minute, report.timestamp));
+        let mut above = Some(RollupSpan::containing(Resolution::Minute, report.timestamp));
         while let Some(span) = above {
             let before = rollups.find(&shard, span).await.unwrap();
             let mut rollup = rolled_up(&self.stored.lock().unwrap(), &report.app, span);
@@ -178,18 +178,18 @@ impl World {
 
 /// The rollup of `span` from all that is stored of `app`, at the present.
 fn rolled_up(stored: &[Report], app: &AppId, span: RollupSpan) -> Rollup {
-    let within = || stored.iter().filter(|report| report.app == *app && span.holds(report.timestamp));
+    let within = || stored.iter().filter(|report| report.app == *app && span.contains(report.timestamp));
     let Some(finer) = span.finer() else {
-        let mut fold = MinuteFold::new(span);
+        let mut fold = MinuteBuilder::new(span);
         for report in within() {
             let _ =
                 fold.add(report.timestamp, &report.source, report.document.hash(), report.document.as_str());
         }
         return fold.finish();
     };
-    let below: BTreeSet<_> = within().map(|report| RollupSpan::holding(finer, report.timestamp)).collect();
+    let below: BTreeSet<_> = within().map(|report| RollupSpan::containing(finer, report.timestamp)).collect();
     let below: Vec<Rollup> = below.into_iter().map(|below| rolled_up(stored, app, below)).collect();
-    Rollup::of_finer(span, &below, TimestampMs::clamped(NOW_MS)).unwrap()
+    Rollup::from_finer(span, &below, TimestampMs::clamped(NOW_MS)).unwrap()
 }
 
 async fn ask(history: &History, call: Call<'_>) -> Answer {

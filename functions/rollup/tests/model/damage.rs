@@ -3,8 +3,8 @@
 
 use nsl_aws::compute::Computed;
 use nsl_aws::repair::Repair;
+use nsl_domain::resolution::Resolution;
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 use serde_json::{Value, json};
 
 use crate::batches::report_each_second;

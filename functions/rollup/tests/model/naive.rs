@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nsl_domain::bucket::{Bucket, Sketch};
 use nsl_domain::report::Report;
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup};
 use nsl_domain::time::TimestampMs;
-use nsl_domain::window::Resolution;
 use serde_json::Value;
 
 use crate::world::{Shop, World};

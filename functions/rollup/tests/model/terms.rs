@@ -4,7 +4,7 @@
 use nsl_aws::apps::Saved;
 use nsl_domain::app::{App, OwnLimits, Status};
 use nsl_domain::report::Report;
-use nsl_domain::rollup::OwnRetention;
+use nsl_domain::rollup::AppRetention;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_test_support::Failure;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ async fn rollups_and_last_reports_live_as_long_as_their_app_says() {
     let world = World::start().await;
     let mut shop = Shop::open(1);
     shop.app.retention =
-        OwnRetention { minute: Some(100), ten_minutes: Some(1_000), ..OwnRetention::default() };
+        AppRetention { minute: Some(100), ten_minutes: Some(1_000), ..AppRetention::default() };
     world.register(&shop.app).await;
     let records = report(&world, &mut shop, 1, 1).await;
     world.set_clock(MINUTE_MS);

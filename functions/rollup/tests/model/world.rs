@@ -11,10 +11,10 @@ use nsl_aws::stream::{StreamAnswer, StreamEvent};
 use nsl_domain::app::{App, Status};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Retention};
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
-use nsl_domain::window::Resolution;
-use nsl_rollup::handler::Rolling;
+use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 use nsl_test_support::TestEnvironment;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ static APPS: AtomicU64 = AtomicU64::new(0);
 /// A bed and an instance of the function.
 pub(crate) struct World {
     pub(crate) env: TestEnvironment,
-    pub(crate) rolling: Rolling,
+    pub(crate) rolling: RollupHandler,
     /// What an operator's repair computes with.
     pub(crate) computer: Computer,
     pub(crate) rollups: Rollups,
@@ -62,7 +62,7 @@ impl World {
         let told = Arc::clone(&clock);
         let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
         let tell: Clock = Arc::new(tell);
-        let rolling = Rolling::new(&clients, &settings.unwrap(), Arc::clone(&tell));
+        let rolling = RollupHandler::new(&clients, &settings.unwrap(), Arc::clone(&tell));
         let rollups = clients.rollups(&env.table("RollupsTable"), Retention::default());
         let reports = clients.reports(&env.table("ReportsTable"));
         let computer = Computer::new(reports, rollups.clone(), tell);

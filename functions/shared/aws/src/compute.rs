@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use nsl_domain::app::Sent;
-use nsl_domain::rollup::{AppShard, MinuteFold, Retention, Rollup, RollupSpan, Unreadable};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{AppShard, DecodeError, MinuteBuilder, Retention, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
-use nsl_domain::window::Resolution;
 
 use crate::fault::{Fault, Kind};
 use crate::reports::Reports;
@@ -190,7 +190,7 @@ impl Computer {
     }
 
     async fn fold_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
-        let mut fold = MinuteFold::new(span);
+        let mut fold = MinuteBuilder::new(span);
         let mut unreadable = 0_usize;
         let mut sent = Sent::default();
         let visit = |report: nsl_domain::report::Report| {
@@ -227,7 +227,7 @@ impl Computer {
                 again = true;
             } else {
                 is_rest |= part.is_none();
-                parts.extend(part.map(Rollup::concluded));
+                parts.extend(part.map(Rollup::into_complete));
             }
         }
         if is_rest {
@@ -236,7 +236,7 @@ impl Computer {
         if again {
             return Ok(Below::Again);
         }
-        Ok(match Rollup::of_finer(span, &parts, now) {
+        Ok(match Rollup::from_finer(span, &parts, now) {
             Ok(rest) if is_rest => Below::Rest(rest),
             Ok(whole) => Below::Whole(whole),
             Err(_) => Below::Again,
@@ -249,10 +249,10 @@ impl Computer {
 fn known(shard: &AppShard, held: &Held) -> Result<Option<Rollup>, Fault> {
     match held.rollup() {
         Ok(rollup) => Ok(Some(rollup)),
-        Err(Unreadable::Corrupt(reason)) => {
+        Err(DecodeError::Corrupt(reason)) => {
             tracing::warn!(app = %shard.app, start = %held.span.start(), reason, "a rollup is corrupt");
             Ok(None)
         }
-        Err(newer @ Unreadable::Newer(_)) => Err(Fault::of_unreadable("compute a rollup", newer)),
+        Err(newer @ DecodeError::Newer(_)) => Err(Fault::of_unreadable("compute a rollup", newer)),
     }
 }

@@ -8,9 +8,9 @@ use nsl_domain::conversation::remembered::Slot;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::legacy::command::Switch;
 use nsl_domain::report::{Document, sortable};
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 
 use crate::items::BadAttribute;
 

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use nsl_domain::app::App;
 use nsl_domain::report::MAX_AHEAD_MS;
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::TimestampMs;
-use nsl_domain::window::Resolution;
 
 use crate::compute::{Computed, Computer};
 use crate::fault::Fault;

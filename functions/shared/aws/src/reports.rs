@@ -14,9 +14,9 @@ use nsl_domain::app::App;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::legacy::dedup_window::dedup_window;
 use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 
 use crate::erase::Partition;
 use crate::fault::Fault;
@@ -229,7 +229,7 @@ impl Reports {
             let keys_only = query.projection_expression(expression::KEY_ONLY);
             let stamp = |row: &Item| keys::read_stamp(items::read_text(row, keys::SK)?).map(Some);
             let stamps = rows::readable(keys_only, "query the minutes of reports", stamp).await?;
-            minutes.extend(stamps.into_iter().map(|stamp| RollupSpan::holding(Resolution::Minute, stamp)));
+            minutes.extend(stamps.into_iter().map(|stamp| RollupSpan::containing(Resolution::Minute, stamp)));
         }
         Ok(minutes)
     }

@@ -12,9 +12,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
 use nsl_domain::report::{Document, Report};
-use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan, Unreadable};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{AppShard, DecodeError, Retention, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
-use nsl_domain::window::Resolution;
 
 use crate::erase::Partition;
 use crate::fault::{Fault, Kind};
@@ -134,7 +134,7 @@ impl Rollups {
             }
             let held = Held::read(row, resolution)?;
             // What was written while the application kept it longer is gone too.
-            Ok((!self.retention.is_past(held.span, now)).then_some(held))
+            Ok((!self.retention.is_expired(held.span, now)).then_some(held))
         };
         rows::readable(query, "query rollups", read).await
     }
@@ -170,7 +170,7 @@ impl Rollups {
         before: Option<&Held>,
     ) -> Result<Put, Fault> {
         let span = rollup.span();
-        let expires_at = span.end().plus_ms(self.retention.of(span.resolution()));
+        let expires_at = span.end().plus_ms(self.retention.ms_of(span.resolution()));
         let version = before.map_or(0, |held| held.version).saturating_add(1);
         let put = self
             .put_item(keys::rollup_partition(shard, span.resolution()), keys::rollup(span), expires_at)
@@ -302,7 +302,7 @@ fn read_last(row: &Item, app: &AppId, now: TimestampMs) -> Result<Option<Report>
 
 impl Fault {
     /// The fault of a stored rollup that cannot be read, met when attempting `attempt`.
-    pub fn of_unreadable(attempt: &'static str, unreadable: Unreadable) -> Self {
+    pub fn of_unreadable(attempt: &'static str, unreadable: DecodeError) -> Self {
         Self { kind: Kind::Corrupt, attempt, source: Some(Box::new(unreadable)) }
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::grant::Scope;
 use crate::ids::{AppId, KeyId, Source, UserId};
-use crate::rollup::OwnRetention;
+use crate::rollup::AppRetention;
 use crate::time::{HOUR_MS, TimestampMs};
 
 pub use limits::{MAX_CONNECTIONS, OutOfBounds, OwnLimits, Rates, Sent};
@@ -118,7 +118,7 @@ pub struct App {
     /// Its own limits.
     pub limits: OwnLimits,
     /// How long what it reports is kept, where it says so itself.
-    pub retention: OwnRetention,
+    pub retention: AppRetention,
     /// The instant until which its reports are refused, because it sent more than it may.
     pub limited_until: Option<TimestampMs>,
 }
@@ -176,7 +176,7 @@ mod tests {
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
             limits: OwnLimits::default(),
-            retention: OwnRetention::default(),
+            retention: AppRetention::default(),
             limited_until: None,
         }
     }

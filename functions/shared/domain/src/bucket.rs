@@ -14,12 +14,12 @@ mod sum;
 mod tests;
 
 pub(crate) use sketch::MAX_LEVEL;
-pub use sketch::{RELATIVE_ERROR, Sketch, ZERO_WITHIN};
+pub use sketch::{RELATIVE_ERROR, Sketch, ZERO_TOLERANCE};
 pub use sum::Sum;
 
 /// Where a sample comes from. The greatest `(time, source, hash)` of a span holds its last value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct At {
+pub struct SampleOrigin {
     /// The instant of its report.
     pub time: TimestampMs,
     /// Who reported it; shared, for one report has many samples.
@@ -39,25 +39,25 @@ pub struct Bucket {
     min: f64,
     max: f64,
     last: f64,
-    last_at: At,
+    last_origin: SampleOrigin,
     sketch: Sketch,
 }
 
 /// What a bucket is made of, where it is read back.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct BucketParts {
     pub(crate) count: u64,
     pub(crate) sum: Sum,
     pub(crate) min: f64,
     pub(crate) max: f64,
     pub(crate) last: f64,
-    pub(crate) last_at: At,
+    pub(crate) last_origin: SampleOrigin,
     pub(crate) sketch: Sketch,
 }
 
 impl Bucket {
     /// The bucket of one sample. `value` must be finite.
-    pub fn of(value: f64, at: &At) -> Self {
+    pub fn of(value: f64, at: &SampleOrigin) -> Self {
         let value = without_negative_zero(value);
         let mut bucket = Self {
             count: 1,
@@ -65,7 +65,7 @@ impl Bucket {
             min: value,
             max: value,
             last: value,
-            last_at: at.clone(),
+            last_origin: at.clone(),
             sketch: Sketch::default(),
         };
         bucket.sum.add(value);
@@ -74,7 +74,7 @@ impl Bucket {
     }
 
     /// Adds one sample. `value` must be finite.
-    pub fn add(&mut self, value: f64, at: &At) {
+    pub fn add(&mut self, value: f64, at: &SampleOrigin) {
         let value = without_negative_zero(value);
         self.count += 1;
         self.sum.add(value);
@@ -88,13 +88,13 @@ impl Bucket {
         self.count += other.count;
         self.sum.merge(&other.sum);
         self.widen(other.min, other.max);
-        self.succeed(other.last, &other.last_at);
+        self.succeed(other.last, &other.last_origin);
         self.sketch.merge(&other.sketch);
     }
 
     /// The bucket with these parts, or `None` where no samples could have made them.
-    pub(crate) fn restored(parts: Parts) -> Option<Self> {
-        let Parts { count, sum, min, max, last, last_at, sketch } = parts;
+    pub(crate) fn from_parts(parts: BucketParts) -> Option<Self> {
+        let BucketParts { count, sum, min, max, last, last_origin, sketch } = parts;
         let ordered = min <= last && last <= max;
         (count > 0 && ordered && min.is_finite() && max.is_finite()).then_some(Self {
             count,
@@ -102,7 +102,7 @@ impl Bucket {
             min,
             max,
             last,
-            last_at,
+            last_origin,
             sketch,
         })
     }
@@ -135,11 +135,11 @@ impl Bucket {
 
     /// Takes over `value` as the last where `at` is greater. Two values of one report and series cannot be told
     /// apart by it, then the greater value is the last, so that order does not matter.
-    fn succeed(&mut self, value: f64, at: &At) {
-        let order = at.cmp(&self.last_at).then(value.total_cmp(&self.last));
+    fn succeed(&mut self, value: f64, at: &SampleOrigin) {
+        let order = at.cmp(&self.last_origin).then(value.total_cmp(&self.last));
         if order.is_gt() {
             self.last = value;
-            self.last_at.clone_from(at);
+            self.last_origin.clone_from(at);
         }
     }
 
@@ -160,7 +160,7 @@ impl Bucket {
 
     /// The arithmetic mean of its samples.
     pub fn average(&self) -> f64 {
-        self.within_extremes(self.sum.over(self.count))
+        self.within_extremes(self.sum.divided_by(self.count))
     }
 
     /// Its smallest sample, exactly.
@@ -179,13 +179,13 @@ impl Bucket {
     }
 
     /// Where its last sample comes from.
-    pub fn last_at(&self) -> &At {
-        &self.last_at
+    pub fn last_origin(&self) -> &SampleOrigin {
+        &self.last_origin
     }
 
     /// The sample of rank `ceil(q * count)` in ascending order, counted from 1: nearest rank, no interpolation, the
     /// smallest sample that at least the part `q` of all samples lie at or below. Within [`RELATIVE_ERROR`] of that
-    /// sample, exact at the lowest and the highest rank, 0 for one within [`ZERO_WITHIN`] of 0, and never outside the
+    /// sample, exact at the lowest and the highest rank, 0 for one within [`ZERO_TOLERANCE`] of 0, and never outside the
     /// extremes. `q` is held within 0 to 1.
     pub fn quantile(&self, q: f64) -> f64 {
         let highest = self.count - 1;
@@ -197,7 +197,7 @@ impl Bucket {
         if rank >= highest {
             return self.max;
         }
-        self.within_extremes(self.sketch.at_rank(rank))
+        self.within_extremes(self.sketch.value_at_rank(rank))
     }
 
     fn within_extremes(&self, value: f64) -> f64 {

@@ -9,7 +9,7 @@ use self::quota::Quota;
 use crate::rejection::Rejection;
 use crate::rollup::Retention;
 use crate::time::TimestampMs;
-use crate::window::query::Span;
+use crate::window::query_span::QuerySpan;
 
 mod aggregate;
 mod answer;
@@ -47,7 +47,7 @@ pub use truncated::{Truncated, Truncations};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryQuery {
     /// The points to answer.
-    pub span: Span,
+    pub span: QuerySpan,
     /// Which series to answer.
     pub selection: Selection,
     /// What to tell of each point; `None` where that is left to us: [`Aggregate::DEFAULT`], as far as it fits.
@@ -59,7 +59,7 @@ impl HistoryQuery {
     /// `agg`. Others are not looked at. `kept` is how long the application keeps its rollups.
     ///
     /// # Errors
-    /// `invalid_field` or `missing_field` with the parameter to blame, as [`Span::read`], [`Selection::read`] and
+    /// `invalid_field` or `missing_field` with the parameter to blame, as [`QuerySpan::read`], [`Selection::read`] and
     /// [`Aggregate::read_list`] say.
     pub fn read<'q>(
         parameter: impl Fn(&str) -> Option<&'q str>,
@@ -67,7 +67,7 @@ impl HistoryQuery {
         now: TimestampMs,
     ) -> Result<Self, Rejection> {
         Ok(Self {
-            span: Span::read(&parameter, kept, now)?,
+            span: QuerySpan::read(&parameter, kept, now)?,
             selection: Selection::read(parameter("series"))?,
             aggregates: parameter("agg").map(Aggregate::read_list).transpose()?,
         })

@@ -23,39 +23,39 @@ mod span;
 mod tests;
 mod touched;
 
-pub use decode::Unreadable;
+pub use decode::DecodeError;
 pub use encode::{ENCODING, MAX_BYTES};
-pub use fold::{MinuteFold, Unfinished};
-pub use retention::{BadRetention, MOST_RAW_HOURS, OwnRetention, RAW_GRACE_MS, Retention};
+pub use fold::{IncompleteSpans, MinuteBuilder};
+pub use retention::{AppRetention, InvalidRetention, MAX_RAW_HOURS, RAW_GRACE_MS, Retention};
 pub use span::{CLOCK_SKEW_MS, RollupSpan};
-pub use touched::{AppShard, Touched, due_above};
+pub use touched::{AppShard, DirtyMinutes, due_coarser};
 
 /// Most sources that a rollup names. A day's rollup costs the same whether one source reports or a thousand; who
 /// needs every name reads the last reports.
-pub const MAX_SOURCES: usize = 16;
+pub const MAX_ROLLUP_SOURCES: usize = 16;
 
 /// Most series that a rollup holds, four times what one report may have.
 pub const MAX_ROLLUP_SERIES: usize = 2_048;
 
-/// Who reported within a span: the first [`MAX_SOURCES`] by name.
+/// Who reported within a span: the first [`MAX_ROLLUP_SOURCES`] by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     names: BTreeSet<Arc<Source>>,
-    are_more: bool,
+    has_more: bool,
 }
 
 impl Sources {
     /// Adds one, and gives the shared name of it.
     fn note(&mut self, source: Arc<Source>) {
-        if self.names.insert(source) && self.names.len() > MAX_SOURCES {
+        if self.names.insert(source) && self.names.len() > MAX_ROLLUP_SOURCES {
             self.names.pop_last();
-            self.are_more = true;
+            self.has_more = true;
         }
     }
 
     fn merge(&mut self, other: &Self) {
         other.names.iter().for_each(|source| self.note(Arc::clone(source)));
-        self.are_more |= other.are_more;
+        self.has_more |= other.has_more;
     }
 
     /// The names, in their order.
@@ -64,8 +64,8 @@ impl Sources {
     }
 
     /// Whether others reported too.
-    pub fn are_more(&self) -> bool {
-        self.are_more
+    pub fn has_more(&self) -> bool {
+        self.has_more
     }
 }
 
@@ -77,7 +77,7 @@ pub struct Rollup {
     reports: u64,
     sources: Sources,
     series: BTreeMap<String, Bucket>,
-    is_cut: bool,
+    is_truncated: bool,
 }
 
 impl Rollup {
@@ -89,7 +89,7 @@ impl Rollup {
             reports: 0,
             sources: Sources::default(),
             series: BTreeMap::new(),
-            is_cut: false,
+            is_truncated: false,
         }
     }
 
@@ -124,13 +124,13 @@ impl Rollup {
     }
 
     /// Whether there were more series than it may hold: those last by name are left out then.
-    pub fn is_cut(&self) -> bool {
-        self.is_cut
+    pub fn is_truncated(&self) -> bool {
+        self.is_truncated
     }
 
     /// It as all there will ever be of its span, for what is below it is gone.
     #[must_use]
-    pub fn concluded(mut self) -> Self {
+    pub fn into_complete(mut self) -> Self {
         self.through = self.span.end();
         self
     }
@@ -139,7 +139,7 @@ impl Rollup {
     pub fn merge(&mut self, other: &Self) {
         self.reports += other.reports;
         self.sources.merge(&other.sources);
-        self.is_cut |= other.is_cut;
+        self.is_truncated |= other.is_truncated;
         for (name, bucket) in &other.series {
             match self.series.get_mut(name) {
                 Some(own) => own.merge(bucket),
@@ -160,7 +160,7 @@ impl Rollup {
     fn cut_to(&mut self, most: usize) {
         while self.series.len() > most {
             self.series.pop_last();
-            self.is_cut = true;
+            self.is_truncated = true;
         }
     }
 }

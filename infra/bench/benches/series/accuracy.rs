@@ -2,9 +2,9 @@
 
 use nsl_domain::bucket::Bucket;
 use nsl_domain::ids::Source;
-use nsl_domain::rollup::{MinuteFold, Rollup};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
-use nsl_domain::window::Resolution;
 
 use crate::hosts::span;
 use crate::shapes::{SHAPES, Shapes, document, greatest_error};
@@ -50,7 +50,7 @@ fn tell_hostile() {
     let mut minutes = Vec::new();
     for minute in 0..MINUTES {
         let span = span(Resolution::Minute, minute * MINUTE_MS);
-        let mut fold = MinuteFold::new(span);
+        let mut fold = MinuteBuilder::new(span);
         for second in 0..60 {
             let next = shapes.next_values();
             let document = document(next);

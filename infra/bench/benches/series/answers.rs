@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use nsl_domain::rollup::{MinuteFold, Rollup, RollupSpan};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{MINUTE_MS, SECOND_MS};
-use nsl_domain::window::Resolution;
 
 use crate::hosts::{Host, Kind, span};
 use crate::service::Service;
@@ -127,7 +127,7 @@ fn hour_of(sources: u64, every_s: i64) -> Vec<Rollup> {
     let mut hosts: Vec<Host> = (0..sources).map(|index| Host::new(Kind::Linux, index)).collect();
     let minute = |minute: i64| {
         let span = span(Resolution::Minute, minute * MINUTE_MS);
-        let mut fold = MinuteFold::new(span);
+        let mut fold = MinuteBuilder::new(span);
         for second in (0..60).step_by(usize::try_from(every_s).unwrap_or(1)) {
             for host in &mut hosts {
                 let document = host.next_document();

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use nsl_domain::ids::AppId;
 use nsl_domain::report::Report;
-use nsl_domain::rollup::{MinuteFold, Rollup};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{MINUTE_MS, SECOND_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 
 use crate::accuracy::WATCHED;
 use crate::hosts::{Host, Kind, span};
@@ -71,7 +71,7 @@ impl Week {
             }
             let minutes = &mut self.levels[0];
             let began = Instant::now();
-            let mut fold = MinuteFold::new(span);
+            let mut fold = MinuteBuilder::new(span);
             for report in &reports {
                 let hash = report.document.hash();
                 fold.add(report.timestamp, &report.source, hash, report.document.as_str()).unwrap();
@@ -140,7 +140,7 @@ pub(crate) fn coarser(finer: &[Rollup], now: TimestampMs) -> Folded {
     let mut folded = Folded::default();
     for parts in finer.chunk_by(|one, next| above(one) == above(next)) {
         let began = Instant::now();
-        let rollup = Rollup::of_finer(above(&parts[0]), parts, now).unwrap();
+        let rollup = Rollup::from_finer(above(&parts[0]), parts, now).unwrap();
         folded.took += began.elapsed();
         folded.rollups.push(rollup);
     }

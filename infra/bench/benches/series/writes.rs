@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use nsl_domain::report::Report;
+use nsl_domain::resolution::Resolution;
 use nsl_domain::time::{HOUR_MS, SECOND_MS, TimestampMs};
-use nsl_domain::window::Resolution;
-use nsl_rollup::handler::Rolling;
+use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ async fn tell_case(case: &Case) {
     let told = Arc::clone(&clock);
     let settings = Settings::read(|name| service.setting(name)).unwrap();
     let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
-    let rolling = Rolling::new(&service.clients, &settings, Arc::new(tell));
+    let rolling = RollupHandler::new(&service.clients, &settings, Arc::new(tell));
     let mut hosts: Vec<Host> = (0..case.sources).map(|index| Host::new(Kind::Linux, index)).collect();
     // The middle of what is measured is the end of an hour; batches begin somewhere within a minute.
     let noon = span(Resolution::Hour, 12 * HOUR_MS).start();

@@ -14,7 +14,7 @@ use nsl_aws::apps::{Apps, Created};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
 use nsl_domain::grant::Scope;
 use nsl_domain::ids::{AppId, UserId};
-use nsl_domain::rollup::OwnRetention;
+use nsl_domain::rollup::AppRetention;
 use serde::Serialize;
 use std::path::Path;
 
@@ -100,7 +100,7 @@ fn describe(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
         limits: OwnLimits::default(),
-        retention: OwnRetention::default(),
+        retention: AppRetention::default(),
         limited_until: None,
     };
     args.terms.apply(&mut app)?;

@@ -123,7 +123,7 @@ fn may_have(app: &App) -> String {
 
 /// How long each resolution is kept, in hours, where the service's retention is `default`.
 fn kept(app: &App, default: Retention) -> [(&'static str, i64); 5] {
-    let kept = app.retention.over(default);
+    let kept = app.retention.with_defaults(default);
     let figures = [
         ("raw", kept.raw_ms),
         ("minute", kept.minute_ms),
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use nsl_domain::app::{DEFAULT_SHARDS, KeyRecord, OwnLimits};
     use nsl_domain::ids::{AppId, UserId};
-    use nsl_domain::rollup::OwnRetention;
+    use nsl_domain::rollup::AppRetention;
 
     #[test]
     fn keys_are_told_by_their_ids_and_their_age() {
@@ -181,7 +181,7 @@ mod tests {
             shards: DEFAULT_SHARDS,
             tokens_not_before: Some(TimestampMs::clamped(0)),
             limits: OwnLimits { reports: Some(20), subscriptions: Some(3), ..OwnLimits::default() },
-            retention: OwnRetention { raw: Some(50), ..OwnRetention::default() },
+            retention: AppRetention { raw: Some(50), ..AppRetention::default() },
             limited_until: Some(TimestampMs::clamped(60_000)),
         };
         let card = card(&app, Retention::default());

@@ -15,8 +15,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nsl_aws::compute::{Computed, Computer};
 use nsl_aws::repair::Repair as Repairing;
 use nsl_domain::app::App;
+use nsl_domain::resolution::Resolution;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub(crate) async fn run(
             "the service does not tell how long it keeps raw reports: {assumed} hours are assumed"
         ));
     }
-    let rollups = live.rollups.keeping(app.retention.over(live.rollups.retention()));
+    let rollups = live.rollups.keeping(app.retention.with_defaults(live.rollups.retention()));
     let computer = Computer::new(live.reports.clone(), rollups, Arc::new(clock::now_ms));
     let tally = repair(&computer, &app, (from, to), console).await?;
     if console.is_json() {

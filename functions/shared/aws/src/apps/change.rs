@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use nsl_domain::app::{App, KeyRecord, OwnLimits};
-use nsl_domain::rollup::OwnRetention;
+use nsl_domain::rollup::AppRetention;
 
 use super::{Apps, aws_sdk_error, key_entries, pointer_item, status_text, terms};
 use crate::fault::Fault;
@@ -138,7 +138,7 @@ fn as_read(app: &App) -> String {
         true => expression::WITHOUT_LIMITS,
         false => expression::WITH_LIMITS,
     };
-    let retention = match app.retention == OwnRetention::default() {
+    let retention = match app.retention == AppRetention::default() {
         true => expression::WITHOUT_RETENTION,
         false => expression::WITH_RETENTION,
     };

@@ -6,7 +6,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::app::OwnLimits;
 use nsl_domain::ids::AppId;
-use nsl_domain::rollup::OwnRetention;
+use nsl_domain::rollup::AppRetention;
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
 
 use super::Apps;
@@ -59,7 +59,7 @@ pub(super) fn limits_entry(limits: &OwnLimits) -> AttributeValue {
     ])
 }
 
-pub(super) fn retention_entry(retention: &OwnRetention) -> AttributeValue {
+pub(super) fn retention_entry(retention: &AppRetention) -> AttributeValue {
     entry([
         (keys::KEEP_RAW, retention.raw.map(items::number)),
         (keys::KEEP_MINUTE, retention.minute.map(items::number)),
@@ -88,12 +88,12 @@ pub(super) fn read_limits(item: &Item) -> Result<OwnLimits, BadAttribute> {
 }
 
 /// One that the domain would not allow is unreadable: it would lose what is still needed.
-pub(super) fn read_retention(item: &Item) -> Result<OwnRetention, BadAttribute> {
+pub(super) fn read_retention(item: &Item) -> Result<AppRetention, BadAttribute> {
     let Some(map) = items::optional(items::read_map(item, keys::RETENTION))? else {
-        return Ok(OwnRetention::default());
+        return Ok(AppRetention::default());
     };
     let part = |name| items::optional(items::read_number(map, name));
-    let retention = OwnRetention {
+    let retention = AppRetention {
         raw: part(keys::KEEP_RAW)?,
         minute: part(keys::KEEP_MINUTE)?,
         ten_minutes: part(keys::KEEP_TEN_MINUTES)?,

@@ -4,9 +4,9 @@
 //! and says that it holds nothing that can be read.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use nsl_domain::rollup::{Rollup, RollupSpan, Unreadable};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{DecodeError, Rollup, RollupSpan};
 use nsl_domain::time::{SECOND_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 
 use crate::items::{self, BadAttribute, Item};
 use crate::keys;
@@ -33,10 +33,10 @@ impl Held {
     /// What it holds.
     ///
     /// # Errors
-    /// [`Unreadable`] where it is damaged, or newer than this program.
-    pub fn rollup(&self) -> Result<Rollup, Unreadable> {
+    /// [`DecodeError`] where it is damaged, or newer than this program.
+    pub fn rollup(&self) -> Result<Rollup, DecodeError> {
         if self.is_damaged {
-            return Err(Unreadable::Corrupt("an attribute of its row is missing or means nothing"));
+            return Err(DecodeError::Corrupt("an attribute of its row is missing or means nothing"));
         }
         Rollup::from_bytes(self.span, self.through, &self.bytes)
     }
@@ -72,6 +72,6 @@ impl Held {
     /// The rollup in `row`, whose sort key says when its span starts.
     pub(super) fn read(row: &Item, resolution: Resolution) -> Result<Self, BadAttribute> {
         let start = keys::read_stamp(items::read_text(row, keys::SK)?)?;
-        Ok(Self::at(RollupSpan::holding(resolution, start), row))
+        Ok(Self::at(RollupSpan::containing(resolution, start), row))
     }
 }

@@ -2,7 +2,7 @@
 
 use nsl_aws::apps::{Limited, Saved};
 use nsl_domain::app::{KeyHash, MAX_KEYS_OF_SCOPE, OwnLimits};
-use nsl_domain::rollup::OwnRetention;
+use nsl_domain::rollup::AppRetention;
 use serde_json::json;
 
 use super::*;
@@ -28,7 +28,7 @@ async fn what_was_changed_is_found_and_nothing_else_is() {
         shards: 4,
         tokens_not_before: Some(now()),
         limits: OwnLimits { reports: Some(5), ..OwnLimits::default() },
-        retention: OwnRetention { day: Some(10_000), ..OwnRetention::default() },
+        retention: AppRetention { day: Some(10_000), ..AppRetention::default() },
         ..shop.clone()
     };
     assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
@@ -71,7 +71,7 @@ async fn each_of_the_attributes_is_held_against_what_was_read() {
         App { keys: vec![key("other")], ..shop.clone() },
         App { tokens_not_before: Some(now()), ..shop.clone() },
         App { limits: OwnLimits { bytes: Some(5_000), ..OwnLimits::default() }, ..shop.clone() },
-        App { retention: OwnRetention { raw: Some(50), ..OwnRetention::default() }, ..shop.clone() },
+        App { retention: AppRetention { raw: Some(50), ..AppRetention::default() }, ..shop.clone() },
     ] {
         let saved = skin.apps().save(&believed, &App { shards: 2, ..believed.clone() }).await.unwrap();
         assert_eq!(saved, Saved::Overtaken, "{believed:?}");
@@ -172,7 +172,7 @@ async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
     assert_eq!((old.limits, old.retention, old.limited_until), Default::default());
     let limits =
         OwnLimits { reports: Some(1), bytes: Some(1_000), connections: Some(2), subscriptions: Some(3) };
-    let retention = OwnRetention {
+    let retention = AppRetention {
         raw: Some(50),
         minute: Some(100),
         ten_minutes: Some(200),

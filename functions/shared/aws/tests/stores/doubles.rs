@@ -4,9 +4,9 @@ use nsl_aws::fault::Kind;
 use nsl_aws::reports::{Frame, StoreOutcome};
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
-use nsl_domain::window::Resolution;
 use nsl_test_support::Failure;
 
 use super::*;
@@ -194,7 +194,7 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
     }
     let mut minute = Vec::new();
     let (shard, span) =
-        (AppShard { app: shop.id, shard: 0 }, RollupSpan::holding(Resolution::Minute, now.plus_ms(-1)));
+        (AppShard { app: shop.id, shard: 0 }, RollupSpan::containing(Resolution::Minute, now.plus_ms(-1)));
     skin.reports().for_each_in_minute(&shard, span, |report| minute.push(report)).await.unwrap();
     assert_eq!(minute.len(), 4, "the minute begins at the edge");
 }

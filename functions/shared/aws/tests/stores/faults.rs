@@ -10,8 +10,8 @@ use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::Source;
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::report::{Document, Report};
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
-use nsl_domain::window::Resolution;
 use nsl_test_support::Failure;
 
 use super::*;
@@ -38,7 +38,7 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
     let (apps, sessions) = (skin.apps(), skin.sessions());
     let (subscriptions, reports, rollups) = (skin.subscriptions(), skin.reports(), skin.rollups());
     let shard = AppShard { app: shop.id.clone(), shard: 0 };
-    let minute = RollupSpan::holding(Resolution::Minute, now());
+    let minute = RollupSpan::containing(Resolution::Minute, now());
     let publishers = skin.publishers();
     let frame = Frame { connection: &id, message: "m", index: 0 };
     let told = ReportedSource { source: &report.source, ahead_ms: None, now: now() };

@@ -3,9 +3,9 @@
 use nsl_aws::rollups::{Noted, Put};
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, HOUR_MS};
-use nsl_domain::window::Resolution;
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn shard() -> AppShard {
 }
 
 fn hour(hours: i64) -> RollupSpan {
-    RollupSpan::holding(Resolution::Hour, now().plus_ms(hours * HOUR_MS))
+    RollupSpan::containing(Resolution::Hour, now().plus_ms(hours * HOUR_MS))
 }
 
 async fn put(skin: &Skin, span: RollupSpan) {
@@ -37,7 +37,7 @@ async fn a_rollup_is_written_over_what_was_read_only() {
     let held = rollups.find(&shard(), hour(0)).await.unwrap().unwrap();
     assert_eq!((held.version, held.span, held.through), (1, hour(0), hour(0).start()));
     assert_eq!(held.rollup().unwrap(), Rollup::empty(hour(0)));
-    let concluded = Rollup::empty(hour(0)).concluded();
+    let concluded = Rollup::empty(hour(0)).into_complete();
     let (shard, bytes) = (shard(), held.bytes.clone());
     assert_eq!(rollups.put(&shard, &concluded, bytes, None).await.unwrap(), Put::Outrun);
     assert_eq!(rollups.put(&shard, &concluded, held.bytes.clone(), Some(&held)).await.unwrap(), Put::Written);
@@ -125,7 +125,7 @@ async fn everything_of_an_app_lies_in_its_partitions() {
     let skin = Skin::start().await;
     let shop = App { shards: 4, ..app("shop") };
     for resolution in Resolution::ALL {
-        put(&skin, RollupSpan::holding(resolution, now())).await;
+        put(&skin, RollupSpan::containing(resolution, now())).await;
     }
     let report = Report {
         app: id("shop"),

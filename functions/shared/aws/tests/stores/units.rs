@@ -6,9 +6,9 @@ use nsl_domain::app::KeyHash;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
-use nsl_domain::rollup::{AppShard, MinuteFold, RollupSpan};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{AppShard, MinuteBuilder, RollupSpan};
 use nsl_domain::time::HOUR_MS;
-use nsl_domain::window::Resolution;
 use serde_json::{Value, json};
 
 use super::*;
@@ -41,8 +41,8 @@ fn charged_either(skin: &Skin, figures: [&[f64]; 2], what: &str) {
 async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     let skin = Skin::start().await;
     let (shop, shard) = (app("shop"), AppShard { app: id("shop"), shard: 0 });
-    let span = RollupSpan::holding(Resolution::Minute, now());
-    let mut fold = MinuteFold::new(span);
+    let span = RollupSpan::containing(Resolution::Minute, now());
+    let mut fold = MinuteBuilder::new(span);
     for place in 0..10 {
         let report = report("web-1", -place);
         skin.reports().store(&report, &shop, 48 * HOUR_MS).await.unwrap();

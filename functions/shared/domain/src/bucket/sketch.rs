@@ -15,12 +15,13 @@ pub const RELATIVE_ERROR: f64 = 0.01;
 
 /// Values this close to 0, inclusive, are counted as 0: rounding leaves residues like `1e-17`, and each would
 /// otherwise open a bin of its own.
-pub const ZERO_WITHIN: f64 = 1e-9;
+pub const ZERO_TOLERANCE: f64 = 1e-9;
 
 /// Limits the bins of the crate's own store, which is not used.
 const UNUSED_BIN_LIMIT: u32 = 2_048;
 
-static BINS: LazyLock<Config> = LazyLock::new(|| Config::new(RELATIVE_ERROR, UNUSED_BIN_LIMIT, ZERO_WITHIN));
+static BINS: LazyLock<Config> =
+    LazyLock::new(|| Config::new(RELATIVE_ERROR, UNUSED_BIN_LIMIT, ZERO_TOLERANCE));
 
 /// Most times that a sketch is coarsened: one bin then holds every `f64` of a sign above 1.
 pub(crate) const MAX_LEVEL: u8 = 16;
@@ -42,9 +43,9 @@ pub struct Sketch {
 impl Sketch {
     /// Counts one finite value.
     pub fn add(&mut self, value: f64) {
-        if value > ZERO_WITHIN {
+        if value > ZERO_TOLERANCE {
             self.positive.add(BINS.key(value) >> self.level);
-        } else if value < -ZERO_WITHIN {
+        } else if value < -ZERO_TOLERANCE {
             self.negative.add(BINS.key(-value) >> self.level);
         } else {
             self.zeros += 1;
@@ -85,21 +86,21 @@ impl Sketch {
     }
 
     /// The sketch with these bins, both ascending, without empty ones.
-    pub(crate) fn restored(level: u8, [negative, positive]: [Vec<(i32, u64)>; 2], zeros: u64) -> Self {
+    pub(crate) fn from_parts(level: u8, [negative, positive]: [Vec<(i32, u64)>; 2], zeros: u64) -> Self {
         Self { level, negative: Bins(negative), zeros, positive: Bins(positive) }
     }
 
     /// The value that speaks for the bin of the `rank`-th smallest value, counted from 0; past the last rank that of
     /// the last. It may lie up to [`RELATIVE_ERROR`] beyond any value that was added, and be infinite where values
     /// come close to the largest `f64`.
-    pub fn at_rank(&self, rank: u64) -> f64 {
+    pub fn value_at_rank(&self, rank: u64) -> f64 {
         let negatives = self.negative.count();
         if rank < negatives {
-            return -self.negative.at_rank(negatives - 1 - rank, self.level);
+            return -self.negative.value_at_rank(negatives - 1 - rank, self.level);
         }
         match (rank - negatives).checked_sub(self.zeros) {
             None => 0.0,
-            Some(rank) => self.positive.at_rank(rank, self.level),
+            Some(rank) => self.positive.value_at_rank(rank, self.level),
         }
     }
 }
@@ -164,7 +165,7 @@ impl Bins {
         self.0 = coarse;
     }
 
-    fn at_rank(&self, rank: u64, level: u8) -> f64 {
+    fn value_at_rank(&self, rank: u64, level: u8) -> f64 {
         let mut counted = 0;
         for (bin, count) in &self.0 {
             counted += count;

@@ -33,12 +33,12 @@ impl Sum {
     }
 
     /// The sum with these parts.
-    pub(crate) fn restored([rounded, rest]: [f64; 2]) -> Self {
+    pub(crate) fn from_parts([rounded, rest]: [f64; 2]) -> Self {
         Self { rounded, rest }
     }
 
     /// `count` times `value`, as adding it that often gives it where nothing is rounded: for whole numbers.
-    pub(crate) fn of_equals(value: f64, count: u64) -> Self {
+    pub(crate) fn of_repeated(value: f64, count: u64) -> Self {
         Self { rounded: value / SCALE * count as f64, rest: 0.0 }
     }
 
@@ -74,7 +74,7 @@ impl Sum {
     }
 
     /// The total divided by `count`, which is how many values were added: finite even where the total is not.
-    pub fn over(&self, count: u64) -> f64 {
+    pub fn divided_by(&self, count: u64) -> f64 {
         (self.rounded + self.rest) / count as f64 * SCALE
     }
 }

@@ -10,11 +10,11 @@ use super::*;
 const ROUNDING: f64 = 1e-9;
 const QUANTILES: [f64; 9] = [0.0, 0.01, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0];
 
-fn at(time: i64, source: &str, hash: u64) -> At {
-    At { time: TimestampMs::clamped(time), source: Arc::new(Source::new(source).unwrap()), hash }
+fn at(time: i64, source: &str, hash: u64) -> SampleOrigin {
+    SampleOrigin { time: TimestampMs::clamped(time), source: Arc::new(Source::new(source).unwrap()), hash }
 }
 
-fn bucket_of(samples: &[(f64, At)]) -> Bucket {
+fn bucket_of(samples: &[(f64, SampleOrigin)]) -> Bucket {
     let (first, rest) = samples.split_first().unwrap();
     let mut bucket = Bucket::of(first.0, &first.1);
     rest.iter().for_each(|(value, at)| bucket.add(*value, at));
@@ -59,7 +59,7 @@ fn any_value() -> impl Strategy<Value = f64> {
     ]
 }
 
-fn any_samples() -> impl Strategy<Value = Vec<(f64, At)>> {
+fn any_samples() -> impl Strategy<Value = Vec<(f64, SampleOrigin)>> {
     let any_at = (0..40_i64, "[abc]", 0..3_u64).prop_map(|(time, source, hash)| at(time, &source, hash));
     prop::collection::vec((any_value(), any_at), 1..300)
 }
@@ -83,7 +83,7 @@ fn the_last_value_is_that_of_the_greatest_time_then_source_then_hash() {
     ];
     let bucket = bucket_of(&samples);
     assert_eq!(bucket.last(), 2.0);
-    assert_eq!(bucket.last_at(), &at(2, "b", 3));
+    assert_eq!(bucket.last_origin(), &at(2, "b", 3));
 }
 
 #[test]
@@ -138,12 +138,12 @@ proptest! {
     #[test]
     fn the_sketch_answers_as_the_crates_own_store_does(values in prop::collection::vec(any_value(), 1..300)) {
         // Bins for 35 decades: the crate's default of 2,048 would fold the lowest of our eighteen together.
-        let mut reference = DDSketch::new(Config::new(RELATIVE_ERROR, 4_096, ZERO_WITHIN));
+        let mut reference = DDSketch::new(Config::new(RELATIVE_ERROR, 4_096, ZERO_TOLERANCE));
         let mut sketch = Sketch::default();
         values.iter().for_each(|value| { reference.add(*value); sketch.add(*value) });
         for q in [0.01, 0.25, 0.5, 0.75, 0.95, 0.99] {
             let rank = (q * (values.len() - 1) as f64) as u64;
-            prop_assert_eq!(Some(sketch.at_rank(rank)), reference.quantile(q).unwrap());
+            prop_assert_eq!(Some(sketch.value_at_rank(rank)), reference.quantile(q).unwrap());
         }
     }
 

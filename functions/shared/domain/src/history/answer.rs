@@ -14,7 +14,7 @@ use super::tree::Tree;
 use super::truncated::Truncations;
 use crate::ids::{AppId, Source};
 use crate::time::TimestampMs;
-use crate::window::query::Span;
+use crate::window::query_span::QuerySpan;
 
 /// The fields of an answer, which no member of a metrics document may take the place of.
 const FIELDS: [&str; 10] = [
@@ -43,7 +43,7 @@ pub struct HistoryAnswer {
     /// Whose history it is.
     pub app: AppId,
     /// The points that are answered.
-    pub span: Span,
+    pub span: QuerySpan,
     /// Up to where the answer is complete, exclusive.
     pub complete_to: TimestampMs,
     /// The series that have a sample in the window, by name.

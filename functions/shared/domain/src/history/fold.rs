@@ -12,7 +12,7 @@ use super::quota::{Quota, default_aggregates};
 use super::selection::Selection;
 use super::truncated::{Truncated, Truncations};
 use super::{Aggregate, HistoryQuery};
-use crate::bucket::{At, Bucket, Sum};
+use crate::bucket::{Bucket, SampleOrigin, Sum};
 use crate::ids::{AppId, Source};
 use crate::rejection::Rejection;
 use crate::rollup::Rollup;
@@ -59,7 +59,7 @@ impl HistoryFold {
         }
         self.table.note(document, &self.query.selection)?;
         let source = self.shared(source);
-        self.table.settle(point, &At { time: timestamp, source, hash });
+        self.table.settle(point, &SampleOrigin { time: timestamp, source, hash });
         Ok(())
     }
 
@@ -69,8 +69,8 @@ impl HistoryFold {
             return;
         };
         self.sources.extend(rollup.sources().names().cloned());
-        self.truncated.note(Truncated::Sources, rollup.sources().are_more());
-        self.truncated.note(Truncated::Series, rollup.is_cut());
+        self.truncated.note(Truncated::Sources, rollup.sources().has_more());
+        self.truncated.note(Truncated::Series, rollup.is_truncated());
         for (name, bucket) in rollup.series() {
             if let Some(place) = self.table.place_of(name, &self.query.selection) {
                 self.table.merge(place, point, bucket);
@@ -146,7 +146,7 @@ fn series_history(points: &[Option<Bucket>], aggregates: &BTreeSet<Aggregate>) -
         min = bucket.min().min(min);
         max = bucket.max().max(max);
     }
-    let average = sum.over(count).max(min).min(max);
+    let average = sum.divided_by(count).max(min).min(max);
     SeriesHistory { columns: aggregates.iter().copied().map(column).collect(), average: Number(average) }
 }
 
@@ -238,7 +238,7 @@ impl Table {
     }
 
     /// Adds what was noted to the buckets of `point`.
-    fn settle(&mut self, point: usize, at: &At) {
+    fn settle(&mut self, point: usize, at: &SampleOrigin) {
         for place in self.noted.drain(..) {
             let Some(row) = self.rows.get_mut(place) else {
                 continue;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::ids::AppId;
 use crate::time::TimestampMs;
-use crate::window::query::TimeRange;
+use crate::window::time_range::TimeRange;
 
 /// `GET /apps/{appId}/logs`.
 #[derive(Debug, Serialize)]

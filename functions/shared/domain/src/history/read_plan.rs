@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::resolution::Resolution;
 use crate::rollup::{Rollup, RollupSpan};
 use crate::time::{MINUTE_MS, TimestampMs};
-use crate::window::{Resolution, Window};
+use crate::window::Window;
 
 /// How far back raw reports stand in for rollups that are not there yet: design.md §6.
 pub const MAX_TAIL_MS: i64 = 5 * MINUTE_MS;
@@ -55,14 +56,14 @@ impl ReadPlan {
     /// The read of `window` at `now`.
     pub fn new(window: Window, now: TimestampMs) -> Self {
         let mut levels = Vec::new();
-        let mut span = Some(RollupSpan::holding(window.step(), now));
+        let mut span = Some(RollupSpan::containing(window.step(), now));
         let mut hoped_from = window.from();
         while let Some(running) = span {
             levels.push(Level { resolution: running.resolution(), hoped_from, rollups: BTreeMap::new() });
             // An application that reports has its last but one span finished, as a rule.
             let last_but_one = running.start().plus_ms(-running.resolution().ms());
             hoped_from = last_but_one.max(hoped_from);
-            span = running.finer().map(|finer| RollupSpan::holding(finer, now));
+            span = running.finer().map(|finer| RollupSpan::containing(finer, now));
         }
         Self { window, now, levels, rounds: 0 }
     }
@@ -166,7 +167,7 @@ impl ReadPlan {
     /// Whether a rollup wider than the level `depth` covers the instant `start`.
     fn is_covered(&self, start: TimestampMs, depth: usize) -> bool {
         self.levels.iter().take(depth).any(|wider| {
-            let holding = RollupSpan::holding(wider.resolution, start);
+            let holding = RollupSpan::containing(wider.resolution, start);
             wider.rollups.get(&holding.start()).is_some_and(|rollup| self.through(rollup) > start)
         })
     }

@@ -15,7 +15,7 @@ use crate::ids::AppId;
 use crate::series::for_each_sample;
 use crate::time::TimestampMs;
 use crate::window::Window;
-use crate::window::query::TimeRange;
+use crate::window::time_range::TimeRange;
 
 /// What a series did in a window.
 #[derive(Debug, Clone, Serialize)]
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_change_is_told_against_the_window_before() {
-        let at = crate::bucket::At {
+        let at = crate::bucket::SampleOrigin {
             time: TimestampMs::clamped(0),
             source: std::sync::Arc::new(crate::ids::Source::new("s").unwrap()),
             hash: 0,

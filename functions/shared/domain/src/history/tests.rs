@@ -228,9 +228,9 @@ fn what_is_asked_for_beyond_the_cap_is_refused_and_what_is_left_to_us_fits() {
 
 #[test]
 fn rollups_are_narrowed_to_what_is_asked_for_and_what_is_too_much_is_refused() {
-    let minute = crate::rollup::RollupSpan::holding(crate::window::Resolution::Minute, instant(NOW));
+    let minute = crate::rollup::RollupSpan::containing(crate::resolution::Resolution::Minute, instant(NOW));
     let rollup = |series: usize| {
-        let mut fold = crate::rollup::MinuteFold::new(minute);
+        let mut fold = crate::rollup::MinuteBuilder::new(minute);
         let document = json!({ "a": vec![1; series], "b": 1 }).to_string();
         fold.add(minute.start(), &Source::new("s").unwrap(), 0, &document).unwrap();
         fold.finish()
@@ -248,8 +248,8 @@ fn rollups_are_narrowed_to_what_is_asked_for_and_what_is_too_much_is_refused() {
 
 /// What a query says is not told whole of a minute in which these reported.
 fn truncated(asked: &[(&str, &str)], documents: impl IntoIterator<Item = (String, String)>) -> Value {
-    let minute = crate::rollup::RollupSpan::holding(crate::window::Resolution::Minute, instant(NOW));
-    let mut rolled = crate::rollup::MinuteFold::new(minute);
+    let minute = crate::rollup::RollupSpan::containing(crate::resolution::Resolution::Minute, instant(NOW));
+    let mut rolled = crate::rollup::MinuteBuilder::new(minute);
     for (source, document) in documents {
         rolled.add(minute.start(), &Source::new(source).unwrap(), 0, &document).unwrap();
     }

@@ -3,7 +3,7 @@
 //! Owns fixed widths and Exp-Golomb codes, most significant bit first. Refuses to read past the end, and to promise
 //! more than the input holds. Ruled by docs/ROLLUP_ENCODING.md.
 
-use super::decode::Unreadable;
+use super::decode::DecodeError;
 
 /// Most significant zeros before an Exp-Golomb code's first 1: its number then has 64 bits.
 const MAX_PREFIX: u32 = 63;
@@ -101,37 +101,37 @@ impl<'b> BitReader<'b> {
     }
 
     /// The next `width` bits, at most 64, as a number.
-    pub(super) fn take(&mut self, width: u32) -> Result<u64, Unreadable> {
+    pub(super) fn take(&mut self, width: u32) -> Result<u64, DecodeError> {
         if width >= WINDOW {
             let upper = self.take(width - u32::BITS)?;
             return Ok((upper << u32::BITS) | self.take(u32::BITS)?);
         }
         if self.bits_left() < width as usize {
-            return Err(Unreadable::Corrupt("its end is missing"));
+            return Err(DecodeError::Corrupt("its end is missing"));
         }
         let value = self.ahead().checked_shr(u64::BITS - width).unwrap_or(0);
         self.pass(width);
         Ok(value)
     }
 
-    pub(super) fn flag(&mut self) -> Result<bool, Unreadable> {
+    pub(super) fn flag(&mut self) -> Result<bool, DecodeError> {
         Ok(self.take(1)? == 1)
     }
 
-    pub(super) fn golomb(&mut self, order: u32) -> Result<u64, Unreadable> {
+    pub(super) fn golomb(&mut self, order: u32) -> Result<u64, DecodeError> {
         let prefix = self.zeros(MAX_PREFIX.saturating_sub(order))?;
         let number = self.take(prefix + 1)?;
         Ok(((number - 1) << order) | self.take(order)?)
     }
 
     /// How many zeros are before the next 1, which is left; at most `most`.
-    fn zeros(&mut self, most: u32) -> Result<u32, Unreadable> {
+    fn zeros(&mut self, most: u32) -> Result<u32, DecodeError> {
         let mut passed = 0;
         loop {
             let there = u32::try_from(self.bits_left()).unwrap_or(WINDOW).min(WINDOW);
             let zeros = self.ahead().leading_zeros().min(there);
             if passed + zeros > most {
-                return Err(Unreadable::Corrupt("a number has too many bits"));
+                return Err(DecodeError::Corrupt("a number has too many bits"));
             }
             self.pass(zeros);
             passed += zeros;
@@ -139,24 +139,24 @@ impl<'b> BitReader<'b> {
                 return Ok(passed);
             }
             if self.bytes.is_empty() {
-                return Err(Unreadable::Corrupt("its end is missing"));
+                return Err(DecodeError::Corrupt("its end is missing"));
             }
         }
     }
 
-    pub(super) fn signed_golomb(&mut self, order: u32) -> Result<i64, Unreadable> {
+    pub(super) fn signed_golomb(&mut self, order: u32) -> Result<i64, DecodeError> {
         let folded = self.golomb(order)?;
         Ok((folded >> 1).cast_signed() ^ -((folded & 1).cast_signed()))
     }
 
     /// A number that counts things of which each takes at least one more bit of the input.
-    pub(super) fn length(&mut self, order: u32) -> Result<usize, Unreadable> {
+    pub(super) fn length(&mut self, order: u32) -> Result<usize, DecodeError> {
         let length = self.golomb(order)?;
         let bits_left = 8 * self.bytes.len();
         usize::try_from(length)
             .ok()
             .filter(|length| *length <= bits_left)
-            .ok_or(Unreadable::Corrupt("a list is longer than the rest of it"))
+            .ok_or(DecodeError::Corrupt("a list is longer than the rest of it"))
     }
 
     /// Whether nothing is left but the zeros that fill the last byte.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::bits::{BitWriter, golomb_width};
 use super::{Rollup, names, number};
-use crate::bucket::{At, Bucket, Sketch, Sum};
+use crate::bucket::{Bucket, SampleOrigin, Sketch, Sum};
 use crate::ids::Source;
 use crate::time::TimestampMs;
 
@@ -88,9 +88,9 @@ fn written(rollup: &Rollup) -> Vec<u8> {
     let mut bits = BitWriter::default();
     bits.put(u64::from(ENCODING), u8::BITS);
     bits.golomb(rollup.reports, order::REPORTS);
-    bits.flag(rollup.is_cut);
-    let last_places: BTreeSet<&At> = rollup.series.values().map(Bucket::last_at).collect();
-    let last_places: Vec<&At> = last_places.into_iter().collect();
+    bits.flag(rollup.is_truncated);
+    let last_places: BTreeSet<&SampleOrigin> = rollup.series.values().map(Bucket::last_origin).collect();
+    let last_places: Vec<&SampleOrigin> = last_places.into_iter().collect();
     let sources = write_sources(&mut bits, rollup, &last_places);
     bits.golomb(last_places.len() as u64, order::LAST_PLACES);
     for at in &last_places {
@@ -100,7 +100,7 @@ fn written(rollup: &Rollup) -> Vec<u8> {
     let mut before = "";
     for (name, bucket) in &rollup.series {
         names::write(&mut bits, name, before);
-        let place = last_places.binary_search(&bucket.last_at()).unwrap_or_default();
+        let place = last_places.binary_search(&bucket.last_origin()).unwrap_or_default();
         write_bucket(&mut bits, bucket, rollup.reports, place);
         before = name;
     }
@@ -115,10 +115,14 @@ pub(super) fn check_of(bytes: &[u8]) -> impl Iterator<Item = u8> + use<> {
 }
 
 /// Writes the sources that the rollup names and, each with a mark, those that only a last value needs.
-fn write_sources<'r>(bits: &mut BitWriter, rollup: &'r Rollup, last_places: &[&'r At]) -> Vec<&'r Source> {
+fn write_sources<'r>(
+    bits: &mut BitWriter,
+    rollup: &'r Rollup,
+    last_places: &[&'r SampleOrigin],
+) -> Vec<&'r Source> {
     let mut sources: BTreeSet<&Source> = rollup.sources.names.iter().map(Arc::as_ref).collect();
     sources.extend(last_places.iter().map(|at| at.source.as_ref()));
-    bits.flag(rollup.sources.are_more);
+    bits.flag(rollup.sources.has_more);
     bits.golomb(sources.len() as u64, order::SOURCES);
     let mut before = "";
     for source in &sources {
@@ -133,7 +137,7 @@ fn write_sources<'r>(bits: &mut BitWriter, rollup: &'r Rollup, last_places: &[&'
     sources.into_iter().collect()
 }
 
-fn write_at(bits: &mut BitWriter, at: &At, start: TimestampMs, sources: &[&Source]) {
+fn write_at(bits: &mut BitWriter, at: &SampleOrigin, start: TimestampMs, sources: &[&Source]) {
     bits.signed_golomb(at.time.ms_since(start), order::TIME);
     let place = sources.binary_search(&at.source.as_ref()).unwrap_or_default();
     bits.golomb(place as u64, order::SOURCE);
@@ -173,7 +177,7 @@ fn write_last(bits: &mut BitWriter, bucket: &Bucket) {
 fn write_sum(bits: &mut BitWriter, bucket: &Bucket, is_constant: bool) {
     let sum = bucket.compensated_sum();
     if is_constant {
-        let is_product = sum.is_exactly(&Sum::of_equals(bucket.min(), bucket.count()));
+        let is_product = sum.is_exactly(&Sum::of_repeated(bucket.min(), bucket.count()));
         bits.flag(is_product);
         if is_product {
             return;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{MAX_ROLLUP_SERIES, Rollup, RollupSpan};
-use crate::bucket::{At, Bucket};
+use crate::bucket::{Bucket, SampleOrigin};
 use crate::ids::Source;
 use crate::rejection::Rejection;
 use crate::series::for_each_sample;
@@ -18,7 +18,7 @@ const MAX_FOLDED_SERIES: usize = 2 * MAX_ROLLUP_SERIES;
 /// Finer rollups that have to be computed anew before the span above them can be: they are over, and do not cover
 /// their own span yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished(pub Vec<RollupSpan>);
+pub struct IncompleteSpans(pub Vec<RollupSpan>);
 
 impl Rollup {
     /// The rollup of `span` from the next finer ones, of which those that are settled at `now` are counted in.
@@ -26,13 +26,13 @@ impl Rollup {
     /// It covers its span up to the end of the newest one counted in, and wholly once it is settled itself.
     ///
     /// # Errors
-    /// [`Unfinished`] where a settled one does not cover its own span.
-    pub fn of_finer(span: RollupSpan, finer: &[Self], now: TimestampMs) -> Result<Self, Unfinished> {
+    /// [`IncompleteSpans`] where a settled one does not cover its own span.
+    pub fn from_finer(span: RollupSpan, finer: &[Self], now: TimestampMs) -> Result<Self, IncompleteSpans> {
         let settled = || finer.iter().filter(|below| below.span.is_settled(now));
         let unfinished: Vec<RollupSpan> =
             settled().filter(|below| !below.is_complete()).map(|below| below.span).collect();
         if !unfinished.is_empty() {
-            return Err(Unfinished(unfinished));
+            return Err(IncompleteSpans(unfinished));
         }
         let mut rollup = Self::empty(span);
         for below in settled() {
@@ -48,7 +48,7 @@ impl Rollup {
 
 /// The rollup of one minute in the course of being made.
 #[derive(Debug)]
-pub struct MinuteFold {
+pub struct MinuteBuilder {
     span: RollupSpan,
     reports: u64,
     known: BTreeSet<Arc<Source>>,
@@ -57,7 +57,7 @@ pub struct MinuteFold {
     places: HashMap<String, usize>,
     /// Places of the rows that the report being read has a number for.
     noted: Vec<usize>,
-    is_cut: bool,
+    is_truncated: bool,
 }
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ struct Row {
     bucket: Option<Bucket>,
 }
 
-impl MinuteFold {
+impl MinuteBuilder {
     /// The fold of no report yet.
     pub fn new(span: RollupSpan) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl MinuteFold {
             rows: Vec::new(),
             places: HashMap::new(),
             noted: Vec::new(),
-            is_cut: false,
+            is_truncated: false,
         }
     }
 
@@ -94,14 +94,14 @@ impl MinuteFold {
         hash: u64,
         document: &str,
     ) -> Result<(), Rejection> {
-        if !self.span.holds(timestamp) {
+        if !self.span.contains(timestamp) {
             return Ok(());
         }
         let outcome = for_each_sample(document, |name, value| self.note(name, value));
         match &outcome {
             Ok(_) => {
                 self.reports += 1;
-                let at = At { time: timestamp, source: self.shared(source), hash };
+                let at = SampleOrigin { time: timestamp, source: self.shared(source), hash };
                 self.settle(&at);
             }
             Err(_) => self.forget_noted(),
@@ -117,7 +117,7 @@ impl MinuteFold {
         let mut rollup = Rollup::empty(self.span);
         rollup.through = self.span.end();
         rollup.reports = self.reports;
-        rollup.is_cut = self.is_cut;
+        rollup.is_truncated = self.is_truncated;
         self.known.into_iter().for_each(|source| rollup.sources.note(source));
         let filled = self.rows.drain(..).filter_map(|row| Some((row.name, row.bucket?)));
         rollup.series.extend(filled);
@@ -158,7 +158,7 @@ impl MinuteFold {
         }
     }
 
-    fn settle(&mut self, at: &At) {
+    fn settle(&mut self, at: &SampleOrigin) {
         for place in self.noted.drain(..) {
             let Some(row) = self.rows.get_mut(place) else {
                 continue;
@@ -177,7 +177,7 @@ impl MinuteFold {
     fn cut(&mut self) {
         self.rows.retain(|row| row.bucket.is_some());
         self.rows.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-        self.is_cut |= self.rows.len() > MAX_ROLLUP_SERIES;
+        self.is_truncated |= self.rows.len() > MAX_ROLLUP_SERIES;
         self.rows.truncate(MAX_ROLLUP_SERIES);
         let places = self.rows.iter().enumerate().map(|(place, row)| (row.name.clone(), place));
         self.places = places.collect();

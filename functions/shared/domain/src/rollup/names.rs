@@ -4,7 +4,7 @@
 //! is never changed, only another version may have another. Ruled by docs/ROLLUP_ENCODING.md.
 
 use super::bits::{BitReader, BitWriter};
-use super::decode::Unreadable;
+use super::decode::DecodeError;
 use crate::series::MAX_NAME_BYTES;
 
 const WORD_WIDTH: u32 = 6;
@@ -92,7 +92,7 @@ pub(super) fn write(bits: &mut BitWriter, name: &str, before: &str) {
     }
 }
 
-/// Parts that both begin with. The first name has none before it: it shares none, not even an empty part.
+/// BucketParts that both begin with. The first name has none before it: it shares none, not even an empty part.
 fn shared_parts(name: &str, before: &str) -> usize {
     if before.is_empty() {
         return 0;
@@ -101,30 +101,30 @@ fn shared_parts(name: &str, before: &str) -> usize {
 }
 
 /// Reads what [`write`] wrote.
-pub(super) fn read(bits: &mut BitReader<'_>, before: &str) -> Result<String, Unreadable> {
+pub(super) fn read(bits: &mut BitReader<'_>, before: &str) -> Result<String, DecodeError> {
     let shared = bits.golomb(SHARED_ORDER)?;
     let own = bits.length(OWN_ORDER)?;
     let shared = usize::try_from(shared).unwrap_or(usize::MAX);
     if shared > 0 && (before.is_empty() || before.split('.').count() < shared) {
-        return Err(Unreadable::Corrupt("a name shares more than there is"));
+        return Err(DecodeError::Corrupt("a name shares more than there is"));
     }
     if shared + own == 0 {
-        return Err(Unreadable::Corrupt("a name has no part"));
+        return Err(DecodeError::Corrupt("a name has no part"));
     }
     let known = before.split('.').take(shared).map(|part| Ok(part.to_owned()));
     let parts: Vec<String> =
-        known.chain((0..own).map(|_| read_part(bits))).collect::<Result<_, Unreadable>>()?;
+        known.chain((0..own).map(|_| read_part(bits))).collect::<Result<_, DecodeError>>()?;
     let name = parts.join(".");
     if name.len() > MAX_NAME_BYTES {
-        return Err(Unreadable::Corrupt("a name is too long"));
+        return Err(DecodeError::Corrupt("a name is too long"));
     }
     Ok(name)
 }
 
-fn read_part(bits: &mut BitReader<'_>) -> Result<String, Unreadable> {
+fn read_part(bits: &mut BitReader<'_>) -> Result<String, DecodeError> {
     if bits.flag()? {
         let place = usize::try_from(bits.take(WORD_WIDTH)?).unwrap_or(usize::MAX);
-        let word = WORDS.get(place).ok_or(Unreadable::Corrupt("a word has no meaning"))?;
+        let word = WORDS.get(place).ok_or(DecodeError::Corrupt("a word has no meaning"))?;
         return Ok((*word).to_owned());
     }
     read_text(bits)
@@ -137,12 +137,12 @@ pub(super) fn write_text(bits: &mut BitWriter, text: &str) {
 }
 
 /// Reads what [`write_text`] wrote.
-pub(super) fn read_text(bits: &mut BitReader<'_>) -> Result<String, Unreadable> {
+pub(super) fn read_text(bits: &mut BitReader<'_>) -> Result<String, DecodeError> {
     let length = bits.length(LENGTH_ORDER)?;
     let bytes: Vec<u8> = (0..length)
         .map(|_| Ok(u8::try_from(bits.take(u8::BITS)?).unwrap_or_default()))
-        .collect::<Result<_, Unreadable>>()?;
-    String::from_utf8(bytes).map_err(|_| Unreadable::Corrupt("a name is no text"))
+        .collect::<Result<_, DecodeError>>()?;
+    String::from_utf8(bytes).map_err(|_| DecodeError::Corrupt("a name is no text"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! themselves. Refuses what is not finite. Ruled by docs/ROLLUP_ENCODING.md.
 
 use super::bits::{BitReader, BitWriter};
-use super::decode::Unreadable;
+use super::decode::DecodeError;
 
 const WHOLE: u64 = 0;
 const BINARY: u64 = 1;
@@ -92,7 +92,7 @@ pub(super) fn write(bits: &mut BitWriter, value: f64) {
 }
 
 /// Reads what [`write`] wrote.
-pub(super) fn read(bits: &mut BitReader<'_>) -> Result<f64, Unreadable> {
+pub(super) fn read(bits: &mut BitReader<'_>) -> Result<f64, DecodeError> {
     let form = bits.take(FORM_WIDTH)?;
     if form == BITS {
         return finite(f64::from_bits(bits.take(u64::BITS)?));
@@ -111,7 +111,7 @@ pub(super) fn read(bits: &mut BitReader<'_>) -> Result<f64, Unreadable> {
     })
 }
 
-fn mantissa(bits: &mut BitReader<'_>) -> Result<f64, Unreadable> {
+fn mantissa(bits: &mut BitReader<'_>) -> Result<f64, DecodeError> {
     let length = u32::try_from(bits.take(LENGTH_WIDTH)?).unwrap_or(0);
     if length == 0 {
         return Ok(0.0);
@@ -119,13 +119,13 @@ fn mantissa(bits: &mut BitReader<'_>) -> Result<f64, Unreadable> {
     let is_negative = bits.flag()?;
     let magnitude = bits.take(length)? as f64;
     if magnitude >= EXACT {
-        return Err(Unreadable::Corrupt("a number has too many digits"));
+        return Err(DecodeError::Corrupt("a number has too many digits"));
     }
     Ok(if is_negative { -magnitude } else { magnitude })
 }
 
-fn finite(value: f64) -> Result<f64, Unreadable> {
-    if value.is_finite() { Ok(value) } else { Err(Unreadable::Corrupt("a number is not finite")) }
+fn finite(value: f64) -> Result<f64, DecodeError> {
+    if value.is_finite() { Ok(value) } else { Err(DecodeError::Corrupt("a number is not finite")) }
 }
 
 #[cfg(test)]

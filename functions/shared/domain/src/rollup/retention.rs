@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::RollupSpan;
 use crate::report::MAX_LATENESS_MS;
+use crate::resolution::Resolution;
 use crate::time::{DAY_MS, HOUR_MS, TimestampMs};
-use crate::window::Resolution;
 
 /// How much longer than they are shown raw reports are stored: a report may come as late as they are shown, and wait
 /// for the stream's whole age limit of 20 hours. Its minute must not be computed from half of its reports then.
@@ -32,22 +32,22 @@ pub struct Retention {
 }
 
 /// Least hours of raw reports: one may be that late.
-const LEAST_RAW_HOURS: i64 = MAX_LATENESS_MS / HOUR_MS;
+const MIN_RAW_HOURS: i64 = MAX_LATENESS_MS / HOUR_MS;
 
 /// Most hours of raw reports, a month: the erasure of an application looks that far back.
-pub const MOST_RAW_HOURS: i64 = 720;
+pub const MAX_RAW_HOURS: i64 = 720;
 
 /// Least hours of one-minute rollups. Reports are accepted until two days before these end, so that whatever waits in
 /// the stream still finds its minute: design.md §6, "lateness limit".
-const LEAST_ROLLUP_HOURS: i64 = LEAST_RAW_HOURS + 48;
+const MIN_ROLLUP_HOURS: i64 = MIN_RAW_HOURS + 48;
 
 /// Most hours of any rollup: ten years.
-const MOST_ROLLUP_HOURS: i64 = 87_840;
+const MAX_ROLLUP_HOURS: i64 = 87_840;
 
 /// How long an application wants its data kept, in hours; what is `None` is by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OwnRetention {
+pub struct AppRetention {
     /// Raw reports.
     pub raw: Option<i64>,
     /// Rollups of a minute.
@@ -62,7 +62,7 @@ pub struct OwnRetention {
 
 /// A retention that an application may not be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadRetention {
+pub enum InvalidRetention {
     /// It would lose what is still needed, or never end.
     #[error("{what} are kept for {least} to {most} hours, not for {asked}")]
     OutOfBounds {
@@ -89,9 +89,9 @@ pub enum BadRetention {
     },
 }
 
-impl OwnRetention {
+impl AppRetention {
     /// The application's retention where that of the service is `default`.
-    pub fn over(&self, default: Retention) -> Retention {
+    pub fn with_defaults(&self, default: Retention) -> Retention {
         let ms = |hours: Option<i64>, default_ms| hours.map_or(default_ms, |hours| hours * HOUR_MS);
         Retention {
             raw_ms: ms(self.raw, default.raw_ms),
@@ -105,21 +105,21 @@ impl OwnRetention {
     /// Whether an application may have it, the rest being by default.
     ///
     /// # Errors
-    /// The first [`BadRetention`].
-    pub fn check(&self) -> Result<(), BadRetention> {
+    /// The first [`InvalidRetention`].
+    pub fn check(&self) -> Result<(), InvalidRetention> {
         let Retention { raw_ms, minute_ms, ten_minutes_ms, hour_ms, day_ms } =
-            self.over(Retention::default());
-        bounded("raw reports", raw_ms / HOUR_MS, LEAST_RAW_HOURS, MOST_RAW_HOURS)?;
+            self.with_defaults(Retention::default());
+        bounded("raw reports", raw_ms / HOUR_MS, MIN_RAW_HOURS, MAX_RAW_HOURS)?;
         let mut finer = ("1-minute rollups", minute_ms / HOUR_MS);
-        bounded(finer.0, finer.1, LEAST_ROLLUP_HOURS, MOST_ROLLUP_HOURS)?;
+        bounded(finer.0, finer.1, MIN_ROLLUP_HOURS, MAX_ROLLUP_HOURS)?;
         let coarser =
             [("10-minute rollups", ten_minutes_ms), ("1-hour rollups", hour_ms), ("1-day rollups", day_ms)];
         for (wider, ms) in coarser {
             let wider_hours = ms / HOUR_MS;
-            bounded(wider, wider_hours, LEAST_ROLLUP_HOURS, MOST_ROLLUP_HOURS)?;
+            bounded(wider, wider_hours, MIN_ROLLUP_HOURS, MAX_ROLLUP_HOURS)?;
             if wider_hours < finer.1 {
                 let (finer, finer_hours) = finer;
-                return Err(BadRetention::WiderEndsFirst { wider, wider_hours, finer, finer_hours });
+                return Err(InvalidRetention::WiderEndsFirst { wider, wider_hours, finer, finer_hours });
             }
             finer = (wider, wider_hours);
         }
@@ -127,11 +127,11 @@ impl OwnRetention {
     }
 }
 
-fn bounded(what: &'static str, asked: i64, least: i64, most: i64) -> Result<(), BadRetention> {
+fn bounded(what: &'static str, asked: i64, least: i64, most: i64) -> Result<(), InvalidRetention> {
     if (least..=most).contains(&asked) {
         return Ok(());
     }
-    Err(BadRetention::OutOfBounds { what, least, most, asked })
+    Err(InvalidRetention::OutOfBounds { what, least, most, asked })
 }
 
 impl Default for Retention {
@@ -149,7 +149,7 @@ impl Default for Retention {
 
 impl Retention {
     /// How long rollups of `resolution` are kept.
-    pub fn of(&self, resolution: Resolution) -> i64 {
+    pub fn ms_of(&self, resolution: Resolution) -> i64 {
         match resolution {
             Resolution::Minute => self.minute_ms,
             Resolution::TenMinutes => self.ten_minutes_ms,
@@ -159,19 +159,20 @@ impl Retention {
     }
 
     /// Whether a rollup of `span` is past its age at `now`.
-    pub fn is_past(&self, span: RollupSpan, now: TimestampMs) -> bool {
-        now.ms_since(span.end()) >= self.of(span.resolution())
+    pub fn is_expired(&self, span: RollupSpan, now: TimestampMs) -> bool {
+        now.ms_since(span.end()) >= self.ms_of(span.resolution())
     }
 
     /// The finest resolution whose rollup of `instant` is not past its age at `now`; the coarsest where none is left.
     pub fn finest_at(&self, instant: TimestampMs, now: TimestampMs) -> Resolution {
-        let is_kept = |resolution: &Resolution| !self.is_past(RollupSpan::holding(*resolution, instant), now);
+        let is_kept =
+            |resolution: &Resolution| !self.is_expired(RollupSpan::containing(*resolution, instant), now);
         Resolution::ALL.into_iter().find(is_kept).unwrap_or(Resolution::Day)
     }
 
     /// Whether everything below `span` is still stored at `now`, so that it may be computed anew.
     pub fn can_compute(&self, span: RollupSpan, now: TimestampMs) -> bool {
-        let kept_ms = span.finer().map_or(self.raw_ms + RAW_GRACE_MS, |finer| self.of(finer));
+        let kept_ms = span.finer().map_or(self.raw_ms + RAW_GRACE_MS, |finer| self.ms_of(finer));
         now.ms_since(span.start()) < kept_ms - MARGIN_MS
     }
 }
@@ -180,9 +181,9 @@ impl Retention {
 mod tests {
     use super::*;
 
-    fn own(figures: [Option<i64>; 5]) -> OwnRetention {
+    fn own(figures: [Option<i64>; 5]) -> AppRetention {
         let [raw, minute, ten_minutes, hour, day] = figures;
-        OwnRetention { raw, minute, ten_minutes, hour, day }
+        AppRetention { raw, minute, ten_minutes, hour, day }
     }
 
     #[test]
@@ -192,12 +193,12 @@ mod tests {
         assert_eq!(least.check(), Ok(()));
         let whole_day_ms = 2_000_000_000_000 / DAY_MS * DAY_MS;
         for (own, hour) in
-            [OwnRetention::default(), least].into_iter().flat_map(|own| (0..24).map(move |h| (own, h)))
+            [AppRetention::default(), least].into_iter().flat_map(|own| (0..24).map(move |h| (own, h)))
         {
-            let retention = own.over(Retention::default());
+            let retention = own.with_defaults(Retention::default());
             let now = TimestampMs::clamped(whole_day_ms + hour * HOUR_MS);
             let latest = now.plus_ms(-MAX_LATENESS_MS - longest_in_the_stream_ms);
-            let mut span = RollupSpan::holding(Resolution::Minute, latest);
+            let mut span = RollupSpan::containing(Resolution::Minute, latest);
             assert!(retention.can_compute(span, now));
             while let Some(above) = span.coarser() {
                 assert!(retention.can_compute(above, now), "{above:?}");
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn own_figures_stand_over_the_services() {
         let service = Retention { raw_ms: 100 * HOUR_MS, ..Retention::default() };
-        let kept = own([None, Some(100), None, None, None]).over(service);
+        let kept = own([None, Some(100), None, None, None]).with_defaults(service);
         assert_eq!(kept, Retention { minute_ms: 100 * HOUR_MS, ..service });
     }
 
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn a_span_whose_parts_are_gone_stays_as_it_is() {
         let now = TimestampMs::clamped(2_000_000_000_000);
-        let hour = |age_ms: i64| RollupSpan::holding(Resolution::Hour, now.plus_ms(-age_ms));
+        let hour = |age_ms: i64| RollupSpan::containing(Resolution::Hour, now.plus_ms(-age_ms));
         let retention = Retention::default();
         assert!(retention.can_compute(hour(34 * DAY_MS), now));
         assert!(!retention.can_compute(hour(35 * DAY_MS), now));

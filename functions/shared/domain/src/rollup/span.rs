@@ -3,8 +3,8 @@
 //! Owns the ladder minute, ten minutes, hour, day and the rule when a span has ended. Refuses to know what a span
 //! holds. Ruled by design.md §6.
 
+use crate::resolution::Resolution;
 use crate::time::{SECOND_MS, TimestampMs};
-use crate::window::Resolution;
 
 /// How far the clocks of two function instances may differ. A span counts into the one above it only this long after
 /// its end: by then, whoever wrote to it without telling the span above has been seen by whoever reads it.
@@ -19,7 +19,7 @@ pub struct RollupSpan {
 
 impl RollupSpan {
     /// The span of `resolution` that holds `instant`.
-    pub fn holding(resolution: Resolution, instant: TimestampMs) -> Self {
+    pub fn containing(resolution: Resolution, instant: TimestampMs) -> Self {
         Self { resolution, start: instant.aligned_to(resolution.ms()) }
     }
 
@@ -39,7 +39,7 @@ impl RollupSpan {
     }
 
     /// Whether `instant` lies in it.
-    pub fn holds(self, instant: TimestampMs) -> bool {
+    pub fn contains(self, instant: TimestampMs) -> bool {
         self.start <= instant && instant < self.end()
     }
 
@@ -71,7 +71,7 @@ impl RollupSpan {
             Resolution::Hour => Resolution::Day,
             Resolution::Day => return None,
         };
-        Some(Self::holding(resolution, self.start))
+        Some(Self::containing(resolution, self.start))
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_span_is_over_at_its_end_and_settled_a_little_later() {
-        let minute = RollupSpan::holding(Resolution::Minute, TimestampMs::clamped(61_000));
+        let minute = RollupSpan::containing(Resolution::Minute, TimestampMs::clamped(61_000));
         assert_eq!((minute.start().ms(), minute.end().ms()), (60_000, 120_000));
         for (offset_ms, ended, settled) in [
             (-1, false, false),
@@ -98,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn each_span_lies_whole_in_the_one_above(ms in 0..4_000_000_000_000_i64) {
-            let mut span = RollupSpan::holding(Resolution::Minute, TimestampMs::clamped(ms));
+            let mut span = RollupSpan::containing(Resolution::Minute, TimestampMs::clamped(ms));
             while let Some(above) = span.coarser() {
                 prop_assert!(above.start() <= span.start() && span.end() <= above.end());
                 prop_assert_eq!(above.finer(), Some(span.resolution()));

@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 use super::decode::read_body;
 use super::encode::CHECK_BYTES;
 use super::*;
+use crate::resolution::Resolution;
 use crate::time::{MINUTE_MS, SECOND_MS};
-use crate::window::Resolution;
 
 /// 2026-11-22T00:00:00Z.
 const DAY: i64 = 1_795_305_600_000;
 
 fn span(resolution: Resolution, offset_ms: i64) -> RollupSpan {
-    RollupSpan::holding(resolution, TimestampMs::clamped(DAY + offset_ms))
+    RollupSpan::containing(resolution, TimestampMs::clamped(DAY + offset_ms))
 }
 
 /// One report: its place in the day, its source and its document.
@@ -44,8 +44,8 @@ fn any_reports(within_ms: i64) -> impl Strategy<Value = Vec<Sent>> {
 }
 
 fn minute_of(minute: RollupSpan, reports: &[Sent]) -> Rollup {
-    let mut fold = MinuteFold::new(minute);
-    let within = |sent: &&Sent| minute.holds(TimestampMs::clamped(DAY + sent.0));
+    let mut fold = MinuteBuilder::new(minute);
+    let within = |sent: &&Sent| minute.contains(TimestampMs::clamped(DAY + sent.0));
     for (offset_ms, source, document) in reports.iter().filter(within) {
         let document = crate::report::Document::accept(&document.to_string()).unwrap();
         let source = Source::new(source.clone()).unwrap();
@@ -97,7 +97,7 @@ fn an_empty_rollup_is_a_few_bytes() {
 #[test]
 fn a_malformed_document_is_left_out_whole() {
     let minute = span(Resolution::Minute, 0);
-    let mut fold = MinuteFold::new(minute);
+    let mut fold = MinuteBuilder::new(minute);
     let source = Source::new("a").unwrap();
     assert!(fold.add(minute.start(), &source, 1, "{\"a\":1,\"b\":}").is_err());
     fold.add(minute.start(), &source, 1, "{\"b\":2}").unwrap();
@@ -112,11 +112,11 @@ fn a_newer_encoding_is_told_from_a_damaged_one() {
     let mut rollup = Rollup::empty(span(Resolution::Hour, 0));
     let mut bytes = rollup.to_bytes();
     let read = |bytes: &[u8]| Rollup::from_bytes(rollup.span, rollup.through, bytes);
-    assert_eq!(read(&[]), Err(Unreadable::Corrupt("it is empty")));
+    assert_eq!(read(&[]), Err(DecodeError::Corrupt("it is empty")));
     bytes[0] = ENCODING + 1;
-    assert_eq!(read(&bytes), Err(Unreadable::Newer(ENCODING + 1)));
+    assert_eq!(read(&bytes), Err(DecodeError::Newer(ENCODING + 1)));
     bytes[0] = 0;
-    assert_eq!(read(&bytes), Err(Unreadable::Corrupt("its check does not agree")));
+    assert_eq!(read(&bytes), Err(DecodeError::Corrupt("its check does not agree")));
 }
 
 #[test]
@@ -129,14 +129,14 @@ fn a_span_covers_what_is_settled_and_demands_that_it_is_finished() {
         ten
     };
     let at = |minutes: i64| TimestampMs::clamped(DAY + minutes * MINUTE_MS + 5 * SECOND_MS);
-    let running = Rollup::of_finer(hour, &[ten(0, 10), ten(2, 25)], at(25)).unwrap();
+    let running = Rollup::from_finer(hour, &[ten(0, 10), ten(2, 25)], at(25)).unwrap();
     assert_eq!((running.reports(), running.through()), (1, at(10).plus_ms(-5 * SECOND_MS)));
-    let unfinished = Rollup::of_finer(hour, &[ten(0, 10), ten(2, 25)], at(30)).unwrap_err();
-    assert_eq!(unfinished, Unfinished(vec![ten(2, 25).span()]));
-    let over = Rollup::of_finer(hour, &[ten(0, 10), ten(2, 30)], at(60)).unwrap();
+    let unfinished = Rollup::from_finer(hour, &[ten(0, 10), ten(2, 25)], at(30)).unwrap_err();
+    assert_eq!(unfinished, IncompleteSpans(vec![ten(2, 25).span()]));
+    let over = Rollup::from_finer(hour, &[ten(0, 10), ten(2, 30)], at(60)).unwrap();
     assert!(over.is_complete());
     assert_eq!(over.reports(), 2);
-    assert_eq!(Rollup::of_finer(hour, &[], at(1)).unwrap(), Rollup::empty(hour));
+    assert_eq!(Rollup::from_finer(hour, &[], at(1)).unwrap(), Rollup::empty(hour));
 }
 
 #[test]
@@ -157,9 +157,9 @@ fn wild_values_of_every_series_are_made_to_fit_and_told() {
     }
     let back = round_trip(&mut rollup);
     assert_eq!(back, rollup);
-    assert!(!rollup.is_cut() && rollup.sources().are_more());
+    assert!(!rollup.is_truncated() && rollup.sources().has_more());
     assert!(rollup.series().any(|(_, bucket)| bucket.sketch().level() > 0));
-    assert_eq!(rollup.sources().names().len(), MAX_SOURCES);
+    assert_eq!(rollup.sources().names().len(), MAX_ROLLUP_SOURCES);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn more_series_than_fit_are_cut_in_the_order_of_their_names() {
         })
         .collect();
     let whole = minute_of(minute, &reports);
-    assert!(whole.is_cut());
+    assert!(whole.is_truncated());
     assert_eq!(whole.series().len(), MAX_ROLLUP_SERIES);
     let mut merged = Rollup::empty(minute);
     reports.iter().rev().for_each(|report| merged.merge(&minute_of(minute, std::slice::from_ref(report))));
@@ -252,7 +252,7 @@ proptest! {
             below = spans.into_iter().map(|span| {
                 let finer: Vec<Rollup> =
                     below.iter().filter(|below| below.span.coarser() == Some(span)).cloned().collect();
-                let mut rollup = Rollup::of_finer(span, &finer, now).unwrap();
+                let mut rollup = Rollup::from_finer(span, &finer, now).unwrap();
                 assert_eq!(span.resolution(), resolution);
                 round_trip(&mut rollup)
             }).collect();

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::RollupSpan;
 use crate::ids::AppId;
+use crate::resolution::Resolution;
 use crate::time::TimestampMs;
-use crate::window::Resolution;
 
 /// One write shard of an application: what one rollup is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,12 +21,12 @@ pub struct AppShard {
 
 /// The minutes of each write shard in which reports were stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Touched(BTreeMap<AppShard, BTreeSet<RollupSpan>>);
+pub struct DirtyMinutes(BTreeMap<AppShard, BTreeSet<RollupSpan>>);
 
-impl Touched {
+impl DirtyMinutes {
     /// Notes a report stamped `instant`.
     pub fn touch(&mut self, shard: AppShard, instant: TimestampMs) {
-        self.0.entry(shard).or_default().insert(RollupSpan::holding(Resolution::Minute, instant));
+        self.0.entry(shard).or_default().insert(RollupSpan::containing(Resolution::Minute, instant));
     }
 
     /// The minutes of each write shard, ascending.
@@ -37,7 +37,7 @@ impl Touched {
 
 /// The spans to compute anew at `now`, once `spans` are: those above the ones that have ended. A running span counts
 /// into none above it, which saves most writes: an hour is written as often as its tens end, not once a minute.
-pub fn due_above(spans: &BTreeSet<RollupSpan>, now: TimestampMs) -> BTreeSet<RollupSpan> {
+pub fn due_coarser(spans: &BTreeSet<RollupSpan>, now: TimestampMs) -> BTreeSet<RollupSpan> {
     spans.iter().filter(|span| span.has_ended(now)).filter_map(|span| span.coarser()).collect()
 }
 
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn many_reports_of_a_minute_touch_it_once() {
         let shard = |shard| AppShard { app: AppId::new("shop").unwrap(), shard };
-        let mut touched = Touched::default();
+        let mut touched = DirtyMinutes::default();
         for ms in [119_999, 60_000, 60_001, 120_000, 60_000] {
             touched.touch(shard(0), TimestampMs::clamped(ms));
         }
@@ -63,12 +63,15 @@ mod tests {
     #[test]
     fn only_what_has_ended_is_told_upwards() {
         let minute = |minutes: i64| {
-            RollupSpan::holding(Resolution::Minute, TimestampMs::clamped(minutes * Resolution::Minute.ms()))
+            RollupSpan::containing(
+                Resolution::Minute,
+                TimestampMs::clamped(minutes * Resolution::Minute.ms()),
+            )
         };
         let spans = BTreeSet::from([minute(9), minute(10), minute(19), minute(20)]);
         let due = |now: i64| {
             let now = TimestampMs::clamped(now * Resolution::Minute.ms());
-            due_above(&spans, now).into_iter().map(|span| span.start()).collect::<Vec<_>>()
+            due_coarser(&spans, now).into_iter().map(|span| span.start()).collect::<Vec<_>>()
         };
         let ten = |index: i64| TimestampMs::clamped(index * Resolution::TenMinutes.ms());
         assert!(due(9).is_empty());

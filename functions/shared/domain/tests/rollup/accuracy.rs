@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use nsl_domain::ids::Source;
 use nsl_domain::report::Document;
-use nsl_domain::rollup::{MinuteFold, Rollup};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
-use nsl_domain::window::Resolution;
 
 use crate::hosts::{Host, Kind, span};
 use crate::shapes::{Shapes, document, greatest_error};
@@ -19,7 +19,7 @@ fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
     let mut level = Vec::new();
     for minute in 0..minutes {
         let span = span(Resolution::Minute, minute * MINUTE_MS);
-        let mut fold = MinuteFold::new(span);
+        let mut fold = MinuteBuilder::new(span);
         for second in 0..60 {
             let document = next();
             for_each_sample(document.as_str(), |name, value| {
@@ -36,7 +36,7 @@ fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
         let of_span = |below: &Rollup| below.span().coarser().unwrap();
         assert_eq!(above, of_span(&level[0]));
         let parts = level.chunk_by(|one, next| of_span(one) == of_span(next));
-        level = parts.map(|parts| Rollup::of_finer(of_span(&parts[0]), parts, later).unwrap()).collect();
+        level = parts.map(|parts| Rollup::from_finer(of_span(&parts[0]), parts, later).unwrap()).collect();
     }
     let read = level.iter_mut().map(|hour| {
         let bytes = hour.to_bytes();

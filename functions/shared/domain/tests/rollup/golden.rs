@@ -6,9 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{ENCODING, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
-use nsl_domain::window::Resolution;
 use serde_json::{Map, Value, json};
 
 use crate::hosts::{Host, Kind, hour, span};
@@ -24,7 +24,7 @@ fn folder() -> PathBuf {
 /// What a rollup means, but for its quantiles.
 fn meaning(rollup: &Rollup) -> Value {
     let series = rollup.series().map(|(name, bucket)| {
-        let at = bucket.last_at();
+        let at = bucket.last_origin();
         let last_at = json!([at.time.ms(), at.source.as_str(), format!("{:016x}", at.hash)]);
         let figures = json!({
             "count": bucket.count(), "sum": bucket.sum(), "min": bucket.min(), "max": bucket.max(),
@@ -38,8 +38,8 @@ fn meaning(rollup: &Rollup) -> Value {
         "through": rollup.through().ms(),
         "reports": rollup.reports(),
         "sources": rollup.sources().names().map(|source| source.as_str()).collect::<Vec<_>>(),
-        "areMoreSources": rollup.sources().are_more(),
-        "isCut": rollup.is_cut(),
+        "areMoreSources": rollup.sources().has_more(),
+        "isCut": rollup.is_truncated(),
         "series": Map::from_iter(series),
     })
 }
@@ -57,7 +57,7 @@ fn quantiles(rollup: &Rollup) -> Vec<f64> {
 fn wild() -> Rollup {
     let now = TimestampMs::clamped(2_000_000_000_000);
     let minute = span(Resolution::Minute, 0);
-    let mut fold = nsl_domain::rollup::MinuteFold::new(minute);
+    let mut fold = nsl_domain::rollup::MinuteBuilder::new(minute);
     let documents = [
         r#"{"a":{"b":-1.5,"c":0},"é":1e300,"cpu":{"usage":12.5},"":7}"#,
         r#"{"a":{"b":1e-12,"c":0},"é":-1e-300,"cpu":{"usage":99.25},"x.y":{"z":[1,2,3]}}"#,
@@ -68,8 +68,8 @@ fn wild() -> Rollup {
         let hash = index.cast_unsigned() * 0x0123_4567_89AB_CDEF;
         fold.add(minute.start().plus_ms(index * 997), &source, hash, document).unwrap();
     }
-    let ten = Rollup::of_finer(span(Resolution::TenMinutes, 0), &[fold.finish()], now).unwrap();
-    Rollup::of_finer(span(Resolution::Hour, 0), &[ten], now).unwrap()
+    let ten = Rollup::from_finer(span(Resolution::TenMinutes, 0), &[fold.finish()], now).unwrap();
+    Rollup::from_finer(span(Resolution::Hour, 0), &[ten], now).unwrap()
 }
 
 /// What this version writes, by the name of its file.
@@ -90,7 +90,7 @@ fn written_now() -> [(String, Rollup); 4] {
 fn span_of(meaning: &Value) -> (RollupSpan, TimestampMs) {
     let resolution = Resolution::at_least(meaning["seconds"].as_i64().unwrap()).unwrap();
     let instant = |name: &str| TimestampMs::clamped(meaning[name].as_i64().unwrap());
-    (RollupSpan::holding(resolution, instant("start")), instant("through"))
+    (RollupSpan::containing(resolution, instant("start")), instant("through"))
 }
 
 #[test]

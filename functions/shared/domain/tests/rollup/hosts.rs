@@ -5,9 +5,9 @@
 
 use nsl_domain::ids::Source;
 use nsl_domain::report::Document;
-use nsl_domain::rollup::{MinuteFold, Rollup, RollupSpan};
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, TimestampMs};
-use nsl_domain::window::Resolution;
 use serde_json::{Value, json};
 
 /// 2026-11-22T00:00:00Z, the day of the recording.
@@ -96,13 +96,13 @@ impl Host {
 
 /// The span of `resolution` that starts `offset_ms` after the day of the recording.
 pub(crate) fn span(resolution: Resolution, offset_ms: i64) -> RollupSpan {
-    RollupSpan::holding(resolution, TimestampMs::clamped(DAY_START_MS + offset_ms))
+    RollupSpan::containing(resolution, TimestampMs::clamped(DAY_START_MS + offset_ms))
 }
 
 /// The rollup of the next minute of all `hosts`, each reporting once a second.
 pub(crate) fn next_minute(hosts: &mut [Host], minute: i64) -> Rollup {
     let span = span(Resolution::Minute, minute * MINUTE_MS);
-    let mut fold = MinuteFold::new(span);
+    let mut fold = MinuteBuilder::new(span);
     for second in 0..60 {
         for host in hosts.iter_mut() {
             let document = host.next_document();
@@ -119,9 +119,9 @@ pub(crate) fn hour(hosts: &mut [Host]) -> [Vec<Rollup>; 3] {
     let minutes: Vec<Rollup> = (0..60).map(|minute| next_minute(hosts, minute)).collect();
     let ten = |(index, below): (usize, &[Rollup])| {
         let span = span(Resolution::TenMinutes, index as i64 * 10 * MINUTE_MS);
-        Rollup::of_finer(span, below, now).unwrap()
+        Rollup::from_finer(span, below, now).unwrap()
     };
     let tens: Vec<Rollup> = minutes.chunks(10).enumerate().map(ten).collect();
-    let whole = Rollup::of_finer(span(Resolution::Hour, 0), &tens, now).unwrap();
+    let whole = Rollup::from_finer(span(Resolution::Hour, 0), &tens, now).unwrap();
     [minutes, tens, vec![whole]]
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::history::{HistoryFold, HistoryQuery};
 use crate::ids::{AppId, Source};
-use crate::rollup::{MinuteFold, Retention, due_above};
+use crate::rollup::{MinuteBuilder, Retention, due_coarser};
 use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
 
 /// A noon, so that hours and days begin in the middle of what is tested.
@@ -30,7 +30,7 @@ impl Store {
     /// What the rollup function does at `now` for a batch of reports with these stamps.
     fn deliver(&mut self, stamps: &BTreeSet<TimestampMs>, now: TimestampMs) {
         let mut level: BTreeSet<RollupSpan> =
-            stamps.iter().map(|stamp| RollupSpan::holding(Resolution::Minute, *stamp)).collect();
+            stamps.iter().map(|stamp| RollupSpan::containing(Resolution::Minute, *stamp)).collect();
         for minute in &level {
             minute.coarser().into_iter().for_each(|above| self.open(above, now));
         }
@@ -38,7 +38,7 @@ impl Store {
             for span in &level {
                 self.compute(*span, now);
             }
-            level = due_above(&level, now);
+            level = due_coarser(&level, now);
         }
     }
 
@@ -64,7 +64,7 @@ impl Store {
                 let below: Vec<RollupSpan> = self
                     .rollups
                     .keys()
-                    .filter(|below| below.resolution() == finer && span.holds(below.start()))
+                    .filter(|below| below.resolution() == finer && span.contains(below.start()))
                     .copied()
                     .collect();
                 for below in &below {
@@ -73,14 +73,14 @@ impl Store {
                     }
                 }
                 let below: Vec<Rollup> = below.iter().map(|below| self.rollups[below].clone()).collect();
-                Rollup::of_finer(span, &below, now).unwrap()
+                Rollup::from_finer(span, &below, now).unwrap()
             }
         };
         self.rollups.insert(span, rollup);
     }
 
     fn minute(&self, span: RollupSpan) -> Rollup {
-        let mut fold = MinuteFold::new(span);
+        let mut fold = MinuteBuilder::new(span);
         for stamp in self.reports.range(span.start()..span.end()) {
             fold.add(*stamp, &source(), 0, "{\"a\":1}").unwrap();
         }
@@ -229,7 +229,7 @@ fn a_report_stored_after_its_hour_was_computed_is_there_at_once() {
             let stamps = [2 * MINUTE_MS, 52 * MINUTE_MS, 59 * MINUTE_MS + 1, HOUR_MS + SECOND_MS];
             let now = at(HOUR_MS + 65 * SECOND_MS);
             let mut store = lived_through(&stamps.map(at).into(), 3 * SECOND_MS, now);
-            assert!(store.rollups[&RollupSpan::holding(Resolution::Hour, at(0))].is_complete());
+            assert!(store.rollups[&RollupSpan::containing(Resolution::Hour, at(0))].is_complete());
             store.reports.insert(now.plus_ms(-late_ms));
             let query = query(range, now);
             assert_eq!(answered(&store, &query, now).0, naive(&store, &query), "{range} {late_ms}");

@@ -1,110 +1,39 @@
-//! How a query words its span: `timeRange`, or `from` and `to`, each with or without `step`.
-//!
-//! Owns the words, their defaults and the refusals of all others. Ruled by protocol.md §3.
+//! Reads the span of a query: `timeRange`, or `from` and `to`, each with or without `step`.
 
-use serde::{Serialize, Serializer};
-
-use super::{Resolution, Window};
+use super::Window;
+use super::time_range::TimeRange;
 use crate::rejection::Rejection;
+use crate::resolution::Resolution;
 use crate::rollup::Retention;
-use crate::time::{DAY_MS, HOUR_MS, TimestampMs};
+use crate::time::TimestampMs;
+use crate::time_span::TimeSpan;
 
 /// Most points of an answer whose query names no step: those of the longest named range, a week of hours.
-/// With it, an hour, a day and a week get the same step whichever way they are asked for.
+/// With it, an hour, a day and a week get the same step whether asked for by name or by `from` and `to`.
 const DEFAULT_POINTS: i64 = 168;
 
-/// A named span that ends with the running point.
+/// What a query asks for: a window, and the name of its range if it used one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeRange {
-    /// 60 points of 1 minute.
-    Hour,
-    /// 144 points of 10 minutes.
-    Day,
-    /// 168 points of 1 hour.
-    Week,
-}
-
-impl TimeRange {
-    /// Every range, from short to long.
-    pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Week];
-
-    /// Reads `hour`, `day` or `week`.
-    ///
-    /// # Errors
-    /// `invalid_field`, blaming `timeRange`.
-    pub fn read(text: &str) -> Result<Self, Rejection> {
-        let known = Self::ALL.into_iter().find(|range| range.as_str() == text);
-        known.ok_or_else(|| Rejection::invalid("timeRange", "must be hour, day or week"))
-    }
-
-    /// The word for it on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Week => "week",
-        }
-    }
-
-    /// Its length in milliseconds.
-    pub fn ms(self) -> i64 {
-        match self {
-            Self::Hour => HOUR_MS,
-            Self::Day => DAY_MS,
-            Self::Week => 7 * DAY_MS,
-        }
-    }
-
-    /// The step that its answer has unless another is asked for.
-    pub fn step(self) -> Resolution {
-        match self {
-            Self::Hour => Resolution::Minute,
-            Self::Day => Resolution::TenMinutes,
-            Self::Week => Resolution::Hour,
-        }
-    }
-
-    /// The window of this range at `now`: its last point is the one that holds `now`.
-    pub fn window(self, now: TimestampMs) -> Window {
-        let (from, to) = self.span(now, self.step());
-        Window { from, to, step: self.step() }
-    }
-
-    /// The span of this range in whole steps, at least one, the last of which holds `now`.
-    fn span(self, now: TimestampMs, step: Resolution) -> (TimestampMs, TimestampMs) {
-        let to = now.aligned_to(step.ms()).plus_ms(step.ms());
-        (to.plus_ms(-self.ms().max(step.ms())), to)
-    }
-}
-
-impl Serialize for TimeRange {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// What a query asks for: a window, and the word for it where one was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct QuerySpan {
     /// The named range, absent where `from` was given.
     pub time_range: Option<TimeRange>,
     /// The points to answer.
     pub window: Window,
 }
 
-impl Span {
+impl QuerySpan {
     /// Reads the span of a query from its parameters, looked up by name.
     ///
-    /// `timeRange` or `from` is given, else the last hour is meant; `to` is now where it is absent. `step` is in whole
-    /// seconds and rounded up to a [`Resolution`] that is still kept where the span begins, by `kept`; where it is
-    /// absent, a named range has its own, and any other span the finest so kept of which at most 168 are as long as it.
+    /// Without `timeRange` and `from` the span is the last hour; `to` defaults to `now`. `step` is in whole seconds,
+    /// rounded up to a [`Resolution`] that `retention` still keeps where the span begins. Without `step`, a named
+    /// range uses its own, and any other span the finest so kept of which at most 168 cover it.
     ///
     /// # Errors
-    /// `invalid_field` for words, times and steps that mean nothing, for `timeRange` beside `from` or `to`, and as
-    /// [`Window::covering`] says; `missing_field` for `to` without `from`.
+    /// `invalid_field` for malformed ranges, times and steps, for `timeRange` together with `from` or `to`, and as
+    /// in [`Window::covering`]; `missing_field` for `to` without `from`.
     pub fn read<'q>(
         parameter: impl Fn(&str) -> Option<&'q str>,
-        kept: &Retention,
+        retention: &Retention,
         now: TimestampMs,
     ) -> Result<Self, Rejection> {
         let step = parameter("step").map(step).transpose()?;
@@ -114,33 +43,33 @@ impl Span {
                 return Err(Rejection::missing("from"));
             }
             let range = parameter("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;
-            return Self::of_range(range, step, kept, now);
+            return Self::of_range(range, step, retention, now);
         };
         if parameter("timeRange").is_some() {
             return Err(Rejection::invalid("timeRange", "cannot be combined with from and to"));
         }
         let from = instant("from", from)?;
         let to = to.map_or(Ok(now), |to| instant("to", to))?;
-        let step = step.unwrap_or_else(|| default_step(to.ms_since(from))).max(kept.finest_at(from, now));
-        Ok(Self { time_range: None, window: Window::covering(from, to, step)? })
+        let span = TimeSpan::new(from, to);
+        let step = step.unwrap_or_else(|| default_step(span)).max(retention.finest_at(from, now));
+        Ok(Self { time_range: None, window: Window::covering(span, step)? })
     }
 
     fn of_range(
         range: TimeRange,
         step: Option<Resolution>,
-        kept: &Retention,
+        retention: &Retention,
         now: TimestampMs,
     ) -> Result<Self, Rejection> {
-        let asked = |step: Resolution| step.max(kept.finest_at(range.span(now, step).0, now));
-        let step = step.map_or(range.step(), asked);
-        let (from, to) = range.span(now, step);
-        Ok(Self { time_range: Some(range), window: Window::covering(from, to, step)? })
+        let kept = |step: Resolution| step.max(retention.finest_at(range.span(now, step).from, now));
+        let step = step.map_or(range.step(), kept);
+        Ok(Self { time_range: Some(range), window: Window::covering(range.span(now, step), step)? })
     }
 }
 
-/// The finest resolution that cuts `span_ms` into at most [`DEFAULT_POINTS`], or else the coarsest.
-fn default_step(span_ms: i64) -> Resolution {
-    let fits = |step: &Resolution| span_ms <= DEFAULT_POINTS * step.ms();
+/// The finest resolution that divides `span` into at most [`DEFAULT_POINTS`], or else the coarsest.
+fn default_step(span: TimeSpan) -> Resolution {
+    let fits = |step: &Resolution| span.ms() <= DEFAULT_POINTS * step.ms();
     Resolution::ALL.into_iter().find(fits).unwrap_or(Resolution::Day)
 }
 
@@ -164,16 +93,17 @@ fn instant(field: &str, text: &str) -> Result<TimestampMs, Rejection> {
 mod tests {
     use super::*;
     use crate::rejection::Code;
+    use crate::time::DAY_MS;
     use proptest::prelude::*;
 
     const NOW: &str = "2026-11-22T13:01:01.387Z";
 
-    fn read(parameters: &[(&str, &'static str)]) -> Result<Span, Rejection> {
+    fn read(parameters: &[(&str, &'static str)]) -> Result<QuerySpan, Rejection> {
         let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-        Span::read(named, &Retention::default(), TimestampMs::from_iso(NOW).unwrap())
+        QuerySpan::read(named, &Retention::default(), TimestampMs::from_iso(NOW).unwrap())
     }
 
-    fn told(parameters: &[(&str, &'static str)]) -> (String, String, i64, usize) {
+    fn points_of(parameters: &[(&str, &'static str)]) -> (String, String, i64, usize) {
         let window = read(parameters).unwrap().window;
         (window.from().to_string(), window.to().to_string(), window.step().seconds(), window.points())
     }
@@ -183,35 +113,35 @@ mod tests {
     }
 
     #[test]
-    fn a_named_range_has_its_own_points_the_last_one_running() {
+    fn named_ranges_end_with_the_current_point() {
         let hour = expected("2026-11-22T12:02:00.000Z", "2026-11-22T13:02:00.000Z", 60, 60);
-        assert_eq!(told(&[("timeRange", "hour")]), hour);
+        assert_eq!(points_of(&[("timeRange", "hour")]), hour);
         let day = expected("2026-11-21T13:10:00.000Z", "2026-11-22T13:10:00.000Z", 600, 144);
-        assert_eq!(told(&[("timeRange", "day")]), day);
+        assert_eq!(points_of(&[("timeRange", "day")]), day);
         let week = expected("2026-11-15T14:00:00.000Z", "2026-11-22T14:00:00.000Z", 3_600, 168);
-        assert_eq!(told(&[("timeRange", "week")]), week);
+        assert_eq!(points_of(&[("timeRange", "week")]), week);
         assert_eq!(read(&[]).unwrap(), read(&[("timeRange", "hour")]).unwrap());
     }
 
     #[test]
     fn a_named_range_takes_another_step() {
-        assert_eq!(told(&[("timeRange", "day"), ("step", "1")]).3, 1_440);
+        assert_eq!(points_of(&[("timeRange", "day"), ("step", "1")]).3, 1_440);
         let one_day = expected("2026-11-22T00:00:00.000Z", "2026-11-23T00:00:00.000Z", 86_400, 1);
-        assert_eq!(told(&[("timeRange", "hour"), ("step", "86400")]), one_day);
-        let refused = read(&[("timeRange", "week"), ("step", "60")]).unwrap_err();
-        assert_eq!(refused.field.as_deref(), Some("step"));
+        assert_eq!(points_of(&[("timeRange", "hour"), ("step", "86400")]), one_day);
+        let rejected = read(&[("timeRange", "week"), ("step", "60")]).unwrap_err();
+        assert_eq!(rejected.field.as_deref(), Some("step"));
     }
 
     #[test]
-    fn instants_are_iso_or_epoch_milliseconds_and_to_is_now_by_default() {
+    fn instants_are_iso_or_epoch_ms_and_to_defaults_to_now() {
         let whole = expected("2026-11-22T12:00:00.000Z", "2026-11-22T13:02:00.000Z", 60, 62);
-        assert_eq!(told(&[("from", "2026-11-22T13:00:00+01:00")]), whole);
-        assert_eq!(told(&[("from", "1795348800000"), ("to", NOW)]), whole);
+        assert_eq!(points_of(&[("from", "2026-11-22T13:00:00+01:00")]), whole);
+        assert_eq!(points_of(&[("from", "1795348800000"), ("to", NOW)]), whole);
         assert_eq!(read(&[("from", "0"), ("to", "1")]).unwrap().time_range, None);
     }
 
     #[test]
-    fn without_a_step_the_finest_is_taken_that_keeps_the_answer_small() {
+    fn the_default_step_keeps_an_answer_within_168_points() {
         for (to, step) in [
             ("2026-11-15T02:48:00Z", 60),
             ("2026-11-15T02:48:01Z", 600),
@@ -219,12 +149,12 @@ mod tests {
             ("2026-11-22T00:00:00Z", 3_600),
             ("2026-12-01T00:00:00Z", 86_400),
         ] {
-            assert_eq!(told(&[("from", "2026-11-15T00:00:00Z"), ("to", to)]).2, step, "{to}");
+            assert_eq!(points_of(&[("from", "2026-11-15T00:00:00Z"), ("to", to)]).2, step, "{to}");
         }
     }
 
     #[test]
-    fn a_step_is_never_finer_than_what_is_kept_where_the_span_begins() {
+    fn a_step_is_never_finer_than_what_is_kept() {
         for (from, to, step) in [
             ("2026-11-14T13:01:00Z", "2026-11-14T14:00:00Z", 60),
             ("2026-11-14T13:00:00Z", "2026-11-14T14:00:00Z", 600),
@@ -233,20 +163,20 @@ mod tests {
             ("2024-11-01T00:00:00Z", "2024-11-01T01:00:00Z", 86_400),
             ("1999-11-01T00:00:00Z", "1999-11-01T01:00:00Z", 86_400),
         ] {
-            assert_eq!(told(&[("from", from), ("to", to)]).2, step, "{from}");
-            assert_eq!(told(&[("from", from), ("to", to), ("step", "60")]).2, step, "{from}");
-            assert_eq!(told(&[("from", from), ("to", to), ("step", "86400")]).2, 86_400, "{from}");
+            assert_eq!(points_of(&[("from", from), ("to", to)]).2, step, "{from}");
+            assert_eq!(points_of(&[("from", from), ("to", to), ("step", "60")]).2, step, "{from}");
+            assert_eq!(points_of(&[("from", from), ("to", to), ("step", "86400")]).2, 86_400, "{from}");
         }
     }
 
     #[test]
-    fn an_applications_own_retention_decides_and_a_named_range_keeps_its_points() {
+    fn the_apps_own_retention_limits_the_step() {
         let now = TimestampMs::from_iso(NOW).unwrap();
         let four_days = 4 * DAY_MS;
         let brief = Retention { minute_ms: four_days, hour_ms: four_days, ..Retention::default() };
         let step = |parameters: &[(&str, &'static str)], kept: &Retention| {
             let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-            Span::read(named, kept, now).map(|span| span.window.step().seconds())
+            QuerySpan::read(named, kept, now).map(|span| span.window.step().seconds())
         };
         let week = [("timeRange", "week"), ("step", "60")];
         assert_eq!(step(&week, &brief), Ok(600));
@@ -260,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_refused_with_its_field() {
+    fn malformed_parameters_are_rejected_with_their_field() {
         for (parameters, field) in [
             (&[("timeRange", "year")][..], "timeRange"),
             (&[("timeRange", "")], "timeRange"),
@@ -284,22 +214,23 @@ mod tests {
             (&[("from", "2016-11-22T00:00:00Z"), ("step", "60")], "from"),
             (&[("from", "2026-11-01T00:00:00Z"), ("step", "60")], "step"),
         ] {
-            let refused = read(parameters).unwrap_err();
-            assert_eq!(refused.field.as_deref(), Some(field), "{parameters:?}");
-            assert!(matches!(refused.code, Code::InvalidField | Code::MissingField), "{parameters:?}");
+            let rejected = read(parameters).unwrap_err();
+            assert_eq!(rejected.field.as_deref(), Some(field), "{parameters:?}");
+            assert!(matches!(rejected.code, Code::InvalidField | Code::MissingField), "{parameters:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_range_holds_now_in_its_last_point_and_moves_with_its_step(ms in 700_000_000..4_000_000_000_000_i64) {
+        fn now_lies_in_the_last_point_of_each_range(ms in 700_000_000..4_000_000_000_000_i64) {
             let now = TimestampMs::clamped(ms);
             for (range, points) in TimeRange::ALL.into_iter().zip([60, 144, 168]) {
                 let window = range.window(now);
                 prop_assert_eq!(window.points(), points);
                 prop_assert_eq!(window.index_of(now), Some(points - 1));
                 prop_assert_eq!(range.window(now.aligned_to(range.step().ms())), window);
-                prop_assert_eq!(Span::of_range(range, None, &Retention::default(), now).unwrap().window, window);
+                let of_range = QuerySpan::of_range(range, None, &Retention::default(), now).unwrap();
+                prop_assert_eq!(of_range.window, window);
             }
         }
     }
