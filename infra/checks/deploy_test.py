@@ -158,14 +158,12 @@ class LocalBuild(unittest.TestCase):
 
 
 class MiniStack(unittest.TestCase):
-    def test_what_is_left_out_there_exists_and_is_told_in_the_readme(self):
+    def test_every_skipped_test_exists_and_has_a_reason(self):
         script = (ROOT / "infra/deploy/ministack").read_text()
-        left_out = re.findall(r'^    "(\w+) ', script, re.MULTILINE)
-        self.assertGreater(len(left_out), 3)
-        readme = (ROOT / "README.md").read_text()
+        skipped = re.findall(r'^    "(\w+) +\w.*"$', script, re.MULTILINE)
+        self.assertGreater(len(skipped), 3)
         tests = "".join(path.read_text() for path in (ROOT / "tests/system").rglob("*.rs"))
-        for name in left_out:
-            self.assertIn(f"`{name}`", readme)
+        for name in skipped:
             self.assertIn(f"fn {name}()", tests)
 
 
