@@ -56,7 +56,7 @@ impl<'s> CorruptRollupRebuild<'s> {
             let Some(finer) = span.finer() else {
                 return self.minute(reports, rollups, span).await;
             };
-            let below = rollups.shown_between(self.shard, finer, (span.start(), span.end()), self.now);
+            let below = rollups.shown_between(self.shard, finer, span.time_span(), self.now);
             let mut parts = Vec::new();
             for held in below.await? {
                 parts.extend(self.part(&held).await?);

@@ -17,6 +17,7 @@ use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Rollup};
 use nsl_domain::time::TimestampMs;
+use nsl_domain::time_span::TimeSpan;
 use nsl_domain::window::Window;
 
 use crate::corrupt_rollup::CorruptRollupRebuild;
@@ -152,9 +153,9 @@ impl Sources<'_> {
     ) -> Result<Vec<Held>, Fault> {
         let resolution = wanted.resolution;
         let whose = CacheKey { owner: owner.clone(), shard: shard.clone(), resolution };
-        let (mut held, from) = self.closed.known(&whose, (wanted.from, wanted.to), now);
+        let (mut held, from) = self.closed.known(&whose, TimeSpan::new(wanted.from, wanted.to), now);
         if from < wanted.to {
-            let rest = (from, wanted.to);
+            let rest = TimeSpan::new(from, wanted.to);
             let read = self.rollups.shown_between(shard, resolution, rest, now).await?;
             self.closed.keep(&whose, rest, &read, now);
             held.extend(read);

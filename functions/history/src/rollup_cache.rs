@@ -14,6 +14,7 @@ use nsl_domain::report::MAX_LATENESS_MS;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::AppShard;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
+use nsl_domain::time_span::TimeSpan;
 
 /// Longest that a report waits in the stream: `MaximumRecordAgeInSeconds` of the template.
 const IN_STREAM_MS: i64 = 20 * HOUR_MS;
@@ -86,7 +87,7 @@ impl RollupCache {
     pub(crate) fn known(
         &self,
         whose: &CacheKey,
-        (from, to): (TimestampMs, TimestampMs),
+        TimeSpan { from, to }: TimeSpan,
         now: TimestampMs,
     ) -> (Vec<Held>, TimestampMs) {
         let mut kept = self.kept();
@@ -109,7 +110,7 @@ impl RollupCache {
     pub(crate) fn keep(
         &self,
         whose: &CacheKey,
-        (from, to): (TimestampMs, TimestampMs),
+        TimeSpan { from, to }: TimeSpan,
         read: &[Held],
         now: TimestampMs,
     ) {
@@ -179,8 +180,8 @@ mod tests {
         (to..from).rev().map(|hours| held(hours + 1)).collect()
     }
 
-    fn span(from: i64, to: i64) -> (TimestampMs, TimestampMs) {
-        (hours_ago(from), hours_ago(to))
+    fn span(from: i64, to: i64) -> TimeSpan {
+        TimeSpan::new(hours_ago(from), hours_ago(to))
     }
 
     #[test]

@@ -11,6 +11,7 @@ use nsl_domain::history::{LatestFold, MAX_TAIL_MS, SeriesAnswer, Truncated, Trun
 use nsl_domain::report::{MAX_AHEAD_MS, Report};
 use nsl_domain::rollup::AppShard;
 use nsl_domain::time::TimestampMs;
+use nsl_domain::time_span::TimeSpan;
 
 use super::{History, Refusal, note_unreadable};
 use crate::respond;
@@ -65,7 +66,7 @@ impl History {
     async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<LastReports, Fault> {
         let kept = self.rollups.keeping(self.kept_of(app));
         let (mut reports, are_all) = kept.last_reports(&app.id, now).await?;
-        let tail = (now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
+        let tail = TimeSpan::new(now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {
             let shard = AppShard { app: app.id.clone(), shard };
             // Only the newest of each source matters. One that a full page does not reach was noted a minute ago.

@@ -5,6 +5,7 @@ use nsl_aws::compute::Computed;
 use nsl_aws::repair::Repair;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
+use nsl_domain::time_span::TimeSpan;
 use serde_json::{Value, json};
 
 use crate::batches::report_each_second;
@@ -48,7 +49,7 @@ async fn forget(world: &World, row: &Value) {
 
 /// Repairs the first `span_ms` of the story, and gives what became of how many spans.
 async fn repair(world: &World, shop: &Shop, span_ms: i64) -> Vec<Computed> {
-    let window = (TimestampMs::clamped(START_MS), TimestampMs::clamped(START_MS + span_ms));
+    let window = TimeSpan::new(TimestampMs::clamped(START_MS), TimestampMs::clamped(START_MS + span_ms));
     let mut repair = Repair::of(&world.computer, &shop.app, window);
     let mut outcomes = Vec::new();
     while let Some(level) = repair.next_level().await.unwrap() {

@@ -8,7 +8,7 @@ use nsl_domain::bucket::{Bucket, Sketch};
 use nsl_domain::report::Report;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup};
-use nsl_domain::time::TimestampMs;
+use nsl_domain::time_span::TimeSpan;
 use serde_json::Value;
 
 use crate::world::{Shop, World};
@@ -107,7 +107,10 @@ pub(crate) async fn assert_agrees(world: &World, shop: &Shop) -> usize {
         for resolution in Resolution::ALL {
             for held in world.stored(&shard, resolution).await {
                 let rollup = held.rollup().unwrap();
-                assert_says(&rollup, &within(&of_shard, rollup.span().start(), rollup.through()));
+                assert_says(
+                    &rollup,
+                    &within(&of_shard, TimeSpan::new(rollup.span().start(), rollup.through())),
+                );
                 unfinished += usize::from(!rollup.is_complete());
             }
         }
@@ -122,8 +125,8 @@ fn unique(reports: &[Report]) -> Vec<&Report> {
     reports.iter().map(|report| (report.id(), report)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
-fn within<'r>(reports: &[&'r Report], from: TimestampMs, to: TimestampMs) -> Vec<&'r Report> {
-    reports.iter().filter(|report| (from..to).contains(&report.timestamp)).copied().collect()
+fn within<'r>(reports: &[&'r Report], span: TimeSpan) -> Vec<&'r Report> {
+    reports.iter().filter(|report| span.contains(report.timestamp)).copied().collect()
 }
 
 /// Reads as a query does: the coarse rollups as far as they cover their spans, and finer ones from there on.
@@ -131,16 +134,16 @@ async fn read_down(
     world: &World,
     shard: &AppShard,
     resolution: Resolution,
-    span: Option<(TimestampMs, TimestampMs)>,
+    span: Option<TimeSpan>,
 ) -> Vec<Rollup> {
-    let inside = |rollup: &Rollup| span.is_none_or(|(from, to)| (from..to).contains(&rollup.span().start()));
+    let inside = |rollup: &Rollup| span.is_none_or(|span| span.contains(rollup.span().start()));
     let mut read = Vec::new();
     let stored = world.stored(shard, resolution).await;
     for rollup in stored.iter().map(|held| held.rollup().unwrap()).filter(inside) {
-        let rest = (rollup.through(), rollup.span().end());
+        let rest = TimeSpan::new(rollup.through(), rollup.span().end());
         let finer = rollup.span().finer();
         read.push(rollup);
-        if let Some(finer) = finer.filter(|_| rest.0 < rest.1) {
+        if let Some(finer) = finer.filter(|_| rest.from < rest.to) {
             read.extend(Box::pin(read_down(world, shard, finer, Some(rest))).await);
         }
     }

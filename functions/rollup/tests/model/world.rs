@@ -14,6 +14,7 @@ use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Retention};
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
+use nsl_domain::time_span::TimeSpan;
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 use nsl_test_support::TestEnvironment;
@@ -110,8 +111,10 @@ impl World {
 
     /// Every stored rollup of one resolution and shard, oldest first.
     pub(crate) async fn stored(&self, shard: &AppShard, resolution: Resolution) -> Vec<Held> {
-        let span =
-            (TimestampMs::clamped(START_MS - 10 * DAY_MS), TimestampMs::clamped(START_MS + 10 * DAY_MS));
+        let span = TimeSpan::new(
+            TimestampMs::clamped(START_MS - 10 * DAY_MS),
+            TimestampMs::clamped(START_MS + 10 * DAY_MS),
+        );
         self.rollups.between(shard, resolution, span, self.now()).await.unwrap()
     }
 }

@@ -218,7 +218,7 @@ impl Computer {
     ) -> Result<Below, Fault> {
         let mut parts = Vec::new();
         let (mut again, mut is_rest) = (false, false);
-        for held in self.rollups.between(shard, finer, (span.start(), span.end()), now).await? {
+        for held in self.rollups.between(shard, finer, span.time_span(), now).await? {
             let is_overdue = held.through < held.span.end() && held.span.is_settled(now);
             let part = known(shard, &held)?;
             if part.is_some() && !is_overdue {

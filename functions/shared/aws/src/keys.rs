@@ -11,6 +11,7 @@ use nsl_domain::report::{Document, sortable};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::time_span::TimeSpan;
 
 use crate::items::BadAttribute;
 
@@ -204,10 +205,10 @@ pub(crate) fn fingerprint(record: &str) -> String {
     KeyHash::of(record).to_hex()
 }
 
-/// The first instants of the hours that hold a part of `[from, to)`.
-pub(crate) fn hours(from: TimestampMs, to: TimestampMs) -> impl DoubleEndedIterator<Item = TimestampMs> {
-    let first = from.aligned_to(HOUR_MS).ms() / HOUR_MS;
-    let last = to.plus_ms(HOUR_MS - 1).aligned_to(HOUR_MS).ms() / HOUR_MS;
+/// The first instants of the hours that hold a part of `span`.
+pub(crate) fn hours(span: TimeSpan) -> impl DoubleEndedIterator<Item = TimestampMs> {
+    let first = span.from.aligned_to(HOUR_MS).ms() / HOUR_MS;
+    let last = span.to.plus_ms(HOUR_MS - 1).aligned_to(HOUR_MS).ms() / HOUR_MS;
     (first..last).map(|hour| TimestampMs::clamped(hour * HOUR_MS))
 }
 
@@ -314,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_hours_of_a_window_are_those_it_touches() {
-        let count = |from: &str, to: &str| hours(at(from), at(to)).count();
+        let count = |from: &str, to: &str| hours(TimeSpan::new(at(from), at(to))).count();
         assert_eq!(count("2026-11-22T13:00:00Z", "2026-11-22T14:00:00Z"), 1);
         assert_eq!(count("2026-11-22T13:59:59Z", "2026-11-22T14:00:00.001Z"), 2);
         assert_eq!(count("2026-11-22T13:10:00Z", "2026-11-22T13:10:00Z"), 1);

@@ -9,7 +9,7 @@ use nsl_domain::app::App;
 use nsl_domain::report::MAX_AHEAD_MS;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
-use nsl_domain::time::TimestampMs;
+use nsl_domain::time_span::TimeSpan;
 
 use crate::compute::{Computed, Computer};
 use crate::fault::Fault;
@@ -19,7 +19,7 @@ use crate::fault::Fault;
 pub struct Repair<'c> {
     computer: &'c Computer,
     shards: Vec<AppShard>,
-    window: (TimestampMs, TimestampMs),
+    window: TimeSpan,
     left: std::array::IntoIter<Resolution, 4>,
     /// Spans above those that were told last.
     above: BTreeSet<(AppShard, RollupSpan)>,
@@ -35,8 +35,8 @@ pub struct RepairLevel {
 }
 
 impl<'c> Repair<'c> {
-    /// The repair of `[from, to)` of `app`. No call.
-    pub fn of(computer: &'c Computer, app: &App, window: (TimestampMs, TimestampMs)) -> Self {
+    /// The repair of `window` of `app`. No call.
+    pub fn of(computer: &'c Computer, app: &App, window: TimeSpan) -> Self {
         let shards = (0..app.shards).map(|shard| AppShard { app: app.id.clone(), shard }).collect();
         Self { computer, shards, window, left: Resolution::ALL.into_iter(), above: BTreeSet::new() }
     }
@@ -59,23 +59,23 @@ impl<'c> Repair<'c> {
 }
 
 impl Computer {
-    /// The spans of `resolution` that hold a part of `[from, to)` and are stored, or are minutes with stored reports.
+    /// The spans of `resolution` that hold a part of `window` and are stored, or are minutes with stored reports.
     /// One consistent query for each megabyte; for minutes also one for each hour whose reports may be stored.
     async fn repairable(
         &self,
         shard: &AppShard,
         resolution: Resolution,
-        (from, to): (TimestampMs, TimestampMs),
+        window: TimeSpan,
     ) -> Result<BTreeSet<RollupSpan>, Fault> {
         let now = self.now();
-        let first = from.aligned_to(resolution.ms());
-        let stored = self.rollups().between(shard, resolution, (first, to), now).await?;
+        let first = window.from.aligned_to(resolution.ms());
+        let stored = self.rollups().between(shard, resolution, TimeSpan::new(first, window.to), now).await?;
         let mut spans: BTreeSet<RollupSpan> = stored.into_iter().map(|held| held.span).collect();
         if resolution == Resolution::Minute {
             let kept_ms = self.rollups().retention().raw_ms + RAW_GRACE_MS;
             let earliest = first.max(now.plus_ms(-kept_ms));
-            let latest = to.min(now.plus_ms(MAX_AHEAD_MS + 1));
-            spans.extend(self.reports.minutes(shard, (earliest, latest)).await?);
+            let latest = window.to.min(now.plus_ms(MAX_AHEAD_MS + 1));
+            spans.extend(self.reports.minutes(shard, TimeSpan::new(earliest, latest)).await?);
         }
         Ok(spans)
     }

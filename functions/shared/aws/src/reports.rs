@@ -17,6 +17,7 @@ use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::time_span::TimeSpan;
 
 use crate::erase::Partition;
 use crate::fault::Fault;
@@ -80,19 +81,19 @@ impl Reports {
         now: TimestampMs,
         most: usize,
     ) -> Result<(Vec<Report>, bool), Fault> {
-        let end = now.plus_ms(MAX_AHEAD_MS + 1);
+        let span = TimeSpan::new(from, now.plus_ms(MAX_AHEAD_MS + 1));
         let mut found = Vec::new();
         for shard in 0..app.shards {
             let mut of_shard = Vec::new();
-            for hour in keys::hours(from, end).rev() {
-                let query = self.between(&app.id, hour, shard, from, end, Order::NewestFirst);
+            for hour in keys::hours(span).rev() {
+                let query = self.between(&app.id, hour, shard, span, Order::NewestFirst);
                 let limit = i32::try_from(most + 1).unwrap_or(i32::MAX);
                 let mut rows = query.limit(limit).into_paginator().items().send();
                 while of_shard.len() <= most
                     && let Some(row) = rows.next().await
                 {
                     let row = row.map_err(|error| Fault::of("query recent reports", error))?;
-                    of_shard.extend(readable(&row, now).filter(within(from, end)));
+                    of_shard.extend(readable(&row, now).filter(|report| span.contains(report.timestamp)));
                 }
             }
             found.extend(of_shard);
@@ -103,7 +104,7 @@ impl Reports {
         Ok((found.split_off(surplus), all))
     }
 
-    /// Shows every report of `app` stamped in `[from, to)` to `visit`, hour by hour and oldest first within each
+    /// Shows every report of `app` stamped in `span` to `visit`, hour by hour and oldest first within each
     /// hour and shard, but for those of one cell; none that is past its age at `now`. One consistent query for each hour and shard, and for
     /// each megabyte.
     ///
@@ -112,17 +113,18 @@ impl Reports {
     pub async fn for_each(
         &self,
         app: &App,
-        (from, to): (TimestampMs, TimestampMs),
+        span: TimeSpan,
         now: TimestampMs,
         mut visit: impl FnMut(Report),
     ) -> Result<(), Fault> {
-        for hour in keys::hours(from, to) {
+        for hour in keys::hours(span) {
             for shard in 0..app.shards {
-                let query = self.between(&app.id, hour, shard, from, to, Order::OldestFirst);
+                let query = self.between(&app.id, hour, shard, span, Order::OldestFirst);
                 let mut rows = query.into_paginator().items().send();
                 while let Some(row) = rows.next().await {
                     let row = row.map_err(|error| Fault::of("query reports", error))?;
-                    if let Some(report) = readable(&row, now).filter(within(from, to)) {
+                    if let Some(report) = readable(&row, now).filter(|report| span.contains(report.timestamp))
+                    {
                         visit(report);
                     }
                 }
@@ -131,7 +133,7 @@ impl Reports {
         Ok(())
     }
 
-    /// The reports of one write shard stamped in `[from, to)`, oldest cell first, or `None` where an hour of them is more
+    /// The reports of one write shard stamped in `span`, oldest cell first, or `None` where an hour of them is more
     /// than one page of a megabyte. One consistent query for each hour.
     ///
     /// # Errors
@@ -139,12 +141,12 @@ impl Reports {
     pub async fn tail(
         &self,
         shard: &AppShard,
-        (from, to): (TimestampMs, TimestampMs),
+        span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Option<Vec<Report>>, Fault> {
         let mut reports = Vec::new();
-        for hour in keys::hours(from, to) {
-            let (of_hour, is_whole) = self.page(shard, hour, (from, to), Order::OldestFirst, now).await?;
+        for hour in keys::hours(span) {
+            let (of_hour, is_whole) = self.page(shard, hour, span, Order::OldestFirst, now).await?;
             if !is_whole {
                 return Ok(None);
             }
@@ -153,7 +155,7 @@ impl Reports {
         Ok(Some(reports))
     }
 
-    /// The newest reports of one write shard stamped in `[from, to)`, of each hour as many as one page of a megabyte
+    /// The newest reports of one write shard stamped in `span`, of each hour as many as one page of a megabyte
     /// holds. One consistent query for each hour.
     ///
     /// # Errors
@@ -161,12 +163,12 @@ impl Reports {
     pub async fn newest(
         &self,
         shard: &AppShard,
-        (from, to): (TimestampMs, TimestampMs),
+        span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Vec<Report>, Fault> {
         let mut reports = Vec::new();
-        for hour in keys::hours(from, to) {
-            reports.extend(self.page(shard, hour, (from, to), Order::NewestFirst, now).await?.0);
+        for hour in keys::hours(span) {
+            reports.extend(self.page(shard, hour, span, Order::NewestFirst, now).await?.0);
         }
         Ok(reports)
     }
@@ -176,15 +178,16 @@ impl Reports {
         &self,
         shard: &AppShard,
         hour: TimestampMs,
-        (from, to): (TimestampMs, TimestampMs),
+        span: TimeSpan,
         order: Order,
         now: TimestampMs,
     ) -> Result<(Vec<Report>, bool), Fault> {
-        let query = self.between(&shard.app, hour, shard.shard, from, to, order);
+        let query = self.between(&shard.app, hour, shard.shard, span, order);
         let page = query.send().await.map_err(|error| Fault::of("query the raw tail", error))?;
         let is_whole = page.last_evaluated_key.is_none_or(|key| key.is_empty());
         let rows = page.items.unwrap_or_default();
-        let reports = rows.iter().filter_map(|row| readable(row, now)).filter(within(from, to));
+        let reports =
+            rows.iter().filter_map(|row| readable(row, now)).filter(|report| span.contains(report.timestamp));
         Ok((reports.collect(), is_whole))
     }
 
@@ -200,8 +203,7 @@ impl Reports {
         span: RollupSpan,
         mut visit: impl FnMut(Report),
     ) -> Result<(), Fault> {
-        let (from, to) = (span.start(), span.end());
-        let query = self.between(&shard.app, from, shard.shard, from, to, Order::OldestFirst);
+        let query = self.between(&shard.app, span.start(), shard.shard, span.time_span(), Order::OldestFirst);
         let mut rows = query.into_paginator().items().send();
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| Fault::of("query the reports of a minute", error))?;
@@ -213,19 +215,15 @@ impl Reports {
         Ok(())
     }
 
-    /// The minutes of `[from, to)` in which one write shard stored a report. One consistent query for each hour, and
+    /// The minutes of `span` in which one write shard stored a report. One consistent query for each hour, and
     /// for each megabyte of the reports, of which nothing but the keys is sent.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn minutes(
-        &self,
-        shard: &AppShard,
-        (from, to): (TimestampMs, TimestampMs),
-    ) -> Result<BTreeSet<RollupSpan>, Fault> {
+    pub async fn minutes(&self, shard: &AppShard, span: TimeSpan) -> Result<BTreeSet<RollupSpan>, Fault> {
         let mut minutes = BTreeSet::new();
-        for hour in keys::hours(from, to) {
-            let query = self.between(&shard.app, hour, shard.shard, from, to, Order::OldestFirst);
+        for hour in keys::hours(span) {
+            let query = self.between(&shard.app, hour, shard.shard, span, Order::OldestFirst);
             let keys_only = query.projection_expression(expression::KEY_ONLY);
             let stamp = |row: &Item| keys::read_stamp(items::read_text(row, keys::SK)?).map(Some);
             let stamps = rows::readable(keys_only, "query the minutes of reports", stamp).await?;
@@ -238,20 +236,19 @@ impl Reports {
     /// reaches. No call.
     pub fn partitions(&self, app: &App, now: TimestampMs) -> Vec<Partition> {
         let longest_ms = MAX_RETENTION_HOURS * HOUR_MS + RAW_GRACE_MS;
-        let (from, to) = (now.plus_ms(-longest_ms), now.plus_ms(MAX_AHEAD_MS + 1));
-        let hours = keys::hours(from, to);
+        let span = TimeSpan::new(now.plus_ms(-longest_ms), now.plus_ms(MAX_AHEAD_MS + 1));
+        let hours = keys::hours(span);
         let of_hour = |hour| (0..app.shards).map(move |shard| keys::report_partition(&app.id, hour, shard));
         hours.flat_map(of_hour).map(|key| Partition::new(&self.client, &self.table, key)).collect()
     }
 
-    /// The rows of the cells that hold a part of `[from, to)`: a little more than what is stamped in it.
+    /// The rows of the cells that hold a part of `span`: a little more than what is stamped in it.
     fn between(
         &self,
         app: &AppId,
         hour: TimestampMs,
         shard: u16,
-        from: TimestampMs,
-        to: TimestampMs,
+        span: TimeSpan,
         order: Order,
     ) -> QueryFluentBuilder {
         self.client
@@ -263,14 +260,12 @@ impl Reports {
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#sk", keys::SK)
             .expression_attribute_values(":pk", items::text(keys::report_partition(app, hour, shard)))
-            .expression_attribute_values(":first", items::text(keys::first_report_at(dedup_window(from))))
-            .expression_attribute_values(":last", items::text(keys::last_report_before(to)))
+            .expression_attribute_values(
+                ":first",
+                items::text(keys::first_report_at(dedup_window(span.from))),
+            )
+            .expression_attribute_values(":last", items::text(keys::last_report_before(span.to)))
     }
-}
-
-/// Whether a report is stamped in `[from, to)`.
-fn within(from: TimestampMs, to: TimestampMs) -> impl Fn(&Report) -> bool {
-    move |report| (from..to).contains(&report.timestamp)
 }
 
 /// What the row of every report holds, but for its key.

@@ -15,6 +15,7 @@ use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, DecodeError, Retention, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
+use nsl_domain::time_span::TimeSpan;
 
 use crate::erase::Partition;
 use crate::fault::{Fault, Kind};
@@ -84,7 +85,7 @@ impl Rollups {
         Ok(item.map(|item| Held::at(span, &item)))
     }
 
-    /// The rollups of `resolution` whose spans start in `[from, to)`, oldest first, that are not past their age at
+    /// The rollups of `resolution` whose spans start in `span`, oldest first, that are not past their age at
     /// `now`: what a wider one is computed from. One consistent query, and one for each further megabyte. A row that
     /// is under no rollup's key is logged and left out.
     ///
@@ -94,7 +95,7 @@ impl Rollups {
         &self,
         shard: &AppShard,
         resolution: Resolution,
-        span: (TimestampMs, TimestampMs),
+        span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Vec<Held>, Fault> {
         self.rows(self.query(shard, resolution), resolution, span, now).await
@@ -109,7 +110,7 @@ impl Rollups {
         &self,
         shard: &AppShard,
         resolution: Resolution,
-        span: (TimestampMs, TimestampMs),
+        span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Vec<Held>, Fault> {
         let query = self.query(shard, resolution).consistent_read(false);
@@ -120,13 +121,13 @@ impl Rollups {
         &self,
         query: QueryFluentBuilder,
         resolution: Resolution,
-        (from, to): (TimestampMs, TimestampMs),
+        span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Vec<Held>, Fault> {
         let query = query
             .key_condition_expression(expression::BETWEEN)
-            .expression_attribute_values(":first", items::text(keys::first_report_at(from)))
-            .expression_attribute_values(":last", items::text(keys::last_report_before(to)));
+            .expression_attribute_values(":first", items::text(keys::first_report_at(span.from)))
+            .expression_attribute_values(":last", items::text(keys::last_report_before(span.to)));
         let read = |row: &Item| {
             // A row that does not say how old it may be is damaged, not gone.
             if items::is_past_age(row, now).unwrap_or(false) {

@@ -17,6 +17,7 @@ use nsl_aws::repair::Repair as Repairing;
 use nsl_domain::app::App;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::time_span::TimeSpan;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ pub(crate) async fn run(
     }
     let rollups = live.rollups.keeping(app.retention.with_defaults(live.rollups.retention()));
     let computer = Computer::new(live.reports.clone(), rollups, Arc::new(clock::now_ms));
-    let tally = repair(&computer, &app, (from, to), console).await?;
+    let tally = repair(&computer, &app, TimeSpan::new(from, to), console).await?;
     if console.is_json() {
         return Ok(console.document(&Outcome { app_id: app.id.as_str(), from, to, tally })?);
     }
@@ -85,7 +86,7 @@ pub(crate) async fn run(
 async fn repair(
     computer: &Computer,
     app: &App,
-    window: (TimestampMs, TimestampMs),
+    window: TimeSpan,
     console: &Console,
 ) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();

@@ -7,6 +7,7 @@ use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
+use nsl_domain::time_span::TimeSpan;
 use nsl_test_support::Failure;
 
 use super::*;
@@ -121,7 +122,11 @@ async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
         skin.env.take_calls();
         assert_eq!(keep(&skin, &sender, "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
         assert_eq!(skin.env.take_calls().len(), 3, "the SDK's own tries");
-        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, StoreOutcome::Stored, "the function invoked again");
+        assert_eq!(
+            keep(&skin, &sender, "m1", at_ms).await,
+            StoreOutcome::Stored,
+            "the function invoked again"
+        );
         assert_eq!(keep(&skin, &sender, "m2", at_ms).await, StoreOutcome::Duplicate);
     }
     assert_eq!(stored(&skin).await, 2);
@@ -151,7 +156,8 @@ async fn writes_that_meet_another_are_tried_again_within_bounds() {
 async fn two_reports_of_one_frame_are_told_apart_though_their_message_is_one() {
     let skin = Skin::start().await;
     let (sender, report) = (connection("a="), report(MIDDLE_MS, "{}"));
-    for (index, kept) in [(0, StoreOutcome::Stored), (1, StoreOutcome::Duplicate), (0, StoreOutcome::Stored)] {
+    for (index, kept) in [(0, StoreOutcome::Stored), (1, StoreOutcome::Duplicate), (0, StoreOutcome::Stored)]
+    {
         let frame = Frame { connection: &sender, message: "m1", index };
         let outcome = skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap();
         assert_eq!(outcome, kept, "{index}");
@@ -176,17 +182,18 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
         (-300, 100, vec![-300]),
         (-299, 101, vec![100]),
     ] {
-        let (from, to) = (TimestampMs::clamped(EDGE_MS + from_ms), TimestampMs::clamped(EDGE_MS + to_ms));
+        let [from, to] = [from_ms, to_ms].map(|ms| TimestampMs::clamped(EDGE_MS + ms));
+        let span = TimeSpan::new(from, to);
         let offsets = |reports: Vec<Report>| {
             let mut offsets: Vec<_> = reports.iter().map(|report| report.timestamp.ms() - EDGE_MS).collect();
             offsets.sort_unstable();
             offsets
         };
         let shard = AppShard { app: shop.id.clone(), shard: 0 };
-        let tail = skin.reports().tail(&shard, (from, to), now).await.unwrap().unwrap();
+        let tail = skin.reports().tail(&shard, span, now).await.unwrap().unwrap();
         assert_eq!(offsets(tail), expected, "tail from {from_ms} to {to_ms}");
         let mut seen = Vec::new();
-        skin.reports().for_each(&shop, (from, to), now, |report| seen.push(report)).await.unwrap();
+        skin.reports().for_each(&shop, span, now, |report| seen.push(report)).await.unwrap();
         assert_eq!(offsets(seen), expected, "each from {from_ms} to {to_ms}");
         let (recent, _) = skin.reports().recent(&shop, from, now, 10).await.unwrap();
         let later: Vec<_> = [-300, 100, 200, 400, 900].into_iter().filter(|ms| *ms >= from_ms).collect();

@@ -12,6 +12,7 @@ use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
+use nsl_domain::time_span::TimeSpan;
 use nsl_test_support::Failure;
 
 use super::*;
@@ -34,7 +35,7 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         timestamp: now(),
         document: Document::accept("{}").unwrap(),
     };
-    let (shop, span) = (app("shop"), (now(), now().plus_ms(1)));
+    let (shop, span) = (app("shop"), TimeSpan::new(now(), now().plus_ms(1)));
     let (apps, sessions) = (skin.apps(), skin.sessions());
     let (subscriptions, reports, rollups) = (skin.subscriptions(), skin.reports(), skin.rollups());
     let shard = AppShard { app: shop.id.clone(), shard: 0 };

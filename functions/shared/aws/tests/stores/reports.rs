@@ -4,6 +4,7 @@ use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
+use nsl_domain::time_span::TimeSpan;
 use serde_json::json;
 
 use super::*;
@@ -39,7 +40,7 @@ async fn store(skin: &Skin, app: &App, reports: &[Report]) {
 /// Every report of the last `span_ms` and of the next five minutes, in the order of reading.
 async fn all(skin: &Skin, app: &App, span_ms: i64) -> Vec<Report> {
     let mut seen = Vec::new();
-    let span = (now().plus_ms(-span_ms), now().plus_ms(5 * MINUTE_MS));
+    let span = TimeSpan::new(now().plus_ms(-span_ms), now().plus_ms(5 * MINUTE_MS));
     skin.reports().for_each(app, span, now(), |report| seen.push(report)).await.unwrap();
     seen
 }
@@ -135,7 +136,7 @@ async fn a_span_is_read_hour_by_hour_oldest_first() {
     // 10:51 to 13:06: four hours of one shard.
     assert_eq!(skin.env.take_lines(), [QUERY; 4]);
     let mut seen = Vec::new();
-    let span = (now().plus_ms(-61 * MINUTE_MS), now());
+    let span = TimeSpan::new(now().plus_ms(-61 * MINUTE_MS), now());
     skin.reports().for_each(&shop, span, now(), |report| seen.push(report)).await.unwrap();
     assert_eq!(seen, reports[1..5], "the start is inclusive, the end is not");
 }
@@ -220,7 +221,7 @@ async fn a_raw_tail_is_one_page_whole_or_its_newest() {
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
     let reports: Vec<_> = (0..100).map(|n| report_of("web-1", (n - 100) * 500, &document)).collect();
     store(&skin, &shop, &reports).await;
-    let newest = |reports: i64| (now().plus_ms(-reports * 500), now());
+    let newest = |reports: i64| TimeSpan::new(now().plus_ms(-reports * 500), now());
     assert_eq!(skin.reports().tail(&shard, newest(100), now()).await.unwrap(), None);
     assert_eq!(skin.reports().tail(&shard, newest(50), now()).await.unwrap(), Some(reports[50..].to_vec()));
     let mut found = skin.reports().newest(&shard, newest(100), now()).await.unwrap();

@@ -6,6 +6,7 @@ use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, HOUR_MS};
+use nsl_domain::time_span::TimeSpan;
 
 use super::*;
 
@@ -60,14 +61,14 @@ async fn rollups_are_read_by_the_starts_of_their_spans() {
         put(&skin, hour(hours)).await;
     }
     skin.env.take_calls();
-    let (from, to) = (hour(-2).start(), hour(1).start());
+    let span = TimeSpan::new(hour(-2).start(), hour(1).start());
     let starts =
         |held: Vec<nsl_aws::rollups::Held>| held.into_iter().map(|held| held.span).collect::<Vec<_>>();
-    let found = skin.rollups().between(&shard(), Resolution::Hour, (from, to), now()).await.unwrap();
+    let found = skin.rollups().between(&shard(), Resolution::Hour, span, now()).await.unwrap();
     assert_eq!(starts(found), [hour(-2), hour(0)]);
     assert_eq!(skin.env.take_lines(), ["Query RollupsTable consistent"]);
     let aged = now().plus_ms(399 * DAY_MS + 23 * HOUR_MS);
-    let found = skin.rollups().between(&shard(), Resolution::Hour, (from, to), aged).await.unwrap();
+    let found = skin.rollups().between(&shard(), Resolution::Hour, span, aged).await.unwrap();
     assert_eq!(starts(found), [hour(0)]);
 
     let newest = skin.rollups().newest_before(&shard(), hour(0)).await.unwrap();

@@ -61,7 +61,7 @@ async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     assert_eq!(units(&skin), [1.0], "a rollup read");
     skin.rollups().newest_before(&shard, span).await.unwrap();
     skin.rollups().last_reports(&id("shop"), now()).await.unwrap();
-    let window = (span.start(), span.end());
+    let window = span.time_span();
     skin.rollups().between(&shard, Resolution::Minute, window, now()).await.unwrap();
     skin.rollups().shown_between(&shard, Resolution::Minute, window, now()).await.unwrap();
     // The first finds nothing, which costs a unit in one engine and none in the other.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::resolution::Resolution;
 use crate::rollup::{Rollup, RollupSpan};
 use crate::time::{MINUTE_MS, TimestampMs};
+use crate::time_span::TimeSpan;
 use crate::window::Window;
 
 /// How far back raw reports stand in for rollups that are not there yet: design.md §6.
@@ -114,8 +115,8 @@ impl ReadPlan {
     }
 
     /// The span of raw reports that count besides, `[from, to)`; none where the window ended before it.
-    pub fn tail(&self) -> Option<(TimestampMs, TimestampMs)> {
-        self.tail_from().map(|from| (from, self.window.to()))
+    pub fn tail(&self) -> Option<TimeSpan> {
+        self.tail_from().map(|from| TimeSpan::new(from, self.window.to()))
     }
 
     /// Where the answer ends because something before the raw tail or in it is missing; `tail` are the stamps of its

@@ -5,6 +5,7 @@
 
 use crate::resolution::Resolution;
 use crate::time::{SECOND_MS, TimestampMs};
+use crate::time_span::TimeSpan;
 
 /// How far the clocks of two function instances may differ. A span counts into the one above it only this long after
 /// its end: by then, whoever wrote to it without telling the span above has been seen by whoever reads it.
@@ -38,9 +39,14 @@ impl RollupSpan {
         self.start.plus_ms(self.resolution.ms())
     }
 
+    /// From its first instant to its end.
+    pub fn time_span(self) -> TimeSpan {
+        TimeSpan::new(self.start(), self.end())
+    }
+
     /// Whether `instant` lies in it.
     pub fn contains(self, instant: TimestampMs) -> bool {
-        self.start <= instant && instant < self.end()
+        self.time_span().contains(instant)
     }
 
     /// Whether it is over at `now`, by this machine's clock.

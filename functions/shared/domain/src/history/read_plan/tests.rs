@@ -115,7 +115,7 @@ fn read(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (ReadPlan, usi
 /// Where the answer of a query ends because something is missing.
 fn ends_at(store: &Store, range: &str, now: TimestampMs) -> Option<TimestampMs> {
     let (plan, _) = read(store, &query(range, now), now);
-    let (from, to) = plan.tail().unwrap();
+    let TimeSpan { from, to } = plan.tail().unwrap();
     plan.ends_at(Some(store.reports.range(from..to).copied()))
 }
 
@@ -124,7 +124,7 @@ fn answered(store: &Store, query: &HistoryQuery, now: TimestampMs) -> (Vec<u64>,
     let (plan, asked) = read(store, query, now);
     let mut fold = HistoryFold::new(AppId::new("shop").unwrap(), query.clone());
     plan.counted().for_each(|rollup| fold.add_rollup(rollup));
-    if let Some((from, to)) = plan.tail() {
+    if let Some(TimeSpan { from, to }) = plan.tail() {
         for stamp in store.reports.range(from..to) {
             fold.add(*stamp, &source(), 0, "{\"a\":1}").unwrap();
         }
