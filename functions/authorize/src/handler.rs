@@ -4,7 +4,7 @@
 //! say `auth`. Refuses to guess: where the table cannot be read, nobody is let in and the fault is told as such.
 
 use nsl_auth::api_key;
-use nsl_auth::prove::{Circumstances, prove};
+use nsl_auth::prove::{ProofContext, prove};
 use nsl_auth::token::TrustedKeys;
 use nsl_aws::apps::Apps;
 use nsl_aws::boot::Clients;
@@ -83,7 +83,7 @@ impl Authorize {
             return Ok(self.trusted.verify(text, now));
         }
         let app = self.apps.find_by_key(KeyHash::of(text)).await?;
-        let circumstances = Circumstances { trusted: &self.trusted, role, now };
-        Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), circumstances))
+        let context = ProofContext { trusted: &self.trusted, role, now };
+        Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), context))
     }
 }

@@ -9,7 +9,7 @@ mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_auth::token::TrustedKeys;
-use nsl_aws::tables::Reach;
+use nsl_aws::tables::TableProbe;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Authorize;
@@ -17,14 +17,14 @@ use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    boot::logs();
-    let settings = boot::required(Settings::read(environment));
+    boot::init_logging();
+    let settings = boot::or_exit(Settings::read(environment));
     let tokens = &settings.tokens;
     let trusted = TrustedKeys::new(&tokens.secret, &tokens.keys, &tokens.audience);
     let trusted =
-        boot::required(trusted.map_err(|fault| format!("misconfigured: TOKEN_SECRET, TOKEN_KEYS: {fault}")));
+        boot::or_exit(trusted.map_err(|fault| format!("misconfigured: TOKEN_SECRET, TOKEN_KEYS: {fault}")));
     let clients = boot::clients().await;
-    boot::warm_up(&clients, &[(&settings.apps_table, Reach::App)]).await;
+    boot::warm_up(&clients, &[(&settings.apps_table, TableProbe::GetApp)]).await;
     let authorize = Authorize::new(&clients, settings, trusted);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| authorize.handle(event.payload))).await
 }

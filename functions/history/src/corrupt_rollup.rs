@@ -6,7 +6,7 @@
 use futures_util::future::BoxFuture;
 use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
-use nsl_aws::rollups::{Held, Rollups};
+use nsl_aws::rollups::{Rollups, StoredRollup};
 use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
 
@@ -30,7 +30,7 @@ impl<'s> CorruptRollupRebuild<'s> {
     }
 
     /// What `held` holds, or what is below it where it cannot be read; `None` where nothing is left of that.
-    pub(crate) async fn rollup(&mut self, held: &Held) -> Result<Option<Rollup>, Fault> {
+    pub(crate) async fn rollup(&mut self, held: &StoredRollup) -> Result<Option<Rollup>, Fault> {
         let unreadable = match held.rollup() {
             Ok(rollup) => return Ok(Some(rollup)),
             Err(unreadable) => unreadable,
@@ -56,7 +56,7 @@ impl<'s> CorruptRollupRebuild<'s> {
             let Some(finer) = span.finer() else {
                 return self.minute(reports, rollups, span).await;
             };
-            let below = rollups.shown_between(self.shard, finer, span.time_span(), self.now);
+            let below = rollups.between_eventual(self.shard, finer, span.time_span(), self.now);
             let mut parts = Vec::new();
             for held in below.await? {
                 parts.extend(self.part(&held).await?);
@@ -67,7 +67,7 @@ impl<'s> CorruptRollupRebuild<'s> {
     }
 
     /// A part of a span: whole where it is over, so that it counts.
-    async fn part(&mut self, held: &Held) -> Result<Option<Rollup>, Fault> {
+    async fn part(&mut self, held: &StoredRollup) -> Result<Option<Rollup>, Fault> {
         let part = self.rollup(held).await?;
         let is_whole = |part: &Rollup| part.is_complete() || !part.span().is_settled(self.now);
         match part {

@@ -9,7 +9,7 @@ mod overview;
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, RequestExt, Response};
-use nsl_aws::apps::{Apps, KnownApps};
+use nsl_aws::apps::{AppCache, Apps};
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
@@ -36,7 +36,7 @@ use crate::{request, respond};
 #[derive(Debug)]
 pub struct History {
     apps: Apps,
-    known_apps: KnownApps,
+    app_cache: AppCache,
     reports: Reports,
     rollups: Rollups,
     closed: RollupCache,
@@ -67,7 +67,7 @@ impl History {
     pub fn new(clients: &Clients, settings: &Settings) -> Self {
         let apps = clients.apps(&settings.apps_table);
         Self {
-            known_apps: KnownApps::new(apps.clone()),
+            app_cache: AppCache::new(apps.clone()),
             apps,
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
@@ -180,7 +180,7 @@ impl History {
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
         let grant = request::grant(request);
         let judge = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
-        let known = self.known_apps.judged(&id, now, judge).await??;
+        let known = self.app_cache.authorise(&id, now, judge).await??;
         Ok(known.ok_or_else(Rejection::unauthorized)?)
     }
 }

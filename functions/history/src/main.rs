@@ -1,21 +1,21 @@
 //! The `history` function: answers history over HTTP.
 
 use lambda_http::{Request, service_fn};
-use nsl_aws::tables::Reach;
+use nsl_aws::tables::TableProbe;
 use nsl_aws::{boot, settings::environment};
 use nsl_history::handler::History;
 use nsl_history::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    boot::logs();
-    let settings = boot::required(Settings::read(environment));
+    boot::init_logging();
+    let settings = boot::or_exit(Settings::read(environment));
     let clients = boot::clients().await;
     let tables = [
-        (settings.apps_table.as_str(), Reach::App),
-        (&settings.reports_table, Reach::Rows),
-        (&settings.rollups_table, Reach::Rows),
-        (&settings.logs_table, Reach::Rows),
+        (settings.apps_table.as_str(), TableProbe::GetApp),
+        (&settings.reports_table, TableProbe::Query),
+        (&settings.rollups_table, TableProbe::Query),
+        (&settings.logs_table, TableProbe::Query),
     ];
     let history = History::new(&clients, &settings);
     boot::warm_up(&clients, &tables).await;

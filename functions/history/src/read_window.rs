@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::try_join_all;
 use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
-use nsl_aws::rollups::{Held, Rollups};
+use nsl_aws::rollups::{Rollups, StoredRollup};
 use nsl_domain::app::App;
 use nsl_domain::history::{HistoryFold, HistoryQuery, ReadPlan, ReadRequest, SeriesFilter};
 use nsl_domain::ids::UserId;
@@ -95,7 +95,7 @@ impl Sources<'_> {
     ) -> Result<Gathered, Fault> {
         let window = query.span.window;
         let filter = Mutex::new(SeriesFilter::new(query));
-        let rollups = &self.rollups.keeping(app.retention.with_defaults(self.rollups.retention()));
+        let rollups = &self.rollups.with_retention(app.retention.with_defaults(self.rollups.retention()));
         let kept = &Sources { rollups, ..*self };
         let read = (0..app.shards).map(|shard| kept.read_shard(app, shard, (window, &filter), now));
         let shards = try_join_all(read).await?;
@@ -150,13 +150,13 @@ impl Sources<'_> {
         shard: &AppShard,
         wanted: &ReadRequest,
         now: TimestampMs,
-    ) -> Result<Vec<Held>, Fault> {
+    ) -> Result<Vec<StoredRollup>, Fault> {
         let resolution = wanted.resolution;
         let whose = CacheKey { owner: owner.clone(), shard: shard.clone(), resolution };
         let (mut held, from) = self.closed.known(&whose, TimeSpan::new(wanted.from, wanted.to), now);
         if from < wanted.to {
             let rest = TimeSpan::new(from, wanted.to);
-            let read = self.rollups.shown_between(shard, resolution, rest, now).await?;
+            let read = self.rollups.between_eventual(shard, resolution, rest, now).await?;
             self.closed.keep(&whose, rest, &read, now);
             held.extend(read);
         }

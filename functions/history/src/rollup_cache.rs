@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nsl_aws::rollups::Held;
+use nsl_aws::rollups::StoredRollup;
 use nsl_domain::ids::UserId;
 use nsl_domain::report::MAX_LATENESS_MS;
 use nsl_domain::resolution::Resolution;
@@ -47,7 +47,7 @@ struct CachedRange {
     to: TimestampMs,
     /// When the first part of it was read.
     read_at: TimestampMs,
-    rollups: BTreeMap<TimestampMs, Held>,
+    rollups: BTreeMap<TimestampMs, StoredRollup>,
     /// Counts up with each use of any stretch.
     used: u64,
 }
@@ -62,7 +62,7 @@ impl CachedRange {
     }
 }
 
-fn bytes_of(held: &Held) -> usize {
+fn bytes_of(held: &StoredRollup) -> usize {
     held.bytes.len() + OVERHEAD_BYTES
 }
 
@@ -89,7 +89,7 @@ impl RollupCache {
         whose: &CacheKey,
         TimeSpan { from, to }: TimeSpan,
         now: TimestampMs,
-    ) -> (Vec<Held>, TimestampMs) {
+    ) -> (Vec<StoredRollup>, TimestampMs) {
         let mut kept = self.kept();
         kept.uses += 1;
         let uses = kept.uses;
@@ -111,7 +111,7 @@ impl RollupCache {
         &self,
         whose: &CacheKey,
         TimeSpan { from, to }: TimeSpan,
-        read: &[Held],
+        read: &[StoredRollup],
         now: TimestampMs,
     ) {
         let width_ms = whose.resolution.ms();
@@ -174,9 +174,10 @@ mod tests {
     }
 
     /// The rollups of the hours from so long ago to so long ago, of `bytes` each.
-    fn hours(from: i64, to: i64, bytes: usize) -> Vec<Held> {
+    fn hours(from: i64, to: i64, bytes: usize) -> Vec<StoredRollup> {
         let span = |hours| RollupSpan::containing(Resolution::Hour, hours_ago(hours));
-        let held = |hours| Held::stored(&Rollup::empty(span(hours)), vec![0; bytes], now().plus_ms(HOUR_MS));
+        let held =
+            |hours| StoredRollup::stored(&Rollup::empty(span(hours)), vec![0; bytes], now().plus_ms(HOUR_MS));
         (to..from).rev().map(|hours| held(hours + 1)).collect()
     }
 

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use nsl_aws::audience::Seated;
+use nsl_aws::audience::Subscribers;
+use nsl_aws::connections_api::PostOutcome;
 use nsl_aws::counters::Counter;
-use nsl_aws::courier::Delivery;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::{Dialect, live_frame};
 use nsl_domain::ids::AppId;
@@ -64,10 +64,10 @@ impl Ingest {
             by_app.entry(&report.app).or_default().push(report);
         }
         for (app, reports) in by_app {
-            match self.audience.of_app(app, &self.known_apps, now).await {
-                Ok(Seated { holding, lapsed }) => {
-                    let told = self.fan_out(app, &reports, &holding, now);
-                    futures_util::join!(told, self.audience.part_with(app, &lapsed));
+            match self.audience.of_app(app, &self.app_cache, now).await {
+                Ok(Subscribers { active, expired }) => {
+                    let told = self.fan_out(app, &reports, &active, now);
+                    futures_util::join!(told, self.audience.expire(app, &expired));
                 }
                 Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
             }
@@ -92,9 +92,9 @@ impl Ingest {
     /// Posts one frame to one subscriber and tells whether it is worth going on with this subscriber.
     async fn deliver(&self, app: &AppId, subscriber: &Subscriber, frame: &str) -> bool {
         let connection = &subscriber.connection;
-        match self.courier.post_in_time(connection, frame).await {
-            Ok(Delivery::Delivered) => true,
-            Ok(Delivery::Gone) => {
+        match self.connections_api.post_with_timeout(connection, frame).await {
+            Ok(PostOutcome::Delivered) => true,
+            Ok(PostOutcome::Gone) => {
                 self.counters.add(Counter::GonePosts, 1);
                 if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
                     tracing::warn!(%connection, reason = fault.chain(), "a gone subscriber was not dropped");

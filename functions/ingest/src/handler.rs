@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use futures_util::{StreamExt, stream};
-use nsl_aws::apps::KnownApps;
+use nsl_aws::apps::AppCache;
 use nsl_aws::audience::Audience;
 use nsl_aws::boot::Clients;
 use nsl_aws::cache::Cache;
+use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
-use nsl_aws::courier::Courier;
 use nsl_aws::event::{SocketEvent, answer};
 use nsl_aws::fault::Fault;
 use nsl_aws::publishers::Publishers;
@@ -44,7 +44,7 @@ const CONCURRENT_WRITES: usize = 16;
 /// The function, with its clients and what it remembers.
 #[derive(Debug)]
 pub(crate) struct Ingest {
-    pub(crate) known_apps: KnownApps,
+    pub(crate) app_cache: AppCache,
     sessions: Sessions,
     pub(crate) reports: Reports,
     pub(crate) publishers: Publishers,
@@ -53,7 +53,7 @@ pub(crate) struct Ingest {
     pub(crate) retention_ms: i64,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) audience: Audience,
-    pub(crate) courier: Courier,
+    pub(crate) connections_api: ConnectionsApi,
     pub(crate) pace: Pace,
     limits: Limits,
     refusals: Refusals,
@@ -95,14 +95,14 @@ struct Outcome {
 impl Ingest {
     pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
         Self {
-            known_apps: KnownApps::new(clients.apps(&settings.apps_table)),
+            app_cache: AppCache::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             audience: clients.audience(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             publishers: clients.publishers(&settings.connections_table),
             processes: Processes::default(),
-            courier: clients.courier(),
+            connections_api: clients.connections_api(),
             grants: Cache::default(),
             pace: Pace::default(),
             limits: Limits::default(),
@@ -123,12 +123,12 @@ impl Ingest {
             Ok(publication) => self.publish(publication, &event).await,
             Err(RejectedFrame { rejection, id }) => {
                 self.refuse(&event, rejection, id).await;
-                if event.grant.is_none() && self.grants.fresh(&event.connection, event.arrival).is_none() {
+                if event.grant.is_none() && self.grants.get(&event.connection, event.arrival).is_none() {
                     self.lose_patience(&event).await;
                 }
             }
         }
-        self.counters.tell(event.arrival);
+        self.counters.emit(event.arrival);
         Ok(answer(200, None))
     }
 
@@ -179,7 +179,7 @@ impl Ingest {
         if let Some(grant) = &event.grant {
             return self.admit_by(grant, publication, event).await;
         }
-        if let Some(grant) = self.grants.fresh(&event.connection, event.arrival) {
+        if let Some(grant) = self.grants.get(&event.connection, event.arrival) {
             match self.admit_by(&grant, publication, event).await {
                 Err(Refusal::Rejected(_)) => {}
                 admitted_or_failed => return admitted_or_failed,
@@ -202,7 +202,7 @@ impl Ingest {
             if admitted.apps.contains_key(app) {
                 continue;
             }
-            let judged = self.known_apps.judged(app, event.arrival, judge).await?;
+            let judged = self.app_cache.authorise(app, event.arrival, judge).await?;
             let known = judged.map_err(Refusal::Rejected)?;
             admitted.apps.extend(known.map(|known| (app.clone(), known)));
         }
@@ -214,7 +214,7 @@ impl Ingest {
         let session = self.sessions.find(&event.connection).await?;
         let grant = session.and_then(|session| session.grant);
         if let Some(grant) = &grant {
-            self.grants.keep(event.connection.clone(), grant.clone(), event.arrival);
+            self.grants.insert(event.connection.clone(), grant.clone(), event.arrival);
         }
         Ok(grant)
     }
@@ -284,7 +284,7 @@ impl Ingest {
 
     /// Posts an answer to the sender. One that has left misses nothing.
     async fn post(&self, event: &SocketEvent, frame: &Outbound) {
-        if let Err(fault) = self.courier.post(&event.connection, &frame.render()).await {
+        if let Err(fault) = self.connections_api.post(&event.connection, &frame.render()).await {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
         }
     }

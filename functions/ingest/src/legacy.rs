@@ -6,7 +6,7 @@
 use nsl_aws::counters::Counter;
 use nsl_aws::event::SocketEvent;
 use nsl_aws::publishers::ReportedSource;
-use nsl_aws::reports::{Frame, StoreOutcome};
+use nsl_aws::reports::{LegacyFrame, StoreOutcome};
 use nsl_domain::app::App;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::ids::Source;
@@ -31,7 +31,7 @@ impl Ingest {
             self.counters.add(Counter::WrongClocks, 1);
         }
         report.source = self.process_of(&report, time, event).await;
-        let frame = Frame { connection: &event.connection, message: &event.message_id, index };
+        let frame = LegacyFrame { connection: &event.connection, message: &event.message_id, index };
         match self.reports.store_legacy(&report, frame, app, app.raw_retention_ms(self.retention_ms)).await {
             Ok(StoreOutcome::Stored) => Ok(Some(report)),
             Ok(StoreOutcome::Duplicate) => {
@@ -58,7 +58,7 @@ impl Ingest {
             ReportTime::Trusted | ReportTime::Malformed => None,
         };
         let told = ReportedSource { source: &report.source, ahead_ms, now: event.arrival };
-        match self.publishers.settle_source(&report.app, &event.connection, told).await {
+        match self.publishers.record_source(&report.app, &event.connection, told).await {
             Ok(source) => {
                 self.processes.keep(key, source.clone(), is_wrong, event.arrival);
                 source

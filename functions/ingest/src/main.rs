@@ -12,7 +12,7 @@ mod settings;
 mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use nsl_aws::tables::Reach;
+use nsl_aws::tables::TableProbe;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Ingest;
@@ -20,16 +20,16 @@ use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    boot::logs();
-    let settings = boot::required(Settings::read(environment));
+    boot::init_logging();
+    let settings = boot::or_exit(Settings::read(environment));
     let clients = boot::clients().await;
     let tables = [
-        (settings.apps_table.as_str(), Reach::App),
-        (&settings.connections_table, Reach::Row),
-        (&settings.reports_table, Reach::Write),
+        (settings.apps_table.as_str(), TableProbe::GetApp),
+        (&settings.connections_table, TableProbe::GetRow),
+        (&settings.reports_table, TableProbe::Put),
     ];
     let ingest = Ingest::new(&clients, &settings);
-    boot::warm_up_with_posts(&clients, &tables, &ingest.courier).await;
+    boot::warm_up_with_posts(&clients, &tables, &ingest.connections_api).await;
     // As a task, of a handler that lives as long as the process: to wake the first future of a runtime is a system call
     // each time, and every answer of AWS wakes it.
     let ingest: &'static Ingest = Box::leak(Box::new(ingest));

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
-use nsl_aws::compute::{Clock, Computer};
-use nsl_aws::stream::{FailedItem, Malformed, Stored, StreamAnswer, StreamEvent, read};
+use nsl_aws::compute::{Clock, RollupComputer};
+use nsl_aws::stream::{BatchResponse, FailedItem, MalformedRecord, StoredReport, StreamEvent, read_record};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, DirtyMinutes, RollupSpan};
@@ -28,7 +28,7 @@ const CONCURRENT_WRITES: usize = 16;
 /// The function, with its clients.
 #[derive(Debug)]
 pub struct RollupHandler {
-    computer: Computer,
+    computer: RollupComputer,
     terms: Terms,
 }
 
@@ -46,7 +46,7 @@ struct Done {
 }
 
 /// A readable record and its place in the batch.
-type Placed = (usize, Stored);
+type Placed = (usize, StoredReport);
 
 /// What each application of a batch sets of its own. There is none for one that is not registered, or not read.
 type TermsOf = BTreeMap<AppId, Term>;
@@ -55,7 +55,7 @@ impl Done {
     /// Notes that the records of `spans` have to come again.
     fn fail<'s>(&mut self, stored: &[Placed], shard: &AppShard, spans: impl Iterator<Item = &'s RollupSpan>) {
         for span in spans {
-            let lost = |one: &Stored| one.shard == *shard && span.contains(one.report.timestamp);
+            let lost = |one: &StoredReport| one.shard == *shard && span.contains(one.report.timestamp);
             self.failed.extend(stored.iter().filter(|(_, one)| lost(one)).map(|(place, _)| place));
         }
     }
@@ -67,18 +67,18 @@ impl RollupHandler {
         let reports = clients.reports(&settings.reports_table);
         let rollups = clients.rollups(&settings.rollups_table, settings.retention);
         let terms = Terms::new(clients.apps(&settings.apps_table));
-        Self { computer: Computer::new(reports, rollups, clock), terms }
+        Self { computer: RollupComputer::new(reports, rollups, clock), terms }
     }
 
     /// Deals with one batch.
     ///
     /// # Errors
     /// Where a record has to come again that has no sequence number to say so with: then the whole batch does.
-    pub async fn handle(&self, event: StreamEvent) -> Result<StreamAnswer, lambda_runtime::Error> {
+    pub async fn handle(&self, event: StreamEvent) -> Result<BatchResponse, lambda_runtime::Error> {
         let mut stored: Vec<Placed> = Vec::new();
         let mut malformed = Vec::new();
         for (place, record) in event.records.iter().enumerate() {
-            match read(record) {
+            match read_record(record) {
                 Ok(one) => stored.push((place, one)),
                 Err(bad) => malformed.push((place, bad)),
             }
@@ -103,7 +103,7 @@ impl RollupHandler {
         answer(&stored, &malformed, &done)
     }
 
-    async fn set_aside(&self, malformed: &[(usize, Malformed<'_>)], done: &mut Done) {
+    async fn set_aside(&self, malformed: &[(usize, MalformedRecord<'_>)], done: &mut Done) {
         let now = self.computer.now();
         let written = malformed.iter().map(|(place, record)| async move {
             (*place, &record.reason, self.computer.rollups().quarantine(record, now).await)
@@ -181,7 +181,7 @@ impl RollupHandler {
         }
         let kept = last.into_values().filter_map(|(place, report)| {
             let term = terms.get(&report.app)?;
-            Some(async move { (place, term.computer.rollups().note_last(report).await) })
+            Some(async move { (place, term.computer.rollups().put_last_report(report).await) })
         });
         let written: Vec<_> = kept.collect();
         let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
@@ -200,9 +200,9 @@ impl RollupHandler {
 /// The answer of a batch: the first record that has to come again. Lambda brings back it and all after it.
 fn answer(
     stored: &[Placed],
-    malformed: &[(usize, Malformed<'_>)],
+    malformed: &[(usize, MalformedRecord<'_>)],
     done: &Done,
-) -> Result<StreamAnswer, lambda_runtime::Error> {
+) -> Result<BatchResponse, lambda_runtime::Error> {
     let readable = stored.iter().map(|(place, one)| (place, Some(one.sequence.as_str())));
     let others = malformed.iter().map(|(place, bad)| (place, bad.sequence.as_deref()));
     let failed = readable.chain(others).filter(|(place, _)| done.failed.contains(place));
@@ -211,5 +211,5 @@ fn answer(
     // The numbers rise within a stream's shard and have no fixed width: the shorter one is the lower.
     let lowest = sequences.into_iter().min_by_key(|sequence| (sequence.len(), *sequence));
     let failures = lowest.map(|sequence| FailedItem { sequence: sequence.to_owned() });
-    Ok(StreamAnswer { failures: failures.into_iter().collect() })
+    Ok(BatchResponse { failures: failures.into_iter().collect() })
 }

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use nsl_aws::tables::Reach;
+use nsl_aws::tables::TableProbe;
 use nsl_aws::{boot, clock, settings::environment};
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    boot::logs();
-    let settings = boot::required(Settings::read(environment));
+    boot::init_logging();
+    let settings = boot::or_exit(Settings::read(environment));
     let clients = boot::clients().await;
     let tables = [
-        (settings.apps_table.as_str(), Reach::App),
-        (&settings.reports_table, Reach::Rows),
-        (&settings.rollups_table, Reach::Row),
+        (settings.apps_table.as_str(), TableProbe::GetApp),
+        (&settings.reports_table, TableProbe::Query),
+        (&settings.rollups_table, TableProbe::GetRow),
     ];
     let rolling = RollupHandler::new(&clients, &settings, Arc::new(clock::now));
     boot::warm_up(&clients, &tables).await;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, stream};
-use nsl_aws::compute::{Computed, Computer};
+use nsl_aws::compute::{Computed, RollupComputer};
 use nsl_aws::fault::Fault;
 use nsl_domain::rollup::{AppShard, RollupSpan, due_coarser};
 use tokio::sync::Semaphore;
@@ -22,7 +22,7 @@ pub(crate) const CONCURRENT_SPANS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct OutOfDate<'c> {
     /// Computes its spans.
-    pub(crate) computer: &'c Computer,
+    pub(crate) computer: &'c RollupComputer,
     /// Which it is.
     pub(crate) shard: AppShard,
     /// The minutes that the batch's reports lie in.

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nsl_aws::apps::{Apps, KnownApps, Limited};
+use nsl_aws::apps::{Apps, AppCache, Limited};
 use nsl_aws::cache::Cache;
-use nsl_aws::compute::Computer;
+use nsl_aws::compute::RollupComputer;
 use nsl_aws::fault::{Fault, Kind};
 use nsl_domain::app::{App, Sent};
 use nsl_domain::ids::AppId;
@@ -20,7 +20,7 @@ use nsl_domain::time::{MINUTE_MS, TimestampMs};
 #[derive(Debug)]
 pub(crate) struct Terms {
     apps: Apps,
-    known: KnownApps,
+    known: AppCache,
     limited: Cache<AppId, ()>,
 }
 
@@ -28,14 +28,14 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Term {
     /// What computes its spans and knows how long these are kept.
-    pub(crate) computer: Computer,
+    pub(crate) computer: RollupComputer,
     /// Itself, unless it cannot be understood.
     app: Option<Arc<App>>,
 }
 
 impl Terms {
     pub(crate) fn new(apps: Apps) -> Self {
-        Self { known: KnownApps::new(apps.clone()), apps, limited: Cache::default() }
+        Self { known: AppCache::new(apps.clone()), apps, limited: Cache::default() }
     }
 
     /// The part of `app`, whose spans are computed as `computer` does; `None` where it is not registered: whoever
@@ -47,10 +47,10 @@ impl Terms {
     pub(crate) async fn of(
         &self,
         app: &AppId,
-        computer: &Computer,
+        computer: &RollupComputer,
         now: TimestampMs,
     ) -> Result<Option<Term>, Fault> {
-        let app = match self.known.served(app, now).await {
+        let app = match self.known.cached_if_active(app, now).await {
             Ok(None) => return Ok(None),
             Ok(app) => app,
             Err(fault) if fault.kind == Kind::Corrupt => {
@@ -61,7 +61,7 @@ impl Terms {
         };
         let default = computer.rollups().retention();
         let retention = app.as_ref().map_or(default, |app| app.retention.with_defaults(default));
-        Ok(Some(Term { computer: computer.keeping(retention), app }))
+        Ok(Some(Term { computer: computer.with_retention(retention), app }))
     }
 
     /// Refuses the reports of an application that sent more than it may in one of the minutes that were computed. One
@@ -75,12 +75,12 @@ impl Terms {
             }
         };
         let Some(until) = until else { return };
-        if self.limited.fresh(&app.id, now).is_some() {
+        if self.limited.get(&app.id, now).is_some() {
             return;
         }
         match self.apps.limit(&app.id, until).await {
             Ok(limited) => {
-                self.limited.keep(app.id.clone(), (), now);
+                self.limited.insert(app.id.clone(), (), now);
                 if limited == Limited::Done {
                     tracing::warn!(app = %app.id, %until, "an app sent more than it may and is refused");
                 }
@@ -99,7 +99,7 @@ impl Term {
     /// Until when the application is refused for what it sent in the minutes that were computed.
     async fn refused_until(&self, app: &App) -> Result<Option<TimestampMs>, Fault> {
         let mut minutes: BTreeMap<RollupSpan, BTreeMap<u16, Sent>> = BTreeMap::new();
-        for ((shard, minute), sent) in self.computer.sent() {
+        for ((shard, minute), sent) in self.computer.minute_totals() {
             minutes.entry(minute).or_default().insert(shard.shard, sent);
         }
         let mut latest = None;

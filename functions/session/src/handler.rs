@@ -5,13 +5,13 @@
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use nsl_auth::token::TrustedKeys;
-use nsl_aws::apps::KnownApps;
+use nsl_aws::apps::AppCache;
 use nsl_aws::audience::Audience;
 use nsl_aws::boot::Clients;
 use nsl_aws::commands::Commands;
+use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
-use nsl_aws::courier::Courier;
-use nsl_aws::event::{Occasion, SocketEvent, answer};
+use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
 use nsl_aws::fault::Fault;
 use nsl_aws::logs::Logs;
 use nsl_aws::publishers::Publishers;
@@ -42,7 +42,7 @@ const AUTH_ROUTE: &str = "auth";
 /// The function, with its clients.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) known_apps: KnownApps,
+    pub(crate) app_cache: AppCache,
     pub(crate) sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) audience: Audience,
@@ -52,7 +52,7 @@ pub(crate) struct Session {
     pub(crate) logs: Logs,
     pub(crate) commands: Commands,
     pub(crate) trusted: TrustedKeys,
-    pub(crate) courier: Courier,
+    pub(crate) connections_api: ConnectionsApi,
     pub(crate) familiars: Familiars,
     strangers: Strangers,
     pub(crate) counters: Counters,
@@ -61,7 +61,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(clients: &Clients, settings: &Settings, trusted: TrustedKeys) -> Self {
         Self {
-            known_apps: KnownApps::new(clients.apps(&settings.apps_table)),
+            app_cache: AppCache::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             audience: clients.audience(&settings.connections_table),
@@ -71,7 +71,7 @@ impl Session {
             logs: clients.log_entries(&settings.logs_table),
             commands: clients.commands(&settings.connections_table),
             familiars: Familiars::default(),
-            courier: clients.courier(),
+            connections_api: clients.connections_api(),
             strangers: clients.strangers(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
             trusted,
@@ -83,12 +83,12 @@ impl Session {
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
         let event = SocketEvent::read(event).ok_or("the event names no connection")?;
-        let response = match event.occasion {
-            Occasion::Connect => self.connect(&event).await,
-            Occasion::Disconnect => self.disconnect(&event).await,
-            Occasion::Message => self.message(&event).await,
+        let response = match event.kind {
+            SocketEventKind::Connect => self.connect(&event).await,
+            SocketEventKind::Disconnect => self.disconnect(&event).await,
+            SocketEventKind::Message => self.message(&event).await,
         };
-        self.counters.tell(event.arrival);
+        self.counters.emit(event.arrival);
         Ok(response)
     }
 
@@ -132,9 +132,9 @@ impl Session {
 
     /// Whether `app` may have one more connection.
     pub(crate) async fn has_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
-        let known = self.known_apps.believed(app, now).await?;
+        let known = self.app_cache.cached(app, now).await?;
         let most = known.map_or(MAX_CONNECTIONS, |known| known.max_connections());
-        self.publishers.has_room(app, most, now).await
+        self.publishers.has_connection_room(app, most, now).await
     }
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
@@ -260,12 +260,12 @@ impl Session {
 
     async fn send(&self, event: &SocketEvent, frames: &[String], close: bool) -> Result<(), Fault> {
         for frame in frames {
-            self.courier.post(&event.connection, frame).await?;
+            self.connections_api.post(&event.connection, frame).await?;
         }
         if close {
             tracing::info!(connection = %event.connection, "closed for what it sent");
             self.counters.add(Counter::ClosedConnections, 1);
-            self.courier.close(&event.connection).await?;
+            self.connections_api.close(&event.connection).await?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 mod legacy;
 
-use nsl_auth::prove::{Circumstances, prove};
+use nsl_auth::prove::{ProofContext, prove};
 use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
@@ -60,9 +60,9 @@ impl Session {
         credential: &Credential,
         event: &SocketEvent,
     ) -> Result<Answer, Fault> {
-        let known = self.known_apps.current(app, event.arrival).await?;
-        let circumstances = Circumstances { trusted: &self.trusted, role: event.role, now: event.arrival };
-        let proved = prove(credential, known.as_deref(), circumstances);
+        let known = self.app_cache.fetch(app, event.arrival).await?;
+        let context = ProofContext { trusted: &self.trusted, role: event.role, now: event.arrival };
+        let proved = prove(credential, known.as_deref(), context);
         if proved.is_err() {
             // Of an app that nobody registered the name may be a credential in the wrong place.
             let app = known.as_deref().map(|known| known.id.as_str());
@@ -73,7 +73,7 @@ impl Session {
 
     /// The session row first: it names the publisher's rows, for `$disconnect`.
     async fn remember(&self, grant: &Grant, event: &SocketEvent) -> Result<Answer, Fault> {
-        match self.sessions.remember(&event.connection, grant).await? {
+        match self.sessions.store_grant(&event.connection, grant).await? {
             Updated::Gone => Ok(Answer::Gone),
             Updated::Done => {
                 self.publishers.add(grant.publishes(), &event.connection, event.arrival).await?;
@@ -91,7 +91,7 @@ impl Session {
         event: &SocketEvent,
     ) -> Result<Answer, Fault> {
         if subscriber.dialect == Dialect::Legacy {
-            let known = self.known_apps.believed(app, event.arrival).await?;
+            let known = self.app_cache.cached(app, event.arrival).await?;
             let has_own_limit = known.is_some_and(|known| known.limits.subscriptions.is_some());
             if has_own_limit && !self.may_watch_one_more(app, event).await? {
                 return Ok(Answer::TooMany);
@@ -105,13 +105,13 @@ impl Session {
 
     /// Whether `app` may have one more subscription. A viewer has no row before, so that this is where it is counted.
     async fn may_watch_one_more(&self, app: &AppId, event: &SocketEvent) -> Result<bool, Fault> {
-        let known = self.known_apps.believed(app, event.arrival).await?;
+        let known = self.app_cache.cached(app, event.arrival).await?;
         let most = known.map_or(MAX_CONNECTIONS, |known| known.max_subscriptions());
-        self.publishers.may_watch(app, &event.connection, most, event.arrival).await
+        self.publishers.has_subscription_room(app, &event.connection, most, event.arrival).await
     }
 
     async fn count_refusal(&self, event: &SocketEvent) -> Result<Answer, Fault> {
-        let count = self.sessions.count_refusal(&event.connection, event.arrival).await?;
+        let count = self.sessions.count_rejection(&event.connection, event.arrival).await?;
         tracing::warn!(connection = %event.connection, count, "wrong credentials");
         Ok(count.map_or(Answer::Gone, Answer::Refusals))
     }
@@ -126,7 +126,7 @@ impl Session {
     ) -> Result<Result<(), Rejection>, Fault> {
         let judge = |known: Option<&App>| authorise(grant, action, known, event.arrival);
         Ok(match grant {
-            Some(_) => self.known_apps.judged(app, event.arrival, judge).await?.map(drop),
+            Some(_) => self.app_cache.authorise(app, event.arrival, judge).await?.map(drop),
             None => judge(None),
         })
     }
@@ -152,7 +152,7 @@ impl Session {
         from: TimestampMs,
         event: &SocketEvent,
     ) -> Result<Answer, Fault> {
-        let Some(known) = self.known_apps.believed(app, event.arrival).await? else {
+        let Some(known) = self.app_cache.cached(app, event.arrival).await? else {
             return Ok(Answer::Recent { reports: Vec::new(), all: true });
         };
         let (reports, all) = self.reports.recent(&known, from, event.arrival, MAX_REPLAY_REPORTS).await?;

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use nsl_aws::audience::Seated;
+use nsl_aws::audience::Subscribers;
+use nsl_aws::connections_api::PostOutcome;
 use nsl_aws::counters::Counter;
-use nsl_aws::courier::Delivery;
 use nsl_aws::fault::Fault;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
@@ -28,13 +28,13 @@ impl Session {
         frames: &[String],
         now: TimestampMs,
     ) -> Result<(), Fault> {
-        let Seated { holding, lapsed } = self.audience.of_app(app, &self.known_apps, now).await?;
-        let posts = stream::iter(&holding).for_each_concurrent(CONCURRENT_POSTS, |viewer| async {
-            if self.reach(&viewer.connection, frames).await == Delivery::Gone {
+        let Subscribers { active, expired } = self.audience.of_app(app, &self.app_cache, now).await?;
+        let posts = stream::iter(&active).for_each_concurrent(CONCURRENT_POSTS, |viewer| async {
+            if self.reach(&viewer.connection, frames).await == PostOutcome::Gone {
                 note_left_over(self.subscriptions.drop_row(app, &viewer.connection).await);
             }
         });
-        within_patience(async { futures_util::join!(posts, self.audience.part_with(app, &lapsed)) }).await;
+        within_patience(async { futures_util::join!(posts, self.audience.expire(app, &expired)) }).await;
         Ok(())
     }
 
@@ -48,7 +48,7 @@ impl Session {
         let publishers = self.publishers.of_app(app, now).await?;
         let frames = [frame];
         let posts = stream::iter(&publishers).for_each_concurrent(CONCURRENT_POSTS, |connection| async {
-            if self.reach(connection, &frames).await == Delivery::Gone {
+            if self.reach(connection, &frames).await == PostOutcome::Gone {
                 note_left_over(self.publishers.drop_row(app, connection).await);
             }
         });
@@ -57,13 +57,13 @@ impl Session {
     }
 
     /// Posts `frames` to one connection as long as they arrive, and tells whether it is still there.
-    async fn reach(&self, connection: &ConnectionId, frames: &[String]) -> Delivery {
+    async fn reach(&self, connection: &ConnectionId, frames: &[String]) -> PostOutcome {
         for frame in frames {
-            match self.courier.post_in_time(connection, frame).await {
-                Ok(Delivery::Delivered) => {}
-                Ok(Delivery::Gone) => {
+            match self.connections_api.post_with_timeout(connection, frame).await {
+                Ok(PostOutcome::Delivered) => {}
+                Ok(PostOutcome::Gone) => {
                     self.counters.add(Counter::GonePosts, 1);
-                    return Delivery::Gone;
+                    return PostOutcome::Gone;
                 }
                 Err(undelivered) => {
                     undelivered.log(connection);
@@ -72,7 +72,7 @@ impl Session {
                 }
             }
         }
-        Delivery::Delivered
+        PostOutcome::Delivered
     }
 }
 

@@ -4,7 +4,7 @@
 //! Only where the tables are known: on this machine, or by the name of a stack.
 
 use nsl_aws::publishers::WrongClock;
-use nsl_aws::tables::TableState;
+use nsl_aws::tables::TableStatus;
 use nsl_domain::app::App;
 use nsl_domain::ids::Source;
 use nsl_domain::resolution::Resolution;
@@ -29,10 +29,10 @@ pub(crate) struct Backstage {
 }
 
 /// The state of each table.
-pub(crate) async fn tables(live: &Live) -> anyhow::Result<Vec<TableState>> {
+pub(crate) async fn tables(live: &Live) -> anyhow::Result<Vec<TableStatus>> {
     let mut tables = Vec::new();
     for table in &live.tables {
-        tables.push(live.clients.table_state(table).await?);
+        tables.push(live.clients.table_status(table).await?);
     }
     Ok(tables)
 }

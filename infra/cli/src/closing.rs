@@ -27,7 +27,7 @@ pub(crate) async fn close_all(live: &Live, app: &AppId, console: &Console) -> an
     let connected = live.publishers.connected(app, clock::now_ms()).await?;
     let progress = Progress::start(console, "closing", connected.len());
     let closing = stream::iter(&connected).map(|connection| async {
-        let closed = live.courier.close(connection).await;
+        let closed = live.connections_api.close(connection).await;
         progress.step();
         closed
     });

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use nsl_aws::apps::Apps;
 use nsl_aws::boot::{self, Clients, LocalEndpoints};
 use nsl_aws::commands::Commands;
-use nsl_aws::courier::Courier;
+use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::logs::Logs;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
@@ -48,7 +48,7 @@ pub(crate) struct Live {
     /// Who is connected.
     pub(crate) publishers: Publishers,
     /// What closes connections.
-    pub(crate) courier: Courier,
+    pub(crate) connections_api: ConnectionsApi,
     /// What was reported.
     pub(crate) reports: Reports,
     /// What was made of it.
@@ -83,7 +83,7 @@ pub(crate) async fn open_site(site: &ReadyFile, place: &Place, table: Option<&st
             };
             boot::local_clients(&endpoints).await
         }
-        None if place.stack.is_some() => boot::clients_posting_to(&site.management).await,
+        None if place.stack.is_some() => boot::clients_with_connections_at(&site.management).await,
         None => bail!("the ready file names no DynamoDB endpoint"),
     };
     let table = table.or_else(|| site.outputs.get(APPS_TABLE).map(String::as_str));
@@ -108,7 +108,7 @@ fn live(clients: &Clients, outputs: &BTreeMap<String, String>, retention: Retent
         clients: clients.clone(),
         tables: names.iter().filter_map(|name| outputs.get(*name)).cloned().collect(),
         publishers: clients.publishers(outputs.get(CONNECTIONS_TABLE)?),
-        courier: clients.courier(),
+        connections_api: clients.connections_api(),
         reports: clients.reports(outputs.get(REPORTS_TABLE)?),
         rollups: clients.rollups(outputs.get(ROLLUPS_TABLE)?, retention),
         logs: clients.log_entries(outputs.get(LOGS_TABLE)?),

@@ -64,7 +64,7 @@ impl History {
 
     /// The last reports of the sources as the rollup function noted them, and the raw tail, which is newer.
     async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<LastReports, Fault> {
-        let kept = self.rollups.keeping(self.kept_of(app));
+        let kept = self.rollups.with_retention(self.kept_of(app));
         let (mut reports, are_all) = kept.last_reports(&app.id, now).await?;
         let tail = TimeSpan::new(now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {

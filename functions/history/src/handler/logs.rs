@@ -21,7 +21,7 @@ impl History {
         let range = parameters.first("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;
         let from = now.plus_ms(-range.ms());
         let shown = self.logs.newest(&app.id, from, now).await?;
-        let answer = LogsAnswer::new(&app.id, range, from, &shown.entries, shown.all);
-        Ok(respond::revalidated_by(request, (&shown.entries, shown.all), &answer))
+        let answer = LogsAnswer::new(&app.id, range, from, &shown.entries, shown.is_complete);
+        Ok(respond::revalidated_by(request, (&shown.entries, shown.is_complete), &answer))
     }
 }

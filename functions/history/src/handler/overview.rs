@@ -61,7 +61,7 @@ impl History {
             Err(refusal) if refusal.code == Code::AppInactive => Ok(()),
             verdict => verdict,
         };
-        let app = match self.known_apps.judged(&id, now, judge).await? {
+        let app = match self.app_cache.authorise(&id, now, judge).await? {
             Ok(Some(app)) => app,
             Ok(None) => return Ok(Err(Rejection::unauthorized())),
             Err(refusal) => return Ok(Err(refusal)),

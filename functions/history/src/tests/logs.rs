@@ -14,7 +14,7 @@ impl World {
         let entries: Vec<String> = entries.iter().map(Value::to_string).collect();
         let logs = self.clients.log_entries(&self.env.table("LogsTable"));
         let at = TimestampMs::clamped(NOW_MS - age_ms);
-        logs.keep(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
+        logs.put(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
         self.env.take_calls();
     }
 }

@@ -168,7 +168,7 @@ impl World {
             rollups.put(&shard, &rollup, bytes, before.as_ref()).await.unwrap();
             above = span.coarser();
         }
-        rollups.note_last(report).await.unwrap();
+        rollups.put_last_report(report).await.unwrap();
     }
 
     async fn ask(&self, call: Call<'_>) -> Answer {

@@ -18,7 +18,7 @@ async fn crowded() -> World {
             timestamp: TimestampMs::clamped(NOW_MS - 10 * MINUTE_MS),
             document: Document::accept(&document).unwrap(),
         };
-        rollups.note_last(&last).await.unwrap();
+        rollups.put_last_report(&last).await.unwrap();
     }
     world.store("shop", "a-1", -1_000, r#"{"cpu":{"usage":7}}"#).await;
     world

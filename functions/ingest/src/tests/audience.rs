@@ -1,6 +1,6 @@
 //! Who is still shown reports when the credentials of a subscription end.
 
-use nsl_aws::cache::BELIEVED_MS;
+use nsl_aws::cache::CACHE_TTL_MS;
 use nsl_test_support::Failure;
 
 use super::*;
@@ -94,7 +94,7 @@ async fn a_viewer_by_a_dropped_key_is_parted_from_within_a_minute() {
     let publisher = by_another_key();
     let publishing = Grant { scope: Scope::Publish, ..publisher }.to_text();
     let attached: events::Attached<'_> = &[("grant", &publishing)];
-    hear(&ingest, &metrics(&report(1)), attached, NOW_MS + BELIEVED_MS).await;
+    hear(&ingest, &metrics(&report(1)), attached, NOW_MS + CACHE_TTL_MS).await;
     assert_eq!(world.kinds("viewer-0="), ["error"]);
 }
 

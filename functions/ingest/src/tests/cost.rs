@@ -1,6 +1,6 @@
 //! What a frame costs: every call to AWS, in order, and of each read whether it is consistent.
 
-use nsl_aws::cache::BELIEVED_MS;
+use nsl_aws::cache::CACHE_TTL_MS;
 use nsl_domain::stranger::MAX_STRANGER_FRAMES;
 use serde_json::Value;
 
@@ -49,9 +49,9 @@ async fn a_cold_instance_reads_the_app_once_and_the_session_where_the_handshake_
 async fn what_was_read_is_believed_for_a_minute_and_not_longer() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
-    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS - 1 + BELIEVED_MS).await;
+    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS - 1 + CACHE_TTL_MS).await;
     assert_eq!(world.env.take_lines(), [STORE, READ_SUBSCRIBERS]);
-    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS + BELIEVED_MS).await;
+    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS + CACHE_TTL_MS).await;
     assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, STORE, READ_SUBSCRIBERS]);
 }
 
@@ -109,7 +109,7 @@ async fn a_publisher_that_proved_nothing_is_looked_up_each_time_and_closed_in_th
 async fn unreadable_frames_of_a_publisher_that_proved_something_never_close_it() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
-    let after = NOW_MS + BELIEVED_MS + 1;
+    let after = NOW_MS + CACHE_TTL_MS + 1;
     for (at_ms, reads) in [(NOW_MS, 0), (after, 3)] {
         for _ in 0..3 * MAX_STRANGER_FRAMES {
             hear(&ingest, r#"{"type":"metrics"}"#, STRANGER, at_ms).await;

@@ -86,7 +86,7 @@ impl World {
         let connection = ConnectionId::new(connection);
         sessions.open(&connection, Role::Program, &[], now()).await.unwrap();
         if let Some(grant) = grant {
-            sessions.remember(&connection, grant).await.unwrap();
+            sessions.store_grant(&connection, grant).await.unwrap();
         }
     }
 

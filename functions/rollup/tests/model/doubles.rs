@@ -1,6 +1,6 @@
 //! Reports of the library, each sent twice over: the function counts them once, whatever cell they are keyed by.
 
-use nsl_aws::reports::{Frame, StoreOutcome};
+use nsl_aws::reports::{LegacyFrame, StoreOutcome};
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::report::Report;
 use nsl_domain::time::{DAY_MS, MINUTE_MS};
@@ -23,7 +23,7 @@ async fn send_twice(world: &World, shop: &mut Shop, offset_ms: i64) {
         let document = json!({"cpu": {"usage": offset_ms % 97}, "at": offset_ms});
         let report: Report = shop.report(offset_ms + apart_ms, "started-2026-11-22T08:00:00Z", &document);
         let message = format!("{message}-{offset_ms}");
-        let frame = Frame { connection: &library, message: &message, index: 0 };
+        let frame = LegacyFrame { connection: &library, message: &message, index: 0 };
         let kept = reports.store_legacy(&report, frame, &shop.app, 2 * DAY_MS).await.unwrap();
         assert_eq!(kept, expected, "{offset_ms}");
         if kept == StoreOutcome::Stored {

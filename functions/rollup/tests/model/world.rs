@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use nsl_aws::apps::Apps;
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
-use nsl_aws::compute::{Clock, Computer};
-use nsl_aws::rollups::{Held, Rollups};
-use nsl_aws::stream::{StreamAnswer, StreamEvent};
+use nsl_aws::compute::{Clock, RollupComputer};
+use nsl_aws::rollups::{Rollups, StoredRollup};
+use nsl_aws::stream::{BatchResponse, StreamEvent};
 use nsl_domain::app::{App, Status};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) env: TestEnvironment,
     pub(crate) rolling: RollupHandler,
     /// What an operator's repair computes with.
-    pub(crate) computer: Computer,
+    pub(crate) computer: RollupComputer,
     pub(crate) rollups: Rollups,
     pub(crate) clients: Clients,
     clock: Arc<AtomicI64>,
@@ -66,7 +66,7 @@ impl World {
         let rolling = RollupHandler::new(&clients, &settings.unwrap(), Arc::clone(&tell));
         let rollups = clients.rollups(&env.table("RollupsTable"), Retention::default());
         let reports = clients.reports(&env.table("ReportsTable"));
-        let computer = Computer::new(reports, rollups.clone(), tell);
+        let computer = RollupComputer::new(reports, rollups.clone(), tell);
         Self { env, rolling, computer, rollups, clients, clock }
     }
 
@@ -105,12 +105,12 @@ impl World {
         record
     }
 
-    pub(crate) async fn deliver(&self, records: &[Value]) -> StreamAnswer {
+    pub(crate) async fn deliver(&self, records: &[Value]) -> BatchResponse {
         self.rolling.handle(event(records)).await.unwrap()
     }
 
     /// Every stored rollup of one resolution and shard, oldest first.
-    pub(crate) async fn stored(&self, shard: &AppShard, resolution: Resolution) -> Vec<Held> {
+    pub(crate) async fn stored(&self, shard: &AppShard, resolution: Resolution) -> Vec<StoredRollup> {
         let span = TimeSpan::new(
             TimestampMs::clamped(START_MS - 10 * DAY_MS),
             TimestampMs::clamped(START_MS + 10 * DAY_MS),

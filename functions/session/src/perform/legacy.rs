@@ -27,7 +27,7 @@ impl Session {
         let now = event.arrival;
         Ok(match question {
             Question::Recall => {
-                self.sessions.recall(&event.connection).await?.map_or(Answer::Gone, Answer::Recalled)
+                self.sessions.find_legacy(&event.connection).await?.map_or(Answer::Gone, Answer::Recalled)
             }
             Question::Claim(slot) => self.claim(slot, event).await?,
             Question::Welcome(grant) => self.welcome(&grant, event).await?,
@@ -38,7 +38,7 @@ impl Session {
                 Answer::Logs(self.logs.newest(&app, now.plus_ms(-LOG_RETENTION_MS), now).await?.entries)
             }
             Question::KeepLogs { app, entries } => {
-                self.logs.keep(&app, &event.connection, &entries, now).await?;
+                self.logs.put(&app, &event.connection, &entries, now).await?;
                 Answer::Done
             }
             Question::TellViewers { app, frames } => {
@@ -47,7 +47,7 @@ impl Session {
             }
             Question::ReadCommands(app) => Answer::Commands(self.commands.of_app(&app).await?),
             Question::KeepCommand { app, given } => {
-                self.commands.keep(&app, &given).await?;
+                self.commands.put(&app, &given).await?;
                 Answer::Done
             }
             Question::TellPublishers { app, frame } => {
@@ -62,10 +62,10 @@ impl Session {
     /// The application as it was at most a minute ago, or as it is where it would be refused: its page asks again
     /// until it is let in.
     async fn app_as_told(&self, app: &AppId, event: &SocketEvent) -> Result<Option<Arc<App>>, Fault> {
-        let known = self.known_apps.believed(app, event.arrival).await?;
+        let known = self.app_cache.cached(app, event.arrival).await?;
         match known.as_deref() {
             Some(known) if known.status != Status::Active || !known.legacy => {
-                self.known_apps.current(app, event.arrival).await
+                self.app_cache.fetch(app, event.arrival).await
             }
             _ => Ok(known),
         }
@@ -84,7 +84,7 @@ impl Session {
     /// welcome the library must hear so, or its repeats would be absorbed for ever; without a row of its own it merely
     /// hears no commands.
     async fn welcome(&self, grant: &Grant, event: &SocketEvent) -> Result<Answer, Fault> {
-        if self.sessions.welcome(&event.connection, grant, event.arrival).await? == Updated::Gone {
+        if self.sessions.store_legacy_grant(&event.connection, grant, event.arrival).await? == Updated::Gone {
             return Ok(Answer::Gone);
         }
         for app in grant.names() {
@@ -109,7 +109,7 @@ impl Session {
     /// The newest report of the last minute, or else the last one that the rollup function noted.
     async fn read_last(&self, app: &AppId, event: &SocketEvent) -> Result<Option<Report>, Fault> {
         let now = event.arrival;
-        let Some(known) = self.known_apps.believed(app, now).await? else { return Ok(None) };
+        let Some(known) = self.app_cache.cached(app, now).await? else { return Ok(None) };
         let (recent, _) = self.reports.recent(&known, now.plus_ms(-RECENT_MS), now, 1).await?;
         if let Some(newest) = recent.into_iter().next_back() {
             return Ok(Some(newest));

@@ -195,7 +195,7 @@ async fn a_long_history_comes_in_frames_that_any_client_takes_newest_thousand_an
         let entries: Vec<String> =
             (0..40).map(|n| json!({"n": frame * 40 + n, "text": "x".repeat(100)}).to_string()).collect();
         let at = TimestampMs::clamped(NOW_MS - 60_000 + frame);
-        table.keep(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
+        table.put(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
     }
     let session = page(&world).await;
     hear(&session, "$default", &about_shop("history"), PAGE).await;

@@ -121,7 +121,7 @@ impl World {
             document: Document::accept(document).unwrap(),
         };
         let rollups = self.clients.rollups(&self.env.table("RollupsTable"), Retention::default());
-        rollups.note_last(&report).await.unwrap();
+        rollups.put_last_report(&report).await.unwrap();
         self.env.take_calls();
     }
 

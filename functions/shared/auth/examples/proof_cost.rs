@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use nsl_auth::api_key;
-use nsl_auth::prove::{Circumstances, prove};
+use nsl_auth::prove::{ProofContext, prove};
 use nsl_auth::token::{Claims, TrustedKeys, issue};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::frame::control::Credential;
@@ -47,7 +47,7 @@ fn measured() -> Option<Vec<(&'static str, f64)>> {
     let signed = |algorithm, key| jsonwebtoken::encode(&Header::new(algorithm), &claims(&app), key).ok();
     let trusted = TrustedKeys::new(SECRET, include_str!("../src/token/keys/jwks.json"), "nsl").ok()?;
     let now = TimestampMs::clamped(NOW_S * 1_000);
-    let circumstances = Circumstances { trusted: &trusted, role: Role::Program, now };
+    let context = ProofContext { trusted: &trusted, role: Role::Program, now };
     let mut table = Vec::new();
     for (name, credential) in [
         ("API key", Credential::ApiKey(key)),
@@ -57,7 +57,7 @@ fn measured() -> Option<Vec<(&'static str, f64)>> {
     ] {
         let started = Instant::now();
         for _ in 0..ROUNDS {
-            prove(black_box(&credential), Some(&app), circumstances).ok()?;
+            prove(black_box(&credential), Some(&app), context).ok()?;
         }
         table.push((name, started.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS)));
     }

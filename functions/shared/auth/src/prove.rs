@@ -14,7 +14,7 @@ use crate::token::TrustedKeys;
 
 /// What a proof is held against.
 #[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
+pub struct ProofContext<'a> {
     /// The keys whose tokens are believed.
     pub trusted: &'a TrustedKeys,
     /// The side that the handshake showed.
@@ -31,9 +31,9 @@ pub struct Circumstances<'a> {
 pub fn prove(
     credential: &Credential,
     app: Option<&App>,
-    circumstances: Circumstances<'_>,
+    context: ProofContext<'_>,
 ) -> Result<Grant, Rejection> {
-    let Circumstances { trusted, role, now } = circumstances;
+    let ProofContext { trusted, role, now } = context;
     let grant = match credential {
         Credential::Token(token) => trusted.verify(token, now)?,
         Credential::ApiKey(key) => {
@@ -96,7 +96,7 @@ mod tests {
 
     fn attempt(credential: &Credential, app: Option<&App>, role: Role) -> Result<Grant, Rejection> {
         let trusted = TrustedKeys::new("", "", "nsl").unwrap();
-        prove(credential, app, Circumstances { trusted: &trusted, role, now: TimestampMs::clamped(0) })
+        prove(credential, app, ProofContext { trusted: &trusted, role, now: TimestampMs::clamped(0) })
     }
 
     fn outcome(credential: &Credential, app: Option<&App>, role: Role) -> Result<Scope, Code> {

@@ -19,7 +19,7 @@ const CLOCK_SKEW_MS: i64 = 30 * SECOND_MS;
 
 /// Why configured keys cannot be trusted.
 #[derive(Debug, thiserror::Error)]
-pub enum BadKeys {
+pub enum InvalidKeys {
     /// The shared secret could be guessed.
     #[error("the token secret has fewer than {MIN_SECRET_BYTES} bytes")]
     ShortSecret,
@@ -105,20 +105,20 @@ impl TrustedKeys {
     /// is `audience`. Empty texts trust nobody.
     ///
     /// # Errors
-    /// [`BadKeys`] for a secret that is too short, and for keys that cannot be read or used.
-    pub fn new(secret: &str, jwks: &str, audience: impl Into<String>) -> Result<Self, BadKeys> {
+    /// [`InvalidKeys`] for a secret that is too short, and for keys that cannot be read or used.
+    pub fn new(secret: &str, jwks: &str, audience: impl Into<String>) -> Result<Self, InvalidKeys> {
         let mut keys = Vec::new();
         if !secret.is_empty() {
             if secret.len() < MIN_SECRET_BYTES {
-                return Err(BadKeys::ShortSecret);
+                return Err(InvalidKeys::ShortSecret);
             }
             let key = DecodingKey::from_secret(secret.as_bytes());
             keys.push(TrustedKey { name: None, algorithm: Algorithm::HS256, key });
         }
         if !jwks.is_empty() {
-            let document: JwkSet = serde_json::from_str(jwks).map_err(BadKeys::MalformedJwks)?;
+            let document: JwkSet = serde_json::from_str(jwks).map_err(InvalidKeys::MalformedJwks)?;
             for (index, jwk) in document.keys.iter().enumerate() {
-                keys.push(public_key(jwk).ok_or(BadKeys::UnsupportedKey(index))?);
+                keys.push(public_key(jwk).ok_or(InvalidKeys::UnsupportedKey(index))?);
             }
         }
         Ok(Self { keys, audience: audience.into() })
@@ -203,13 +203,13 @@ fn grant(claims: Claims) -> Option<Grant> {
 /// Signs `claims` with the shared secret (HS256): what `nsl token issue` hands out.
 ///
 /// # Errors
-/// [`BadKeys::ShortSecret`] for a secret that the service would not trust.
-pub fn issue(claims: &Claims, secret: &str) -> Result<String, BadKeys> {
+/// [`InvalidKeys::ShortSecret`] for a secret that the service would not trust.
+pub fn issue(claims: &Claims, secret: &str) -> Result<String, InvalidKeys> {
     if secret.len() < MIN_SECRET_BYTES {
-        return Err(BadKeys::ShortSecret);
+        return Err(InvalidKeys::ShortSecret);
     }
     let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
-    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).map_err(|_| BadKeys::ShortSecret)
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).map_err(|_| InvalidKeys::ShortSecret)
 }
 
 /// What `token` says of itself, proved by nothing: for people who look at one. `None` for text that is no token.

@@ -4,8 +4,8 @@
 //! own. A key is found by its hash through a pointer item, so that a credential that names no application needs no
 //! scan.
 
+mod app_settings;
 mod change;
-mod terms;
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 
+pub use app_settings::Limited;
 pub use change::Saved;
-pub use terms::Limited;
 
 /// The Apps table.
 #[derive(Debug, Clone)]
@@ -36,14 +36,14 @@ pub struct Apps {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
     /// It is registered.
-    New,
+    Done,
     /// One of that id, or one of its keys, was there before; nothing was changed.
-    AlreadyThere,
+    AlreadyExists,
 }
 
 /// An application as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct AppSummary {
     /// Its id.
     pub id: AppId,
     /// For people.
@@ -103,8 +103,8 @@ impl Apps {
             transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
         }
         match transaction.send().await {
-            Ok(_) => Ok(Created::New),
-            Err(error) if is_already_there(error.as_service_error()) => Ok(Created::AlreadyThere),
+            Ok(_) => Ok(Created::Done),
+            Err(error) if is_already_there(error.as_service_error()) => Ok(Created::AlreadyExists),
             Err(error) => Err(Fault::of("create app", error)),
         }
     }
@@ -113,7 +113,7 @@ impl Apps {
     ///
     /// # Errors
     /// A [`Fault`] when the index cannot be read, or an item not understood.
-    pub async fn of_owner(&self, owner: &UserId) -> Result<Vec<Listed>, Fault> {
+    pub async fn of_owner(&self, owner: &UserId) -> Result<Vec<AppSummary>, Fault> {
         const ATTEMPT: &str = "list apps";
         let query = self
             .client
@@ -135,12 +135,12 @@ impl Apps {
 
 /// The Apps table together with what was read of it within the last minute.
 #[derive(Debug)]
-pub struct KnownApps {
+pub struct AppCache {
     apps: Apps,
     known: Cache<AppId, Arc<App>>,
 }
 
-impl KnownApps {
+impl AppCache {
     /// Knows nothing yet of `apps`.
     pub fn new(apps: Apps) -> Self {
         Self { apps, known: Cache::default() }
@@ -150,10 +150,10 @@ impl KnownApps {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not understood.
-    pub async fn believed(&self, app: &AppId, now: TimestampMs) -> Result<Option<Arc<App>>, Fault> {
-        match self.known.fresh(app, now) {
+    pub async fn cached(&self, app: &AppId, now: TimestampMs) -> Result<Option<Arc<App>>, Fault> {
+        match self.known.get(app, now) {
             Some(known) => Ok(Some(known)),
-            None => self.current(app, now).await,
+            None => self.fetch(app, now).await,
         }
     }
 
@@ -162,10 +162,10 @@ impl KnownApps {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not understood.
-    pub async fn served(&self, app: &AppId, now: TimestampMs) -> Result<Option<Arc<App>>, Fault> {
-        match self.known.fresh(app, now).filter(|known| known.status == Status::Active) {
+    pub async fn cached_if_active(&self, app: &AppId, now: TimestampMs) -> Result<Option<Arc<App>>, Fault> {
+        match self.known.get(app, now).filter(|known| known.status == Status::Active) {
             Some(known) => Ok(Some(known)),
-            None => self.current(app, now).await,
+            None => self.fetch(app, now).await,
         }
     }
 
@@ -174,18 +174,18 @@ impl KnownApps {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not understood; within it, the judge's own refusal.
-    pub async fn judged<R>(
+    pub async fn authorise<R>(
         &self,
         app: &AppId,
         now: TimestampMs,
         judge: impl Fn(Option<&App>) -> Result<(), R>,
     ) -> Result<Result<Option<Arc<App>>, R>, Fault> {
-        if let Some(known) = self.known.fresh(app, now)
+        if let Some(known) = self.known.get(app, now)
             && judge(Some(&known)).is_ok()
         {
             return Ok(Ok(Some(known)));
         }
-        let current = self.current(app, now).await?;
+        let current = self.fetch(app, now).await?;
         Ok(judge(current.as_deref()).map(|()| current))
     }
 
@@ -193,10 +193,10 @@ impl KnownApps {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not understood.
-    pub async fn current(&self, app: &AppId, now: TimestampMs) -> Result<Option<Arc<App>>, Fault> {
+    pub async fn fetch(&self, app: &AppId, now: TimestampMs) -> Result<Option<Arc<App>>, Fault> {
         let found = self.apps.find(app).await?.map(Arc::new);
         if let Some(app) = &found {
-            self.known.keep(app.id.clone(), Arc::clone(app), now);
+            self.known.insert(app.id.clone(), Arc::clone(app), now);
         }
         Ok(found)
     }
@@ -223,8 +223,8 @@ fn app_item(app: &App) -> Item {
         (keys::KEYS.to_owned(), key_entries(app)),
         (keys::LEGACY.to_owned(), AttributeValue::Bool(app.legacy)),
         (keys::SHARDS.to_owned(), items::number(app.shards)),
-        (keys::LIMITS.to_owned(), terms::limits_entry(&app.limits)),
-        (keys::RETENTION.to_owned(), terms::retention_entry(&app.retention)),
+        (keys::LIMITS.to_owned(), app_settings::limits_entry(&app.limits)),
+        (keys::RETENTION.to_owned(), app_settings::retention_entry(&app.retention)),
     ]);
     if let Some(earliest) = app.tokens_not_before {
         item.insert(keys::TOKENS_NOT_BEFORE.to_owned(), items::number(earliest.ms()));
@@ -262,8 +262,8 @@ fn read_app(item: &Item) -> Result<App, BadAttribute> {
         legacy: items::read_flag(item, keys::LEGACY)?,
         shards: items::read_number(item, keys::SHARDS)?,
         tokens_not_before: read_instant(item, keys::TOKENS_NOT_BEFORE)?,
-        limits: terms::read_limits(item)?,
-        retention: terms::read_retention(item)?,
+        limits: app_settings::read_limits(item)?,
+        retention: app_settings::read_retention(item)?,
         limited_until: read_instant(item, keys::LIMITED_UNTIL)?,
     })
 }
@@ -289,8 +289,8 @@ fn read_key(entry: &AttributeValue) -> Result<KeyRecord, BadAttribute> {
     })
 }
 
-fn read_listed(item: &Item) -> Result<Listed, BadAttribute> {
-    Ok(Listed {
+fn read_listed(item: &Item) -> Result<AppSummary, BadAttribute> {
+    Ok(AppSummary {
         id: items::read_id(item, keys::APP_ID)?,
         name: items::read_text(item, keys::NAME)?.to_owned(),
         status: read_status(item)?,

@@ -10,8 +10,8 @@ use nsl_domain::ids::AppId;
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
 
-use crate::apps::KnownApps;
-use crate::courier::Courier;
+use crate::apps::AppCache;
+use crate::connections_api::ConnectionsApi;
 use crate::fault::Fault;
 use crate::subscriptions::{Subscriber, Subscriptions};
 
@@ -22,22 +22,22 @@ const CONCURRENT_PARTINGS: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Audience {
     subscriptions: Subscriptions,
-    courier: Courier,
+    connections_api: ConnectionsApi,
 }
 
 /// The subscribers of an application.
 #[derive(Debug, Default)]
-pub struct Seated {
+pub struct Subscribers {
     /// Whose credentials hold.
-    pub holding: Vec<Subscriber>,
+    pub active: Vec<Subscriber>,
     /// Whose do not.
-    pub lapsed: Vec<Subscriber>,
+    pub expired: Vec<Subscriber>,
 }
 
 impl Audience {
-    /// Reads `subscriptions` and tells by `courier`.
-    pub(crate) fn new(subscriptions: Subscriptions, courier: Courier) -> Self {
-        Self { subscriptions, courier }
+    /// Reads `subscriptions` and tells by `connections_api`.
+    pub(crate) fn new(subscriptions: Subscriptions, connections_api: ConnectionsApi) -> Self {
+        Self { subscriptions, connections_api }
     }
 
     /// Who watches `app` at `now`. One consistent query for each megabyte of rows; where somebody's credentials seem
@@ -49,39 +49,39 @@ impl Audience {
     pub async fn of_app(
         &self,
         app: &AppId,
-        known_apps: &KnownApps,
+        app_cache: &AppCache,
         now: TimestampMs,
-    ) -> Result<Seated, Fault> {
+    ) -> Result<Subscribers, Fault> {
         let everybody = self.subscriptions.of_app(app, now).await?;
-        let believed = known_apps.believed(app, now).await?;
+        let believed = app_cache.cached(app, now).await?;
         let mut seated = seat(everybody, believed.as_deref(), now);
-        if seated.lapsed.is_empty() {
+        if seated.expired.is_empty() {
             return Ok(seated);
         }
-        let doubted = std::mem::take(&mut seated.lapsed);
-        match known_apps.current(app, now).await {
+        let doubted = std::mem::take(&mut seated.expired);
+        match app_cache.fetch(app, now).await {
             Ok(current) => {
                 let judged = seat(doubted, current.as_deref(), now);
-                seated.holding.extend(judged.holding);
-                seated.lapsed = judged.lapsed;
+                seated.active.extend(judged.active);
+                seated.expired = judged.expired;
             }
             Err(fault) => tracing::warn!(app = %app, reason = fault.chain(), "credentials not judged"),
         }
         Ok(seated)
     }
 
-    /// Drops the subscriptions of `lapsed` and tells them why. A write and a post for each; what fails is logged, and
+    /// Drops the subscriptions of `expired` and tells them why. A write and a post for each; what fails is logged, and
     /// tried again with the next report. Pages of the library's dashboard keep theirs: they would not understand, and
     /// are shown reports again as soon as the legacy flag is on again.
-    pub async fn part_with(&self, app: &AppId, lapsed: &[Subscriber]) {
+    pub async fn expire(&self, app: &AppId, expired: &[Subscriber]) {
         // Of nearly every report, so that its frame is not rendered for nobody.
-        if lapsed.is_empty() {
+        if expired.is_empty() {
             return;
         }
         let rejection =
             Rejection::new(Code::Unauthorized, format!("the credentials to watch {app} have ended"));
         let frame = Outbound::Error { rejection, id: None }.render();
-        let partings = stream::iter(lapsed.iter().filter(|one| one.dialect == Dialect::Modern));
+        let partings = stream::iter(expired.iter().filter(|one| one.dialect == Dialect::Modern));
         partings.for_each_concurrent(CONCURRENT_PARTINGS, |one| self.part(app, one, &frame)).await;
     }
 
@@ -91,14 +91,14 @@ impl Audience {
         if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
             tracing::warn!(%connection, reason = fault.chain(), "a subscription was not dropped");
         }
-        if let Err(undelivered) = self.courier.post_in_time(connection, frame).await {
+        if let Err(undelivered) = self.connections_api.post_with_timeout(connection, frame).await {
             undelivered.log(connection);
         }
     }
 }
 
-fn seat(subscribers: Vec<Subscriber>, app: Option<&App>, now: TimestampMs) -> Seated {
+fn seat(subscribers: Vec<Subscriber>, app: Option<&App>, now: TimestampMs) -> Subscribers {
     let lasts = |subscriber: &Subscriber| app.is_some_and(|app| subscriber.hold.lasts(app, now));
-    let (holding, lapsed) = subscribers.into_iter().partition(lasts);
-    Seated { holding, lapsed }
+    let (active, expired) = subscribers.into_iter().partition(lasts);
+    Subscribers { active, expired }
 }

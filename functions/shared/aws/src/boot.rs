@@ -17,7 +17,7 @@ use tracing::Dispatch;
 use crate::apps::Apps;
 use crate::audience::Audience;
 use crate::commands::Commands;
-use crate::courier::Courier;
+use crate::connections_api::ConnectionsApi;
 use crate::fault::{Fault, Kind};
 use crate::logs::Logs;
 use crate::publishers::Publishers;
@@ -27,7 +27,7 @@ use crate::sessions::Sessions;
 use crate::settings::environment;
 use crate::strangers::Strangers;
 use crate::subscriptions::Subscriptions;
-use crate::tables::{self, Reach, TableState};
+use crate::tables::{self, TableProbe, TableStatus};
 
 /// Longest wait for a connection to an endpoint in the same region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 ///
 /// The runtime's own layer leaves the time out, and Lambda takes a JSON line without a valid `timestamp` for one of
 /// INFO: with `LogLevel=WARN` it would drop every warning and every error.
-pub fn logs() {
+pub fn init_logging() {
     let is_json =
         environment("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let level = environment("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment("RUST_LOG"));
@@ -68,7 +68,7 @@ where
 }
 
 /// `settings`, or the end of the process after one line that says what is wrong.
-pub fn required<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
+pub fn or_exit<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
     match settings {
         Ok(settings) => settings,
         Err(fault) => end(&fault.to_string()),
@@ -104,8 +104,8 @@ pub async fn clients() -> Clients {
     Clients { has_connections, ..Clients::new(&loader().load().await) }
 }
 
-/// Clients of AWS whose courier reaches the API at `endpoint`, which no environment names to a command line.
-pub async fn clients_posting_to(endpoint: &str) -> Clients {
+/// Clients of AWS whose connections API is the API at `endpoint`, which no environment names to a command line.
+pub async fn clients_with_connections_at(endpoint: &str) -> Clients {
     let config = loader().load().await;
     let connections =
         aws_sdk_apigatewaymanagement::config::Builder::from(&config).endpoint_url(endpoint).build();
@@ -150,7 +150,7 @@ fn loader() -> ConfigLoader {
 /// Reaches each of the tables while the processor is not yet metered by memory, so that the first event finds an open
 /// connection. A table that is missing or closed to this function ends the process, after one line that names it; an
 /// endpoint out of reach does not, it may be back by the first event.
-pub async fn warm_up(clients: &Clients, tables: &[(&str, Reach)]) {
+pub async fn warm_up(clients: &Clients, tables: &[(&str, TableProbe)]) {
     for (table, reach) in tables {
         match tables::touch(&clients.tables, table, *reach).await {
             Ok(()) => {}
@@ -168,11 +168,15 @@ pub async fn warm_up(clients: &Clients, tables: &[(&str, Reach)]) {
 
 /// The same for a function that posts to connections, whose API is another host than the tables': both at once.
 /// Where the environment does not say which, the process ends after one line.
-pub async fn warm_up_with_posts(clients: &Clients, tables: &[(&str, Reach)], courier: &Courier) {
+pub async fn warm_up_with_posts(
+    clients: &Clients,
+    tables: &[(&str, TableProbe)],
+    connections_api: &ConnectionsApi,
+) {
     if !clients.has_connections {
         end(&format!("misconfigured: {CONNECTIONS_ENDPOINT} is not set"));
     }
-    let ((), connections) = tokio::join!(warm_up(clients, tables), courier.touch());
+    let ((), connections) = tokio::join!(warm_up(clients, tables), connections_api.touch());
     if let Err(fault) = connections {
         tracing::warn!(reason = fault.chain(), "the warm-up call to the connections failed");
     }
@@ -201,8 +205,8 @@ impl Clients {
     ///
     /// # Errors
     /// A [`Fault`] when DynamoDB cannot be reached or knows no such table.
-    pub async fn table_state(&self, table: &str) -> Result<TableState, Fault> {
-        tables::state(&self.tables, table).await
+    pub async fn table_status(&self, table: &str) -> Result<TableStatus, Fault> {
+        tables::status(&self.tables, table).await
     }
 
     /// The applications in `table`.
@@ -247,17 +251,17 @@ impl Clients {
 
     /// The strangers among the connections whose session rows are in `table`.
     pub fn strangers(&self, table: &str) -> Strangers {
-        Strangers::new(self.sessions(table), self.courier())
+        Strangers::new(self.sessions(table), self.connections_api())
     }
 
     /// The audiences whose subscription rows are in `table`, that of connections.
     pub fn audience(&self, table: &str) -> Audience {
-        Audience::new(self.subscriptions(table), self.courier())
+        Audience::new(self.subscriptions(table), self.connections_api())
     }
 
-    /// The courier to the connections of the API whose endpoint the environment names.
-    pub fn courier(&self) -> Courier {
-        Courier::new(self.connections.clone())
+    /// The connections of the API whose endpoint the environment names.
+    pub fn connections_api(&self) -> ConnectionsApi {
+        ConnectionsApi::new(self.connections.clone())
     }
 }
 

@@ -9,12 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nsl_domain::time::TimestampMs;
 
 /// Longest time for which an app's record or a grant is believed, so that taking it back works within a minute.
-pub const BELIEVED_MS: i64 = 60_000;
+pub const CACHE_TTL_MS: i64 = 60_000;
 
 /// Most entries of one cache; a full one forgets what is stale, and everything where nothing is.
 const MAX_ENTRIES: usize = 4_096;
 
-/// Values by key, each believed for [`BELIEVED_MS`].
+/// Values by key, each believed for [`CACHE_TTL_MS`].
 #[derive(Debug)]
 pub struct Cache<K, V> {
     entries: Mutex<HashMap<K, (TimestampMs, V)>>,
@@ -27,13 +27,13 @@ impl<K, V> Default for Cache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    /// The value of `key`, if it was kept at most [`BELIEVED_MS`] before `now`.
-    pub fn fresh(&self, key: &K, now: TimestampMs) -> Option<V> {
+    /// The value of `key`, if it was kept at most [`CACHE_TTL_MS`] before `now`.
+    pub fn get(&self, key: &K, now: TimestampMs) -> Option<V> {
         self.entries().get(key).filter(|(kept, _)| is_fresh(*kept, now)).map(|(_, value)| value.clone())
     }
 
     /// Keeps `value` as what was true at `now`.
-    pub fn keep(&self, key: K, value: V, now: TimestampMs) {
+    pub fn insert(&self, key: K, value: V, now: TimestampMs) {
         let mut entries = self.entries();
         if entries.len() >= MAX_ENTRIES {
             entries.retain(|_, (kept, _)| is_fresh(*kept, now));
@@ -51,7 +51,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
 }
 
 fn is_fresh(kept: TimestampMs, now: TimestampMs) -> bool {
-    (0..=BELIEVED_MS).contains(&now.ms_since(kept))
+    (0..=CACHE_TTL_MS).contains(&now.ms_since(kept))
 }
 
 #[cfg(test)]
@@ -62,17 +62,17 @@ mod tests {
     fn a_value_is_believed_for_a_minute() {
         let kept = TimestampMs::clamped(1_000_000);
         let cache = Cache::default();
-        cache.keep("a", 1, kept);
-        assert_eq!(cache.fresh(&"a", kept.plus_ms(BELIEVED_MS)), Some(1));
-        assert_eq!(cache.fresh(&"a", kept.plus_ms(BELIEVED_MS + 1)), None);
-        assert_eq!(cache.fresh(&"a", kept.plus_ms(-1)), None);
+        cache.insert("a", 1, kept);
+        assert_eq!(cache.get(&"a", kept.plus_ms(CACHE_TTL_MS)), Some(1));
+        assert_eq!(cache.get(&"a", kept.plus_ms(CACHE_TTL_MS + 1)), None);
+        assert_eq!(cache.get(&"a", kept.plus_ms(-1)), None);
     }
 
     #[test]
     fn a_full_cache_stays_bounded() {
         let cache = Cache::default();
         for key in 0..3 * MAX_ENTRIES {
-            cache.keep(key, key, TimestampMs::clamped(0));
+            cache.insert(key, key, TimestampMs::clamped(0));
             assert!(cache.entries().len() <= MAX_ENTRIES);
         }
     }

@@ -32,7 +32,7 @@ impl Commands {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn keep(&self, app: &AppId, given: &IssuedCommand) -> Result<(), Fault> {
+    pub async fn put(&self, app: &AppId, given: &IssuedCommand) -> Result<(), Fault> {
         let put = self
             .client
             .put_item()

@@ -15,7 +15,7 @@ use nsl_domain::time::TimestampMs;
 
 use crate::fault::{Fault, Kind};
 use crate::reports::Reports;
-use crate::rollups::{Held, Put, Rollups};
+use crate::rollups::{Put, Rollups, StoredRollup};
 
 /// How often a span is looked at again, because another writer was faster or a part of it had to be computed first.
 const MAX_ROUNDS: usize = 12;
@@ -24,7 +24,7 @@ const MAX_ROUNDS: usize = 12;
 pub type Clock = Arc<dyn Fn() -> TimestampMs + Send + Sync>;
 
 /// Computes spans.
-pub struct Computer {
+pub struct RollupComputer {
     pub(crate) reports: Reports,
     rollups: Rollups,
     clock: Clock,
@@ -55,13 +55,13 @@ pub enum Computed {
     TooOld,
 }
 
-impl std::fmt::Debug for Computer {
+impl std::fmt::Debug for RollupComputer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Computer").field("rollups", &self.rollups).finish_non_exhaustive()
+        formatter.debug_struct("RollupComputer").field("rollups", &self.rollups).finish_non_exhaustive()
     }
 }
 
-impl Computer {
+impl RollupComputer {
     /// Computes what is in `rollups` from there and from `reports`, told the time by `clock`.
     pub fn new(reports: Reports, rollups: Rollups, clock: Clock) -> Self {
         Self { reports, rollups, clock, sent: Mutex::default() }
@@ -78,17 +78,17 @@ impl Computer {
     }
 
     /// The same, keeping what it writes as long as `retention` says, and with no minute computed yet.
-    pub fn keeping(&self, retention: Retention) -> Self {
+    pub fn with_retention(&self, retention: Retention) -> Self {
         Self {
             reports: self.reports.clone(),
-            rollups: self.rollups.keeping(retention),
+            rollups: self.rollups.with_retention(retention),
             clock: Arc::clone(&self.clock),
             sent: Mutex::default(),
         }
     }
 
     /// What each minute held, of those that were computed.
-    pub fn sent(&self) -> BTreeMap<(AppShard, RollupSpan), Sent> {
+    pub fn minute_totals(&self) -> BTreeMap<(AppShard, RollupSpan), Sent> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -137,7 +137,7 @@ impl Computer {
             return Ok(Some(Computed::Empty));
         }
         let bytes = rollup.to_bytes();
-        let is_same = |held: &Held| held.through == rollup.through() && held.bytes == bytes;
+        let is_same = |held: &StoredRollup| held.through == rollup.through() && held.bytes == bytes;
         if known.is_some() && before.as_ref().is_some_and(is_same) {
             return Ok(Some(Computed::Unchanged));
         }
@@ -175,7 +175,7 @@ impl Computer {
         }
         let before = self.rollups.newest_before(shard, span).await?;
         let now = self.now();
-        let is_overdue = |held: &Held| held.through < held.span.end() && held.span.is_settled(now);
+        let is_overdue = |held: &StoredRollup| held.through < held.span.end() && held.span.is_settled(now);
         if let Some(unfinished) = before.filter(is_overdue) {
             self.compute(shard, unfinished.span).await?;
         }
@@ -246,7 +246,7 @@ impl Computer {
 
 /// What `held` holds; nothing where it is damaged, which is told. What a newer program wrote is not overwritten: it may
 /// know more than this one.
-fn known(shard: &AppShard, held: &Held) -> Result<Option<Rollup>, Fault> {
+fn known(shard: &AppShard, held: &StoredRollup) -> Result<Option<Rollup>, Fault> {
     match held.rollup() {
         Ok(rollup) => Ok(Some(rollup)),
         Err(DecodeError::Corrupt(reason)) => {

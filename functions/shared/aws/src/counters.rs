@@ -1,7 +1,7 @@
 //! Counters of what the service absorbs, refuses and loses, told to CloudWatch in its embedded metric format.
 //!
 //! Owns the names of the metrics and the line that carries them. Counts are gathered in memory and told at most once
-//! in [`TELL_EVERY_MS`] per instance, for a log line per report would cost as much as storing it. No id is ever a
+//! in [`EMIT_INTERVAL_MS`] per instance, for a log line per report would cost as much as storing it. No id is ever a
 //! dimension: each value of one would be a metric that is paid for. Ruled by docs/SEMANTICS.md, "Counters".
 //! The line has a level and a time of its own, because Lambda drops lines by their level: see [`passing_level`].
 
@@ -15,7 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 /// Least distance between two lines of one instance, in milliseconds. What an instance has counted since its last
 /// line is lost when it ends, so that every figure is a lower bound.
-pub const TELL_EVERY_MS: i64 = 10_000;
+pub const EMIT_INTERVAL_MS: i64 = 10_000;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,7 +101,7 @@ impl Counters {
 
     /// Prints what was counted since the last line, where that is long enough ago. To be called at the end of every
     /// invocation.
-    pub fn tell(&self, now: TimestampMs) {
+    pub fn emit(&self, now: TimestampMs) {
         if let Some(line) = self.line(now, passing_level(LevelFilter::current())) {
             print(&line);
         }
@@ -110,7 +110,8 @@ impl Counters {
     /// The line of `level` that is due at `now`, once.
     fn line(&self, now: TimestampMs, level: &'static str) -> Option<String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_early = state.told_at.is_some_and(|told| now.ms() < told.ms().saturating_add(TELL_EVERY_MS));
+        let is_early =
+            state.told_at.is_some_and(|told| now.ms() < told.ms().saturating_add(EMIT_INTERVAL_MS));
         if state.untold.is_empty() || is_early {
             return None;
         }
@@ -185,7 +186,7 @@ mod tests {
             "Rejections.rate_limited": 1,
         });
         assert_eq!(line, expected);
-        assert_eq!(counters.line(at(TELL_EVERY_MS), "INFO"), None);
+        assert_eq!(counters.line(at(EMIT_INTERVAL_MS), "INFO"), None);
     }
 
     #[test]

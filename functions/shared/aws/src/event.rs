@@ -18,7 +18,7 @@ pub const ROLE: &str = "role";
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
+pub enum SocketEventKind {
     /// The handshake.
     Connect,
     /// A frame.
@@ -31,7 +31,7 @@ pub enum Occasion {
 #[derive(Debug, Clone)]
 pub struct SocketEvent {
     /// What happened.
-    pub occasion: Occasion,
+    pub kind: SocketEventKind,
     /// On which connection.
     pub connection: ConnectionId,
     /// The route that API Gateway chose.
@@ -59,10 +59,10 @@ impl SocketEvent {
     /// Reads API Gateway's event; `None` where it names no connection.
     pub fn read(event: ApiGatewayWebsocketProxyRequest) -> Option<Self> {
         let context = event.request_context;
-        let occasion = match context.event_type.as_deref() {
-            Some("CONNECT") => Occasion::Connect,
-            Some("DISCONNECT") => Occasion::Disconnect,
-            _ => Occasion::Message,
+        let kind = match context.event_type.as_deref() {
+            Some("CONNECT") => SocketEventKind::Connect,
+            Some("DISCONNECT") => SocketEventKind::Disconnect,
+            _ => SocketEventKind::Message,
         };
         let attached = &context.authorizer.fields;
         let subprotocols = event
@@ -75,7 +75,7 @@ impl SocketEvent {
             .collect();
         let request_id = context.request_id.unwrap_or_default();
         Some(Self {
-            occasion,
+            kind,
             connection: ConnectionId::new(context.connection_id?),
             route: context.route_key.unwrap_or_default(),
             arrival: TimestampMs::clamped(context.request_time_epoch),
@@ -119,7 +119,7 @@ mod tests {
         }))
         .unwrap();
         let event = SocketEvent::read(event).unwrap();
-        assert_eq!(event.occasion, Occasion::Message);
+        assert_eq!(event.kind, SocketEventKind::Message);
         assert_eq!(event.role, Role::Program);
         assert_eq!(event.grant, None);
         assert_eq!(event.arrival.ms(), 1_795_352_461_387);

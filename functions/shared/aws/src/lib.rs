@@ -1,4 +1,4 @@
-//! The AWS skin: clients, settings, table keys, stores, and the courier that posts frames to connections.
+//! The AWS skin: clients, settings, table keys, stores, and the connections API that posts frames to connections.
 //!
 //! The only crate that names an AWS SDK. It does what the core decided and turns what AWS says into the core's words:
 //! "already there", "gone" and "not found" are answers, everything else is a [`fault::Fault`].
@@ -13,8 +13,8 @@ pub mod cache;
 pub mod clock;
 pub mod commands;
 pub mod compute;
+pub mod connections_api;
 pub mod counters;
-pub mod courier;
 pub mod erase;
 pub mod event;
 pub mod fault;

@@ -24,11 +24,11 @@ pub struct Logs {
 
 /// Log entries as they are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct LogEntries {
     /// The entries, oldest first, each a JSON object.
     pub entries: Vec<String>,
     /// False where there may be older ones.
-    pub all: bool,
+    pub is_complete: bool,
 }
 
 impl Logs {
@@ -41,7 +41,7 @@ impl Logs {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn keep(
+    pub async fn put(
         &self,
         app: &AppId,
         connection: &ConnectionId,
@@ -66,7 +66,12 @@ impl Logs {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn newest(&self, app: &AppId, from: TimestampMs, now: TimestampMs) -> Result<Shown, Fault> {
+    pub async fn newest(
+        &self,
+        app: &AppId,
+        from: TimestampMs,
+        now: TimestampMs,
+    ) -> Result<LogEntries, Fault> {
         let query = self
             .client
             .query()
@@ -88,10 +93,10 @@ impl Logs {
                 Err(bad) => tracing::error!(%app, reason = %bad, "a row of log entries cannot be read"),
             }
         }
-        let all = page.last_evaluated_key().is_none() && newest_first.len() <= MAX_SHOWN_ENTRIES;
+        let is_complete = page.last_evaluated_key().is_none() && newest_first.len() <= MAX_SHOWN_ENTRIES;
         newest_first.truncate(MAX_SHOWN_ENTRIES);
         newest_first.reverse();
-        Ok(Shown { entries: newest_first, all })
+        Ok(LogEntries { entries: newest_first, is_complete })
     }
 
     /// The partition of every entry of `app`. No call.

@@ -84,7 +84,7 @@ impl Publishers {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn has_room(&self, app: &AppId, most: u32, now: TimestampMs) -> Result<bool, Fault> {
+    pub async fn has_connection_room(&self, app: &AppId, most: u32, now: TimestampMs) -> Result<bool, Fault> {
         let rows = rows::of_partition(&self.client, &self.table, keys::app_connections(app));
         let query = count_of_living(rows, now);
         has_fewer(query, most, "count connections").await
@@ -95,7 +95,7 @@ impl Publishers {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn may_watch(
+    pub async fn has_subscription_room(
         &self,
         app: &AppId,
         connection: &ConnectionId,

@@ -11,13 +11,13 @@ use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time_span::TimeSpan;
 
-use crate::compute::{Computed, Computer};
+use crate::compute::{Computed, RollupComputer};
 use crate::fault::Fault;
 
 /// The repair of one application's window, resolution by resolution, from fine to coarse.
 #[derive(Debug)]
 pub struct Repair<'c> {
-    computer: &'c Computer,
+    computer: &'c RollupComputer,
     shards: Vec<AppShard>,
     window: TimeSpan,
     left: std::array::IntoIter<Resolution, 4>,
@@ -36,7 +36,7 @@ pub struct RepairLevel {
 
 impl<'c> Repair<'c> {
     /// The repair of `window` of `app`. No call.
-    pub fn of(computer: &'c Computer, app: &App, window: TimeSpan) -> Self {
+    pub fn of(computer: &'c RollupComputer, app: &App, window: TimeSpan) -> Self {
         let shards = (0..app.shards).map(|shard| AppShard { app: app.id.clone(), shard }).collect();
         Self { computer, shards, window, left: Resolution::ALL.into_iter(), above: BTreeSet::new() }
     }
@@ -58,7 +58,7 @@ impl<'c> Repair<'c> {
     }
 }
 
-impl Computer {
+impl RollupComputer {
     /// The spans of `resolution` that hold a part of `window` and are stored, or are minutes with stored reports.
     /// One consistent query for each megabyte; for minutes also one for each hour whose reports may be stored.
     async fn repairable(
@@ -83,7 +83,7 @@ impl Computer {
     /// Computes one span anew, though nothing above it may be stored: what is lost there is opened first.
     ///
     /// # Errors
-    /// Those of [`Computer::compute`].
+    /// Those of [`RollupComputer::compute`].
     pub async fn repair(&self, shard: &AppShard, span: RollupSpan) -> Result<Computed, Fault> {
         if let Some(above) = span.coarser() {
             self.open(shard, above).await?;

@@ -25,7 +25,7 @@ use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 use crate::rows;
 
-pub use legacy::{Frame, StoreOutcome};
+pub use legacy::{LegacyFrame, StoreOutcome};
 
 /// Longest retention of raw reports that the template allows, in hours: how far back a report can lie.
 const MAX_RETENTION_HOURS: i64 = 720;

@@ -23,11 +23,11 @@ use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
 use crate::rows;
 
-mod held;
 mod quarantine;
+mod stored;
 
-pub use held::Held;
 pub use quarantine::Quarantined;
+pub use stored::StoredRollup;
 
 /// What is attempted when the last reports are read.
 const READ_LAST: &str = "query the last reports";
@@ -46,14 +46,14 @@ pub enum Put {
     /// It is stored.
     Written,
     /// Another writer was faster; nothing was changed.
-    Outrun,
+    Conflict,
 }
 
 /// What became of a last report that was to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Noted {
+pub enum LastReportPut {
     /// It is the last of its source.
-    Last,
+    Stored,
     /// A later one was noted before; nothing was changed.
     Older,
 }
@@ -66,7 +66,7 @@ impl Rollups {
 
     /// The same table, with what an application keeps as long as `retention` says.
     #[must_use]
-    pub fn keeping(&self, retention: Retention) -> Self {
+    pub fn with_retention(&self, retention: Retention) -> Self {
         Self { retention, ..self.clone() }
     }
 
@@ -79,10 +79,10 @@ impl Rollups {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn find(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Held>, Fault> {
+    pub async fn find(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<StoredRollup>, Fault> {
         let (pk, sk) = (keys::rollup_partition(shard, span.resolution()), keys::rollup(span));
         let item = self.item(pk, sk, "read rollup").await?;
-        Ok(item.map(|item| Held::at(span, &item)))
+        Ok(item.map(|item| StoredRollup::at(span, &item)))
     }
 
     /// The rollups of `resolution` whose spans start in `span`, oldest first, that are not past their age at
@@ -97,7 +97,7 @@ impl Rollups {
         resolution: Resolution,
         span: TimeSpan,
         now: TimestampMs,
-    ) -> Result<Vec<Held>, Fault> {
+    ) -> Result<Vec<StoredRollup>, Fault> {
         self.rows(self.query(shard, resolution), resolution, span, now).await
     }
 
@@ -106,13 +106,13 @@ impl Rollups {
     ///
     /// # Errors
     /// Those of [`Self::between`].
-    pub async fn shown_between(
+    pub async fn between_eventual(
         &self,
         shard: &AppShard,
         resolution: Resolution,
         span: TimeSpan,
         now: TimestampMs,
-    ) -> Result<Vec<Held>, Fault> {
+    ) -> Result<Vec<StoredRollup>, Fault> {
         let query = self.query(shard, resolution).consistent_read(false);
         self.rows(query, resolution, span, now).await
     }
@@ -123,7 +123,7 @@ impl Rollups {
         resolution: Resolution,
         span: TimeSpan,
         now: TimestampMs,
-    ) -> Result<Vec<Held>, Fault> {
+    ) -> Result<Vec<StoredRollup>, Fault> {
         let query = query
             .key_condition_expression(expression::BETWEEN)
             .expression_attribute_values(":first", items::text(keys::first_report_at(span.from)))
@@ -133,7 +133,7 @@ impl Rollups {
             if items::is_past_age(row, now).unwrap_or(false) {
                 return Ok(None);
             }
-            let held = Held::read(row, resolution)?;
+            let held = StoredRollup::read(row, resolution)?;
             // What was written while the application kept it longer is gone too.
             Ok((!self.retention.is_expired(held.span, now)).then_some(held))
         };
@@ -144,7 +144,11 @@ impl Rollups {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the row is under no rollup's key.
-    pub async fn newest_before(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Held>, Fault> {
+    pub async fn newest_before(
+        &self,
+        shard: &AppShard,
+        span: RollupSpan,
+    ) -> Result<Option<StoredRollup>, Fault> {
         const ATTEMPT: &str = "query the rollup before";
         let resolution = span.resolution();
         let query = self
@@ -155,7 +159,9 @@ impl Rollups {
             .limit(1);
         let found = query.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
         let newest = found.items().first();
-        newest.map(|row| Held::read(row, resolution).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
+        newest
+            .map(|row| StoredRollup::read(row, resolution).map_err(|bad| bad.into_fault(ATTEMPT)))
+            .transpose()
     }
 
     /// Stores a rollup, given as its bytes, over `before`: what was read before everything that it was computed from.
@@ -168,7 +174,7 @@ impl Rollups {
         shard: &AppShard,
         rollup: &Rollup,
         bytes: Vec<u8>,
-        before: Option<&Held>,
+        before: Option<&StoredRollup>,
     ) -> Result<Put, Fault> {
         let span = rollup.span();
         let expires_at = span.end().plus_ms(self.retention.ms_of(span.resolution()));
@@ -188,7 +194,7 @@ impl Rollups {
                 .condition_expression(expression::HAS_NO_VERSION)
                 .expression_attribute_names("#version", keys::VERSION),
         };
-        Ok(if conditional(put, "put rollup").await? { Put::Written } else { Put::Outrun })
+        Ok(if conditional(put, "put rollup").await? { Put::Written } else { Put::Conflict })
     }
 
     /// The last noted report of as many sources of `app` as one page of a megabyte holds, of those that are not past
@@ -216,7 +222,7 @@ impl Rollups {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn note_last(&self, report: &Report) -> Result<Noted, Fault> {
+    pub async fn put_last_report(&self, report: &Report) -> Result<LastReportPut, Fault> {
         // Kept as long as the minutes in which it reported.
         let expires_at = report.timestamp.plus_ms(self.retention.minute_ms);
         let put = self
@@ -228,7 +234,11 @@ impl Rollups {
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#report", keys::REPORT)
             .expression_attribute_values(":report", items::text(report.id()));
-        Ok(if conditional(put, "put the last report").await? { Noted::Last } else { Noted::Older })
+        Ok(if conditional(put, "put the last report").await? {
+            LastReportPut::Stored
+        } else {
+            LastReportPut::Older
+        })
     }
 
     /// Every partition that may hold anything of `app`: its rollups, last reports and quarantined records. No call.

@@ -40,7 +40,7 @@ pub struct Session {
 
 /// The applications that a connection that has ended was concerned with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Left {
+pub struct Closed {
     /// Those that it watched.
     pub watched: Vec<AppId>,
     /// Those that it might report for.
@@ -113,7 +113,7 @@ impl Sessions {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the row not understood.
-    pub async fn recall(&self, connection: &ConnectionId) -> Result<Option<Remembered>, Fault> {
+    pub async fn find_legacy(&self, connection: &ConnectionId) -> Result<Option<Remembered>, Fault> {
         const ATTEMPT: &str = "recall session";
         let row = self.row(connection, ATTEMPT).await?;
         row.map(|row| read_remembered(&row).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
@@ -168,7 +168,7 @@ impl Sessions {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn welcome(
+    pub async fn store_legacy_grant(
         &self,
         connection: &ConnectionId,
         grant: &Grant,
@@ -201,7 +201,7 @@ impl Sessions {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn remember(&self, connection: &ConnectionId, grant: &Grant) -> Result<Updated, Fault> {
+    pub async fn store_grant(&self, connection: &ConnectionId, grant: &Grant) -> Result<Updated, Fault> {
         let update = self
             .update(connection)
             .expression_attribute_names("#grant", keys::GRANT)
@@ -225,7 +225,7 @@ impl Sessions {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or its answer not understood.
-    pub async fn count_refusal(
+    pub async fn count_rejection(
         &self,
         connection: &ConnectionId,
         now: TimestampMs,
@@ -267,7 +267,7 @@ impl Sessions {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or the row not understood.
-    pub async fn close(&self, connection: &ConnectionId) -> Result<Left, Fault> {
+    pub async fn close(&self, connection: &ConnectionId) -> Result<Closed, Fault> {
         const ATTEMPT: &str = "close session";
         let delete = self
             .client
@@ -317,8 +317,8 @@ fn read_instant(item: &Item, name: &'static str) -> Result<Option<TimestampMs>, 
     Ok(items::optional(items::read_number::<i64>(item, name))?.map(TimestampMs::clamped))
 }
 
-fn read_left(item: &Item) -> Result<Left, BadAttribute> {
-    Ok(Left { watched: read_set(item, keys::WATCHES)?, published: read_set(item, keys::PUBLISHES)? })
+fn read_left(item: &Item) -> Result<Closed, BadAttribute> {
+    Ok(Closed { watched: read_set(item, keys::WATCHES)?, published: read_set(item, keys::PUBLISHES)? })
 }
 
 /// The applications of the string set `name`, none where it is absent: DynamoDB knows no empty set.

@@ -11,7 +11,7 @@ use nsl_domain::ids::ConnectionId;
 use nsl_domain::stranger::{self, Patience};
 use nsl_domain::time::TimestampMs;
 
-use crate::courier::Courier;
+use crate::connections_api::ConnectionsApi;
 use crate::fault::Fault;
 use crate::sessions::Sessions;
 
@@ -20,13 +20,13 @@ use crate::sessions::Sessions;
 pub struct Strangers {
     heard: Mutex<stranger::Strangers>,
     sessions: Sessions,
-    courier: Courier,
+    connections_api: ConnectionsApi,
 }
 
 impl Strangers {
     /// Nobody was heard yet.
-    pub fn new(sessions: Sessions, courier: Courier) -> Self {
-        Self { heard: Mutex::default(), sessions, courier }
+    pub fn new(sessions: Sessions, connections_api: ConnectionsApi) -> Self {
+        Self { heard: Mutex::default(), sessions, connections_api }
     }
 
     /// Counts a refused frame of `connection`, whose handshake granted nothing, and closes it where it was one too
@@ -59,7 +59,7 @@ impl Strangers {
         if is_spared {
             return Ok(false);
         }
-        self.courier.close(connection).await?;
+        self.connections_api.close(connection).await?;
         Ok(true)
     }
 }

@@ -28,7 +28,7 @@ pub struct StreamEvent {
 
 /// The answer to a batch: where to go on, if not after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct StreamAnswer {
+pub struct BatchResponse {
     /// The record from which on the batch is to be delivered again; none where all is done.
     #[serde(rename = "batchItemFailures")]
     pub failures: Vec<FailedItem>,
@@ -44,7 +44,7 @@ pub struct FailedItem {
 
 /// One stored report as the stream tells it.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredReport {
     /// Its place in the stream.
     pub sequence: String,
     /// The write shard that it is stored in.
@@ -55,7 +55,7 @@ pub struct Stored {
 
 /// A record that is no stored report.
 #[derive(Debug, Clone)]
-pub struct Malformed<'e> {
+pub struct MalformedRecord<'e> {
     /// Its place in the stream, where it says so.
     pub sequence: Option<String>,
     /// Whose it is, where its key says so.
@@ -107,9 +107,10 @@ fn item(attributes: HashMap<String, Attribute>) -> Item {
 /// Reads one record.
 ///
 /// # Errors
-/// [`Malformed`] where it is no JSON of a record, has no new image, or its image is no report under its own key.
-pub fn read(record: &RawValue) -> Result<Stored, Malformed<'_>> {
-    let malformed = |reason: String| Malformed { sequence: None, app: None, reason, record: record.get() };
+/// [`MalformedRecord`] where it is no JSON of a record, has no new image, or its image is no report under its own key.
+pub fn read_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<'_>> {
+    let malformed =
+        |reason: String| MalformedRecord { sequence: None, app: None, reason, record: record.get() };
     let change = match serde_json::from_str::<Record>(record.get()) {
         Ok(read) => read.dynamodb,
         Err(error) => return Err(malformed(error.to_string())),
@@ -117,7 +118,7 @@ pub fn read(record: &RawValue) -> Result<Stored, Malformed<'_>> {
     let sequence = change.sequence_number.filter(|sequence| !sequence.is_empty());
     let key = item(change.keys);
     let named = items::read_text(&key, keys::PK).ok().and_then(keys::read_report_partition);
-    let refused = |reason| Malformed {
+    let refused = |reason| MalformedRecord {
         sequence: sequence.clone(),
         app: named.as_ref().map(|(app, _)| app.clone()),
         ..malformed(reason)
@@ -137,7 +138,7 @@ pub fn read(record: &RawValue) -> Result<Stored, Malformed<'_>> {
     }
     series::check(report.document.as_str()).map_err(|rejection| refused(rejection.message))?;
     let sequence = sequence.clone().ok_or_else(|| refused("the sequence number is missing".to_owned()))?;
-    Ok(Stored { sequence, shard: AppShard { app: report.app.clone(), shard }, report })
+    Ok(StoredReport { sequence, shard: AppShard { app: report.app.clone(), shard }, report })
 }
 
 #[cfg(test)]
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn a_stored_report_is_read_with_its_shard() {
         let raw = raw(&record());
-        let stored = read(&raw).unwrap();
+        let stored = read_record(&raw).unwrap();
         assert_eq!((stored.sequence.as_str(), stored.shard.shard), ("111", 3));
         assert_eq!(stored.report.id(), "001795352461387#web-1#44136fa355b3678a");
     }
@@ -185,13 +186,13 @@ mod tests {
             let mut record = record();
             *record.pointer_mut(place).unwrap() = value;
             let raw = raw(&record);
-            let malformed = read(&raw).unwrap_err();
+            let malformed = read_record(&raw).unwrap_err();
             assert_eq!(malformed.app.as_ref().map(AppId::as_str), Some("shop"), "{place}");
             assert_eq!(malformed.record, record.to_string());
         }
         for text in ["1", "{}", "{\"dynamodb\":7}"] {
             let raw = RawValue::from_string(text.to_owned()).unwrap();
-            assert_eq!(read(&raw).unwrap_err().app, None);
+            assert_eq!(read_record(&raw).unwrap_err().app, None);
         }
     }
 
@@ -199,7 +200,7 @@ mod tests {
     fn a_batch_is_read_record_by_record() {
         let event: StreamEvent = serde_json::from_str("{\"Records\":[{\"a\": 1},7]}").unwrap();
         assert_eq!(event.records.iter().map(|record| record.get()).collect::<Vec<_>>(), ["{\"a\": 1}", "7"]);
-        let failed = StreamAnswer { failures: vec![FailedItem { sequence: "1".to_owned() }] };
+        let failed = BatchResponse { failures: vec![FailedItem { sequence: "1".to_owned() }] };
         let text = serde_json::to_string(&failed).unwrap();
         assert_eq!(text, "{\"batchItemFailures\":[{\"itemIdentifier\":\"1\"}]}");
     }
@@ -210,7 +211,7 @@ mod tests {
         let image = &mut legacy["dynamodb"]["NewImage"];
         image["connection"] = json!({"S": "a="});
         image["sk"] = json!({"S": "001795352461000##a=#44136fa355b3678a"});
-        let told = read(&raw(&legacy)).unwrap().report;
+        let told = read_record(&raw(&legacy)).unwrap().report;
         assert_eq!((told.timestamp.ms(), told.source.as_str()), (1_795_352_461_387, "web-1"));
         for wrong in [
             "001795352461387#web-1#44136fa355b3678a",
@@ -219,7 +220,7 @@ mod tests {
             "001795352461000##b=#44136fa355b3678a",
         ] {
             legacy["dynamodb"]["NewImage"]["sk"] = json!({"S": wrong});
-            assert!(read(&raw(&legacy)).is_err(), "{wrong}");
+            assert!(read_record(&raw(&legacy)).is_err(), "{wrong}");
         }
     }
 }

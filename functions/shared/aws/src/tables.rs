@@ -11,20 +11,20 @@ const NOBODY: &str = "#";
 
 /// How a function finds out that a table is there: by a call that its policy allows it anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum TableProbe {
     /// Reads an application that cannot be there. One read unit.
-    App,
+    GetApp,
     /// Reads a row that cannot be there. One read unit.
-    Row,
+    GetRow,
     /// Asks for the rows of a partition that cannot be there. One read unit.
-    Rows,
+    Query,
     /// Writes a row on the condition that it is there, which it is not. One write unit, and nothing written.
-    Write,
+    Put,
 }
 
 /// The state of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableState {
+pub struct TableStatus {
     /// Its name.
     pub name: String,
     /// DynamoDB's word for it, such as `ACTIVE`.
@@ -37,11 +37,11 @@ pub struct TableState {
 ///
 /// # Errors
 /// A [`Fault`] when DynamoDB cannot be reached or knows no such table.
-pub(crate) async fn state(client: &Client, table: &str) -> Result<TableState, Fault> {
+pub(crate) async fn status(client: &Client, table: &str) -> Result<TableStatus, Fault> {
     let described = client.describe_table().table_name(table).send().await;
     let described = described.map_err(|error| Fault::of("describe table", error))?.table;
     let status = described.as_ref().and_then(|table| table.table_status());
-    Ok(TableState {
+    Ok(TableStatus {
         name: table.to_owned(),
         status: status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         items: described.and_then(|table| table.item_count()).unwrap_or_default(),
@@ -52,25 +52,25 @@ pub(crate) async fn state(client: &Client, table: &str) -> Result<TableState, Fa
 ///
 /// # Errors
 /// A [`Fault`] when DynamoDB cannot be reached, knows no such table or does not let this function in.
-pub(crate) async fn touch(client: &Client, table: &str, reach: Reach) -> Result<(), Fault> {
+pub(crate) async fn touch(client: &Client, table: &str, reach: TableProbe) -> Result<(), Fault> {
     const ATTEMPT: &str = "reach table";
     let nobody = || AttributeValue::S(NOBODY.to_owned());
     let fault = match reach {
-        Reach::App => {
+        TableProbe::GetApp => {
             let call = client.get_item().table_name(table).key(keys::APP_ID, nobody());
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
-        Reach::Row => {
+        TableProbe::GetRow => {
             let call = client.get_item().table_name(table).key(keys::PK, nobody()).key(keys::SK, nobody());
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
-        Reach::Rows => {
+        TableProbe::Query => {
             let call = client.query().table_name(table).key_condition_expression(expression::PARTITION);
             let call = call.expression_attribute_names("#pk", keys::PK).limit(1);
             let call = call.expression_attribute_values(":pk", nobody());
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
-        Reach::Write => {
+        TableProbe::Put => {
             let call = client.put_item().table_name(table).item(keys::PK, nobody()).item(keys::SK, nobody());
             let call = call.condition_expression(expression::EXISTS);
             let call = call.expression_attribute_names("#pk", keys::PK);

@@ -56,12 +56,12 @@ pub(crate) async fn run(
     let key = KeyRecord::of(&api_key, args.scope.map_or(Scope::Both, Into::into));
     let app = App { keys: vec![key], ..app };
     let created = match apps.create(&app).await? {
-        Created::New => true,
-        Created::AlreadyThere if args.demo => {
+        Created::Done => true,
+        Created::AlreadyExists if args.demo => {
             readmit(&apps, &app, &api_key).await?;
             false
         }
-        Created::AlreadyThere => bail!("an application {} or one with this key is there already", app.id),
+        Created::AlreadyExists => bail!("an application {} or one with this key is there already", app.id),
     };
     let registration = Registration {
         app_id: app.id.into(),

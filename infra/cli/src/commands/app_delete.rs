@@ -109,6 +109,6 @@ async fn pause(what: &'static str, seconds: u64, console: &Console) {
 async fn forget(apps: &Apps, app: &App) -> anyhow::Result<()> {
     match apps.delete(app).await? {
         Saved::Done => Ok(()),
-        Saved::Overtaken => bail!("somebody changed {} in between: run this again", app.id),
+        Saved::Conflict => bail!("somebody changed {} in between: run this again", app.id),
     }
 }

@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::settings::Settings;
 use crate::store;
 use anyhow::Context as _;
-use nsl_aws::apps::Listed;
+use nsl_aws::apps::AppSummary;
 use nsl_domain::ids::UserId;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn table(listed: &[Listed]) -> String {
+fn table(listed: &[AppSummary]) -> String {
     let header = ("APP", "STATUS", "NAME");
     let rows: Vec<_> = std::iter::once(header)
         .chain(listed.iter().map(|app| (app.id.as_str(), status(app.status), app.name.as_str())))
@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let app = |id: &str, status| Listed { id: AppId::new(id).unwrap(), name: id.to_uppercase(), status };
+        let app =
+            |id: &str, status| AppSummary { id: AppId::new(id).unwrap(), name: id.to_uppercase(), status };
         let table = table(&[app("a", Status::Active), app("longer", Status::Inactive)]);
         assert_eq!(table, "APP     STATUS    NAME\na       active    A\nlonger  inactive  LONGER");
     }

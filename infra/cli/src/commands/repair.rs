@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::store;
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use nsl_aws::compute::{Computed, Computer};
+use nsl_aws::compute::{Computed, RollupComputer};
 use nsl_aws::repair::Repair as Repairing;
 use nsl_domain::app::App;
 use nsl_domain::resolution::Resolution;
@@ -66,8 +66,8 @@ pub(crate) async fn run(
             "the service does not tell how long it keeps raw reports: {assumed} hours are assumed"
         ));
     }
-    let rollups = live.rollups.keeping(app.retention.with_defaults(live.rollups.retention()));
-    let computer = Computer::new(live.reports.clone(), rollups, Arc::new(clock::now_ms));
+    let rollups = live.rollups.with_retention(app.retention.with_defaults(live.rollups.retention()));
+    let computer = RollupComputer::new(live.reports.clone(), rollups, Arc::new(clock::now_ms));
     let tally = repair(&computer, &app, TimeSpan::new(from, to), console).await?;
     if console.is_json() {
         return Ok(console.document(&Outcome { app_id: app.id.as_str(), from, to, tally })?);
@@ -84,7 +84,7 @@ pub(crate) async fn run(
 
 /// Computes what there is in `window`, resolution by resolution, from fine to coarse.
 async fn repair(
-    computer: &Computer,
+    computer: &RollupComputer,
     app: &App,
     window: TimeSpan,
     console: &Console,

@@ -16,7 +16,7 @@ use crate::store::{self, Store};
 use crate::target::{Credential, closed, credential, http_address, named_app, site};
 use crate::wire::epoch_ms;
 use anyhow::{Context as _, bail};
-use nsl_aws::tables::TableState;
+use nsl_aws::tables::TableStatus;
 use nsl_domain::time::TimestampMs;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ struct Seen {
     address: String,
     health: anyhow::Result<Health>,
     app: Option<AppSeen>,
-    tables: Option<Vec<TableState>>,
+    tables: Option<Vec<TableStatus>>,
 }
 
 /// What was found out of the application.
@@ -156,7 +156,7 @@ impl Seen {
         );
         let mut lines = vec![format!("service  {} {health}", self.address)];
         lines.extend(self.app.iter().flat_map(|app| app.lines(now_ms)));
-        let state = |table: &TableState| {
+        let state = |table: &TableStatus| {
             let status = table.status.to_lowercase();
             format!("table    {} {status}, {} items at DynamoDB's last count", table.name, table.items)
         };
@@ -230,7 +230,7 @@ impl Last {
     }
 }
 
-fn table_json(table: &TableState) -> Value {
+fn table_json(table: &TableStatus) -> Value {
     json!({"name": table.name, "status": table.status, "items": table.items})
 }
 

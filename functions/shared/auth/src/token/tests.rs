@@ -178,8 +178,8 @@ fn a_claim_that_is_missing_or_of_another_type_is_refused() {
 
 #[test]
 fn a_secret_that_could_be_guessed_is_not_trusted() {
-    assert!(matches!(TrustedKeys::new("short", "", "nsl"), Err(BadKeys::ShortSecret)));
-    assert!(matches!(TrustedKeys::new("", "{}", "nsl"), Err(BadKeys::MalformedJwks(_))));
+    assert!(matches!(TrustedKeys::new("short", "", "nsl"), Err(InvalidKeys::ShortSecret)));
+    assert!(matches!(TrustedKeys::new("", "{}", "nsl"), Err(InvalidKeys::MalformedJwks(_))));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Up
 use nsl_domain::app::{App, KeyRecord, OwnLimits};
 use nsl_domain::rollup::AppRetention;
 
-use super::{Apps, aws_sdk_error, key_entries, pointer_item, status_text, terms};
+use super::{Apps, app_settings, aws_sdk_error, key_entries, pointer_item, status_text};
 use crate::fault::Fault;
 use crate::items;
 use crate::keys::{self, expression};
@@ -23,7 +23,7 @@ pub enum Saved {
     /// It is written.
     Done,
     /// Nothing is: somebody changed the application since it was read, or one of its new keys opens another.
-    Overtaken,
+    Conflict,
 }
 
 impl Apps {
@@ -111,7 +111,7 @@ impl Apps {
     async fn commit(&self, actions: Vec<TransactWriteItem>, attempt: &'static str) -> Result<Saved, Fault> {
         match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(Saved::Done),
-            Err(error) if is_overtaken(&error) => Ok(Saved::Overtaken),
+            Err(error) if is_overtaken(&error) => Ok(Saved::Conflict),
             Err(error) => Err(Fault::of(attempt, error)),
         }
     }
@@ -173,8 +173,8 @@ fn values(app: &App, placeholders: [&'static str; 8]) -> Vec<(&'static str, Attr
         Some(key_entries(app)),
         Some(AttributeValue::Bool(app.legacy)),
         Some(items::number(app.shards)),
-        Some(terms::limits_entry(&app.limits)),
-        Some(terms::retention_entry(&app.retention)),
+        Some(app_settings::limits_entry(&app.limits)),
+        Some(app_settings::retention_entry(&app.retention)),
         app.tokens_not_before.map(|earliest| items::number(earliest.ms())),
     ];
     let pairs = placeholders.into_iter().zip(attributes);

@@ -41,7 +41,7 @@ impl Publishers {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or its answer not understood.
-    pub async fn settle_source(
+    pub async fn record_source(
         &self,
         app: &AppId,
         connection: &ConnectionId,

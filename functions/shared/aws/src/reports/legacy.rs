@@ -38,7 +38,7 @@ const MAX_PAUSE_MS: u64 = 160;
 
 /// The frame that a report came in.
 #[derive(Debug, Clone, Copy)]
-pub struct Frame<'a> {
+pub struct LegacyFrame<'a> {
     /// The connection that sent it.
     pub connection: &'a ConnectionId,
     /// API Gateway's name of the message, the same in every try to store what it brings.
@@ -66,7 +66,7 @@ enum Tried {
 /// A report on its way into its cell.
 struct Placed<'a> {
     report: &'a Report,
-    frame: Frame<'a>,
+    frame: LegacyFrame<'a>,
     /// What names this report of this frame, and tells an own write from that of the other copy.
     mark: String,
     shard: u16,
@@ -84,7 +84,7 @@ impl Reports {
     pub async fn store_legacy(
         &self,
         report: &Report,
-        frame: Frame<'_>,
+        frame: LegacyFrame<'_>,
         app: &App,
         retention_ms: i64,
     ) -> Result<StoreOutcome, Fault> {
@@ -183,7 +183,7 @@ impl Reports {
 }
 
 impl<'a> Placed<'a> {
-    fn new(report: &'a Report, frame: Frame<'a>, app: &App, retention_ms: i64) -> Self {
+    fn new(report: &'a Report, frame: LegacyFrame<'a>, app: &App, retention_ms: i64) -> Self {
         // The shown source may not be known to every instance alike, the connection is.
         let shard = app.shard_of(&Source::of_connection(frame.connection));
         let cell = dedup_window(report.timestamp);

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys;
 use crate::rows;
-use crate::stream::Malformed;
+use crate::stream::MalformedRecord;
 
 /// How long a stream record that could not be read is kept, in milliseconds: two weeks to look into it.
 const QUARANTINE_MS: i64 = 14 * DAY_MS;
@@ -34,7 +34,7 @@ impl Rollups {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn quarantine(&self, malformed: &Malformed<'_>, now: TimestampMs) -> Result<(), Fault> {
+    pub async fn quarantine(&self, malformed: &MalformedRecord<'_>, now: TimestampMs) -> Result<(), Fault> {
         let record: String = malformed.record.chars().take(MAX_QUARANTINED_BYTES / 4).collect();
         let whole = if malformed.record.len() > MAX_QUARANTINED_BYTES { &record } else { malformed.record };
         let put = self

@@ -1,6 +1,6 @@
 //! Applications: registered once, found by id and by key, listed by owner, believed for a minute.
 
-use nsl_aws::apps::{Created, KnownApps, Listed};
+use nsl_aws::apps::{AppCache, AppSummary, Created};
 use nsl_aws::fault::Kind;
 use nsl_domain::app::KeyHash;
 use serde_json::json;
@@ -15,7 +15,7 @@ async fn a_registered_app_is_found_as_it_was_registered() {
     shop.legacy = true;
     shop.shards = 7;
     shop.keys = vec![KeyRecord::of("one", Scope::Publish), KeyRecord::of("two", Scope::View)];
-    assert_eq!(skin.apps().create(&shop).await.unwrap(), Created::New);
+    assert_eq!(skin.apps().create(&shop).await.unwrap(), Created::Done);
     assert_eq!(skin.env.take_lines(), ["TransactWriteItems AppsTable"]);
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(shop));
     assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
@@ -35,10 +35,10 @@ async fn an_app_or_a_key_that_is_there_is_left_alone() {
     let mut renamed = app("shop");
     renamed.name = "Another".into();
     renamed.keys = vec![KeyRecord::of("another", Scope::Both)];
-    assert_eq!(skin.apps().create(&renamed).await.unwrap(), Created::AlreadyThere);
+    assert_eq!(skin.apps().create(&renamed).await.unwrap(), Created::AlreadyExists);
     let mut twin = app("twin");
     twin.keys = shop.keys.clone();
-    assert_eq!(skin.apps().create(&twin).await.unwrap(), Created::AlreadyThere);
+    assert_eq!(skin.apps().create(&twin).await.unwrap(), Created::AlreadyExists);
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(shop));
     assert_eq!(skin.apps().find(&twin.id).await.unwrap(), None);
     assert_eq!(skin.apps().find_by_key(KeyHash::of("another")).await.unwrap(), None);
@@ -68,7 +68,8 @@ async fn the_apps_of_an_owner_are_sorted_and_nobody_elses() {
         skin.apps().create(app).await.unwrap();
     }
     skin.env.take_calls();
-    let listed = |name: &str| Listed { id: id(name), name: format!("The {name}"), status: Status::Active };
+    let listed =
+        |name: &str| AppSummary { id: id(name), name: format!("The {name}"), status: Status::Active };
     let of = async |owner: &str| skin.apps().of_owner(&UserId::new(owner).unwrap()).await.unwrap();
     assert_eq!(of("ann").await, [listed("cafe"), listed("shop")]);
     // An index answers eventually, at AWS's own word.
@@ -80,10 +81,10 @@ async fn the_apps_of_an_owner_are_sorted_and_nobody_elses() {
 async fn an_app_is_believed_for_a_minute() {
     let skin = Skin::start().await;
     skin.apps().create(&app("shop")).await.unwrap();
-    let known = KnownApps::new(skin.apps());
+    let known = AppCache::new(skin.apps());
     skin.env.take_calls();
     for (age_ms, calls) in [(0, 1), (60_000, 0), (60_001, 1), (60_002, 0)] {
-        let believed = known.believed(&id("shop"), now().plus_ms(age_ms)).await.unwrap().unwrap();
+        let believed = known.cached(&id("shop"), now().plus_ms(age_ms)).await.unwrap().unwrap();
         assert_eq!(*believed, app("shop"));
         assert_eq!(skin.env.take_lines(), vec!["GetItem AppsTable consistent"; calls], "{age_ms}");
     }
@@ -93,23 +94,23 @@ async fn an_app_is_believed_for_a_minute() {
 async fn proving_a_credential_reads_the_app_each_time_and_refreshes_what_is_believed() {
     let skin = Skin::start().await;
     skin.apps().create(&app("shop")).await.unwrap();
-    let known = KnownApps::new(skin.apps());
+    let known = AppCache::new(skin.apps());
     skin.env.take_calls();
     for _ in 0..2 {
-        known.current(&id("shop"), now()).await.unwrap().unwrap();
+        known.fetch(&id("shop"), now()).await.unwrap().unwrap();
         assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
     }
-    known.believed(&id("shop"), now()).await.unwrap().unwrap();
+    known.cached(&id("shop"), now()).await.unwrap().unwrap();
     assert!(skin.env.take_calls().is_empty());
 }
 
 #[tokio::test]
 async fn an_app_that_was_not_there_is_looked_for_again() {
     let skin = Skin::start().await;
-    let known = KnownApps::new(skin.apps());
-    assert_eq!(known.believed(&id("shop"), now()).await.unwrap(), None);
+    let known = AppCache::new(skin.apps());
+    assert_eq!(known.cached(&id("shop"), now()).await.unwrap(), None);
     skin.apps().create(&app("shop")).await.unwrap();
-    assert!(known.believed(&id("shop"), now()).await.unwrap().is_some());
+    assert!(known.cached(&id("shop"), now()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -150,19 +151,19 @@ async fn an_app_that_cannot_be_read_is_corrupt() {
 async fn a_refusal_is_judged_by_the_app_as_it_is() {
     let skin = Skin::start().await;
     skin.apps().create(&app("shop")).await.unwrap();
-    let known = KnownApps::new(skin.apps());
+    let known = AppCache::new(skin.apps());
     let passes = |app: Option<&App>| if app.is_some() { Ok(()) } else { Err("absent") };
     let refuses = |_: Option<&App>| Err::<(), _>("refused");
     skin.env.take_calls();
     for reads in [1, 0] {
-        let judged = known.judged(&id("shop"), now(), passes).await.unwrap();
+        let judged = known.authorise(&id("shop"), now(), passes).await.unwrap();
         assert_eq!(judged.unwrap().as_deref(), Some(&app("shop")));
         assert_eq!(skin.env.take_lines(), vec!["GetItem AppsTable consistent"; reads]);
     }
     for _ in 0..2 {
-        assert_eq!(known.judged(&id("shop"), now(), refuses).await.unwrap(), Err("refused"));
+        assert_eq!(known.authorise(&id("shop"), now(), refuses).await.unwrap(), Err("refused"));
         assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
-        assert_eq!(known.judged(&id("bank"), now(), passes).await.unwrap(), Err("absent"));
+        assert_eq!(known.authorise(&id("bank"), now(), passes).await.unwrap(), Err("absent"));
         assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"]);
     }
 }

@@ -48,11 +48,11 @@ async fn of_two_operators_the_second_is_told_and_loses_nothing_of_the_first() {
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     let stopped = App { status: Status::Inactive, ..shop.clone() };
     assert_eq!(skin.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
-    assert_eq!(skin.apps().save(&shop, &stopped).await.unwrap(), Saved::Overtaken);
-    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Overtaken);
+    assert_eq!(skin.apps().save(&shop, &stopped).await.unwrap(), Saved::Conflict);
+    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Conflict);
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(renamed));
     for overtaken in [App { keys: vec![key("x")], ..shop.clone() }, App { keys: vec![], ..shop.clone() }] {
-        assert_eq!(skin.apps().save(&shop, &overtaken).await.unwrap(), Saved::Overtaken);
+        assert_eq!(skin.apps().save(&shop, &overtaken).await.unwrap(), Saved::Conflict);
     }
     assert_eq!(opens(&skin, "x").await, None, "the pointer of a key that was not added");
     assert_eq!(opens(&skin, "shop").await, Some(shop.id), "the pointer of a key that was not dropped");
@@ -74,7 +74,7 @@ async fn each_of_the_attributes_is_held_against_what_was_read() {
         App { retention: AppRetention { raw: Some(50), ..AppRetention::default() }, ..shop.clone() },
     ] {
         let saved = skin.apps().save(&believed, &App { shards: 2, ..believed.clone() }).await.unwrap();
-        assert_eq!(saved, Saved::Overtaken, "{believed:?}");
+        assert_eq!(saved, Saved::Conflict, "{believed:?}");
     }
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(shop));
 }
@@ -106,7 +106,7 @@ async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
         }
     };
     fill(&mut shop, "old");
-    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::New);
+    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
     let mut changed = App { keys: Vec::new(), ..shop.clone() };
     fill(&mut changed, "new");
     assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
@@ -127,7 +127,7 @@ async fn a_key_that_opens_another_app_is_not_taken_from_it() {
     skin.apps().create(&bank).await.unwrap();
     let mut thief = bank.clone();
     thief.add_key(key("shop")).unwrap();
-    assert_eq!(skin.apps().save(&bank, &thief).await.unwrap(), Saved::Overtaken);
+    assert_eq!(skin.apps().save(&bank, &thief).await.unwrap(), Saved::Conflict);
     assert_eq!(opens(&skin, "shop").await, Some(shop.id));
     assert_eq!(skin.apps().find(&bank.id).await.unwrap(), Some(bank));
 }
@@ -138,9 +138,9 @@ async fn an_app_that_is_not_there_is_not_made_by_a_change() {
     let shop = app("shop");
     assert_eq!(
         skin.apps().save(&shop, &App { legacy: true, ..shop.clone() }).await.unwrap(),
-        Saved::Overtaken
+        Saved::Conflict
     );
-    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Overtaken);
+    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Conflict);
     assert!(skin.env.rows("AppsTable").await.is_empty());
 }
 
@@ -155,7 +155,7 @@ async fn a_deleted_app_leaves_no_key_behind() {
     assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Done);
     assert_eq!(skin.env.take_lines(), ["TransactWriteItems AppsTable"]);
     assert_eq!(skin.env.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
-    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::New);
+    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
     let own = App { limits, retention, ..old.clone() };
     assert_eq!(skin.apps().save(&old, &own).await.unwrap(), Saved::Done);
     assert_eq!(skin.apps().find(&old.id).await.unwrap(), Some(own.clone()));
-    assert_eq!(skin.apps().save(&old, &own).await.unwrap(), Saved::Overtaken);
+    assert_eq!(skin.apps().save(&old, &own).await.unwrap(), Saved::Conflict);
     assert_eq!(skin.apps().save(&own, &old).await.unwrap(), Saved::Done);
     assert_eq!(skin.apps().find(&old.id).await.unwrap(), Some(old));
 }
@@ -196,7 +196,7 @@ async fn a_limit_is_put_on_an_app_where_it_changes_something() {
     let limit = async |ms: i64| skin.apps().limit(&shop.id, now().plus_ms(ms)).await.unwrap();
     assert_eq!(limit(0).await, Limited::Done);
     assert_eq!(skin.env.take_lines(), ["UpdateItem AppsTable"]);
-    assert_eq!([limit(0).await, limit(-1).await, limit(59_999).await], [Limited::Already; 3]);
+    assert_eq!([limit(0).await, limit(-1).await, limit(59_999).await], [Limited::AlreadyLimited; 3]);
     assert_eq!(limit(60_000).await, Limited::Done);
     let limited = skin.apps().find(&shop.id).await.unwrap().unwrap();
     assert_eq!(limited, App { limited_until: Some(now().plus_ms(60_000)), ..shop.clone() });
@@ -207,6 +207,10 @@ async fn a_limit_is_put_on_an_app_where_it_changes_something() {
     assert_eq!(is, App { limited_until: limited.limited_until, ..renamed.clone() });
     assert_eq!(skin.apps().save(&is, &renamed).await.unwrap(), Saved::Done);
     assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(renamed));
-    assert_eq!(skin.apps().limit(&id("nobody"), now()).await.unwrap(), Limited::Already, "none is made");
+    assert_eq!(
+        skin.apps().limit(&id("nobody"), now()).await.unwrap(),
+        Limited::AlreadyLimited,
+        "none is made"
+    );
     assert_eq!(skin.env.rows("AppsTable").await.len(), 2);
 }

@@ -1,7 +1,7 @@
 //! Legacy reports: of two copies one is stored, on whichever side of an edge they stand and however their writes meet.
 
 use nsl_aws::fault::Kind;
-use nsl_aws::reports::{Frame, StoreOutcome};
+use nsl_aws::reports::{LegacyFrame, StoreOutcome};
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
@@ -36,7 +36,7 @@ fn report(at_ms: i64, document: &str) -> Report {
 async fn keep(skin: &Skin, sender: &str, message: &str, at_ms: i64) -> StoreOutcome {
     let report = report(at_ms, r#"{"a":1}"#);
     let connection = connection(sender);
-    let frame = Frame { connection: &connection, message, index: 0 };
+    let frame = LegacyFrame { connection: &connection, message, index: 0 };
     skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap()
 }
 
@@ -98,7 +98,7 @@ async fn what_is_no_copy_is_kept() {
     assert_eq!(keep(&skin, "b=", "n", MIDDLE_MS).await, StoreOutcome::Stored, "another connection");
     let other = report(MIDDLE_MS, r#"{"a":2}"#);
     let connection = connection("a=");
-    let frame = Frame { connection: &connection, message: "o", index: 0 };
+    let frame = LegacyFrame { connection: &connection, message: "o", index: 0 };
     let kept = skin.reports().store_legacy(&other, frame, &app("shop"), RETENTION_MS).await;
     assert_eq!(kept.unwrap(), StoreOutcome::Stored, "another document of the cell");
     assert_eq!(stored(&skin).await, 7);
@@ -143,7 +143,7 @@ async fn writes_that_meet_another_are_tried_again_within_bounds() {
 
         skin.env.dynamodb.fail(operation, Failure::TransactionConflict, 8);
         let sender = connection("b=");
-        let frame = Frame { connection: &sender, message: "m2", index: 0 };
+        let frame = LegacyFrame { connection: &sender, message: "m2", index: 0 };
         let report = report(at_ms, "{}");
         let refused =
             skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap_err();
@@ -158,7 +158,7 @@ async fn two_reports_of_one_frame_are_told_apart_though_their_message_is_one() {
     let (sender, report) = (connection("a="), report(MIDDLE_MS, "{}"));
     for (index, kept) in [(0, StoreOutcome::Stored), (1, StoreOutcome::Duplicate), (0, StoreOutcome::Stored)]
     {
-        let frame = Frame { connection: &sender, message: "m1", index };
+        let frame = LegacyFrame { connection: &sender, message: "m1", index };
         let outcome = skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap();
         assert_eq!(outcome, kept, "{index}");
     }
@@ -214,7 +214,7 @@ async fn a_connection_keeps_the_source_of_its_first_report_and_its_wrong_clock()
     let (first, later) = (Source::new("first").unwrap(), Source::new("later").unwrap());
     let settle = async |source: &Source, ahead_ms| {
         let told = ReportedSource { source, ahead_ms, now: now() };
-        skin.publishers().settle_source(&shop, &sender, told).await.unwrap()
+        skin.publishers().record_source(&shop, &sender, told).await.unwrap()
     };
     assert_eq!(settle(&later, None).await, later, "a connection without a row is what it tells");
     assert!(skin.env.rows("ConnectionsTable").await.is_empty(), "and gets none");

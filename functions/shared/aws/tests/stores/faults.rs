@@ -2,7 +2,7 @@
 
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::publishers::ReportedSource;
-use nsl_aws::reports::Frame;
+use nsl_aws::reports::LegacyFrame;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::KeyHash;
 use nsl_domain::conversation::remembered::Slot;
@@ -41,7 +41,7 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
     let shard = AppShard { app: shop.id.clone(), shard: 0 };
     let minute = RollupSpan::containing(Resolution::Minute, now());
     let publishers = skin.publishers();
-    let frame = Frame { connection: &id, message: "m", index: 0 };
+    let frame = LegacyFrame { connection: &id, message: "m", index: 0 };
     let told = ReportedSource { source: &report.source, ahead_ms: None, now: now() };
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     vec![
@@ -57,14 +57,14 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("list apps", apps.of_owner(&shop.owner).await.map(drop)),
         ("open session", sessions.open(&id, Role::Program, &[], now()).await),
         ("read session", sessions.find(&id).await.map(drop)),
-        ("keep grant", sessions.remember(&id, &grant("shop")).await.map(drop)),
-        ("count refusal", sessions.count_refusal(&id, now()).await.map(drop)),
-        ("recall session", sessions.recall(&id).await.map(drop)),
+        ("keep grant", sessions.store_grant(&id, &grant("shop")).await.map(drop)),
+        ("count refusal", sessions.count_rejection(&id, now()).await.map(drop)),
+        ("recall session", sessions.find_legacy(&id).await.map(drop)),
         ("claim answer", sessions.claim(&id, Slot::Status, now()).await.map(drop)),
-        ("keep legacy grant", sessions.welcome(&id, &grant("shop"), now()).await.map(drop)),
-        ("put log entries", skin.log_entries().keep(&shop.id, &id, &["{}".to_owned()], now()).await),
+        ("keep legacy grant", sessions.store_legacy_grant(&id, &grant("shop"), now()).await.map(drop)),
+        ("put log entries", skin.log_entries().put(&shop.id, &id, &["{}".to_owned()], now()).await),
         ("query log entries", skin.log_entries().newest(&shop.id, now(), now()).await.map(drop)),
-        ("put command", skin.commands().keep(&shop.id, &given()).await),
+        ("put command", skin.commands().put(&shop.id, &given()).await),
         ("query commands", skin.commands().of_app(&shop.id).await.map(drop)),
         ("query publishers", publishers.of_app(&shop.id, now()).await.map(drop)),
         ("note subscription", subscriptions.add(&shop.id, &subscriber, now()).await.map(drop)),
@@ -74,7 +74,7 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("close session", sessions.close(&id).await.map(drop)),
         ("put report", reports.store(&report, &shop, 60_000).await),
         ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),
-        ("settle source", publishers.settle_source(&shop.id, &id, told).await.map(drop)),
+        ("settle source", publishers.record_source(&shop.id, &id, told).await.map(drop)),
         ("query clocks", publishers.wrong_clocks(&shop.id, now()).await.map(drop)),
         ("query recent reports", reports.recent(&shop, now(), now(), 1).await.map(drop)),
         ("query reports", reports.for_each(&shop, span, now(), drop).await),
@@ -83,7 +83,7 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("query rollups", rollups.between(&shard, minute.resolution(), span, now()).await.map(drop)),
         ("query the rollup before", rollups.newest_before(&shard, minute).await.map(drop)),
         ("put rollup", rollups.put(&shard, &Rollup::empty(minute), vec![1], None).await.map(drop)),
-        ("put the last report", rollups.note_last(&report).await.map(drop)),
+        ("put the last report", rollups.put_last_report(&report).await.map(drop)),
     ]
 }
 

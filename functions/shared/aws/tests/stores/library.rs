@@ -54,22 +54,22 @@ async fn of_many_claims_at_once_one_is_won() {
 async fn a_legacy_grant_is_welcomed_once_and_forgives_what_was_wrong() {
     let skin = Skin::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().welcome(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
-    assert_eq!(skin.sessions().recall(&id).await.unwrap(), None);
+    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
+    assert_eq!(skin.sessions().find_legacy(&id).await.unwrap(), None);
     skin.open(&id).await;
     for later_ms in [0, 5] {
-        skin.sessions().count_refusal(&id, now().plus_ms(later_ms)).await.unwrap();
+        skin.sessions().count_rejection(&id, now().plus_ms(later_ms)).await.unwrap();
     }
-    let wrong = skin.sessions().recall(&id).await.unwrap().unwrap();
+    let wrong = skin.sessions().find_legacy(&id).await.unwrap().unwrap();
     assert_eq!((wrong.wrong_since, wrong.wrong_at), (Some(now()), Some(now().plus_ms(5))));
     skin.env.take_calls();
-    assert_eq!(skin.sessions().welcome(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
-    assert_eq!(skin.sessions().welcome(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
-    let welcomed = skin.sessions().recall(&id).await.unwrap().unwrap();
+    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
+    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
+    let welcomed = skin.sessions().find_legacy(&id).await.unwrap().unwrap();
     let expected =
         Remembered { grant: Some(grant("shop")), welcomed_at: Some(now()), ..Remembered::default() };
     assert_eq!(welcomed, expected);
-    assert_eq!(skin.sessions().welcome(&id, &grant("bank"), now()).await.unwrap(), Updated::Done);
+    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Done);
     assert_eq!(skin.sessions().close(&id).await.unwrap().published, [super::id("bank"), super::id("shop")]);
 }
 
@@ -82,12 +82,12 @@ async fn log_entries_are_shown_oldest_first_from_their_arrival_on_and_a_frame_tw
     let skin = Skin::start().await;
     let (logs, shop) = (skin.log_entries(), id("shop"));
     for (age_ms, numbers) in [(2_000, 0..2), (1_000, 2..3), (0, 3..5), (0, 3..5)] {
-        logs.keep(&shop, &connection(ID), &entries(numbers), now().plus_ms(-age_ms)).await.unwrap();
+        logs.put(&shop, &connection(ID), &entries(numbers), now().plus_ms(-age_ms)).await.unwrap();
     }
-    logs.keep(&id("bank"), &connection(ID), &entries(7..8), now()).await.unwrap();
+    logs.put(&id("bank"), &connection(ID), &entries(7..8), now()).await.unwrap();
     skin.env.take_calls();
     let shown = logs.newest(&shop, now().plus_ms(-2_000), now()).await.unwrap();
-    assert_eq!((shown.entries, shown.all), (entries(0..5), true));
+    assert_eq!((shown.entries, shown.is_complete), (entries(0..5), true));
     assert_eq!(skin.env.take_lines(), ["Query LogsTable consistent"]);
     let later = logs.newest(&shop, now().plus_ms(-1_999), now()).await.unwrap();
     assert_eq!(later.entries, entries(2..5));
@@ -102,7 +102,7 @@ async fn a_row_of_entries_that_cannot_be_read_spoils_no_other() {
     let row = json!({"pk": {"S": "shop"}, "sk": {"S": "9"}, "entries": {"S": "no json"},
         "expiresAt": {"N": "9999999999"}});
     skin.env.put("LogsTable", row).await;
-    skin.log_entries().keep(&id("shop"), &connection(ID), &entries(0..1), now()).await.unwrap();
+    skin.log_entries().put(&id("shop"), &connection(ID), &entries(0..1), now()).await.unwrap();
     let shown = skin.log_entries().newest(&id("shop"), now(), now()).await.unwrap();
     assert_eq!(shown.entries, entries(0..1));
 }
@@ -116,9 +116,9 @@ async fn the_last_command_of_each_switch_holds() {
         at: now().plus_ms(later_ms),
     };
     let last = [given(Switch::Encryption, true, 1), given(Switch::Console, true, 2)];
-    skin.commands().keep(&id("shop"), &given(Switch::Console, false, 0)).await.unwrap();
+    skin.commands().put(&id("shop"), &given(Switch::Console, false, 0)).await.unwrap();
     for given in &last {
-        skin.commands().keep(&id("shop"), given).await.unwrap();
+        skin.commands().put(&id("shop"), given).await.unwrap();
     }
     skin.env.take_calls();
     assert_eq!(skin.commands().of_app(&id("shop")).await.unwrap(), last);

@@ -1,4 +1,4 @@
-//! Contracts of the stores and of the courier: every operation, its answers and its errors, on a real engine.
+//! Contracts of the stores and of the connections_api: every operation, its answers and its errors, on a real engine.
 //!
 //! Each also tells what it costs: the calls that it makes, and whether its reads are consistent.
 
@@ -6,7 +6,7 @@
 
 mod apps;
 mod changes;
-mod courier;
+mod connections_api;
 mod doubles;
 mod engine;
 mod faults;

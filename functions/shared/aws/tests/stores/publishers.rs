@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nsl_aws::sessions::Left;
+use nsl_aws::sessions::Closed;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::Source;
@@ -26,7 +26,7 @@ async fn a_publisher_costs_one_write_and_is_known_to_its_session() {
     let connected = skin.publishers().connected(&id("shop"), now()).await.unwrap();
     assert_eq!(connected, BTreeSet::from([publisher.clone()]));
     assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
-    let Left { watched, mut published } = skin.sessions().close(&publisher).await.unwrap();
+    let Closed { watched, mut published } = skin.sessions().close(&publisher).await.unwrap();
     published.sort();
     assert_eq!((watched, published), (vec![], vec![id("bank"), id("shop")]));
     for app in &apps {
@@ -42,11 +42,11 @@ async fn an_auth_in_band_is_known_to_the_session_by_the_same_write() {
     skin.open(&publisher).await;
     skin.env.take_calls();
     for app in ["shop", "bank", "shop"] {
-        skin.sessions().remember(&publisher, &grant(app)).await.unwrap();
+        skin.sessions().store_grant(&publisher, &grant(app)).await.unwrap();
         assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
     let viewer = Grant { scope: Scope::View, ..grant("cafe") };
-    skin.sessions().remember(&publisher, &viewer).await.unwrap();
+    skin.sessions().store_grant(&publisher, &viewer).await.unwrap();
     let mut published = skin.sessions().close(&publisher).await.unwrap().published;
     published.sort();
     assert_eq!(published, [id("bank"), id("shop")]);
@@ -139,15 +139,16 @@ async fn room_is_what_living_rows_leave_and_one_query_tells() {
     };
     skin.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
     skin.env.take_calls();
-    let has_room = async |most, at| skin.publishers().has_room(&shop, most, at).await.unwrap();
+    let has_room = async |most, at| skin.publishers().has_connection_room(&shop, most, at).await.unwrap();
     assert_eq!([has_room(4, now()).await, has_room(5, now()).await], [false, true]);
     assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"; 2]);
     // Rows past their age are still there, and take no room.
     assert!(has_room(4, now().plus_ms(3 * HOUR_MS)).await);
-    assert!(skin.publishers().has_room(&id("bank"), 1, now()).await.unwrap());
+    assert!(skin.publishers().has_connection_room(&id("bank"), 1, now()).await.unwrap());
     skin.env.take_calls();
-    let may_watch =
-        async |who: &ConnectionId, most| skin.publishers().may_watch(&shop, who, most, now()).await.unwrap();
+    let may_watch = async |who: &ConnectionId, most| {
+        skin.publishers().has_subscription_room(&shop, who, most, now()).await.unwrap()
+    };
     assert!(may_watch(&connection("x="), 2).await);
     assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert_eq!([may_watch(&connection("x="), 1).await, may_watch(&watcher, 1).await], [false, true]);

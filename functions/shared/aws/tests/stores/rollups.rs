@@ -1,6 +1,6 @@
 //! Rollups: written only over what was read, read by span, and the last reports beside them.
 
-use nsl_aws::rollups::{Noted, Put};
+use nsl_aws::rollups::{LastReportPut, Put};
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
@@ -40,9 +40,12 @@ async fn a_rollup_is_written_over_what_was_read_only() {
     assert_eq!(held.rollup().unwrap(), Rollup::empty(hour(0)));
     let concluded = Rollup::empty(hour(0)).into_complete();
     let (shard, bytes) = (shard(), held.bytes.clone());
-    assert_eq!(rollups.put(&shard, &concluded, bytes, None).await.unwrap(), Put::Outrun);
+    assert_eq!(rollups.put(&shard, &concluded, bytes, None).await.unwrap(), Put::Conflict);
     assert_eq!(rollups.put(&shard, &concluded, held.bytes.clone(), Some(&held)).await.unwrap(), Put::Written);
-    assert_eq!(rollups.put(&shard, &concluded, held.bytes.clone(), Some(&held)).await.unwrap(), Put::Outrun);
+    assert_eq!(
+        rollups.put(&shard, &concluded, held.bytes.clone(), Some(&held)).await.unwrap(),
+        Put::Conflict
+    );
     let held = rollups.find(&shard, hour(0)).await.unwrap().unwrap();
     assert_eq!((held.version, held.through), (2, hour(0).end()));
 
@@ -62,8 +65,9 @@ async fn rollups_are_read_by_the_starts_of_their_spans() {
     }
     skin.env.take_calls();
     let span = TimeSpan::new(hour(-2).start(), hour(1).start());
-    let starts =
-        |held: Vec<nsl_aws::rollups::Held>| held.into_iter().map(|held| held.span).collect::<Vec<_>>();
+    let starts = |held: Vec<nsl_aws::rollups::StoredRollup>| {
+        held.into_iter().map(|held| held.span).collect::<Vec<_>>()
+    };
     let found = skin.rollups().between(&shard(), Resolution::Hour, span, now()).await.unwrap();
     assert_eq!(starts(found), [hour(-2), hour(0)]);
     assert_eq!(skin.env.take_lines(), ["Query RollupsTable consistent"]);
@@ -86,8 +90,13 @@ async fn the_last_report_of_a_source_moves_forward_only() {
         timestamp: now().plus_ms(seconds * 1_000),
         document: Document::accept("{\"a\":1}").unwrap(),
     };
-    for (seconds, noted) in [(0, Noted::Last), (-1, Noted::Older), (0, Noted::Older), (1, Noted::Last)] {
-        assert_eq!(skin.rollups().note_last(&report(seconds)).await.unwrap(), noted);
+    for (seconds, noted) in [
+        (0, LastReportPut::Stored),
+        (-1, LastReportPut::Older),
+        (0, LastReportPut::Older),
+        (1, LastReportPut::Stored),
+    ] {
+        assert_eq!(skin.rollups().put_last_report(&report(seconds)).await.unwrap(), noted);
         assert_eq!(skin.env.take_lines(), ["PutItem RollupsTable"]);
     }
     let rows = skin.env.rows("RollupsTable").await;
@@ -109,7 +118,7 @@ async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
                 timestamp: now().plus_ms(sources),
                 document: Document::accept(&document).unwrap(),
             };
-            skin.rollups().note_last(&report).await.unwrap();
+            skin.rollups().put_last_report(&report).await.unwrap();
         }
         skin.env.take_calls();
         let (page, told) = skin.rollups().last_reports(&id("shop"), now()).await.unwrap();
@@ -134,7 +143,7 @@ async fn everything_of_an_app_lies_in_its_partitions() {
         timestamp: now(),
         document: Document::accept("{}").unwrap(),
     };
-    skin.rollups().note_last(&report).await.unwrap();
+    skin.rollups().put_last_report(&report).await.unwrap();
     let mut erased = 0;
     for partition in skin.rollups().partitions(&shop) {
         erased += partition.erase().await.unwrap();

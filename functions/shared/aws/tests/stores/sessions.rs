@@ -1,6 +1,6 @@
 //! Session rows: opened once, updated while they are there, and gone for good when closed.
 
-use nsl_aws::sessions::{Left, Session, Updated};
+use nsl_aws::sessions::{Closed, Session, Updated};
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::Dialect;
 use serde_json::json;
@@ -28,11 +28,11 @@ async fn an_open_session_has_its_role_and_an_end() {
 async fn a_grant_is_remembered_while_the_session_is_open() {
     let skin = Skin::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().remember(&id, &grant("shop")).await.unwrap(), Updated::Gone);
+    assert_eq!(skin.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
     skin.open(&id).await;
     skin.env.take_calls();
-    assert_eq!(skin.sessions().remember(&id, &grant("shop")).await.unwrap(), Updated::Done);
+    assert_eq!(skin.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Done);
     let calls = skin.env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), "UpdateItem ConnectionsTable");
@@ -45,11 +45,11 @@ async fn a_grant_is_remembered_while_the_session_is_open() {
 async fn refusals_are_counted_while_the_session_is_open() {
     let skin = Skin::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), None);
+    assert_eq!(skin.sessions().count_rejection(&id, now()).await.unwrap(), None);
     skin.open(&id).await;
     skin.env.take_calls();
     for count in 1..=3 {
-        assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), Some(count));
+        assert_eq!(skin.sessions().count_rejection(&id, now()).await.unwrap(), Some(count));
         assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
     assert_eq!(skin.sessions().find(&id).await.unwrap().unwrap().grant, None);
@@ -75,9 +75,9 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
     watched.sort();
     assert_eq!(watched, [super::id("bank"), super::id("shop")]);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
-    assert_eq!(skin.sessions().close(&id).await.unwrap(), Left::default());
-    assert_eq!(skin.sessions().remember(&id, &grant("shop")).await.unwrap(), Updated::Gone);
-    assert_eq!(skin.sessions().count_refusal(&id, now()).await.unwrap(), None);
+    assert_eq!(skin.sessions().close(&id).await.unwrap(), Closed::default());
+    assert_eq!(skin.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
+    assert_eq!(skin.sessions().count_rejection(&id, now()).await.unwrap(), None);
     assert_eq!(skin.sessions().find(&id).await.unwrap(), None, "a late frame brings nothing back");
 }
 

@@ -49,9 +49,9 @@ async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
         assert_eq!(units(&skin), [1.0], "a report");
         fold.add(report.timestamp, &report.source, report.document.hash(), report.document.as_str()).unwrap();
     }
-    skin.rollups().note_last(&report("web-1", 0)).await.unwrap();
+    skin.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
     assert_eq!(units(&skin), [1.0], "a last report");
-    skin.rollups().note_last(&report("web-1", 0)).await.unwrap();
+    skin.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
     assert_eq!(units(&skin), [1.0], "one that changes nothing");
     let rollup = fold.finish();
     let bytes = rollup.clone().to_bytes();
@@ -63,7 +63,7 @@ async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     skin.rollups().last_reports(&id("shop"), now()).await.unwrap();
     let window = span.time_span();
     skin.rollups().between(&shard, Resolution::Minute, window, now()).await.unwrap();
-    skin.rollups().shown_between(&shard, Resolution::Minute, window, now()).await.unwrap();
+    skin.rollups().between_eventual(&shard, Resolution::Minute, window, now()).await.unwrap();
     // The first finds nothing, which costs a unit in one engine and none in the other.
     charged_either(
         &skin,
@@ -85,7 +85,7 @@ async fn each_call_about_connections_is_charged_as_documented() {
     skin.publishers().add(&apps, &connection, now()).await.unwrap();
     assert_eq!(units(&skin), [1.0, 1.0], "a session and a publisher");
     skin.sessions().find(&connection).await.unwrap();
-    skin.sessions().remember(&connection, &grant("shop")).await.unwrap();
+    skin.sessions().store_grant(&connection, &grant("shop")).await.unwrap();
     assert_eq!(units(&skin), [1.0, 1.0], "a session read, and its grant");
     let subscriber = Subscriber {
         connection: connection.clone(),

@@ -1,4 +1,4 @@
-//! The courier: posts rendered frames to connections, and closes them.
+//! The connections API: posts rendered frames to connections, and closes them.
 //!
 //! Owns what a post's outcome means. "Gone" is an answer. Refuses to know what a frame says.
 
@@ -22,13 +22,13 @@ const NOBODY: &str = "nobody=";
 
 /// Posts frames to the connections of one API.
 #[derive(Debug, Clone)]
-pub struct Courier {
+pub struct ConnectionsApi {
     client: Client,
 }
 
 /// What became of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub enum PostOutcome {
     /// API Gateway took the frame.
     Delivered,
     /// There is no such connection any more, or not yet.
@@ -37,26 +37,26 @@ pub enum Delivery {
 
 /// Why a frame did not get through.
 #[derive(Debug)]
-pub enum Undelivered {
+pub enum PostFailure {
     /// API Gateway could not be reached, or refused.
     Failed(Fault),
     /// Nothing was heard of it for too long.
-    Late,
+    TimedOut,
 }
 
-impl Undelivered {
+impl PostFailure {
     /// Logs that a frame to `connection` was not delivered.
     pub fn log(&self, connection: &ConnectionId) {
         match self {
             Self::Failed(fault) => {
                 tracing::warn!(%connection, reason = fault.chain(), "a frame was not delivered");
             }
-            Self::Late => tracing::warn!(%connection, "a frame was not delivered in time"),
+            Self::TimedOut => tracing::warn!(%connection, "a frame was not delivered in time"),
         }
     }
 }
 
-impl Courier {
+impl ConnectionsApi {
     /// Posts through `client`, whose endpoint is that of the API's stage.
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
@@ -79,12 +79,12 @@ impl Courier {
     ///
     /// # Errors
     /// A [`Fault`] when API Gateway cannot be reached or refuses.
-    pub async fn post(&self, connection: &ConnectionId, frame: &str) -> Result<Delivery, Fault> {
+    pub async fn post(&self, connection: &ConnectionId, frame: &str) -> Result<PostOutcome, Fault> {
         let post = self.client.post_to_connection().connection_id(connection.as_str());
         match post.data(Blob::new(frame.as_bytes())).send().await {
-            Ok(_) => Ok(Delivery::Delivered),
+            Ok(_) => Ok(PostOutcome::Delivered),
             Err(error) if is_gone(error.raw_response().map(|response| response.status().as_u16())) => {
-                Ok(Delivery::Gone)
+                Ok(PostOutcome::Gone)
             }
             Err(error) => Err(Fault::of("post to connection", error)),
         }
@@ -93,15 +93,15 @@ impl Courier {
     /// Posts one frame, and gives up after [`PATIENCE`]. One call.
     ///
     /// # Errors
-    /// [`Undelivered`] when API Gateway refuses, or is not reached in time.
-    pub async fn post_in_time(
+    /// [`PostFailure`] when API Gateway refuses, or is not reached in time.
+    pub async fn post_with_timeout(
         &self,
         connection: &ConnectionId,
         frame: &str,
-    ) -> Result<Delivery, Undelivered> {
+    ) -> Result<PostOutcome, PostFailure> {
         match tokio::time::timeout(PATIENCE, self.post(connection, frame)).await {
-            Ok(delivery) => delivery.map_err(Undelivered::Failed),
-            Err(_elapsed) => Err(Undelivered::Late),
+            Ok(delivery) => delivery.map_err(PostFailure::Failed),
+            Err(_elapsed) => Err(PostFailure::TimedOut),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::keys;
 
 /// A stored rollup.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct StoredRollup {
     /// Its span.
     pub span: RollupSpan,
     /// How often it was written; 0 where its row does not say.
@@ -29,7 +29,7 @@ pub struct Held {
     is_damaged: bool,
 }
 
-impl Held {
+impl StoredRollup {
     /// What it holds.
     ///
     /// # Errors

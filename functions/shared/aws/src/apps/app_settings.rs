@@ -21,7 +21,7 @@ pub enum Limited {
     /// Its reports are refused until then.
     Done,
     /// They are refused about as long already, or the application is not there; nothing was changed.
-    Already,
+    AlreadyLimited,
 }
 
 impl Apps {
@@ -44,7 +44,7 @@ impl Apps {
             .expression_attribute_values(":less", items::number(until.plus_ms(1 - MINUTE_MS).ms()));
         match update.send().await {
             Ok(_) => Ok(Limited::Done),
-            Err(error) if is_condition_failed(&error) => Ok(Limited::Already),
+            Err(error) if is_condition_failed(&error) => Ok(Limited::AlreadyLimited),
             Err(error) => Err(Fault::of("limit app", error)),
         }
     }
