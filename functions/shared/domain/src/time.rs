@@ -22,8 +22,17 @@ const LAST_MS: i64 = 253_402_300_799_999;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z, from 1970 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(try_from = "IsoOrMs")]
 pub struct TimestampMs(i64);
+
+/// The forms in which clients send an instant.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum IsoOrMs {
+    Ms(i64),
+    FractionalMs(f64),
+    Iso(String),
+}
 
 /// A text or number that names no instant between 1970 and 9999.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,10 +82,16 @@ impl TimestampMs {
     }
 }
 
-impl TryFrom<String> for TimestampMs {
+impl TryFrom<IsoOrMs> for TimestampMs {
     type Error = MalformedTimestamp;
-    fn try_from(text: String) -> Result<Self, MalformedTimestamp> {
-        Self::from_iso(&text)
+
+    fn try_from(sent: IsoOrMs) -> Result<Self, MalformedTimestamp> {
+        match sent {
+            IsoOrMs::Ms(ms) => Self::try_from(ms),
+            // The cast truncates the fraction and saturates, so that a number out of range stays out of range.
+            IsoOrMs::FractionalMs(ms) => Self::try_from(ms as i64),
+            IsoOrMs::Iso(text) => Self::from_iso(&text),
+        }
     }
 }
 
@@ -119,6 +134,24 @@ mod tests {
         assert_eq!(TimestampMs::from_iso("1970-01-01T01:00:00+01:00").unwrap().ms(), 0);
         for text in ["", "2026-11-22", "2026-11-22T13:01:01", "yesterday", "1969-12-31T23:59:59Z", "NaN"] {
             assert_eq!(TimestampMs::from_iso(text), Err(MalformedTimestamp), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_instants_are_iso_or_milliseconds() {
+        for (json, ms) in [
+            ("1795352461387", Some(1_795_352_461_387)),
+            ("1795352461387.9", Some(1_795_352_461_387)),
+            ("\"2026-11-22T13:01:01.387Z\"", Some(1_795_352_461_387)),
+            ("0", Some(0)),
+            ("\"1795352461387\"", None),
+            ("-1", None),
+            ("1e300", None),
+            ("true", None),
+            ("{}", None),
+        ] {
+            let read: Result<TimestampMs, _> = serde_json::from_str(json);
+            assert_eq!(read.ok().map(TimestampMs::ms), ms, "{json}");
         }
     }
 

@@ -1,9 +1,10 @@
 //! A report as it was read from a frame, before defaults are applied and its time is checked.
 
-use crate::ids::{AppId, Source};
+use super::fields::Field;
+use crate::ids::{AppId, MalformedId, Source};
 use crate::rejection::Rejection;
 use crate::report::{Document, Report, check_timestamp};
-use crate::time::TimestampMs;
+use crate::time::{MalformedTimestamp, TimestampMs};
 
 /// The sender of a frame, and when the frame arrived.
 #[derive(Debug, Clone)]
@@ -14,13 +15,13 @@ pub struct ReportSender {
     pub arrival: TimestampMs,
 }
 
-/// A report whose document is valid. `source` and `timestamp` keep their errors, because the library's reports are
-/// accepted in spite of them ([`crate::legacy::report`]).
+/// A report whose document is valid. `source` and `timestamp` may be malformed, because the library's reports are
+/// accepted nevertheless ([`crate::legacy::report`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportDraft {
     pub(crate) app: AppId,
-    pub(crate) source: Result<Option<Source>, Rejection>,
-    pub(crate) timestamp: Result<Option<TimestampMs>, Rejection>,
+    pub(crate) source: Field<Source>,
+    pub(crate) timestamp: Field<TimestampMs>,
     /// Its position in the frame.
     pub(crate) index: usize,
     pub(crate) document: Document,
@@ -33,8 +34,8 @@ impl ReportDraft {
     /// `invalid_field` for a malformed source or timestamp, `timestamp_out_of_range`.
     pub fn into_report(self, sender: &ReportSender) -> Result<Report, Rejection> {
         let arrival = self.arrival(sender);
-        let source = self.source?.unwrap_or_else(|| sender.source.clone());
-        let timestamp = self.timestamp?.unwrap_or(arrival);
+        let source = self.source.optional("source", MalformedId)?.unwrap_or_else(|| sender.source.clone());
+        let timestamp = self.timestamp.optional("timestamp", MalformedTimestamp)?.unwrap_or(arrival);
         check_timestamp(timestamp, sender.arrival)?;
         Ok(Report { app: self.app, source, timestamp, document: self.document })
     }

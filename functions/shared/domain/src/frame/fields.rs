@@ -1,116 +1,68 @@
-//! Typed reading of one field at a time, so that each wrong one is named.
-//!
-//! Owns the sentences of `missing_field` and `invalid_field`. Refuses to guess: a number is no string.
+//! Fields of inbound frames. Each keeps its own error, so that frames are checked in a fixed order whatever the order of
+//! their text, and so that the library's frames are read in spite of errors.
 
-use std::borrow::Cow;
+use std::fmt::Display;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::ids::MalformedId;
 use crate::rejection::Rejection;
-use crate::time::TimestampMs;
 
-/// Reads a JSON object into `T`; `None` when `text` is no JSON or no object. A derived `Deserialize` would also
-/// take an array for a structure.
+/// A field of type `T`; `null` counts as absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Field<T> {
+    /// The field is not there.
+    #[default]
+    Absent,
+    /// Its value.
+    Valid(T),
+    /// It is there, and its value is not a `T`.
+    Malformed,
+}
+
+impl<T> Field<T> {
+    /// Whether the field is there, valid or not.
+    pub(crate) fn is_present(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+
+    /// The same field, malformed where its value does not satisfy `is_valid`.
+    #[must_use]
+    pub(crate) fn filter(self, is_valid: impl FnOnce(&T) -> bool) -> Self {
+        match self {
+            Self::Valid(value) if !is_valid(&value) => Self::Malformed,
+            field => field,
+        }
+    }
+
+    /// The value, if there is one. `demand` says what it must be, as in "must be a string".
+    pub(crate) fn optional(self, name: &str, demand: impl Display) -> Result<Option<T>, Rejection> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Valid(value) => Ok(Some(value)),
+            Self::Malformed => Err(Rejection::invalid(name, demand)),
+        }
+    }
+
+    /// The value.
+    pub(crate) fn required(self, name: &str, demand: impl Display) -> Result<T, Rejection> {
+        self.optional(name, demand)?.ok_or_else(|| Rejection::missing(name))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Option::<&RawValue>::deserialize(deserializer)?;
+        Ok(json.map_or(Self::Absent, |json| {
+            serde_json::from_str(json.get()).map_or(Self::Malformed, Self::Valid)
+        }))
+    }
+}
+
+/// Reads the JSON object `text`; `None` where it is not one. Serde alone would also read a struct from an array.
 pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if !text.trim_start().starts_with('{') {
         return None;
     }
     serde_json::from_str(text).ok()
-}
-
-/// A string.
-pub(crate) fn text<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Rejection> {
-    #[derive(Deserialize)]
-    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-    let read: Result<Borrowed<'a>, _> = serde_json::from_str(raw.get());
-    read.map(|text| text.0).map_err(|_| Rejection::invalid(field, "must be a string"))
-}
-
-/// A string that is a legal id of type `I`.
-pub(crate) fn id<I: TryFrom<String, Error = MalformedId>>(
-    field: &str,
-    raw: &RawValue,
-) -> Result<I, Rejection> {
-    I::try_from(text(field, raw)?.into_owned()).map_err(|demand| Rejection::invalid(field, demand))
-}
-
-/// The same for a field that may not be absent.
-pub(crate) fn required_id<I: TryFrom<String, Error = MalformedId>>(
-    field: &str,
-    raw: Option<&RawValue>,
-) -> Result<I, Rejection> {
-    id(field, raw.ok_or_else(|| Rejection::missing(field))?)
-}
-
-/// The same for an id that may be sent as the number that it spells, as the library's users may have configured it.
-pub(crate) fn id_or_number<I: TryFrom<String, Error = MalformedId>>(
-    field: &str,
-    raw: &RawValue,
-) -> Result<I, Rejection> {
-    if raw.get().starts_with(|first: char| first.is_ascii_digit()) {
-        return I::try_from(raw.get().to_owned()).map_err(|demand| Rejection::invalid(field, demand));
-    }
-    id(field, raw)
-}
-
-/// An instant: ISO 8601 with a zone, or milliseconds since 1970 (a fraction of one is cut off).
-pub(crate) fn instant(field: &str, raw: &RawValue) -> Result<TimestampMs, Rejection> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Ms(i64),
-        FractionalMs(f64),
-        Iso(String),
-    }
-    /// Doubles hold every whole number below this, so the cast loses nothing.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let read = match serde_json::from_str(raw.get()) {
-        Ok(Either::Ms(ms)) => TimestampMs::try_from(ms).ok(),
-        Ok(Either::FractionalMs(ms)) if ms.abs() < EXACT => TimestampMs::try_from(ms.trunc() as i64).ok(),
-        Ok(Either::Iso(text)) => TimestampMs::from_iso(&text).ok(),
-        _ => None,
-    };
-    read.ok_or_else(|| Rejection::invalid(field, crate::time::MalformedTimestamp))
-}
-
-/// A whole number of milliseconds from 0 to `most`.
-pub(crate) fn duration_ms(field: &str, raw: &RawValue, most: i64) -> Result<i64, Rejection> {
-    match serde_json::from_str(raw.get()) {
-        Ok(ms) if (0..=most).contains(&ms) => Ok(ms),
-        _ => Err(Rejection::invalid(field, format_args!("must be 0 to {most} milliseconds"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw(json: &str) -> Box<RawValue> {
-        RawValue::from_string(json.into()).unwrap()
-    }
-
-    #[test]
-    fn an_instant_is_iso_or_milliseconds() {
-        for (json, ms) in [
-            ("1795352461387", Some(1_795_352_461_387)),
-            ("1795352461387.9", Some(1_795_352_461_387)),
-            ("\"2026-11-22T13:01:01.387Z\"", Some(1_795_352_461_387)),
-            ("0", Some(0)),
-            ("\"1795352461387\"", None),
-            ("-1", None),
-            ("1e300", None),
-            ("true", None),
-            ("{}", None),
-        ] {
-            assert_eq!(instant("t", &raw(json)).ok().map(TimestampMs::ms), ms, "{json}");
-        }
-    }
-
-    #[test]
-    fn a_string_with_escapes_is_a_string() {
-        assert_eq!(text("t", &raw("\"a\\n\\u00e9\"")).unwrap(), "a\né");
-        assert!(text("t", &raw("7")).is_err());
-    }
 }

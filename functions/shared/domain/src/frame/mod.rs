@@ -4,8 +4,10 @@
 pub mod control;
 pub mod draft;
 pub mod envelope;
-pub(crate) mod fields;
+pub mod fields;
 pub mod limits;
 pub mod outbound;
 pub mod publish;
 pub mod replay;
+#[cfg(test)]
+mod tests;

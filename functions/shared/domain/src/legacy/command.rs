@@ -3,10 +3,11 @@
 //! Owns the two that there are and their one form. Refuses any other: the library's process dies of a command without
 //! `data`. Ruled by protocol.md §2.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::frame::fields;
+use crate::frame::fields::{self, Field};
 use crate::ids::{AppId, UserId};
 use crate::time::TimestampMs;
 
@@ -58,16 +59,15 @@ pub struct IssuedCommand {
 }
 
 impl Command {
-    /// Reads the `type` and the `data` of a command; `None` for an unknown switch and for one that is neither on
-    /// nor off.
-    pub(super) fn read(kind: &RawValue, data: &RawValue) -> Option<Self> {
-        #[derive(serde::Deserialize)]
+    /// Reads the `type` and the `data` of a command; `None` where either is not valid.
+    pub(super) fn read(kind: Field<String>, data: Option<&RawValue>) -> Option<Self> {
+        #[derive(Deserialize)]
         struct Setting {
             enabled: bool,
         }
-        let switch = Switch::from_text(&fields::text("data.type", kind).ok()?)?;
-        let setting: Setting = fields::object(data.get())?;
-        Some(Self { switch, enabled: setting.enabled })
+        let Field::Valid(kind) = kind else { return None };
+        let Setting { enabled } = fields::object(data?.get())?;
+        Some(Self { switch: Switch::from_text(&kind)?, enabled })
     }
 
     /// The object that the library and the dashboard read: `{type, data: {enabled}}`.

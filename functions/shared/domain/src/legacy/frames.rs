@@ -1,96 +1,93 @@
-//! The types that the published library and its dashboard send, beside `auth` and reports.
-//!
-//! Owns their reading, which never fails: what is missing or malformed reads as nothing, for the library cannot be
-//! told and its dashboard would not understand. Refuses to decide anything. Ruled by protocol.md §2.
+//! Frames of the library and its dashboard, other than reports. Reading their types never fails: the library ignores
+//! errors and its dashboard cannot show them, so a malformed field counts as not sent, or as [`Field::Malformed`].
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::command::Command;
 use super::logs::MAX_ENTRY_BYTES;
 use crate::frame::envelope::Envelope;
-use crate::frame::fields;
-use crate::ids::{AppId, MalformedId, UserId};
-use crate::legacy::command::Command;
+use crate::frame::fields::{self, Field};
+use crate::ids::{AppId, UserId};
 
-/// The one wish for the type of an answer that is granted: any other could be a type that kills.
+/// The only reply type that a frame may ask for: others could end the process that asks.
 const REQUEST_HISTORY: &str = "request_history";
 
-/// A thing that a frame may name, or leave to the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IdField<T> {
-    /// Nothing is named.
-    Absent,
-    /// This one.
-    Valid(T),
-    /// Something that is no name.
-    Malformed,
-}
-
-/// The shape that the sender of `history` reads.
+/// The shape of log entries that the sender of `history` reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryShape {
-    /// The dashboard's: `history`, whose payload is an array.
+    /// `history`, whose payload is an array.
     Dashboard,
-    /// The library's: `request_history`, whose payload has the array as `logs`.
+    /// `request_history`, whose payload has the array as `logs`.
     Library,
 }
 
-/// What such a frame asks for.
+/// What such a frame asks for. A frame without `appId` or `userId` is about those of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LegacyRequest {
-    /// `check_status`: does this user have this application, and is it switched on?
+    /// `check_status`: whether this user has this app, and whether it is active.
     Status {
         /// The user.
-        user: IdField<UserId>,
-        /// The application.
-        app: IdField<AppId>,
+        user: Field<UserId>,
+        /// The app.
+        app: Field<AppId>,
     },
     /// `history` or `request_history`: the newest log entries.
     History {
-        /// Of which application.
-        app: IdField<AppId>,
+        /// The app.
+        app: Field<AppId>,
         /// In which shape.
         shape: HistoryShape,
     },
-    /// `get_last_actions`: the commands that hold.
+    /// `get_last_actions`: the last command of each type.
     LastActions {
-        /// Of which application; the dashboard names none.
-        app: IdField<AppId>,
+        /// The app; the dashboard names none.
+        app: Field<AppId>,
     },
     /// `logs`: new log entries.
     Logs {
-        /// Of which application.
-        app: IdField<AppId>,
-        /// The entries that can be taken, each a JSON object.
+        /// The app.
+        app: Field<AppId>,
+        /// The accepted entries, each a JSON object.
         entries: Vec<String>,
-        /// How many could not.
+        /// How many entries were dropped.
         dropped: usize,
     },
     /// `command`: a switch of the publishers.
     Command {
-        /// Of which application.
-        app: IdField<AppId>,
-        /// The switch, where it is one that there is.
+        /// The app.
+        app: Field<AppId>,
+        /// The command, if it is valid.
         command: Option<Command>,
     },
-    /// `request_metrics`: the last known report.
+    /// `request_metrics`: the last report.
     Metrics {
-        /// Of which application.
-        app: IdField<AppId>,
+        /// The app.
+        app: Field<AppId>,
     },
-    /// `filter` and `clear`: nothing that the service does.
+    /// `filter`, `clear`: nothing happens.
     Ignored,
 }
 
+/// The `data` of an `auth` without a secret.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawNames<'a> {
-    #[serde(borrow)]
-    app_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    user_id: Option<&'a RawValue>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct LegacyAuth {
+    #[serde(deserialize_with = "id_or_number")]
+    pub(crate) app_id: Field<AppId>,
+    #[serde(deserialize_with = "id_or_number")]
+    pub(crate) user_id: Field<UserId>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct LegacyFields<'a> {
+    #[serde(deserialize_with = "id_or_number")]
+    app_id: Field<AppId>,
+    #[serde(deserialize_with = "id_or_number")]
+    user_id: Field<UserId>,
+    #[serde(rename = "type")]
+    kind: Field<String>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -100,23 +97,20 @@ struct RawNames<'a> {
 }
 
 impl LegacyRequest {
-    /// Reads a frame; `None` where its type is none of the library's.
+    /// Reads a frame; `None` where its type is not one of the library's.
     pub(crate) fn read(envelope: &Envelope<'_>) -> Option<Self> {
-        let raw: RawNames<'_> = envelope.data.and_then(|data| fields::object(data.get())).unwrap_or_default();
-        let app = named(raw.app_id);
-        Some(match envelope.kind.as_ref() {
-            "check_status" => Self::Status { user: named(raw.user_id), app },
-            "history" => Self::History { app, shape: wished_shape(envelope) },
+        let fields: LegacyFields<'_> = envelope.fields().unwrap_or_default();
+        let app = fields.app_id;
+        Some(match envelope.kind.as_str() {
+            "check_status" => Self::Status { user: fields.user_id, app },
+            "history" => Self::History { app, shape: history_shape(envelope) },
             REQUEST_HISTORY => Self::History { app, shape: HistoryShape::Library },
             "get_last_actions" => Self::LastActions { app },
             "logs" => {
-                let (entries, dropped) = read_entries(raw.logs, raw.encryption);
+                let (entries, dropped) = read_entries(fields.logs, fields.encryption);
                 Self::Logs { app, entries, dropped }
             }
-            "command" => {
-                let command = raw.kind.zip(raw.data).and_then(|(kind, data)| Command::read(kind, data));
-                Self::Command { app, command }
-            }
+            "command" => Self::Command { app, command: Command::read(fields.kind, fields.data) },
             "request_metrics" => Self::Metrics { app },
             "filter" | "clear" => Self::Ignored,
             _ => return None,
@@ -124,48 +118,55 @@ impl LegacyRequest {
     }
 }
 
-/// An id that may have been sent as a number.
-fn named<I: TryFrom<String, Error = MalformedId>>(raw: Option<&RawValue>) -> IdField<I> {
-    let Some(raw) = raw else { return IdField::Absent };
-    fields::id_or_number("id", raw).map_or(IdField::Malformed, IdField::Valid)
+/// An id that may be sent as the number with its digits: users of the library configure either.
+fn id_or_number<'de, D, I>(deserializer: D) -> Result<Field<I>, D::Error>
+where
+    D: Deserializer<'de>,
+    I: TryFrom<String>,
+{
+    let Some(json) = Option::<&RawValue>::deserialize(deserializer)?.map(RawValue::get) else {
+        return Ok(Field::Absent);
+    };
+    let is_number = json.starts_with(|first: char| first.is_ascii_digit());
+    let text = if is_number { Some(json.to_owned()) } else { serde_json::from_str(json).ok() };
+    Ok(text.and_then(|text| I::try_from(text).ok()).map_or(Field::Malformed, Field::Valid))
 }
 
-fn wished_shape(envelope: &Envelope<'_>) -> HistoryShape {
+fn history_shape(envelope: &Envelope<'_>) -> HistoryShape {
     #[derive(Deserialize)]
     struct SentConfig {
         response_type: String,
     }
-    let wish: Option<SentConfig> = envelope.sent_config.and_then(|raw| fields::object(raw.get()));
-    match wish {
-        Some(wish) if wish.response_type == REQUEST_HISTORY => HistoryShape::Library,
+    match envelope.sent_config.and_then(|config| fields::object(config.get())) {
+        Some(SentConfig { response_type }) if response_type == REQUEST_HISTORY => HistoryShape::Library,
         _ => HistoryShape::Dashboard,
     }
 }
 
-/// The entries of `logs`, an array or a single one, each with the frame's mark of its encryption; and how many are
-/// no objects or too large.
+/// The entries of `logs`, an array or a single entry, each with the frame's `encryption`; and how many were dropped
+/// because they are not objects or too large.
 fn read_entries(logs: Option<&RawValue>, encryption: Option<&RawValue>) -> (Vec<String>, usize) {
     let Some(logs) = logs else { return (Vec::new(), 0) };
     let sent: Vec<&RawValue> = serde_json::from_str(logs.get()).unwrap_or_else(|_| vec![logs]);
     let count = sent.len();
-    let taken = sent.into_iter().filter_map(|entry| marked(entry.get(), encryption));
-    let entries: Vec<String> = taken.filter(|entry| entry.len() <= MAX_ENTRY_BYTES).collect();
+    let read = sent.into_iter().filter_map(|entry| with_encryption(entry.get(), encryption));
+    let entries: Vec<String> = read.filter(|entry| entry.len() <= MAX_ENTRY_BYTES).collect();
     let dropped = count - entries.len();
     (entries, dropped)
 }
 
-/// `entry` as it was sent, with `encryption` beside its own fields unless it has one; `None` where it is no object.
-fn marked(entry: &str, encryption: Option<&RawValue>) -> Option<String> {
+/// `entry` as it was sent, with `encryption` added unless it has its own; `None` where it is not an object.
+fn with_encryption(entry: &str, encryption: Option<&RawValue>) -> Option<String> {
     #[derive(Deserialize)]
-    struct Marked<'a> {
+    struct Entry<'a> {
         #[serde(borrow)]
         encryption: Option<&'a RawValue>,
     }
-    let own: Marked<'_> = fields::object(entry)?;
-    let Some(mark) = encryption.filter(|_| own.encryption.is_none()) else { return Some(entry.to_owned()) };
+    let own: Entry<'_> = fields::object(entry)?;
+    let Some(added) = encryption.filter(|_| own.encryption.is_none()) else { return Some(entry.to_owned()) };
     let head = entry.trim_end().strip_suffix('}')?.trim_end();
     let comma = if head == "{" { "" } else { "," };
-    Some(format!("{head}{comma}\"encryption\":{}}}", mark.get()))
+    Some(format!("{head}{comma}\"encryption\":{added}}}"))
 }
 
 #[cfg(test)]
@@ -182,8 +183,8 @@ mod tests {
         }
     }
 
-    fn shop() -> IdField<AppId> {
-        IdField::Valid(AppId::new("shop").unwrap())
+    fn shop() -> Field<AppId> {
+        Field::Valid(AppId::new("shop").unwrap())
     }
 
     #[test]
@@ -192,10 +193,8 @@ mod tests {
         let mut shapes = Vec::new();
         for line in recorded.lines().filter(|line| !line.contains("\"send_metrics\"")) {
             match ControlFrame::read(line).unwrap().request {
-                Request::Legacy(LegacyRequest::History { app: IdField::Valid(_), shape }) => {
-                    shapes.push(shape)
-                }
-                Request::Legacy(LegacyRequest::Logs { app: IdField::Valid(_), entries, dropped }) => {
+                Request::Legacy(LegacyRequest::History { app: Field::Valid(_), shape }) => shapes.push(shape),
+                Request::Legacy(LegacyRequest::Logs { app: Field::Valid(_), entries, dropped }) => {
                     assert_eq!((entries.len(), dropped), (1, 0));
                 }
                 request => assert!(matches!(request, Request::Auth { .. }), "{request:?}"),
@@ -209,12 +208,12 @@ mod tests {
         for data in [json!(null), json!([]), json!("x"), json!(7), json!({})] {
             assert_eq!(
                 read(&json!({"type": "check_status", "data": data})),
-                LegacyRequest::Status { user: IdField::Absent, app: IdField::Absent }
+                LegacyRequest::Status { user: Field::Absent, app: Field::Absent }
             );
-            let logs = LegacyRequest::Logs { app: IdField::Absent, entries: Vec::new(), dropped: 0 };
+            let logs = LegacyRequest::Logs { app: Field::Absent, entries: Vec::new(), dropped: 0 };
             assert_eq!(read(&json!({"type": "logs", "data": data})), logs);
         }
-        let named_nothing = LegacyRequest::LastActions { app: IdField::Absent };
+        let named_nothing = LegacyRequest::LastActions { app: Field::Absent };
         assert_eq!(read(&json!({"type": "get_last_actions"})), named_nothing);
     }
 
@@ -224,11 +223,11 @@ mod tests {
             LegacyRequest::Metrics { app } => app,
             other => panic!("{other:?}"),
         };
-        assert_eq!(app(json!(7)), IdField::Valid(AppId::new("7").unwrap()));
+        assert_eq!(app(json!(7)), Field::Valid(AppId::new("7").unwrap()));
         for id in [json!(""), json!("a#b"), json!({}), json!(true)] {
-            assert_eq!(app(id), IdField::Malformed);
+            assert_eq!(app(id), Field::Malformed);
         }
-        assert_eq!(app(json!(null)), IdField::Absent);
+        assert_eq!(app(json!(null)), Field::Absent);
     }
 
     #[test]

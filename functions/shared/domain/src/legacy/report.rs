@@ -1,6 +1,7 @@
 //! Reports of the library: never rejected for their time, and attributed to the process that sent them.
 
 use crate::frame::draft::{ReportDraft, ReportSender};
+use crate::frame::fields::Field;
 use crate::ids::Source;
 use crate::report::{Document, MAX_AHEAD_MS, Report};
 use crate::time::{SECOND_MS, TimestampMs};
@@ -38,17 +39,14 @@ impl LegacyReport {
     /// The report of `draft`. The library has no `source` field, so none is read.
     pub fn from_draft(draft: ReportDraft, sender: &ReportSender) -> Self {
         let arrival = draft.arrival(sender);
-        let sent = draft.timestamp.as_ref().map(|timestamp| timestamp.unwrap_or(arrival));
-        let time = match sent {
-            Ok(timestamp) => report_time(timestamp, sender.arrival),
-            Err(_) => ReportTime::Malformed,
+        let (sent, time) = match draft.timestamp {
+            Field::Absent => (arrival, ReportTime::Trusted),
+            Field::Valid(timestamp) => (timestamp, report_time(timestamp, sender.arrival)),
+            Field::Malformed => (arrival, ReportTime::Malformed),
         };
         // The start of the process is computed by its own clock, wrong or not, so that a reconnect does not change it.
-        let source = process_source(&draft.document, sent.unwrap_or(arrival));
-        let timestamp = match (time, sent) {
-            (ReportTime::Trusted, Ok(timestamp)) => timestamp,
-            _ => arrival,
-        };
+        let source = process_source(&draft.document, sent);
+        let timestamp = if time == ReportTime::Trusted { sent } else { arrival };
         let report = Report {
             app: draft.app,
             source: source.unwrap_or_else(|| sender.source.clone()),
@@ -86,7 +84,6 @@ fn process_source(document: &Document, now: TimestampMs) -> Option<Source> {
 mod tests {
     use super::*;
     use crate::ids::AppId;
-    use crate::rejection::Rejection;
     use proptest::prelude::*;
 
     const NOW_MS: i64 = 1_800_000_000_000;
@@ -95,18 +92,22 @@ mod tests {
         ReportSender { source: Source::new("connection-1").unwrap(), arrival: TimestampMs::clamped(NOW_MS) }
     }
 
-    fn draft(timestamp: Result<Option<i64>, Rejection>, json: &str) -> ReportDraft {
+    fn draft(timestamp: Field<TimestampMs>, json: &str) -> ReportDraft {
         ReportDraft {
             app: AppId::new("shop").unwrap(),
-            source: Ok(Some(Source::new("named").unwrap())),
-            timestamp: timestamp.map(|ms| ms.map(TimestampMs::clamped)),
+            source: Field::Valid(Source::new("named").unwrap()),
+            timestamp,
             index: 3,
             document: Document::accept(json).unwrap(),
         }
     }
 
+    fn at(ms: i64) -> Field<TimestampMs> {
+        Field::Valid(TimestampMs::clamped(ms))
+    }
+
     /// What became of a timestamp, and the milliseconds of the report.
-    fn stamped(timestamp: Result<Option<i64>, Rejection>) -> (ReportTime, i64) {
+    fn stamped(timestamp: Field<TimestampMs>) -> (ReportTime, i64) {
         let legacy = LegacyReport::from_draft(draft(timestamp, "{}"), &sender());
         (legacy.time, legacy.report.timestamp.ms())
     }
@@ -114,19 +115,18 @@ mod tests {
     #[test]
     fn timestamps_up_to_five_minutes_off_are_used() {
         for off_ms in [0, -1, MAX_LEGACY_SKEW_MS, -MAX_LEGACY_SKEW_MS] {
-            assert_eq!(stamped(Ok(Some(NOW_MS + off_ms))), (ReportTime::Trusted, NOW_MS + off_ms));
+            assert_eq!(stamped(at(NOW_MS + off_ms)), (ReportTime::Trusted, NOW_MS + off_ms));
         }
         for ahead_ms in [MAX_LEGACY_SKEW_MS + 1, -MAX_LEGACY_SKEW_MS - 1, -NOW_MS] {
             let expected = (ReportTime::Skewed { ahead_ms }, NOW_MS + 3);
-            assert_eq!(stamped(Ok(Some(NOW_MS + ahead_ms))), expected);
+            assert_eq!(stamped(at(NOW_MS + ahead_ms)), expected);
         }
     }
 
     #[test]
     fn reports_without_a_usable_time_are_stamped_with_their_arrival() {
-        assert_eq!(stamped(Ok(None)), (ReportTime::Trusted, NOW_MS + 3));
-        let malformed = Err(Rejection::invalid("timestamp", "is malformed"));
-        assert_eq!(stamped(malformed), (ReportTime::Malformed, NOW_MS + 3));
+        assert_eq!(stamped(Field::Absent), (ReportTime::Trusted, NOW_MS + 3));
+        assert_eq!(stamped(Field::Malformed), (ReportTime::Malformed, NOW_MS + 3));
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let source = |timestamp: &str, json: &str| {
             let arrival = TimestampMs::from_iso(timestamp).unwrap();
             let sender = ReportSender { arrival, ..sender() };
-            LegacyReport::from_draft(draft(Ok(Some(arrival.ms())), json), &sender).report.source
+            LegacyReport::from_draft(draft(Field::Valid(arrival), json), &sender).report.source
         };
         let first = source("2026-11-22T13:01:01.387Z", r#"{"process":{"uptime":1.135642182}}"#);
         assert_eq!(first.as_str(), "started-2026-11-22T13:01:00Z");
@@ -153,13 +153,13 @@ mod tests {
     proptest! {
         #[test]
         fn skewed_clock_keeps_the_source(off_ms in -NOW_MS / 2..NOW_MS, later_ms in 0..1_000_000_i64) {
-            let at = |elapsed_ms: i64| {
+            let source = |elapsed_ms: i64| {
                 let uptime = (86_400_000 + elapsed_ms) as f64 / 1_000.0;
                 let json = format!("{{\"process\":{{\"uptime\":{uptime}}}}}");
-                let draft = draft(Ok(Some(NOW_MS + off_ms + elapsed_ms)), &json);
+                let draft = draft(at(NOW_MS + off_ms + elapsed_ms), &json);
                 LegacyReport::from_draft(draft, &sender()).report.source
             };
-            prop_assert_eq!(at(0), at(later_ms));
+            prop_assert_eq!(source(0), source(later_ms));
         }
     }
 }

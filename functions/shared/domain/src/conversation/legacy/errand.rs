@@ -8,25 +8,26 @@ use super::super::remembered::Slot;
 use super::super::{Answer, Move, Question, Tally, Verdict};
 use super::Listener;
 use crate::app::{App, Status};
+use crate::frame::fields::Field;
 use crate::frame::outbound::{AppStatus, Dialect, Outbound, live_frame};
 use crate::grant::{Action, Grant, Reach, Role, Scope};
 use crate::ids::{AppId, UserId};
 use crate::legacy::command::{Command, IssuedCommand};
-use crate::legacy::frames::{HistoryShape, IdField, LegacyRequest};
+use crate::legacy::frames::{HistoryShape, LegacyRequest};
 use crate::legacy::logs;
 
 /// One frame that asks for something.
 #[derive(Debug)]
 pub(super) struct Errand {
     task: Task,
-    app: IdField<AppId>,
+    app: Field<AppId>,
     stage: Stage,
 }
 
 /// What is asked for.
 #[derive(Debug)]
 enum Task {
-    Status(IdField<UserId>),
+    Status(Field<UserId>),
     History(HistoryShape),
     LastActions,
     Logs { entries: Vec<String>, dropped: usize },
@@ -61,7 +62,7 @@ impl Errand {
             LegacyRequest::Command { app, command } => (Task::Command(command), app),
             LegacyRequest::Metrics { app } => (Task::Metrics, app),
             LegacyRequest::Ignored => {
-                let idle = Self { task: Task::Metrics, app: IdField::Absent, stage: Stage::Ended };
+                let idle = Self { task: Task::Metrics, app: Field::Absent, stage: Stage::Ended };
                 return (idle, listener.dismissal().unwrap_or(Move::End(Verdict::absorbed())));
             }
         };
@@ -137,9 +138,9 @@ impl Errand {
         let app = self.meant(listener.grant());
         if let Task::Status(user) = &self.task {
             let user = match user {
-                IdField::Valid(user) => Some(user.clone()),
-                IdField::Absent => listener.grant().map(|grant| grant.user.clone()),
-                IdField::Malformed => None,
+                Field::Valid(user) => Some(user.clone()),
+                Field::Absent => listener.grant().map(|grant| grant.user.clone()),
+                Field::Malformed => None,
             };
             return match app.zip(user) {
                 Some((app, user)) => self.ask(Question::FindApp(app), Stage::Finding(user)),
@@ -160,8 +161,8 @@ impl Errand {
     /// The application that is named, or the only one of the grant.
     fn meant(&self, grant: Option<&Grant>) -> Option<AppId> {
         match (&self.app, grant.map(|grant| &grant.reach)) {
-            (IdField::Valid(app), _) => Some(app.clone()),
-            (IdField::Absent, Some(Reach::Apps(apps))) => match apps.as_slice() {
+            (Field::Valid(app), _) => Some(app.clone()),
+            (Field::Absent, Some(Reach::Apps(apps))) => match apps.as_slice() {
                 [only] => Some(only.clone()),
                 _ => None,
             },
@@ -197,7 +198,7 @@ impl Errand {
         match &mut self.task {
             Task::History(_) => self.ask(Question::ReadLogs(app), Stage::Reading),
             Task::LastActions => {
-                self.app = IdField::Valid(app.clone());
+                self.app = Field::Valid(app.clone());
                 self.ask(Question::ReadCommands(app), Stage::Reading)
             }
             Task::Metrics => self.ask(Question::ReadLast(app), Stage::Reading),
@@ -249,7 +250,7 @@ impl Errand {
                 Verdict { frames: frames.collect(), ..Verdict::default() }
             }
             (Task::LastActions, Answer::Commands(given)) => match &self.app {
-                IdField::Valid(app) => Verdict::say(&Outbound::LastActions(app.clone(), given)),
+                Field::Valid(app) => Verdict::say(&Outbound::LastActions(app.clone(), given)),
                 _ => Verdict::silence(),
             },
             (Task::Metrics, Answer::Last(Some(report))) => {

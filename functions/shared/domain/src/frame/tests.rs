@@ -1,0 +1,156 @@
+//! Rejected frames: which code, field and frame id a client gets back for which mistake.
+
+use super::control::{ControlFrame, MAX_CREDENTIAL_BYTES, MAX_MIN_INTERVAL_MS};
+use super::draft::ReportSender;
+use super::envelope::{FrameId, MAX_FRAME_ID_BYTES, RejectedFrame};
+use super::publish::ReportFrame;
+use crate::ids::Source;
+use crate::rejection::Code::{
+    self, InvalidField, InvalidJson, MissingField, TimestampOutOfRange, TooLarge, UnknownType,
+};
+use crate::time::TimestampMs;
+
+const NOW_MS: i64 = 1_800_000_000_000;
+
+/// Code, field and whether the frame's id was read.
+type Expected = (Code, Option<&'static str>, bool);
+
+#[track_caller]
+fn assert_rejected<T: std::fmt::Debug>(
+    read: fn(&str) -> Result<T, RejectedFrame>,
+    frame: &str,
+    (code, field, has_id): Expected,
+) {
+    let rejected = read(frame).expect_err(frame);
+    let id = has_id.then_some(FrameId::Number(7));
+    let found = (rejected.rejection.code, rejected.rejection.field.as_deref(), rejected.id);
+    assert_eq!(found, (code, field, id), "{frame}");
+}
+
+#[test]
+fn rejected_envelopes_repeat_the_id_that_could_be_read() {
+    for (frame, expected) in [
+        ("", (InvalidJson, None, false)),
+        ("hello", (InvalidJson, None, false)),
+        ("{", (InvalidJson, None, false)),
+        ("[1]", (InvalidJson, None, false)),
+        ("7", (InvalidJson, None, false)),
+        ("null", (InvalidJson, None, false)),
+        (r#""metrics""#, (InvalidJson, None, false)),
+        (r#"["ping",null,null]"#, (InvalidJson, None, false)),
+        (r#"{"type":}"#, (InvalidJson, None, false)),
+        ("{}", (MissingField, Some("type"), false)),
+        (r#"{"id":7}"#, (MissingField, Some("type"), true)),
+        (r#"{"id":7,"type":null}"#, (MissingField, Some("type"), true)),
+        (r#"{"id":7,"type":7}"#, (InvalidField, Some("type"), true)),
+        (r#"{"type":7,"id":7}"#, (InvalidField, Some("type"), true)),
+        (r#"{"id":1.5,"type":7}"#, (InvalidField, Some("id"), false)),
+        (r#"{"id":[],"type":"ping"}"#, (InvalidField, Some("id"), false)),
+        (r#"{"id":{},"type":"ping"}"#, (InvalidField, Some("id"), false)),
+        (r#"{"id":true,"type":"ping"}"#, (InvalidField, Some("id"), false)),
+        (r#"{"id":7,"type":"Metrics"}"#, (UnknownType, Some("type"), true)),
+        (r#"{"id":7,"type":"constructor"}"#, (UnknownType, Some("type"), true)),
+    ] {
+        assert_rejected(ControlFrame::read, frame, expected);
+        assert_rejected(ReportFrame::read, frame, expected);
+    }
+    let long = format!(r#"{{"type":"ping","id":"{}"}}"#, "x".repeat(MAX_FRAME_ID_BYTES + 1));
+    assert_rejected(ControlFrame::read, &long, (InvalidField, Some("id"), false));
+}
+
+#[test]
+fn id_is_a_string_or_a_whole_number() {
+    let id = |json: &str| ControlFrame::read(&format!(r#"{{"type":"ping","id":{json}}}"#)).unwrap().id;
+    let longest = "x".repeat(MAX_FRAME_ID_BYTES);
+    assert_eq!(id(&format!("{longest:?}")), Some(FrameId::Text(longest)));
+    assert_eq!(id("-3"), Some(FrameId::Number(-3)));
+    assert_eq!(id("null"), None);
+}
+
+#[test]
+fn unknown_type_is_repeated_up_to_40_characters() {
+    let frame = format!(r#"{{"type":"{}"}}"#, "é".repeat(50));
+    let message = ControlFrame::read(&frame).unwrap_err().rejection.message;
+    assert_eq!(message, format!("there is no message of type {:?}", "é".repeat(40)));
+}
+
+#[test]
+fn data_nested_16000_deep_is_read() {
+    let deep = format!(r#"{{"type":"history","data":{}{}}}"#, "[".repeat(16_000), "]".repeat(16_000));
+    assert!(ControlFrame::read(&deep).is_ok());
+    assert_rejected(ReportFrame::read, &deep, (UnknownType, Some("type"), false));
+    let metrics = format!("{}1{}", r#"{"a":"#.repeat(16_000), "}".repeat(16_000));
+    let frame = format!(r#"{{"type":"metrics","data":{{"appId":"shop","metrics":{metrics}}}}}"#);
+    let outcome = ReportFrame::read(&frame).unwrap().entries.remove(0).outcome;
+    assert_eq!(outcome.unwrap_err().code, TooLarge);
+}
+
+#[test]
+fn rejected_control_frames_name_the_first_wrong_field() {
+    let frame = |kind: &str, data: &str| format!(r#"{{"type":"{kind}","id":7,"data":{data}}}"#);
+    for (kind, data, code, field) in [
+        ("auth", "null", MissingField, "data"),
+        ("auth", "[]", InvalidField, "data"),
+        ("auth", r#""shop""#, InvalidField, "data"),
+        ("auth", r#"{"apiKey":"k"}"#, MissingField, "data.appId"),
+        ("auth", r#"{"apiKey":7}"#, MissingField, "data.appId"),
+        ("auth", r#"{"appId":42,"apiKey":"k"}"#, InvalidField, "data.appId"),
+        ("auth", r#"{"appId":"a#b","token":7}"#, InvalidField, "data.appId"),
+        ("auth", r#"{"appId":"shop"}"#, MissingField, "data.apiKey"),
+        ("auth", r#"{"appId":"shop","apiKey":null}"#, MissingField, "data.apiKey"),
+        ("auth", r#"{"appId":"shop","apiKey":7}"#, InvalidField, "data.apiKey"),
+        ("auth", r#"{"appId":"shop","token":{}}"#, InvalidField, "data.token"),
+        ("auth", r#"{"appId":"shop","apiKey":"k","token":"t"}"#, InvalidField, "data.token"),
+        ("auth", r#"{"userId":true,"appId":"shop"}"#, InvalidField, "data.userId"),
+        ("auth", r#"{"userId":"","appId":"shop"}"#, InvalidField, "data.userId"),
+        ("auth", r#"{"userId":"","appId":[]}"#, InvalidField, "data.appId"),
+        ("auth", r#"{"userId":"ann"}"#, MissingField, "data.appId"),
+        ("subscribe", "null", MissingField, "data"),
+        ("subscribe", "[]", InvalidField, "data"),
+        ("subscribe", r#"{"since":"x"}"#, MissingField, "data.appId"),
+        ("subscribe", r#"{"minInterval":-1,"since":"x","appId":"shop"}"#, InvalidField, "data.since"),
+        ("subscribe", r#"{"appId":"shop","minInterval":-1}"#, InvalidField, "data.minInterval"),
+        ("subscribe", r#"{"appId":"shop","minInterval":1.5}"#, InvalidField, "data.minInterval"),
+        ("unsubscribe", "{}", MissingField, "data.appId"),
+        ("unsubscribe", r#"{"appId":7}"#, InvalidField, "data.appId"),
+    ] {
+        assert_rejected(ControlFrame::read, &frame(kind, data), (code, Some(field), true));
+    }
+    let long = format!(r#"{{"appId":"shop","token":"{}"}}"#, "x".repeat(MAX_CREDENTIAL_BYTES + 1));
+    assert_rejected(ControlFrame::read, &frame("auth", &long), (InvalidField, Some("data.token"), true));
+    let slow = format!(r#"{{"appId":"shop","minInterval":{}}}"#, MAX_MIN_INTERVAL_MS + 1);
+    let expected = (InvalidField, Some("data.minInterval"), true);
+    assert_rejected(ControlFrame::read, &frame("subscribe", &slow), expected);
+}
+
+#[test]
+fn rejected_reports_name_the_first_wrong_field() {
+    let sender = ReportSender { source: Source::new("c").unwrap(), arrival: TimestampMs::clamped(NOW_MS) };
+    for (report, code, field) in [
+        (r#""text""#, InvalidField, None),
+        ("7", InvalidField, None),
+        ("{}", MissingField, Some("appId")),
+        (r#"{"appId":null,"metrics":7}"#, MissingField, Some("appId")),
+        (r#"{"appId":7,"metrics":7}"#, InvalidField, Some("appId")),
+        (r#"{"appId":"a#b"}"#, InvalidField, Some("appId")),
+        (r#"{"appId":"shop","source":""}"#, MissingField, Some("metrics")),
+        (r#"{"appId":"shop","source":"","metrics":7}"#, InvalidField, Some("metrics")),
+        (r#"{"appId":"shop","metrics":{"a":1e999}}"#, InvalidField, Some("metrics.a")),
+        (r#"{"appId":"shop","metrics":{},"timestamp":"soon","source":"a#b"}"#, InvalidField, Some("source")),
+        (r#"{"appId":"shop","metrics":{},"timestamp":"soon"}"#, InvalidField, Some("timestamp")),
+        (r#"{"appId":"shop","metrics":{},"timestamp":0}"#, TimestampOutOfRange, Some("timestamp")),
+    ] {
+        for is_batch in [false, true] {
+            let data = if is_batch { format!("[{report}]") } else { report.to_owned() };
+            let mut frame = ReportFrame::read(&format!(r#"{{"type":"metrics","data":{data}}}"#)).unwrap();
+            assert_eq!(frame.is_batch, is_batch);
+            let outcome = frame.entries.remove(0).outcome.and_then(|draft| draft.into_report(&sender));
+            let rejection = outcome.unwrap_err();
+            assert_eq!((rejection.code, rejection.field.as_deref()), (code, field), "{report}");
+        }
+    }
+    let missing = (MissingField, Some("data"), true);
+    assert_rejected(ReportFrame::read, r#"{"type":"metrics","id":7}"#, missing);
+    let empty = (InvalidField, Some("data"), true);
+    assert_rejected(ReportFrame::read, r#"{"type":"metrics","id":7,"data":[]}"#, empty);
+}
