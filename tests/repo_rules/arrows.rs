@@ -18,7 +18,7 @@ const OWN_LINTS: [&str; 1] = ["tests"];
 fn may_name(folder: &str) -> &'static [&'static str] {
     match folder {
         "functions/shared/domain" | "infra/local/gateway" | "infra/local/launcher" | "tests" => &[],
-        "tests/support" => &["nsl-gateway"],
+        "tests/support" => &["nsl-domain", "nsl-aws", "nsl-gateway"],
         "infra/bench" => &CORE[..1],
         "functions/shared/auth" => &CORE[..1],
         "functions/shared/aws" => &CORE[..2],

@@ -1,4 +1,4 @@
-//! One call to AWS, as it came over the wire.
+//! One call to AWS as it was seen on the wire.
 
 use std::fmt;
 
@@ -7,22 +7,23 @@ use serde_json::Value;
 /// A call that a function made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// `PutItem` and the like of a table, `POST` or `DELETE` of a connection.
+    /// A DynamoDB operation such as `PutItem`; `POST` or `DELETE` for a connection.
     pub operation: String,
     /// The table's name in the template, or the connection's id.
     pub target: String,
-    /// The request's JSON; a posted frame that is no JSON is a string.
+    /// The request's JSON; a posted frame that is not JSON is a string.
     pub body: Value,
 }
 
-/// What one call was charged.
+/// The capacity that one call consumed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConsumedCapacity {
-    /// Its operation.
+    /// The call's operation.
     pub operation: String,
     /// The table's name in the template.
     pub target: String,
-    /// Read or write units, as the engine counts them; a write that its condition refused costs what it would have.
+    /// Read or write units as the engine counts them. A write that its condition rejected costs what it would have
+    /// written.
     pub units: f64,
 }
 
@@ -43,19 +44,19 @@ impl Call {
         is_read(&self.operation)
     }
 
-    /// Whether it is a read that sees every write before it.
+    /// Whether it is a consistent read.
     pub fn is_consistent(&self) -> bool {
         self.body["ConsistentRead"] == true
     }
 
-    /// The text under `pointer` (RFC 6901) of the request, empty where there is none.
+    /// The text at `pointer` (RFC 6901) of the request, empty if there is none.
     pub fn text(&self, pointer: &str) -> &str {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-/// One line: operation and target, the index of a query, and of each read whether it is consistent. What decides the
-/// cost of a call stands in it, and nothing that changes from run to run.
+/// One line with what decides the cost of a call and nothing that differs between runs: operation, target, the index of
+/// a query, and for a read its consistency.
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.operation, self.target)?;

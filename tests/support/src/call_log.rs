@@ -1,4 +1,4 @@
-//! Every call of one test environment in the order of arrival, tables and connections together.
+//! The calls of one test environment in the order of arrival, to tables and connections together.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,60 +7,61 @@ use tokio::sync::Notify;
 
 use crate::call::{Call, ConsumedCapacity};
 
-/// How long a test waits for calls before it fails: generous, for a slow machine must not fail a sound function.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for calls before it fails: generous, because machines under load are slow.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The calls so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallLog {
     calls: Arc<Mutex<Vec<Call>>>,
-    spent: Arc<Mutex<Vec<ConsumedCapacity>>>,
-    written: Arc<Notify>,
+    consumed: Arc<Mutex<Vec<ConsumedCapacity>>>,
+    added: Arc<Notify>,
 }
 
 impl CallLog {
-    pub(crate) fn note(&self, call: Call) {
+    pub(crate) fn add(&self, call: Call) {
         self.calls().push(call);
-        self.written.notify_waiters();
+        self.added.notify_waiters();
     }
 
-    pub(crate) fn charge(&self, spent: ConsumedCapacity) {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(spent);
+    pub(crate) fn add_consumed(&self, consumed: ConsumedCapacity) {
+        self.consumed().push(consumed);
     }
 
-    /// What was charged since the last time.
     pub(crate) fn take_consumed(&self) -> Vec<ConsumedCapacity> {
-        std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.consumed())
     }
 
     pub(crate) fn all(&self) -> Vec<Call> {
         self.calls().clone()
     }
 
-    /// The calls since the last time, and an empty journal.
     pub(crate) fn take(&self) -> Vec<Call> {
         std::mem::take(&mut *self.calls())
     }
 
-    /// Waits until `enough` holds of the calls.
+    /// Waits until the calls satisfy `enough`.
     pub(crate) async fn wait(&self, enough: impl Fn(&[Call]) -> bool) {
-        let held = async {
+        let satisfied = async {
             loop {
-                let written = self.written.notified();
-                tokio::pin!(written);
-                written.as_mut().enable();
+                let added = self.added.notified();
+                tokio::pin!(added);
+                added.as_mut().enable();
                 if enough(&self.calls()) {
                     return;
                 }
-                written.await;
+                added.await;
             }
         };
-        if tokio::time::timeout(PATIENCE, held).await.is_err() {
-            panic!("the calls that were waited for did not come: {:#?}", self.all());
+        if tokio::time::timeout(WAIT_TIMEOUT, satisfied).await.is_err() {
+            panic!("the expected calls were not made: {:#?}", self.all());
         }
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn consumed(&self) -> MutexGuard<'_, Vec<ConsumedCapacity>> {
+        self.consumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The `@connections` API of connections that exist only as names: frames are noted, not delivered.
+//! The `@connections` API for connections that exist only as names: frames are recorded, not delivered.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,24 +17,24 @@ use crate::server::TestServer;
 /// The stage of the API: the first segment of every path.
 const STAGE: &str = "live";
 
-/// How calls about a connection are answered.
+/// The response to calls about a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
-    /// There is no such connection any more: 410.
+    /// 410: the connection does not exist any more.
     Gone,
-    /// The same without the error's code, as some proxies leave it.
+    /// 410 without the error's code, as some proxies leave it.
     GoneWithoutCode,
-    /// Too many calls: 429.
+    /// 429: too many calls.
     Throttled,
-    /// A fault of API Gateway's own: 500.
+    /// 500: a fault of API Gateway.
     InternalError,
-    /// No permission: 403.
+    /// 403: no permission.
     Forbidden,
-    /// Nothing until [`FakeConnectionsApi::unblock`].
+    /// None until [`FakeConnectionsApi::unblock`].
     Blocked,
 }
 
-/// The desk; a connection that it was told nothing of takes every frame.
+/// The API. A connection without a [`Behaviour`] accepts every frame.
 #[derive(Debug)]
 pub struct FakeConnectionsApi {
     server: TestServer,
@@ -43,93 +43,93 @@ pub struct FakeConnectionsApi {
 
 #[derive(Debug)]
 struct State {
-    journal: CallLog,
-    manners: Mutex<HashMap<String, Behaviour>>,
-    released: watch::Sender<bool>,
+    calls: CallLog,
+    behaviours: Mutex<HashMap<String, Behaviour>>,
+    unblocked: watch::Sender<bool>,
 }
 
 impl FakeConnectionsApi {
-    pub(crate) async fn open(journal: CallLog) -> Self {
+    pub(crate) async fn start(calls: CallLog) -> Self {
         let state =
-            Arc::new(State { journal, manners: Mutex::default(), released: watch::Sender::new(false) });
+            Arc::new(State { calls, behaviours: Mutex::default(), unblocked: watch::Sender::new(false) });
         let shared = Arc::clone(&state);
-        let server = TestServer::open(move |request| {
+        let server = TestServer::start(move |request| {
             let state = Arc::clone(&shared);
-            async move { Some(state.answer(request).await) }
+            async move { Some(state.respond(request).await) }
         });
         Self { server: server.await, state }
     }
 
-    /// Where functions reach it: the address of the API's stage.
+    /// The address of the API's stage.
     pub fn url(&self) -> String {
         format!("http://{}/{STAGE}", self.server.address)
     }
 
-    /// Answers calls about `connection` in this manner from here on.
-    pub fn set_behaviour(&self, connection: &str, manner: Behaviour) {
-        let mut manners = self.state.manners.lock().unwrap_or_else(PoisonError::into_inner);
-        manners.insert(connection.to_owned(), manner);
+    /// Responds like this to calls about `connection` from now on.
+    pub fn set_behaviour(&self, connection: &str, behaviour: Behaviour) {
+        let mut behaviours = self.state.behaviours.lock().unwrap_or_else(PoisonError::into_inner);
+        behaviours.insert(connection.to_owned(), behaviour);
     }
 
-    /// Lets go of every held connection.
+    /// Responds to every blocked call.
     pub fn unblock(&self) {
-        self.state.released.send_replace(true);
+        self.state.unblocked.send_replace(true);
     }
 
-    /// Is out of reach from here on.
+    /// Closes every connection to it and accepts none.
     pub fn go_offline(&self) {
-        self.server.shut();
+        self.server.set_online(false);
     }
 
-    /// Is within reach again.
+    /// Accepts connections again.
     pub fn go_online(&self) {
-        self.server.reopen();
+        self.server.set_online(true);
     }
 }
 
 impl State {
-    async fn answer(&self, request: Request<Bytes>) -> Response<Body> {
-        // An unsigned call is a bug that AWS would refuse, and so is one to another stage.
+    async fn respond(&self, request: Request<Bytes>) -> Response<Body> {
+        // AWS rejects unsigned calls and calls to another stage.
         let prefix = format!("/{STAGE}/@connections/");
         let path = percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
         let connection = path.strip_prefix(&prefix).filter(|_| request.headers().contains_key(AUTHORIZATION));
         let Some(connection) = connection else {
-            return refusal(StatusCode::FORBIDDEN, "ForbiddenException");
+            return error(StatusCode::FORBIDDEN, "ForbiddenException");
         };
-        self.journal.note(Call {
+        self.calls.add(Call {
             operation: request.method().to_string(),
             target: connection.to_owned(),
             body: serde_json::from_slice(request.body())
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(request.body()).into_owned())),
         });
-        match self.manner(connection) {
-            Some(Behaviour::Gone) => refusal(StatusCode::GONE, "GoneException"),
+        match self.behaviour(connection) {
+            Some(Behaviour::Gone) => error(StatusCode::GONE, "GoneException"),
             Some(Behaviour::GoneWithoutCode) => with_status(StatusCode::GONE, Body::empty()),
-            Some(Behaviour::Throttled) => refusal(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
+            Some(Behaviour::Throttled) => error(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
             Some(Behaviour::InternalError) => with_status(StatusCode::INTERNAL_SERVER_ERROR, Body::empty()),
-            Some(Behaviour::Forbidden) => refusal(StatusCode::FORBIDDEN, "ForbiddenException"),
+            Some(Behaviour::Forbidden) => error(StatusCode::FORBIDDEN, "ForbiddenException"),
             Some(Behaviour::Blocked) => {
-                // The desk outlives its requests, so the sender is there.
-                drop(self.released.subscribe().wait_for(|released| *released).await);
-                done(request.method())
+                // The sender lives as long as this state, so the wait cannot fail.
+                drop(self.unblocked.subscribe().wait_for(|unblocked| *unblocked).await);
+                success(request.method())
             }
-            None => done(request.method()),
+            None => success(request.method()),
         }
     }
 
-    fn manner(&self, connection: &str) -> Option<Behaviour> {
-        self.manners.lock().unwrap_or_else(PoisonError::into_inner).get(connection).copied()
+    fn behaviour(&self, connection: &str) -> Option<Behaviour> {
+        self.behaviours.lock().unwrap_or_else(PoisonError::into_inner).get(connection).copied()
     }
 }
 
-fn done(method: &Method) -> Response<Body> {
+fn success(method: &Method) -> Response<Body> {
     let status = if method == Method::DELETE { StatusCode::NO_CONTENT } else { StatusCode::OK };
     with_status(status, Body::empty())
 }
 
 /// An error as API Gateway writes it: its code in a header, its message in the body.
-fn refusal(status: StatusCode, code: &'static str) -> Response<Body> {
-    let mut response = with_status(status, Body::from(json!({"message": "as told"}).to_string()));
+fn error(status: StatusCode, code: &'static str) -> Response<Body> {
+    let mut response = with_status(status, Body::from(json!({"message": "injected"}).to_string()));
     response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
     response
 }

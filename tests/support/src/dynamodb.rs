@@ -1,4 +1,4 @@
-//! The recording front before DynamoDB: notes each call, forwards it, or fails as it was told.
+//! A proxy before DynamoDB that records each call and forwards it or fails it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,33 +11,33 @@ use crate::call::{Call, ConsumedCapacity};
 use crate::call_log::CallLog;
 use crate::server::TestServer;
 
-/// What a call's operation follows in its header.
+/// Precedes the operation in a call's `x-amz-target`.
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
-/// Local engines read the key and the region out of a signature and do not verify it.
+/// Local engines read the key and the region of a signature and do not verify it.
 const AUTHORIZATION_TEXT: &str = "AWS4-HMAC-SHA256 Credential=LOCALGATEWAY/20260101/us-east-1/dynamodb/aws4_request, \
      SignedHeaders=host;x-amz-date;x-amz-target, Signature=0";
-/// What one write unit writes.
+/// Bytes of one write unit.
 const WRITE_UNIT_BYTES: f64 = 1_024.0;
 const DATE: &str = "20260101T000000Z";
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Too many calls for the table: `ProvisionedThroughputExceededException`.
+    /// `ProvisionedThroughputExceededException`.
     Throttled,
-    /// A fault of DynamoDB's own: status 500.
+    /// Status 500.
     InternalError,
-    /// The connection ends without an answer.
+    /// The connection closes without a response.
     ConnectionDropped,
-    /// No answer comes, and the connection stays.
+    /// The connection stays open without a response.
     NoResponse,
-    /// The call is carried out, and the connection ends without an answer.
+    /// The call is carried out, then the connection closes without a response.
     ResponseLost,
-    /// A transaction on the same row is under way.
+    /// Another transaction is writing the same row.
     TransactionConflict,
 }
 
-/// Some next calls that fail.
+/// The next calls of one operation that fail.
 #[derive(Debug)]
 struct Planned {
     operation: String,
@@ -45,7 +45,7 @@ struct Planned {
     times: usize,
 }
 
-/// The front.
+/// The proxy.
 #[derive(Debug)]
 pub struct DynamoDbProxy {
     server: TestServer,
@@ -56,30 +56,30 @@ pub struct DynamoDbProxy {
 struct State {
     engine: String,
     client: reqwest::Client,
-    journal: CallLog,
+    calls: CallLog,
     /// What follows the template's name in the name of each table.
     suffix: String,
     planned: Mutex<Vec<Planned>>,
 }
 
 impl DynamoDbProxy {
-    pub(crate) async fn open(engine: &str, suffix: &str, journal: CallLog) -> Self {
+    pub(crate) async fn start(engine: &str, suffix: &str, calls: CallLog) -> Self {
         let state = Arc::new(State {
             engine: engine.to_owned(),
             client: reqwest::Client::new(),
-            journal,
+            calls,
             suffix: suffix.to_owned(),
             planned: Mutex::default(),
         });
         let shared = Arc::clone(&state);
-        let server = TestServer::open(move |request| {
+        let server = TestServer::start(move |request| {
             let state = Arc::clone(&shared);
-            async move { state.answer(request).await }
+            async move { state.respond(request).await }
         });
         Self { server: server.await, state }
     }
 
-    /// Where functions reach it.
+    /// Its address.
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address)
     }
@@ -89,28 +89,28 @@ impl DynamoDbProxy {
         self.state.planned().push(Planned { operation: operation.to_owned(), failure, times });
     }
 
-    /// Forgets the failures that have not come yet.
+    /// Cancels the failures that have not happened yet.
     pub fn clear_failures(&self) {
         self.state.planned().clear();
     }
 
-    /// Is out of reach from here on, for connections that are open too.
+    /// Closes every connection to it and accepts none.
     pub fn go_offline(&self) {
-        self.server.shut();
+        self.server.set_online(false);
     }
 
-    /// Is within reach again.
+    /// Accepts connections again.
     pub fn go_online(&self) {
-        self.server.reopen();
+        self.server.set_online(true);
     }
 
-    /// What the engine answers to a call without credentials.
+    /// The engine's response to an unsigned call.
     pub(crate) async fn unsigned_error(&self) -> String {
         let answer = self.state.client.post(&self.state.engine).send().await;
         answer.expect("the engine answers").text().await.expect("the engine answers text")
     }
 
-    /// Calls the engine past the record, for what a test arranges or looks at. `TableName` is put in.
+    /// Calls the engine unrecorded, for what a test sets up or inspects; adds `TableName`.
     pub async fn direct(&self, operation: &str, table: &str, mut body: Value) -> Value {
         body["TableName"] = json!(format!("{table}{}", self.state.suffix));
         let answer = self.state.forward(operation, body.to_string().into()).await;
@@ -122,15 +122,15 @@ impl DynamoDbProxy {
 }
 
 impl State {
-    async fn answer(&self, request: Request<Bytes>) -> Option<Response<Body>> {
+    async fn respond(&self, request: Request<Bytes>) -> Option<Response<Body>> {
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
         let operation = target.and_then(|target| target.strip_prefix(TARGET_PREFIX)).unwrap_or_default();
         let operation = operation.to_owned();
         let body = request.into_body();
         let call = self.call(&operation, &body);
-        self.journal.note(call.clone());
+        self.calls.add(call.clone());
         let (status, answer) = match self.next_failure(&operation) {
-            None => self.charged(call, body).await?,
+            None => self.forward_and_record(call, body).await?,
             Some(Failure::ConnectionDropped) => return None,
             Some(Failure::ResponseLost) => {
                 self.forward(&operation, body).await.ok()?;
@@ -149,19 +149,19 @@ impl State {
         Some(response)
     }
 
-    /// Forwards a call, and notes what the engine charges for it.
-    async fn charged(&self, call: Call, body: Bytes) -> Option<(StatusCode, Bytes)> {
-        let mut asked = call.body.clone();
-        let body = match asked.as_object_mut() {
+    /// Forwards a call and records the capacity that it consumed.
+    async fn forward_and_record(&self, call: Call, body: Bytes) -> Option<(StatusCode, Bytes)> {
+        let mut request = call.body.clone();
+        let body = match request.as_object_mut() {
             Some(fields) => {
                 fields.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
-                asked.to_string().into()
+                request.to_string().into()
             }
             None => body,
         };
         let (status, answer) = self.forward(&call.operation, body).await.ok()?;
         let units = units_of(&serde_json::from_slice(&answer).unwrap_or_default(), &call);
-        self.journal.charge(ConsumedCapacity { operation: call.operation, target: call.target, units });
+        self.calls.add_consumed(ConsumedCapacity { operation: call.operation, target: call.target, units });
         Some((status, answer))
     }
 
@@ -200,7 +200,7 @@ impl State {
     }
 }
 
-/// What the engine says that it charged; what its condition refused was written as far as the price goes.
+/// The units that the engine reports. A write that its condition rejected costs as much as one that succeeds.
 fn units_of(answer: &Value, call: &Call) -> f64 {
     let code = answer["__type"].as_str().unwrap_or_default();
     if code.ends_with("ConditionalCheckFailedException") {
@@ -213,27 +213,27 @@ fn units_of(answer: &Value, call: &Call) -> f64 {
     }
 }
 
-/// About the bytes that an item of `S`, `N` and `B` is charged for: names and contents.
+/// Approximate size of an item of `S`, `N` and `B`: names and contents.
 fn bytes_of(item: &Value) -> usize {
     let text = |value: &Value, kind: &str| value[kind].as_str().map_or(0, str::len);
     let value = |value: &Value| text(value, "S") + text(value, "N") / 2 + 1 + text(value, "B") * 3 / 4;
-    item.as_object().into_iter().flatten().map(|(name, held)| name.len() + value(held)).sum()
+    item.as_object().into_iter().flatten().map(|(name, content)| name.len() + value(content)).sum()
 }
 
-/// The body of a conflict, which a transaction tells as one reason among those of its actions.
+/// The body of a conflict, which a transaction reports among the reasons of its actions.
 fn conflict(operation: &str) -> Bytes {
     if operation != "TransactWriteItems" {
         return error("TransactionConflictException");
     }
     let body = json!({
-        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "message": "as told",
-        "CancellationReasons": [{"Code": "TransactionConflict", "Message": "as told"}, {"Code": "None"}],
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException", "message": "injected",
+        "CancellationReasons": [{"Code": "TransactionConflict", "Message": "injected"}, {"Code": "None"}],
     });
     body.to_string().into()
 }
 
 /// The body of an error as DynamoDB writes it.
 fn error(code: &str) -> Bytes {
-    let body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "as told"});
+    let body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "injected"});
     body.to_string().into()
 }

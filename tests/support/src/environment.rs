@@ -1,9 +1,12 @@
-//! One test's AWS: fresh tables, a store before them, a desk, and the record of all calls.
+//! One test's AWS: empty tables, a connections API, the functions' clients, and the record of all calls.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_domain::app::App;
+use nsl_domain::rollup::Retention;
 use nsl_gateway::{Engine, create_tables, tables_of};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -14,40 +17,40 @@ use crate::connections_api::FakeConnectionsApi;
 use crate::dynamodb::DynamoDbProxy;
 use crate::settings::dynamodb_url;
 
-/// The one source of the tables, beside the workspace's manifest.
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
 
-/// Tells the beds of one process apart.
-static BEDS: AtomicU32 = AtomicU32::new(0);
+/// Environments of this process so far.
+static ENVIRONMENTS: AtomicU32 = AtomicU32::new(0);
 
 /// One test's AWS.
 #[derive(Debug)]
 pub struct TestEnvironment {
-    /// The tables.
+    /// Before the engine that has the tables.
     pub dynamodb: DynamoDbProxy,
-    /// The connections.
+    /// Where frames are posted to.
     pub connections: FakeConnectionsApi,
-    journal: CallLog,
+    /// The AWS clients that a function is made with.
+    pub clients: Clients,
+    calls: CallLog,
+    /// What follows the template's name in the name of each table.
     suffix: String,
     _engine: Option<Engine>,
 }
 
 impl TestEnvironment {
-    /// The region that its addresses and tables belong to.
+    /// The region of its addresses and tables.
     pub const REGION: &str = "us-east-1";
 
-    /// Starts one with the template's tables, all of them empty.
+    /// Starts one whose tables are those of the template, all empty.
     pub async fn start() -> Self {
-        let (engine, endpoint) = match dynamodb_url() {
-            Some(url) => (None, url),
+        let (engine, endpoint, suffix) = match dynamodb_url() {
+            Some(url) => (None, url, unique_suffix()),
             None => {
                 let engine = start_engine().await;
                 let endpoint = format!("http://{}", engine.address);
-                (Some(engine), endpoint)
+                (Some(engine), endpoint, String::new())
             }
         };
-        let suffix =
-            if engine.is_some() { String::new() } else { format!("-{}", unique(std::process::id())) };
         let tables = tables_of(Path::new(TEMPLATE), Self::REGION).expect("the template can be read");
         let tables: Vec<_> = tables
             .into_iter()
@@ -57,68 +60,111 @@ impl TestEnvironment {
             })
             .collect();
         create_tables(&endpoint, Self::REGION, &tables).await.expect("the tables can be created");
-        let journal = CallLog::default();
-        let dynamodb = DynamoDbProxy::open(&endpoint, &suffix, journal.clone()).await;
-        let connections = FakeConnectionsApi::open(journal.clone()).await;
-        Self { dynamodb, connections, journal, suffix, _engine: engine }
+        let calls = CallLog::default();
+        let dynamodb = DynamoDbProxy::start(&endpoint, &suffix, calls.clone()).await;
+        let connections = FakeConnectionsApi::start(calls.clone()).await;
+        let endpoints = LocalEndpoints {
+            tables: dynamodb.url(),
+            connections: connections.url(),
+            region: Self::REGION.to_owned(),
+        };
+        let clients = local_clients(&endpoints).await;
+        Self { dynamodb, connections, clients, calls, suffix, _engine: engine }
     }
 
-    /// Whether its tables are in Amazon's own engine: no other answers a call without credentials with this error.
-    pub async fn is_dynamodb_local(&self) -> bool {
-        self.dynamodb.unsigned_error().await.contains("MissingAuthenticationToken")
+    /// Starts one in which `app` is registered.
+    pub async fn with_app(app: &App) -> Self {
+        let env = Self::start().await;
+        env.register(app).await;
+        env
     }
 
-    /// What the table that the template calls `id` is named here.
+    /// Registers `app`, without a trace in the recorded calls.
+    pub async fn register(&self, app: &App) {
+        self.apps().create(app).await.expect("the application can be created");
+        self.forget_calls();
+    }
+
+    /// The value that the template gives a function's environment variable.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let text = match name {
+            "APPS_TABLE" => self.table("AppsTable"),
+            "CONNECTIONS_TABLE" => self.table("ConnectionsTable"),
+            "REPORTS_TABLE" => self.table("ReportsTable"),
+            "ROLLUPS_TABLE" => self.table("RollupsTable"),
+            "LOGS_TABLE" => self.table("LogsTable"),
+            "ALLOWED_ORIGINS" => "http://localhost:2798, https://dashboard.example".to_owned(),
+            "METRICS_NAMESPACE" => "test".to_owned(),
+            "RAW_RETENTION_HOURS" => "48".to_owned(),
+            "TOKEN_AUDIENCE" => "nsl".to_owned(),
+            "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
+            _ => return None,
+        };
+        Some(text)
+    }
+
+    /// The name here of the table that the template calls `id`.
     pub fn table(&self, id: &str) -> String {
         format!("{id}{}", self.suffix)
     }
 
-    /// Names the tables otherwise from here on, so that they are not found.
-    pub fn hide_tables(&mut self, suffix: &str) {
-        self.suffix.push_str(suffix);
+    /// Makes [`Self::table`] name tables that do not exist.
+    pub fn hide_tables(&mut self) {
+        self.suffix.push_str("-elsewhere");
     }
 
-    /// Every call since the last look, as one line each, in the order of arrival.
+    /// Whether the engine is Amazon's DynamoDB Local: only it answers an unsigned call with this error.
+    pub async fn is_dynamodb_local(&self) -> bool {
+        self.dynamodb.unsigned_error().await.contains("MissingAuthenticationToken")
+    }
+
+    /// The recorded calls since the last take, one line each, in the order of arrival.
     pub fn take_lines(&self) -> Vec<String> {
         self.take_calls().iter().map(Call::to_string).collect()
     }
 
-    /// Every call since the last look.
+    /// The recorded calls since the last take.
     pub fn take_calls(&self) -> Vec<Call> {
-        self.journal.take()
+        self.calls.take()
     }
 
-    /// What the tables charged since the last look.
+    /// The capacity consumed since the last take.
     pub fn take_consumed(&self) -> Vec<ConsumedCapacity> {
-        self.journal.take_consumed()
+        self.calls.take_consumed()
     }
 
-    /// The read units of a table since the last look at any charge.
+    /// Discards the recorded calls and their capacity.
+    pub fn forget_calls(&self) {
+        self.take_calls();
+        self.take_consumed();
+    }
+
+    /// The read units of one table since the last take.
     pub fn take_read_units(&self, table: &str) -> f64 {
-        let spent = self.take_consumed().into_iter();
-        spent.filter(|one| one.is_read() && one.target == table).map(|one| one.units).sum()
+        let consumed = self.take_consumed().into_iter();
+        consumed.filter(|one| one.is_read() && one.target == table).map(|one| one.units).sum()
     }
 
-    /// The frames that were posted to `connection` since the last look, which stays where it was.
+    /// The frames that were posted to `connection` since the last take of calls, which this is not.
     pub fn frames(&self, connection: &str) -> Vec<Value> {
-        let calls = self.journal.all().into_iter();
+        let calls = self.calls.all().into_iter();
         calls
             .filter(|call| call.operation == "POST" && call.target == connection)
             .map(|call| call.body)
             .collect()
     }
 
-    /// Waits until `enough` holds of the calls since the last look.
+    /// Waits until the calls since the last take satisfy `enough`.
     pub async fn wait(&self, enough: impl Fn(&[Call]) -> bool) {
-        self.journal.wait(enough).await;
+        self.calls.wait(enough).await;
     }
 
-    /// Puts `item`, in DynamoDB's own JSON, into a table, unseen.
+    /// Puts `item`, in DynamoDB's JSON, into a table, unrecorded.
     pub async fn put(&self, table: &str, item: Value) {
         self.dynamodb.direct("PutItem", table, json!({ "Item": item })).await;
     }
 
-    /// Every row of a table in DynamoDB's own JSON, in no order.
+    /// Every row of a table in DynamoDB's JSON, unordered.
     pub async fn rows(&self, table: &str) -> Vec<Value> {
         let mut rows = Vec::new();
         let mut start = Value::Null;
@@ -137,13 +183,49 @@ impl TestEnvironment {
     }
 }
 
+/// The stores on the tables of the template.
+impl TestEnvironment {
+    pub fn apps(&self) -> nsl_aws::apps::Apps {
+        self.clients.apps(&self.table("AppsTable"))
+    }
+
+    pub fn sessions(&self) -> nsl_aws::sessions::Sessions {
+        self.clients.sessions(&self.table("ConnectionsTable"))
+    }
+
+    pub fn subscriptions(&self) -> nsl_aws::subscriptions::Subscriptions {
+        self.clients.subscriptions(&self.table("ConnectionsTable"))
+    }
+
+    pub fn publishers(&self) -> nsl_aws::publishers::Publishers {
+        self.clients.publishers(&self.table("ConnectionsTable"))
+    }
+
+    pub fn commands(&self) -> nsl_aws::commands::Commands {
+        self.clients.commands(&self.table("ConnectionsTable"))
+    }
+
+    pub fn reports(&self) -> nsl_aws::reports::Reports {
+        self.clients.reports(&self.table("ReportsTable"))
+    }
+
+    pub fn rollups(&self) -> nsl_aws::rollups::Rollups {
+        self.clients.rollups(&self.table("RollupsTable"), Retention::default())
+    }
+
+    pub fn log_entries(&self) -> nsl_aws::logs::Logs {
+        self.clients.log_entries(&self.table("LogsTable"))
+    }
+}
+
 async fn start_engine() -> Engine {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
     Engine::serve(listener, None).expect("the engine starts in memory")
 }
 
-/// A name that no other bed of this or another process has: an endpoint may outlive many runs.
-fn unique(process: u32) -> String {
-    let env = BEDS.fetch_add(1, Ordering::Relaxed);
-    format!("{process}-{env}-{:x}", std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), env))
+/// A suffix that no other environment of this or another process has, for an endpoint that outlives the run.
+fn unique_suffix() -> String {
+    let environment = ENVIRONMENTS.fetch_add(1, Ordering::Relaxed);
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), environment);
+    format!("-{}-{environment}-{random:x}", std::process::id())
 }

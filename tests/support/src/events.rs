@@ -1,6 +1,5 @@
-//! What API Gateway invokes functions with, in the shapes of its own events.
-//!
-//! The fixtures hold every field that the event has; the functions here put in what a test is about.
+//! The events that API Gateway invokes functions with.
+//! The fixtures have every field of the real events; the functions here set the fields that a test is about.
 
 use serde_json::{Map, Value, json};
 
@@ -11,17 +10,17 @@ const HANDSHAKE_AUTHORIZER: &str = include_str!("../fixtures/handshake-authorize
 const HTTP_AUTHORIZER: &str = include_str!("../fixtures/http-authorizer.json");
 const HTTP_CALL: &str = include_str!("../fixtures/http-call.json");
 
-/// What the authorizer attached to a connection: names and texts, the principal left out.
+/// The authorizer's context of a connection: names and texts without the principal.
 pub type Attached<'a> = &'a [(&'a str, &'a str)];
 
-/// A handshake with further `headers`, received at `at_ms`.
+/// `$connect` with additional `headers`, received at `at_ms`.
 pub fn connect(connection: &str, headers: &[(&str, &str)], attached: Attached<'_>, at_ms: i64) -> Value {
     let mut event = socket(CONNECT, connection, attached, at_ms);
     put_headers(&mut event, headers);
     event
 }
 
-/// A frame whose text is `body`, on the route that API Gateway chose for it.
+/// A frame whose text is `body`, on the route that API Gateway selected.
 pub fn message(connection: &str, route: &str, body: &str, attached: Attached<'_>, at_ms: i64) -> Value {
     let mut event = socket(MESSAGE, connection, attached, at_ms);
     event["requestContext"]["routeKey"] = json!(route);
@@ -29,12 +28,12 @@ pub fn message(connection: &str, route: &str, body: &str, attached: Attached<'_>
     event
 }
 
-/// The end of a connection.
+/// `$disconnect`.
 pub fn disconnect(connection: &str, attached: Attached<'_>, at_ms: i64) -> Value {
     socket(DISCONNECT, connection, attached, at_ms)
 }
 
-/// What the authorizer of the WebSocket API is asked at a handshake.
+/// The event of the WebSocket API's authorizer.
 pub fn handshake(headers: &[(&str, &str)], query: &[(&str, &str)]) -> Value {
     let mut event = parsed(HANDSHAKE_AUTHORIZER);
     put_headers(&mut event, headers);
@@ -46,15 +45,14 @@ pub fn handshake(headers: &[(&str, &str)], query: &[(&str, &str)]) -> Value {
     event
 }
 
-/// What the authorizer of the HTTP API is asked, in payload format 2.0.
+/// The event of the HTTP API's authorizer, in payload format 2.0.
 pub fn http_authorizer(headers: &[(&str, &str)]) -> Value {
     let mut event = parsed(HTTP_AUTHORIZER);
     put_headers(&mut event, headers);
     event
 }
 
-/// A call of the HTTP API, in payload format 2.0: `route` as in the template, `path` as it was asked for, `query`
-/// undecoded.
+/// A call of the HTTP API in payload format 2.0: `route` as in the template, `path` as requested, `query` undecoded.
 pub fn http_call(
     route: &str,
     (path, query): (&str, &str),

@@ -1,6 +1,6 @@
-//! Starts a function's own binary as Lambda does, against a test environment, and keeps what it says before it ends.
+//! Runs a function's own binary as Lambda does and checks how it reports what it cannot start with.
 
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -9,100 +9,85 @@ use crate::emulator::Emulator;
 use crate::environment::TestEnvironment;
 
 /// How long a function may take to find out that it cannot start.
-const PATIENCE: Duration = Duration::from_secs(20);
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A table that nobody made.
-const MISSING: &str = "no-such-table";
+const MISSING_TABLE: &str = "no-such-table";
 
-/// A function's own binary and what its environment has to say.
+/// A function's own binary and the settings that it requires.
 #[derive(Debug, Clone, Copy)]
 pub struct FunctionBinary {
-    /// Where the binary is.
+    /// Path of the binary.
     pub program: &'static str,
-    /// The tables that it is told of: the variable, and the table's name in the template.
-    pub tables: &'static [(&'static str, &'static str)],
-    /// What else it must be told.
-    pub others: &'static [(&'static str, &'static str)],
+    /// Environment variables that it requires; [`TestEnvironment::variable`] has their values.
+    pub variables: &'static [&'static str],
 }
 
-/// Variables of an environment; of a name that stands twice the later value holds.
-pub(crate) type Variables = Vec<(&'static str, String)>;
-
 impl FunctionBinary {
-    /// The one line that it prints when it is told nothing.
+    /// Asserts that the binary fails with one line that names the fault: every variable if none is set, each of its
+    /// tables if that does not exist, and each of `invalid`, pairs of a variable and a value that is not accepted.
     ///
     /// # Panics
-    /// Where it goes on, or says anything else.
-    pub async fn startup_error_without_settings(&self) -> String {
-        let mut command = Command::new(self.program);
-        command.env_clear();
-        one_line(&ended(command).await)
-    }
-
-    /// The one line that it prints when it is told all it needs, but for one `wrong` setting.
-    ///
-    /// # Panics
-    /// Where it goes on, or says anything else.
-    pub async fn startup_error_with(&self, wrong: (&'static str, &'static str)) -> String {
+    /// If it starts or prints anything else.
+    pub async fn assert_startup_errors(&self, invalid: &[(&str, &str)]) {
+        let error = self.startup_error(Vec::new()).await;
+        for variable in self.variables {
+            assert!(error.contains(&format!("{variable} is not set")), "{error}");
+        }
         let env = TestEnvironment::start().await;
-        let mut variables = self.variables(&env);
-        variables.push((wrong.0, wrong.1.to_owned()));
-        self.refusal(&env, &variables).await
-    }
-
-    /// Takes each of its tables away in turn, and has it name that one.
-    ///
-    /// # Panics
-    /// Where it goes on, or says anything else.
-    pub async fn assert_names_each_missing_table(&self) {
-        let env = TestEnvironment::start().await;
-        for (variable, _) in self.tables {
-            let mut variables = self.variables(&env);
-            variables.push((variable, MISSING.to_owned()));
-            let said = self.refusal(&env, &variables).await;
-            assert!(
-                said.contains(&format!("table {MISSING}")) && said.contains("ResourceNotFound"),
-                "{said}"
-            );
+        for (name, value) in invalid {
+            let error = self.startup_error_with(&env, (name, value)).await;
+            let expected = if value.is_empty() { format!("{name} is not set") } else { (*name).to_owned() };
+            assert!(error.contains(&expected) && error.contains("\"timestamp\":\""), "{error}");
+        }
+        for table in self.variables.iter().filter(|name| name.ends_with("_TABLE")) {
+            let error = self.startup_error_with(&env, (table, MISSING_TABLE)).await;
+            let names_table = error.contains(&format!("table {MISSING_TABLE}"));
+            assert!(names_table && error.contains("ResourceNotFound"), "{error}");
         }
     }
 
-    /// It under Lambda's own emulator, or `None` where that is not installed.
+    /// Starts the binary under Lambda's emulator; `None` if that is not installed.
     ///
     /// # Panics
-    /// Where the emulator is required and not installed, or does not start.
+    /// If the emulator is required and not installed, or does not start.
     pub async fn emulated(&self, env: &TestEnvironment) -> Option<Emulator> {
-        Emulator::start(self.program, env, &self.variables(env)).await
+        Emulator::start(self.program, self.variables_in(env)).await
     }
 
-    fn variables(&self, env: &TestEnvironment) -> Variables {
-        let tables = self.tables.iter().map(|(variable, table)| (*variable, env.table(table)));
-        tables.chain(self.others.iter().map(|(name, value)| (*name, (*value).to_owned()))).collect()
+    /// The names and values of a complete environment.
+    fn variables_in(&self, env: &TestEnvironment) -> Vec<(String, String)> {
+        let mut variables: Vec<(String, String)> = Vec::new();
+        for name in self.variables {
+            let value = env.variable(name).unwrap_or_else(|| panic!("{name} has no value for tests"));
+            variables.push(((*name).to_owned(), value));
+        }
+        let aws = [
+            ("AWS_ENDPOINT_URL_DYNAMODB", env.dynamodb.url()),
+            ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", env.connections.url()),
+            ("AWS_REGION", TestEnvironment::REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "LOCALGATEWAY".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
+        ];
+        variables.extend(aws.map(|(name, value)| (name.to_owned(), value)));
+        variables
     }
 
-    async fn refusal(&self, env: &TestEnvironment, variables: &Variables) -> String {
+    async fn startup_error_with(&self, env: &TestEnvironment, (name, value): (&str, &str)) -> String {
+        let mut variables = self.variables_in(env);
+        variables.push((name.to_owned(), value.to_owned()));
+        self.startup_error(variables).await
+    }
+
+    /// The one line that the binary prints before it fails. Of a variable that is given twice the later counts.
+    async fn startup_error(&self, variables: Vec<(String, String)>) -> String {
         let mut command = Command::new(self.program);
-        command.env_clear().envs(variables.iter().cloned());
-        command
-            .env("AWS_ENDPOINT_URL_DYNAMODB", env.dynamodb.url())
-            .env("AWS_REGION", TestEnvironment::REGION);
-        command.env("AWS_ACCESS_KEY_ID", "LOCALGATEWAY").env("AWS_SECRET_ACCESS_KEY", "local");
-        command.env("AWS_LAMBDA_LOG_FORMAT", "JSON");
-        one_line(&ended(command).await)
+        command.env_clear().envs(variables).stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(STARTUP_TIMEOUT, command.output()).await;
+        let output = output.expect("the function exits").expect("the function starts");
+        assert!(!output.status.success(), "the function exited successfully");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+        printed
     }
-}
-
-/// How `command` ended of itself, which it must not do as if all were well.
-async fn ended(mut command: Command) -> Output {
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output()).await;
-    let output = output.expect("the function ends").expect("the function starts");
-    assert!(!output.status.success(), "the function ended as if all were well");
-    output
-}
-
-fn one_line(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said.lines().count(), 1, "{said}");
-    said.into_owned()
 }

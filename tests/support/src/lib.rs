@@ -1,22 +1,21 @@
-//! A stand-in for AWS that the functions' tests run against, and that tells them every call it saw.
+//! What the tests of the functions share: an AWS on this machine that records every call.
 //!
-//! - [`TestEnvironment`]: the template's tables in a real engine, and the desk that frames are posted to.
-//! - [`DynamoDbProxy`]: the recording front before the engine; it can be told to fail.
-//! - [`FakeConnectionsApi`]: the `@connections` API of connections that exist only as names.
-//! - [`Call`]: one call as it was made, retries included; [`ConsumedCapacity`]: what it was charged.
-//! - [`FunctionBinary`]: a function's own binary, and what it says when it cannot work.
-//! - [`Emulator`]: AWS's own, around a function's own binary.
-//! - [`skip`]: what a test says whose tool is absent.
-//! - [`events`]: what API Gateway invokes functions with, in its shapes.
+//! - [`TestEnvironment`]: the template's tables in a real engine, the connections API, and the functions' AWS clients.
+//! - [`DynamoDbProxy`]: stands before the engine; records calls and makes them fail.
+//! - [`FakeConnectionsApi`]: the `@connections` API; records frames instead of delivering them.
+//! - [`Call`]: one recorded call, retries included; [`ConsumedCapacity`]: the units it was charged.
+//! - [`FunctionBinary`]: a function's own binary, run with missing or invalid settings or under [`Emulator`].
+//! - [`events`]: the events that API Gateway invokes functions with.
+//! - [`fixtures`]: one application, its key, its grant, and the time of the tests.
+//! - [`skip`]: reports a test whose tool is not installed.
 //!
-//! It names no SDK and none of the project's crates but the gateway, whose engine and table plans it borrows: what
-//! the tests prove they prove of the wire. Where something of its own fails, it panics, for only tests use it.
+//! Calls are recorded on the wire, below the SDK. A failure inside this crate panics: only tests use it.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test env that cannot do its part fails the test; an index into JSON finds nothing and does not panic"
+    reason = "a set-up that fails must fail the test; indexing JSON returns null instead of panicking"
 )]
 
 mod call;
@@ -26,6 +25,7 @@ mod dynamodb;
 mod emulator;
 mod environment;
 pub mod events;
+pub mod fixtures;
 mod function_binary;
 mod server;
 mod settings;

@@ -1,28 +1,28 @@
-//! What the test environment takes from its surroundings: the one file of it that reads the environment.
+//! The environment variables of this crate: nothing else in it reads the environment.
 
-/// The endpoint to run against instead of the embedded engine, such as DynamoDB Local's.
+/// An endpoint to use instead of the embedded engine, such as DynamoDB Local's.
 const DYNAMODB_URL: &str = "NSL_DYNAMODB_URL";
-/// The tools whose absence fails a test, separated by spaces.
+/// The tools whose absence fails a test instead of skipping it, separated by spaces.
 const REQUIRE: &str = "NSL_REQUIRE";
 
-/// The endpoint that the environment names, if any, without a slash at its end.
+/// The endpoint to use instead of the embedded engine, without a slash at its end.
 pub(crate) fn dynamodb_url() -> Option<String> {
-    let url = named(DYNAMODB_URL).filter(|url| !url.is_empty())?;
+    let url = variable(DYNAMODB_URL).filter(|url| !url.is_empty())?;
     Some(url.trim_end_matches('/').to_owned())
 }
 
-/// Says that a test is skipped because `tool` is not there.
+/// Reports that a test is skipped because `tool` is not installed.
 ///
 /// # Panics
-/// Where the environment requires the tool.
+/// If the environment requires the tool.
 #[expect(clippy::print_stdout, reason = "a test's own output, which cargo shows on demand")]
 pub fn skip(tool: &str) {
-    let required = named(REQUIRE).unwrap_or_default();
-    assert!(!required.split_whitespace().any(|name| name == tool), "{tool} is required and not there");
+    let required = variable(REQUIRE).unwrap_or_default();
+    assert!(!required.split_whitespace().any(|name| name == tool), "{tool} is required and not installed");
     println!("skipped: {tool}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one settings file of the test env")]
-fn named(name: &str) -> Option<String> {
+#[expect(clippy::disallowed_methods, reason = "only this file reads the environment")]
+fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
