@@ -3,11 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nsl_auth::token::{self, Claims, TrustedKeys};
-use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::grant::{Grant, Reach, Scope};
 use nsl_domain::ids::{AppId, UserId};
-use nsl_test_support::{Failure, TestEnvironment, events};
+use nsl_test_support::{Failure, TestEnvironment, events, fixtures};
 use serde_json::{Value, json};
 
 use crate::handler::Authorize;
@@ -37,24 +36,12 @@ struct World {
 impl World {
     async fn start() -> Self {
         let env = TestEnvironment::start().await;
-        let endpoints = LocalEndpoints {
-            tables: env.dynamodb.url(),
-            connections: env.connections.url(),
-            region: TestEnvironment::REGION.to_owned(),
-        };
-        let clients: Clients = local_clients(&endpoints).await;
         for (app, status) in [("shop", Status::Active), ("old", Status::Inactive)] {
-            clients.apps(&env.table("AppsTable")).create(&registered(app, status)).await.unwrap();
+            env.register(&registered(app, status)).await;
         }
-        env.take_calls();
-        let settings = Settings::read(|name| match name {
-            "APPS_TABLE" => Some(env.table("AppsTable")),
-            "ALLOWED_ORIGINS" => Some("http://localhost:2798, https://dashboard.example".to_owned()),
-            "TOKEN_AUDIENCE" => Some(AUDIENCE.to_owned()),
-            _ => None,
-        });
+        let settings = Settings::read(|name| env.variable(name));
         let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
-        Self { authorize: Authorize::new(&clients, settings.unwrap(), trusted), env }
+        Self { authorize: Authorize::new(&env.clients, settings.unwrap(), trusted), env }
     }
 
     /// The verdict, or the text of the failure: API Gateway makes 401 of `Unauthorized` and 500 of any other.
@@ -73,19 +60,7 @@ impl World {
 }
 
 fn registered(app: &str, status: Status) -> App {
-    App {
-        id: AppId::new(app).unwrap(),
-        owner: UserId::new("ann").unwrap(),
-        name: app.to_owned(),
-        status,
-        keys: vec![KeyRecord::of(&key(app), Scope::View)],
-        legacy: false,
-        shards: DEFAULT_SHARDS,
-        tokens_not_before: None,
-        limits: Default::default(),
-        retention: Default::default(),
-        limited_until: None,
-    }
+    App { status, keys: vec![KeyRecord::of(&key(app), Scope::View)], ..fixtures::app(app) }
 }
 
 /// The text of an application's one key; of one that is not registered, a key that opens nothing.

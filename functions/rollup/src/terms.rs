@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nsl_aws::apps::{Apps, AppCache, Limited};
+use nsl_aws::apps::{AppCache, Apps, Limited};
 use nsl_aws::cache::Cache;
 use nsl_aws::compute::RollupComputer;
 use nsl_aws::fault::{Fault, Kind};

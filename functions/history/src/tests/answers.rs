@@ -199,7 +199,7 @@ async fn what_is_older_than_its_app_keeps_it_is_not_shown_though_it_is_stored() 
     brief.retention.minute = Some(96);
     brief.retention.ten_minutes = Some(96);
     brief.retention.hour = Some(96);
-    world.register(&brief).await;
+    world.env.register(&brief).await;
     for name in ["shop", "brief"] {
         world.store(name, "old-1", -5 * 24 * 60 * MINUTE_MS, r#"{"a":1}"#).await;
         world.store(name, "new-1", -3 * 24 * 60 * MINUTE_MS, r#"{"a":2}"#).await;

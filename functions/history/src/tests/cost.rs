@@ -70,7 +70,7 @@ async fn a_shard_more_costs_the_queries_again() {
     let world = World::start().await;
     let mut wide = app("wide");
     wide.shards = 3;
-    world.register(&wide).await;
+    world.env.register(&wide).await;
     let call = Call { app: "wide", grant: Some(grant("wide", Scope::View)), ..Call::default() };
     world.ask(call).await;
     let lines = world.env.take_lines();
@@ -151,7 +151,7 @@ fn an_hour(sources: u64, every_s: i64) -> BTreeMap<Resolution, Vec<Rollup>> {
 
 /// Stores a week in which every hour is like that one, as far as an answer reads it.
 async fn store_week(world: &World, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
-    let rollups = world.clients.rollups(&world.env.table("RollupsTable"), Retention::default());
+    let rollups = world.env.rollups();
     let shard = AppShard { app: id("shop"), shard: 0 };
     for (resolution, reach_ms) in [
         (Resolution::Minute, 2 * HOUR_MS),

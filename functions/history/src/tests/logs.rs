@@ -12,7 +12,7 @@ impl World {
     /// Keeps `entries` that arrived `age_ms` before the present.
     async fn keep(&self, age_ms: i64, entries: &[Value]) {
         let entries: Vec<String> = entries.iter().map(Value::to_string).collect();
-        let logs = self.clients.log_entries(&self.env.table("LogsTable"));
+        let logs = self.env.log_entries();
         let at = TimestampMs::clamped(NOW_MS - age_ms);
         logs.put(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
         self.env.take_calls();
@@ -80,7 +80,7 @@ async fn an_answer_costs_one_query_and_its_tag_holds_until_something_is_logged()
 #[tokio::test]
 async fn who_may_not_view_sees_no_log() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     world.keep(MINUTE_MS, &[json!({"n": 1})]).await;
     for (grant, app, status) in [
         (None, "shop", 401),

@@ -20,22 +20,19 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use lambda_http::{Body, Response};
-use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::app::{KeyRecord, Status};
 use nsl_domain::grant::{Grant, Proof, Reach, Scope};
 use nsl_domain::ids::{AppId, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, MinuteBuilder, Retention, Rollup, RollupSpan};
+use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
+use nsl_test_support::fixtures::{NOW_MS, app, grant, id};
 use nsl_test_support::{TestEnvironment, events};
 use serde_json::Value;
 
 use crate::handler::History;
 use crate::settings::Settings;
-
-/// The present: 2026-11-22T13:01:01.387Z.
-const NOW_MS: i64 = 1_795_352_461_387;
 
 const METRICS: &str = "GET /apps/{appId}/metrics";
 const SUMMARY: &str = "GET /apps/{appId}/summary";
@@ -45,7 +42,6 @@ const LATEST: &str = "GET /apps/{appId}/metrics/latest";
 /// One test's service with the application `shop`.
 struct World {
     env: TestEnvironment,
-    clients: Clients,
     /// Every report that was stored.
     stored: Mutex<Vec<Report>>,
 }
@@ -107,36 +103,13 @@ impl Answer {
 
 impl World {
     async fn start() -> Self {
-        let env = TestEnvironment::start().await;
-        let endpoints = LocalEndpoints {
-            tables: env.dynamodb.url(),
-            connections: env.connections.url(),
-            region: TestEnvironment::REGION.to_owned(),
-        };
-        let clients = local_clients(&endpoints).await;
-        let world = Self { env, clients, stored: Mutex::default() };
-        world.register(&app("shop")).await;
-        world
-    }
-
-    async fn register(&self, app: &App) {
-        self.clients.apps(&self.env.table("AppsTable")).create(app).await.unwrap();
-        self.env.take_calls();
+        Self { env: TestEnvironment::with_app(&app("shop")).await, stored: Mutex::default() }
     }
 
     /// An instance of the function that has answered no call.
     fn instance(&self) -> History {
-        let settings = Settings::read(|name| {
-            Some(match name {
-                "APPS_TABLE" => self.env.table("AppsTable"),
-                "REPORTS_TABLE" => self.env.table("ReportsTable"),
-                "ROLLUPS_TABLE" => self.env.table("RollupsTable"),
-                "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
-                "LOGS_TABLE" => self.env.table("LogsTable"),
-                _ => return None,
-            })
-        });
-        History::new(&self.clients, &settings.unwrap())
+        let settings = Settings::read(|name| self.env.variable(name));
+        History::new(&self.env.clients, &settings.unwrap())
     }
 
     /// Stores a report of `app`, stamped `offset_ms` after the present, and rolls it up if it is a minute old.
@@ -147,8 +120,7 @@ impl World {
             timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
             document: Document::accept(document).unwrap(),
         };
-        let reports = self.clients.reports(&self.env.table("ReportsTable"));
-        reports.store(&report, &app(app_name), 48 * HOUR_MS).await.unwrap();
+        self.env.reports().store(&report, &app(app_name), 48 * HOUR_MS).await.unwrap();
         self.stored.lock().unwrap().push(report.clone());
         if offset_ms < -MINUTE_MS {
             self.roll_up(&report).await;
@@ -158,7 +130,7 @@ impl World {
 
     /// Does what the rollup function does once it has been told of `report`.
     async fn roll_up(&self, report: &Report) {
-        let rollups = self.clients.rollups(&self.env.table("RollupsTable"), Retention::default());
+        let rollups = self.env.rollups();
         let shard = AppShard { app: report.app.clone(), shard: 0 };
         let mut above = Some(RollupSpan::containing(Resolution::Minute, report.timestamp));
         while let Some(span) = above {
@@ -209,35 +181,4 @@ async fn ask_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
     );
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
     Answer::of(history.answer(&request, now).await)
-}
-
-fn id(app: &str) -> AppId {
-    AppId::new(app).unwrap()
-}
-
-fn app(name: &str) -> App {
-    App {
-        id: id(name),
-        owner: UserId::new("ann").unwrap(),
-        name: name.to_owned(),
-        status: Status::Active,
-        keys: vec![KeyRecord::of(name, Scope::Both)],
-        legacy: false,
-        shards: DEFAULT_SHARDS,
-        tokens_not_before: None,
-        limits: Default::default(),
-        retention: Default::default(),
-        limited_until: None,
-    }
-}
-
-/// What the key of `app` proves, held to `scope`.
-fn grant(app: &str, scope: Scope) -> Grant {
-    Grant {
-        user: UserId::new("ann").unwrap(),
-        scope,
-        reach: Reach::Apps(vec![id(app)]),
-        proof: Proof::Key(KeyRecord::of(app, scope).id),
-        until: None,
-    }
 }

@@ -39,7 +39,7 @@ async fn street() -> World {
     let mut bank = app("bank");
     bank.owner = UserId::new("bob").unwrap();
     for app in [&cafe, &bank] {
-        world.register(app).await;
+        world.env.register(app).await;
     }
     for name in ["shop", "cafe", "bank"] {
         world.store(name, "web-1", -90_000, r#"{"cpu":{"usage":10},"memory":{"usagePercent":40}}"#).await;
@@ -76,7 +76,7 @@ async fn what_refuses_the_caller_is_left_out() {
     let world = street().await;
     let mut closed = app("vault");
     closed.tokens_not_before = Some(TimestampMs::clamped(NOW_MS + 1));
-    world.register(&closed).await;
+    world.env.register(&closed).await;
     let named = token(Reach::Apps(["vault", "shop", "shop", "nowhere"].map(id).to_vec()));
     assert_eq!(ids(&world.ask(call(named)).await.json()), ["shop"]);
     assert_eq!(ids(&world.ask(call(of_owner("ann"))).await.json()), ["cafe", "shop"]);
@@ -105,7 +105,7 @@ async fn a_caller_who_may_view_nothing_is_told_why() {
 async fn an_owner_of_many_is_told_of_fifty_and_that_there_are_more() {
     let world = World::start().await;
     for place in 0..50 {
-        world.register(&app(&format!("app-{place:02}"))).await;
+        world.env.register(&app(&format!("app-{place:02}"))).await;
     }
     let overview = world.ask(call(of_owner("ann"))).await.json();
     assert_eq!((ids(&overview).len(), &overview["complete"]), (50, &json!(false)));

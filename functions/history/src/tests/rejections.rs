@@ -40,7 +40,7 @@ async fn a_key_that_was_taken_back_is_401() {
 #[tokio::test]
 async fn a_foreign_and_an_unknown_app_are_403_alike() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     for route in [METRICS, LATEST] {
         let foreign = world.ask(Call { route, app: "bank", ..Call::default() }).await;
         let unknown = world.ask(Call { route, app: "nowhere", ..Call::default() }).await;
@@ -63,7 +63,7 @@ async fn an_app_that_is_switched_off_is_403() {
     let world = World::start().await;
     let mut old = app("old");
     old.status = Status::Inactive;
-    world.register(&old).await;
+    world.env.register(&old).await;
     let call = Call { app: "old", grant: Some(grant("old", Scope::View)), ..Call::default() };
     assert_eq!(refusal(&world.ask(call).await), told(403, "app_inactive", ""));
 }

@@ -9,7 +9,7 @@ const APPS: &str = "GET /apps";
 /// A hundred sources whose last reports, of ten minutes ago, are more than a megabyte, and one that reports now.
 async fn crowded() -> World {
     let world = World::start().await;
-    let rollups = world.clients.rollups(&world.env.table("RollupsTable"), Retention::default());
+    let rollups = world.env.rollups();
     for n in 0..100 {
         let document = json!({ "n": n, "text": "x".repeat(12_000) }).to_string();
         let last = Report {

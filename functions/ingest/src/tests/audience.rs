@@ -32,7 +32,7 @@ impl World {
         self.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
         let mut shop = app("shop", Status::Active);
         shop.keys = vec![KeyRecord::of("another", Scope::Both)];
-        self.register(&shop).await;
+        self.env.register(&shop).await;
         self.env.take_calls();
     }
 

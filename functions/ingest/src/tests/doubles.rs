@@ -64,7 +64,7 @@ impl World {
 
     async fn connect_library(&self, connection: &str) {
         self.open(connection, Some(&legacy_grant())).await;
-        let publishers = self.clients.publishers(&self.env.table("ConnectionsTable"));
+        let publishers = self.env.publishers();
         publishers.add(&[id("shop")], &ConnectionId::new(connection), now()).await.unwrap();
     }
 
@@ -109,7 +109,7 @@ async fn second_copies_spend_nothing_of_what_an_app_may_send() {
     let mut small = app("small", Status::Active);
     small.limits.reports = Some(1);
     small.legacy = true;
-    world.register(&small).await;
+    world.env.register(&small).await;
     let grant = Grant { proof: Proof::Legacy, ..publishing("small") };
     world.open("library=", Some(&grant)).await;
     for second in 0..99 {
@@ -232,7 +232,7 @@ async fn a_wrong_clock_is_noted_once_an_hour_and_no_report_is_lost() {
     let lines = world.env.take_lines();
     assert_eq!(lines.iter().filter(|line| *line == SETTLE).count(), 1, "{lines:?}");
     assert_eq!(world.stored().await, 6);
-    let publishers = world.clients.publishers(&world.env.table("ConnectionsTable"));
+    let publishers = world.env.publishers();
     let clocks = publishers.wrong_clocks(&id("shop"), now()).await.unwrap();
     assert_eq!(clocks.len(), 1);
     assert_eq!(clocks[0].ahead_ms, -NOW_MS);

@@ -25,7 +25,7 @@ fn refused(world: &World) -> String {
 #[tokio::test]
 async fn a_report_reaches_the_subscribers_of_its_app_and_nobody_else() {
     let world = World::start().await;
-    world.register(&app("bank", Status::Active)).await;
+    world.env.register(&app("bank", Status::Active)).await;
     world.subscribe("shopper=", "shop", 0, Dialect::Modern).await;
     world.subscribe("banker=", "bank", 0, Dialect::Modern).await;
     world.subscribe("both=", "bank", 0, Dialect::Modern).await;
@@ -115,7 +115,7 @@ async fn reports_are_taken_under_both_names_of_their_frame() {
 #[tokio::test]
 async fn a_frame_that_names_a_foreign_app_stores_nothing() {
     let world = World::start().await;
-    world.register(&app("bank", Status::Active)).await;
+    world.env.register(&app("bank", Status::Active)).await;
     let granted = publishing("shop").to_text();
     for foreign in ["bank", "nowhere"] {
         let mut second = report(1);
@@ -156,7 +156,7 @@ async fn a_grant_to_view_does_not_publish() {
 #[tokio::test]
 async fn an_app_that_is_switched_off_takes_nothing() {
     let world = World::start().await;
-    world.register(&app("old", Status::Inactive)).await;
+    world.env.register(&app("old", Status::Inactive)).await;
     let granted = publishing("old").to_text();
     let mut of_old = report(0);
     of_old["appId"] = json!("old");
@@ -175,7 +175,7 @@ async fn a_key_that_is_taken_back_closes_the_door_within_a_minute() {
     world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop", Status::Active);
     shop.keys = vec![KeyRecord::of("another key", Scope::Both)];
-    world.register(&shop).await;
+    world.env.register(&shop).await;
     world.env.take_calls();
     hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_001).await;
     assert_eq!(refused(&world), "unauthorized");
@@ -188,7 +188,7 @@ async fn an_app_that_is_switched_off_closes_the_door_within_a_minute() {
     let granted = publishing("shop").to_text();
     let ingest = world.instance();
     hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    let apps = world.clients.apps(&world.env.table("AppsTable"));
+    let apps = world.env.apps();
     let on = apps.find(&id("shop")).await.unwrap().unwrap();
     let off = App { status: Status::Inactive, ..on.clone() };
     assert_eq!(apps.save(&on, &off).await.unwrap(), nsl_aws::apps::Saved::Done);
@@ -204,7 +204,7 @@ async fn an_app_that_was_found_to_send_too_much_is_refused_until_it_may_again() 
     let granted = publishing("shop").to_text();
     let ingest = world.instance();
     hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    let apps = world.clients.apps(&world.env.table("AppsTable"));
+    let apps = world.env.apps();
     let until = TimestampMs::clamped(NOW_MS + 180_000);
     assert_eq!(apps.limit(&id("shop"), until).await.unwrap(), nsl_aws::apps::Limited::Done);
     world.env.take_calls();
@@ -227,7 +227,7 @@ async fn a_legacy_publisher_over_its_limit_hears_nothing() {
     let mut legacy = publishing("shop");
     legacy.proof = Proof::Legacy;
     world.open(PUBLISHER, Some(&legacy)).await;
-    let apps = world.clients.apps(&world.env.table("AppsTable"));
+    let apps = world.env.apps();
     apps.limit(&id("shop"), TimestampMs::clamped(NOW_MS + 60_000)).await.unwrap();
     world.env.take_calls();
     let ingest = world.instance();
@@ -257,7 +257,7 @@ async fn raw_reports_are_kept_as_long_as_their_app_says() {
     let world = World::start().await;
     let mut archive = app("archive", Status::Active);
     archive.retention.raw = Some(100);
-    world.register(&archive).await;
+    world.env.register(&archive).await;
     let ingest = world.instance();
     for name in ["shop", "archive"] {
         let granted = publishing(name).to_text();
@@ -372,7 +372,7 @@ async fn bad_frames_are_answered_by_their_code() {
 #[tokio::test]
 async fn a_refusal_is_not_remembered() {
     let world = World::start().await;
-    world.register(&app("bank", Status::Active)).await;
+    world.env.register(&app("bank", Status::Active)).await;
     let ingest = world.warm_instance().await;
     let mut of_bank = report(1);
     of_bank["appId"] = json!("bank");
@@ -387,7 +387,7 @@ async fn a_refusal_is_not_remembered() {
     world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop", Status::Active);
     shop.keys = vec![KeyRecord::of("the next key", Scope::Both)];
-    world.register(&shop).await;
+    world.env.register(&shop).await;
     world.env.take_calls();
     let mut by_next_key = publishing("shop");
     by_next_key.proof = Proof::Key(KeyRecord::of("the next key", Scope::Both).id);

@@ -9,21 +9,18 @@ mod faults;
 mod frames;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
-use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_aws::subscriptions::{Added, Subscriber};
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::grant::{Grant, Hold, Proof, Reach, Role, Scope};
-use nsl_domain::ids::{AppId, ConnectionId, UserId};
+use nsl_domain::grant::{Grant, Hold, Proof, Role, Scope};
+use nsl_domain::ids::ConnectionId;
 use nsl_domain::time::TimestampMs;
+use nsl_test_support::fixtures::{self, NOW_MS, grant, id, now};
 use nsl_test_support::{TestEnvironment, events};
 use serde_json::{Value, json};
 
 use crate::handler::Ingest;
 use crate::settings::Settings;
-
-/// When the events of these tests arrive: 2026-11-22T13:01:01.387Z.
-const NOW_MS: i64 = 1_795_352_461_387;
 
 /// The connection of the publisher, as API Gateway names one.
 const PUBLISHER: &str = "UIcZQdQsoAMCLTw=";
@@ -34,41 +31,17 @@ const STRANGER: events::Attached<'static> = &[("role", "program"), ("sourceIp", 
 /// One test's service with the application `shop`.
 struct World {
     env: TestEnvironment,
-    clients: Clients,
 }
 
 impl World {
     async fn start() -> Self {
-        let env = TestEnvironment::start().await;
-        let endpoints = LocalEndpoints {
-            tables: env.dynamodb.url(),
-            connections: env.connections.url(),
-            region: TestEnvironment::REGION.to_owned(),
-        };
-        let clients = local_clients(&endpoints).await;
-        let world = Self { env, clients };
-        world.register(&app("shop", Status::Active)).await;
-        world.env.take_calls();
-        world
-    }
-
-    async fn register(&self, app: &App) {
-        self.clients.apps(&self.env.table("AppsTable")).create(app).await.unwrap();
+        Self { env: TestEnvironment::with_app(&app("shop", Status::Active)).await }
     }
 
     /// An instance of the function that has seen no event.
     fn instance(&self) -> Ingest {
-        let settings = Settings::read(|name| {
-            Some(match name {
-                "APPS_TABLE" => self.env.table("AppsTable"),
-                "CONNECTIONS_TABLE" => self.env.table("ConnectionsTable"),
-                "REPORTS_TABLE" => self.env.table("ReportsTable"),
-                "METRICS_NAMESPACE" => "test".to_owned(),
-                "RAW_RETENTION_HOURS" => "48".to_owned(),
-                _ => return None,
-            })
-        });
-        Ingest::new(&self.clients, &settings.unwrap())
+        let settings = Settings::read(|name| self.env.variable(name));
+        Ingest::new(&self.env.clients, &settings.unwrap())
     }
 
     /// One that has stored a report of `shop` from [`PUBLISHER`] already.
@@ -82,7 +55,7 @@ impl World {
 
     /// Opens a connection, and lets it prove `grant` by an in-band `auth`.
     async fn open(&self, connection: &str, grant: Option<&Grant>) {
-        let sessions = self.clients.sessions(&self.env.table("ConnectionsTable"));
+        let sessions = self.env.sessions();
         let connection = ConnectionId::new(connection);
         sessions.open(&connection, Role::Program, &[], now()).await.unwrap();
         if let Some(grant) = grant {
@@ -99,7 +72,7 @@ impl World {
     /// Opens a connection that watches `app`.
     async fn seat(&self, app: &str, subscriber: &Subscriber) {
         self.open(subscriber.connection.as_str(), None).await;
-        let subscriptions = self.clients.subscriptions(&self.env.table("ConnectionsTable"));
+        let subscriptions = self.env.subscriptions();
         let added = subscriptions.add(&id(app), subscriber, now()).await.unwrap();
         assert_eq!(added, Added::Done);
     }
@@ -131,44 +104,8 @@ fn one_way() -> ApiGatewayProxyResponse {
     nsl_aws::event::answer(200, None)
 }
 
-fn now() -> TimestampMs {
-    TimestampMs::clamped(NOW_MS)
-}
-
-fn id(app: &str) -> AppId {
-    AppId::new(app).unwrap()
-}
-
-/// The secret of the application's one key.
-fn key(app: &str) -> String {
-    format!("the key of {app}")
-}
-
 pub(crate) fn app(name: &str, status: Status) -> App {
-    App {
-        id: id(name),
-        owner: UserId::new("ann").unwrap(),
-        name: name.to_owned(),
-        status,
-        keys: vec![KeyRecord::of(&key(name), Scope::Both)],
-        legacy: true,
-        shards: DEFAULT_SHARDS,
-        tokens_not_before: None,
-        limits: Default::default(),
-        retention: Default::default(),
-        limited_until: None,
-    }
-}
-
-/// What the key of `app` proves, held to `scope`.
-fn grant(app: &str, scope: Scope) -> Grant {
-    Grant {
-        user: UserId::new("ann").unwrap(),
-        scope,
-        reach: Reach::Apps(vec![id(app)]),
-        proof: Proof::Key(KeyRecord::of(&key(app), scope).id),
-        until: None,
-    }
+    App { status, legacy: true, ..fixtures::app(name) }
 }
 
 fn publishing(app: &str) -> Grant {

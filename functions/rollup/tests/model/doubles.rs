@@ -16,7 +16,7 @@ const OFFSETS_MS: [i64; 7] =
 
 /// Sends a report and its copy as the library does; what of them is stored becomes the shop's.
 async fn send_twice(world: &World, shop: &mut Shop, offset_ms: i64) {
-    let reports = world.clients.reports(&world.env.table("ReportsTable"));
+    let reports = world.env.reports();
     let library = ConnectionId::new("library=");
     for (message, apart_ms, expected) in [("m1", 0, StoreOutcome::Stored), ("m2", 5, StoreOutcome::Duplicate)]
     {

@@ -20,7 +20,7 @@ const ALLOWED_IN_A_MINUTE: i64 = 160;
 
 impl World {
     async fn registered(&self, app: &App) -> App {
-        self.apps().find(&app.id).await.unwrap().unwrap()
+        self.env.apps().find(&app.id).await.unwrap().unwrap()
     }
 
     /// How many rows of rollups and last reports there are of `shop`.
@@ -70,7 +70,7 @@ async fn rollups_and_last_reports_live_as_long_as_their_app_says() {
     let mut shop = Shop::open(1);
     shop.app.retention =
         AppRetention { minute: Some(100), ten_minutes: Some(1_000), ..AppRetention::default() };
-    world.register(&shop.app).await;
+    world.env.register(&shop.app).await;
     let records = report(&world, &mut shop, 1, 1).await;
     world.set_clock(MINUTE_MS);
     assert!(world.deliver(&records).await.failures.is_empty());
@@ -91,7 +91,7 @@ async fn rollups_and_last_reports_live_as_long_as_their_app_says() {
 async fn an_app_is_read_once_a_minute_and_only_limited_when_it_sends_too_much() {
     let world = World::start().await;
     let mut shop = held_to_one_a_second(1);
-    world.register(&shop.app).await;
+    world.env.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE, 1).await;
     world.set_clock(MINUTE_MS);
     world.env.take_calls();
@@ -109,7 +109,7 @@ async fn an_app_is_read_once_a_minute_and_only_limited_when_it_sends_too_much() 
 async fn an_app_that_sent_too_much_is_refused_once_whatever_the_stream_repeats() {
     let world = World::start().await;
     let mut shop = held_to_one_a_second(1);
-    world.register(&shop.app).await;
+    world.env.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE + 30, 1).await;
     world.set_clock(MINUTE_MS);
     world.env.take_calls();
@@ -135,7 +135,7 @@ async fn an_app_that_sent_too_much_is_refused_once_whatever_the_stream_repeats()
 async fn what_several_shards_take_is_counted_together() {
     let world = World::start().await;
     let mut shop = held_to_one_a_second(2);
-    world.register(&shop.app).await;
+    world.env.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE + 20, 8).await;
     let (first, second): (Vec<Value>, Vec<Value>) = records
         .into_iter()
@@ -152,7 +152,7 @@ async fn what_several_shards_take_is_counted_together() {
 async fn an_app_that_cannot_be_read_loses_nothing_and_one_that_cannot_be_limited_neither() {
     let world = World::start().await;
     let mut shop = held_to_one_a_second(1);
-    world.register(&shop.app).await;
+    world.env.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE + 1, 1).await;
     world.set_clock(MINUTE_MS);
     world.env.dynamodb.fail("GetItem", Failure::InternalError, 3);
@@ -189,8 +189,8 @@ async fn a_deleted_apps_last_records_leave_nothing_to_the_next_owner_of_its_id()
     let mut shop = world.open(2).await;
     let records = report(&world, &mut shop, 4, 4).await;
     let off = App { status: Status::Inactive, ..shop.app.clone() };
-    assert_eq!(world.apps().save(&shop.app, &off).await.unwrap(), Saved::Done);
-    assert_eq!(world.apps().delete(&off).await.unwrap(), Saved::Done);
+    assert_eq!(world.env.apps().save(&shop.app, &off).await.unwrap(), Saved::Done);
+    assert_eq!(world.env.apps().delete(&off).await.unwrap(), Saved::Done);
     world.set_clock(MINUTE_MS);
     assert!(world.deliver(&records).await.failures.is_empty(), "nothing comes again");
     assert_eq!(world.rows_of(&shop).await, 0);
@@ -201,14 +201,14 @@ async fn an_app_that_is_switched_off_is_not_believed_to_be_there_a_moment_longer
     let world = World::start().await;
     let mut shop = Shop::open(1);
     shop.app.status = Status::Inactive;
-    world.register(&shop.app).await;
+    world.env.register(&shop.app).await;
     let records = report(&world, &mut shop, 2, 1).await;
     world.set_clock(MINUTE_MS);
     world.deliver(&records).await;
     assert_eq!(calls_of_apps(&world), (1, 0));
     let before = world.rows_of(&shop).await;
     assert!(before > 0, "what it reported before it was switched off counts");
-    assert_eq!(world.apps().delete(&shop.app).await.unwrap(), Saved::Done);
+    assert_eq!(world.env.apps().delete(&shop.app).await.unwrap(), Saved::Done);
     let late = late_report(&shop);
     let records = [world.store(&mut shop, late).await];
     world.env.take_calls();
@@ -221,14 +221,14 @@ async fn an_app_that_is_switched_off_is_not_believed_to_be_there_a_moment_longer
 async fn a_limit_that_an_operator_raised_ends_with_the_next_look() {
     let world = World::start().await;
     let mut shop = held_to_one_a_second(1);
-    world.register(&shop.app).await;
+    world.env.register(&shop.app).await;
     let records = report(&world, &mut shop, ALLOWED_IN_A_MINUTE + 1, 1).await;
     world.set_clock(MINUTE_MS);
     world.deliver(&records).await;
     let limited = world.registered(&shop.app).await;
     assert_eq!(limited.refused_for_ms(TimestampMs::clamped(START_MS + 4 * MINUTE_MS)), Some(1_000));
     let raised = App { limits: OwnLimits::default(), limited_until: None, ..limited.clone() };
-    assert_eq!(world.apps().save(&limited, &raised).await.unwrap(), Saved::Done);
+    assert_eq!(world.env.apps().save(&limited, &raised).await.unwrap(), Saved::Done);
     world.set_clock(2 * MINUTE_MS + 1);
     world.deliver(&records).await;
     assert_eq!(world.limited_until(&shop).await, None);

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use nsl_aws::apps::Apps;
-use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_aws::compute::{Clock, RollupComputer};
 use nsl_aws::rollups::{Rollups, StoredRollup};
 use nsl_aws::stream::{BatchResponse, StreamEvent};
-use nsl_domain::app::{App, Status};
-use nsl_domain::ids::{AppId, Source, UserId};
+use nsl_domain::app::App;
+use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, Retention};
+use nsl_domain::rollup::AppShard;
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_domain::time_span::TimeSpan;
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
-use nsl_test_support::TestEnvironment;
+use nsl_test_support::{TestEnvironment, fixtures};
 use serde_json::{Value, json};
 
 /// 2026-11-22T09:00:00Z: where the stories of these tests begin.
@@ -32,7 +30,6 @@ pub(crate) struct World {
     /// What an operator's repair computes with.
     pub(crate) computer: RollupComputer,
     pub(crate) rollups: Rollups,
-    pub(crate) clients: Clients,
     clock: Arc<AtomicI64>,
 }
 
@@ -46,28 +43,15 @@ pub(crate) struct Shop {
 impl World {
     pub(crate) async fn start() -> Self {
         let env = TestEnvironment::start().await;
-        let endpoints = LocalEndpoints {
-            tables: env.dynamodb.url(),
-            connections: env.connections.url(),
-            region: TestEnvironment::REGION.to_owned(),
-        };
-        let clients = local_clients(&endpoints).await;
-        let settings = Settings::read(|name| match name {
-            "APPS_TABLE" => Some(env.table("AppsTable")),
-            "REPORTS_TABLE" => Some(env.table("ReportsTable")),
-            "ROLLUPS_TABLE" => Some(env.table("RollupsTable")),
-            "RAW_RETENTION_HOURS" => Some("48".to_owned()),
-            _ => None,
-        });
+        let settings = Settings::read(|name| env.variable(name));
         let clock = Arc::new(AtomicI64::new(START_MS));
         let told = Arc::clone(&clock);
         let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
         let tell: Clock = Arc::new(tell);
-        let rolling = RollupHandler::new(&clients, &settings.unwrap(), Arc::clone(&tell));
-        let rollups = clients.rollups(&env.table("RollupsTable"), Retention::default());
-        let reports = clients.reports(&env.table("ReportsTable"));
-        let computer = RollupComputer::new(reports, rollups.clone(), tell);
-        Self { env, rolling, computer, rollups, clients, clock }
+        let rolling = RollupHandler::new(&env.clients, &settings.unwrap(), Arc::clone(&tell));
+        let rollups = env.rollups();
+        let computer = RollupComputer::new(env.reports(), rollups.clone(), tell);
+        Self { env, rolling, computer, rollups, clock }
     }
 
     pub(crate) fn set_clock(&self, offset_ms: i64) {
@@ -81,25 +65,13 @@ impl World {
     /// An application that is registered and that no other test has.
     pub(crate) async fn open(&self, shards: u16) -> Shop {
         let shop = Shop::open(shards);
-        self.register(&shop.app).await;
+        self.env.register(&shop.app).await;
         shop
-    }
-
-    /// Registers `app`, which no test counts among its calls.
-    pub(crate) async fn register(&self, app: &App) {
-        self.apps().create(app).await.unwrap();
-        self.env.take_calls();
-        self.env.take_consumed();
-    }
-
-    pub(crate) fn apps(&self) -> Apps {
-        self.clients.apps(&self.env.table("AppsTable"))
     }
 
     /// Stores a report and gives its stream record.
     pub(crate) async fn store(&self, shop: &mut Shop, report: Report) -> Value {
-        let reports = self.clients.reports(&self.env.table("ReportsTable"));
-        reports.store(&report, &shop.app, 2 * DAY_MS).await.unwrap();
+        self.env.reports().store(&report, &shop.app, 2 * DAY_MS).await.unwrap();
         let record = shop.record(&report);
         shop.reports.push(report);
         record
@@ -122,19 +94,8 @@ impl World {
 impl Shop {
     /// An application that is not registered and that no other test has.
     pub(crate) fn open(shards: u16) -> Self {
-        let app = App {
-            id: AppId::new(format!("shop-{}", APPS.fetch_add(1, Ordering::Relaxed))).unwrap(),
-            owner: UserId::new("ann").unwrap(),
-            name: "Shop".to_owned(),
-            status: Status::Active,
-            keys: Vec::new(),
-            legacy: false,
-            shards,
-            tokens_not_before: None,
-            limits: Default::default(),
-            retention: Default::default(),
-            limited_until: None,
-        };
+        let name = format!("shop-{}", APPS.fetch_add(1, Ordering::Relaxed));
+        let app = App { keys: Vec::new(), shards, ..fixtures::app(&name) };
         Self { app, reports: Vec::new(), sequence: 99 }
     }
 

@@ -38,7 +38,7 @@ async fn a_full_app_takes_nobody_until_one_leaves() {
     let payload = &frames[0]["payload"];
     assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
     assert!(answers(&world, &session, &auth_by_user("shop", "ann"), PROGRAM).await.is_empty());
-    let publishers = world.clients.publishers(&world.env.table("ConnectionsTable"));
+    let publishers = world.env.publishers();
     publishers.drop_row(&id("shop"), &ConnectionId::new("b0=")).await.unwrap();
     let frames = answers(&world, &session, &auth_by_key("shop", "shop"), PROGRAM).await;
     assert_eq!(frames[0]["type"], "auth_success");
@@ -49,7 +49,7 @@ async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() 
     let world = World::start().await;
     let mut club = app("club");
     (club.legacy, club.limits.connections) = (true, Some(2));
-    world.register(&club).await;
+    world.env.register(&club).await;
     world.fill("club", 2).await;
     let session = world.connected(PROGRAM).await;
     let grant = granted("club", Scope::Publish);
@@ -58,7 +58,7 @@ async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() 
     let payload = &frames[0]["payload"];
     assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
     assert!(answers(&world, &session, &auth_by_user("club", "ann"), PROGRAM).await.is_empty());
-    let publishers = world.clients.publishers(&world.env.table("ConnectionsTable"));
+    let publishers = world.env.publishers();
     publishers.drop_row(&id("club"), &ConnectionId::new("b0=")).await.unwrap();
     assert_eq!(connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await, 200);
 }
@@ -66,7 +66,7 @@ async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() 
 #[tokio::test]
 async fn a_wrong_key_is_told_once_and_closed_after_five() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     let session = world.connected(PROGRAM).await;
     for (turn, (named, key)) in
         [("shop", "bank"), ("nowhere", "shop"), ("bank", "shop"), ("shop", "x"), ("shop", "y")]
@@ -101,7 +101,7 @@ async fn a_right_key_of_an_app_that_is_switched_off_is_told_so() {
     let world = World::start().await;
     let mut old = app("old");
     old.status = Status::Inactive;
-    world.register(&old).await;
+    world.env.register(&old).await;
     let session = world.connected(PROGRAM).await;
     let frames = answers(&world, &session, &auth_by_key("old", "old"), PROGRAM).await;
     assert_eq!(frames[0]["payload"]["code"], "app_inactive");
@@ -134,7 +134,7 @@ async fn the_dashboard_is_subscribed_by_its_auth_and_its_repeats_are_not_answere
 #[tokio::test]
 async fn the_library_is_never_told_that_it_is_wrong() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     let session = world.connected(PROGRAM).await;
     for (named, user) in [("shop", "bob"), ("bank", "ann"), ("nowhere", "ann")] {
         for _ in 0..6 {
@@ -161,7 +161,7 @@ async fn a_page_that_is_wrong_is_told_once() {
 #[tokio::test]
 async fn who_was_granted_something_at_the_handshake_may_prove_only_that() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     let grant = granted("shop", Scope::Both);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;

@@ -43,7 +43,7 @@ async fn a_handshake_of_a_publisher_costs_a_write_more_and_its_end_another() {
 #[tokio::test]
 async fn a_grant_of_several_apps_is_not_counted() {
     let world = World::start().await;
-    let several = Grant { reach: Reach::Apps(vec![id("shop"), id("bank")]), ..grant_of("shop", Scope::View) };
+    let several = Grant { reach: Reach::Apps(vec![id("shop"), id("bank")]), ..grant("shop", Scope::View) };
     connect(&world.instance(), &[], &[("role", "program"), ("grant", &several.to_text())]).await;
     assert_eq!(world.env.take_lines(), [OPEN]);
 }
@@ -123,7 +123,7 @@ async fn a_limit_of_subscriptions_costs_a_count_and_a_read_where_it_is_reached()
     let world = World::start().await;
     let mut club = app("club");
     club.limits.subscriptions = Some(1);
-    world.register(&club).await;
+    world.env.register(&club).await;
     let grant = granted("club", Scope::View);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
@@ -220,7 +220,7 @@ async fn garbage_costs_its_answer() {
 #[tokio::test]
 async fn the_end_costs_a_delete_and_one_for_each_app_watched_or_published_for() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     let session = world.authorised().await;
     subscribe(&session, PROGRAM).await;
     let bank = granted("bank", Scope::View);

@@ -17,19 +17,21 @@ impl World {
             connection: ConnectionId::new(connection),
             min_interval_ms: 0,
             dialect: Dialect::Modern,
-            hold: Hold::of(&grant_of("shop", Scope::View)),
+            hold: Hold::of(&grant("shop", Scope::View)),
         };
-        let table = self.env.table("ConnectionsTable");
         let now = TimestampMs::clamped(NOW_MS);
-        let sessions = self.clients.sessions(&table);
-        sessions.open(&subscriber.connection, nsl_domain::grant::Role::Page, &[], now).await.unwrap();
-        self.clients.subscriptions(&table).add(&id("shop"), &subscriber, now).await.unwrap();
+        self.env
+            .sessions()
+            .open(&subscriber.connection, nsl_domain::grant::Role::Page, &[], now)
+            .await
+            .unwrap();
+        self.env.subscriptions().add(&id("shop"), &subscriber, now).await.unwrap();
         self.env.take_calls();
     }
 
     /// Makes `connection` report for `shop`.
     pub(super) async fn publish(&self, connection: &str) {
-        let publishers = self.clients.publishers(&self.env.table("ConnectionsTable"));
+        let publishers = self.env.publishers();
         let now = TimestampMs::clamped(NOW_MS);
         publishers.add(&[id("shop")], &ConnectionId::new(connection), now).await.unwrap();
         self.env.take_calls();
@@ -141,7 +143,7 @@ async fn a_wrong_library_hears_nothing_is_counted_and_let_go_after_ten_minutes()
 async fn a_library_that_becomes_right_is_welcomed() {
     let world = World::start().await;
     let mut bank = app("bank");
-    world.register(&bank).await;
+    world.env.register(&bank).await;
     let session = world.connected(PROGRAM).await;
     hear(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
     assert!(world.told().is_empty());
@@ -149,7 +151,7 @@ async fn a_library_that_becomes_right_is_welcomed() {
     world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     bank.legacy = true;
     bank.keys = vec![KeyRecord::of("another", Scope::Both)];
-    world.register(&bank).await;
+    world.env.register(&bank).await;
     hear_at(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM, NOW_MS + 10_000).await;
     assert_eq!(world.told()[0]["type"], "auth_success");
 }
@@ -158,7 +160,7 @@ async fn a_library_that_becomes_right_is_welcomed() {
 async fn a_page_that_changes_its_app_watches_the_second_alone() {
     let world = World::start().await;
     let bank = App { legacy: true, ..app("bank") };
-    world.register(&bank).await;
+    world.env.register(&bank).await;
     let session = page(&world).await;
     hear(&session, "auth", &auth_by_user("bank", "ann"), PAGE).await;
     assert!(world.told().is_empty(), "so soon after the first it is absorbed");
@@ -190,7 +192,7 @@ async fn log_entries_are_kept_shown_to_viewers_and_told_in_history() {
 #[tokio::test]
 async fn a_long_history_comes_in_frames_that_any_client_takes_newest_thousand_and_no_older() {
     let world = World::start().await;
-    let table = world.clients.log_entries(&world.env.table("LogsTable"));
+    let table = world.env.log_entries();
     for frame in 0..30 {
         let entries: Vec<String> =
             (0..40).map(|n| json!({"n": frame * 40 + n, "text": "x".repeat(100)}).to_string()).collect();
@@ -244,7 +246,7 @@ async fn a_command_reaches_every_publisher_and_holds_for_those_who_ask() {
 #[tokio::test]
 async fn nobody_without_leave_is_told_or_heard() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     world.watch("viewer=").await;
     world.publish("publisher=").await;
     let about_bank = about_shop("history").replace("shop", "bank");
@@ -313,12 +315,12 @@ async fn a_page_is_told_at_once_that_its_app_was_switched_on_again() {
     let world = World::start().await;
     let awake = App { legacy: true, ..app("old") };
     let asleep = App { status: Status::Inactive, ..awake.clone() };
-    world.register(&asleep).await;
+    world.env.register(&asleep).await;
     let session = world.connected(PAGE).await;
     let ask = json!({"type": "check_status", "data": {"userId": "ann", "appId": "old"}}).to_string();
     hear(&session, "$default", &ask, PAGE).await;
     assert_eq!(world.told().last().unwrap()["payload"]["status"]["appIsActive"], false);
-    let saved = world.clients.apps(&world.env.table("AppsTable")).save(&asleep, &awake).await;
+    let saved = world.env.apps().save(&asleep, &awake).await;
     assert_eq!(saved.unwrap(), nsl_aws::apps::Saved::Done);
     world.env.take_calls();
     hear_at(&session, "$default", &ask, PAGE, NOW_MS + Slot::Status.every_ms()).await;

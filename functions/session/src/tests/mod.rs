@@ -11,21 +11,17 @@ mod legacy_cost;
 mod watching;
 
 use nsl_auth::token::TrustedKeys;
-use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Hold, Proof, Reach, Scope};
-use nsl_domain::ids::{AppId, Source, UserId};
+use nsl_domain::app::{App, KeyRecord, Status};
+use nsl_domain::grant::{Grant, Hold, Reach, Scope};
+use nsl_domain::ids::{Source, UserId};
 use nsl_domain::report::{Document, Report};
-use nsl_domain::rollup::Retention;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_test_support::fixtures::{self, NOW_MS, grant, id, secret};
 use nsl_test_support::{TestEnvironment, events};
 use serde_json::{Value, json};
 
 use crate::handler::Session;
 use crate::settings::Settings;
-
-/// When the events of these tests arrive, unless they say otherwise: 2026-11-22T13:01:01.387Z.
-const NOW_MS: i64 = 1_795_352_461_387;
 
 /// The connection that speaks, as API Gateway names one.
 const SPEAKER: &str = "UIcZQdQsoAMCLTw=";
@@ -42,44 +38,18 @@ const FOREIGN_PAGE: events::Attached<'static> = &[("role", "foreignpage"), ("sou
 /// One test's service with the application `shop`, which has the `legacy` flag.
 struct World {
     env: TestEnvironment,
-    clients: Clients,
 }
 
 impl World {
     async fn start() -> Self {
-        let env = TestEnvironment::start().await;
-        let endpoints = LocalEndpoints {
-            tables: env.dynamodb.url(),
-            connections: env.connections.url(),
-            region: TestEnvironment::REGION.to_owned(),
-        };
-        let clients = local_clients(&endpoints).await;
-        let world = Self { env, clients };
-        world.register(&app("shop")).await;
-        world
-    }
-
-    async fn register(&self, app: &App) {
-        self.clients.apps(&self.env.table("AppsTable")).create(app).await.unwrap();
-        self.env.take_calls();
+        Self { env: TestEnvironment::with_app(&app("shop")).await }
     }
 
     /// An instance of the function that has seen no event.
     fn instance(&self) -> Session {
-        let settings = Settings::read(|name| {
-            Some(match name {
-                "APPS_TABLE" => self.env.table("AppsTable"),
-                "CONNECTIONS_TABLE" => self.env.table("ConnectionsTable"),
-                "REPORTS_TABLE" => self.env.table("ReportsTable"),
-                "ROLLUPS_TABLE" => self.env.table("RollupsTable"),
-                "LOGS_TABLE" => self.env.table("LogsTable"),
-                "METRICS_NAMESPACE" => "test".to_owned(),
-                "TOKEN_AUDIENCE" => AUDIENCE.to_owned(),
-                _ => return None,
-            })
-        });
+        let settings = Settings::read(|name| self.env.variable(name));
         let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
-        Session::new(&self.clients, &settings.unwrap(), trusted)
+        Session::new(&self.env.clients, &settings.unwrap(), trusted)
     }
 
     /// One that [`SPEAKER`] has connected to.
@@ -107,8 +77,7 @@ impl World {
             timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
             document: Document::accept(document).unwrap(),
         };
-        let reports = self.clients.reports(&self.env.table("ReportsTable"));
-        reports.store(&report, &app("shop"), 48 * HOUR_MS).await.unwrap();
+        self.env.reports().store(&report, &app("shop"), 48 * HOUR_MS).await.unwrap();
         self.env.take_calls();
     }
 
@@ -120,8 +89,7 @@ impl World {
             timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
             document: Document::accept(document).unwrap(),
         };
-        let rollups = self.clients.rollups(&self.env.table("RollupsTable"), Retention::default());
-        rollups.put_last_report(&report).await.unwrap();
+        self.env.rollups().put_last_report(&report).await.unwrap();
         self.env.take_calls();
     }
 
@@ -202,42 +170,11 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn id(app: &str) -> AppId {
-    AppId::new(app).unwrap()
-}
-
-/// The text of an application's one key.
-fn secret(app: &str) -> String {
-    format!("the key of {app}")
-}
-
 fn app(name: &str) -> App {
-    App {
-        id: id(name),
-        owner: UserId::new("ann").unwrap(),
-        name: name.to_owned(),
-        status: Status::Active,
-        keys: vec![KeyRecord::of(&secret(name), Scope::Both)],
-        legacy: name == "shop",
-        shards: DEFAULT_SHARDS,
-        tokens_not_before: None,
-        limits: Default::default(),
-        retention: Default::default(),
-        limited_until: None,
-    }
+    App { legacy: name == "shop", ..fixtures::app(name) }
 }
 
 /// What the key of `app` proves, as the authorizer attaches it.
 fn granted(app: &str, scope: Scope) -> String {
-    grant_of(app, scope).to_text()
-}
-
-fn grant_of(app: &str, scope: Scope) -> Grant {
-    Grant {
-        user: UserId::new("ann").unwrap(),
-        scope,
-        reach: Reach::Apps(vec![id(app)]),
-        proof: Proof::Key(KeyRecord::of(&secret(app), scope).id),
-        until: None,
-    }
+    grant(app, scope).to_text()
 }

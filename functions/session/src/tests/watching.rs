@@ -68,7 +68,7 @@ async fn what_does_not_fit_one_frame_follows_in_others() {
 #[tokio::test]
 async fn who_may_not_watch_is_refused_and_not_subscribed() {
     let world = World::start().await;
-    world.register(&app("bank")).await;
+    world.env.register(&app("bank")).await;
     let session = world.connected(PROGRAM).await;
     let publisher = granted("shop", Scope::Publish);
     let shopper = granted("shop", Scope::View);
@@ -93,7 +93,7 @@ async fn a_key_that_is_taken_back_subscribes_nobody_after_a_minute() {
     world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop");
     shop.keys = vec![KeyRecord::of("another", Scope::Both)];
-    world.register(&shop).await;
+    world.env.register(&shop).await;
     let body = hear_at(&session, "subscribe", &watch("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
     assert_eq!(body["payload"]["code"], "unauthorized");
 }
@@ -121,7 +121,7 @@ async fn a_connection_watches_fifty_apps_and_no_more() {
     let mut bodies = Vec::new();
     for index in 0..=MAX_SUBSCRIPTIONS {
         let name = format!("app-{index}");
-        world.register(&app(&name)).await;
+        world.env.register(&app(&name)).await;
         let grant = granted(&name, Scope::View);
         bodies.extend(hear(&session, "subscribe", &watch(&name), &[("grant", &grant)]).await);
     }
@@ -136,7 +136,7 @@ async fn an_app_has_as_many_subscriptions_as_it_says() {
     let world = World::start().await;
     let mut club = app("club");
     (club.legacy, club.limits.subscriptions) = (true, Some(1));
-    world.register(&club).await;
+    world.env.register(&club).await;
     let grant = granted("club", Scope::View);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
@@ -164,7 +164,7 @@ async fn viewers_who_connected_together_find_no_more_room_than_there_is() {
     let world = World::start().await;
     let mut club = app("club");
     club.limits.connections = Some(2);
-    world.register(&club).await;
+    world.env.register(&club).await;
     let grant = granted("club", Scope::View);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.instance();
@@ -211,7 +211,7 @@ async fn a_key_that_was_added_subscribes_at_once() {
     world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     let mut shop = app("shop");
     shop.keys = vec![KeyRecord::of("another", Scope::Both)];
-    world.register(&shop).await;
+    world.env.register(&shop).await;
     let grant = granted("shop", Scope::View);
     let by_another = grant.replace(
         KeyRecord::of(&secret("shop"), Scope::View).id.as_str(),

@@ -51,7 +51,7 @@ pub(crate) async fn tell_ranges(week: &Week) {
 async fn tell_range(service: &Service, week: &Week, range: &str) -> [Duration; 2] {
     let query = format!("timeRange={range}");
     let history = service.history();
-    service.forget_calls();
+    service.env.forget_calls();
     let first = service.ask(&history, &query, week.now).await;
     let [rollups, tail] = service.take_reads();
     assert_eq!(service.ask(&history, &query, week.now).await, first);
@@ -113,7 +113,7 @@ async fn tell_number(week: &Week, sources: u64, every_s: i64) {
     let mut cells = vec![sources.to_string(), hour.clone().to_bytes().len().to_string()];
     for range in ["day", "week"] {
         let history = service.history();
-        service.forget_calls();
+        service.env.forget_calls();
         service.ask(&history, &format!("timeRange={range}"), week.now).await;
         let [(calls, units), _] = service.take_reads();
         let missed = if units > WEEK_UNITS_MAX || calls > WEEK_CALLS_MAX { " (MISSED)" } else { "" };

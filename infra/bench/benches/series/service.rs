@@ -2,16 +2,14 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lambda_http::Body;
-use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_aws::rollups::Rollups;
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Proof, Reach, Scope};
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::app::App;
+use nsl_domain::grant::Scope;
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Retention, Rollup};
 use nsl_domain::time::TimestampMs;
 use nsl_history::handler::History;
-use nsl_test_support::{ConsumedCapacity, TestEnvironment, events};
+use nsl_test_support::{ConsumedCapacity, TestEnvironment, events, fixtures};
 use serde_json::json;
 
 /// Calls of the engine at a time.
@@ -20,7 +18,6 @@ const CONCURRENT_CALLS: usize = 8;
 /// The service with one application.
 pub(crate) struct Service {
     pub(crate) env: TestEnvironment,
-    pub(crate) clients: Clients,
     pub(crate) app: App,
     rollups: Rollups,
 }
@@ -31,46 +28,16 @@ impl Service {
         let env = TestEnvironment::start().await;
         let no_stream = json!({"StreamSpecification": {"StreamEnabled": false}});
         env.dynamodb.direct("UpdateTable", "ReportsTable", no_stream).await;
-        let endpoints = LocalEndpoints {
-            tables: env.dynamodb.url(),
-            connections: env.connections.url(),
-            region: TestEnvironment::REGION.to_owned(),
-        };
-        let clients = local_clients(&endpoints).await;
-        let app = App {
-            id: AppId::new(name).unwrap(),
-            owner: UserId::new("ann").unwrap(),
-            name: name.to_owned(),
-            status: Status::Active,
-            keys: vec![KeyRecord::of(name, Scope::View)],
-            legacy: false,
-            shards: DEFAULT_SHARDS,
-            tokens_not_before: None,
-            limits: Default::default(),
-            retention: Default::default(),
-            limited_until: None,
-        };
-        clients.apps(&env.table("AppsTable")).create(&app).await.unwrap();
-        let rollups = clients.rollups(&env.table("RollupsTable"), Retention::default());
-        Self { env, clients, app, rollups }
-    }
-
-    pub(crate) fn setting(&self, name: &str) -> Option<String> {
-        Some(match name {
-            "APPS_TABLE" => self.env.table("AppsTable"),
-            "REPORTS_TABLE" => self.env.table("ReportsTable"),
-            "ROLLUPS_TABLE" => self.env.table("RollupsTable"),
-            "LOGS_TABLE" => self.env.table("LogsTable"),
-            "WEBSOCKET_ADDRESS" => "wss://example.com/live".to_owned(),
-            "RAW_RETENTION_HOURS" => "48".to_owned(),
-            _ => return None,
-        })
+        let app = fixtures::app(name);
+        env.register(&app).await;
+        let rollups = env.rollups();
+        Self { env, app, rollups }
     }
 
     /// An instance of the history function that has answered no call.
     pub(crate) fn history(&self) -> History {
-        let settings = nsl_history::settings::Settings::read(|name| self.setting(name)).unwrap();
-        History::new(&self.clients, &settings)
+        let settings = nsl_history::settings::Settings::read(|name| self.env.variable(name)).unwrap();
+        History::new(&self.env.clients, &settings)
     }
 
     pub(crate) async fn put(&self, rollups: &[Rollup]) {
@@ -82,11 +49,11 @@ impl Service {
         });
         let puts = stream::iter(puts).buffer_unordered(CONCURRENT_CALLS);
         puts.try_collect::<Vec<_>>().await.unwrap();
-        self.forget_calls();
+        self.env.forget_calls();
     }
 
     pub(crate) async fn put_raw(&self, raw: &[Report]) {
-        let reports = &self.clients.reports(&self.env.table("ReportsTable"));
+        let reports = &self.env.reports();
         let kept_ms = Retention::default().raw_ms;
         let puts = raw.iter().map(|report| reports.store(report, &self.app, kept_ms));
         stream::iter(puts).buffer_unordered(CONCURRENT_CALLS).try_collect::<Vec<_>>().await.unwrap();
@@ -100,14 +67,7 @@ impl Service {
 
     /// The text of the answer to a call.
     pub(crate) async fn ask(&self, history: &History, query: &str, now: TimestampMs) -> String {
-        let grant = Grant {
-            user: self.app.owner.clone(),
-            scope: Scope::View,
-            reach: Reach::Apps(vec![self.app.id.clone()]),
-            proof: Proof::Key(self.app.keys[0].id.clone()),
-            until: None,
-        };
-        let grant = grant.to_text();
+        let grant = fixtures::grant(self.app.id.as_str(), Scope::View).to_text();
         let path = format!("/apps/{}/metrics", self.app.id);
         let event = events::http_call(
             "GET /apps/{appId}/metrics",
@@ -132,10 +92,5 @@ impl Service {
                 spent.iter().filter(|one| one.target == table && one.is_read()).collect();
             (of_table.len(), of_table.iter().map(|one| one.units).sum())
         })
-    }
-
-    pub(crate) fn forget_calls(&self) {
-        self.env.take_calls();
-        self.env.take_consumed();
     }
 }

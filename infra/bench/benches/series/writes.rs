@@ -58,9 +58,9 @@ async fn tell_case(case: &Case) {
     let service = Service::open("shop").await;
     let clock = Arc::new(AtomicI64::new(0));
     let told = Arc::clone(&clock);
-    let settings = Settings::read(|name| service.setting(name)).unwrap();
+    let settings = Settings::read(|name| service.env.variable(name)).unwrap();
     let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
-    let rolling = RollupHandler::new(&service.clients, &settings, Arc::new(tell));
+    let rolling = RollupHandler::new(&service.env.clients, &settings, Arc::new(tell));
     let mut hosts: Vec<Host> = (0..case.sources).map(|index| Host::new(Kind::Linux, index)).collect();
     // The middle of what is measured is the end of an hour; batches begin somewhere within a minute.
     let noon = span(Resolution::Hour, 12 * HOUR_MS).start();
@@ -119,7 +119,7 @@ fn reported(service: &Service, hosts: &mut [Host], from: TimestampMs, seconds: i
 
 /// Stores the reports as ingest does, and gives what that is charged.
 async fn store(service: &Service, reports: &[Report]) -> f64 {
-    service.forget_calls();
+    service.env.forget_calls();
     service.put_raw(reports).await;
     service.take_writes()
 }

@@ -11,16 +11,16 @@ fn key(text: &str) -> KeyRecord {
     KeyRecord::of(text, Scope::Both)
 }
 
-async fn opens(skin: &Skin, text: &str) -> Option<AppId> {
-    skin.apps().find_by_key(KeyHash::of(text)).await.unwrap().map(|app| app.id)
+async fn opens(env: &TestEnvironment, text: &str) -> Option<AppId> {
+    env.apps().find_by_key(KeyHash::of(text)).await.unwrap().map(|app| app.id)
 }
 
 #[tokio::test]
 async fn what_was_changed_is_found_and_nothing_else_is() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    skin.apps().create(&shop).await.unwrap();
-    skin.env.take_calls();
+    env.apps().create(&shop).await.unwrap();
+    env.take_calls();
     let changed = App {
         name: "Renamed".into(),
         status: Status::Inactive,
@@ -31,38 +31,38 @@ async fn what_was_changed_is_found_and_nothing_else_is() {
         retention: AppRetention { day: Some(10_000), ..AppRetention::default() },
         ..shop.clone()
     };
-    assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
-    assert_eq!(skin.env.take_lines(), ["TransactWriteItems AppsTable"]);
-    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(changed.clone()));
+    assert_eq!(env.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
+    assert_eq!(env.take_lines(), ["TransactWriteItems AppsTable"]);
+    assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(changed.clone()));
     // Again, onto tokens that have an age.
     let later = App { tokens_not_before: Some(now().plus_ms(1)), ..changed.clone() };
-    assert_eq!(skin.apps().save(&changed, &later).await.unwrap(), Saved::Done);
-    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(later));
+    assert_eq!(env.apps().save(&changed, &later).await.unwrap(), Saved::Done);
+    assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(later));
 }
 
 #[tokio::test]
 async fn of_two_operators_the_second_is_told_and_loses_nothing_of_the_first() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    skin.apps().create(&shop).await.unwrap();
+    env.apps().create(&shop).await.unwrap();
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     let stopped = App { status: Status::Inactive, ..shop.clone() };
-    assert_eq!(skin.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
-    assert_eq!(skin.apps().save(&shop, &stopped).await.unwrap(), Saved::Conflict);
-    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Conflict);
-    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(renamed));
+    assert_eq!(env.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
+    assert_eq!(env.apps().save(&shop, &stopped).await.unwrap(), Saved::Conflict);
+    assert_eq!(env.apps().delete(&shop).await.unwrap(), Saved::Conflict);
+    assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(renamed));
     for overtaken in [App { keys: vec![key("x")], ..shop.clone() }, App { keys: vec![], ..shop.clone() }] {
-        assert_eq!(skin.apps().save(&shop, &overtaken).await.unwrap(), Saved::Conflict);
+        assert_eq!(env.apps().save(&shop, &overtaken).await.unwrap(), Saved::Conflict);
     }
-    assert_eq!(opens(&skin, "x").await, None, "the pointer of a key that was not added");
-    assert_eq!(opens(&skin, "shop").await, Some(shop.id), "the pointer of a key that was not dropped");
+    assert_eq!(opens(&env, "x").await, None, "the pointer of a key that was not added");
+    assert_eq!(opens(&env, "shop").await, Some(shop.id), "the pointer of a key that was not dropped");
 }
 
 #[tokio::test]
 async fn each_of_the_attributes_is_held_against_what_was_read() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    skin.apps().create(&shop).await.unwrap();
+    env.apps().create(&shop).await.unwrap();
     for believed in [
         App { name: "Other".into(), ..shop.clone() },
         App { status: Status::Inactive, ..shop.clone() },
@@ -73,30 +73,30 @@ async fn each_of_the_attributes_is_held_against_what_was_read() {
         App { limits: OwnLimits { bytes: Some(5_000), ..OwnLimits::default() }, ..shop.clone() },
         App { retention: AppRetention { raw: Some(50), ..AppRetention::default() }, ..shop.clone() },
     ] {
-        let saved = skin.apps().save(&believed, &App { shards: 2, ..believed.clone() }).await.unwrap();
+        let saved = env.apps().save(&believed, &App { shards: 2, ..believed.clone() }).await.unwrap();
         assert_eq!(saved, Saved::Conflict, "{believed:?}");
     }
-    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(shop));
+    assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(shop));
 }
 
 #[tokio::test]
 async fn a_key_comes_and_goes_with_its_pointer() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    skin.apps().create(&shop).await.unwrap();
+    env.apps().create(&shop).await.unwrap();
     let mut rotated = shop.clone();
     rotated.add_key(key("new")).unwrap();
-    assert_eq!(skin.apps().save(&shop, &rotated).await.unwrap(), Saved::Done);
-    assert_eq!([opens(&skin, "shop").await, opens(&skin, "new").await], [Some(id("shop")), Some(id("shop"))]);
+    assert_eq!(env.apps().save(&shop, &rotated).await.unwrap(), Saved::Done);
+    assert_eq!([opens(&env, "shop").await, opens(&env, "new").await], [Some(id("shop")), Some(id("shop"))]);
     let mut dropped = rotated.clone();
     dropped.drop_key(&shop.keys[0].id).unwrap();
-    assert_eq!(skin.apps().save(&rotated, &dropped).await.unwrap(), Saved::Done);
-    assert_eq!([opens(&skin, "shop").await, opens(&skin, "new").await], [None, Some(id("shop"))]);
+    assert_eq!(env.apps().save(&rotated, &dropped).await.unwrap(), Saved::Done);
+    assert_eq!([opens(&env, "shop").await, opens(&env, "new").await], [None, Some(id("shop"))]);
 }
 
 #[tokio::test]
 async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let mut shop = App { keys: Vec::new(), ..app("shop") };
     let fill = |app: &mut App, generation: &str| {
         for scope in [Scope::Publish, Scope::View, Scope::Both] {
@@ -106,69 +106,62 @@ async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
         }
     };
     fill(&mut shop, "old");
-    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
+    assert_eq!(env.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
     let mut changed = App { keys: Vec::new(), ..shop.clone() };
     fill(&mut changed, "new");
-    assert_eq!(skin.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
-    assert_eq!(
-        [opens(&skin, "old View 1").await, opens(&skin, "new View 1").await],
-        [None, Some(id("shop"))]
-    );
-    assert_eq!(skin.env.rows("AppsTable").await.len(), 7);
-    assert_eq!(skin.apps().delete(&changed).await.unwrap(), Saved::Done);
-    assert!(skin.env.rows("AppsTable").await.is_empty());
+    assert_eq!(env.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
+    assert_eq!([opens(&env, "old View 1").await, opens(&env, "new View 1").await], [None, Some(id("shop"))]);
+    assert_eq!(env.rows("AppsTable").await.len(), 7);
+    assert_eq!(env.apps().delete(&changed).await.unwrap(), Saved::Done);
+    assert!(env.rows("AppsTable").await.is_empty());
 }
 
 #[tokio::test]
 async fn a_key_that_opens_another_app_is_not_taken_from_it() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let (shop, bank) = (app("shop"), app("bank"));
-    skin.apps().create(&shop).await.unwrap();
-    skin.apps().create(&bank).await.unwrap();
+    env.apps().create(&shop).await.unwrap();
+    env.apps().create(&bank).await.unwrap();
     let mut thief = bank.clone();
     thief.add_key(key("shop")).unwrap();
-    assert_eq!(skin.apps().save(&bank, &thief).await.unwrap(), Saved::Conflict);
-    assert_eq!(opens(&skin, "shop").await, Some(shop.id));
-    assert_eq!(skin.apps().find(&bank.id).await.unwrap(), Some(bank));
+    assert_eq!(env.apps().save(&bank, &thief).await.unwrap(), Saved::Conflict);
+    assert_eq!(opens(&env, "shop").await, Some(shop.id));
+    assert_eq!(env.apps().find(&bank.id).await.unwrap(), Some(bank));
 }
 
 #[tokio::test]
 async fn an_app_that_is_not_there_is_not_made_by_a_change() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    assert_eq!(
-        skin.apps().save(&shop, &App { legacy: true, ..shop.clone() }).await.unwrap(),
-        Saved::Conflict
-    );
-    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Conflict);
-    assert!(skin.env.rows("AppsTable").await.is_empty());
+    assert_eq!(env.apps().save(&shop, &App { legacy: true, ..shop.clone() }).await.unwrap(), Saved::Conflict);
+    assert_eq!(env.apps().delete(&shop).await.unwrap(), Saved::Conflict);
+    assert!(env.rows("AppsTable").await.is_empty());
 }
 
 #[tokio::test]
 async fn a_deleted_app_leaves_no_key_behind() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let mut shop = app("shop");
     shop.keys.push(key("second"));
-    skin.apps().create(&shop).await.unwrap();
-    skin.apps().create(&app("bank")).await.unwrap();
-    skin.env.take_calls();
-    assert_eq!(skin.apps().delete(&shop).await.unwrap(), Saved::Done);
-    assert_eq!(skin.env.take_lines(), ["TransactWriteItems AppsTable"]);
-    assert_eq!(skin.env.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
-    assert_eq!(skin.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
+    env.apps().create(&shop).await.unwrap();
+    env.apps().create(&app("bank")).await.unwrap();
+    env.take_calls();
+    assert_eq!(env.apps().delete(&shop).await.unwrap(), Saved::Done);
+    assert_eq!(env.take_lines(), ["TransactWriteItems AppsTable"]);
+    assert_eq!(env.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
+    assert_eq!(env.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
 }
 
 #[tokio::test]
 async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
-    let skin = Skin::start().await;
-    skin.env
-        .put(
-            "AppsTable",
-            json!({"appId": {"S": "old"}, "owner": {"S": "ann"}, "name": {"S": "Old"}, "status": {"S": "active"},
+    let env = TestEnvironment::start().await;
+    env.put(
+        "AppsTable",
+        json!({"appId": {"S": "old"}, "owner": {"S": "ann"}, "name": {"S": "Old"}, "status": {"S": "active"},
                 "keys": {"L": []}, "legacy": {"BOOL": false}, "shards": {"N": "1"}}),
-        )
-        .await;
-    let old = skin.apps().find(&id("old")).await.unwrap().unwrap();
+    )
+    .await;
+    let old = env.apps().find(&id("old")).await.unwrap().unwrap();
     assert_eq!((old.limits, old.retention, old.limited_until), Default::default());
     let limits =
         OwnLimits { reports: Some(1), bytes: Some(1_000), connections: Some(2), subscriptions: Some(3) };
@@ -180,37 +173,37 @@ async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
         day: Some(400),
     };
     let own = App { limits, retention, ..old.clone() };
-    assert_eq!(skin.apps().save(&old, &own).await.unwrap(), Saved::Done);
-    assert_eq!(skin.apps().find(&old.id).await.unwrap(), Some(own.clone()));
-    assert_eq!(skin.apps().save(&old, &own).await.unwrap(), Saved::Conflict);
-    assert_eq!(skin.apps().save(&own, &old).await.unwrap(), Saved::Done);
-    assert_eq!(skin.apps().find(&old.id).await.unwrap(), Some(old));
+    assert_eq!(env.apps().save(&old, &own).await.unwrap(), Saved::Done);
+    assert_eq!(env.apps().find(&old.id).await.unwrap(), Some(own.clone()));
+    assert_eq!(env.apps().save(&old, &own).await.unwrap(), Saved::Conflict);
+    assert_eq!(env.apps().save(&own, &old).await.unwrap(), Saved::Done);
+    assert_eq!(env.apps().find(&old.id).await.unwrap(), Some(old));
 }
 
 #[tokio::test]
 async fn a_limit_is_put_on_an_app_where_it_changes_something() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    skin.apps().create(&shop).await.unwrap();
-    skin.env.take_calls();
-    let limit = async |ms: i64| skin.apps().limit(&shop.id, now().plus_ms(ms)).await.unwrap();
+    env.apps().create(&shop).await.unwrap();
+    env.take_calls();
+    let limit = async |ms: i64| env.apps().limit(&shop.id, now().plus_ms(ms)).await.unwrap();
     assert_eq!(limit(0).await, Limited::Done);
-    assert_eq!(skin.env.take_lines(), ["UpdateItem AppsTable"]);
+    assert_eq!(env.take_lines(), ["UpdateItem AppsTable"]);
     assert_eq!([limit(0).await, limit(-1).await, limit(59_999).await], [Limited::AlreadyLimited; 3]);
     assert_eq!(limit(60_000).await, Limited::Done);
-    let limited = skin.apps().find(&shop.id).await.unwrap().unwrap();
+    let limited = env.apps().find(&shop.id).await.unwrap().unwrap();
     assert_eq!(limited, App { limited_until: Some(now().plus_ms(60_000)), ..shop.clone() });
     // An operator who read the app before it was limited loses nothing and lifts nothing.
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
-    assert_eq!(skin.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
-    let is = skin.apps().find(&shop.id).await.unwrap().unwrap();
+    assert_eq!(env.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
+    let is = env.apps().find(&shop.id).await.unwrap().unwrap();
     assert_eq!(is, App { limited_until: limited.limited_until, ..renamed.clone() });
-    assert_eq!(skin.apps().save(&is, &renamed).await.unwrap(), Saved::Done);
-    assert_eq!(skin.apps().find(&shop.id).await.unwrap(), Some(renamed));
+    assert_eq!(env.apps().save(&is, &renamed).await.unwrap(), Saved::Done);
+    assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(renamed));
     assert_eq!(
-        skin.apps().limit(&id("nobody"), now()).await.unwrap(),
+        env.apps().limit(&id("nobody"), now()).await.unwrap(),
         Limited::AlreadyLimited,
         "none is made"
     );
-    assert_eq!(skin.env.rows("AppsTable").await.len(), 2);
+    assert_eq!(env.rows("AppsTable").await.len(), 2);
 }

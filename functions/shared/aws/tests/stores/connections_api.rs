@@ -15,13 +15,13 @@ const ATTEMPTS: usize = 3;
 
 #[tokio::test]
 async fn a_frame_is_posted_as_it_is() {
-    let skin = Skin::start().await;
-    let connections_api = skin.clients.connections_api();
+    let env = TestEnvironment::start().await;
+    let connections_api = env.clients.connections_api();
     assert_eq!(
         connections_api.post(&connection(ID), r#"{"type":"pong"}"#).await.unwrap(),
         PostOutcome::Delivered
     );
-    let calls = skin.env.take_calls();
+    let calls = env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), format!("POST {ID}"));
     assert_eq!(calls[0].body, json!({"type": "pong"}));
@@ -29,68 +29,68 @@ async fn a_frame_is_posted_as_it_is() {
 
 #[tokio::test]
 async fn a_connection_that_is_gone_is_an_answer_and_no_second_try() {
-    let skin = Skin::start().await;
-    let connections_api = skin.clients.connections_api();
+    let env = TestEnvironment::start().await;
+    let connections_api = env.clients.connections_api();
     for manner in [Behaviour::Gone, Behaviour::GoneWithoutCode] {
-        skin.env.connections.set_behaviour(ID, manner);
+        env.connections.set_behaviour(ID, manner);
         assert_eq!(
             connections_api.post(&connection(ID), "{}").await.unwrap(),
             PostOutcome::Gone,
             "{manner:?}"
         );
         connections_api.close(&connection(ID)).await.unwrap();
-        assert_eq!(skin.env.take_lines(), [format!("POST {ID}"), format!("DELETE {ID}")], "{manner:?}");
+        assert_eq!(env.take_lines(), [format!("POST {ID}"), format!("DELETE {ID}")], "{manner:?}");
     }
 }
 
 #[tokio::test]
 async fn closing_is_one_call() {
-    let skin = Skin::start().await;
-    skin.clients.connections_api().close(&connection(ID)).await.unwrap();
-    assert_eq!(skin.env.take_lines(), [format!("DELETE {ID}")]);
+    let env = TestEnvironment::start().await;
+    env.clients.connections_api().close(&connection(ID)).await.unwrap();
+    assert_eq!(env.take_lines(), [format!("DELETE {ID}")]);
 }
 
 #[tokio::test]
 async fn a_refusal_is_told_by_its_kind() {
-    let skin = Skin::start().await;
-    let connections_api = skin.clients.connections_api();
+    let env = TestEnvironment::start().await;
+    let connections_api = env.clients.connections_api();
     for (manner, kind, attempts) in [
         (Behaviour::Throttled, Kind::Throttled, ATTEMPTS),
         (Behaviour::InternalError, Kind::Unavailable, ATTEMPTS),
         (Behaviour::Forbidden, Kind::Misconfigured, 1),
     ] {
-        skin.env.connections.set_behaviour(ID, manner);
+        env.connections.set_behaviour(ID, manner);
         let post = connections_api.post(&connection(ID), "{}").await.unwrap_err();
         assert_eq!((post.kind, post.attempt), (kind, "post to connection"), "{manner:?}");
-        assert_eq!(skin.env.take_calls().len(), attempts, "{manner:?}");
+        assert_eq!(env.take_calls().len(), attempts, "{manner:?}");
         let close = connections_api.close(&connection(ID)).await.unwrap_err();
         assert_eq!((close.kind, close.attempt), (kind, "close connection"), "{manner:?}");
-        assert_eq!(skin.env.take_calls().len(), attempts, "{manner:?}");
+        assert_eq!(env.take_calls().len(), attempts, "{manner:?}");
     }
 }
 
 #[tokio::test]
 async fn an_api_out_of_reach_is_unavailable_and_passes() {
-    let skin = Skin::start().await;
-    let connections_api = skin.clients.connections_api();
-    skin.env.connections.go_offline();
+    let env = TestEnvironment::start().await;
+    let connections_api = env.clients.connections_api();
+    env.connections.go_offline();
     assert_eq!(connections_api.post(&connection(ID), "{}").await.unwrap_err().kind, Kind::Unavailable);
-    skin.env.connections.go_online();
+    env.connections.go_online();
     assert_eq!(connections_api.post(&connection(ID), "{}").await.unwrap(), PostOutcome::Delivered);
 }
 
 #[tokio::test]
 async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer() {
-    let skin = Skin::start().await;
-    let apps = skin.env.table("AppsTable");
+    let env = TestEnvironment::start().await;
+    let apps = env.table("AppsTable");
     let tables = [(apps.as_str(), TableProbe::GetApp)];
     for manner in [Behaviour::GoneWithoutCode, Behaviour::Forbidden] {
-        skin.env.connections.set_behaviour("nobody=", manner);
-        warm_up_with_posts(&skin.clients, &tables, &skin.clients.connections_api()).await;
-        let mut lines = skin.env.take_lines();
+        env.connections.set_behaviour("nobody=", manner);
+        warm_up_with_posts(&env.clients, &tables, &env.clients.connections_api()).await;
+        let mut lines = env.take_lines();
         lines.sort();
         assert_eq!(lines, ["GetItem AppsTable eventual", "POST nobody="], "{manner:?}");
     }
-    skin.env.connections.go_offline();
-    warm_up_with_posts(&skin.clients, &tables, &skin.clients.connections_api()).await;
+    env.connections.go_offline();
+    warm_up_with_posts(&env.clients, &tables, &env.clients.connections_api()).await;
 }

@@ -33,23 +33,23 @@ fn report(at_ms: i64, document: &str) -> Report {
 }
 
 /// What becomes of a report stamped `at_ms` that `sender` sends as `message`.
-async fn keep(skin: &Skin, sender: &str, message: &str, at_ms: i64) -> StoreOutcome {
+async fn keep(env: &TestEnvironment, sender: &str, message: &str, at_ms: i64) -> StoreOutcome {
     let report = report(at_ms, r#"{"a":1}"#);
     let connection = connection(sender);
     let frame = LegacyFrame { connection: &connection, message, index: 0 };
-    skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap()
+    env.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap()
 }
 
-async fn stored(skin: &Skin) -> usize {
-    skin.env.rows("ReportsTable").await.len()
+async fn stored(env: &TestEnvironment) -> usize {
+    env.rows("ReportsTable").await.len()
 }
 
 #[tokio::test]
 async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
-    let skin = Skin::start().await;
-    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
-    assert_eq!(skin.env.take_lines(), [PUT]);
-    let rows = skin.env.rows("ReportsTable").await;
+    let env = TestEnvironment::start().await;
+    assert_eq!(keep(&env, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
+    assert_eq!(env.take_lines(), [PUT]);
+    let rows = env.rows("ReportsTable").await;
     let hash = report(MIDDLE_MS, r#"{"a":1}"#).document.hash();
     assert_eq!(rows[0]["pk"]["S"], "shop#2026-11-22T13#0");
     assert_eq!(rows[0]["sk"]["S"], format!("{EDGE_MS:015}##a=#{hash:016x}"));
@@ -59,19 +59,19 @@ async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
 
 #[tokio::test]
 async fn copies_within_a_cell_are_one_and_cost_a_write_each() {
-    let skin = Skin::start().await;
-    assert_eq!(keep(&skin, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
+    let env = TestEnvironment::start().await;
+    assert_eq!(keep(&env, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
     for (message, apart_ms) in [("m2", 0), ("m3", 9), ("m4", -10)] {
-        skin.env.take_calls();
-        assert_eq!(keep(&skin, "a=", message, MIDDLE_MS + apart_ms).await, StoreOutcome::Duplicate);
-        assert_eq!(skin.env.take_lines(), [PUT]);
+        env.take_calls();
+        assert_eq!(keep(&env, "a=", message, MIDDLE_MS + apart_ms).await, StoreOutcome::Duplicate);
+        assert_eq!(env.take_lines(), [PUT]);
     }
-    assert_eq!(stored(&skin).await, 1);
+    assert_eq!(stored(&env).await, 1);
 }
 
 #[tokio::test]
 async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     // Edges of a cell, a second, a minute and an hour; whichever side comes first.
     for (case, edge_ms) in [EDGE_MS + 500, EDGE_MS + 1_000, EDGE_MS + MINUTE_MS, EDGE_MS, EDGE_MS + HOUR_MS]
         .into_iter()
@@ -79,100 +79,100 @@ async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
     {
         for (first_ms, second_ms) in [(-1, 0), (0, -1), (-10, 0), (9, -1), (-5, 5)] {
             let sender = format!("{case}/{first_ms}/{second_ms}=");
-            skin.env.take_calls();
-            assert_eq!(keep(&skin, &sender, "m1", edge_ms + first_ms).await, StoreOutcome::Stored);
-            assert_eq!(keep(&skin, &sender, "m2", edge_ms + second_ms).await, StoreOutcome::Duplicate);
-            assert_eq!(skin.env.take_lines(), [TRANSACTION; 2]);
+            env.take_calls();
+            assert_eq!(keep(&env, &sender, "m1", edge_ms + first_ms).await, StoreOutcome::Stored);
+            assert_eq!(keep(&env, &sender, "m2", edge_ms + second_ms).await, StoreOutcome::Duplicate);
+            assert_eq!(env.take_lines(), [TRANSACTION; 2]);
         }
     }
-    assert_eq!(stored(&skin).await, 25);
+    assert_eq!(stored(&env).await, 25);
 }
 
 #[tokio::test]
 async fn what_is_no_copy_is_kept() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     // The same document a second later, and two cells apart; across an edge, but further than copies are.
     for at_ms in [MIDDLE_MS, MIDDLE_MS + 1_000, MIDDLE_MS + 500, EDGE_MS - 5, EDGE_MS - 505] {
-        assert_eq!(keep(&skin, "a=", &format!("m{at_ms}"), at_ms).await, StoreOutcome::Stored, "{at_ms}");
+        assert_eq!(keep(&env, "a=", &format!("m{at_ms}"), at_ms).await, StoreOutcome::Stored, "{at_ms}");
     }
-    assert_eq!(keep(&skin, "b=", "n", MIDDLE_MS).await, StoreOutcome::Stored, "another connection");
+    assert_eq!(keep(&env, "b=", "n", MIDDLE_MS).await, StoreOutcome::Stored, "another connection");
     let other = report(MIDDLE_MS, r#"{"a":2}"#);
     let connection = connection("a=");
     let frame = LegacyFrame { connection: &connection, message: "o", index: 0 };
-    let kept = skin.reports().store_legacy(&other, frame, &app("shop"), RETENTION_MS).await;
+    let kept = env.reports().store_legacy(&other, frame, &app("shop"), RETENTION_MS).await;
     assert_eq!(kept.unwrap(), StoreOutcome::Stored, "another document of the cell");
-    assert_eq!(stored(&skin).await, 7);
+    assert_eq!(stored(&env).await, 7);
 }
 
 #[tokio::test]
 async fn a_modern_report_never_stands_for_a_legacy_one() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let modern = Report { source: Source::new("a").unwrap(), ..report(EDGE_MS, r#"{"a":1}"#) };
-    skin.reports().store(&modern, &app("shop"), RETENTION_MS).await.unwrap();
-    assert_eq!(keep(&skin, "a", "m1", EDGE_MS).await, StoreOutcome::Stored);
-    assert_eq!(stored(&skin).await, 2);
+    env.reports().store(&modern, &app("shop"), RETENTION_MS).await.unwrap();
+    assert_eq!(keep(&env, "a", "m1", EDGE_MS).await, StoreOutcome::Stored);
+    assert_eq!(stored(&env).await, 2);
 }
 
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
         let sender = format!("{operation}=");
-        skin.env.dynamodb.fail(operation, Failure::ResponseLost, 2);
-        skin.env.take_calls();
-        assert_eq!(keep(&skin, &sender, "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
-        assert_eq!(skin.env.take_calls().len(), 3, "the SDK's own tries");
+        env.dynamodb.fail(operation, Failure::ResponseLost, 2);
+        env.take_calls();
+        assert_eq!(keep(&env, &sender, "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
+        assert_eq!(env.take_calls().len(), 3, "the SDK's own tries");
         assert_eq!(
-            keep(&skin, &sender, "m1", at_ms).await,
+            keep(&env, &sender, "m1", at_ms).await,
             StoreOutcome::Stored,
             "the function invoked again"
         );
-        assert_eq!(keep(&skin, &sender, "m2", at_ms).await, StoreOutcome::Duplicate);
+        assert_eq!(keep(&env, &sender, "m2", at_ms).await, StoreOutcome::Duplicate);
     }
-    assert_eq!(stored(&skin).await, 2);
+    assert_eq!(stored(&env).await, 2);
 }
 
 #[tokio::test]
 async fn writes_that_meet_another_are_tried_again_within_bounds() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
-        skin.env.dynamodb.fail(operation, Failure::TransactionConflict, 3);
-        skin.env.take_calls();
-        assert_eq!(keep(&skin, "a=", "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
-        assert_eq!(skin.env.take_calls().len(), 4, "{operation}");
+        env.dynamodb.fail(operation, Failure::TransactionConflict, 3);
+        env.take_calls();
+        assert_eq!(keep(&env, "a=", "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
+        assert_eq!(env.take_calls().len(), 4, "{operation}");
 
-        skin.env.dynamodb.fail(operation, Failure::TransactionConflict, 8);
+        env.dynamodb.fail(operation, Failure::TransactionConflict, 8);
         let sender = connection("b=");
         let frame = LegacyFrame { connection: &sender, message: "m2", index: 0 };
         let report = report(at_ms, "{}");
         let refused =
-            skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap_err();
+            env.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap_err();
         assert_eq!((refused.kind, refused.attempt), (Kind::Conflict, "put legacy report"));
-        assert_eq!(skin.env.take_calls().len(), 8, "{operation}");
+        assert_eq!(env.take_calls().len(), 8, "{operation}");
     }
 }
 
 #[tokio::test]
 async fn two_reports_of_one_frame_are_told_apart_though_their_message_is_one() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let (sender, report) = (connection("a="), report(MIDDLE_MS, "{}"));
     for (index, kept) in [(0, StoreOutcome::Stored), (1, StoreOutcome::Duplicate), (0, StoreOutcome::Stored)]
     {
         let frame = LegacyFrame { connection: &sender, message: "m1", index };
-        let outcome = skin.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap();
+        let outcome = env.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap();
         assert_eq!(outcome, kept, "{index}");
     }
 }
 
 #[tokio::test]
 async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
     // Keyed at the edge, stamped in the cell; a modern one of the same cell; legacy ones of the cells around.
     for at_ms in [EDGE_MS - 300, EDGE_MS + 100, EDGE_MS + 400, EDGE_MS + 900] {
-        assert_eq!(keep(&skin, &format!("{at_ms}="), "m", at_ms).await, StoreOutcome::Stored);
+        assert_eq!(keep(&env, &format!("{at_ms}="), "m", at_ms).await, StoreOutcome::Stored);
     }
-    skin.reports().store(&report(EDGE_MS + 200, "{}"), &shop, RETENTION_MS).await.unwrap();
+    env.reports().store(&report(EDGE_MS + 200, "{}"), &shop, RETENTION_MS).await.unwrap();
     let now = TimestampMs::clamped(EDGE_MS + MINUTE_MS);
     for (from_ms, to_ms, expected) in [
         (0, 500, vec![100, 200, 400]),
@@ -190,44 +190,44 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
             offsets
         };
         let shard = AppShard { app: shop.id.clone(), shard: 0 };
-        let tail = skin.reports().tail(&shard, span, now).await.unwrap().unwrap();
+        let tail = env.reports().tail(&shard, span, now).await.unwrap().unwrap();
         assert_eq!(offsets(tail), expected, "tail from {from_ms} to {to_ms}");
         let mut seen = Vec::new();
-        skin.reports().for_each(&shop, span, now, |report| seen.push(report)).await.unwrap();
+        env.reports().for_each(&shop, span, now, |report| seen.push(report)).await.unwrap();
         assert_eq!(offsets(seen), expected, "each from {from_ms} to {to_ms}");
-        let (recent, _) = skin.reports().recent(&shop, from, now, 10).await.unwrap();
+        let (recent, _) = env.reports().recent(&shop, from, now, 10).await.unwrap();
         let later: Vec<_> = [-300, 100, 200, 400, 900].into_iter().filter(|ms| *ms >= from_ms).collect();
         assert_eq!(offsets(recent), later, "recent from {from_ms}");
     }
     let mut minute = Vec::new();
     let (shard, span) =
         (AppShard { app: shop.id, shard: 0 }, RollupSpan::containing(Resolution::Minute, now.plus_ms(-1)));
-    skin.reports().for_each_in_minute(&shard, span, |report| minute.push(report)).await.unwrap();
+    env.reports().for_each_in_minute(&shard, span, |report| minute.push(report)).await.unwrap();
     assert_eq!(minute.len(), 4, "the minute begins at the edge");
 }
 
 #[tokio::test]
 async fn a_connection_keeps_the_source_of_its_first_report_and_its_wrong_clock() {
     use nsl_aws::publishers::{ReportedSource, WrongClock};
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let (shop, sender) = (id("shop"), connection("a="));
     let (first, later) = (Source::new("first").unwrap(), Source::new("later").unwrap());
     let settle = async |source: &Source, ahead_ms| {
         let told = ReportedSource { source, ahead_ms, now: now() };
-        skin.publishers().record_source(&shop, &sender, told).await.unwrap()
+        env.publishers().record_source(&shop, &sender, told).await.unwrap()
     };
     assert_eq!(settle(&later, None).await, later, "a connection without a row is what it tells");
-    assert!(skin.env.rows("ConnectionsTable").await.is_empty(), "and gets none");
-    skin.publishers().add(std::slice::from_ref(&shop), &sender, now()).await.unwrap();
-    skin.env.take_calls();
+    assert!(env.rows("ConnectionsTable").await.is_empty(), "and gets none");
+    env.publishers().add(std::slice::from_ref(&shop), &sender, now()).await.unwrap();
+    env.take_calls();
     assert_eq!(settle(&first, None).await, first);
     assert_eq!(settle(&later, Some(-7)).await, first);
-    assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"; 2]);
-    let clocks = async |at| skin.publishers().wrong_clocks(&shop, at).await.unwrap();
+    assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"; 2]);
+    let clocks = async |at| env.publishers().wrong_clocks(&shop, at).await.unwrap();
     let expected = WrongClock { source: first.clone(), ahead_ms: -7, seen: now() };
     assert_eq!(clocks(now()).await, [expected]);
-    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert_eq!(clocks(now().plus_ms(3 * HOUR_MS)).await, [], "past its age");
-    skin.publishers().add(std::slice::from_ref(&shop), &connection("b="), now()).await.unwrap();
+    env.publishers().add(std::slice::from_ref(&shop), &connection("b="), now()).await.unwrap();
     assert_eq!(clocks(now()).await.len(), 1, "a publisher whose clock is right");
 }

@@ -21,7 +21,7 @@ use super::*;
 const ATTEMPTS: usize = 3;
 
 /// What one operation of a store met, by what it is told as.
-async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> {
+async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(), Fault>)> {
     let id = connection("a=");
     let subscriber = Subscriber {
         connection: id.clone(),
@@ -36,11 +36,11 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         document: Document::accept("{}").unwrap(),
     };
     let (shop, span) = (app("shop"), TimeSpan::new(now(), now().plus_ms(1)));
-    let (apps, sessions) = (skin.apps(), skin.sessions());
-    let (subscriptions, reports, rollups) = (skin.subscriptions(), skin.reports(), skin.rollups());
+    let (apps, sessions) = (env.apps(), env.sessions());
+    let (subscriptions, reports, rollups) = (env.subscriptions(), env.reports(), env.rollups());
     let shard = AppShard { app: shop.id.clone(), shard: 0 };
     let minute = RollupSpan::containing(Resolution::Minute, now());
-    let publishers = skin.publishers();
+    let publishers = env.publishers();
     let frame = LegacyFrame { connection: &id, message: "m", index: 0 };
     let told = ReportedSource { source: &report.source, ahead_ms: None, now: now() };
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
@@ -62,10 +62,10 @@ async fn every_operation(skin: &Skin) -> Vec<(&'static str, Result<(), Fault>)> 
         ("recall session", sessions.find_legacy(&id).await.map(drop)),
         ("claim answer", sessions.claim(&id, Slot::Status, now()).await.map(drop)),
         ("keep legacy grant", sessions.store_legacy_grant(&id, &grant("shop"), now()).await.map(drop)),
-        ("put log entries", skin.log_entries().put(&shop.id, &id, &["{}".to_owned()], now()).await),
-        ("query log entries", skin.log_entries().newest(&shop.id, now(), now()).await.map(drop)),
-        ("put command", skin.commands().put(&shop.id, &given()).await),
-        ("query commands", skin.commands().of_app(&shop.id).await.map(drop)),
+        ("put log entries", env.log_entries().put(&shop.id, &id, &["{}".to_owned()], now()).await),
+        ("query log entries", env.log_entries().newest(&shop.id, now(), now()).await.map(drop)),
+        ("put command", env.commands().put(&shop.id, &given()).await),
+        ("query commands", env.commands().of_app(&shop.id).await.map(drop)),
         ("query publishers", publishers.of_app(&shop.id, now()).await.map(drop)),
         ("note subscription", subscriptions.add(&shop.id, &subscriber, now()).await.map(drop)),
         ("query subscriptions", subscriptions.of_app(&shop.id, now()).await.map(drop)),
@@ -92,8 +92,8 @@ fn given() -> IssuedCommand {
     IssuedCommand { command, user: UserId::new("ann").unwrap(), at: now() }
 }
 
-async fn assert_every_fault(skin: &Skin, kind: Kind) {
-    for (attempt, outcome) in every_operation(skin).await {
+async fn assert_every_fault(env: &TestEnvironment, kind: Kind) {
+    for (attempt, outcome) in every_operation(env).await {
         let fault = outcome.unwrap_err();
         assert_eq!((fault.kind, fault.attempt), (kind, attempt), "{}", fault.chain());
     }
@@ -101,55 +101,55 @@ async fn assert_every_fault(skin: &Skin, kind: Kind) {
 
 #[tokio::test]
 async fn a_table_out_of_reach_is_unavailable_and_passes() {
-    let skin = Skin::start().await;
-    skin.env.dynamodb.go_offline();
-    assert_every_fault(&skin, Kind::Unavailable).await;
-    skin.env.dynamodb.go_online();
-    for (attempt, outcome) in every_operation(&skin).await {
+    let env = TestEnvironment::start().await;
+    env.dynamodb.go_offline();
+    assert_every_fault(&env, Kind::Unavailable).await;
+    env.dynamodb.go_online();
+    for (attempt, outcome) in every_operation(&env).await {
         assert!(outcome.is_ok(), "{attempt}: {outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn a_table_that_is_missing_is_misconfigured() {
-    let mut skin = Skin::start().await;
-    skin.env.hide_tables("-elsewhere");
-    assert_every_fault(&skin, Kind::Misconfigured).await;
+    let mut env = TestEnvironment::start().await;
+    env.hide_tables();
+    assert_every_fault(&env, Kind::Misconfigured).await;
 }
 
 #[tokio::test]
 async fn a_call_that_is_throttled_is_tried_again_within_the_budget() {
-    let skin = Skin::start().await;
-    skin.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
-    skin.apps().find(&id("shop")).await.unwrap();
-    assert_eq!(skin.env.take_lines(), ["GetItem AppsTable consistent"; ATTEMPTS]);
-    skin.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
-    let fault = skin.apps().find(&id("shop")).await.unwrap_err();
+    let env = TestEnvironment::start().await;
+    env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
+    env.apps().find(&id("shop")).await.unwrap();
+    assert_eq!(env.take_lines(), ["GetItem AppsTable consistent"; ATTEMPTS]);
+    env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    let fault = env.apps().find(&id("shop")).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Throttled, "{}", fault.chain());
-    assert_eq!(skin.env.take_calls().len(), ATTEMPTS);
-    skin.apps().find(&id("shop")).await.unwrap();
+    assert_eq!(env.take_calls().len(), ATTEMPTS);
+    env.apps().find(&id("shop")).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     for failure in [Failure::InternalError, Failure::ConnectionDropped] {
-        skin.env.dynamodb.fail("GetItem", failure, ATTEMPTS - 1);
-        skin.apps().find(&id("shop")).await.unwrap();
-        assert_eq!(skin.env.take_calls().len(), ATTEMPTS, "{failure:?}");
-        skin.env.dynamodb.fail("GetItem", failure, ATTEMPTS);
-        let fault = skin.apps().find(&id("shop")).await.unwrap_err();
+        env.dynamodb.fail("GetItem", failure, ATTEMPTS - 1);
+        env.apps().find(&id("shop")).await.unwrap();
+        assert_eq!(env.take_calls().len(), ATTEMPTS, "{failure:?}");
+        env.dynamodb.fail("GetItem", failure, ATTEMPTS);
+        let fault = env.apps().find(&id("shop")).await.unwrap_err();
         assert_eq!(fault.kind, Kind::Unavailable, "{}", fault.chain());
-        skin.env.take_calls();
+        env.take_calls();
     }
 }
 
 #[tokio::test]
 async fn a_table_that_never_answers_is_given_up_before_the_function_is() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let begun = tokio::time::Instant::now();
-    skin.env.dynamodb.fail("GetItem", Failure::NoResponse, ATTEMPTS);
-    let fault = skin.apps().find(&id("shop")).await.unwrap_err();
+    env.dynamodb.fail("GetItem", Failure::NoResponse, ATTEMPTS);
+    let fault = env.apps().find(&id("shop")).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Unavailable);
     // Below the functions' own ten seconds by enough to tell the caller.
     assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
@@ -157,9 +157,9 @@ async fn a_table_that_never_answers_is_given_up_before_the_function_is() {
 
 #[tokio::test]
 async fn a_fault_tells_its_cause_in_one_line() {
-    let skin = Skin::start().await;
-    skin.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
-    let chain = skin.apps().find(&id("shop")).await.unwrap_err().chain();
+    let env = TestEnvironment::start().await;
+    env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    let chain = env.apps().find(&id("shop")).await.unwrap_err().chain();
     assert!(chain.starts_with("read app: "), "{chain}");
     assert!(chain.contains("ProvisionedThroughputExceededException"), "{chain}");
     assert_eq!(chain.lines().count(), 1, "{chain}");

@@ -12,36 +12,36 @@ const ID: &str = "UIcZQdQsoAMCLTw=";
 
 #[tokio::test]
 async fn an_answer_is_claimed_once_in_a_while_and_the_loser_learns_who_was_answered() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().claim(&id, Slot::Status, now()).await.unwrap(), Claim::Gone);
-    skin.open(&id).await;
-    skin.env.take_calls();
+    assert_eq!(env.sessions().claim(&id, Slot::Status, now()).await.unwrap(), Claim::Gone);
+    open(&env, &id).await;
+    env.take_calls();
     let mut answered = Remembered::default();
     for slot in Slot::ALL {
         answered.answered.insert(slot, now());
-        let won = skin.sessions().claim(&id, slot, now()).await.unwrap();
+        let won = env.sessions().claim(&id, slot, now()).await.unwrap();
         assert_eq!(won, Claim::Won(answered.clone()), "{slot:?}");
     }
     for slot in Slot::ALL {
         let early = now().plus_ms(slot.every_ms() - 1);
-        let lost = skin.sessions().claim(&id, slot, early).await.unwrap();
+        let lost = env.sessions().claim(&id, slot, early).await.unwrap();
         assert_eq!(lost, Claim::Lost(answered.clone()), "{slot:?}");
         let due = now().plus_ms(slot.every_ms());
-        assert!(matches!(skin.sessions().claim(&id, slot, due).await.unwrap(), Claim::Won(_)));
+        assert!(matches!(env.sessions().claim(&id, slot, due).await.unwrap(), Claim::Won(_)));
         answered.answered.insert(slot, due);
     }
-    assert_eq!(skin.env.take_lines(), vec!["UpdateItem ConnectionsTable"; 15]);
+    assert_eq!(env.take_lines(), vec!["UpdateItem ConnectionsTable"; 15]);
 }
 
 #[tokio::test]
 async fn of_many_claims_at_once_one_is_won() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let id = connection(ID);
-    skin.open(&id).await;
+    open(&env, &id).await;
     let mut claiming = tokio::task::JoinSet::new();
     for _ in 0..20 {
-        let (sessions, id) = (skin.sessions(), id.clone());
+        let (sessions, id) = (env.sessions(), id.clone());
         claiming.spawn(async move { sessions.claim(&id, Slot::History, now()).await });
     }
     let claims = claiming.join_all().await;
@@ -52,25 +52,25 @@ async fn of_many_claims_at_once_one_is_won() {
 
 #[tokio::test]
 async fn a_legacy_grant_is_welcomed_once_and_forgives_what_was_wrong() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
-    assert_eq!(skin.sessions().find_legacy(&id).await.unwrap(), None);
-    skin.open(&id).await;
+    assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
+    assert_eq!(env.sessions().find_legacy(&id).await.unwrap(), None);
+    open(&env, &id).await;
     for later_ms in [0, 5] {
-        skin.sessions().count_rejection(&id, now().plus_ms(later_ms)).await.unwrap();
+        env.sessions().count_rejection(&id, now().plus_ms(later_ms)).await.unwrap();
     }
-    let wrong = skin.sessions().find_legacy(&id).await.unwrap().unwrap();
+    let wrong = env.sessions().find_legacy(&id).await.unwrap().unwrap();
     assert_eq!((wrong.wrong_since, wrong.wrong_at), (Some(now()), Some(now().plus_ms(5))));
-    skin.env.take_calls();
-    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
-    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
-    let welcomed = skin.sessions().find_legacy(&id).await.unwrap().unwrap();
+    env.take_calls();
+    assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
+    assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
+    let welcomed = env.sessions().find_legacy(&id).await.unwrap().unwrap();
     let expected =
         Remembered { grant: Some(grant("shop")), welcomed_at: Some(now()), ..Remembered::default() };
     assert_eq!(welcomed, expected);
-    assert_eq!(skin.sessions().store_legacy_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Done);
-    assert_eq!(skin.sessions().close(&id).await.unwrap().published, [super::id("bank"), super::id("shop")]);
+    assert_eq!(env.sessions().store_legacy_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Done);
+    assert_eq!(env.sessions().close(&id).await.unwrap().published, [super::id("bank"), super::id("shop")]);
 }
 
 fn entries(numbers: std::ops::Range<i64>) -> Vec<String> {
@@ -79,16 +79,16 @@ fn entries(numbers: std::ops::Range<i64>) -> Vec<String> {
 
 #[tokio::test]
 async fn log_entries_are_shown_oldest_first_from_their_arrival_on_and_a_frame_twice_is_once() {
-    let skin = Skin::start().await;
-    let (logs, shop) = (skin.log_entries(), id("shop"));
+    let env = TestEnvironment::start().await;
+    let (logs, shop) = (env.log_entries(), id("shop"));
     for (age_ms, numbers) in [(2_000, 0..2), (1_000, 2..3), (0, 3..5), (0, 3..5)] {
         logs.put(&shop, &connection(ID), &entries(numbers), now().plus_ms(-age_ms)).await.unwrap();
     }
     logs.put(&id("bank"), &connection(ID), &entries(7..8), now()).await.unwrap();
-    skin.env.take_calls();
+    env.take_calls();
     let shown = logs.newest(&shop, now().plus_ms(-2_000), now()).await.unwrap();
     assert_eq!((shown.entries, shown.is_complete), (entries(0..5), true));
-    assert_eq!(skin.env.take_lines(), ["Query LogsTable consistent"]);
+    assert_eq!(env.take_lines(), ["Query LogsTable consistent"]);
     let later = logs.newest(&shop, now().plus_ms(-1_999), now()).await.unwrap();
     assert_eq!(later.entries, entries(2..5));
     let aged = logs.newest(&shop, now().plus_ms(-2_000), now().plus_ms(LOG_RETENTION_MS)).await.unwrap();
@@ -98,46 +98,46 @@ async fn log_entries_are_shown_oldest_first_from_their_arrival_on_and_a_frame_tw
 
 #[tokio::test]
 async fn a_row_of_entries_that_cannot_be_read_spoils_no_other() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let row = json!({"pk": {"S": "shop"}, "sk": {"S": "9"}, "entries": {"S": "no json"},
         "expiresAt": {"N": "9999999999"}});
-    skin.env.put("LogsTable", row).await;
-    skin.log_entries().put(&id("shop"), &connection(ID), &entries(0..1), now()).await.unwrap();
-    let shown = skin.log_entries().newest(&id("shop"), now(), now()).await.unwrap();
+    env.put("LogsTable", row).await;
+    env.log_entries().put(&id("shop"), &connection(ID), &entries(0..1), now()).await.unwrap();
+    let shown = env.log_entries().newest(&id("shop"), now(), now()).await.unwrap();
     assert_eq!(shown.entries, entries(0..1));
 }
 
 #[tokio::test]
 async fn the_last_command_of_each_switch_holds() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let given = |switch, enabled, later_ms| IssuedCommand {
         command: Command { switch, enabled },
         user: UserId::new("ann").unwrap(),
         at: now().plus_ms(later_ms),
     };
     let last = [given(Switch::Encryption, true, 1), given(Switch::Console, true, 2)];
-    skin.commands().put(&id("shop"), &given(Switch::Console, false, 0)).await.unwrap();
+    env.commands().put(&id("shop"), &given(Switch::Console, false, 0)).await.unwrap();
     for given in &last {
-        skin.commands().put(&id("shop"), given).await.unwrap();
+        env.commands().put(&id("shop"), given).await.unwrap();
     }
-    skin.env.take_calls();
-    assert_eq!(skin.commands().of_app(&id("shop")).await.unwrap(), last);
-    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
-    assert!(skin.subscriptions().of_app(&id("shop"), now()).await.unwrap().is_empty());
-    assert_eq!(skin.commands().partition(&id("shop")).erase().await.unwrap(), 2);
+    env.take_calls();
+    assert_eq!(env.commands().of_app(&id("shop")).await.unwrap(), last);
+    assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert!(env.subscriptions().of_app(&id("shop"), now()).await.unwrap().is_empty());
+    assert_eq!(env.commands().partition(&id("shop")).erase().await.unwrap(), 2);
 }
 
 #[tokio::test]
 async fn those_who_may_report_are_found_without_those_who_watch() {
-    let skin = Skin::start().await;
-    skin.publishers().add(&[id("shop")], &connection("p="), now()).await.unwrap();
-    skin.open(&connection("s=")).await;
+    let env = TestEnvironment::start().await;
+    env.publishers().add(&[id("shop")], &connection("p="), now()).await.unwrap();
+    open(&env, &connection("s=")).await;
     let viewer = nsl_aws::subscriptions::Subscriber {
         connection: connection("s="),
         min_interval_ms: 0,
         dialect: nsl_domain::frame::outbound::Dialect::Legacy,
         hold: Hold::of(&grant("shop")),
     };
-    skin.subscriptions().add(&id("shop"), &viewer, now()).await.unwrap();
-    assert_eq!(skin.publishers().of_app(&id("shop"), now()).await.unwrap(), [connection("p=")]);
+    env.subscriptions().add(&id("shop"), &viewer, now()).await.unwrap();
+    assert_eq!(env.publishers().of_app(&id("shop"), now()).await.unwrap(), [connection("p=")]);
 }

@@ -17,87 +17,86 @@ const MANY_ROWS: usize = 60;
 
 #[tokio::test]
 async fn a_publisher_costs_one_write_and_is_known_to_its_session() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let publisher = connection("a=");
     let apps = [id("shop"), id("bank")];
-    skin.sessions().open(&publisher, Role::Program, &apps, now()).await.unwrap();
-    skin.publishers().add(&apps, &publisher, now()).await.unwrap();
-    assert_eq!(skin.env.take_lines(), ["PutItem ConnectionsTable"; 3]);
-    let connected = skin.publishers().connected(&id("shop"), now()).await.unwrap();
+    env.sessions().open(&publisher, Role::Program, &apps, now()).await.unwrap();
+    env.publishers().add(&apps, &publisher, now()).await.unwrap();
+    assert_eq!(env.take_lines(), ["PutItem ConnectionsTable"; 3]);
+    let connected = env.publishers().connected(&id("shop"), now()).await.unwrap();
     assert_eq!(connected, BTreeSet::from([publisher.clone()]));
-    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
-    let Closed { watched, mut published } = skin.sessions().close(&publisher).await.unwrap();
+    assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
+    let Closed { watched, mut published } = env.sessions().close(&publisher).await.unwrap();
     published.sort();
     assert_eq!((watched, published), (vec![], vec![id("bank"), id("shop")]));
     for app in &apps {
-        skin.publishers().drop_row(app, &publisher).await.unwrap();
+        env.publishers().drop_row(app, &publisher).await.unwrap();
     }
-    assert!(skin.env.rows("ConnectionsTable").await.is_empty());
+    assert!(env.rows("ConnectionsTable").await.is_empty());
 }
 
 #[tokio::test]
 async fn an_auth_in_band_is_known_to_the_session_by_the_same_write() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let publisher = connection("a=");
-    skin.open(&publisher).await;
-    skin.env.take_calls();
+    open(&env, &publisher).await;
+    env.take_calls();
     for app in ["shop", "bank", "shop"] {
-        skin.sessions().store_grant(&publisher, &grant(app)).await.unwrap();
-        assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
+        env.sessions().store_grant(&publisher, &grant(app)).await.unwrap();
+        assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
     let viewer = Grant { scope: Scope::View, ..grant("cafe") };
-    skin.sessions().store_grant(&publisher, &viewer).await.unwrap();
-    let mut published = skin.sessions().close(&publisher).await.unwrap().published;
+    env.sessions().store_grant(&publisher, &viewer).await.unwrap();
+    let mut published = env.sessions().close(&publisher).await.unwrap().published;
     published.sort();
     assert_eq!(published, [id("bank"), id("shop")]);
 }
 
 #[tokio::test]
 async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let both = connection("a=");
-    skin.open(&both).await;
-    skin.publishers().add(&[id("shop")], &both, now()).await.unwrap();
+    open(&env, &both).await;
+    env.publishers().add(&[id("shop")], &both, now()).await.unwrap();
     let subscriber = Subscriber {
         connection: both.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
         hold: Hold::of(&grant("shop")),
     };
-    skin.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
-    skin.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
-    skin.env
-        .put(
-            "ConnectionsTable",
-            json!({"pk": {"S": "app#shop"}, "sk": {"S": "q#c="}, "expiresAt": {"N": "9999999999"}}),
-        )
-        .await;
-    let connected = async |at| skin.publishers().connected(&id("shop"), at).await.unwrap();
+    env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
+    env.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
+    env.put(
+        "ConnectionsTable",
+        json!({"pk": {"S": "app#shop"}, "sk": {"S": "q#c="}, "expiresAt": {"N": "9999999999"}}),
+    )
+    .await;
+    let connected = async |at| env.publishers().connected(&id("shop"), at).await.unwrap();
     assert_eq!(connected(now()).await, BTreeSet::from([both, connection("b=")]));
     assert_eq!(connected(now().plus_ms(3 * HOUR_MS)).await, BTreeSet::new());
-    let subscribers = skin.subscriptions().of_app(&id("shop"), now()).await.unwrap();
+    let subscribers = env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     assert_eq!(subscribers.len(), 1, "a publisher watches nothing");
 }
 
 #[tokio::test]
 async fn a_partition_is_erased_whole_and_no_other_is() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     for index in 0..MANY_ROWS {
         let publisher = connection(&format!("{index}="));
-        skin.publishers().add(&[id("shop"), id("bank")], &publisher, now()).await.unwrap();
+        env.publishers().add(&[id("shop"), id("bank")], &publisher, now()).await.unwrap();
     }
-    skin.env.take_calls();
-    let erased = skin.publishers().partition(&id("shop")).erase().await.unwrap();
+    env.take_calls();
+    let erased = env.publishers().partition(&id("shop")).erase().await.unwrap();
     assert_eq!(erased, MANY_ROWS as u64);
-    let lines = skin.env.take_lines();
+    let lines = env.take_lines();
     assert_eq!(lines.iter().filter(|line| line.starts_with("BatchWriteItem")).count(), 3, "{lines:?}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("Query")).count(), 1, "{lines:?}");
-    assert_eq!(skin.env.rows("ConnectionsTable").await.len(), MANY_ROWS);
+    assert_eq!(env.rows("ConnectionsTable").await.len(), MANY_ROWS);
 }
 
 #[tokio::test]
 async fn every_report_of_an_app_lies_in_its_partitions() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = App { shards: 3, ..app("shop") };
     let hour = |ago: i64| now().plus_ms(-ago * HOUR_MS);
     for app in [&shop, &App { id: id("bank"), ..shop.clone() }] {
@@ -107,51 +106,51 @@ async fn every_report_of_an_app_lies_in_its_partitions() {
             let source = Source::new(format!("web-{index}")).unwrap();
             let document = Document::accept("{}").unwrap();
             let report = Report { app: app.id.clone(), source, timestamp: stamp, document };
-            skin.reports().store(&report, app, 720 * HOUR_MS).await.unwrap();
+            env.reports().store(&report, app, 720 * HOUR_MS).await.unwrap();
         }
     }
-    let partitions = skin.reports().partitions(&shop, now());
+    let partitions = env.reports().partitions(&shop, now());
     assert_eq!(partitions.len(), 745 * 3);
-    skin.env.take_calls();
+    env.take_calls();
     let mut erased = 0;
     for partition in &partitions {
         erased += partition.erase().await.unwrap();
     }
     assert_eq!(erased, 5);
-    assert_eq!(skin.env.rows("ReportsTable").await.len(), 5, "another app's reports stay");
+    assert_eq!(env.rows("ReportsTable").await.len(), 5, "another app's reports stay");
 }
 
 #[tokio::test]
 async fn room_is_what_living_rows_leave_and_one_query_tells() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = id("shop");
     for index in 0..3 {
         let publisher = connection(&format!("{index}="));
-        skin.publishers().add(std::slice::from_ref(&shop), &publisher, now()).await.unwrap();
+        env.publishers().add(std::slice::from_ref(&shop), &publisher, now()).await.unwrap();
     }
     let watcher = connection("w=");
-    skin.open(&watcher).await;
+    open(&env, &watcher).await;
     let subscriber = Subscriber {
         connection: watcher.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
         hold: Hold::of(&grant("shop")),
     };
-    skin.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
-    skin.env.take_calls();
-    let has_room = async |most, at| skin.publishers().has_connection_room(&shop, most, at).await.unwrap();
+    env.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
+    env.take_calls();
+    let has_room = async |most, at| env.publishers().has_connection_room(&shop, most, at).await.unwrap();
     assert_eq!([has_room(4, now()).await, has_room(5, now()).await], [false, true]);
-    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"; 2]);
+    assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"; 2]);
     // Rows past their age are still there, and take no room.
     assert!(has_room(4, now().plus_ms(3 * HOUR_MS)).await);
-    assert!(skin.publishers().has_connection_room(&id("bank"), 1, now()).await.unwrap());
-    skin.env.take_calls();
+    assert!(env.publishers().has_connection_room(&id("bank"), 1, now()).await.unwrap());
+    env.take_calls();
     let may_watch = async |who: &ConnectionId, most| {
-        skin.publishers().has_subscription_room(&shop, who, most, now()).await.unwrap()
+        env.publishers().has_subscription_room(&shop, who, most, now()).await.unwrap()
     };
     assert!(may_watch(&connection("x="), 2).await);
-    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert_eq!([may_watch(&connection("x="), 1).await, may_watch(&watcher, 1).await], [false, true]);
     let counted_and_read = ["Query ConnectionsTable consistent", "GetItem ConnectionsTable consistent"];
-    assert_eq!(skin.env.take_lines(), [counted_and_read, counted_and_read].concat());
+    assert_eq!(env.take_lines(), [counted_and_read, counted_and_read].concat());
 }

@@ -30,41 +30,41 @@ fn sharded(shards: u16) -> App {
     App { shards, ..app("shop") }
 }
 
-async fn store(skin: &Skin, app: &App, reports: &[Report]) {
+async fn store(env: &TestEnvironment, app: &App, reports: &[Report]) {
     for report in reports {
-        skin.reports().store(report, app, RETENTION_MS).await.unwrap();
+        env.reports().store(report, app, RETENTION_MS).await.unwrap();
     }
-    skin.env.take_calls();
+    env.take_calls();
 }
 
 /// Every report of the last `span_ms` and of the next five minutes, in the order of reading.
-async fn all(skin: &Skin, app: &App, span_ms: i64) -> Vec<Report> {
+async fn all(env: &TestEnvironment, app: &App, span_ms: i64) -> Vec<Report> {
     let mut seen = Vec::new();
     let span = TimeSpan::new(now().plus_ms(-span_ms), now().plus_ms(5 * MINUTE_MS));
-    skin.reports().for_each(app, span, now(), |report| seen.push(report)).await.unwrap();
+    env.reports().for_each(app, span, now(), |report| seen.push(report)).await.unwrap();
     seen
 }
 
 #[tokio::test]
 async fn a_report_is_stored_once_however_often_it_is_sent() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
     for _ in 0..3 {
-        skin.reports().store(&report("web-1", 0), &shop, RETENTION_MS).await.unwrap();
-        assert_eq!(skin.env.take_lines(), ["PutItem ReportsTable"]);
+        env.reports().store(&report("web-1", 0), &shop, RETENTION_MS).await.unwrap();
+        assert_eq!(env.take_lines(), ["PutItem ReportsTable"]);
     }
-    let rows = skin.env.rows("ReportsTable").await;
+    let rows = env.rows("ReportsTable").await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"]["S"], "shop#2026-11-22T13#0");
     assert_eq!(rows[0]["sk"]["S"], report("web-1", 0).id());
     let expires_at = NOW_MS + RETENTION_MS + RAW_GRACE_MS;
     assert_eq!(rows[0]["expiresAt"]["N"], (expires_at / 1000).to_string());
-    assert_eq!(all(&skin, &shop, MINUTE_MS).await, [report("web-1", 0)]);
+    assert_eq!(all(&env, &shop, MINUTE_MS).await, [report("web-1", 0)]);
 }
 
 #[tokio::test]
 async fn reports_that_differ_in_anything_are_kept_apart() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
     let reports = [
         report_of("web-1", 0, "{}"),
@@ -72,18 +72,18 @@ async fn reports_that_differ_in_anything_are_kept_apart() {
         report_of("web-2", 0, "{}"),
         report_of("web-1", 1, "{}"),
     ];
-    store(&skin, &shop, &reports).await;
-    assert_eq!(all(&skin, &shop, MINUTE_MS).await.len(), reports.len());
+    store(&env, &shop, &reports).await;
+    assert_eq!(all(&env, &shop, MINUTE_MS).await.len(), reports.len());
 }
 
 #[tokio::test]
 async fn the_newest_reports_are_read_oldest_first_and_no_more_than_asked() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
     let reports: Vec<_> = (-10..=0).map(|second| report("web-1", second * 1_000)).collect();
-    store(&skin, &shop, &reports).await;
+    store(&env, &shop, &reports).await;
     let recent = async |from_ms: i64, most: usize| {
-        skin.reports().recent(&shop, now().plus_ms(from_ms), now(), most).await.unwrap()
+        env.reports().recent(&shop, now().plus_ms(from_ms), now(), most).await.unwrap()
     };
     assert_eq!(recent(-10_000, 11).await, (reports.clone(), true));
     assert_eq!(recent(-10_000, 10).await, (reports[1..].to_vec(), false));
@@ -94,12 +94,12 @@ async fn the_newest_reports_are_read_oldest_first_and_no_more_than_asked() {
 
 #[tokio::test]
 async fn recent_reports_cost_a_query_for_each_hour_and_shard() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     // A minute after the hour, so that a minute back is the same hour and two minutes back another.
     for (shards, from_ms, queries) in [(1, -MINUTE_MS, 1), (1, -2 * MINUTE_MS, 2), (4, -2 * MINUTE_MS, 8)] {
         let shop = sharded(shards);
-        skin.reports().recent(&shop, now().plus_ms(from_ms), now(), 500).await.unwrap();
-        let calls = skin.env.take_calls();
+        env.reports().recent(&shop, now().plus_ms(from_ms), now(), 500).await.unwrap();
+        let calls = env.take_calls();
         assert_eq!(calls.len(), queries);
         for call in calls {
             assert_eq!(call.to_string(), QUERY);
@@ -110,46 +110,46 @@ async fn recent_reports_cost_a_query_for_each_hour_and_shard() {
 
 #[tokio::test]
 async fn recent_reports_reach_over_the_hour_and_over_shards() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = sharded(4);
     let sources = ["a", "b", "c", "d", "e", "f"];
     let mut reports: Vec<_> = (0..24).map(|n| report(sources[n % 6], (n as i64 - 20) * 6_000)).collect();
     let shards: std::collections::BTreeSet<_> =
         reports.iter().map(|report| shop.shard_of(&report.source)).collect();
     assert!(shards.len() > 1, "the sources stand in several shards");
-    store(&skin, &shop, &reports).await;
+    store(&env, &shop, &reports).await;
     reports.sort_by_key(Report::id);
     let from = now().plus_ms(-2 * MINUTE_MS);
-    let recent = async |most| skin.reports().recent(&shop, from, now(), most).await.unwrap();
+    let recent = async |most| env.reports().recent(&shop, from, now(), most).await.unwrap();
     assert_eq!(recent(24).await, (reports.clone(), true));
     assert_eq!(recent(7).await, (reports[17..].to_vec(), false));
 }
 
 #[tokio::test]
 async fn a_span_is_read_hour_by_hour_oldest_first() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
     let reports: Vec<_> =
         [-130, -61, -60, -2, -1, 0].map(|minute| report("web-1", minute * MINUTE_MS)).into();
-    store(&skin, &shop, &reports).await;
-    assert_eq!(all(&skin, &shop, 130 * MINUTE_MS).await, reports);
+    store(&env, &shop, &reports).await;
+    assert_eq!(all(&env, &shop, 130 * MINUTE_MS).await, reports);
     // 10:51 to 13:06: four hours of one shard.
-    assert_eq!(skin.env.take_lines(), [QUERY; 4]);
+    assert_eq!(env.take_lines(), [QUERY; 4]);
     let mut seen = Vec::new();
     let span = TimeSpan::new(now().plus_ms(-61 * MINUTE_MS), now());
-    skin.reports().for_each(&shop, span, now(), |report| seen.push(report)).await.unwrap();
+    env.reports().for_each(&shop, span, now(), |report| seen.push(report)).await.unwrap();
     assert_eq!(seen, reports[1..5], "the start is inclusive, the end is not");
 }
 
 #[tokio::test]
 async fn every_shard_of_a_span_is_read() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = sharded(3);
     let mut reports: Vec<_> =
         ["a", "b", "c", "d", "e", "f"].into_iter().map(|source| report(source, 0)).collect();
-    store(&skin, &shop, &reports).await;
-    let mut seen = all(&skin, &shop, MINUTE_MS).await;
-    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
+    store(&env, &shop, &reports).await;
+    let mut seen = all(&env, &shop, MINUTE_MS).await;
+    assert_eq!(env.take_lines(), [QUERY; 3]);
     seen.sort_by_key(Report::id);
     reports.sort_by_key(Report::id);
     assert_eq!(seen, reports);
@@ -157,22 +157,22 @@ async fn every_shard_of_a_span_is_read() {
 
 #[tokio::test]
 async fn reports_past_their_age_are_not_read_though_they_are_there() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    store(&skin, &shop, &[report("young", -MINUTE_MS)]).await;
-    skin.reports().store(&report("old", -MINUTE_MS), &shop, MINUTE_MS).await.unwrap();
-    assert_eq!(skin.env.rows("ReportsTable").await.len(), 2);
-    assert_eq!(all(&skin, &shop, HOUR_MS).await, [report("young", -MINUTE_MS)]);
+    store(&env, &shop, &[report("young", -MINUTE_MS)]).await;
+    env.reports().store(&report("old", -MINUTE_MS), &shop, MINUTE_MS).await.unwrap();
+    assert_eq!(env.rows("ReportsTable").await.len(), 2);
+    assert_eq!(all(&env, &shop, HOUR_MS).await, [report("young", -MINUTE_MS)]);
     let from = now().plus_ms(-HOUR_MS);
-    let (recent, _) = skin.reports().recent(&shop, from, now(), 10).await.unwrap();
+    let (recent, _) = env.reports().recent(&shop, from, now(), 10).await.unwrap();
     assert_eq!(recent, [report("young", -MINUTE_MS)]);
 }
 
 #[tokio::test]
 async fn rows_that_cannot_be_read_hide_no_others() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
-    store(&skin, &shop, &[report("a", -2), report("z", -1)]).await;
+    store(&env, &shop, &[report("a", -2), report("z", -1)]).await;
     let sort_key = |n: i64| format!("{:015}#bad#{n}", NOW_MS - 2);
     let end = (NOW_MS / 1000 + 60).to_string();
     for (n, mut row) in [
@@ -189,43 +189,43 @@ async fn rows_that_cannot_be_read_hide_no_others() {
     {
         row["pk"] = json!({"S": "shop#2026-11-22T13#0"});
         row["sk"] = json!({"S": sort_key(n as i64)});
-        skin.env.put("ReportsTable", row).await;
+        env.put("ReportsTable", row).await;
     }
     let expected = [report("a", -2), report("z", -1)];
-    assert_eq!(all(&skin, &shop, MINUTE_MS).await, expected);
-    let (recent, _) = skin.reports().recent(&shop, now().plus_ms(-1_000), now(), 2).await.unwrap();
+    assert_eq!(all(&env, &shop, MINUTE_MS).await, expected);
+    let (recent, _) = env.reports().recent(&shop, now().plus_ms(-1_000), now(), 2).await.unwrap();
     assert_eq!(recent, expected);
 }
 
 #[tokio::test]
 async fn more_than_a_megabyte_is_read_page_by_page() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = app("shop");
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
     let reports: Vec<_> = (0..200).map(|n| report_of("web-1", n - 200, &document)).collect();
-    store(&skin, &shop, &reports).await;
-    assert_eq!(all(&skin, &shop, MINUTE_MS).await, reports);
-    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
-    let (recent, is_all) = skin.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 500).await.unwrap();
+    store(&env, &shop, &reports).await;
+    assert_eq!(all(&env, &shop, MINUTE_MS).await, reports);
+    assert_eq!(env.take_lines(), [QUERY; 3]);
+    let (recent, is_all) = env.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 500).await.unwrap();
     assert_eq!((recent, is_all), (reports.clone(), true));
-    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
-    let (recent, is_all) = skin.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 20).await.unwrap();
+    assert_eq!(env.take_lines(), [QUERY; 3]);
+    let (recent, is_all) = env.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 20).await.unwrap();
     assert_eq!((recent, is_all), (reports[180..].to_vec(), false));
-    assert_eq!(skin.env.take_lines(), [QUERY]);
+    assert_eq!(env.take_lines(), [QUERY]);
 }
 
 #[tokio::test]
 async fn a_raw_tail_is_one_page_whole_or_its_newest() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let (shop, shard) = (app("shop"), AppShard { app: id("shop"), shard: 0 });
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
     let reports: Vec<_> = (0..100).map(|n| report_of("web-1", (n - 100) * 500, &document)).collect();
-    store(&skin, &shop, &reports).await;
+    store(&env, &shop, &reports).await;
     let newest = |reports: i64| TimeSpan::new(now().plus_ms(-reports * 500), now());
-    assert_eq!(skin.reports().tail(&shard, newest(100), now()).await.unwrap(), None);
-    assert_eq!(skin.reports().tail(&shard, newest(50), now()).await.unwrap(), Some(reports[50..].to_vec()));
-    let mut found = skin.reports().newest(&shard, newest(100), now()).await.unwrap();
-    assert_eq!(skin.env.take_lines(), [QUERY; 3]);
+    assert_eq!(env.reports().tail(&shard, newest(100), now()).await.unwrap(), None);
+    assert_eq!(env.reports().tail(&shard, newest(50), now()).await.unwrap(), Some(reports[50..].to_vec()));
+    let mut found = env.reports().newest(&shard, newest(100), now()).await.unwrap();
+    assert_eq!(env.take_lines(), [QUERY; 3]);
     found.reverse();
     assert!((60..90).contains(&found.len()), "{}", found.len());
     assert_eq!(found, reports[100 - found.len()..]);

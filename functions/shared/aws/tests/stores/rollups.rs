@@ -18,20 +18,20 @@ fn hour(hours: i64) -> RollupSpan {
     RollupSpan::containing(Resolution::Hour, now().plus_ms(hours * HOUR_MS))
 }
 
-async fn put(skin: &Skin, span: RollupSpan) {
+async fn put(env: &TestEnvironment, span: RollupSpan) {
     let mut rollup = Rollup::empty(span);
     let bytes = rollup.to_bytes();
-    assert_eq!(skin.rollups().put(&shard(), &rollup, bytes, None).await.unwrap(), Put::Written);
+    assert_eq!(env.rollups().put(&shard(), &rollup, bytes, None).await.unwrap(), Put::Written);
 }
 
 #[tokio::test]
 async fn a_rollup_is_written_over_what_was_read_only() {
-    let skin = Skin::start().await;
-    let rollups = skin.rollups();
+    let env = TestEnvironment::start().await;
+    let rollups = env.rollups();
     assert!(rollups.find(&shard(), hour(0)).await.unwrap().is_none());
-    assert_eq!(skin.env.take_lines(), ["GetItem RollupsTable consistent"]);
-    put(&skin, hour(0)).await;
-    let calls = skin.env.take_calls();
+    assert_eq!(env.take_lines(), ["GetItem RollupsTable consistent"]);
+    put(&env, hour(0)).await;
+    let calls = env.take_calls();
     assert_eq!(calls[0].to_string(), "PutItem RollupsTable");
     assert_eq!(calls[0].text("/ConditionExpression"), "attribute_not_exists(#pk)");
 
@@ -49,7 +49,7 @@ async fn a_rollup_is_written_over_what_was_read_only() {
     let held = rollups.find(&shard, hour(0)).await.unwrap().unwrap();
     assert_eq!((held.version, held.through), (2, hour(0).end()));
 
-    let rows = skin.env.rows("RollupsTable").await;
+    let rows = env.rows("RollupsTable").await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"]["S"], "shop#1h#3");
     assert_eq!(rows[0]["sk"]["S"], "001795352400000");
@@ -59,31 +59,31 @@ async fn a_rollup_is_written_over_what_was_read_only() {
 
 #[tokio::test]
 async fn rollups_are_read_by_the_starts_of_their_spans() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     for hours in [-3, -2, 0, 1] {
-        put(&skin, hour(hours)).await;
+        put(&env, hour(hours)).await;
     }
-    skin.env.take_calls();
+    env.take_calls();
     let span = TimeSpan::new(hour(-2).start(), hour(1).start());
     let starts = |held: Vec<nsl_aws::rollups::StoredRollup>| {
         held.into_iter().map(|held| held.span).collect::<Vec<_>>()
     };
-    let found = skin.rollups().between(&shard(), Resolution::Hour, span, now()).await.unwrap();
+    let found = env.rollups().between(&shard(), Resolution::Hour, span, now()).await.unwrap();
     assert_eq!(starts(found), [hour(-2), hour(0)]);
-    assert_eq!(skin.env.take_lines(), ["Query RollupsTable consistent"]);
+    assert_eq!(env.take_lines(), ["Query RollupsTable consistent"]);
     let aged = now().plus_ms(399 * DAY_MS + 23 * HOUR_MS);
-    let found = skin.rollups().between(&shard(), Resolution::Hour, span, aged).await.unwrap();
+    let found = env.rollups().between(&shard(), Resolution::Hour, span, aged).await.unwrap();
     assert_eq!(starts(found), [hour(0)]);
 
-    let newest = skin.rollups().newest_before(&shard(), hour(0)).await.unwrap();
+    let newest = env.rollups().newest_before(&shard(), hour(0)).await.unwrap();
     assert_eq!(newest.map(|held| held.span), Some(hour(-2)));
-    let newest = skin.rollups().newest_before(&shard(), hour(-3)).await.unwrap();
+    let newest = env.rollups().newest_before(&shard(), hour(-3)).await.unwrap();
     assert!(newest.is_none());
 }
 
 #[tokio::test]
 async fn the_last_report_of_a_source_moves_forward_only() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let report = |seconds: i64| Report {
         app: id("shop"),
         source: Source::new("web-1").unwrap(),
@@ -96,10 +96,10 @@ async fn the_last_report_of_a_source_moves_forward_only() {
         (0, LastReportPut::Older),
         (1, LastReportPut::Stored),
     ] {
-        assert_eq!(skin.rollups().put_last_report(&report(seconds)).await.unwrap(), noted);
-        assert_eq!(skin.env.take_lines(), ["PutItem RollupsTable"]);
+        assert_eq!(env.rollups().put_last_report(&report(seconds)).await.unwrap(), noted);
+        assert_eq!(env.take_lines(), ["PutItem RollupsTable"]);
     }
-    let rows = skin.env.rows("RollupsTable").await;
+    let rows = env.rows("RollupsTable").await;
     assert_eq!(rows.len(), 1);
     assert_eq!((&rows[0]["pk"]["S"], &rows[0]["sk"]["S"]), (&"shop#sources".into(), &"web-1".into()));
     assert_eq!(rows[0]["report"]["S"], report(1).id());
@@ -108,7 +108,7 @@ async fn the_last_report_of_a_source_moves_forward_only() {
 
 #[tokio::test]
 async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
     for (sources, is_all) in [(10, true), (100, false)] {
         for n in 0..sources {
@@ -118,11 +118,11 @@ async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
                 timestamp: now().plus_ms(sources),
                 document: Document::accept(&document).unwrap(),
             };
-            skin.rollups().put_last_report(&report).await.unwrap();
+            env.rollups().put_last_report(&report).await.unwrap();
         }
-        skin.env.take_calls();
-        let (page, told) = skin.rollups().last_reports(&id("shop"), now()).await.unwrap();
-        assert_eq!(skin.env.take_lines(), ["Query RollupsTable consistent"]);
+        env.take_calls();
+        let (page, told) = env.rollups().last_reports(&id("shop"), now()).await.unwrap();
+        assert_eq!(env.take_lines(), ["Query RollupsTable consistent"]);
         let expected = (0..sources).rev().take(page.len()).map(|n| format!("s-{n:02}"));
         assert!(page.iter().map(|report| report.source.to_string()).eq(expected));
         assert_eq!((page.len() == sources as usize, told), (is_all, is_all));
@@ -132,10 +132,10 @@ async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
 
 #[tokio::test]
 async fn everything_of_an_app_lies_in_its_partitions() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let shop = App { shards: 4, ..app("shop") };
     for resolution in Resolution::ALL {
-        put(&skin, RollupSpan::containing(resolution, now())).await;
+        put(&env, RollupSpan::containing(resolution, now())).await;
     }
     let report = Report {
         app: id("shop"),
@@ -143,11 +143,11 @@ async fn everything_of_an_app_lies_in_its_partitions() {
         timestamp: now(),
         document: Document::accept("{}").unwrap(),
     };
-    skin.rollups().put_last_report(&report).await.unwrap();
+    env.rollups().put_last_report(&report).await.unwrap();
     let mut erased = 0;
-    for partition in skin.rollups().partitions(&shop) {
+    for partition in env.rollups().partitions(&shop) {
         erased += partition.erase().await.unwrap();
     }
     assert_eq!(erased, 5);
-    assert!(skin.env.rows("RollupsTable").await.is_empty());
+    assert!(env.rows("RollupsTable").await.is_empty());
 }

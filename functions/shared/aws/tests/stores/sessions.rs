@@ -11,55 +11,55 @@ const ID: &str = "UIcZQdQsoAMCLTw=";
 
 #[tokio::test]
 async fn an_open_session_has_its_role_and_an_end() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     for (name, role) in [("a=", Role::Program), ("b=", Role::Page), ("c=", Role::ForeignPage)] {
-        skin.sessions().open(&connection(name), role, &[], now()).await.unwrap();
-        assert_eq!(skin.env.take_lines(), ["PutItem ConnectionsTable"]);
-        let found = skin.sessions().find(&connection(name)).await.unwrap();
+        env.sessions().open(&connection(name), role, &[], now()).await.unwrap();
+        assert_eq!(env.take_lines(), ["PutItem ConnectionsTable"]);
+        let found = env.sessions().find(&connection(name)).await.unwrap();
         assert_eq!(found, Some(Session { role, grant: None, wrong_since: None }));
-        assert_eq!(skin.env.take_lines(), ["GetItem ConnectionsTable consistent"]);
+        assert_eq!(env.take_lines(), ["GetItem ConnectionsTable consistent"]);
     }
     let end = (NOW_MS / 1000 + 130 * 60).to_string();
-    let rows = skin.env.rows("ConnectionsTable").await;
+    let rows = env.rows("ConnectionsTable").await;
     assert!(rows.iter().all(|row| row["expiresAt"]["N"] == end), "{rows:?}");
 }
 
 #[tokio::test]
 async fn a_grant_is_remembered_while_the_session_is_open() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
-    assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
-    skin.open(&id).await;
-    skin.env.take_calls();
-    assert_eq!(skin.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Done);
-    let calls = skin.env.take_calls();
+    assert_eq!(env.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
+    assert_eq!(env.sessions().find(&id).await.unwrap(), None);
+    open(&env, &id).await;
+    env.take_calls();
+    assert_eq!(env.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Done);
+    let calls = env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), "UpdateItem ConnectionsTable");
     assert_eq!(calls[0].text("/ConditionExpression"), "attribute_exists(#pk)");
-    let found = skin.sessions().find(&id).await.unwrap().unwrap();
+    let found = env.sessions().find(&id).await.unwrap().unwrap();
     assert_eq!(found.grant, Some(grant("shop")));
 }
 
 #[tokio::test]
 async fn refusals_are_counted_while_the_session_is_open() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let id = connection(ID);
-    assert_eq!(skin.sessions().count_rejection(&id, now()).await.unwrap(), None);
-    skin.open(&id).await;
-    skin.env.take_calls();
+    assert_eq!(env.sessions().count_rejection(&id, now()).await.unwrap(), None);
+    open(&env, &id).await;
+    env.take_calls();
     for count in 1..=3 {
-        assert_eq!(skin.sessions().count_rejection(&id, now()).await.unwrap(), Some(count));
-        assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
+        assert_eq!(env.sessions().count_rejection(&id, now()).await.unwrap(), Some(count));
+        assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
-    assert_eq!(skin.sessions().find(&id).await.unwrap().unwrap().grant, None);
+    assert_eq!(env.sessions().find(&id).await.unwrap().unwrap().grant, None);
 }
 
 #[tokio::test]
 async fn closing_tells_what_was_watched_and_leaves_nothing() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let id = connection(ID);
-    skin.open(&id).await;
+    open(&env, &id).await;
     for app in ["shop", "bank"] {
         let subscriber = Subscriber {
             connection: id.clone(),
@@ -67,26 +67,26 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
             dialect: Dialect::Modern,
             hold: Hold::of(&grant("shop")),
         };
-        skin.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
+        env.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
     }
-    skin.env.take_calls();
-    let mut watched = skin.sessions().close(&id).await.unwrap().watched;
-    assert_eq!(skin.env.take_lines(), ["DeleteItem ConnectionsTable"]);
+    env.take_calls();
+    let mut watched = env.sessions().close(&id).await.unwrap().watched;
+    assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
     watched.sort();
     assert_eq!(watched, [super::id("bank"), super::id("shop")]);
-    assert_eq!(skin.sessions().find(&id).await.unwrap(), None);
-    assert_eq!(skin.sessions().close(&id).await.unwrap(), Closed::default());
-    assert_eq!(skin.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
-    assert_eq!(skin.sessions().count_rejection(&id, now()).await.unwrap(), None);
-    assert_eq!(skin.sessions().find(&id).await.unwrap(), None, "a late frame brings nothing back");
+    assert_eq!(env.sessions().find(&id).await.unwrap(), None);
+    assert_eq!(env.sessions().close(&id).await.unwrap(), Closed::default());
+    assert_eq!(env.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
+    assert_eq!(env.sessions().count_rejection(&id, now()).await.unwrap(), None);
+    assert_eq!(env.sessions().find(&id).await.unwrap(), None, "a late frame brings nothing back");
 }
 
 #[tokio::test]
 async fn a_session_that_cannot_be_read_is_corrupt() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let row = json!({"pk": {"S": format!("conn#{ID}")}, "sk": {"S": "session"}, "role": {"S": "program"},
         "grant": {"S": "no grant"}});
-    skin.env.put("ConnectionsTable", row).await;
-    let fault = skin.sessions().find(&connection(ID)).await.unwrap_err();
+    env.put("ConnectionsTable", row).await;
+    let fault = env.sessions().find(&connection(ID)).await.unwrap_err();
     assert_eq!(fault.kind, nsl_aws::fault::Kind::Corrupt);
 }

@@ -24,94 +24,94 @@ fn row(app: &str, name: &str) -> Value {
         "dialect": {"S": "modern"}, "hold": {"S": "legacy"}, "expiresAt": {"N": (NOW_MS / 1000 + 1).to_string()}})
 }
 
-async fn watching(skin: &Skin, app: &str) -> Vec<String> {
-    let found = skin.subscriptions().of_app(&id(app), now()).await.unwrap();
+async fn watching(env: &TestEnvironment, app: &str) -> Vec<String> {
+    let found = env.subscriptions().of_app(&id(app), now()).await.unwrap();
     found.iter().map(|subscriber| subscriber.connection.to_string()).collect()
 }
 
 #[tokio::test]
 async fn a_subscription_is_found_under_its_app_as_it_was_made() {
-    let skin = Skin::start().await;
-    skin.open(&connection("a=")).await;
-    skin.env.take_calls();
-    let added = skin.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
+    let env = TestEnvironment::start().await;
+    open(&env, &connection("a=")).await;
+    env.take_calls();
+    let added = env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     assert_eq!(added, Added::Done);
     // The session row first, so that `$disconnect` knows of every row that there is.
-    assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable", "PutItem ConnectionsTable"]);
-    let found = skin.subscriptions().of_app(&id("shop"), now()).await.unwrap();
+    assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable", "PutItem ConnectionsTable"]);
+    let found = env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     assert_eq!(found, [subscriber("a=")]);
-    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"]);
-    assert!(watching(&skin, "bank").await.is_empty());
+    assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
+    assert!(watching(&env, "bank").await.is_empty());
 }
 
 #[tokio::test]
 async fn subscribing_again_changes_the_interval_and_nothing_else() {
-    let skin = Skin::start().await;
-    skin.open(&connection("a=")).await;
+    let env = TestEnvironment::start().await;
+    open(&env, &connection("a=")).await;
     for min_interval_ms in [0, 250] {
         let again = Subscriber { min_interval_ms, ..subscriber("a=") };
-        assert_eq!(skin.subscriptions().add(&id("shop"), &again, now()).await.unwrap(), Added::Done);
+        assert_eq!(env.subscriptions().add(&id("shop"), &again, now()).await.unwrap(), Added::Done);
     }
-    assert_eq!(skin.subscriptions().of_app(&id("shop"), now()).await.unwrap(), [subscriber("a=")]);
-    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().watched, [id("shop")]);
+    assert_eq!(env.subscriptions().of_app(&id("shop"), now()).await.unwrap(), [subscriber("a=")]);
+    assert_eq!(env.sessions().close(&connection("a=")).await.unwrap().watched, [id("shop")]);
 }
 
 #[tokio::test]
 async fn a_connection_that_is_gone_subscribes_to_nothing() {
-    let skin = Skin::start().await;
-    let added = skin.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
+    let env = TestEnvironment::start().await;
+    let added = env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     assert_eq!(added, Added::Refused);
-    assert_eq!(skin.env.take_lines(), ["UpdateItem ConnectionsTable"]);
-    assert!(skin.env.rows("ConnectionsTable").await.is_empty());
+    assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
+    assert!(env.rows("ConnectionsTable").await.is_empty());
 }
 
 #[tokio::test]
 async fn a_connection_has_room_for_fifty_apps() {
-    let skin = Skin::start().await;
-    skin.open(&connection("a=")).await;
-    let add = async |app: &str| skin.subscriptions().add(&id(app), &subscriber("a="), now()).await.unwrap();
+    let env = TestEnvironment::start().await;
+    open(&env, &connection("a=")).await;
+    let add = async |app: &str| env.subscriptions().add(&id(app), &subscriber("a="), now()).await.unwrap();
     for index in 0..MAX_SUBSCRIPTIONS {
         assert_eq!(add(&format!("app-{index}")).await, Added::Done, "{index}");
     }
     assert_eq!(add("one-more").await, Added::Refused);
-    assert!(watching(&skin, "one-more").await.is_empty());
+    assert!(watching(&env, "one-more").await.is_empty());
     assert_eq!(add("app-0").await, Added::Done, "one that it has needs no room");
-    skin.subscriptions().remove(&id("app-0"), &connection("a=")).await.unwrap();
+    env.subscriptions().remove(&id("app-0"), &connection("a=")).await.unwrap();
     assert_eq!(add("one-more").await, Added::Done);
-    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().watched.len(), MAX_SUBSCRIPTIONS);
+    assert_eq!(env.sessions().close(&connection("a=")).await.unwrap().watched.len(), MAX_SUBSCRIPTIONS);
 }
 
 #[tokio::test]
 async fn unsubscribing_is_the_same_once_and_twice() {
-    let skin = Skin::start().await;
-    skin.open(&connection("a=")).await;
-    skin.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
-    skin.env.take_calls();
+    let env = TestEnvironment::start().await;
+    open(&env, &connection("a=")).await;
+    env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
+    env.take_calls();
     for _ in 0..2 {
-        skin.subscriptions().remove(&id("shop"), &connection("a=")).await.unwrap();
-        assert_eq!(skin.env.take_lines(), ["DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable"]);
+        env.subscriptions().remove(&id("shop"), &connection("a=")).await.unwrap();
+        assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable"]);
     }
-    assert!(watching(&skin, "shop").await.is_empty());
-    assert_eq!(skin.sessions().close(&connection("a=")).await.unwrap().watched, []);
-    skin.subscriptions().remove(&id("shop"), &connection("never=")).await.unwrap();
-    assert!(skin.env.rows("ConnectionsTable").await.is_empty());
+    assert!(watching(&env, "shop").await.is_empty());
+    assert_eq!(env.sessions().close(&connection("a=")).await.unwrap().watched, []);
+    env.subscriptions().remove(&id("shop"), &connection("never=")).await.unwrap();
+    assert!(env.rows("ConnectionsTable").await.is_empty());
 }
 
 #[tokio::test]
 async fn one_row_is_dropped_and_no_other() {
-    let skin = Skin::start().await;
-    skin.env.put("ConnectionsTable", row("shop", "a=")).await;
-    skin.env.put("ConnectionsTable", row("shop", "b=")).await;
+    let env = TestEnvironment::start().await;
+    env.put("ConnectionsTable", row("shop", "a=")).await;
+    env.put("ConnectionsTable", row("shop", "b=")).await;
     for _ in 0..2 {
-        skin.subscriptions().drop_row(&id("shop"), &connection("a=")).await.unwrap();
-        assert_eq!(skin.env.take_lines(), ["DeleteItem ConnectionsTable"]);
+        env.subscriptions().drop_row(&id("shop"), &connection("a=")).await.unwrap();
+        assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
     }
-    assert_eq!(watching(&skin, "shop").await, ["b="]);
+    assert_eq!(watching(&env, "shop").await, ["b="]);
 }
 
 #[tokio::test]
 async fn rows_past_their_age_and_rows_that_cannot_be_read_hide_no_others() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let with = |name: &str, attribute: &str, value: Value| {
         let mut row = row("shop", name);
         row[attribute] = value;
@@ -130,24 +130,24 @@ async fn rows_past_their_age_and_rows_that_cannot_be_read_hide_no_others() {
         row("shop", "g="),
         row("shopper", "h="),
     ] {
-        skin.env.put("ConnectionsTable", row).await;
+        env.put("ConnectionsTable", row).await;
     }
     let publisher = json!({"pk": {"S": "app#shop"}, "sk": {"S": "p#i="}});
-    skin.env.put("ConnectionsTable", publisher).await;
-    assert_eq!(watching(&skin, "shop").await, ["a=", "g="]);
+    env.put("ConnectionsTable", publisher).await;
+    assert_eq!(watching(&env, "shop").await, ["a=", "g="]);
 }
 
 #[tokio::test]
 async fn a_crowd_is_read_over_pages_by_queries_alone() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     // Wide rows, so that the crowd does not fit one page of a megabyte.
     let ballast = "x".repeat(1_500);
     for index in 0..CROWD {
         let mut row = row("shop", &format!("{index:04}="));
         row["ballast"] = json!({"S": ballast});
-        skin.env.put("ConnectionsTable", row).await;
+        env.put("ConnectionsTable", row).await;
     }
-    let found = watching(&skin, "shop").await;
+    let found = watching(&env, "shop").await;
     assert_eq!(found, (0..CROWD).map(|index| format!("{index:04}=")).collect::<Vec<_>>());
-    assert_eq!(skin.env.take_lines(), ["Query ConnectionsTable consistent"; 2]);
+    assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"; 2]);
 }

@@ -17,8 +17,8 @@ use super::*;
 const DOCUMENT: &str = include_str!("../../../../../tests/fixtures/metrics-windows-host.json");
 
 /// The units of the calls since the last look, one each.
-fn units(skin: &Skin) -> Vec<f64> {
-    skin.env.take_consumed().iter().map(|one| one.units).collect()
+fn units(env: &TestEnvironment) -> Vec<f64> {
+    env.take_consumed().iter().map(|one| one.units).collect()
 }
 
 fn report(source: &str, offset_ms: i64) -> Report {
@@ -32,92 +32,92 @@ fn report(source: &str, offset_ms: i64) -> Report {
 
 /// Holds the units of the calls so far to what one of the two engines charges: docs/DATA_MODEL.md, "Engines".
 #[track_caller]
-fn charged_either(skin: &Skin, figures: [&[f64]; 2], what: &str) {
-    let units = units(skin);
+fn charged_either(env: &TestEnvironment, figures: [&[f64]; 2], what: &str) {
+    let units = units(env);
     assert!(figures.contains(&units.as_slice()), "{what}: {units:?}, not one of {figures:?}");
 }
 
 #[tokio::test]
 async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let (shop, shard) = (app("shop"), AppShard { app: id("shop"), shard: 0 });
     let span = RollupSpan::containing(Resolution::Minute, now());
     let mut fold = MinuteBuilder::new(span);
     for place in 0..10 {
         let report = report("web-1", -place);
-        skin.reports().store(&report, &shop, 48 * HOUR_MS).await.unwrap();
-        assert_eq!(units(&skin), [1.0], "a report");
+        env.reports().store(&report, &shop, 48 * HOUR_MS).await.unwrap();
+        assert_eq!(units(&env), [1.0], "a report");
         fold.add(report.timestamp, &report.source, report.document.hash(), report.document.as_str()).unwrap();
     }
-    skin.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
-    assert_eq!(units(&skin), [1.0], "a last report");
-    skin.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
-    assert_eq!(units(&skin), [1.0], "one that changes nothing");
+    env.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
+    assert_eq!(units(&env), [1.0], "a last report");
+    env.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
+    assert_eq!(units(&env), [1.0], "one that changes nothing");
     let rollup = fold.finish();
     let bytes = rollup.clone().to_bytes();
-    skin.rollups().put(&shard, &rollup, bytes, None).await.unwrap();
-    assert_eq!(units(&skin), [1.0], "a rollup of a minute");
-    skin.rollups().find(&shard, span).await.unwrap();
-    assert_eq!(units(&skin), [1.0], "a rollup read");
-    skin.rollups().newest_before(&shard, span).await.unwrap();
-    skin.rollups().last_reports(&id("shop"), now()).await.unwrap();
+    env.rollups().put(&shard, &rollup, bytes, None).await.unwrap();
+    assert_eq!(units(&env), [1.0], "a rollup of a minute");
+    env.rollups().find(&shard, span).await.unwrap();
+    assert_eq!(units(&env), [1.0], "a rollup read");
+    env.rollups().newest_before(&shard, span).await.unwrap();
+    env.rollups().last_reports(&id("shop"), now()).await.unwrap();
     let window = span.time_span();
-    skin.rollups().between(&shard, Resolution::Minute, window, now()).await.unwrap();
-    skin.rollups().between_eventual(&shard, Resolution::Minute, window, now()).await.unwrap();
+    env.rollups().between(&shard, Resolution::Minute, window, now()).await.unwrap();
+    env.rollups().between_eventual(&shard, Resolution::Minute, window, now()).await.unwrap();
     // The first finds nothing, which costs a unit in one engine and none in the other.
     charged_either(
-        &skin,
+        &env,
         [&[1.0, 1.0, 1.0, 0.5], &[0.0, 1.0, 1.0, 0.5]],
         "queries, the last at half the price",
     );
-    skin.reports().tail(&shard, window, now()).await.unwrap();
+    env.reports().tail(&shard, window, now()).await.unwrap();
     // Ten reports of about 0.8 KB with their names.
-    assert_eq!(units(&skin), [2.0], "a raw tail of ten reports");
-    skin.reports().minutes(&shard, window).await.unwrap();
-    assert_eq!(units(&skin), [2.0], "what is left out of an answer is charged all the same");
+    assert_eq!(units(&env), [2.0], "a raw tail of ten reports");
+    env.reports().minutes(&shard, window).await.unwrap();
+    assert_eq!(units(&env), [2.0], "what is left out of an answer is charged all the same");
 }
 
 #[tokio::test]
 async fn each_call_about_connections_is_charged_as_documented() {
-    let skin = Skin::start().await;
+    let env = TestEnvironment::start().await;
     let (connection, apps) = (connection("a="), [id("shop")]);
-    skin.sessions().open(&connection, Role::Program, &apps, now()).await.unwrap();
-    skin.publishers().add(&apps, &connection, now()).await.unwrap();
-    assert_eq!(units(&skin), [1.0, 1.0], "a session and a publisher");
-    skin.sessions().find(&connection).await.unwrap();
-    skin.sessions().store_grant(&connection, &grant("shop")).await.unwrap();
-    assert_eq!(units(&skin), [1.0, 1.0], "a session read, and its grant");
+    env.sessions().open(&connection, Role::Program, &apps, now()).await.unwrap();
+    env.publishers().add(&apps, &connection, now()).await.unwrap();
+    assert_eq!(units(&env), [1.0, 1.0], "a session and a publisher");
+    env.sessions().find(&connection).await.unwrap();
+    env.sessions().store_grant(&connection, &grant("shop")).await.unwrap();
+    assert_eq!(units(&env), [1.0, 1.0], "a session read, and its grant");
     let subscriber = Subscriber {
         connection: connection.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
         hold: Hold::of(&grant("shop")),
     };
-    skin.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
-    assert_eq!(units(&skin), [1.0, 1.0], "a subscription");
-    skin.subscriptions().of_app(&id("shop"), now()).await.unwrap();
-    skin.subscriptions().of_app(&id("bank"), now()).await.unwrap();
-    charged_either(&skin, [&[1.0, 1.0], &[1.0, 0.0]], "who watches, one and nobody");
+    env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
+    assert_eq!(units(&env), [1.0, 1.0], "a subscription");
+    env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
+    env.subscriptions().of_app(&id("bank"), now()).await.unwrap();
+    charged_either(&env, [&[1.0, 1.0], &[1.0, 0.0]], "who watches, one and nobody");
     for place in 0..40 {
         let row: Value = json!({"pk": {"S": "app#crowd"}, "sk": {"S": format!("s#UIcZQdQsoAMC{place:03}=")},
             "minInterval": {"N": "0"}, "dialect": {"S": "modern"}, "expiresAt": {"N": "9999999999"}});
-        skin.env.put("ConnectionsTable", row).await;
+        env.put("ConnectionsTable", row).await;
     }
-    skin.subscriptions().of_app(&id("crowd"), now()).await.unwrap();
-    assert_eq!(units(&skin), [1.0], "forty viewers");
-    skin.sessions().close(&connection).await.unwrap();
-    assert_eq!(units(&skin), [1.0]);
+    env.subscriptions().of_app(&id("crowd"), now()).await.unwrap();
+    assert_eq!(units(&env), [1.0], "forty viewers");
+    env.sessions().close(&connection).await.unwrap();
+    assert_eq!(units(&env), [1.0]);
 }
 
 #[tokio::test]
 async fn each_call_about_apps_is_charged_as_documented() {
-    let skin = Skin::start().await;
-    skin.apps().create(&app("shop")).await.unwrap();
+    let env = TestEnvironment::start().await;
+    env.apps().create(&app("shop")).await.unwrap();
     // Twice each because of the transaction, and once for the index, or twice.
-    charged_either(&skin, [&[5.0], &[6.0]], "an application and its key's pointer");
-    skin.apps().find(&id("shop")).await.unwrap();
-    skin.apps().find_by_key(KeyHash::of("shop")).await.unwrap();
-    assert_eq!(units(&skin), [1.0, 1.0, 1.0], "an application, and by its key");
-    skin.apps().of_owner(&UserId::new("ann").unwrap()).await.unwrap();
-    assert_eq!(units(&skin), [0.5], "the applications of an owner");
+    charged_either(&env, [&[5.0], &[6.0]], "an application and its key's pointer");
+    env.apps().find(&id("shop")).await.unwrap();
+    env.apps().find_by_key(KeyHash::of("shop")).await.unwrap();
+    assert_eq!(units(&env), [1.0, 1.0, 1.0], "an application, and by its key");
+    env.apps().of_owner(&UserId::new("ann").unwrap()).await.unwrap();
+    assert_eq!(units(&env), [0.5], "the applications of an owner");
 }
