@@ -6,10 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use nsl_aws::audience::Subscribers;
-use nsl_aws::connections_api::PostOutcome;
-use nsl_aws::counters::Counter;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::{Dialect, live_frame};
 use nsl_domain::ids::AppId;
@@ -17,9 +14,6 @@ use nsl_domain::report::Report;
 use nsl_domain::time::TimestampMs;
 
 use crate::handler::Ingest;
-
-/// Subscribers that are posted to at a time.
-const CONCURRENT_POSTS: usize = 64;
 
 /// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s: subscribers that are not
 /// reached by then find the reports in their next replay, and the invocation ends by itself.
@@ -54,7 +48,7 @@ impl Ingest {
     /// stored, and a viewer that missed one finds it in its next replay.
     pub(crate) async fn broadcast(&self, stored: &[Report], now: TimestampMs) {
         if tokio::time::timeout(FAN_OUT_PATIENCE, self.broadcast_all(stored, now)).await.is_err() {
-            tracing::error!(reports = stored.len(), "fan-out was cut short");
+            tracing::error!(reports = stored.len(), "fan-out cut short");
         }
     }
 
@@ -76,36 +70,16 @@ impl Ingest {
 
     async fn fan_out(&self, app: &AppId, reports: &[&Report], subscribers: &[Subscriber], now: TimestampMs) {
         let frames = Frames::of(reports, subscribers);
-        stream::iter(subscribers)
-            .for_each_concurrent(CONCURRENT_POSTS, |subscriber| async {
-                for frame in frames.in_dialect(subscriber.dialect) {
-                    let paced =
-                        self.pace.admits(&subscriber.connection, app, subscriber.min_interval_ms, now);
-                    if paced && !self.deliver(app, subscriber, frame).await {
-                        break;
-                    }
-                }
-            })
-            .await;
-    }
-
-    /// Posts one frame to one subscriber and tells whether it is worth going on with this subscriber.
-    async fn deliver(&self, app: &AppId, subscriber: &Subscriber, frame: &str) -> bool {
-        let connection = &subscriber.connection;
-        match self.connections_api.post_with_timeout(connection, frame).await {
-            Ok(PostOutcome::Delivered) => true,
-            Ok(PostOutcome::Gone) => {
-                self.counters.add(Counter::GonePosts, 1);
-                if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
-                    tracing::warn!(%connection, reason = fault.chain(), "a gone subscriber was not dropped");
-                }
-                false
-            }
-            Err(undelivered) => {
-                undelivered.log(connection);
-                self.counters.add(Counter::UndeliveredPosts, 1);
-                false
-            }
-        }
+        let posts = self.fan_out.to_subscribers(
+            app,
+            subscribers,
+            |subscriber| {
+                let Subscriber { connection, min_interval_ms, dialect, .. } = subscriber;
+                let admits = |_: &&String| self.pace.admits(connection, app, *min_interval_ms, now);
+                frames.in_dialect(*dialect).iter().filter(admits)
+            },
+            &self.counters,
+        );
+        posts.await;
     }
 }

@@ -15,12 +15,12 @@ use nsl_aws::cache::Cache;
 use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::{SocketEvent, answer};
+use nsl_aws::fan_out::FanOut;
 use nsl_aws::fault::Fault;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::strangers::Strangers;
-use nsl_aws::subscriptions::Subscriptions;
 use nsl_domain::app::App;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::frame::envelope::{FrameId, RejectedFrame};
@@ -51,7 +51,7 @@ pub(crate) struct Ingest {
     pub(crate) processes: Processes,
     grants: Cache<ConnectionId, Grant>,
     pub(crate) retention_ms: i64,
-    pub(crate) subscriptions: Subscriptions,
+    pub(crate) fan_out: FanOut,
     pub(crate) audience: Audience,
     pub(crate) connections_api: ConnectionsApi,
     pub(crate) pace: Pace,
@@ -97,7 +97,7 @@ impl Ingest {
         Self {
             app_cache: AppCache::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
-            subscriptions: clients.subscriptions(&settings.connections_table),
+            fan_out: clients.fan_out(&settings.connections_table),
             audience: clients.audience(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             publishers: clients.publishers(&settings.connections_table),

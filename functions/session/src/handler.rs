@@ -12,6 +12,7 @@ use nsl_aws::commands::Commands;
 use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
+use nsl_aws::fan_out::FanOut;
 use nsl_aws::fault::Fault;
 use nsl_aws::logs::Logs;
 use nsl_aws::publishers::Publishers;
@@ -46,6 +47,7 @@ pub(crate) struct Session {
     pub(crate) sessions: Sessions,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) audience: Audience,
+    pub(crate) fan_out: FanOut,
     pub(crate) publishers: Publishers,
     pub(crate) reports: Reports,
     pub(crate) rollups: Rollups,
@@ -65,6 +67,7 @@ impl Session {
             sessions: clients.sessions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             audience: clients.audience(&settings.connections_table),
+            fan_out: clients.fan_out(&settings.connections_table),
             publishers: clients.publishers(&settings.connections_table),
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
@@ -152,10 +155,10 @@ impl Session {
     async fn forget(&self, event: &SocketEvent) -> Result<(), Fault> {
         let left = self.sessions.close(&event.connection).await?;
         for app in &left.watched {
-            self.subscriptions.drop_row(app, &event.connection).await?;
+            self.subscriptions.delete(app, &event.connection).await?;
         }
         for app in &left.published {
-            self.publishers.drop_row(app, &event.connection).await?;
+            self.publishers.delete(app, &event.connection).await?;
         }
         Ok(())
     }

@@ -100,7 +100,7 @@ impl Session {
 
     async fn leave(&self, app: &AppId, event: &SocketEvent) -> Result<Answer, Fault> {
         match event.role {
-            Role::Program => self.publishers.drop_row(app, &event.connection).await?,
+            Role::Program => self.publishers.delete(app, &event.connection).await?,
             Role::Page | Role::ForeignPage => self.subscriptions.remove(app, &event.connection).await?,
         }
         Ok(Answer::Done)

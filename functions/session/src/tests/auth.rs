@@ -39,7 +39,7 @@ async fn a_full_app_takes_nobody_until_one_leaves() {
     assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
     assert!(answers(&world, &session, &auth_by_user("shop", "ann"), PROGRAM).await.is_empty());
     let publishers = world.env.publishers();
-    publishers.drop_row(&id("shop"), &ConnectionId::new("b0=")).await.unwrap();
+    publishers.delete(&id("shop"), &ConnectionId::new("b0=")).await.unwrap();
     let frames = answers(&world, &session, &auth_by_key("shop", "shop"), PROGRAM).await;
     assert_eq!(frames[0]["type"], "auth_success");
 }
@@ -59,7 +59,7 @@ async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() 
     assert_eq!((&payload["code"], &payload["retryable"]), (&json!("rate_limited"), &json!(true)));
     assert!(answers(&world, &session, &auth_by_user("club", "ann"), PROGRAM).await.is_empty());
     let publishers = world.env.publishers();
-    publishers.drop_row(&id("club"), &ConnectionId::new("b0=")).await.unwrap();
+    publishers.delete(&id("club"), &ConnectionId::new("b0=")).await.unwrap();
     assert_eq!(connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await, 200);
 }
 

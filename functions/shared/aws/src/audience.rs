@@ -88,7 +88,7 @@ impl Audience {
     async fn part(&self, app: &AppId, subscriber: &Subscriber, frame: &str) {
         let connection = &subscriber.connection;
         tracing::info!(app = %app, %connection, "a subscription ended with its credentials");
-        if let Err(fault) = self.subscriptions.drop_row(app, connection).await {
+        if let Err(fault) = self.subscriptions.delete(app, connection).await {
             tracing::warn!(%connection, reason = fault.chain(), "a subscription was not dropped");
         }
         if let Err(undelivered) = self.connections_api.post_with_timeout(connection, frame).await {

@@ -18,6 +18,7 @@ use crate::apps::Apps;
 use crate::audience::Audience;
 use crate::commands::Commands;
 use crate::connections_api::ConnectionsApi;
+use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
 use crate::logs::Logs;
 use crate::publishers::Publishers;
@@ -257,6 +258,11 @@ impl Clients {
     /// The audiences whose subscription rows are in `table`, that of connections.
     pub fn audience(&self, table: &str) -> Audience {
         Audience::new(self.subscriptions(table), self.connections_api())
+    }
+
+    /// Posts to the connections whose rows are in `table`.
+    pub fn fan_out(&self, table: &str) -> FanOut {
+        FanOut::new(self.connections_api(), self.subscriptions(table), self.publishers(table))
     }
 
     /// The connections of the API whose endpoint the environment names.

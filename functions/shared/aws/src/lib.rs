@@ -17,6 +17,7 @@ pub mod connections_api;
 pub mod counters;
 pub mod erase;
 pub mod event;
+pub mod fan_out;
 pub mod fault;
 mod items;
 mod keys;

@@ -67,7 +67,7 @@ impl Publishers {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn drop_row(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
+    pub async fn delete(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
         let delete = self
             .client
             .delete_item()

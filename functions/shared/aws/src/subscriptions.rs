@@ -88,7 +88,7 @@ impl Subscriptions {
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn remove(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
-        self.drop_row(app, connection).await?;
+        self.delete(app, connection).await?;
         let unwatch = self
             .update_watches(connection, app, expression::UNWATCH)
             .condition_expression(expression::EXISTS)
@@ -119,7 +119,7 @@ impl Subscriptions {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn drop_row(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
+    pub async fn delete(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
         let delete = self
             .client
             .delete_item()

@@ -30,7 +30,7 @@ async fn a_publisher_costs_one_write_and_is_known_to_its_session() {
     published.sort();
     assert_eq!((watched, published), (vec![], vec![id("bank"), id("shop")]));
     for app in &apps {
-        env.publishers().drop_row(app, &publisher).await.unwrap();
+        env.publishers().delete(app, &publisher).await.unwrap();
     }
     assert!(env.rows("ConnectionsTable").await.is_empty());
 }

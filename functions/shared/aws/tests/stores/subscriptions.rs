@@ -103,7 +103,7 @@ async fn one_row_is_dropped_and_no_other() {
     env.put("ConnectionsTable", row("shop", "a=")).await;
     env.put("ConnectionsTable", row("shop", "b=")).await;
     for _ in 0..2 {
-        env.subscriptions().drop_row(&id("shop"), &connection("a=")).await.unwrap();
+        env.subscriptions().delete(&id("shop"), &connection("a=")).await.unwrap();
         assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
     }
     assert_eq!(watching(&env, "shop").await, ["b="]);

@@ -1,0 +1,100 @@
+//! Posts frames to the subscribers or the publishers of an application.
+//!
+//! The one place where a gone connection (HTTP 410) is handled: its row is deleted, so that later frames skip it.
+
+use futures_util::{StreamExt, stream};
+use nsl_domain::ids::{AppId, ConnectionId};
+
+use crate::connections_api::{ConnectionsApi, PostOutcome};
+use crate::counters::{Counter, Counters};
+use crate::fault::Fault;
+use crate::publishers::Publishers;
+use crate::subscriptions::{Subscriber, Subscriptions};
+
+/// Connections that are posted to at a time, so that a slow one delays no other.
+const CONCURRENT_POSTS: usize = 64;
+
+/// Posts frames to many connections. Failures are counted and logged, never returned: a report is stored before it is
+/// posted, and a subscriber that missed one gets it with its next replay.
+#[derive(Debug, Clone)]
+pub struct FanOut {
+    connections_api: ConnectionsApi,
+    subscriptions: Subscriptions,
+    publishers: Publishers,
+}
+
+impl FanOut {
+    pub(crate) fn new(
+        connections_api: ConnectionsApi,
+        subscriptions: Subscriptions,
+        publishers: Publishers,
+    ) -> Self {
+        Self { connections_api, subscriptions, publishers }
+    }
+
+    /// Posts to each of `subscribers` of `app` the frames that `frames` returns for it, in order. One call per frame,
+    /// and one write per connection that is gone.
+    pub async fn to_subscribers<'s, F>(
+        &self,
+        app: &AppId,
+        subscribers: &'s [Subscriber],
+        frames: impl Fn(&'s Subscriber) -> F,
+        counters: &Counters,
+    ) where
+        F: IntoIterator<Item = &'s String>,
+    {
+        let posts = stream::iter(subscribers).for_each_concurrent(CONCURRENT_POSTS, |subscriber| async {
+            let connection = &subscriber.connection;
+            if self.post(connection, frames(subscriber), counters).await == PostOutcome::Gone {
+                log_failure(connection, self.subscriptions.delete(app, connection).await);
+            }
+        });
+        posts.await;
+    }
+
+    /// Posts `frame` to each of `publishers` of `app`. One call, and one write for a connection that is gone.
+    pub async fn to_publishers(
+        &self,
+        app: &AppId,
+        publishers: &[ConnectionId],
+        frame: &String,
+        counters: &Counters,
+    ) {
+        let posts = stream::iter(publishers).for_each_concurrent(CONCURRENT_POSTS, |connection| async {
+            if self.post(connection, [frame], counters).await == PostOutcome::Gone {
+                log_failure(connection, self.publishers.delete(app, connection).await);
+            }
+        });
+        posts.await;
+    }
+
+    /// Posts `frames` until one does not arrive. A failure other than "gone" counts as delivered: the row stays.
+    async fn post<'f>(
+        &self,
+        connection: &ConnectionId,
+        frames: impl IntoIterator<Item = &'f String>,
+        counters: &Counters,
+    ) -> PostOutcome {
+        for frame in frames {
+            match self.connections_api.post_with_timeout(connection, frame).await {
+                Ok(PostOutcome::Delivered) => {}
+                Ok(PostOutcome::Gone) => {
+                    counters.add(Counter::GonePosts, 1);
+                    return PostOutcome::Gone;
+                }
+                Err(failure) => {
+                    failure.log(connection);
+                    counters.add(Counter::UndeliveredPosts, 1);
+                    break;
+                }
+            }
+        }
+        PostOutcome::Delivered
+    }
+}
+
+fn log_failure(connection: &ConnectionId, deleted: Result<(), Fault>) {
+    if let Err(fault) = deleted {
+        tracing::warn!(%connection, reason = fault.chain(), "row of gone connection not deleted");
+    }
+}
