@@ -4,8 +4,9 @@
 //! the newest are read with one query. Refuses to look into an entry.
 
 use aws_sdk_dynamodb::Client;
+use nsl_domain::frame::packing::array;
 use nsl_domain::ids::{AppId, ConnectionId};
-use nsl_domain::legacy::logs::{self, LOG_RETENTION_MS, MAX_SHOWN_ENTRIES};
+use nsl_domain::legacy::logs::{LOG_RETENTION_MS, MAX_SHOWN_ENTRIES};
 use nsl_domain::report::sortable;
 use nsl_domain::time::TimestampMs;
 use serde_json::value::RawValue;
@@ -48,7 +49,7 @@ impl Logs {
         entries: &[String],
         now: TimestampMs,
     ) -> Result<(), Fault> {
-        let entries = logs::array(entries);
+        let entries = array(entries);
         let put = self
             .client
             .put_item()

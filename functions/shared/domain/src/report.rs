@@ -1,7 +1,4 @@
-//! One metrics message: application, source, instant and the document as it was sent.
-//!
-//! Owns the document's limits, the report's id and its place in time. Refuses to read the wire's envelope, which
-//! is `frame::inbound`'s matter. Ruled by protocol.md §1 (limits) and design.md §5 (keys).
+//! A report: one metrics message with its app, source, timestamp and document.
 
 use sha2::{Digest, Sha256};
 
@@ -10,36 +7,36 @@ use crate::rejection::{Code, Rejection};
 use crate::series;
 use crate::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 
-/// Largest document in bytes of minified JSON. A legacy frame holds it twice and must stay under 30 KB.
+/// Largest document in bytes of minified JSON. A frame for the library's dashboard has it twice, in at most 30 KB.
 pub const MAX_DOCUMENT_BYTES: usize = 14 * 1024;
 
-/// Oldest report that is accepted, in milliseconds before now: design.md §6, "lateness limit".
+/// Age of the oldest report that is accepted, in milliseconds.
 pub const MAX_LATENESS_MS: i64 = 48 * HOUR_MS;
 
-/// Furthest future that is accepted, in milliseconds after now: design.md §6.
+/// How far in the future a report may be, in milliseconds: clocks of hosts differ.
 pub const MAX_AHEAD_MS: i64 = 5 * MINUTE_MS;
 
-/// A metrics document: a JSON object as it was sent, without the white space between its parts.
+/// A metrics document: a JSON object as it was sent, without white space outside strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document(String);
 
 impl Document {
-    /// Takes a valid JSON text, minifies it and holds it to the limits.
+    /// Minifies a valid JSON text and checks its limits.
     ///
     /// # Errors
-    /// `too_large`, `too_deep`, `too_many_series` or `invalid_field`, blaming `metrics` or a part of it.
+    /// `too_large`, `too_deep`, `too_many_series` or `invalid_field`, with `metrics` or a part of it as field.
     pub fn accept(json: &str) -> Result<Self, Rejection> {
         let minified = minified(json);
         if minified.len() > MAX_DOCUMENT_BYTES {
             let message =
-                format!("metrics has {} bytes, at most {MAX_DOCUMENT_BYTES} are taken", minified.len());
+                format!("metrics has {} bytes, at most {MAX_DOCUMENT_BYTES} are accepted", minified.len());
             return Err(Rejection::new(Code::TooLarge, message).at("metrics"));
         }
         series::for_each_sample(&minified, |_, _| {})?;
         Ok(Self(minified))
     }
 
-    /// Takes back what was accepted before, from the table.
+    /// A document that was accepted before, as the table has it.
     pub fn stored(minified: String) -> Self {
         Self(minified)
     }
@@ -49,7 +46,7 @@ impl Document {
         &self.0
     }
 
-    /// Shows each sample to `visit`: see [`series::for_each_sample`]. An accepted document has no fault to tell.
+    /// Passes each sample to `visit`, as [`series::for_each_sample`] does. An accepted document cannot fail.
     pub(crate) fn for_each_sample(&self, visit: impl FnMut(&str, f64)) {
         drop(series::for_each_sample(&self.0, visit));
     }
@@ -61,7 +58,7 @@ impl Document {
     }
 }
 
-/// `json` without the white space outside its strings; everything else, digits included, stays as sent.
+/// `json` without the white space outside its strings; numbers keep their digits.
 fn minified(json: &str) -> String {
     let mut kept = String::with_capacity(json.len());
     let mut in_string = false;
@@ -80,36 +77,36 @@ fn minified(json: &str) -> String {
     kept
 }
 
-/// One accepted metrics message.
+/// An accepted report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The application that it is about.
+    /// The app that it is about.
     pub app: AppId,
     /// The process that sent it.
     pub source: Source,
-    /// The instant that it describes: event time, not arrival.
+    /// The instant that it describes, not that of its arrival.
     pub timestamp: TimestampMs,
     /// The document.
     pub document: Document,
 }
 
-/// Digits of a timestamp in a report's id, enough for the year 9999, so that ids sort by time as text.
+/// Digits of a timestamp in a report's id: enough for the year 9999, so that ids sort by time as text.
 const TIMESTAMP_DIGITS: usize = 15;
 
 impl Report {
-    /// Names the report within its application: `{timestamp ms, zero padded}#{source}#{hash}`. The same report sent
-    /// again has the same id. A modern one is stored under it, a legacy one under its cell.
+    /// The report's id, unique in its app: `{timestamp ms, zero padded}#{source}#{hash}`. The same report sent again has
+    /// the same id. Reports are stored under it, except those of the library ([`crate::legacy::dedup_window`]).
     pub fn id(&self) -> String {
         format!("{}#{}#{:016x}", sortable(self.timestamp), self.source, self.document.hash())
     }
 }
 
-/// `timestamp` as digits that sort by time as text: the beginning of every id of that instant.
+/// `timestamp` as digits that sort by time as text: the prefix of every id of that instant.
 pub fn sortable(timestamp: TimestampMs) -> String {
     format!("{:0TIMESTAMP_DIGITS$}", timestamp.ms())
 }
 
-/// Whether a report stamped `timestamp` may be taken at `now`.
+/// Checks the age of a report that arrives at `now`.
 ///
 /// # Errors
 /// `timestamp_out_of_range` when it is more than [`MAX_LATENESS_MS`] before or [`MAX_AHEAD_MS`] after `now`.
@@ -140,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_makes_no_other_report() {
+    fn white_space_does_not_change_the_report() {
         let spaced = "{ \"a b\" : [ 1 ,\n\t2.50 ] , \"q\\\" \" : \"x  y\\\\\" }";
         let document = Document::accept(spaced).unwrap();
         assert_eq!(document.as_str(), "{\"a b\":[1,2.50],\"q\\\" \":\"x  y\\\\\"}");
@@ -148,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_of_exactly_the_limit_is_taken() {
+    fn document_of_exactly_the_limit_is_accepted() {
         let filled = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
         assert!(Document::accept(&filled(MAX_DOCUMENT_BYTES)).is_ok());
         let refused = Document::accept(&filled(MAX_DOCUMENT_BYTES + 1)).unwrap_err();
@@ -156,21 +153,21 @@ mod tests {
     }
 
     #[test]
-    fn the_age_limits_are_inclusive() {
+    fn age_limits_are_inclusive() {
         let now = TimestampMs::clamped(1_800_000_000_000);
-        for (offset_ms, timely_there) in [
+        for (offset_ms, is_accepted) in [
             (-MAX_LATENESS_MS, true),
             (-MAX_LATENESS_MS - 1, false),
             (0, true),
             (MAX_AHEAD_MS, true),
             (MAX_AHEAD_MS + 1, false),
         ] {
-            assert_eq!(check_timestamp(now.plus_ms(offset_ms), now).is_ok(), timely_there, "{offset_ms}");
+            assert_eq!(check_timestamp(now.plus_ms(offset_ms), now).is_ok(), is_accepted, "{offset_ms}");
         }
     }
 
     #[test]
-    fn an_id_tells_instant_source_and_document() {
+    fn id_is_made_of_timestamp_source_and_document() {
         assert_eq!(report(1_795_352_461_387, "{}").id(), "001795352461387#web-1#44136fa355b3678a");
     }
 

@@ -1,8 +1,6 @@
 //! The series of a metrics document: its numeric leaves, named by dotted paths such as `cpu.loadAverage.0`.
 //!
-//! Owns the limits of a document's shape and the one walk over its text. Builds no tree: a hostile document costs
-//! one path buffer and at most [`MAX_DEPTH`] stack frames. Refuses to judge what a number means.
-//! Ruled by protocol.md §1, "Limits".
+//! The walk builds no tree: a hostile document costs one path buffer and at most [`MAX_DEPTH`] stack frames.
 
 use std::fmt::{self, Write};
 
@@ -14,49 +12,48 @@ use crate::rejection::{Code, Rejection};
 #[cfg(test)]
 mod tests;
 
-/// Containers that may stand inside each other, the document itself being the first (protocol.md §1).
+/// Deepest nesting of objects and arrays; the document itself is the first level.
 pub const MAX_DEPTH: usize = 8;
-/// Numeric leaves that one document may have, counted before equal paths are told apart (protocol.md §1).
+/// Most numeric leaves of a document; leaves with the same path count each.
 pub const MAX_SERIES: usize = 512;
-/// Longest name of a series in bytes: the whole dotted path (protocol.md §1).
+/// Longest name of a series in bytes: the whole dotted path.
 pub const MAX_NAME_BYTES: usize = 256;
 
-/// Longest dotted path that a rejection repeats as its `field`; a longer one is told as `metrics`.
-const MAX_BLAMED_BYTES: usize = 64;
-/// The field of a report that holds the document, as rejections name it.
+/// Longest dotted path in bytes that a rejection has as its `field`; instead of a longer one, it has `metrics`.
+const MAX_FIELD_BYTES: usize = 64;
+/// The field of a report that has the document.
 const DOCUMENT_FIELD: &str = "metrics";
 
-/// What a legal document looks like.
+/// The size of a valid document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Containers inside each other at the deepest place, 1 to [`MAX_DEPTH`].
+    /// Levels of nesting, 1 to [`MAX_DEPTH`].
     pub depth: usize,
-    /// Numeric leaves, 0 to [`MAX_SERIES`]; equal paths are counted each time.
+    /// Numeric leaves, 0 to [`MAX_SERIES`]; leaves with the same path count each.
     pub leaves: usize,
 }
 
-/// Walks the JSON text of a metrics document and shows each numeric leaf, in the order of the text, as its dotted
-/// path and its value.
+/// Passes each numeric leaf of a metrics document to `visit`, in the order of the text, as its dotted path and value.
 ///
-/// Keys and array indices are the parts of a path. Strings (`"NaN"` too), booleans and nulls are passed over.
-/// Values are finite; an integer beyond 2^53 becomes the nearest `f64`. A path is shown again where a key repeats or
-/// holds a dot (`{"a.b": 1, "a": {"b": 2}}`): who folds samples lets the last one win.
+/// Keys and array indices are the parts of a path. Strings (also `"NaN"`), booleans and nulls are skipped.
+/// Values are finite; an integer beyond 2^53 becomes the nearest `f64`. A path may come more than once where a key
+/// repeats or has a dot (`{"a.b": 1, "a": {"b": 2}}`); callers use the last.
 ///
 /// # Errors
-/// `invalid_json` for text that is no JSON, `invalid_field` for a document that is no object, a number that no `f64`
-/// can hold and a name past [`MAX_NAME_BYTES`], `too_deep` past [`MAX_DEPTH`], `too_many_series` past
-/// [`MAX_SERIES`]. Leaves before the fault have been shown by then: who must not see them collects first.
+/// `invalid_json` for text that is not JSON, `invalid_field` for a document that is not an object, a number beyond `f64`
+/// and a name past [`MAX_NAME_BYTES`], `too_deep` past [`MAX_DEPTH`], `too_many_series` past [`MAX_SERIES`]. Leaves
+/// before the error have been visited by then.
 pub fn for_each_sample(document: &str, visit: impl FnMut(&str, f64)) -> Result<Shape, Rejection> {
-    let mut walk = Walk { path: String::new(), shape: Shape { depth: 0, leaves: 0 }, refusal: None, visit };
+    let mut walk = Walk { path: String::new(), shape: Shape { depth: 0, leaves: 0 }, rejection: None, visit };
     let mut json = serde_json::Deserializer::from_str(document);
     let outcome = json.deserialize_map(Container { walk: &mut walk, depth: 1 }).and_then(|()| json.end());
     match outcome {
         Ok(()) => Ok(walk.shape),
-        Err(error) => Err(walk.refusal.take().unwrap_or_else(|| fault_of(&error, &walk.path))),
+        Err(error) => Err(walk.rejection.take().unwrap_or_else(|| parse_rejection(&error, &walk.path))),
     }
 }
 
-/// Holds a document to its limits without looking at its samples.
+/// Checks the limits of a document.
 ///
 /// # Errors
 /// Those of [`for_each_sample`].
@@ -64,21 +61,21 @@ pub fn check(document: &str) -> Result<Shape, Rejection> {
     for_each_sample(document, |_, _| ())
 }
 
-/// What an error of the JSON reader itself, met at `path`, says to the caller.
-fn fault_of(error: &serde_json::Error, path: &str) -> Rejection {
-    // The reader has no code of its own for this, and this text is pinned by a test.
+/// The rejection for an error of the JSON parser at `path`.
+fn parse_rejection(error: &serde_json::Error, path: &str) -> Rejection {
+    // serde_json has no error kind for this; a test pins the text.
     if error.to_string().starts_with("number out of range") {
-        return Rejection::invalid(&blamed(path), "is a number out of range");
+        return Rejection::invalid(&field_at(path), "is a number out of range");
     }
     if error.classify() == Category::Data {
         return Rejection::invalid(DOCUMENT_FIELD, "must be an object");
     }
-    Rejection::new(Code::InvalidJson, format!("metrics is no JSON: {error}")).at(DOCUMENT_FIELD)
+    Rejection::new(Code::InvalidJson, format!("metrics is not JSON: {error}")).at(DOCUMENT_FIELD)
 }
 
-/// The `field` of a rejection that blames the value at `path`.
-fn blamed(path: &str) -> String {
-    if path.is_empty() || path.len() > MAX_BLAMED_BYTES {
+/// The `field` of a rejection of the value at `path`.
+fn field_at(path: &str) -> String {
+    if path.is_empty() || path.len() > MAX_FIELD_BYTES {
         return DOCUMENT_FIELD.to_owned();
     }
     format!("{DOCUMENT_FIELD}.{path}")
@@ -86,11 +83,11 @@ fn blamed(path: &str) -> String {
 
 /// The state of one walk.
 struct Walk<F> {
-    /// Path of the value being read. Left as it is at a fault, so that the fault can be told with its place.
+    /// Path of the value being read; after an error, that of the error.
     path: String,
     shape: Shape,
-    /// Why we stopped; the reader's own error type carries only text.
-    refusal: Option<Rejection>,
+    /// Why the walk ended: the error type of the parser carries only text.
+    rejection: Option<Rejection>,
     visit: F,
 }
 
@@ -98,33 +95,33 @@ impl<F: FnMut(&str, f64)> Walk<F> {
     fn enter<E: Error>(&mut self, depth: usize) -> Result<(), E> {
         if depth > MAX_DEPTH {
             let message = format!("metrics is nested deeper than {MAX_DEPTH} levels");
-            return self.refuse(Rejection::new(Code::TooDeep, message).at(blamed(&self.path)));
+            return self.reject(Rejection::new(Code::TooDeep, message).at(field_at(&self.path)));
         }
         self.shape.depth = self.shape.depth.max(depth);
         Ok(())
     }
 
-    fn show<E: Error>(&mut self, value: f64) -> Result<(), E> {
+    fn visit<E: Error>(&mut self, value: f64) -> Result<(), E> {
         if self.path.len() > MAX_NAME_BYTES {
             let demand = format!("has a series name longer than {MAX_NAME_BYTES} bytes");
-            return self.refuse(Rejection::invalid(DOCUMENT_FIELD, demand));
+            return self.reject(Rejection::invalid(DOCUMENT_FIELD, demand));
         }
         if self.shape.leaves == MAX_SERIES {
             let message = format!("metrics has more than {MAX_SERIES} numbers");
-            return self.refuse(Rejection::new(Code::TooManySeries, message).at(DOCUMENT_FIELD));
+            return self.reject(Rejection::new(Code::TooManySeries, message).at(DOCUMENT_FIELD));
         }
         self.shape.leaves += 1;
         (self.visit)(&self.path, value);
         Ok(())
     }
 
-    fn refuse<E: Error>(&mut self, rejection: Rejection) -> Result<(), E> {
-        self.refusal = Some(rejection);
-        Err(E::custom("refused"))
+    fn reject<E: Error>(&mut self, rejection: Rejection) -> Result<(), E> {
+        self.rejection = Some(rejection);
+        Err(E::custom("rejected"))
     }
 
-    /// Appends one part to the path and answers how long the path was before. A container inside the document is
-    /// told from the document by `depth`, not by an empty path: a key may be empty.
+    /// Appends one part to the path and returns the length of the path before. The first part has no dot; an empty path
+    /// does not show that it is the first, because a key may be empty.
     fn push(&mut self, part: fmt::Arguments<'_>, depth: usize) -> usize {
         let before = self.path.len();
         if depth > 1 {
@@ -160,7 +157,7 @@ impl<'de, F: FnMut(&str, f64)> Visitor<'de> for Container<'_, F> {
     }
 }
 
-/// Reads a key onto the path and gives the length that the path had before.
+/// Appends a key to the path and returns the length of the path before.
 struct Key<'w, F> {
     walk: &'w mut Walk<F>,
     depth: usize,
@@ -185,7 +182,7 @@ impl<F: FnMut(&str, f64)> Visitor<'_> for Key<'_, F> {
     }
 }
 
-/// Reads one member of a container at `depth`: a number is shown, a container walked, the rest passed over.
+/// Reads one member of a container at `depth`.
 struct Member<'w, F> {
     walk: &'w mut Walk<F>,
     depth: usize,
@@ -206,15 +203,15 @@ impl<'de, F: FnMut(&str, f64)> Visitor<'de> for Member<'_, F> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.walk.show(value as f64)
+        self.walk.visit(value as f64)
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.walk.show(value as f64)
+        self.walk.visit(value as f64)
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.walk.show(value)
+        self.walk.visit(value)
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {

@@ -5,8 +5,8 @@ pub mod control;
 pub mod draft;
 pub mod envelope;
 pub mod fields;
-pub mod limits;
 pub mod outbound;
+pub mod packing;
 pub mod publish;
 pub mod replay;
 #[cfg(test)]

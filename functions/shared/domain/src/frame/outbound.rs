@@ -1,35 +1,32 @@
-//! Frames that the service sends.
-//!
-//! Owns their shapes and their rendering to text, once per frame and never once per receiver. Refuses any shape
-//! that kills the library: every frame is a JSON object with a `type`. Ruled by protocol.md §1 and §2.
+//! Frames that the service sends, rendered once per frame rather than once per receiver.
 
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::envelope::FrameId;
+use super::packing::array;
 use crate::ids::{AppId, Source, UserId};
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::HistoryShape;
-use crate::legacy::logs;
 use crate::rejection::{Code, Rejection};
 use crate::report::Report;
 use crate::time::TimestampMs;
 
-/// What a refused report of a batch is told.
+/// A rejected report of a frame, as an `ack` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedReport {
-    /// Its place in the frame, from 0.
+    /// Its position in the frame, from 0.
     pub index: usize,
-    /// Why.
+    /// The reason.
     #[serde(flatten)]
     pub rejection: Rejection,
-    /// Whether the same report may be sent again later.
+    /// Whether the same report may be accepted later.
     pub retryable: bool,
 }
 
 impl RejectedReport {
-    /// The refusal of report `index`.
+    /// The rejection of report `index`.
     pub fn new(index: usize, rejection: Rejection) -> Self {
         Self { index, retryable: rejection.code.is_retryable(), rejection }
     }
@@ -38,16 +35,16 @@ impl RejectedReport {
 /// A frame to a client, other than reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outbound {
-    /// `auth` succeeded. The library dies where `userId` is missing.
+    /// `auth` succeeded. Without `userId`, the library's process ends.
     AuthSuccess {
-        /// The application that was named.
+        /// The app of the `auth`.
         app: AppId,
-        /// The user on whose behalf the connection acts.
+        /// The user that the connection acts for.
         user: UserId,
     },
-    /// The legacy dashboard's `auth` failed. Never sent to a publisher: the library throws.
+    /// The dashboard's `auth` failed. Never sent to a publisher: the library throws.
     AuthError,
-    /// What became of a frame of reports that has an id.
+    /// The result of a frame of reports that has an id.
     Ack {
         /// The frame's id.
         id: FrameId,
@@ -56,42 +53,42 @@ pub enum Outbound {
         /// The others.
         rejected: Vec<RejectedReport>,
     },
-    /// A refusal.
+    /// A rejection.
     Error {
-        /// Why.
+        /// The reason.
         rejection: Rejection,
-        /// The frame's id, where it had one.
+        /// The frame's id, if it has one.
         id: Option<FrameId>,
     },
     /// `unsubscribe` succeeded, also where there was no subscription.
     Unsubscribed {
-        /// The application.
+        /// The app.
         app: AppId,
     },
-    /// The answer to `ping`.
+    /// The reply to `ping`.
     Pong,
-    /// The answer to `check_status`.
+    /// The reply to `check_status`.
     Status(AppStatus),
-    /// New log entries, live to those who watch. Never sent to a publisher: the library would read another shape.
+    /// New log entries, for viewers. Never sent to a publisher: the library expects another shape.
     Logs(Vec<String>),
-    /// Log entries of the past, in the shape that the asker reads.
+    /// Stored log entries, in the shape that their receiver reads.
     History(Vec<String>, HistoryShape),
-    /// The commands that hold, oldest first.
+    /// The last command of each type, oldest first.
     LastActions(AppId, Vec<IssuedCommand>),
-    /// A switch, to publishers. The library dies where `data` is missing.
+    /// A switch, for publishers. Without `data`, the library's process ends.
     Command(Command),
-    /// What became of a command; `None` where it was not one that there is, or not allowed.
+    /// The reply to a command; `None` where it is unknown or not allowed.
     CommandResponse(Option<Command>),
 }
 
-/// What `check_status` is told of an application.
+/// The status of an app in the reply to `check_status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppStatus {
-    /// The user may see it, and it is served.
+    /// The user may see it, and it is active.
     Active,
-    /// The user may see it, and it is switched off.
+    /// The user may see it, and it is inactive.
     Inactive,
-    /// It is unknown, another's, or not open to the library: these look alike.
+    /// It is unknown, another user's, or without the legacy flag: indistinguishable on purpose.
     Unknown,
 }
 
@@ -114,12 +111,12 @@ impl Outbound {
             Self::Unsubscribed { app } => json!({"type": "unsubscribed", "payload": {"appId": app}}),
             Self::Pong => json!({"type": "pong"}),
             Self::Status(status) => json!({"type": "status_response", "payload": status.payload()}),
-            Self::Logs(entries) => return with_entries("logs", &logs::array(entries)),
+            Self::Logs(entries) => return with_entries("logs", &array(entries)),
             Self::History(entries, HistoryShape::Dashboard) => {
-                return with_entries("history", &logs::array(entries));
+                return with_entries("history", &array(entries));
             }
             Self::History(entries, HistoryShape::Library) => {
-                return with_entries("request_history", &format!(r#"{{"logs":{}}}"#, logs::array(entries)));
+                return with_entries("request_history", &format!(r#"{{"logs":{}}}"#, array(entries)));
             }
             Self::LastActions(app, given) => {
                 let actions: Vec<_> = given.iter().map(|given| given.to_json(app)).collect();
@@ -127,16 +124,16 @@ impl Outbound {
             }
             Self::Command(command) => json!({"type": "command", "data": command.to_json()}),
             Self::CommandResponse(Some(command)) => json!({"type": "command_response", "payload": {
-                "success": true, "message": "the publishers are told", "data": command.to_json(),
+                "success": true, "message": "the publishers were notified", "data": command.to_json(),
             }}),
             Self::CommandResponse(None) => json!({"type": "command_response", "payload": {
-                "success": false, "message": "there is no such command, or it is not yours to give",
+                "success": false, "message": "the command is unknown or not allowed",
             }}),
         };
         frame.to_string()
     }
 
-    /// The refusal that a caller is told when the service itself fails.
+    /// The reply when the service itself fails.
     pub fn unavailable(id: Option<FrameId>) -> Self {
         Self::Error { rejection: Rejection::unavailable(), id }
     }
@@ -148,8 +145,7 @@ fn with_entries(kind: &str, payload: &str) -> String {
 }
 
 impl AppStatus {
-    /// The service knows no users beside the owners of applications and so denies none: a dashboard leaves for its
-    /// login page where `userExists` is false.
+    /// `userExists` is always true: the service stores no users, and the dashboard goes to its login page on false.
     fn payload(self) -> serde_json::Value {
         let message = match self {
             Self::Active => "the app is active",
@@ -190,7 +186,7 @@ pub(super) struct ReportPayload<'a> {
 }
 
 impl<'a> ReportPayload<'a> {
-    /// `None` where the stored document is no JSON any more.
+    /// `None` where the stored document is not JSON.
     pub(super) fn of(report: &'a Report) -> Option<Self> {
         let metrics = serde_json::from_str(report.document.as_str()).ok()?;
         Some(Self {
@@ -207,30 +203,30 @@ impl<'a> ReportPayload<'a> {
     }
 }
 
-/// The dialect in which a connection is spoken to, decided by how it authenticated.
+/// The form of the frames that a connection receives, decided by how it authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// This protocol.
     Modern,
-    /// What the published dashboard reads.
+    /// What the library's dashboard reads.
     Legacy,
 }
 
 /// The live `metrics` frame of `report`.
 ///
-/// The legacy payload is a superset: the published dashboard reads `payload.cpu.usage`, so the document's own
-/// fields stand beside `metrics`, and ours come last, where a JSON reader lets them win.
+/// The library's dashboard reads `payload.cpu.usage`, so its payload also has the fields of the document. Ours come last:
+/// of repeated keys, a JSON reader takes the last.
 pub fn live_frame(report: &Report, dialect: Dialect) -> Option<String> {
     let payload = ReportPayload::of(report)?.render();
     let payload = match dialect {
         Dialect::Modern => payload,
-        Dialect::Legacy => beside(report.document.as_str(), &payload),
+        Dialect::Legacy => merged(report.document.as_str(), &payload),
     };
     Some(format!(r#"{{"type":"metrics","payload":{payload}}}"#))
 }
 
 /// One object with the fields of `first`, then those of `second`; both are minified JSON objects.
-fn beside(first: &str, second: &str) -> String {
+fn merged(first: &str, second: &str) -> String {
     let head = first.strip_suffix('}').unwrap_or(first);
     let tail = second.strip_prefix('{').unwrap_or(second);
     let comma = if head == "{" { "" } else { "," };
@@ -243,7 +239,7 @@ pub(crate) mod deadly;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::limits::MAX_OUTBOUND_BYTES;
+    use crate::frame::packing::MAX_OUTBOUND_BYTES;
     use crate::report::{Document, MAX_DOCUMENT_BYTES};
     use serde_json::Value;
 
@@ -261,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_frame_names_report_instant_and_source() {
+    fn live_frame_has_report_timestamp_and_source() {
         let frame = live_frame(&report(r#"{"cpu":{"usage":61.4}}"#), Dialect::Modern).unwrap();
         assert_eq!(
             parsed(&frame),
@@ -273,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_legacy_payload_is_read_flat_and_nested() {
+    fn legacy_payload_is_flat_and_nested() {
         let frame = parsed(&live_frame(&report(r#"{"cpu":{"usage":61.4}}"#), Dialect::Legacy).unwrap());
         assert_eq!(frame["payload"]["cpu"]["usage"], 61.4);
         assert_eq!(frame["payload"]["metrics"]["cpu"]["usage"], 61.4);
@@ -281,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_cannot_forge_the_legacy_payloads_own_fields() {
+    fn document_cannot_override_fields_of_the_legacy_payload() {
         let frame =
             live_frame(&report(r#"{"appId":"other","timestamp":1,"metrics":2}"#), Dialect::Legacy).unwrap();
         let frame = parsed(&frame);
@@ -290,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_report_fits_a_frame_in_both_dialects() {
+    fn largest_report_fits_a_frame_in_both_dialects() {
         let largest = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_DOCUMENT_BYTES - 8));
         for dialect in [Dialect::Modern, Dialect::Legacy] {
             assert!(live_frame(&report(&largest), dialect).unwrap().len() <= MAX_OUTBOUND_BYTES);
@@ -298,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_code_field_frame_and_whether_to_try_again() {
+    fn error_has_code_field_id_and_retryable() {
         let frame = Outbound::Error { rejection: Rejection::missing("type"), id: Some(FrameId::Number(7)) };
         assert_eq!(
             parsed(&frame.render()),
@@ -309,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_tells_which_reports_were_refused() {
+    fn ack_lists_rejected_reports() {
         let rejected = vec![RejectedReport::new(1, Rejection::unavailable())];
         let frame = parsed(&Outbound::Ack { id: FrameId::Text("b".into()), accepted: 1, rejected }.render());
         assert_eq!(frame["payload"]["accepted"], 1);

@@ -1,33 +1,27 @@
-//! Recent reports packed into `subscribed` and `replay` frames.
-//!
-//! Owns the packing: every frame stays below 30 KB and no report is left out. Refuses to choose the reports.
-//! Ruled by protocol.md §1 (`subscribe`) and design.md §7.
+//! Recent reports packed into `subscribed` and `replay` frames of at most 30 KB.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
-use super::limits::MAX_OUTBOUND_BYTES;
 use super::outbound::ReportPayload;
+use super::packing::{array, pack};
 use crate::ids::AppId;
 use crate::report::Report;
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
-/// Span that a viewer without `since` is shown, in milliseconds.
+/// Span that is replayed to a viewer without `since`, in milliseconds.
 pub const RECENT_MS: i64 = MINUTE_MS;
 
-/// Span before `since` that is replayed again, since reports are stored out of order: protocol.md §1.
+/// Span before `since` that is replayed again, because reports may be stored out of order.
 pub const OVERLAP_MS: i64 = 5 * SECOND_MS;
 
-/// Longest span that is replayed, in milliseconds; history is the place to read further back.
+/// Longest span that is replayed, in milliseconds; older reports are in the history.
 pub const MAX_REPLAY_MS: i64 = 15 * MINUTE_MS;
 
-/// Most reports that are replayed: the newest.
+/// Most reports that are replayed; the newest are kept.
 pub const MAX_REPLAY_REPORTS: usize = 500;
 
-/// Bytes of a frame that are not reports: type, application, flags, with room to spare.
+/// Bytes of a frame that are not reports: type, app and flags, rounded up.
 const FRAME_OVERHEAD_BYTES: usize = 400;
 
-/// From when on reports are replayed to a viewer who last saw `since`, and whether that leaves no gap.
+/// Start of the replay for a viewer whose newest report is of `since`, and whether the replay reaches back that far.
 pub fn replay_start(since: Option<TimestampMs>, now: TimestampMs) -> (TimestampMs, bool) {
     let Some(since) = since else {
         return (now.plus_ms(-RECENT_MS), true);
@@ -37,73 +31,31 @@ pub fn replay_start(since: Option<TimestampMs>, now: TimestampMs) -> (TimestampM
     (wanted.max(earliest), wanted >= earliest)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SubscribedPayload<'a> {
-    app_id: &'a AppId,
-    reports: Vec<Box<RawValue>>,
-    complete: bool,
-    continued: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ReplayPayload<'a> {
-    app_id: &'a AppId,
-    reports: Vec<Box<RawValue>>,
-    last: bool,
-}
-
-#[derive(Serialize)]
-struct Frame<'a, P> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    payload: P,
-}
-
 /// The `subscribed` frame of `app` with `reports`, oldest first, and the `replay` frames that carry what does not
-/// fit it. `complete` is false where older reports were asked for than are replayed.
+/// fit it. `complete` is false where older reports were requested than are replayed. A report whose stored document is
+/// not JSON is left out.
 pub fn frames(app: &AppId, reports: &[Report], complete: bool) -> (String, Vec<String>) {
-    let mut chunks = pack(reports).into_iter();
-    let first = chunks.next().unwrap_or_default();
-    let rest: Vec<_> = chunks.collect();
-    let continued = !rest.is_empty();
-    let subscribed =
-        render("subscribed", SubscribedPayload { app_id: app, reports: first, complete, continued });
-    let count = rest.len();
-    let replays = rest.into_iter().enumerate().map(|(index, reports)| {
-        render("replay", ReplayPayload { app_id: app, reports, last: index + 1 == count })
-    });
+    let payloads: Vec<String> =
+        reports.iter().filter_map(ReportPayload::of).map(|payload| payload.render()).collect();
+    let mut groups = pack(&payloads, FRAME_OVERHEAD_BYTES).into_iter();
+    let frame = |kind: &str, reports: &[String], flags: String| {
+        let reports = array(reports);
+        format!(r#"{{"type":"{kind}","payload":{{"appId":"{app}","reports":{reports},{flags}}}}}"#)
+    };
+    let first = groups.next().unwrap_or_default();
+    let count = groups.len();
+    let flags = format!(r#""complete":{complete},"continued":{}"#, count > 0);
+    let subscribed = frame("subscribed", first, flags);
+    let replays = groups
+        .enumerate()
+        .map(|(index, reports)| frame("replay", reports, format!(r#""last":{}"#, index + 1 == count)));
     (subscribed, replays.collect())
-}
-
-fn render<P: Serialize>(kind: &str, payload: P) -> String {
-    serde_json::to_string(&Frame { kind, payload }).unwrap_or_default()
-}
-
-/// Groups of rendered reports, each small enough for a frame; a report that can no longer be read is left out.
-fn pack(reports: &[Report]) -> Vec<Vec<Box<RawValue>>> {
-    let mut chunks: Vec<Vec<Box<RawValue>>> = Vec::new();
-    let mut room = 0;
-    for report in reports {
-        let Some(rendered) = ReportPayload::of(report).map(|payload| payload.render()) else { continue };
-        let bytes = rendered.len() + 1;
-        let Ok(raw) = RawValue::from_string(rendered) else { continue };
-        match chunks.last_mut().filter(|_| bytes <= room) {
-            Some(chunk) => chunk.push(raw),
-            None => {
-                chunks.push(vec![raw]);
-                room = MAX_OUTBOUND_BYTES - FRAME_OVERHEAD_BYTES;
-            }
-        }
-        room = room.saturating_sub(bytes);
-    }
-    chunks
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::packing::MAX_OUTBOUND_BYTES;
     use crate::ids::Source;
     use crate::report::Document;
     use proptest::prelude::*;
@@ -124,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_replay_is_one_frame() {
+    fn empty_replay_is_one_frame() {
         let (subscribed, replays) = frames(&shop(), &[], true);
         let frame: Value = serde_json::from_str(&subscribed).unwrap();
         assert_eq!(frame["payload"]["reports"], Value::Array(vec![]));
@@ -134,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_longer_than_the_replay_is_told() {
+    fn gap_longer_than_the_replay_is_reported() {
         let now = TimestampMs::clamped(1_800_000_000_000);
         assert_eq!(replay_start(None, now), (now.plus_ms(-RECENT_MS), true));
         let minute_ago = now.plus_ms(-MINUTE_MS);
@@ -145,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_report_is_in_exactly_one_frame_and_none_is_too_large(
+        fn each_report_is_in_one_frame_below_the_limit(
             sizes in prop::collection::vec(0..14_000_usize, 0..40)
         ) {
             let reports = reports(&sizes);

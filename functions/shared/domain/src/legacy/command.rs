@@ -1,7 +1,5 @@
-//! Commands: what a dashboard tells the publishers of an application.
-//!
-//! Owns the two that there are and their one form. Refuses any other: the library's process dies of a command without
-//! `data`. Ruled by protocol.md §2.
+//! Commands of a dashboard to the publishers of an app. Only two are relayed, always with `data`: a command without it
+//! ends the library's process.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,12 +9,12 @@ use crate::frame::fields::{self, Field};
 use crate::ids::{AppId, UserId};
 use crate::time::TimestampMs;
 
-/// Which switch of a publisher is meant.
+/// A switch of a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Switch {
-    /// Whether it prints what it logs.
+    /// Whether it prints its log entries.
     Console,
-    /// Whether it encrypts what it logs.
+    /// Whether it encrypts its log entries.
     Encryption,
 }
 
@@ -24,7 +22,7 @@ impl Switch {
     /// Every switch.
     pub const ALL: [Self; 2] = [Self::Console, Self::Encryption];
 
-    /// The word for it on the wire.
+    /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Console => "console_toggle",
@@ -38,7 +36,7 @@ impl Switch {
     }
 }
 
-/// One switch, on or off. The key that a dashboard may name beside it is neither relayed nor kept.
+/// A switch, on or off. An encryption key beside it is neither relayed nor stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Command {
     /// Which.
@@ -47,12 +45,12 @@ pub struct Command {
     pub enabled: bool,
 }
 
-/// A command that was given, as it is remembered.
+/// A stored command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedCommand {
-    /// What was said.
+    /// The command.
     pub command: Command,
-    /// By whom.
+    /// The user that issued it.
     pub user: UserId,
     /// When.
     pub at: TimestampMs,
@@ -77,7 +75,7 @@ impl Command {
 }
 
 impl IssuedCommand {
-    /// The object that `get_last_actions` tells: its `data` is the command itself.
+    /// An entry of `get_last_actions`; its `data` is the command.
     pub(crate) fn to_json(&self, app: &AppId) -> Value {
         let kind = self.command.switch.as_str();
         let setting = json!({"enabled": self.command.enabled});

@@ -1,28 +1,25 @@
-//! Cells of time, by which the two copies of a report that the library sends twice over are known as one.
-//!
-//! Owns their width, the distance that copies may have, and which neighbour may hold the other copy.
-//! Refuses to know who is de-duplicated. Ruled by design.md §5, "The library's doubles".
+//! The windows of time within which the two copies of a report that the library sends are found.
 
 use crate::time::TimestampMs;
 
-/// Width of a cell, in milliseconds: half of the library's second, so that of its reports no two share one. It
-/// divides a second, so that a cell lies within one minute and one hour, those of every instant in it.
+/// Width of a window, in milliseconds: half of the library's interval, so that no two of its reports share one.
+/// It divides a second, so that a window lies within one minute and one hour.
 pub const DEDUP_WINDOW_MS: i64 = 500;
 
-/// Largest distance of the timestamps of two copies, in milliseconds. The library sends the second within 9 ms.
+/// Largest distance between the timestamps of two copies, in milliseconds. The library sends the second within 9 ms.
 pub const MAX_COPY_DISTANCE_MS: i64 = 10;
 
-/// The start of the cell that holds `timestamp`.
+/// The start of the window of `timestamp`.
 pub fn dedup_window(timestamp: TimestampMs) -> TimestampMs {
     timestamp.aligned_to(DEDUP_WINDOW_MS)
 }
 
-/// The start of the one other cell in which a copy of a report stamped `timestamp` may stand; `None` where all
-/// instants within [`MAX_COPY_DISTANCE_MS`] lie in its own, as they do for 96 % of a cell.
+/// The start of the one other window that may have a copy of a report of `timestamp`. `None` where every instant within
+/// [`MAX_COPY_DISTANCE_MS`] lies in its own window, as for 96 % of all timestamps.
 pub fn neighbour_window(timestamp: TimestampMs) -> Option<TimestampMs> {
     let own = dedup_window(timestamp);
-    let reach = [timestamp.plus_ms(-MAX_COPY_DISTANCE_MS), timestamp.plus_ms(MAX_COPY_DISTANCE_MS)];
-    reach.into_iter().map(dedup_window).find(|cell| *cell != own)
+    let extremes = [timestamp.plus_ms(-MAX_COPY_DISTANCE_MS), timestamp.plus_ms(MAX_COPY_DISTANCE_MS)];
+    extremes.into_iter().map(dedup_window).find(|window| *window != own)
 }
 
 #[cfg(test)]
@@ -32,35 +29,35 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_edges_of_a_cell_have_a_neighbour_and_its_middle_has_none() {
+    fn only_the_edges_of_a_window_have_a_neighbour() {
         let start = 1_800_000_000_000;
         let neighbour =
-            |offset| neighbour_window(TimestampMs::clamped(start + offset)).map(|cell| cell.ms() - start);
+            |offset| neighbour_window(TimestampMs::clamped(start + offset)).map(|window| window.ms() - start);
         assert_eq!([0, 9, 10, 250, 489].map(neighbour), [Some(-500), Some(-500), None, None, None]);
         assert_eq!([490, 499, 500, 509, 510].map(neighbour), [Some(500), Some(500), Some(0), Some(0), None]);
-        let shared = (0..DEDUP_WINDOW_MS).filter(|offset| neighbour(*offset).is_some()).count();
-        assert_eq!(shared, 20, "4 % of a cell");
+        let with_neighbour = (0..DEDUP_WINDOW_MS).filter(|offset| neighbour(*offset).is_some()).count();
+        assert_eq!(with_neighbour, 20, "4 % of a window");
     }
 
     #[test]
-    fn the_first_instant_of_all_has_no_neighbour_before_it() {
+    fn first_window_has_no_neighbour_before_it() {
         assert_eq!(neighbour_window(TimestampMs::clamped(0)), None);
     }
 
     proptest! {
         #[test]
-        fn copies_share_a_cell_or_look_into_each_others(
-            ms in 10_000..253_402_300_000_000_i64, apart in -MAX_COPY_DISTANCE_MS..=MAX_COPY_DISTANCE_MS
+        fn copies_share_a_window_or_are_neighbours(
+            ms in 10_000..253_402_300_000_000_i64, distance_ms in -MAX_COPY_DISTANCE_MS..=MAX_COPY_DISTANCE_MS
         ) {
-            let (one, other) = (TimestampMs::clamped(ms), TimestampMs::clamped(ms + apart));
-            if dedup_window(one) != dedup_window(other) {
-                prop_assert_eq!(neighbour_window(one), Some(dedup_window(other)));
-                prop_assert_eq!(neighbour_window(other), Some(dedup_window(one)));
+            let (first, second) = (TimestampMs::clamped(ms), TimestampMs::clamped(ms + distance_ms));
+            if dedup_window(first) != dedup_window(second) {
+                prop_assert_eq!(neighbour_window(first), Some(dedup_window(second)));
+                prop_assert_eq!(neighbour_window(second), Some(dedup_window(first)));
             }
         }
 
         #[test]
-        fn a_cell_lies_in_the_second_minute_and_hour_of_its_instants(ms in 0..253_402_300_799_999_i64) {
+        fn window_lies_in_one_second_minute_and_hour(ms in 0..253_402_300_799_999_i64) {
             let instant = TimestampMs::clamped(ms);
             for width_ms in [SECOND_MS, MINUTE_MS, HOUR_MS] {
                 prop_assert_eq!(dedup_window(instant).aligned_to(width_ms), instant.aligned_to(width_ms));

@@ -1,4 +1,4 @@
-//! Claims about the walk over a metrics document, the last against a naive walk over a `serde_json::Value`.
+//! The walk over a metrics document, also compared with a naive walk over a `serde_json::Value`.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ fn samples(document: &str) -> Result<Vec<(String, f64)>, Rejection> {
     Ok(samples)
 }
 
-fn refusal(document: &str) -> (Code, Option<String>) {
+fn rejected(document: &str) -> (Code, Option<String>) {
     let rejection = samples(document).unwrap_err();
     (rejection.code, rejection.field)
 }
@@ -23,7 +23,7 @@ fn nested(levels: usize) -> String {
 }
 
 #[test]
-fn numbers_at_any_place_become_dotted_paths_in_the_order_of_the_text() {
+fn numbers_become_dotted_paths_in_text_order() {
     let document = r#"{"cpu":{"usage":61.5,"loadAverage":[0.23,[2],{"x":-3}]},"up":true,"host":"NaN","rate":0,"n":null}"#;
     let expected = [
         ("cpu.usage", 61.5),
@@ -36,84 +36,84 @@ fn numbers_at_any_place_become_dotted_paths_in_the_order_of_the_text() {
 }
 
 #[test]
-fn a_document_without_numbers_is_legal_and_has_no_series() {
-    let shape = for_each_sample(" {\"a\": [[]], \"b\": {}} ", |_, _| panic!("a sample of nothing")).unwrap();
+fn document_without_numbers_has_no_series() {
+    let shape = for_each_sample(" {\"a\": [[]], \"b\": {}} ", |_, _| panic!("no sample expected")).unwrap();
     assert_eq!(shape, Shape { depth: 3, leaves: 0 });
 }
 
 #[test]
-fn empty_keys_and_escapes_are_parts_like_any_other() {
+fn empty_and_escaped_keys_are_parts_of_paths() {
     let document = r#"{"":1,"a":{"":2},"":{"":3},"\u0065th\"0":4}"#;
     let paths: Vec<_> = samples(document).unwrap().into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["", "a.", ".", "eth\"0"]);
 }
 
 #[test]
-fn a_path_that_comes_twice_is_shown_twice_the_last_one_last() {
+fn repeated_path_is_visited_each_time() {
     let document = r#"{"a.b":1,"a":{"b":2,"b":3}}"#;
     let expected = [1.0, 2.0, 3.0].map(|value| ("a.b".to_owned(), value));
     assert_eq!(samples(document).unwrap(), expected);
 }
 
 #[test]
-fn integers_beyond_two_to_the_53_become_the_nearest_float() {
+fn integers_beyond_2_to_the_53_are_rounded() {
     let document = r#"{"a":9007199254740993,"b":18446744073709551615,"c":123456789012345678901234567890}"#;
     let values: Vec<_> = samples(document).unwrap().into_iter().map(|(_, value)| value).collect();
     assert_eq!(values, [9_007_199_254_740_992.0, 18_446_744_073_709_551_616.0, 1.234_567_890_123_456_8e29]);
 }
 
 #[test]
-fn the_depth_limit_counts_the_document_and_every_container() {
+fn depth_limit_counts_the_document_and_each_container() {
     assert_eq!(check(&nested(MAX_DEPTH)).unwrap().depth, MAX_DEPTH);
-    assert_eq!(refusal(&nested(MAX_DEPTH + 1)), (Code::TooDeep, Some("metrics.a.a.a.a.a.a.a.a".to_owned())));
+    assert_eq!(rejected(&nested(MAX_DEPTH + 1)), (Code::TooDeep, Some("metrics.a.a.a.a.a.a.a.a".to_owned())));
     let arrays = format!("{{\"a\":{}{}}}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
-    assert_eq!(refusal(&arrays).0, Code::TooDeep);
+    assert_eq!(rejected(&arrays).0, Code::TooDeep);
 }
 
 #[test]
-fn a_document_nested_sixteen_thousand_deep_is_too_deep_and_no_json_fault() {
-    assert_eq!(refusal(&nested(16_000)).0, Code::TooDeep);
-    assert_eq!(refusal(&format!("{{\"a\":{}", "[".repeat(16_000))).0, Code::TooDeep);
+fn document_nested_16000_deep_is_too_deep() {
+    assert_eq!(rejected(&nested(16_000)).0, Code::TooDeep);
+    assert_eq!(rejected(&format!("{{\"a\":{}", "[".repeat(16_000))).0, Code::TooDeep);
 }
 
 #[test]
-fn the_limit_of_leaves_is_inclusive() {
+fn limit_of_leaves_is_inclusive() {
     let document = |leaves: usize| json!({ "a": vec![1; leaves] }).to_string();
     assert_eq!(check(&document(MAX_SERIES)).unwrap().leaves, MAX_SERIES);
-    assert_eq!(refusal(&document(MAX_SERIES + 1)), (Code::TooManySeries, Some("metrics".to_owned())));
+    assert_eq!(rejected(&document(MAX_SERIES + 1)), (Code::TooManySeries, Some("metrics".to_owned())));
 }
 
 #[test]
-fn the_limit_of_a_name_is_inclusive_and_binds_series_only() {
+fn limit_of_names_is_inclusive_and_ignores_texts() {
     let document = |key_bytes: usize| format!(r#"{{"a":{{"{}":1}}}}"#, "k".repeat(key_bytes));
     assert!(samples(&document(MAX_NAME_BYTES - 2)).is_ok());
-    assert_eq!(refusal(&document(MAX_NAME_BYTES - 1)), (Code::InvalidField, Some("metrics".to_owned())));
+    assert_eq!(rejected(&document(MAX_NAME_BYTES - 1)), (Code::InvalidField, Some("metrics".to_owned())));
     let text = format!(r#"{{"{}":"a label"}}"#, "k".repeat(MAX_NAME_BYTES + 1));
     assert_eq!(samples(&text).unwrap(), []);
 }
 
 #[test]
-fn a_number_that_no_float_holds_is_blamed_by_its_path() {
+fn number_beyond_f64_is_rejected_with_its_path() {
     for number in ["1e999", "-1e999", &"9".repeat(400)] {
         let document = format!(r#"{{"cpu":{{"loadAverage":[1,{number}]}}}}"#);
-        let blamed = Some("metrics.cpu.loadAverage.1".to_owned());
-        assert_eq!(refusal(&document), (Code::InvalidField, blamed), "{number}");
+        let field = Some("metrics.cpu.loadAverage.1".to_owned());
+        assert_eq!(rejected(&document), (Code::InvalidField, field), "{number}");
     }
     assert_eq!(samples(r#"{"a":1e-999}"#).unwrap(), [("a".to_owned(), 0.0)]);
 }
 
 #[test]
-fn a_document_that_is_no_object_is_an_invalid_field() {
+fn document_other_than_an_object_is_an_invalid_field() {
     for document in ["[1]", "1", "\"a\"", "null", "true", "[[[[[[[[[[1]]]]]]]]]]"] {
-        assert_eq!(refusal(document), (Code::InvalidField, Some("metrics".to_owned())), "{document}");
+        assert_eq!(rejected(document), (Code::InvalidField, Some("metrics".to_owned())), "{document}");
     }
 }
 
 #[test]
-fn text_that_is_no_json_is_told_as_such() {
+fn malformed_json_is_invalid_json() {
     for document in ["", "{", "{} {}", "{\"a\":NaN}", "{\"a\":01}", "{\"a\":1,}", "{a:1}", "{\"a\":Infinity}"]
     {
-        assert_eq!(refusal(document).0, Code::InvalidJson, "{document}");
+        assert_eq!(rejected(document).0, Code::InvalidJson, "{document}");
     }
 }
 
@@ -148,7 +148,7 @@ fn any_member() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 64, 6, |member| {
         prop_oneof![
             prop::collection::vec(member.clone(), 0..6).prop_map(Value::from),
-            // Without dots in keys, so that no two leaves of a document give one path.
+            // Without dots in keys, so that no two leaves have the same path.
             prop::collection::btree_map("[^.]{0,6}", member, 0..6)
                 .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
@@ -157,7 +157,7 @@ fn any_member() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn the_walk_agrees_with_a_naive_walk_over_the_parsed_tree(
+    fn walk_agrees_with_naive_walk_over_parsed_tree(
         members in prop::collection::btree_map("[^.]{0,6}", any_member(), 0..6),
     ) {
         let document = Value::Object(members.into_iter().collect());
@@ -169,9 +169,9 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_walk_panic(text in r#"[\[\]{}",:0-9eE.+\-ax\\ ]{0,64}"#) {
+    fn only_objects_are_accepted_and_no_text_panics(text in r#"[\[\]{}",:0-9eE.+\-ax\\ ]{0,64}"#) {
         let read: Result<Value, _> = serde_json::from_str(&text);
-        let legal = read.is_ok_and(|value| value.is_object());
-        prop_assert!(!samples(&text).is_ok_and(|_| !legal));
+        let is_object = read.is_ok_and(|value| value.is_object());
+        prop_assert!(!samples(&text).is_ok_and(|_| !is_object));
     }
 }

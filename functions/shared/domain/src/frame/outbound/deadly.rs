@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::frame::limits::MAX_OUTBOUND_BYTES;
+use crate::frame::packing::MAX_OUTBOUND_BYTES;
 use crate::frame::replay;
 use crate::grant::Role;
 use crate::legacy::command::Switch;
