@@ -154,7 +154,7 @@ impl RollupHandler {
     async fn roll_up(&self, stored: &[Placed], terms: &TermsOf, done: &mut Done) {
         let mut touched = DirtyMinutes::default();
         for (_, one) in stored {
-            touched.touch(one.shard.clone(), one.report.timestamp);
+            touched.insert(one.shard.clone(), one.report.timestamp);
         }
         let permits = Semaphore::new(CONCURRENT_SPANS);
         let out_of_date = touched.into_minutes().filter_map(|(shard, minutes)| {

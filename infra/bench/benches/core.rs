@@ -107,11 +107,11 @@ fn rollups(criterion: &mut Criterion) {
             criterion::BatchSize::SmallInput,
         );
     });
-    let bytes = rollup.clone().to_bytes();
+    let bytes = rollup.clone().to_bytes().unwrap();
     criterion.bench_function("encode a rollup", |bencher| {
         bencher.iter_batched(
             || rollup.clone(),
-            |mut whole| whole.to_bytes(),
+            |mut whole| whole.to_bytes().unwrap(),
             criterion::BatchSize::SmallInput,
         );
     });

@@ -150,7 +150,7 @@ fn rollup_item(span: RollupSpan, now: TimestampMs) -> anyhow::Result<Value> {
     };
     Ok(json!({
         "pk": text(&format!("{APP}#{width}#0")), "sk": text(&sortable(span.start())), "version": number(1),
-        "through": number(through.ms()), "buckets": {"B": STANDARD.encode(rollup.to_bytes())},
+        "through": number(through.ms()), "buckets": {"B": STANDARD.encode(rollup.to_bytes().unwrap())},
         "expiresAt": number(span.end().plus_ms(40 * DAY_MS).seconds()),
     }))
 }

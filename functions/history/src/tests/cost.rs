@@ -167,7 +167,7 @@ async fn store_week(world: &World, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
             } else {
                 week_end().aligned_to(span.finer().map_or(MINUTE_MS, Resolution::ms))
             };
-            let bytes = like.clone().to_bytes();
+            let bytes = like.clone().to_bytes().unwrap();
             let rollup = Rollup::from_bytes(span, through, &bytes).unwrap();
             rollups.put(&shard, &rollup, bytes, None).await.unwrap();
         }

@@ -136,7 +136,7 @@ impl World {
         while let Some(span) = above {
             let before = rollups.find(&shard, span).await.unwrap();
             let mut rollup = rolled_up(&self.stored.lock().unwrap(), &report.app, span);
-            let bytes = rollup.to_bytes();
+            let bytes = rollup.to_bytes().unwrap();
             rollups.put(&shard, &rollup, bytes, before.as_ref()).await.unwrap();
             above = span.coarser();
         }

@@ -136,7 +136,7 @@ impl RollupComputer {
         if before.is_none() && rollup.reports() == 0 {
             return Ok(Some(Computed::Empty));
         }
-        let bytes = rollup.to_bytes();
+        let bytes = rollup.to_bytes().map_err(|error| Fault::corrupt_rollup("encode a rollup", error))?;
         let is_same = |held: &StoredRollup| held.through == rollup.through() && held.bytes == bytes;
         if known.is_some() && before.as_ref().is_some_and(is_same) {
             return Ok(Some(Computed::Unchanged));
@@ -161,7 +161,7 @@ impl RollupComputer {
             }
             self.finish_before(shard, span).await?;
             let mut empty = Rollup::empty(span);
-            let bytes = empty.to_bytes();
+            let bytes = empty.to_bytes().map_err(|error| Fault::corrupt_rollup("encode a rollup", error))?;
             // Whoever was faster has opened it.
             self.rollups.put(shard, &empty, bytes, None).await.map(drop)
         })
@@ -253,6 +253,6 @@ fn known(shard: &AppShard, held: &StoredRollup) -> Result<Option<Rollup>, Fault>
             tracing::warn!(app = %shard.app, start = %held.span.start(), reason, "a rollup is corrupt");
             Ok(None)
         }
-        Err(newer @ DecodeError::Newer(_)) => Err(Fault::of_unreadable("compute a rollup", newer)),
+        Err(newer @ DecodeError::Newer(_)) => Err(Fault::corrupt_rollup("compute a rollup", newer)),
     }
 }

@@ -3,6 +3,8 @@
 //! Owns reading and writing them. A rollup is written only over the version that was read before what it was computed
 //! from, so that of two writers at once the slower one has to look again. Ruled by docs/DATA_MODEL.md.
 
+use std::error::Error;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
@@ -13,7 +15,7 @@ use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, DecodeError, Retention, Rollup, RollupSpan};
+use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
 use nsl_domain::time_span::TimeSpan;
 
@@ -312,8 +314,8 @@ fn read_last(row: &Item, app: &AppId, now: TimestampMs) -> Result<Option<Report>
 }
 
 impl Fault {
-    /// The fault of a stored rollup that cannot be read, met when attempting `attempt`.
-    pub fn of_unreadable(attempt: &'static str, unreadable: DecodeError) -> Self {
-        Self { kind: Kind::Corrupt, attempt, source: Some(Box::new(unreadable)) }
+    /// The fault of a rollup that cannot be decoded or encoded, met when attempting `attempt`.
+    pub fn corrupt_rollup(attempt: &'static str, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self { kind: Kind::Corrupt, attempt, source: Some(Box::new(cause)) }
     }
 }

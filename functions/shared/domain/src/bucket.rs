@@ -1,7 +1,4 @@
-//! Count, sum, extremes, last value and quantile sketch of one series over one span.
-//!
-//! Owns the laws of aggregation: any grouping and any order of the same samples gives the same bucket. Refuses
-//! nothing: values are finite, which [`crate::series`] sees to. Ruled by design.md §6.
+//! Count, sum, minimum, maximum, last value and quantile sketch of one series over one span.
 
 use std::sync::Arc;
 
@@ -17,12 +14,12 @@ pub(crate) use sketch::MAX_LEVEL;
 pub use sketch::{RELATIVE_ERROR, Sketch, ZERO_TOLERANCE};
 pub use sum::Sum;
 
-/// Where a sample comes from. The greatest `(time, source, hash)` of a span holds its last value.
+/// The report of a sample. The sample with the greatest `(time, source, hash)` is the last of its span.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SampleOrigin {
-    /// The instant of its report.
+    /// The timestamp of the report.
     pub time: TimestampMs,
-    /// Who reported it; shared, for one report has many samples.
+    /// The source of the report; shared, because a report has many samples.
     pub source: Arc<Source>,
     /// First 64 bits of the SHA-256 of the report's document.
     pub hash: u64,
@@ -30,8 +27,8 @@ pub struct SampleOrigin {
 
 /// The samples of one series in one span, at least one.
 ///
-/// Merging is commutative and associative and equals adding all samples to one bucket: exactly so for everything but
-/// the sum, which agrees within a few roundings ([`Sum`]).
+/// Merging is commutative and associative and equals adding all samples to one bucket: exactly,
+/// except for the sum, which agrees within a few roundings ([`Sum`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bucket {
     count: u64,
@@ -43,7 +40,7 @@ pub struct Bucket {
     sketch: Sketch,
 }
 
-/// What a bucket is made of, where it is read back.
+/// The fields of a decoded bucket.
 #[derive(Debug)]
 pub(crate) struct BucketParts {
     pub(crate) count: u64,
@@ -57,7 +54,7 @@ pub(crate) struct BucketParts {
 
 impl Bucket {
     /// The bucket of one sample. `value` must be finite.
-    pub fn of(value: f64, at: &SampleOrigin) -> Self {
+    pub fn of(value: f64, origin: &SampleOrigin) -> Self {
         let value = without_negative_zero(value);
         let mut bucket = Self {
             count: 1,
@@ -65,7 +62,7 @@ impl Bucket {
             min: value,
             max: value,
             last: value,
-            last_origin: at.clone(),
+            last_origin: origin.clone(),
             sketch: Sketch::default(),
         };
         bucket.sum.add(value);
@@ -74,25 +71,25 @@ impl Bucket {
     }
 
     /// Adds one sample. `value` must be finite.
-    pub fn add(&mut self, value: f64, at: &SampleOrigin) {
+    pub fn add(&mut self, value: f64, origin: &SampleOrigin) {
         let value = without_negative_zero(value);
         self.count += 1;
         self.sum.add(value);
         self.widen(value, value);
-        self.succeed(value, at);
+        self.update_last(value, origin);
         self.sketch.add(value);
     }
 
-    /// Adds all samples of `other`, which must not be in here already.
+    /// Adds all samples of `other`, which must not be included already.
     pub fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.sum.merge(&other.sum);
         self.widen(other.min, other.max);
-        self.succeed(other.last, &other.last_origin);
+        self.update_last(other.last, &other.last_origin);
         self.sketch.merge(&other.sketch);
     }
 
-    /// The bucket with these parts, or `None` where no samples could have made them.
+    /// The bucket of these parts, or `None` where no samples could have produced them.
     pub(crate) fn from_parts(parts: BucketParts) -> Option<Self> {
         let BucketParts { count, sum, min, max, last, last_origin, sketch } = parts;
         let ordered = min <= last && last <= max;
@@ -112,19 +109,19 @@ impl Bucket {
         &self.sketch
     }
 
-    /// Whether its quantiles are within [`RELATIVE_ERROR`]: its sketch never had to be made coarser.
+    /// Whether its quantiles are within [`RELATIVE_ERROR`]: its sketch was never coarsened.
     pub fn is_precise(&self) -> bool {
         self.sketch.level() == 0
     }
 
-    /// Makes its sketch coarser by one level, to take less room.
+    /// Makes its sketch coarser by one level, which takes fewer bytes.
     pub(crate) fn coarsen(&mut self) {
         self.sketch.coarsen_to(self.sketch.level() + 1);
     }
 
-    /// Takes the sum of `other`, for tests that compare everything else.
+    /// Copies the sum of `other`, for tests that compare everything else.
     #[cfg(test)]
-    pub(crate) fn take_sum(&mut self, other: &Self) {
+    pub(crate) fn copy_sum(&mut self, other: &Self) {
         self.sum = other.sum;
     }
 
@@ -133,13 +130,13 @@ impl Bucket {
         self.max = self.max.max(max);
     }
 
-    /// Takes over `value` as the last where `at` is greater. Two values of one report and series cannot be told
-    /// apart by it, then the greater value is the last, so that order does not matter.
-    fn succeed(&mut self, value: f64, at: &SampleOrigin) {
-        let order = at.cmp(&self.last_origin).then(value.total_cmp(&self.last));
+    /// Replaces the last value where `origin` is greater, or equal with a greater value: so the order of samples does
+    /// not matter.
+    fn update_last(&mut self, value: f64, origin: &SampleOrigin) {
+        let order = origin.cmp(&self.last_origin).then(value.total_cmp(&self.last));
         if order.is_gt() {
             self.last = value;
-            self.last_origin.clone_from(at);
+            self.last_origin.clone_from(origin);
         }
     }
 
@@ -148,12 +145,12 @@ impl Bucket {
         self.count
     }
 
-    /// The sum of its samples, held within what an `f64` can say.
+    /// The sum of its samples, clamped to the range of `f64`.
     pub fn sum(&self) -> f64 {
         self.sum.total()
     }
 
-    /// The sum of its samples with what an `f64` would round away, to be merged with others.
+    /// The sum of its samples before rounding, to be merged with others.
     pub fn compensated_sum(&self) -> &Sum {
         &self.sum
     }
@@ -178,15 +175,15 @@ impl Bucket {
         self.last
     }
 
-    /// Where its last sample comes from.
+    /// The report of its last sample.
     pub fn last_origin(&self) -> &SampleOrigin {
         &self.last_origin
     }
 
     /// The sample of rank `ceil(q * count)` in ascending order, counted from 1: nearest rank, no interpolation, the
     /// smallest sample that at least the part `q` of all samples lie at or below. Within [`RELATIVE_ERROR`] of that
-    /// sample, exact at the lowest and the highest rank, 0 for one within [`ZERO_TOLERANCE`] of 0, and never outside the
-    /// extremes. `q` is held within 0 to 1.
+    /// sample, exact at the lowest and the highest rank, 0 for one within [`ZERO_TOLERANCE`] of 0, and never outside
+    /// the extremes. `q` is clamped to 0 to 1.
     pub fn quantile(&self, q: f64) -> f64 {
         let highest = self.count - 1;
         // A rank is a whole number, and a count is far below 2^53.

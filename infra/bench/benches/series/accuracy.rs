@@ -72,7 +72,7 @@ fn total(parts: &[&Rollup], name: &str) -> Bucket {
     let of_series = |rollup: &&Rollup| {
         // Through the bytes, as an answer reads them.
         let mut stored = (*rollup).clone();
-        let bytes = stored.to_bytes();
+        let bytes = stored.to_bytes().unwrap();
         let read = Rollup::from_bytes(rollup.span(), rollup.through(), &bytes).unwrap();
         read.series().find(|(series, _)| *series == name).map(|(_, bucket)| bucket.clone())
     };

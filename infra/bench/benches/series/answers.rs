@@ -110,7 +110,7 @@ async fn tell_number(week: &Week, sources: u64, every_s: i64) {
         // No answer reads further back than two days of what is finer than its points.
         service.put(&level[level.len().saturating_sub(2_880)..]).await;
     }
-    let mut cells = vec![sources.to_string(), hour.clone().to_bytes().len().to_string()];
+    let mut cells = vec![sources.to_string(), hour.clone().to_bytes().unwrap().len().to_string()];
     for range in ["day", "week"] {
         let history = service.history();
         service.env.forget_calls();
@@ -143,5 +143,5 @@ fn hour_of(sources: u64, every_s: i64) -> Vec<Rollup> {
 /// The rollup with the span of `stored`, and covering as much of it.
 fn moved(rollup: &Rollup, stored: &Rollup) -> Rollup {
     let span: RollupSpan = stored.span();
-    Rollup::from_bytes(span, stored.through(), &rollup.clone().to_bytes()).unwrap()
+    Rollup::from_bytes(span, stored.through(), &rollup.clone().to_bytes().unwrap()).unwrap()
 }

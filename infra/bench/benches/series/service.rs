@@ -44,7 +44,7 @@ impl Service {
         let shard = &AppShard { app: self.app.id.clone(), shard: 0 };
         let puts = rollups.iter().map(|rollup| async move {
             let mut rollup = rollup.clone();
-            let bytes = rollup.to_bytes();
+            let bytes = rollup.to_bytes().unwrap();
             self.rollups.put(shard, &rollup, bytes, None).await
         });
         let puts = stream::iter(puts).buffer_unordered(CONCURRENT_CALLS);

@@ -118,7 +118,7 @@ impl Folded {
         let count = self.rollups.len();
         let mut rollups = self.rollups.clone();
         let began = Instant::now();
-        let encoded: Vec<Vec<u8>> = rollups.iter_mut().map(Rollup::to_bytes).collect();
+        let encoded: Vec<Vec<u8>> = rollups.iter_mut().map(|rollup| rollup.to_bytes().unwrap()).collect();
         let encoding = began.elapsed();
         let began = Instant::now();
         for (rollup, bytes) in rollups.iter().zip(&encoded) {

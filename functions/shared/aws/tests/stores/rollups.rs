@@ -20,7 +20,7 @@ fn hour(hours: i64) -> RollupSpan {
 
 async fn put(env: &TestEnvironment, span: RollupSpan) {
     let mut rollup = Rollup::empty(span);
-    let bytes = rollup.to_bytes();
+    let bytes = rollup.to_bytes().unwrap();
     assert_eq!(env.rollups().put(&shard(), &rollup, bytes, None).await.unwrap(), Put::Written);
 }
 

@@ -54,7 +54,7 @@ async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     env.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
     assert_eq!(units(&env), [1.0], "one that changes nothing");
     let rollup = fold.finish();
-    let bytes = rollup.clone().to_bytes();
+    let bytes = rollup.clone().to_bytes().unwrap();
     env.rollups().put(&shard, &rollup, bytes, None).await.unwrap();
     assert_eq!(units(&env), [1.0], "a rollup of a minute");
     env.rollups().find(&shard, span).await.unwrap();

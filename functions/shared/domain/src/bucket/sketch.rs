@@ -1,37 +1,35 @@
 //! A DDSketch: counts of values in bins that grow by a constant factor, one set of bins for each sign.
 //!
-//! Owns the bins. Which bin holds a value, and which value speaks for a bin, is the `sketches-ddsketch` crate's
-//! `Config`. Its store (0.4.2) is not used: it is dense, 1 KB for one value and 16 KB for two far apart; it folds its
-//! lowest bins together beyond 17.8 decades; and its bins come out only in an encoding whose sketches merge with few.
-//! Sparse bins cost 16 bytes each and never lose a rank.
+//! Only the mapping between values and bins is that of `sketches-ddsketch` (its `Config`). Its store (0.4.2) is dense:
+//! 1 KB for one value, 16 KB for two far apart; it merges its lowest bins beyond 17.8 decades, and its encoding merges
+//! with few other sketches. Sparse bins take 16 bytes each and never lose a rank.
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use sketches_ddsketch::Config;
 
-/// Furthest that a quantile lies from the sample of its rank, as a part of that sample (design.md §6).
+/// Greatest relative distance of a quantile from the sample of its rank (docs/SEMANTICS.md, "Accuracy").
 pub const RELATIVE_ERROR: f64 = 0.01;
 
-/// Values this close to 0, inclusive, are counted as 0: rounding leaves residues like `1e-17`, and each would
-/// otherwise open a bin of its own.
+/// Values this close to 0, inclusive, count as 0: otherwise each rounding residue like `1e-17` would get a bin.
 pub const ZERO_TOLERANCE: f64 = 1e-9;
 
-/// Limits the bins of the crate's own store, which is not used.
+/// A limit for the crate's own store, which is not used.
 const UNUSED_BIN_LIMIT: u32 = 2_048;
 
 static BINS: LazyLock<Config> =
     LazyLock::new(|| Config::new(RELATIVE_ERROR, UNUSED_BIN_LIMIT, ZERO_TOLERANCE));
 
-/// Most times that a sketch is coarsened: one bin then holds every `f64` of a sign above 1.
+/// Most times that a sketch is coarsened: then one bin contains every `f64` of a sign above 1.
 pub(crate) const MAX_LEVEL: u8 = 16;
 
-/// How many values fell into which bin. Equal multisets of values give equal sketches, in whatever order and grouping
-/// they came. It has at most as many bins as values, and at most 36,600 of each sign.
+/// How many values fell into each bin. The same values give equal sketches in any order and grouping. It has at most
+/// as many bins as values, and at most 36,600 of each sign.
 ///
-/// A sketch that is too large to be stored is coarsened: each two neighbouring bins become one, which about doubles
-/// the relative error, evenly over all ranks (the uniform collapse of Epicoco, Melle, Cafaro and Pulimeno, "UDDSketch",
-/// 2020). Merged with a finer one, the finer one is coarsened first.
+/// A sketch that is too large to store is coarsened: two neighbouring bins become one, which about doubles the relative
+/// error at all ranks (the uniform collapse of Epicoco, Melle, Cafaro and Pulimeno, "UDDSketch", 2020). When two
+/// sketches are merged, the finer one is coarsened first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sketch {
     level: u8,
@@ -75,24 +73,24 @@ impl Sketch {
         }
     }
 
-    /// How often it was coarsened: 0 keeps [`RELATIVE_ERROR`], and each more about doubles it.
+    /// How often it was coarsened: at 0 the error is [`RELATIVE_ERROR`], and each level about doubles it.
     pub fn level(&self) -> u8 {
         self.level
     }
 
-    /// Bins of the absolute values below zero and of those above, ascending, with their counts.
+    /// Bins of the absolute values below zero and of the values above, ascending, with their counts.
     pub(crate) fn bins(&self) -> [&[(i32, u64)]; 2] {
         [&self.negative.0, &self.positive.0]
     }
 
-    /// The sketch with these bins, both ascending, without empty ones.
+    /// The sketch of these bins, both ascending, without empty ones.
     pub(crate) fn from_parts(level: u8, [negative, positive]: [Vec<(i32, u64)>; 2], zeros: u64) -> Self {
         Self { level, negative: Bins(negative), zeros, positive: Bins(positive) }
     }
 
-    /// The value that speaks for the bin of the `rank`-th smallest value, counted from 0; past the last rank that of
-    /// the last. It may lie up to [`RELATIVE_ERROR`] beyond any value that was added, and be infinite where values
-    /// come close to the largest `f64`.
+    /// The representative value of the bin of the `rank`-th smallest value, from 0; past the last rank that of the
+    /// last. It may lie up to [`RELATIVE_ERROR`] beyond any added value, and be infinite where values come close to
+    /// the largest `f64`.
     pub fn value_at_rank(&self, rank: u64) -> f64 {
         let negatives = self.negative.count();
         if rank < negatives {
@@ -105,7 +103,7 @@ impl Sketch {
     }
 }
 
-/// The value that speaks for `bin`: as far from its lower bound as from its upper one, in relation to each.
+/// The representative value of `bin`: at the same relative distance from both bounds.
 fn value_of(bin: i32, level: u8) -> f64 {
     if level == 0 {
         return BINS.value(bin);
@@ -122,8 +120,8 @@ struct Bins(Vec<(i32, u64)>);
 impl Bins {
     fn add(&mut self, bin: i32) {
         match self.0.binary_search_by_key(&bin, |(other, _)| *other) {
-            Ok(place) => self.0.get_mut(place).into_iter().for_each(|(_, count)| *count += 1),
-            Err(place) => self.0.insert(place, (bin, 1)),
+            Ok(index) => self.0.get_mut(index).into_iter().for_each(|(_, count)| *count += 1),
+            Err(index) => self.0.insert(index, (bin, 1)),
         }
     }
 
@@ -153,7 +151,7 @@ impl Bins {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// Makes one bin of each `2^steps` neighbours.
+    /// Merges each `2^steps` neighbouring bins into one.
     fn coarsen(&mut self, steps: u8) {
         let mut coarse: Vec<(i32, u64)> = Vec::with_capacity(self.0.len());
         for (bin, count) in self.0.drain(..) {

@@ -1,9 +1,9 @@
-//! A sum of many values that hardly depends on their order and never overflows.
+//! A compensated sum: hardly depends on the order of values, and never overflows.
 //!
-//! Owns Neumaier's compensated summation (Zeitschrift für Angewandte Mathematik und Mechanik 54, 1974): a second
-//! number gathers what each addition rounds away, so that values of both signs may cancel out.
+//! Neumaier's algorithm (Zeitschrift für Angewandte Mathematik und Mechanik 54, 1974) keeps in a second number what
+//! each addition rounds away.
 
-/// Sums are held divided by this, 2^64: no count of finite values overflows, and a power of two costs no precision
+/// Sums are stored divided by this, 2^64: no count of finite values overflows, and a power of two costs no precision
 /// (above 1e-289).
 const SCALE: f64 = 18_446_744_073_709_551_616.0;
 
@@ -27,33 +27,33 @@ impl Sum {
         self.rest += other.rest;
     }
 
-    /// What was summed up and what was rounded away, both divided by 2^64: added, they are the total.
+    /// The rounded sum and what was rounded away, both divided by 2^64.
     pub(crate) fn parts(&self) -> [f64; 2] {
         [self.rounded, self.rest]
     }
 
-    /// The sum with these parts.
+    /// The sum of these parts.
     pub(crate) fn from_parts([rounded, rest]: [f64; 2]) -> Self {
         Self { rounded, rest }
     }
 
-    /// `count` times `value`, as adding it that often gives it where nothing is rounded: for whole numbers.
+    /// `count` times `value`, which equals adding it that often where nothing is rounded, as for whole numbers.
     pub(crate) fn of_repeated(value: f64, count: u64) -> Self {
         Self { rounded: value / SCALE * count as f64, rest: 0.0 }
     }
 
-    /// Whether both are the same bit for bit.
-    pub(crate) fn is_exactly(&self, other: &Self) -> bool {
+    /// Whether both have the same bits.
+    pub(crate) fn is_bitwise_equal(&self, other: &Self) -> bool {
         self.parts().map(f64::to_bits) == other.parts().map(f64::to_bits)
     }
 
-    /// A part as the number that it stands for, if [`Self::scaled`] can take it back exactly.
+    /// A part multiplied by 2^64, where [`Self::scaled`] restores it exactly.
     pub(crate) fn unscaled(part: f64) -> Option<f64> {
         let value = part * SCALE;
         (value.is_finite() && Self::scaled(value).to_bits() == part.to_bits()).then_some(value)
     }
 
-    /// The part that stands for `value`.
+    /// `value` divided by 2^64.
     pub(crate) fn scaled(value: f64) -> f64 {
         value / SCALE
     }
@@ -68,12 +68,12 @@ impl Sum {
         self.rounded = total;
     }
 
-    /// The total, held within what an `f64` can say.
+    /// The total, clamped to the range of `f64`.
     pub fn total(&self) -> f64 {
         ((self.rounded + self.rest) * SCALE).clamp(f64::MIN, f64::MAX)
     }
 
-    /// The total divided by `count`, which is how many values were added: finite even where the total is not.
+    /// The total divided by `count`, the number of values: finite even where the total overflows.
     pub fn divided_by(&self, count: u64) -> f64 {
         (self.rounded + self.rest) / count as f64 * SCALE
     }

@@ -1,12 +1,11 @@
-//! The laws of buckets on random samples: against an exact quantile, against the sketch crate's own store, and in any
-//! order and grouping.
+//! Properties of buckets on random samples: exact quantiles, the sketch crate's own store, any order and grouping.
 
 use proptest::prelude::*;
 use sketches_ddsketch::{Config, DDSketch};
 
 use super::*;
 
-/// What floating point adds to the promised error.
+/// What floating point adds to the documented error.
 const ROUNDING: f64 = 1e-9;
 const QUANTILES: [f64; 9] = [0.0, 0.01, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0];
 
@@ -32,7 +31,7 @@ fn exact_quantile(values: &[f64], q: f64) -> f64 {
     sorted[((q * sorted.len() as f64).ceil() as usize).saturating_sub(1)]
 }
 
-fn assert_quantiles_hold(bucket: &Bucket, values: &[f64]) {
+fn assert_quantiles_are_accurate(bucket: &Bucket, values: &[f64]) {
     for q in QUANTILES {
         let (found, exact) = (bucket.quantile(q), exact_quantile(values, q));
         let off = (found - exact).abs();
@@ -41,7 +40,7 @@ fn assert_quantiles_hold(bucket: &Bucket, values: &[f64]) {
     }
 }
 
-/// Whether two sums of `values` agree as [`Sum`] promises.
+/// Whether two sums of `values` agree as documented on [`Sum`].
 fn agree(left: f64, right: f64, values: &[f64]) -> bool {
     let absolute: f64 = values.iter().map(|value| value.abs()).sum();
     (left - right).abs() <= (left.abs() * 1e-9).max(absolute * 1e-20)
@@ -65,7 +64,7 @@ fn any_samples() -> impl Strategy<Value = Vec<(f64, SampleOrigin)>> {
 }
 
 #[test]
-fn one_sample_is_its_own_bucket() {
+fn one_sample_is_every_figure_of_its_bucket() {
     let bucket = bucket_of_values(&[61.5]);
     assert_eq!((bucket.count(), bucket.sum(), bucket.min(), bucket.max()), (1, 61.5, 61.5, 61.5));
     assert_eq!((bucket.average(), bucket.last()), (61.5, 61.5));
@@ -73,7 +72,7 @@ fn one_sample_is_its_own_bucket() {
 }
 
 #[test]
-fn the_last_value_is_that_of_the_greatest_time_then_source_then_hash() {
+fn the_last_value_has_the_greatest_time_source_and_hash() {
     let samples = [
         (1.0, at(2, "b", 1)),
         (2.0, at(2, "b", 3)),
@@ -94,7 +93,7 @@ fn a_constant_series_has_exact_quantiles() {
 }
 
 #[test]
-fn the_extremes_of_floating_point_stay_finite() {
+fn extreme_floats_keep_all_figures_finite() {
     let values = [f64::MAX, f64::MAX, f64::MAX, f64::MIN, 5e-324, -0.0, f64::MAX];
     let bucket = bucket_of_values(&values);
     assert_eq!((bucket.sum(), bucket.min(), bucket.max()), (f64::MAX, f64::MIN, f64::MAX));
@@ -103,7 +102,7 @@ fn the_extremes_of_floating_point_stay_finite() {
 }
 
 #[test]
-fn both_zeros_are_one() {
+fn negative_zero_equals_zero() {
     let (there, back) = (bucket_of_values(&[0.0, -0.0]), bucket_of_values(&[-0.0, 0.0]));
     assert_eq!(there, back);
     assert!(
@@ -112,32 +111,32 @@ fn both_zeros_are_one() {
 }
 
 #[test]
-fn a_high_percentile_of_few_samples_is_a_high_sample() {
+fn percentiles_of_few_samples_are_samples() {
     let few = bucket_of_values(&[1.0, 2.0, 3.0, 4.0]);
     assert_eq!([0.0, 0.25, 0.95, 0.99, 1.0].map(|q| few.quantile(q)), [1.0, 1.0, 4.0, 4.0, 4.0]);
     assert_eq!(bucket_of_values(&[19.0, 23.0]).quantile(0.95), 23.0);
 }
 
 #[test]
-fn quantiles_hold_on_adversarial_shapes() {
+fn quantiles_are_accurate_on_adversarial_shapes() {
     let bimodal: Vec<f64> = (0..2_000).map(|index| if index % 20 == 0 { 1e9 } else { 1e-3 }).collect();
     let heavy_tailed: Vec<f64> = (1..2_000).map(|index| 1.0 / (f64::from(index) / 2_000.0).powi(5)).collect();
     let negative: Vec<f64> = (0..2_000).map(|index| -f64::from(index).exp2().min(1e15)).collect();
     let around_zero: Vec<f64> = (-1_000..1_000).map(|index| f64::from(index) / 7.0).collect();
     for values in [bimodal, heavy_tailed, negative, around_zero, vec![0.0; 50]] {
-        assert_quantiles_hold(&bucket_of_values(&values), &values);
+        assert_quantiles_are_accurate(&bucket_of_values(&values), &values);
     }
 }
 
 proptest! {
     #[test]
-    fn a_quantile_is_within_one_percent_of_the_nearest_rank(values in prop::collection::vec(any_value(), 1..500)) {
-        assert_quantiles_hold(&bucket_of_values(&values), &values);
+    fn quantiles_are_within_one_percent_of_the_nearest_rank(values in prop::collection::vec(any_value(), 1..500)) {
+        assert_quantiles_are_accurate(&bucket_of_values(&values), &values);
     }
 
     #[test]
-    fn the_sketch_answers_as_the_crates_own_store_does(values in prop::collection::vec(any_value(), 1..300)) {
-        // Bins for 35 decades: the crate's default of 2,048 would fold the lowest of our eighteen together.
+    fn the_sketch_agrees_with_the_crates_own_store(values in prop::collection::vec(any_value(), 1..300)) {
+        // Bins for 35 decades: the crate's default of 2,048 would merge the lowest of these eighteen.
         let mut reference = DDSketch::new(Config::new(RELATIVE_ERROR, 4_096, ZERO_TOLERANCE));
         let mut sketch = Sketch::default();
         values.iter().for_each(|value| { reference.add(*value); sketch.add(*value) });
@@ -175,7 +174,7 @@ proptest! {
 
         let values: Vec<f64> = samples.iter().map(|(value, _)| *value).collect();
         prop_assert!(agree(merged.sum(), whole.sum(), &values), "{} {}", merged.sum(), whole.sum());
-        assert_quantiles_hold(&merged, &values);
+        assert_quantiles_are_accurate(&merged, &values);
         merged.sum = whole.sum;
         prop_assert_eq!(merged, whole);
     }
@@ -193,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn sum_count_and_average_are_those_of_the_samples(whole in prop::collection::vec(-1_000_000_i64..1_000_000, 1..300)) {
+    fn sum_count_and_average_match_the_samples(whole in prop::collection::vec(-1_000_000_i64..1_000_000, 1..300)) {
         // Whole numbers of this size add up exactly, so the naive sum is the true one.
         let values: Vec<f64> = whole.iter().map(|value| *value as f64).collect();
         let bucket = bucket_of_values(&values);

@@ -253,7 +253,7 @@ fn truncated(asked: &[(&str, &str)], documents: impl IntoIterator<Item = (String
     for (source, document) in documents {
         rolled.add(minute.start(), &Source::new(source).unwrap(), 0, &document).unwrap();
     }
-    let bytes = rolled.finish().to_bytes();
+    let bytes = rolled.finish().to_bytes().unwrap();
     let stored = crate::rollup::Rollup::from_bytes(minute, minute.end(), &bytes).unwrap();
     let mut fold = fold(&[&[("from", RUNNING)], asked].concat());
     fold.add_rollup(&stored);

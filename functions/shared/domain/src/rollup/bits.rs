@@ -1,18 +1,15 @@
-//! Bits in a row: the writer and the reader under the encoding of rollups.
-//!
-//! Owns fixed widths and Exp-Golomb codes, most significant bit first. Refuses to read past the end, and to promise
-//! more than the input holds. Ruled by docs/ROLLUP_ENCODING.md.
+//! Writes and reads single bits, fixed widths and Exp-Golomb codes, most significant bit first.
 
-use super::decode::DecodeError;
+use super::decode_error::DecodeError;
 
-/// Most significant zeros before an Exp-Golomb code's first 1: its number then has 64 bits.
+/// Most zeros at the start of an Exp-Golomb code: its number then has 64 bits.
 const MAX_PREFIX: u32 = 63;
 
-/// Appends bits to bytes; the last byte is filled up with zeros.
+/// Appends bits to bytes; the last byte is padded with zeros.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BitWriter {
     bytes: Vec<u8>,
-    /// Bits of the last byte that are not written.
+    /// Bits of the last byte that are not written yet.
     free: u32,
 }
 
@@ -39,7 +36,7 @@ impl BitWriter {
         self.put(u64::from(value), 1);
     }
 
-    /// Writes `value`, below 2^63, in the Exp-Golomb code of order `order`: short where it is near `2^order` or below.
+    /// Writes `value`, below 2^63, in the Exp-Golomb code of order `order`, which is short for values up to about `2^order`.
     pub(super) fn golomb(&mut self, value: u64, order: u32) {
         let number = (value >> order) + 1;
         let width = number.ilog2() + 1;
@@ -48,7 +45,7 @@ impl BitWriter {
         self.put(value, order);
     }
 
-    /// The same for a number of either sign.
+    /// The same for a signed value.
     pub(super) fn signed_golomb(&mut self, value: i64, order: u32) {
         self.golomb(((value << 1) ^ (value >> 63)).cast_unsigned(), order);
     }
@@ -58,12 +55,12 @@ impl BitWriter {
     }
 }
 
-/// How many bits [`BitWriter::golomb`] writes.
+/// How many bits [`BitWriter::golomb`] writes for `value`.
 pub(super) fn golomb_width(value: u64, order: u32) -> u32 {
     2 * ((value >> order) + 1).ilog2() + 1 + order
 }
 
-/// Bits that [`BitReader::ahead`] tells at least, where there are so many: a word less the bits of a byte begun.
+/// Bits that [`BitReader::peek`] returns at least: a word less the used bits of its first byte.
 const WINDOW: u32 = u64::BITS - u8::BITS + 1;
 
 /// Reads what a [`BitWriter`] wrote.
@@ -79,8 +76,8 @@ impl<'b> BitReader<'b> {
         Self { bytes, used: 0 }
     }
 
-    /// The next bits from the most significant on, [`WINDOW`] of them; zeros stand for what is behind the end.
-    fn ahead(&self) -> u64 {
+    /// The next bits, at least [`WINDOW`], from the most significant on; zeros past the end.
+    fn peek(&self) -> u64 {
         let word = self.bytes.first_chunk().copied().unwrap_or_else(|| {
             let mut padded = [0; size_of::<u64>()];
             padded.iter_mut().zip(self.bytes).for_each(|(place, byte)| *place = *byte);
@@ -93,8 +90,8 @@ impl<'b> BitReader<'b> {
         8 * self.bytes.len() - self.used as usize
     }
 
-    /// Passes over `width` bits, of which no more are asked for than there are.
-    fn pass(&mut self, width: u32) {
+    /// Skips `width` bits. The caller has checked that there are as many.
+    fn skip(&mut self, width: u32) {
         let used = self.used + width;
         self.bytes = self.bytes.get((used / u8::BITS) as usize..).unwrap_or_default();
         self.used = used % u8::BITS;
@@ -107,10 +104,10 @@ impl<'b> BitReader<'b> {
             return Ok((upper << u32::BITS) | self.take(u32::BITS)?);
         }
         if self.bits_left() < width as usize {
-            return Err(DecodeError::Corrupt("its end is missing"));
+            return Err(DecodeError::Corrupt("the end is missing"));
         }
-        let value = self.ahead().checked_shr(u64::BITS - width).unwrap_or(0);
-        self.pass(width);
+        let value = self.peek().checked_shr(u64::BITS - width).unwrap_or(0);
+        self.skip(width);
         Ok(value)
     }
 
@@ -124,22 +121,22 @@ impl<'b> BitReader<'b> {
         Ok(((number - 1) << order) | self.take(order)?)
     }
 
-    /// How many zeros are before the next 1, which is left; at most `most`.
-    fn zeros(&mut self, most: u32) -> Result<u32, DecodeError> {
-        let mut passed = 0;
+    /// Skips the zeros before the next 1 and counts them, at most `max`.
+    fn zeros(&mut self, max: u32) -> Result<u32, DecodeError> {
+        let mut skipped = 0;
         loop {
-            let there = u32::try_from(self.bits_left()).unwrap_or(WINDOW).min(WINDOW);
-            let zeros = self.ahead().leading_zeros().min(there);
-            if passed + zeros > most {
+            let left = u32::try_from(self.bits_left()).unwrap_or(WINDOW).min(WINDOW);
+            let zeros = self.peek().leading_zeros().min(left);
+            if skipped + zeros > max {
                 return Err(DecodeError::Corrupt("a number has too many bits"));
             }
-            self.pass(zeros);
-            passed += zeros;
-            if zeros < there {
-                return Ok(passed);
+            self.skip(zeros);
+            skipped += zeros;
+            if zeros < left {
+                return Ok(skipped);
             }
             if self.bytes.is_empty() {
-                return Err(DecodeError::Corrupt("its end is missing"));
+                return Err(DecodeError::Corrupt("the end is missing"));
             }
         }
     }
@@ -149,17 +146,17 @@ impl<'b> BitReader<'b> {
         Ok((folded >> 1).cast_signed() ^ -((folded & 1).cast_signed()))
     }
 
-    /// A number that counts things of which each takes at least one more bit of the input.
+    /// The length of a list whose items take at least one bit each, so that a forged length is rejected.
     pub(super) fn length(&mut self, order: u32) -> Result<usize, DecodeError> {
         let length = self.golomb(order)?;
         let bits_left = 8 * self.bytes.len();
         usize::try_from(length)
             .ok()
             .filter(|length| *length <= bits_left)
-            .ok_or(DecodeError::Corrupt("a list is longer than the rest of it"))
+            .ok_or(DecodeError::Corrupt("a list is longer than the rest of the input"))
     }
 
-    /// Whether nothing is left but the zeros that fill the last byte.
+    /// Whether only the padding zeros of the last byte are left.
     pub(super) fn is_at_end(&self) -> bool {
         match self.bytes {
             [] => true,
@@ -176,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(numbers in prop::collection::vec((0..=u64::MAX >> 1, 0..64_u32, 0..20_u32), 0..40)) {
+        fn written_values_are_read_back(numbers in prop::collection::vec((0..=u64::MAX >> 1, 0..64_u32, 0..20_u32), 0..40)) {
             let mut writer = BitWriter::default();
             let mut width = 0;
             for (number, shift, order) in &numbers {

@@ -1,14 +1,13 @@
-//! A rollup out of its bytes.
+//! Decodes a rollup from bytes that may be damaged.
 //!
-//! Owns the reading half of the encoding. Trusts nothing: bytes that no rollup has are refused, and no more memory is
-//! taken than the input is worth. Tells what a newer version wrote from what is damaged. Ruled by
-//! docs/ROLLUP_ENCODING.md.
+//! Rejects bytes that the encoder does not write, and takes no more memory than the length of the input justifies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bits::BitReader;
-use super::encode::{
+use super::decode_error::DecodeError;
+use super::format::{
     CHECK_BYTES, COUNT_ORDER_WIDTH, ENCODING, GAP_ORDER_WIDTH, HASH_WIDTH, LAST_IS_MAX, LAST_IS_MIN,
     LAST_IS_OWN, LAST_WIDTH, check_of, order,
 };
@@ -17,87 +16,77 @@ use crate::bucket::{Bucket, BucketParts, MAX_LEVEL, SampleOrigin, Sketch, Sum, Z
 use crate::ids::{MAX_ID_BYTES, Source};
 use crate::time::TimestampMs;
 
-/// Bins of a sketch for which room is made at once: most have fewer, and a length that is a lie costs no more.
-const USUAL_BINS: usize = 64;
-
-/// Why bytes are no rollup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// A newer program wrote it in this version of the encoding. It must not be overwritten.
-    #[error("the rollup has encoding {0}, which is newer than {ENCODING}")]
-    Newer(u8),
-    /// It is damaged, and can be computed anew from what is below it.
-    #[error("the rollup is corrupt: {0}")]
-    Corrupt(&'static str),
-}
+/// Bins of a sketch for which memory is reserved at once: most have fewer, and a forged length costs no more.
+const RESERVED_BINS: usize = 64;
 
 impl Rollup {
-    /// The rollup of `span` up to `through` that these bytes are.
+    /// Decodes the rollup of `span`, which covers it up to `through`.
     ///
     /// # Errors
-    /// [`DecodeError`] for anything that [`Rollup::to_bytes`] does not write.
+    /// [`DecodeError`] for bytes that [`Rollup::to_bytes`] does not write.
     pub fn from_bytes(span: RollupSpan, through: TimestampMs, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let version = bytes.first().ok_or(DecodeError::Corrupt("it is empty"))?;
+        let version = bytes.first().ok_or(DecodeError::Corrupt("no bytes"))?;
         if *version > ENCODING {
             return Err(DecodeError::Newer(*version));
         }
         let (body, check) =
-            bytes.split_last_chunk::<CHECK_BYTES>().ok_or(DecodeError::Corrupt("its end is missing"))?;
+            bytes.split_last_chunk::<CHECK_BYTES>().ok_or(DecodeError::Corrupt("the end is missing"))?;
         if !check_of(body).eq(check.iter().copied()) {
-            return Err(DecodeError::Corrupt("its check does not agree"));
+            return Err(DecodeError::Corrupt("the check does not match"));
         }
         read_body(span, through, body)
     }
 }
 
-/// Reads what the check has found undamaged. Tests come here with damaged bodies, which no check can be trusted to
-/// find for ever.
+/// Decodes what is left without the check. Separate for tests of damage that the check would catch.
 pub(super) fn read_body(span: RollupSpan, through: TimestampMs, body: &[u8]) -> Result<Rollup, DecodeError> {
     let mut bits = BitReader::new(body);
     if bits.take(u8::BITS)? != u64::from(ENCODING) {
-        return Err(DecodeError::Corrupt("its version was never written"));
+        return Err(DecodeError::Corrupt("unknown version"));
     }
     let reports = bits.golomb(order::REPORTS)?;
     let is_truncated = bits.flag()?;
     let (sources, all_sources) = read_sources(&mut bits)?;
-    let last_places = bits.length(order::LAST_PLACES)?;
-    let last_places: Vec<SampleOrigin> =
-        (0..last_places).map(|_| read_at(&mut bits, span.start(), &all_sources)).collect::<Result<_, _>>()?;
+    let origins = bits.length(order::ORIGINS)?;
+    let origins: Vec<SampleOrigin> =
+        (0..origins).map(|_| read_origin(&mut bits, span.start(), &all_sources)).collect::<Result<_, _>>()?;
     let mut series = BTreeMap::new();
-    let mut before = String::new();
+    let mut previous = String::new();
     for index in 0..bits.length(order::SERIES)? {
-        let name = names::read(&mut bits, &before)?;
-        if index > 0 && name <= before {
-            return Err(DecodeError::Corrupt("its series are out of order"));
+        let name = names::read(&mut bits, &previous)?;
+        if index > 0 && name <= previous {
+            return Err(DecodeError::Corrupt("the series are out of order"));
         }
-        let bucket = read_bucket(&mut bits, reports, &last_places)?;
-        before.clone_from(&name);
+        let bucket = read_bucket(&mut bits, reports, &origins)?;
+        previous.clone_from(&name);
         series.insert(name, bucket);
     }
     if !bits.is_at_end() {
-        return Err(DecodeError::Corrupt("it goes on after its end"));
+        return Err(DecodeError::Corrupt("bytes follow the end"));
     }
     Ok(Rollup { span, through, reports, sources, series, is_truncated })
 }
 
-/// The sources that the rollup names, and all that its last values may refer to.
+/// The sources that the rollup lists, and all that its last values may refer to.
 fn read_sources(bits: &mut BitReader<'_>) -> Result<(Sources, Vec<Arc<Source>>), DecodeError> {
     let mut sources = Sources { has_more: bits.flag()?, ..Sources::default() };
     let mut all: Vec<Arc<Source>> = Vec::new();
     for _ in 0..bits.length(order::SOURCES)? {
-        let is_named = bits.flag()?;
+        let is_listed = bits.flag()?;
         let shared = usize::try_from(bits.golomb(order::SOURCE)?).unwrap_or(usize::MAX);
         let own = names::read_text(bits)?;
-        let before = all.last().map_or("", |source| source.as_str());
-        let kept = before.get(..shared).filter(|kept| kept.len() + own.len() <= MAX_ID_BYTES);
-        let kept = kept.ok_or(DecodeError::Corrupt("a source shares more than there is"))?;
-        let source =
-            Source::new(format!("{kept}{own}")).map_err(|_| DecodeError::Corrupt("a source is no id"))?;
-        if source.as_str() <= before {
-            return Err(DecodeError::Corrupt("its sources are out of order"));
+        let previous = all.last().map_or("", |source| source.as_str());
+        let shared_bytes =
+            previous.get(..shared).filter(|shared_bytes| shared_bytes.len() + own.len() <= MAX_ID_BYTES);
+        let shared_bytes = shared_bytes
+            .ok_or(DecodeError::Corrupt("a source shares more bytes than the previous one has"))?;
+        let source = Source::new(format!("{shared_bytes}{own}"))
+            .map_err(|_| DecodeError::Corrupt("a source is not an id"))?;
+        if source.as_str() <= previous {
+            return Err(DecodeError::Corrupt("the sources are out of order"));
         }
         let source = Arc::new(source);
-        if is_named {
+        if is_listed {
             sources.names.insert(Arc::clone(&source));
         }
         all.push(source);
@@ -105,7 +94,7 @@ fn read_sources(bits: &mut BitReader<'_>) -> Result<(Sources, Vec<Arc<Source>>),
     Ok((sources, all))
 }
 
-fn read_at(
+fn read_origin(
     bits: &mut BitReader<'_>,
     start: TimestampMs,
     sources: &[Arc<Source>],
@@ -115,19 +104,19 @@ fn read_at(
     Ok(SampleOrigin { time, source: Arc::clone(source), hash: bits.take(HASH_WIDTH)? })
 }
 
-fn pick<T>(list: &[T], place: u64) -> Result<&T, DecodeError> {
-    let found = usize::try_from(place).ok().and_then(|place| list.get(place));
-    found.ok_or(DecodeError::Corrupt("it refers to what is not there"))
+fn pick<T>(list: &[T], index: u64) -> Result<&T, DecodeError> {
+    let found = usize::try_from(index).ok().and_then(|index| list.get(index));
+    found.ok_or(DecodeError::Corrupt("an index is out of range"))
 }
 
 fn read_bucket(
     bits: &mut BitReader<'_>,
     reports: u64,
-    last_places: &[SampleOrigin],
+    origins: &[SampleOrigin],
 ) -> Result<Bucket, DecodeError> {
     let is_in_every_report = bits.flag()?;
     let count = if is_in_every_report { reports } else { bits.golomb(order::COUNT)? };
-    let last_origin = pick(last_places, bits.golomb(order::LAST_PLACES)?)?.clone();
+    let last_origin = pick(origins, bits.golomb(order::ORIGINS)?)?.clone();
     let is_constant = bits.flag()?;
     let min = number::read(bits)?;
     let (max, last) = if is_constant { (min, min) } else { read_max_and_last(bits, min)? };
@@ -143,7 +132,7 @@ fn read_max_and_last(bits: &mut BitReader<'_>, min: f64) -> Result<(f64, f64), D
         LAST_IS_MAX => max,
         LAST_IS_MIN => min,
         LAST_IS_OWN => number::read(bits)?,
-        _ => return Err(DecodeError::Corrupt("a last value is nowhere")),
+        _ => return Err(DecodeError::Corrupt("unknown mark of a last value")),
     };
     Ok((max, last))
 }
@@ -157,8 +146,8 @@ fn read_sum(bits: &mut BitReader<'_>, constant: Option<(f64, u64)>) -> Result<Su
     let is_unscaled = bits.flag()?;
     let rounded = number::read(bits)?;
     let rounded = if is_unscaled { Sum::scaled(rounded) } else { rounded };
-    let is_whole = bits.flag()?;
-    let rest = if is_whole { 0.0 } else { number::read(bits)? };
+    let has_no_rest = bits.flag()?;
+    let rest = if has_no_rest { 0.0 } else { number::read(bits)? };
     Ok(Sum::from_parts([rounded, rest]))
 }
 
@@ -171,7 +160,7 @@ fn read_sketch(bits: &mut BitReader<'_>, count: u64, constant: Option<f64>) -> R
     };
     let counted = bins.iter().flatten().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
     let zeros = counted.and_then(|counted| count.checked_sub(counted));
-    let zeros = zeros.ok_or(DecodeError::Corrupt("a sketch counts more than there is"))?;
+    let zeros = zeros.ok_or(DecodeError::Corrupt("the bins count more than the bucket"))?;
     Ok(Sketch::from_parts(level, bins, zeros))
 }
 
@@ -196,17 +185,17 @@ fn read_bins(bits: &mut BitReader<'_>) -> Result<Vec<(i32, u64)>, DecodeError> {
     if length == 0 {
         return Ok(Vec::new());
     }
-    let mut place = bits.signed_golomb(order::FIRST_BIN)?;
+    let mut next = bits.signed_golomb(order::FIRST_BIN)?;
     let count_order = order_of(bits, COUNT_ORDER_WIDTH)?;
     let gap_order = if length > 1 { order_of(bits, GAP_ORDER_WIDTH)? } else { 0 };
-    let mut bins = Vec::with_capacity(length.min(USUAL_BINS));
+    let mut bins = Vec::with_capacity(length.min(RESERVED_BINS));
     for index in 0..length {
         let count = bits.golomb(count_order)?.checked_add(1);
-        bins.push((bin(place)?, count.ok_or(DecodeError::Corrupt("a bin counts too much"))?));
+        bins.push((bin(next)?, count.ok_or(DecodeError::Corrupt("the count of a bin is too large"))?));
         if index + 1 < length {
             let gap = i64::try_from(bits.golomb(gap_order)?).ok();
-            let next = gap.and_then(|gap| place.checked_add(gap)).and_then(|place| place.checked_add(1));
-            place = next.ok_or(DecodeError::Corrupt("a bin is out of range"))?;
+            let after = gap.and_then(|gap| next.checked_add(gap)).and_then(|bin| bin.checked_add(1));
+            next = after.ok_or(DecodeError::Corrupt("a bin is out of range"))?;
         }
     }
     Ok(bins)

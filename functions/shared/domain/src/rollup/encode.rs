@@ -1,82 +1,53 @@
-//! A rollup as bytes.
+//! Encodes a rollup, and shrinks it first where it would not fit an item.
 //!
-//! Owns the writing half of the encoding and the promise that it fits an item: sketches are coarsened, then series left
-//! out, and both are told. Refuses to compress any further: what is left after these codes is noise, of which a general
-//! compressor takes less than it adds. Ruled by docs/ROLLUP_ENCODING.md.
+//! The bytes are not compressed any further: what is left after these codes is noise, and a general compressor would
+//! make it longer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::bits::{BitWriter, golomb_width};
+use super::encode_error::EncodeError;
+use super::format::{
+    COUNT_ORDER_WIDTH, ENCODING, GAP_ORDER_WIDTH, HASH_WIDTH, LAST_IS_MAX, LAST_IS_MIN, LAST_IS_OWN,
+    LAST_WIDTH, MAX_BYTES, check_of, order,
+};
 use super::{Rollup, names, number};
 use crate::bucket::{Bucket, SampleOrigin, Sketch, Sum};
 use crate::ids::Source;
 use crate::time::TimestampMs;
 
-/// Version of the encoding, the first byte. Any change to what these files write is another version.
-pub const ENCODING: u8 = 1;
-
-/// Most bytes of one rollup. DynamoDB takes 400 KB of an item; a third of it is a hundred times an hour of the
-/// library's series, and bounds what a query of a week reads and what a hostile publisher makes its owner pay.
-pub const MAX_BYTES: usize = 128 * 1_024;
-
-/// Bytes of the SHA-256 that close a rollup, so that garbage and damage are told from data.
-pub(super) const CHECK_BYTES: usize = 4;
-
-/// Sketches of at most this many bins are not coarsened: little would be won.
+/// Sketches of at most this many bins are not coarsened: little would be saved.
 const MIN_COARSENED_BINS: usize = 32;
 
-/// Orders of the Exp-Golomb codes, by what they count. The unit is the bit: 2^order is about what is usual.
-pub(super) mod order {
-    pub(crate) const REPORTS: u32 = 10;
-    pub(crate) const SOURCES: u32 = 1;
-    pub(crate) const LAST_PLACES: u32 = 0;
-    pub(crate) const TIME: u32 = 16;
-    pub(crate) const SOURCE: u32 = 1;
-    pub(crate) const SERIES: u32 = 5;
-    pub(crate) const COUNT: u32 = 8;
-    pub(crate) const LEVEL: u32 = 0;
-    pub(crate) const BINS: u32 = 4;
-    pub(crate) const FIRST_BIN: u32 = 9;
-}
-
-/// Bits that tell the order of the counts of a sketch's bins, and that of the gaps between them.
-pub(super) const COUNT_ORDER_WIDTH: u32 = 5;
-pub(super) const GAP_ORDER_WIDTH: u32 = 3;
-
-/// Bits of the hash of a report.
-pub(super) const HASH_WIDTH: u32 = 64;
-
-/// Where the last value of a series is found: at its maximum (rising counters), at its minimum, or on its own.
-pub(super) const LAST_WIDTH: u32 = 2;
-pub(super) const LAST_IS_MAX: u64 = 0;
-pub(super) const LAST_IS_MIN: u64 = 1;
-pub(super) const LAST_IS_OWN: u64 = 2;
-
 impl Rollup {
-    /// Its bytes, at most [`MAX_BYTES`]. Where they would be more, it is made smaller first, which it then tells: the
-    /// sketches are coarsened step by step, and in the end the series that are last by name left out.
-    pub fn to_bytes(&mut self) -> Vec<u8> {
+    /// Its bytes, at most [`MAX_BYTES`].
+    ///
+    /// Where there would be more, the rollup is made smaller first: the sketches are coarsened level by level, then the
+    /// series that are last by name are dropped and the rollup marked as truncated.
+    ///
+    /// # Errors
+    /// [`EncodeError`] where the rollup contradicts itself; the bytes would decode to something else.
+    pub fn to_bytes(&mut self) -> Result<Vec<u8>, EncodeError> {
         loop {
-            let bytes = written(self);
+            let bytes = encode(self)?;
             if bytes.len() <= MAX_BYTES {
-                return bytes;
+                return Ok(bytes);
             }
             if !self.coarsen() {
-                // Some more than the surplus goes, so that a few rounds are enough.
-                self.cut_to(self.series.len() * MAX_BYTES / bytes.len() * 9 / 10);
+                // A tenth below the target, so that a few rounds are enough.
+                self.truncate(self.series.len() * MAX_BYTES / bytes.len() * 9 / 10);
             }
         }
     }
 
-    /// Coarsens the sketches by one level and tells whether any had bins enough for it to matter.
+    /// Coarsens the large sketches by one level; whether there were any.
     fn coarsen(&mut self) -> bool {
-        let is_wide = |bucket: &Bucket| bin_count(bucket.sketch()) > MIN_COARSENED_BINS;
-        let mut wide: Vec<&mut Bucket> = self.series.values_mut().filter(|bucket| is_wide(bucket)).collect();
-        wide.iter_mut().for_each(|bucket| bucket.coarsen());
-        !wide.is_empty()
+        let is_large = |bucket: &Bucket| bin_count(bucket.sketch()) > MIN_COARSENED_BINS;
+        let mut large: Vec<&mut Bucket> =
+            self.series.values_mut().filter(|bucket| is_large(bucket)).collect();
+        large.iter_mut().for_each(|bucket| bucket.coarsen());
+        !large.is_empty()
     }
 }
 
@@ -84,72 +55,79 @@ fn bin_count(sketch: &Sketch) -> usize {
     sketch.bins().iter().map(|bins| bins.len()).sum()
 }
 
-fn written(rollup: &Rollup) -> Vec<u8> {
+fn encode(rollup: &Rollup) -> Result<Vec<u8>, EncodeError> {
     let mut bits = BitWriter::default();
     bits.put(u64::from(ENCODING), u8::BITS);
     bits.golomb(rollup.reports, order::REPORTS);
     bits.flag(rollup.is_truncated);
-    let last_places: BTreeSet<&SampleOrigin> = rollup.series.values().map(Bucket::last_origin).collect();
-    let last_places: Vec<&SampleOrigin> = last_places.into_iter().collect();
-    let sources = write_sources(&mut bits, rollup, &last_places);
-    bits.golomb(last_places.len() as u64, order::LAST_PLACES);
-    for at in &last_places {
-        write_at(&mut bits, at, rollup.span.start(), &sources);
+    let origins: BTreeSet<&SampleOrigin> = rollup.series.values().map(Bucket::last_origin).collect();
+    let origins: Vec<&SampleOrigin> = origins.into_iter().collect();
+    let sources = write_sources(&mut bits, rollup, &origins);
+    bits.golomb(origins.len() as u64, order::ORIGINS);
+    for origin in &origins {
+        write_origin(&mut bits, origin, rollup.span.start(), &sources)?;
     }
     bits.golomb(rollup.series.len() as u64, order::SERIES);
-    let mut before = "";
+    let mut previous = "";
     for (name, bucket) in &rollup.series {
-        names::write(&mut bits, name, before);
-        let place = last_places.binary_search(&bucket.last_origin()).unwrap_or_default();
-        write_bucket(&mut bits, bucket, rollup.reports, place);
-        before = name;
+        names::write(&mut bits, name, previous);
+        write_bucket(&mut bits, bucket, rollup.reports, &origins)?;
+        previous = name;
     }
     let mut bytes = bits.finish();
     bytes.extend(check_of(&bytes));
-    bytes
+    Ok(bytes)
 }
 
-/// What closes a rollup of these bytes.
-pub(super) fn check_of(bytes: &[u8]) -> impl Iterator<Item = u8> + use<> {
-    <[u8; 32]>::from(Sha256::digest(bytes)).into_iter().take(CHECK_BYTES)
-}
-
-/// Writes the sources that the rollup names and, each with a mark, those that only a last value needs.
+/// Writes the sources that the rollup lists and those that only a last value refers to, each marked as one or the
+/// other.
 fn write_sources<'r>(
     bits: &mut BitWriter,
     rollup: &'r Rollup,
-    last_places: &[&'r SampleOrigin],
+    origins: &[&'r SampleOrigin],
 ) -> Vec<&'r Source> {
     let mut sources: BTreeSet<&Source> = rollup.sources.names.iter().map(Arc::as_ref).collect();
-    sources.extend(last_places.iter().map(|at| at.source.as_ref()));
+    sources.extend(origins.iter().map(|origin| origin.source.as_ref()));
     bits.flag(rollup.sources.has_more);
     bits.golomb(sources.len() as u64, order::SOURCES);
-    let mut before = "";
+    let mut previous = "";
     for source in &sources {
         let name = source.as_str();
-        let shared = name.bytes().zip(before.bytes()).take_while(|(left, right)| left == right).count();
+        let shared = name.bytes().zip(previous.bytes()).take_while(|(left, right)| left == right).count();
         bits.flag(rollup.sources.names.contains(*source));
         bits.golomb(shared as u64, order::SOURCE);
-        // Ids are ASCII, so any cut is between two characters.
+        // `shared` bytes are there, and ids are ASCII, so the cut is between two characters.
         names::write_text(bits, name.get(shared..).unwrap_or_default());
-        before = name;
+        previous = name;
     }
     sources.into_iter().collect()
 }
 
-fn write_at(bits: &mut BitWriter, at: &SampleOrigin, start: TimestampMs, sources: &[&Source]) {
-    bits.signed_golomb(at.time.ms_since(start), order::TIME);
-    let place = sources.binary_search(&at.source.as_ref()).unwrap_or_default();
-    bits.golomb(place as u64, order::SOURCE);
-    bits.put(at.hash, HASH_WIDTH);
+fn write_origin(
+    bits: &mut BitWriter,
+    origin: &SampleOrigin,
+    start: TimestampMs,
+    sources: &[&Source],
+) -> Result<(), EncodeError> {
+    bits.signed_golomb(origin.time.ms_since(start), order::TIME);
+    let index = sources.binary_search(&origin.source.as_ref()).map_err(|_| EncodeError::SourceNotListed)?;
+    bits.golomb(index as u64, order::SOURCE);
+    bits.put(origin.hash, HASH_WIDTH);
+    Ok(())
 }
 
-fn write_bucket(bits: &mut BitWriter, bucket: &Bucket, reports: u64, place: usize) {
+fn write_bucket(
+    bits: &mut BitWriter,
+    bucket: &Bucket,
+    reports: u64,
+    origins: &[&SampleOrigin],
+) -> Result<(), EncodeError> {
     bits.flag(bucket.count() == reports);
     if bucket.count() != reports {
         bits.golomb(bucket.count(), order::COUNT);
     }
-    bits.golomb(place as u64, order::LAST_PLACES);
+    let index = origins.binary_search(&bucket.last_origin()).map_err(|_| EncodeError::OriginNotListed)?;
+    bits.golomb(index as u64, order::ORIGINS);
     let is_constant = bucket.min() == bucket.max();
     bits.flag(is_constant);
     number::write(bits, bucket.min());
@@ -158,7 +136,7 @@ fn write_bucket(bits: &mut BitWriter, bucket: &Bucket, reports: u64, place: usiz
         write_last(bits, bucket);
     }
     write_sum(bits, bucket, is_constant);
-    write_sketch(bits, bucket, is_constant);
+    write_sketch(bits, bucket, is_constant)
 }
 
 fn write_last(bits: &mut BitWriter, bucket: &Bucket) {
@@ -173,11 +151,11 @@ fn write_last(bits: &mut BitWriter, bucket: &Bucket) {
     }
 }
 
-/// Writes the sum: nothing but a mark where it is the count times the one value, as that of whole numbers is.
+/// Writes the sum: only a flag where it is exactly the count times the one value, as for whole numbers.
 fn write_sum(bits: &mut BitWriter, bucket: &Bucket, is_constant: bool) {
     let sum = bucket.compensated_sum();
     if is_constant {
-        let is_product = sum.is_exactly(&Sum::of_repeated(bucket.min(), bucket.count()));
+        let is_product = sum.is_bitwise_equal(&Sum::of_repeated(bucket.min(), bucket.count()));
         bits.flag(is_product);
         if is_product {
             return;
@@ -193,27 +171,30 @@ fn write_sum(bits: &mut BitWriter, bucket: &Bucket, is_constant: bool) {
     }
 }
 
-/// Writes the bins. Those of a constant are one, and the zeros are what the bins leave of the count.
-fn write_sketch(bits: &mut BitWriter, bucket: &Bucket, is_constant: bool) {
+/// Writes the bins. A constant has one bin, or none near zero; the count of zeros is what the bins leave of the total.
+fn write_sketch(bits: &mut BitWriter, bucket: &Bucket, is_constant: bool) -> Result<(), EncodeError> {
     let sketch = bucket.sketch();
     bits.golomb(u64::from(sketch.level()), order::LEVEL);
     let [negative, positive] = sketch.bins();
     if is_constant {
-        // A constant within the zero's reach has no bin.
         if let Some((bin, _)) = negative.iter().chain(positive).next() {
             bits.signed_golomb(i64::from(*bin), order::FIRST_BIN);
         }
-        return;
+        return Ok(());
     }
-    write_bins(bits, negative);
-    write_bins(bits, positive);
+    write_bins(bits, negative)?;
+    write_bins(bits, positive)
 }
 
-fn write_bins(bits: &mut BitWriter, bins: &[(i32, u64)]) {
+fn write_bins(bits: &mut BitWriter, bins: &[(i32, u64)]) -> Result<(), EncodeError> {
     bits.golomb(bins.len() as u64, order::BINS);
     let Some((first, _)) = bins.first() else {
-        return;
+        return Ok(());
     };
+    let is_ascending = bins.is_sorted_by(|(left, _), (right, _)| left < right);
+    if !is_ascending || bins.iter().any(|(_, count)| *count == 0) {
+        return Err(EncodeError::InvalidBins);
+    }
     let gaps = || bins.iter().zip(bins.iter().skip(1)).map(|((left, _), (right, _))| gap(*left, *right));
     let counts = || bins.iter().map(|(_, count)| count - 1);
     let (count_order, gap_order) = (best_order(counts, COUNT_ORDER_WIDTH), best_order(gaps, GAP_ORDER_WIDTH));
@@ -229,15 +210,44 @@ fn write_bins(bits: &mut BitWriter, bins: &[(i32, u64)]) {
             bits.golomb(gap, gap_order);
         }
     }
+    Ok(())
 }
 
-/// How many bins lie between two.
+/// How many empty bins lie between two ascending ones.
 fn gap(left: i32, right: i32) -> u64 {
-    u64::try_from(i64::from(right) - i64::from(left) - 1).unwrap_or_default()
+    u64::from(left.abs_diff(right).saturating_sub(1))
 }
 
-/// The order, of `width` bits, in which the numbers take the fewest bits.
-fn best_order<N: Iterator<Item = u64>>(numbers: impl Fn() -> N, width: u32) -> u32 {
-    let bits_in = |order: &u32| numbers().map(|number| u64::from(golomb_width(number, *order))).sum::<u64>();
+/// The order, below 2^`width`, in which `values` take the fewest bits.
+fn best_order<N: Iterator<Item = u64>>(values: impl Fn() -> N, width: u32) -> u32 {
+    let bits_in = |order: &u32| values().map(|value| u64::from(golomb_width(value, *order))).sum::<u64>();
     (0..1 << width).min_by_key(bits_in).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_listed_or_not_ascending_is_an_error() {
+        let source = |name: &str| Arc::new(Source::new(name).unwrap());
+        let origin = SampleOrigin { time: TimestampMs::clamped(0), source: source("b"), hash: 1 };
+        let bucket = Bucket::of(1.0, &origin);
+        let mut bits = BitWriter::default();
+        for listed in [vec![], vec![source("a")], vec![source("a"), source("c")]] {
+            let listed: Vec<&Source> = listed.iter().map(Arc::as_ref).collect();
+            let written = write_origin(&mut bits, &origin, origin.time, &listed);
+            assert_eq!(written, Err(EncodeError::SourceNotListed));
+            let others: Vec<SampleOrigin> = listed
+                .iter()
+                .map(|name| SampleOrigin { source: source(name.as_str()), ..origin.clone() })
+                .collect();
+            let others: Vec<&SampleOrigin> = others.iter().collect();
+            assert_eq!(write_bucket(&mut bits, &bucket, 1, &others), Err(EncodeError::OriginNotListed));
+        }
+        assert_eq!(write_bucket(&mut bits, &bucket, 1, &[&origin]), Ok(()));
+        for bins in [[(2, 1), (1, 1)], [(1, 1), (1, 1)], [(1, 1), (2, 0)]] {
+            assert_eq!(write_bins(&mut bits, &bins), Err(EncodeError::InvalidBins));
+        }
+    }
 }

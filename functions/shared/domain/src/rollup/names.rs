@@ -1,10 +1,7 @@
-//! Names of series, one after another, each told by what it does not share with the one before.
-//!
-//! Owns the list of words that metrics documents use, each a code of six bits. The list belongs to the encoding: it
-//! is never changed, only another version may have another. Ruled by docs/ROLLUP_ENCODING.md.
+//! Codes of series names: parts shared with the previous name, then words of a list or text.
 
 use super::bits::{BitReader, BitWriter};
-use super::decode::DecodeError;
+use super::decode_error::DecodeError;
 use crate::series::MAX_NAME_BYTES;
 
 const WORD_WIDTH: u32 = 6;
@@ -12,7 +9,8 @@ const SHARED_ORDER: u32 = 1;
 const OWN_ORDER: u32 = 0;
 const LENGTH_ORDER: u32 = 3;
 
-/// The words of protocol.md §1 and of the usual interfaces. A word's code is its place.
+/// Words of the library's documents and of usual interfaces. The code of a word is its index, so the list must not
+/// change within a version of the encoding.
 const WORDS: [&str; 56] = [
     "cpu",
     "usage",
@@ -72,17 +70,17 @@ const WORDS: [&str; 56] = [
     "idle",
 ];
 
-/// Writes `name`, of which `before` is the one written last.
-pub(super) fn write(bits: &mut BitWriter, name: &str, before: &str) {
-    let shared = shared_parts(name, before);
+/// Writes `name`; `previous` is the name written before it, empty for the first.
+pub(super) fn write(bits: &mut BitWriter, name: &str, previous: &str) {
+    let shared = shared_parts(name, previous);
     bits.golomb(shared as u64, SHARED_ORDER);
     let own: Vec<&str> = name.split('.').skip(shared).collect();
     bits.golomb(own.len() as u64, OWN_ORDER);
     for part in own {
         match WORDS.iter().position(|word| *word == part) {
-            Some(place) => {
+            Some(index) => {
                 bits.flag(true);
-                bits.put(place as u64, WORD_WIDTH);
+                bits.put(index as u64, WORD_WIDTH);
             }
             None => {
                 bits.flag(false);
@@ -92,28 +90,28 @@ pub(super) fn write(bits: &mut BitWriter, name: &str, before: &str) {
     }
 }
 
-/// BucketParts that both begin with. The first name has none before it: it shares none, not even an empty part.
-fn shared_parts(name: &str, before: &str) -> usize {
-    if before.is_empty() {
+/// How many parts both begin with. The first name shares none, not even an empty part.
+fn shared_parts(name: &str, previous: &str) -> usize {
+    if previous.is_empty() {
         return 0;
     }
-    name.split('.').zip(before.split('.')).take_while(|(left, right)| left == right).count()
+    name.split('.').zip(previous.split('.')).take_while(|(left, right)| left == right).count()
 }
 
 /// Reads what [`write`] wrote.
-pub(super) fn read(bits: &mut BitReader<'_>, before: &str) -> Result<String, DecodeError> {
+pub(super) fn read(bits: &mut BitReader<'_>, previous: &str) -> Result<String, DecodeError> {
     let shared = bits.golomb(SHARED_ORDER)?;
     let own = bits.length(OWN_ORDER)?;
     let shared = usize::try_from(shared).unwrap_or(usize::MAX);
-    if shared > 0 && (before.is_empty() || before.split('.').count() < shared) {
-        return Err(DecodeError::Corrupt("a name shares more than there is"));
+    if shared > 0 && (previous.is_empty() || previous.split('.').count() < shared) {
+        return Err(DecodeError::Corrupt("a name shares more parts than the previous one has"));
     }
     if shared + own == 0 {
-        return Err(DecodeError::Corrupt("a name has no part"));
+        return Err(DecodeError::Corrupt("a name has no parts"));
     }
-    let known = before.split('.').take(shared).map(|part| Ok(part.to_owned()));
+    let from_previous = previous.split('.').take(shared).map(|part| Ok(part.to_owned()));
     let parts: Vec<String> =
-        known.chain((0..own).map(|_| read_part(bits))).collect::<Result<_, DecodeError>>()?;
+        from_previous.chain((0..own).map(|_| read_part(bits))).collect::<Result<_, DecodeError>>()?;
     let name = parts.join(".");
     if name.len() > MAX_NAME_BYTES {
         return Err(DecodeError::Corrupt("a name is too long"));
@@ -123,8 +121,8 @@ pub(super) fn read(bits: &mut BitReader<'_>, before: &str) -> Result<String, Dec
 
 fn read_part(bits: &mut BitReader<'_>) -> Result<String, DecodeError> {
     if bits.flag()? {
-        let place = usize::try_from(bits.take(WORD_WIDTH)?).unwrap_or(usize::MAX);
-        let word = WORDS.get(place).ok_or(DecodeError::Corrupt("a word has no meaning"))?;
+        let index = usize::try_from(bits.take(WORD_WIDTH)?).unwrap_or(usize::MAX);
+        let word = WORDS.get(index).ok_or(DecodeError::Corrupt("a word is not in the list"))?;
         return Ok((*word).to_owned());
     }
     read_text(bits)
@@ -142,7 +140,7 @@ pub(super) fn read_text(bits: &mut BitReader<'_>) -> Result<String, DecodeError>
     let bytes: Vec<u8> = (0..length)
         .map(|_| Ok(u8::try_from(bits.take(u8::BITS)?).unwrap_or_default()))
         .collect::<Result<_, DecodeError>>()?;
-    String::from_utf8(bytes).map_err(|_| DecodeError::Corrupt("a name is no text"))
+    String::from_utf8(bytes).map_err(|_| DecodeError::Corrupt("a name is not UTF-8"))
 }
 
 #[cfg(test)]
@@ -152,24 +150,24 @@ mod tests {
 
     fn round_trip(names: &[String]) -> (usize, Vec<String>) {
         let mut bits = BitWriter::default();
-        let mut before = "";
+        let mut previous = "";
         for name in names {
-            write(&mut bits, name, before);
-            before = name;
+            write(&mut bits, name, previous);
+            previous = name;
         }
         let bytes = bits.finish();
         let mut reader = BitReader::new(&bytes);
         let mut read_back: Vec<String> = Vec::new();
         for _ in names {
-            let before = read_back.last().map_or("", String::as_str);
-            let name = read(&mut reader, before).unwrap();
+            let previous = read_back.last().map_or("", String::as_str);
+            let name = read(&mut reader, previous).unwrap();
             read_back.push(name);
         }
         (bytes.len(), read_back)
     }
 
     #[test]
-    fn the_librarys_names_take_two_bytes_each_and_a_half() {
+    fn names_of_the_library_take_two_and_a_half_bytes() {
         let names = [
             "cpu.cores",
             "cpu.loadAverage.0",
@@ -192,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_names_come_back(names in prop::collection::vec("([a-z.é]|cpu|usage|\\.){0,12}", 0..12)) {
+        fn any_names_are_read_back(names in prop::collection::vec("([a-z.é]|cpu|usage|\\.){0,12}", 0..12)) {
             prop_assert_eq!(round_trip(&names).1, names);
         }
     }

@@ -1,18 +1,15 @@
-//! One `f64` in as few bits as say it exactly.
-//!
-//! Owns the four forms: whole numbers, multiples of a power of two (bytes, pages), short decimals, and the 64 bits
-//! themselves. Refuses what is not finite. Ruled by docs/ROLLUP_ENCODING.md.
+//! Codes of finite `f64`s: whole numbers, multiples of a power of two, short decimals, or all 64 bits.
 
 use super::bits::{BitReader, BitWriter};
-use super::decode::DecodeError;
+use super::decode_error::DecodeError;
 
 const WHOLE: u64 = 0;
 const BINARY: u64 = 1;
 const DECIMAL: u64 = 2;
 const BITS: u64 = 3;
 
-/// Bits of a form, of a mantissa's width, of a power of two and of a power of ten.
 const FORM_WIDTH: u32 = 2;
+/// Bits of the length of a mantissa.
 const LENGTH_WIDTH: u32 = 6;
 const BINARY_POWER_WIDTH: u32 = 6;
 const DECIMAL_POWER_WIDTH: u32 = 4;
@@ -20,19 +17,19 @@ const DECIMAL_POWER_WIDTH: u32 = 4;
 /// Mantissas below this are exact in an `f64`: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Greatest power of ten that is tried: more digits take more bits than the number itself.
+/// Greatest power of ten that is tried: more digits take more bits than all 64 bits of the number.
 const MAX_DECIMALS: u32 = 15;
 
-/// A number as its form says it.
+/// A number in one of the short forms.
 #[derive(Debug, Clone, Copy)]
-struct Written {
+struct ShortForm {
     form: u64,
     power: u32,
     power_width: u32,
     mantissa: i64,
 }
 
-impl Written {
+impl ShortForm {
     fn width(self) -> u32 {
         let length = magnitude_width(self.mantissa);
         FORM_WIDTH + self.power_width + LENGTH_WIDTH + length + u32::from(length > 0)
@@ -43,10 +40,10 @@ fn magnitude_width(mantissa: i64) -> u32 {
     u64::BITS - mantissa.unsigned_abs().leading_zeros()
 }
 
-/// `value` as a whole number that is exact, without the sign of a zero.
+/// `value` as an integer where that is exact; not for a negative zero.
 fn whole(value: f64) -> Option<i64> {
     let fits = value.abs() < EXACT && value.fract() == 0.0 && !(value == 0.0 && value.is_sign_negative());
-    // Checked above: a whole number below 2^53.
+    // A whole number below 2^53, so the cast is exact.
     fits.then_some(value as i64)
 }
 
@@ -54,23 +51,23 @@ fn power_of_ten(power: u32) -> f64 {
     10_f64.powi(power.cast_signed())
 }
 
-fn decimal(value: f64) -> Option<Written> {
+fn decimal(value: f64) -> Option<ShortForm> {
     (1..=MAX_DECIMALS).find_map(|power| {
         let mantissa = whole((value * power_of_ten(power)).round())?;
         let same = (mantissa as f64 / power_of_ten(power)).to_bits() == value.to_bits();
-        same.then_some(Written { form: DECIMAL, power, power_width: DECIMAL_POWER_WIDTH, mantissa })
+        same.then_some(ShortForm { form: DECIMAL, power, power_width: DECIMAL_POWER_WIDTH, mantissa })
     })
 }
 
-/// The shortest of the short forms, where there is one.
-fn shortest(value: f64) -> Option<Written> {
+/// The shortest of the short forms, if there is any.
+fn shortest(value: f64) -> Option<ShortForm> {
     let Some(mantissa) = whole(value) else {
         return decimal(value);
     };
-    let plain = Written { form: WHOLE, power: 0, power_width: 0, mantissa };
+    let plain = ShortForm { form: WHOLE, power: 0, power_width: 0, mantissa };
     let power = mantissa.trailing_zeros().min(u64::BITS - 1);
     let odd = mantissa >> power;
-    let binary = Written { form: BINARY, power, power_width: BINARY_POWER_WIDTH, mantissa: odd };
+    let binary = ShortForm { form: BINARY, power, power_width: BINARY_POWER_WIDTH, mantissa: odd };
     Some(if binary.width() < plain.width() { binary } else { plain })
 }
 
@@ -141,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_metrics_mostly_are_takes_few_bytes() {
+    fn usual_metric_values_take_few_bytes() {
         for (value, bytes) in
             [(0.0, 1), (2.0, 2), (0.23, 3), (664_764_416.0, 4), (25_274_793_984.0, 5), (-61.5, 3), (1e300, 9)]
         {
@@ -151,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_finite_number_comes_back(bits in any::<u64>(), whole in -(1_i64 << 60)..1_i64 << 60, decimals in 0..18_i32) {
+        fn every_finite_number_is_read_back(bits in any::<u64>(), whole in -(1_i64 << 60)..1_i64 << 60, decimals in 0..18_i32) {
             let candidates = [f64::from_bits(bits), whole as f64, whole as f64 / 10_f64.powi(decimals), -0.0];
             for value in candidates.into_iter().filter(|value| value.is_finite()) {
                 let (bytes, read) = width_and_value(value);

@@ -1,6 +1,4 @@
-//! How long each resolution is kept, and so how long a span can still be computed anew.
-//!
-//! Owns the defaults, an application's own figures and their bounds. Ruled by design.md §6.
+//! How long each resolution is kept: the defaults, an application's own settings and their limits.
 
 use serde::Serialize;
 
@@ -9,14 +7,14 @@ use crate::report::MAX_LATENESS_MS;
 use crate::resolution::Resolution;
 use crate::time::{DAY_MS, HOUR_MS, TimestampMs};
 
-/// How much longer than they are shown raw reports are stored: a report may come as late as they are shown, and wait
-/// for the stream's whole age limit of 20 hours. Its minute must not be computed from half of its reports then.
+/// How much longer raw reports are stored than they are shown. A report may be as late as they are shown and then wait
+/// 20 hours in the stream, its age limit; its minute must not be computed from half of its reports by then.
 pub const RAW_GRACE_MS: i64 = DAY_MS;
 
-/// How much before its end a span's sources are taken as gone, for a computation that has begun must find them all.
+/// How long before its parts expire a span is not computed any more, so that a computation never loses some midway.
 const MARGIN_MS: i64 = HOUR_MS;
 
-/// How long what is stored is kept, from the end of its span, in milliseconds.
+/// How long stored data is kept, from the end of its span, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Raw reports, as long as they are shown.
@@ -31,20 +29,20 @@ pub struct Retention {
     pub day_ms: i64,
 }
 
-/// Least hours of raw reports: one may be that late.
-const MIN_RAW_HOURS: i64 = MAX_LATENESS_MS / HOUR_MS;
+/// Least hours of raw reports: a report may be that late.
+pub const MIN_RAW_HOURS: i64 = MAX_LATENESS_MS / HOUR_MS;
 
-/// Most hours of raw reports, a month: the erasure of an application looks that far back.
+/// Most hours of raw reports, a month: erasing an application looks that far back.
 pub const MAX_RAW_HOURS: i64 = 720;
 
-/// Least hours of one-minute rollups. Reports are accepted until two days before these end, so that whatever waits in
-/// the stream still finds its minute: design.md §6, "lateness limit".
+/// Least hours of one-minute rollups: a report as late as accepted, after two days in the stream, still finds its
+/// minute (docs/SEMANTICS.md, "Lateness").
 const MIN_ROLLUP_HOURS: i64 = MIN_RAW_HOURS + 48;
 
 /// Most hours of any rollup: ten years.
 const MAX_ROLLUP_HOURS: i64 = 87_840;
 
-/// How long an application wants its data kept, in hours; what is `None` is by default.
+/// An application's own retention in hours; `None` means the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AppRetention {
@@ -60,63 +58,63 @@ pub struct AppRetention {
     pub day: Option<i64>,
 }
 
-/// A retention that an application may not be given.
+/// A retention that an application cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRetention {
-    /// It would lose what is still needed, or never end.
+    /// Too short for what is still needed, or too long.
     #[error("{what} are kept for {least} to {most} hours, not for {asked}")]
     OutOfBounds {
-        /// Kept what.
+        /// What would be kept.
         what: &'static str,
         /// Least hours, inclusive.
         least: i64,
         /// Most hours, inclusive.
         most: i64,
-        /// What was asked for.
+        /// The hours asked for.
         asked: i64,
     },
-    /// A wider rollup would be gone before those it is made of: who reads takes it that then there never were any.
+    /// A wider rollup would expire before those it is made of, and queries take a missing one as empty.
     #[error("{wider} are kept for {wider_hours} hours, less than the {finer_hours} of {finer}")]
     WiderEndsFirst {
-        /// The wider.
+        /// The wider rollups.
         wider: &'static str,
-        /// How long these would be kept.
+        /// Their hours.
         wider_hours: i64,
-        /// The finer.
+        /// The finer rollups.
         finer: &'static str,
-        /// How long these would be kept.
+        /// Their hours.
         finer_hours: i64,
     },
 }
 
 impl AppRetention {
-    /// The application's retention where that of the service is `default`.
-    pub fn with_defaults(&self, default: Retention) -> Retention {
+    /// The application's retention, filled up with `defaults`.
+    pub fn with_defaults(&self, defaults: Retention) -> Retention {
         let ms = |hours: Option<i64>, default_ms| hours.map_or(default_ms, |hours| hours * HOUR_MS);
         Retention {
-            raw_ms: ms(self.raw, default.raw_ms),
-            minute_ms: ms(self.minute, default.minute_ms),
-            ten_minutes_ms: ms(self.ten_minutes, default.ten_minutes_ms),
-            hour_ms: ms(self.hour, default.hour_ms),
-            day_ms: ms(self.day, default.day_ms),
+            raw_ms: ms(self.raw, defaults.raw_ms),
+            minute_ms: ms(self.minute, defaults.minute_ms),
+            ten_minutes_ms: ms(self.ten_minutes, defaults.ten_minutes_ms),
+            hour_ms: ms(self.hour, defaults.hour_ms),
+            day_ms: ms(self.day, defaults.day_ms),
         }
     }
 
-    /// Whether an application may have it, the rest being by default.
+    /// Checks that an application may have it, the rest being the defaults.
     ///
     /// # Errors
     /// The first [`InvalidRetention`].
     pub fn check(&self) -> Result<(), InvalidRetention> {
         let Retention { raw_ms, minute_ms, ten_minutes_ms, hour_ms, day_ms } =
             self.with_defaults(Retention::default());
-        bounded("raw reports", raw_ms / HOUR_MS, MIN_RAW_HOURS, MAX_RAW_HOURS)?;
+        within_limits("raw reports", raw_ms / HOUR_MS, MIN_RAW_HOURS, MAX_RAW_HOURS)?;
         let mut finer = ("1-minute rollups", minute_ms / HOUR_MS);
-        bounded(finer.0, finer.1, MIN_ROLLUP_HOURS, MAX_ROLLUP_HOURS)?;
+        within_limits(finer.0, finer.1, MIN_ROLLUP_HOURS, MAX_ROLLUP_HOURS)?;
         let coarser =
             [("10-minute rollups", ten_minutes_ms), ("1-hour rollups", hour_ms), ("1-day rollups", day_ms)];
         for (wider, ms) in coarser {
             let wider_hours = ms / HOUR_MS;
-            bounded(wider, wider_hours, MIN_ROLLUP_HOURS, MAX_ROLLUP_HOURS)?;
+            within_limits(wider, wider_hours, MIN_ROLLUP_HOURS, MAX_ROLLUP_HOURS)?;
             if wider_hours < finer.1 {
                 let (finer, finer_hours) = finer;
                 return Err(InvalidRetention::WiderEndsFirst { wider, wider_hours, finer, finer_hours });
@@ -127,7 +125,7 @@ impl AppRetention {
     }
 }
 
-fn bounded(what: &'static str, asked: i64, least: i64, most: i64) -> Result<(), InvalidRetention> {
+fn within_limits(what: &'static str, asked: i64, least: i64, most: i64) -> Result<(), InvalidRetention> {
     if (least..=most).contains(&asked) {
         return Ok(());
     }
@@ -158,19 +156,19 @@ impl Retention {
         }
     }
 
-    /// Whether a rollup of `span` is past its age at `now`.
+    /// Whether a rollup of `span` has expired at `now`.
     pub fn is_expired(&self, span: RollupSpan, now: TimestampMs) -> bool {
         now.ms_since(span.end()) >= self.ms_of(span.resolution())
     }
 
-    /// The finest resolution whose rollup of `instant` is not past its age at `now`; the coarsest where none is left.
+    /// The finest resolution whose rollup of `instant` has not expired at `now`; the coarsest where all have.
     pub fn finest_at(&self, instant: TimestampMs, now: TimestampMs) -> Resolution {
         let is_kept =
             |resolution: &Resolution| !self.is_expired(RollupSpan::containing(*resolution, instant), now);
         Resolution::ALL.into_iter().find(is_kept).unwrap_or(Resolution::Day)
     }
 
-    /// Whether everything below `span` is still stored at `now`, so that it may be computed anew.
+    /// Whether everything that `span` is computed from is still stored at `now`.
     pub fn can_compute(&self, span: RollupSpan, now: TimestampMs) -> bool {
         let kept_ms = span.finer().map_or(self.raw_ms + RAW_GRACE_MS, |finer| self.ms_of(finer));
         now.ms_since(span.start()) < kept_ms - MARGIN_MS
@@ -187,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_report_still_finds_its_minute_whole() {
+    fn the_latest_accepted_report_finds_its_minute_complete() {
         let longest_in_the_stream_ms = 20 * HOUR_MS;
         let least = own([48, 96, 96, 96, 96].map(Some));
         assert_eq!(least.check(), Ok(()));
@@ -208,18 +206,18 @@ mod tests {
     }
 
     #[test]
-    fn what_would_lose_something_is_refused_and_told() {
-        let refusal = |figures| own(figures).check().unwrap_err().to_string();
+    fn a_retention_that_loses_data_is_rejected() {
+        let rejection = |figures| own(figures).check().unwrap_err().to_string();
         assert_eq!(
-            refusal([Some(47), None, None, None, None]),
+            rejection([Some(47), None, None, None, None]),
             "raw reports are kept for 48 to 720 hours, not for 47"
         );
         assert_eq!(
-            refusal([None, Some(95), None, None, None]),
+            rejection([None, Some(95), None, None, None]),
             "1-minute rollups are kept for 96 to 87840 hours, not for 95"
         );
         assert_eq!(
-            refusal([None, Some(841), None, None, None]),
+            rejection([None, Some(841), None, None, None]),
             "10-minute rollups are kept for 840 hours, less than the 841 of 1-minute rollups"
         );
         assert!(own([Some(720), Some(840), None, None, Some(87_840)]).check().is_ok());
@@ -228,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn own_figures_stand_over_the_services() {
+    fn an_apps_own_hours_override_the_defaults() {
         let service = Retention { raw_ms: 100 * HOUR_MS, ..Retention::default() };
         let kept = own([None, Some(100), None, None, None]).with_defaults(service);
         assert_eq!(kept, Retention { minute_ms: 100 * HOUR_MS, ..service });
     }
 
     #[test]
-    fn the_finest_that_is_kept_coarsens_with_age() {
+    fn the_finest_kept_resolution_coarsens_with_age() {
         let now = TimestampMs::clamped(2_000_000_000_000 / DAY_MS * DAY_MS);
         let at = |age_ms: i64| Retention::default().finest_at(now.plus_ms(-age_ms), now);
         for (days, kept, next) in [
@@ -251,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_whose_parts_are_gone_stays_as_it_is() {
+    fn a_span_is_not_recomputed_from_expired_parts() {
         let now = TimestampMs::clamped(2_000_000_000_000);
         let hour = |age_ms: i64| RollupSpan::containing(Resolution::Hour, now.plus_ms(-age_ms));
         let retention = Retention::default();

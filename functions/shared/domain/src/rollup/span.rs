@@ -1,14 +1,11 @@
-//! Aligned spans: which one holds an instant, what lies below it and what above.
-//!
-//! Owns the ladder minute, ten minutes, hour, day and the rule when a span has ended. Refuses to know what a span
-//! holds. Ruled by design.md §6.
+//! The aligned span of a rollup, and the spans above and below it: minute, ten minutes, hour, day.
 
 use crate::resolution::Resolution;
 use crate::time::{SECOND_MS, TimestampMs};
 use crate::time_span::TimeSpan;
 
-/// How far the clocks of two function instances may differ. A span counts into the one above it only this long after
-/// its end: by then, whoever wrote to it without telling the span above has been seen by whoever reads it.
+/// How far the clocks of two function instances may differ. A span is merged into the one above only this long after
+/// its end: by then its last writer by any clock has either finished or opened the span above.
 pub const CLOCK_SKEW_MS: i64 = 2 * SECOND_MS;
 
 /// The half-open span of one rollup. Ordered from fine to coarse, then by time.
@@ -19,7 +16,7 @@ pub struct RollupSpan {
 }
 
 impl RollupSpan {
-    /// The span of `resolution` that holds `instant`.
+    /// The span of `resolution` that contains `instant`.
     pub fn containing(resolution: Resolution, instant: TimestampMs) -> Self {
         Self { resolution, start: instant.aligned_to(resolution.ms()) }
     }
@@ -39,7 +36,7 @@ impl RollupSpan {
         self.start.plus_ms(self.resolution.ms())
     }
 
-    /// From its first instant to its end.
+    /// From its start to its end.
     pub fn time_span(self) -> TimeSpan {
         TimeSpan::new(self.start(), self.end())
     }
@@ -49,12 +46,12 @@ impl RollupSpan {
         self.time_span().contains(instant)
     }
 
-    /// Whether it is over at `now`, by this machine's clock.
+    /// Whether it has ended at `now`, by this machine's clock.
     pub fn has_ended(self, now: TimestampMs) -> bool {
         self.end() <= now
     }
 
-    /// Whether it is over at `now` by every machine's clock, so that the span above may count it in.
+    /// Whether it has ended at `now` by every machine's clock, so that it may be merged into the span above.
     pub fn is_settled(self, now: TimestampMs) -> bool {
         self.end().plus_ms(CLOCK_SKEW_MS) <= now
     }
@@ -87,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_span_is_over_at_its_end_and_settled_a_little_later() {
+    fn a_span_settles_a_clock_skew_after_its_end() {
         let minute = RollupSpan::containing(Resolution::Minute, TimestampMs::clamped(61_000));
         assert_eq!((minute.start().ms(), minute.end().ms()), (60_000, 120_000));
         for (offset_ms, ended, settled) in [

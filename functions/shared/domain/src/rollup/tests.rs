@@ -1,13 +1,14 @@
-//! The laws of rollups on random reports: folding, merging, and their bytes.
+//! Properties of rollups on random reports: building, merging and encoding.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::decode::read_body;
-use super::encode::CHECK_BYTES;
+use super::format::CHECK_BYTES;
 use super::*;
+use crate::ids::Source;
 use crate::resolution::Resolution;
-use crate::time::{MINUTE_MS, SECOND_MS};
+use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
 /// 2026-11-22T00:00:00Z.
 const DAY: i64 = 1_795_305_600_000;
@@ -16,7 +17,7 @@ fn span(resolution: Resolution, offset_ms: i64) -> RollupSpan {
     RollupSpan::containing(resolution, TimestampMs::clamped(DAY + offset_ms))
 }
 
-/// One report: its place in the day, its source and its document.
+/// One report: its offset in the day, its source and its document.
 type Sent = (i64, String, Value);
 
 fn any_number() -> impl Strategy<Value = Value> {
@@ -44,30 +45,29 @@ fn any_reports(within_ms: i64) -> impl Strategy<Value = Vec<Sent>> {
 }
 
 fn minute_of(minute: RollupSpan, reports: &[Sent]) -> Rollup {
-    let mut fold = MinuteBuilder::new(minute);
+    let mut builder = MinuteBuilder::new(minute);
     let within = |sent: &&Sent| minute.contains(TimestampMs::clamped(DAY + sent.0));
     for (offset_ms, source, document) in reports.iter().filter(within) {
         let document = crate::report::Document::accept(&document.to_string()).unwrap();
         let source = Source::new(source.clone()).unwrap();
-        fold.add(TimestampMs::clamped(DAY + offset_ms), &source, document.hash(), document.as_str()).unwrap();
+        builder
+            .add(TimestampMs::clamped(DAY + offset_ms), &source, document.hash(), document.as_str())
+            .unwrap();
     }
-    fold.finish()
+    builder.finish()
 }
 
-/// `rollup` with its sums taken from `like`, where they agree: only sums depend on the order of adding, and only by
-/// a few roundings.
+/// `rollup` with the sums of `like` where they agree: sums alone depend on the order of adding, by a few roundings.
 fn with_sums_of(rollup: &Rollup, like: &Rollup) -> Rollup {
     let mut aligned = rollup.clone();
     aligned.through = like.through;
     aligned.span = like.span;
     for (name, bucket) in &mut aligned.series {
         let Some(other) = like.series.get(name) else { continue };
-        let most = other.max().abs().max(other.min().abs()) * other.count() as f64;
-        assert!(
-            (bucket.sum() - other.sum()).abs() <= (bucket.sum().abs() * 1e-9).max(most * 1e-15),
-            "{name}"
-        );
-        bucket.take_sum(other);
+        let largest = other.max().abs().max(other.min().abs()) * other.count() as f64;
+        let tolerance = (bucket.sum().abs() * 1e-9).max(largest * 1e-15);
+        assert!((bucket.sum() - other.sum()).abs() <= tolerance, "{name}");
+        bucket.copy_sum(other);
     }
     aligned
 }
@@ -82,7 +82,7 @@ fn all_at_once(reports: &[Sent], like: &Rollup) -> Rollup {
 }
 
 fn round_trip(rollup: &mut Rollup) -> Rollup {
-    let bytes = rollup.to_bytes();
+    let bytes = rollup.to_bytes().unwrap();
     assert!(bytes.len() <= MAX_BYTES);
     Rollup::from_bytes(rollup.span, rollup.through, &bytes).unwrap()
 }
@@ -90,37 +90,37 @@ fn round_trip(rollup: &mut Rollup) -> Rollup {
 #[test]
 fn an_empty_rollup_is_a_few_bytes() {
     let mut empty = Rollup::empty(span(Resolution::Hour, 0));
-    assert!(empty.to_bytes().len() <= 10);
+    assert!(empty.to_bytes().unwrap().len() <= 10);
     assert_eq!(round_trip(&mut empty), empty);
 }
 
 #[test]
-fn a_malformed_document_is_left_out_whole() {
+fn nothing_of_a_malformed_document_is_added() {
     let minute = span(Resolution::Minute, 0);
-    let mut fold = MinuteBuilder::new(minute);
+    let mut builder = MinuteBuilder::new(minute);
     let source = Source::new("a").unwrap();
-    assert!(fold.add(minute.start(), &source, 1, "{\"a\":1,\"b\":}").is_err());
-    fold.add(minute.start(), &source, 1, "{\"b\":2}").unwrap();
-    fold.add(minute.end(), &source, 1, "{\"b\":3}").unwrap();
-    let rollup = fold.finish();
+    assert!(builder.add(minute.start(), &source, 1, "{\"a\":1,\"b\":}").is_err());
+    builder.add(minute.start(), &source, 1, "{\"b\":2}").unwrap();
+    builder.add(minute.end(), &source, 1, "{\"b\":3}").unwrap();
+    let rollup = builder.finish();
     assert_eq!(rollup.reports(), 1);
     assert_eq!(rollup.series().map(|(name, bucket)| (name, bucket.max())).collect::<Vec<_>>(), [("b", 2.0)]);
 }
 
 #[test]
-fn a_newer_encoding_is_told_from_a_damaged_one() {
+fn newer_and_damaged_bytes_are_different_errors() {
     let mut rollup = Rollup::empty(span(Resolution::Hour, 0));
-    let mut bytes = rollup.to_bytes();
+    let mut bytes = rollup.to_bytes().unwrap();
     let read = |bytes: &[u8]| Rollup::from_bytes(rollup.span, rollup.through, bytes);
-    assert_eq!(read(&[]), Err(DecodeError::Corrupt("it is empty")));
+    assert_eq!(read(&[]), Err(DecodeError::Corrupt("no bytes")));
     bytes[0] = ENCODING + 1;
     assert_eq!(read(&bytes), Err(DecodeError::Newer(ENCODING + 1)));
     bytes[0] = 0;
-    assert_eq!(read(&bytes), Err(DecodeError::Corrupt("its check does not agree")));
+    assert_eq!(read(&bytes), Err(DecodeError::Corrupt("the check does not match")));
 }
 
 #[test]
-fn a_span_covers_what_is_settled_and_demands_that_it_is_finished() {
+fn a_span_merges_settled_complete_spans_only() {
     let hour = span(Resolution::Hour, 0);
     let ten = |index: i64, through: i64| {
         let mut ten = Rollup::empty(span(Resolution::TenMinutes, index * 10 * MINUTE_MS));
@@ -131,8 +131,8 @@ fn a_span_covers_what_is_settled_and_demands_that_it_is_finished() {
     let at = |minutes: i64| TimestampMs::clamped(DAY + minutes * MINUTE_MS + 5 * SECOND_MS);
     let running = Rollup::from_finer(hour, &[ten(0, 10), ten(2, 25)], at(25)).unwrap();
     assert_eq!((running.reports(), running.through()), (1, at(10).plus_ms(-5 * SECOND_MS)));
-    let unfinished = Rollup::from_finer(hour, &[ten(0, 10), ten(2, 25)], at(30)).unwrap_err();
-    assert_eq!(unfinished, IncompleteSpans(vec![ten(2, 25).span()]));
+    let incomplete = Rollup::from_finer(hour, &[ten(0, 10), ten(2, 25)], at(30)).unwrap_err();
+    assert_eq!(incomplete, IncompleteSpans(vec![ten(2, 25).span()]));
     let over = Rollup::from_finer(hour, &[ten(0, 10), ten(2, 30)], at(60)).unwrap();
     assert!(over.is_complete());
     assert_eq!(over.reports(), 2);
@@ -140,10 +140,10 @@ fn a_span_covers_what_is_settled_and_demands_that_it_is_finished() {
 }
 
 #[test]
-fn wild_values_of_every_series_are_made_to_fit_and_told() {
+fn a_too_large_rollup_is_coarsened_before_series_are_dropped() {
     let minute = span(Resolution::Minute, 0);
     let mut rollup = Rollup::empty(minute);
-    // A thousand sources, each with 512 series of its own kind that spread over 600 decades.
+    // 400 sources, each with 512 series that spread over 600 decades.
     for report in 0..400_i64 {
         let document: Map<String, Value> = (0..512_i64)
             .map(|series| {
@@ -163,7 +163,7 @@ fn wild_values_of_every_series_are_made_to_fit_and_told() {
 }
 
 #[test]
-fn more_series_than_fit_are_cut_in_the_order_of_their_names() {
+fn surplus_series_are_dropped_by_name() {
     let minute = span(Resolution::Minute, 0);
     let reports: Vec<Sent> = (0..12_i64)
         .map(|report| {
@@ -185,7 +185,7 @@ fn more_series_than_fit_are_cut_in_the_order_of_their_names() {
 
 proptest! {
     #[test]
-    fn bytes_come_back_exactly(reports in any_reports(MINUTE_MS)) {
+    fn encoding_round_trips_exactly(reports in any_reports(MINUTE_MS)) {
         let mut rollup = minute_of(span(Resolution::Minute, 0), &reports);
         prop_assert_eq!(round_trip(&mut rollup), rollup);
     }
@@ -219,15 +219,15 @@ proptest! {
     }
 
     #[test]
-    fn damage_is_found(reports in any_reports(MINUTE_MS), place in any::<prop::sample::Index>(), flip in 1..=255_u8) {
+    fn damaged_bytes_are_detected(reports in any_reports(MINUTE_MS), position in any::<prop::sample::Index>(), flip in 1..=255_u8) {
         let mut rollup = minute_of(span(Resolution::Minute, 0), &reports);
-        let mut bytes = rollup.to_bytes();
-        let cut = place.index(bytes.len());
+        let mut bytes = rollup.to_bytes().unwrap();
+        let cut = position.index(bytes.len());
         let read = |bytes: &[u8]| Rollup::from_bytes(rollup.span, rollup.through, bytes);
         prop_assert!(read(&bytes[..cut]).is_err());
         bytes[cut] ^= flip;
         prop_assert!(read(&bytes).is_err());
-        // What the check would let through must not do harm either, and what is read can be written.
+        // Damage that passes the check must not panic, and what is decoded can be encoded.
         bytes.truncate(bytes.len() - CHECK_BYTES);
         if let Ok(mut other) = read_body(rollup.span, rollup.through, &bytes) {
             prop_assert_eq!(round_trip(&mut other), other);
@@ -236,11 +236,11 @@ proptest! {
 }
 
 proptest! {
-    // Each case folds up to 180 minutes, four times over.
+    // Each case builds up to 180 minutes and merges them four times.
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn coarser_spans_equal_folding_all_reports_at_once(reports in any_reports(3 * 60 * MINUTE_MS)) {
+    fn coarser_spans_equal_merging_all_reports_at_once(reports in any_reports(3 * 60 * MINUTE_MS)) {
         let now = TimestampMs::clamped(DAY + 25 * 60 * MINUTE_MS);
         let mut below: Vec<Rollup> = (0..180).map(|minute| {
             minute_of(span(Resolution::Minute, minute * MINUTE_MS), &reports)

@@ -39,7 +39,7 @@ fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
         level = parts.map(|parts| Rollup::from_finer(of_span(&parts[0]), parts, later).unwrap()).collect();
     }
     let read = level.iter_mut().map(|hour| {
-        let bytes = hour.to_bytes();
+        let bytes = hour.to_bytes().unwrap();
         Rollup::from_bytes(hour.span(), hour.through(), &bytes).unwrap()
     });
     let whole = read
@@ -55,7 +55,7 @@ fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
 }
 
 #[test]
-fn percentiles_of_what_the_library_reports_are_within_a_hundredth() {
+fn percentiles_of_library_reports_are_within_one_percent() {
     for kind in [Kind::Linux, Kind::Windows] {
         let mut host = Host::new(kind, 3);
         assert_accurate(120, || host.next_document());
@@ -63,7 +63,7 @@ fn percentiles_of_what_the_library_reports_are_within_a_hundredth() {
 }
 
 #[test]
-fn percentiles_of_hostile_values_are_within_a_hundredth() {
+fn percentiles_of_hostile_values_are_within_one_percent() {
     let mut shapes = Shapes::new();
     assert_accurate(240, || document(shapes.next_values()));
 }

@@ -10,7 +10,7 @@ const HOUR_BYTES_MAX: usize = 2_500;
 const MINUTE_BYTES_MAX: usize = 870;
 
 fn mean(rollups: &mut [Rollup]) -> usize {
-    rollups.iter_mut().map(|rollup| rollup.to_bytes().len()).sum::<usize>() / rollups.len()
+    rollups.iter_mut().map(|rollup| rollup.to_bytes().unwrap().len()).sum::<usize>() / rollups.len()
 }
 
 fn sizes(kind: Kind, hosts: u64) -> [usize; 3] {
@@ -19,7 +19,7 @@ fn sizes(kind: Kind, hosts: u64) -> [usize; 3] {
 }
 
 #[test]
-fn an_hour_of_the_librarys_reports_is_small() {
+fn an_hour_of_library_reports_fits_the_size_limits() {
     for kind in [Kind::Linux, Kind::Windows] {
         let [minute, ten_minutes, hour] = sizes(kind, 1);
         println!("{kind:?}, 1 source: {minute} {ten_minutes} {hour}");
@@ -29,7 +29,7 @@ fn an_hour_of_the_librarys_reports_is_small() {
 }
 
 #[test]
-fn more_sources_make_it_little_larger() {
+fn three_sources_fit_the_same_limit() {
     let [minute, ten_minutes, hour] = sizes(Kind::Linux, 3);
     println!("3 sources: {minute} {ten_minutes} {hour}");
     assert!(hour <= HOUR_BYTES_MAX, "{hour} bytes");

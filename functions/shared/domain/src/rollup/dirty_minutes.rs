@@ -1,31 +1,21 @@
-//! What a batch of stored reports makes out of date.
+//! Which rollups a batch of stored reports makes out of date.
 //!
-//! Owns the way from reports to the minutes that hold them, and from minutes up. Refuses to count: how often and in
-//! which order a report is told says nothing, the minute is computed anew from what is stored. Ruled by design.md §6.
+//! Only the minutes matter, not how often or in which order reports are delivered: a minute is always recomputed from
+//! what is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::RollupSpan;
-use crate::ids::AppId;
+use super::{AppShard, RollupSpan};
 use crate::resolution::Resolution;
 use crate::time::TimestampMs;
-
-/// One write shard of an application: what one rollup is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AppShard {
-    /// The application.
-    pub app: AppId,
-    /// Its write shard, from 0.
-    pub shard: u16,
-}
 
 /// The minutes of each write shard in which reports were stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DirtyMinutes(BTreeMap<AppShard, BTreeSet<RollupSpan>>);
 
 impl DirtyMinutes {
-    /// Notes a report stamped `instant`.
-    pub fn touch(&mut self, shard: AppShard, instant: TimestampMs) {
+    /// Adds the minute of a report with timestamp `instant`.
+    pub fn insert(&mut self, shard: AppShard, instant: TimestampMs) {
         self.0.entry(shard).or_default().insert(RollupSpan::containing(Resolution::Minute, instant));
     }
 
@@ -35,8 +25,10 @@ impl DirtyMinutes {
     }
 }
 
-/// The spans to compute anew at `now`, once `spans` are: those above the ones that have ended. A running span counts
-/// into none above it, which saves most writes: an hour is written as often as its tens end, not once a minute.
+/// The coarser spans to recompute at `now` once `spans` are recomputed: those above the spans that have ended.
+///
+/// A span that is still running is not merged into those above it. This saves most writes: an hour is written as often
+/// as its ten-minute spans end, not once a minute.
 pub fn due_coarser(spans: &BTreeSet<RollupSpan>, now: TimestampMs) -> BTreeSet<RollupSpan> {
     spans.iter().filter(|span| span.has_ended(now)).filter_map(|span| span.coarser()).collect()
 }
@@ -44,16 +36,17 @@ pub fn due_coarser(spans: &BTreeSet<RollupSpan>, now: TimestampMs) -> BTreeSet<R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::AppId;
 
     #[test]
-    fn many_reports_of_a_minute_touch_it_once() {
+    fn many_reports_of_a_minute_add_it_once() {
         let shard = |shard| AppShard { app: AppId::new("shop").unwrap(), shard };
-        let mut touched = DirtyMinutes::default();
+        let mut dirty = DirtyMinutes::default();
         for ms in [119_999, 60_000, 60_001, 120_000, 60_000] {
-            touched.touch(shard(0), TimestampMs::clamped(ms));
+            dirty.insert(shard(0), TimestampMs::clamped(ms));
         }
-        touched.touch(shard(1), TimestampMs::clamped(0));
-        let minutes: Vec<_> = touched
+        dirty.insert(shard(1), TimestampMs::clamped(0));
+        let minutes: Vec<_> = dirty
             .into_minutes()
             .map(|(shard, minutes)| (shard.shard, minutes.iter().map(|span| span.start().ms()).collect()))
             .collect();
@@ -61,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_ended_is_told_upwards() {
+    fn only_ended_spans_make_coarser_ones_due() {
         let minute = |minutes: i64| {
             RollupSpan::containing(
                 Resolution::Minute,
