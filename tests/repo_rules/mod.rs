@@ -3,6 +3,7 @@
 //! that the repository has none. They read files and `cargo metadata`, and build nothing.
 
 mod arrows;
+mod circles;
 mod documents;
 mod files;
 mod names;

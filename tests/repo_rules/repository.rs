@@ -38,6 +38,7 @@ pub(super) struct Dependency {
 pub(super) struct Target {
     pub(super) name: String,
     pub(super) kind: Vec<String>,
+    pub(super) src_path: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +123,6 @@ fn collect(folder: &Path, files: &mut Vec<TextFile>) {
     }
 }
 
-fn relative(path: &Path) -> String {
+pub(super) fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
