@@ -10,9 +10,9 @@ use nsl_aws::apps::Apps;
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
-use nsl_domain::app::KeyHash;
 use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
 use nsl_domain::grant::{Grant, Role};
+use nsl_domain::ids::KeyHash;
 use nsl_domain::rejection::{Code, Rejection};
 use serde_json::Value;
 

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nsl_auth::token::{self, Claims, TrustedKeys};
 use nsl_domain::app::{App, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Reach, Scope};
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::grant::{Grant, GrantedApps};
+use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_test_support::{Failure, TestEnvironment, events, fixtures};
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ async fn a_key_opens_the_door_wherever_it_stands() {
         let verdict = world.handshake(headers, query).await;
         assert_eq!(effect(&verdict), "Allow", "{headers:?} {query:?}");
         let grant = granted(&verdict.unwrap()["context"]);
-        assert_eq!(grant.reach, Reach::Apps(vec![AppId::new("shop").unwrap()]));
+        assert_eq!(grant.reach, GrantedApps::Apps(vec![AppId::new("shop").unwrap()]));
         assert_eq!(grant.scope, Scope::View);
         assert_eq!(world.env.take_lines(), [READ_APP; 2], "{headers:?} {query:?}");
     }

@@ -20,7 +20,7 @@ use nsl_aws::fault::Fault;
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::sessions::Sessions;
-use nsl_aws::strangers::Strangers;
+use nsl_aws::unauthenticated::UnauthenticatedConnections;
 use nsl_domain::app::App;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::frame::envelope::{FrameId, RejectedFrame};
@@ -57,7 +57,7 @@ pub(crate) struct Ingest {
     pub(crate) pace: Pace,
     limits: Limits,
     refusals: Refusals,
-    strangers: Strangers,
+    unauthenticated: UnauthenticatedConnections,
     pub(crate) counters: Counters,
 }
 
@@ -107,7 +107,7 @@ impl Ingest {
             pace: Pace::default(),
             limits: Limits::default(),
             refusals: Refusals::default(),
-            strangers: clients.strangers(&settings.connections_table),
+            unauthenticated: clients.unauthenticated(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
             retention_ms: settings.retention_ms,
         }
@@ -267,7 +267,7 @@ impl Ingest {
 
     /// Counts a stranger's refused frame, and the end of its connection where that was one too many.
     async fn lose_patience(&self, event: &SocketEvent) {
-        if self.strangers.refused(&event.connection, event.arrival).await {
+        if self.unauthenticated.count_rejected(&event.connection, event.arrival).await {
             self.counters.add(Counter::ClosedConnections, 1);
         }
     }

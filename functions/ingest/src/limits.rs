@@ -4,12 +4,12 @@
 //! together the rollup function tells, and it is refused here as the application says. Refuses a frame whole, so that
 //! its sender knows what to send again. Ruled by design.md §8.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use nsl_domain::app::{App, Rates};
+use nsl_domain::bounded::BoundedMap;
 use nsl_domain::ids::{AppId, ConnectionId};
-use nsl_domain::memory;
 use nsl_domain::rate::{Rate, TokenBucket};
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
@@ -56,8 +56,8 @@ pub(crate) struct Limits {
 
 #[derive(Debug, Default)]
 struct Meters {
-    connections: HashMap<ConnectionId, Meter>,
-    apps: HashMap<(AppId, Rates), Meter>,
+    connections: BoundedMap<ConnectionId, Meter>,
+    apps: BoundedMap<(AppId, Rates), Meter>,
 }
 
 /// What is left to one connection or application.
@@ -88,15 +88,15 @@ impl Limits {
         let Meters { connections, apps } = &mut *meters;
         let reports = loads.values().map(|load| load.reports).sum();
         let bytes = loads.values().fold(0, |bytes: u32, load| bytes.saturating_add(load.bytes));
-        let of_connection = memory::entry(connections, connection.clone(), || Meter::of(CONNECTION, now));
+        let of_connection = connections.get_or_insert_mut(connection.clone(), || Meter::of(CONNECTION, now));
         of_connection.check(reports, bytes, now, "this connection")?;
         for (app, load) in loads {
-            let of_app = memory::entry(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
+            let of_app = apps.get_or_insert_mut((app.clone(), load.rates), || Meter::of(load.rates, now));
             of_app.check(load.reports, load.bytes, now, "this app")?;
         }
         of_connection.take(reports, bytes, now);
         for (app, load) in loads {
-            let of_app = memory::entry(apps, (app.clone(), load.rates), || Meter::of(load.rates, now));
+            let of_app = apps.get_or_insert_mut((app.clone(), load.rates), || Meter::of(load.rates, now));
             of_app.take(load.reports, load.bytes, now);
         }
         Ok(())
@@ -160,7 +160,6 @@ fn limited(message: String, wait_ms: i64) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nsl_domain::memory::MAX_REMEMBERED;
 
     fn now() -> TimestampMs {
         TimestampMs::clamped(1_800_000_000_000)
@@ -315,14 +314,5 @@ mod tests {
         let refused = sent_at(now()).unwrap_err();
         assert_eq!((refused.code, refused.retry_after_ms), (Code::RateLimited, Some(90_000)));
         assert_eq!(sent_at(now().plus_ms(90_000)), Ok(()));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let limits = Limits::default();
-        for index in 0..2 * MAX_REMEMBERED {
-            limits.admit(&connection(&format!("{index}=")), &BTreeMap::new(), now()).unwrap();
-            assert!(limits.meters.lock().unwrap().connections.len() <= MAX_REMEMBERED);
-        }
     }
 }

@@ -4,11 +4,10 @@
 //! what is refused learns no more from the thousandth answer than from the first, and each is a message that is paid
 //! for. Refuses to close anybody: a publisher that is mended goes on.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use nsl_domain::bounded::BoundedMap;
 use nsl_domain::ids::ConnectionId;
-use nsl_domain::memory;
 use nsl_domain::rate::{Rate, TokenBucket};
 use nsl_domain::time::TimestampMs;
 
@@ -18,7 +17,7 @@ pub(crate) const ANSWERS: Rate = Rate { per_second: 1, burst: 100 };
 /// What one function instance has refused lately.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
-    told: Mutex<HashMap<ConnectionId, TokenBucket>>,
+    told: Mutex<BoundedMap<ConnectionId, TokenBucket>>,
 }
 
 impl Refusals {
@@ -26,7 +25,7 @@ impl Refusals {
     pub(crate) fn are_told(&self, connection: &ConnectionId, now: TimestampMs) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || TokenBucket::full(ANSWERS, now);
-        let bucket = memory::entry(&mut told, connection.clone(), fresh);
+        let bucket = told.get_or_insert_mut(connection.clone(), fresh);
         let has_room = bucket.wait_ms(1, now) == Some(0);
         if has_room {
             bucket.take(1, now);
@@ -38,7 +37,6 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nsl_domain::memory::MAX_REMEMBERED;
 
     fn at(ms: i64) -> TimestampMs {
         TimestampMs::clamped(1_800_000_000_000 + ms)
@@ -51,14 +49,5 @@ mod tests {
         let told = |count: usize, ms| (0..count).filter(|_| refusals.are_told(&one, at(ms))).count();
         assert_eq!([told(150, 0), told(1, 999), told(2, 1_000), told(9, 4_000)], [100, 0, 1, 3]);
         assert!(refusals.are_told(&ConnectionId::new("b="), at(0)), "another connection has its own");
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let refusals = Refusals::default();
-        for index in 0..2 * MAX_REMEMBERED {
-            refusals.are_told(&ConnectionId::new(format!("{index}=")), at(0));
-            assert!(refusals.told.lock().unwrap().len() <= MAX_REMEMBERED);
-        }
     }
 }

@@ -5,20 +5,22 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nsl_aws::event::SocketEvent;
-use nsl_domain::conversation::acquaintances::{Acquaintances, Attention, FLOOD_MS, MAX_MODERN_FRAMES};
-use nsl_domain::conversation::remembered::Remembered;
+use nsl_domain::conversation::connection_cache::{
+    ConnectionCache, FLOOD_MS, FrameDecision, MAX_MODERN_FRAMES,
+};
 use nsl_domain::conversation::{Familiarity, Verdict};
 use nsl_domain::frame::control::{ControlFrame, Request};
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::Grant;
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::frames::LegacyRequest;
+use nsl_domain::legacy::session::LegacySession;
 use nsl_domain::rejection::{Code, Rejection};
 
 /// Who is known.
 #[derive(Debug, Default)]
 pub(crate) struct Familiars {
-    known: Mutex<Acquaintances>,
+    known: Mutex<ConnectionCache>,
 }
 
 impl Familiars {
@@ -45,17 +47,17 @@ impl Familiars {
     /// Counts a frame; the end of it, and perhaps of its connection, where it is one too many.
     pub(crate) fn hear(&self, event: &SocketEvent) -> Result<(), Verdict> {
         match self.known().hear(&event.connection, event.role, event.arrival) {
-            Attention::Paid => Ok(()),
-            Attention::Refused => Err(Verdict::absorbed()),
-            Attention::Lost => Err(Verdict { close: true, ..Verdict::absorbed() }),
+            FrameDecision::Accept => Ok(()),
+            FrameDecision::Ignore => Err(Verdict::absorbed()),
+            FrameDecision::Close => Err(Verdict { close: true, ..Verdict::absorbed() }),
         }
     }
 
     /// Counts a frame of this protocol's own; its refusal and the end of its connection where it is one too many.
     pub(crate) fn hear_modern(&self, frame: &ControlFrame, event: &SocketEvent) -> Result<(), Verdict> {
         match self.known().hear_modern(&event.connection, event.arrival) {
-            Attention::Paid => Ok(()),
-            Attention::Refused | Attention::Lost => {
+            FrameDecision::Accept => Ok(()),
+            FrameDecision::Ignore | FrameDecision::Close => {
                 let message = format!("over {MAX_MODERN_FRAMES} frames in ten seconds, reports aside");
                 let rejection = Rejection::new(Code::RateLimited, message).for_ms(FLOOD_MS);
                 let refusal = Outbound::Error { rejection, id: frame.id.clone() };
@@ -71,7 +73,7 @@ impl Familiars {
     }
 
     /// Remembers what the session row said.
-    pub(crate) fn remember(&self, remembered: &Remembered, event: &SocketEvent) {
+    pub(crate) fn remember(&self, remembered: &LegacySession, event: &SocketEvent) {
         self.known().remember(&event.connection, remembered.clone(), event.arrival);
     }
 
@@ -81,7 +83,7 @@ impl Familiars {
     }
 
     /// A panic elsewhere cannot leave whole values half written, so a poisoned lock is as good as any.
-    fn known(&self) -> MutexGuard<'_, Acquaintances> {
+    fn known(&self) -> MutexGuard<'_, ConnectionCache> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

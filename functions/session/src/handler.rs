@@ -19,14 +19,14 @@ use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
 use nsl_aws::sessions::Sessions;
-use nsl_aws::strangers::Strangers;
 use nsl_aws::subscriptions::Subscriptions;
+use nsl_aws::unauthenticated::UnauthenticatedConnections;
 use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::conversation::{Conversation, Move, Standing, Tally, Verdict};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::envelope::RejectedFrame;
 use nsl_domain::frame::outbound::Outbound;
-use nsl_domain::grant::{Grant, Reach};
+use nsl_domain::grant::{Grant, GrantedApps};
 use nsl_domain::ids::AppId;
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
@@ -56,7 +56,7 @@ pub(crate) struct Session {
     pub(crate) trusted: TrustedKeys,
     pub(crate) connections_api: ConnectionsApi,
     pub(crate) familiars: Familiars,
-    strangers: Strangers,
+    unauthenticated: UnauthenticatedConnections,
     pub(crate) counters: Counters,
 }
 
@@ -75,7 +75,7 @@ impl Session {
             commands: clients.commands(&settings.connections_table),
             familiars: Familiars::default(),
             connections_api: clients.connections_api(),
-            strangers: clients.strangers(&settings.connections_table),
+            unauthenticated: clients.unauthenticated(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
             trusted,
         }
@@ -121,7 +121,7 @@ impl Session {
     /// Whether the connection is let in: not where its grant names one app and that is full. A grant of several would
     /// cost a query for each.
     async fn admit(&self, event: &SocketEvent) -> Result<bool, Fault> {
-        if let Some(Reach::Apps(apps)) = event.grant.as_ref().map(|grant| &grant.reach)
+        if let Some(GrantedApps::Apps(apps)) = event.grant.as_ref().map(|grant| &grant.reach)
             && let [app] = apps.as_slice()
             && !self.has_room(app, event.arrival).await?
         {
@@ -173,7 +173,9 @@ impl Session {
         if let Err(fault) = self.send(event, &rest, verdict.close).await {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
         }
-        if verdict.is_of_stranger && self.strangers.refused(&event.connection, event.arrival).await {
+        if verdict.is_of_stranger
+            && self.unauthenticated.count_rejected(&event.connection, event.arrival).await
+        {
             self.counters.add(Counter::ClosedConnections, 1);
         }
         answer(200, body)
@@ -235,7 +237,7 @@ impl Session {
     }
 
     /// The refusal of a frame that cannot be read. A wrong `auth` has a count of its own, and so has a connection that
-    /// is known to speak the library's dialect; of all others the strangers are counted.
+    /// is known to speak the library's dialect; of all others the unauthenticated are counted.
     fn refuse(&self, refused: RejectedFrame, event: &SocketEvent) -> Verdict {
         let RejectedFrame { rejection, id } = refused;
         tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");

@@ -37,9 +37,9 @@ impl Session {
                 self.judged(grant.as_ref(), action, &app, event).await.map(Answer::Allowed)
             }
             Question::MayWatch { grant, app } => self.may_watch(grant.as_ref(), &app, event).await,
-            Question::AddSubscription { app, min_interval_ms, dialect, hold } => {
+            Question::AddSubscription { app, min_interval_ms, dialect, proof } => {
                 let subscriber =
-                    Subscriber { connection: event.connection.clone(), min_interval_ms, dialect, hold };
+                    Subscriber { connection: event.connection.clone(), min_interval_ms, dialect, proof };
                 self.subscribe(&app, &subscriber, event).await
             }
             Question::RemoveSubscription(app) => {

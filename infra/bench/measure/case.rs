@@ -4,8 +4,8 @@
 //! what a function remembers from one event to the next is what it would remember on AWS.
 
 use nsl_domain::app::KeyRecord;
-use nsl_domain::grant::{Grant, Proof, Reach, Scope};
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::grant::{Grant, GrantedApps, Proof};
+use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
 use serde_json::{Value, json};
 
@@ -183,7 +183,7 @@ fn grant() -> anyhow::Result<String> {
     let grant = Grant {
         user: UserId::new("ann")?,
         scope: Scope::Both,
-        reach: Reach::Apps(vec![AppId::new(APP)?]),
+        reach: GrantedApps::Apps(vec![AppId::new(APP)?]),
         proof: Proof::Key(KeyRecord::of(API_KEY, Scope::Both).id),
         until: None,
     };

@@ -1,16 +1,16 @@
 //! One application, its key, its grant and the time at which the tests take place.
 
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Proof, Reach, Scope};
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::app::{App, KeyRecord};
+use nsl_domain::grant::{Grant, GrantedApps, Proof};
+use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::time::TimestampMs;
 
 /// 2026-11-22T13:01:01.387Z.
-pub const NOW_MS: i64 = 1_795_352_461_387;
+pub const NOW_MS: i64 = TimestampMs::EXAMPLE.ms();
 
 /// [`NOW_MS`] as a timestamp.
 pub fn now() -> TimestampMs {
-    TimestampMs::clamped(NOW_MS)
+    TimestampMs::EXAMPLE
 }
 
 /// A valid application id.
@@ -27,16 +27,9 @@ pub fn secret(app: &str) -> String {
 pub fn app(name: &str) -> App {
     App {
         id: id(name),
-        owner: ann(),
         name: name.to_owned(),
-        status: Status::Active,
         keys: vec![KeyRecord::of(&secret(name), Scope::Both)],
-        legacy: false,
-        shards: DEFAULT_SHARDS,
-        tokens_not_before: None,
-        limits: Default::default(),
-        retention: Default::default(),
-        limited_until: None,
+        ..App::example()
     }
 }
 
@@ -45,7 +38,7 @@ pub fn grant(app: &str, scope: Scope) -> Grant {
     Grant {
         user: ann(),
         scope,
-        reach: Reach::Apps(vec![id(app)]),
+        reach: GrantedApps::Apps(vec![id(app)]),
         proof: Proof::Key(KeyRecord::of(&secret(app), scope).id),
         until: None,
     }

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
 use nsl_domain::app::App;
-use nsl_domain::grant::{Action, Grant, MAX_GRANTED_APPS, Reach, authorise, in_force};
+use nsl_domain::grant::{Action, Grant, GrantedApps, MAX_GRANTED_APPS, authorise, in_force};
 use nsl_domain::history::{AppOverview, LatestFold, OverviewAnswer};
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::{Code, Rejection};
@@ -45,8 +45,8 @@ impl History {
     /// The applications that `grant` names, or those of its owner, by id and each once.
     async fn reached(&self, grant: &Grant) -> Result<Vec<AppId>, Fault> {
         let mut ids = match &grant.reach {
-            Reach::Apps(apps) => apps.clone(),
-            Reach::Owner(owner) => {
+            GrantedApps::Apps(apps) => apps.clone(),
+            GrantedApps::Owner(owner) => {
                 self.apps.of_owner(owner).await?.into_iter().map(|listed| listed.id).collect()
             }
         };
@@ -86,7 +86,7 @@ fn shown(grant: &Grant, rows: Vec<Row>) -> Result<Vec<AppOverview>, Rejection> {
         }
     }
     match (&grant.reach, first_refusal) {
-        (Reach::Apps(_), Some(refusal)) if shown.is_empty() => Err(refusal),
+        (GrantedApps::Apps(_), Some(refusal)) if shown.is_empty() => Err(refusal),
         _ => Ok(shown),
     }
 }

@@ -21,8 +21,8 @@ use std::sync::Mutex;
 
 use lambda_http::{Body, Response};
 use nsl_domain::app::{KeyRecord, Status};
-use nsl_domain::grant::{Grant, Proof, Reach, Scope};
-use nsl_domain::ids::{AppId, Source, UserId};
+use nsl_domain::grant::{Grant, GrantedApps, Proof};
+use nsl_domain::ids::{AppId, Scope, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};

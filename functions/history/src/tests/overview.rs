@@ -11,7 +11,7 @@ const READ_LAST: &str = "Query RollupsTable consistent";
 const READ_TAIL: &str = "Query ReportsTable consistent";
 
 /// A token for `reach`, which may view.
-fn token(reach: Reach) -> Grant {
+fn token(reach: GrantedApps) -> Grant {
     Grant {
         reach,
         proof: Proof::Token { issued: TimestampMs::clamped(NOW_MS) },
@@ -20,7 +20,7 @@ fn token(reach: Reach) -> Grant {
 }
 
 fn of_owner(owner: &str) -> Grant {
-    token(Reach::Owner(UserId::new(owner).unwrap()))
+    token(GrantedApps::Owner(UserId::new(owner).unwrap()))
 }
 
 fn call(grant: Grant) -> Call<'static> {
@@ -77,7 +77,7 @@ async fn what_refuses_the_caller_is_left_out() {
     let mut closed = app("vault");
     closed.tokens_not_before = Some(TimestampMs::clamped(NOW_MS + 1));
     world.env.register(&closed).await;
-    let named = token(Reach::Apps(["vault", "shop", "shop", "nowhere"].map(id).to_vec()));
+    let named = token(GrantedApps::Apps(["vault", "shop", "shop", "nowhere"].map(id).to_vec()));
     assert_eq!(ids(&world.ask(call(named)).await.json()), ["shop"]);
     assert_eq!(ids(&world.ask(call(of_owner("ann"))).await.json()), ["cafe", "shop"]);
 }
@@ -94,7 +94,7 @@ async fn a_caller_who_may_view_nothing_is_told_why() {
         (Some(aged), 401),
         (Some(publisher), 403),
         (Some(grant("shop", Scope::Publish)), 403),
-        (Some(token(Reach::Apps(vec![id("nowhere")]))), 403),
+        (Some(token(GrantedApps::Apps(vec![id("nowhere")]))), 403),
     ] {
         let answer = world.ask(Call { grant: grant.clone(), ..call(of_owner("ann")) }).await;
         assert_eq!(answer.status, status, "{grant:?}: {}", answer.text);

@@ -21,8 +21,8 @@ impl World {
 
     async fn watch_by(&self, connection: &str, grant: &Grant, dialect: Dialect) {
         let connection = ConnectionId::new(connection);
-        let hold = Hold::of(grant);
-        self.seat("shop", &Subscriber { connection, min_interval_ms: 0, dialect, hold }).await;
+        let proof = grant.subscription_proof();
+        self.seat("shop", &Subscriber { connection, min_interval_ms: 0, dialect, proof }).await;
         self.env.take_calls();
     }
 

@@ -1,7 +1,7 @@
 //! What a frame costs: every call to AWS, in order, and of each read whether it is consistent.
 
 use nsl_aws::cache::CACHE_TTL_MS;
-use nsl_domain::stranger::MAX_STRANGER_FRAMES;
+use nsl_domain::unauthenticated::MAX_UNAUTHENTICATED_FRAMES;
 use serde_json::Value;
 
 use super::*;
@@ -96,7 +96,7 @@ async fn a_publisher_that_proved_nothing_is_looked_up_each_time_and_closed_in_th
     world.env.take_calls();
     let ingest = world.instance();
     let answer = format!("POST {PUBLISHER}");
-    for _ in 1..MAX_STRANGER_FRAMES {
+    for _ in 1..MAX_UNAUTHENTICATED_FRAMES {
         hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
         assert_eq!(world.env.take_lines(), [READ_SESSION, &answer]);
     }
@@ -111,7 +111,7 @@ async fn unreadable_frames_of_a_publisher_that_proved_something_never_close_it()
     let ingest = world.warm_instance().await;
     let after = NOW_MS + CACHE_TTL_MS + 1;
     for (at_ms, reads) in [(NOW_MS, 0), (after, 3)] {
-        for _ in 0..3 * MAX_STRANGER_FRAMES {
+        for _ in 0..3 * MAX_UNAUTHENTICATED_FRAMES {
             hear(&ingest, r#"{"type":"metrics"}"#, STRANGER, at_ms).await;
         }
         let lines = world.env.take_lines();

@@ -12,8 +12,8 @@ use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::grant::{Grant, Hold, Proof, Role, Scope};
-use nsl_domain::ids::ConnectionId;
+use nsl_domain::grant::{Grant, Proof, Role};
+use nsl_domain::ids::{ConnectionId, Scope};
 use nsl_domain::time::TimestampMs;
 use nsl_test_support::fixtures::{self, NOW_MS, grant, id, now};
 use nsl_test_support::{TestEnvironment, events};
@@ -64,9 +64,9 @@ impl World {
     }
 
     async fn subscribe(&self, connection: &str, app: &str, min_interval_ms: i64, dialect: Dialect) {
-        let hold = Hold::of(&grant(app, Scope::View));
+        let proof = grant(app, Scope::View).subscription_proof();
         let connection = ConnectionId::new(connection);
-        self.seat(app, &Subscriber { connection, min_interval_ms, dialect, hold }).await;
+        self.seat(app, &Subscriber { connection, min_interval_ms, dialect, proof }).await;
     }
 
     /// Opens a connection that watches `app`.

@@ -8,12 +8,12 @@ use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::{Claim, Updated};
 use nsl_domain::app::{App, Status};
-use nsl_domain::conversation::remembered::Slot;
 use nsl_domain::conversation::{Answer, Question};
 use nsl_domain::frame::replay::RECENT_MS;
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::AppId;
 use nsl_domain::legacy::logs::LOG_RETENTION_MS;
+use nsl_domain::legacy::session::ReplyKind;
 use nsl_domain::report::Report;
 
 use crate::handler::Session;
@@ -29,7 +29,7 @@ impl Session {
             Question::Recall => {
                 self.sessions.find_legacy(&event.connection).await?.map_or(Answer::Gone, Answer::Recalled)
             }
-            Question::Claim(slot) => self.claim(slot, event).await?,
+            Question::Claim(kind) => self.claim(kind, event).await?,
             Question::Welcome(grant) => self.welcome(&grant, event).await?,
             Question::Leave(app) => self.leave(&app, event).await?,
             Question::FindApp(app) => Answer::App(self.app_as_told(&app, event).await?),
@@ -71,8 +71,8 @@ impl Session {
         }
     }
 
-    async fn claim(&self, slot: Slot, event: &SocketEvent) -> Result<Answer, Fault> {
-        let claim = self.sessions.claim(&event.connection, slot, event.arrival).await?;
+    async fn claim(&self, kind: ReplyKind, event: &SocketEvent) -> Result<Answer, Fault> {
+        let claim = self.sessions.claim(&event.connection, kind, event.arrival).await?;
         Ok(match claim {
             Claim::Won(remembered) => Answer::Claimed(remembered),
             Claim::Lost(remembered) => Answer::Repeated(remembered),

@@ -1,7 +1,7 @@
 //! What each frame of a conversation costs: every call to AWS in order, and whether its reads are consistent.
 
 use nsl_domain::app::MAX_CONNECTIONS;
-use nsl_domain::stranger::MAX_STRANGER_FRAMES;
+use nsl_domain::unauthenticated::MAX_UNAUTHENTICATED_FRAMES;
 
 use super::*;
 
@@ -43,7 +43,8 @@ async fn a_handshake_of_a_publisher_costs_a_write_more_and_its_end_another() {
 #[tokio::test]
 async fn a_grant_of_several_apps_is_not_counted() {
     let world = World::start().await;
-    let several = Grant { reach: Reach::Apps(vec![id("shop"), id("bank")]), ..grant("shop", Scope::View) };
+    let several =
+        Grant { reach: GrantedApps::Apps(vec![id("shop"), id("bank")]), ..grant("shop", Scope::View) };
     connect(&world.instance(), &[], &[("role", "program"), ("grant", &several.to_text())]).await;
     assert_eq!(world.env.take_lines(), [OPEN]);
 }
@@ -159,7 +160,7 @@ async fn a_stranger_costs_one_read() {
 async fn the_tenth_refused_frame_of_a_stranger_costs_another_read_and_the_close() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
-    for _ in 1..MAX_STRANGER_FRAMES {
+    for _ in 1..MAX_UNAUTHENTICATED_FRAMES {
         hear(&session, "subscribe", &watch("shop"), PROGRAM).await;
         assert_eq!(world.env.take_lines(), [READ_SESSION]);
         hear(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await;
@@ -179,7 +180,7 @@ async fn garbage_of_one_who_has_proved_something_costs_a_read_now_and_then_and_n
     let world = World::start().await;
     let session = world.authorised().await;
     for _ in 0..3 {
-        for _ in 1..MAX_STRANGER_FRAMES {
+        for _ in 1..MAX_UNAUTHENTICATED_FRAMES {
             hear(&session, "$default", "no json", PROGRAM).await;
             assert_eq!(world.env.take_lines(), [ANSWER]);
         }
@@ -187,7 +188,7 @@ async fn garbage_of_one_who_has_proved_something_costs_a_read_now_and_then_and_n
         assert_eq!(world.env.take_lines(), [ANSWER, READ_SESSION]);
     }
     let grant = granted("shop", Scope::View);
-    for _ in 0..3 * MAX_STRANGER_FRAMES {
+    for _ in 0..3 * MAX_UNAUTHENTICATED_FRAMES {
         hear(&session, "$default", "no json", &[("grant", &grant)]).await;
         assert_eq!(world.env.take_lines(), [ANSWER]);
     }
@@ -242,7 +243,7 @@ async fn a_program_whose_credentials_are_wrong_is_not_closed_for_its_frames() {
     let wrong = r#"{"type":"auth","data":{"userId":"nehonix_nobody","appId":"shop"}}"#;
     hear(&session, "auth", wrong, PROGRAM).await;
     world.env.take_lines();
-    for _ in 0..2 * MAX_STRANGER_FRAMES {
+    for _ in 0..2 * MAX_UNAUTHENTICATED_FRAMES {
         hear(&session, "$default", "no json", PROGRAM).await;
     }
     assert!(!world.env.take_lines().iter().any(|line| line == CLOSE));

@@ -2,10 +2,10 @@
 
 use nsl_aws::counters::Counter;
 use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::conversation::acquaintances::MAX_FRAMES;
-use nsl_domain::conversation::remembered::{Slot, WRONG_FOR_MS};
+use nsl_domain::conversation::connection_cache::MAX_FRAMES;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::ConnectionId;
+use nsl_domain::legacy::session::{ReplyKind, WRONG_FOR_MS};
 use nsl_test_support::Failure;
 
 use super::*;
@@ -17,7 +17,7 @@ impl World {
             connection: ConnectionId::new(connection),
             min_interval_ms: 0,
             dialect: Dialect::Modern,
-            hold: Hold::of(&grant("shop", Scope::View)),
+            proof: grant("shop", Scope::View).subscription_proof(),
         };
         let now = TimestampMs::clamped(NOW_MS);
         self.env
@@ -323,7 +323,7 @@ async fn a_page_is_told_at_once_that_its_app_was_switched_on_again() {
     let saved = world.env.apps().save(&asleep, &awake).await;
     assert_eq!(saved.unwrap(), nsl_aws::apps::Saved::Done);
     world.env.take_calls();
-    hear_at(&session, "$default", &ask, PAGE, NOW_MS + Slot::Status.every_ms()).await;
+    hear_at(&session, "$default", &ask, PAGE, NOW_MS + ReplyKind::Status.every_ms()).await;
     let told = world.told();
     assert_eq!(told.last().unwrap()["payload"]["status"]["appIsActive"], true, "{told:?}");
 }

@@ -1,7 +1,7 @@
 //! What each frame of the library and its dashboard costs: every call to AWS in order.
 
-use nsl_domain::conversation::acquaintances::MAX_FRAMES;
-use nsl_domain::conversation::remembered::{ATTEMPT_EVERY_MS, Slot};
+use nsl_domain::conversation::connection_cache::MAX_FRAMES;
+use nsl_domain::legacy::session::{ATTEMPT_EVERY_MS, ReplyKind};
 
 use super::legacy::*;
 use super::*;
@@ -84,24 +84,24 @@ async fn a_wrong_auth_costs_two_reads_and_a_write_once_in_ten_seconds() {
 async fn each_answer_costs_a_write_and_what_it_asks_for_and_its_repeats_a_write_or_nothing() {
     let world = World::start().await;
     let session = page(&world).await;
-    for (slot, kind, work) in [
-        (Slot::Status, "check_status", &[][..]),
-        (Slot::History, "history", &[READ_LOGS]),
-        (Slot::LastActions, "get_last_actions", &[READ_COMMANDS]),
-        (Slot::Metrics, "request_metrics", &[READ_RECENT, READ_LAST]),
+    for (reply, kind, work) in [
+        (ReplyKind::Status, "check_status", &[][..]),
+        (ReplyKind::History, "history", &[READ_LOGS]),
+        (ReplyKind::LastActions, "get_last_actions", &[READ_COMMANDS]),
+        (ReplyKind::Metrics, "request_metrics", &[READ_RECENT, READ_LAST]),
     ] {
         let at_ms = NOW_MS + 100;
-        let answers: &[&str] = if slot == Slot::Metrics { &[] } else { &[ANSWER] };
+        let answers: &[&str] = if reply == ReplyKind::Metrics { &[] } else { &[ANSWER] };
         hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms).await;
         assert_eq!(world.env.take_lines(), [&[CLAIM][..], work, answers].concat(), "{kind}");
-        hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms + slot.every_ms() - 1).await;
+        hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms + reply.every_ms() - 1).await;
         assert_eq!(world.env.take_lines(), NOTHING, "{kind}: the instance knows");
         let other = world.instance();
         for calls in [&[CLAIM][..], &[]] {
-            hear_at(&other, "$default", &about_shop(kind), PAGE, at_ms + slot.every_ms() - 1).await;
+            hear_at(&other, "$default", &about_shop(kind), PAGE, at_ms + reply.every_ms() - 1).await;
             assert_eq!(world.env.take_lines(), calls, "{kind}: another learns");
         }
-        hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms + slot.every_ms()).await;
+        hear_at(&session, "$default", &about_shop(kind), PAGE, at_ms + reply.every_ms()).await;
         assert_eq!(world.env.take_lines(), [&[CLAIM][..], work, answers].concat(), "{kind}");
     }
 }

@@ -12,8 +12,8 @@ mod watching;
 
 use nsl_auth::token::TrustedKeys;
 use nsl_domain::app::{App, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Hold, Reach, Scope};
-use nsl_domain::ids::{Source, UserId};
+use nsl_domain::grant::{Grant, GrantedApps};
+use nsl_domain::ids::{Scope, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_test_support::fixtures::{self, NOW_MS, grant, id, secret};

@@ -2,7 +2,7 @@
 
 use nsl_aws::counters::Counter;
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
-use nsl_domain::conversation::acquaintances::MAX_MODERN_FRAMES;
+use nsl_domain::conversation::connection_cache::MAX_MODERN_FRAMES;
 
 use super::*;
 

@@ -13,8 +13,8 @@ use nsl_auth::prove::{ProofContext, prove};
 use nsl_auth::token::{Claims, TrustedKeys, issue};
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
 use nsl_domain::frame::control::Credential;
-use nsl_domain::grant::{Role, Scope};
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::grant::Role;
+use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::time::TimestampMs;
 
 /// The bar, in microseconds.

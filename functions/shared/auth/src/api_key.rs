@@ -2,7 +2,8 @@
 //!
 //! Owns their making, their form and their comparison in constant time. Refuses to store one.
 
-use nsl_domain::app::{App, KeyHash, KeyRecord};
+use nsl_domain::app::{App, KeyRecord};
+use nsl_domain::ids::KeyHash;
 use subtle::ConstantTimeEq;
 
 /// What every key begins with.

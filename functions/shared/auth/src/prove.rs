@@ -4,8 +4,8 @@
 
 use nsl_domain::app::App;
 use nsl_domain::frame::control::Credential;
-use nsl_domain::grant::{Action, Grant, Proof, Reach, Role, Scope, authorise};
-use nsl_domain::ids::UserId;
+use nsl_domain::grant::{Action, Grant, GrantedApps, Proof, Role, authorise};
+use nsl_domain::ids::{Scope, UserId};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::time::TimestampMs;
 
@@ -68,7 +68,7 @@ fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
 }
 
 fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
-    Grant { user, scope, reach: Reach::Apps(vec![app.id.clone()]), proof, until: None }
+    Grant { user, scope, reach: GrantedApps::Apps(vec![app.id.clone()]), proof, until: None }
 }
 
 #[cfg(test)]

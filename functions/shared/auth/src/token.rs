@@ -5,8 +5,8 @@
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use nsl_domain::grant::{Grant, MAX_GRANTED_APPS, Proof, Reach, Scope};
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::grant::{Grant, GrantedApps, MAX_GRANTED_APPS, Proof};
+use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::{SECOND_MS, TimestampMs};
 use serde::{Deserialize, Serialize};
@@ -187,8 +187,8 @@ fn seconds(seconds: i64) -> TimestampMs {
 /// `None` for claims that name no application, too many, or both applications and an owner.
 fn grant(claims: Claims) -> Option<Grant> {
     let reach = match claims.owner {
-        Some(owner) if claims.apps.is_empty() => Reach::Owner(owner),
-        None if (1..=MAX_GRANTED_APPS).contains(&claims.apps.len()) => Reach::Apps(claims.apps),
+        Some(owner) if claims.apps.is_empty() => GrantedApps::Owner(owner),
+        None if (1..=MAX_GRANTED_APPS).contains(&claims.apps.len()) => GrantedApps::Apps(claims.apps),
         _ => return None,
     };
     Some(Grant {

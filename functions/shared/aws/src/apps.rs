@@ -12,9 +12,8 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use nsl_domain::app::{App, KeyHash, KeyRecord, Status};
-use nsl_domain::grant::Scope;
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::app::{App, KeyRecord, Status};
+use nsl_domain::ids::{AppId, KeyHash, Scope, UserId};
 use nsl_domain::time::TimestampMs;
 
 use crate::cache::Cache;

@@ -98,7 +98,7 @@ impl Audience {
 }
 
 fn seat(subscribers: Vec<Subscriber>, app: Option<&App>, now: TimestampMs) -> Subscribers {
-    let lasts = |subscriber: &Subscriber| app.is_some_and(|app| subscriber.hold.lasts(app, now));
+    let lasts = |subscriber: &Subscriber| app.is_some_and(|app| subscriber.proof.is_valid(app, now));
     let (active, expired) = subscribers.into_iter().partition(lasts);
     Subscribers { active, expired }
 }

@@ -26,9 +26,9 @@ use crate::reports::Reports;
 use crate::rollups::Rollups;
 use crate::sessions::Sessions;
 use crate::settings::environment;
-use crate::strangers::Strangers;
 use crate::subscriptions::Subscriptions;
 use crate::tables::{self, TableProbe, TableStatus};
+use crate::unauthenticated::UnauthenticatedConnections;
 
 /// Longest wait for a connection to an endpoint in the same region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -250,9 +250,9 @@ impl Clients {
         Commands::new(self.tables.clone(), table)
     }
 
-    /// The strangers among the connections whose session rows are in `table`.
-    pub fn strangers(&self, table: &str) -> Strangers {
-        Strangers::new(self.sessions(table), self.connections_api())
+    /// The limiter of unauthenticated connections, whose session rows are in `table`.
+    pub fn unauthenticated(&self, table: &str) -> UnauthenticatedConnections {
+        UnauthenticatedConnections::new(self.sessions(table), self.connections_api())
     }
 
     /// The audiences whose subscription rows are in `table`, that of connections.

@@ -3,10 +3,9 @@
 //! A misspelt name here would guard nothing, so none is typed anywhere else. Ruled by design.md §5; the picture is
 //! docs/DATA_MODEL.md. Ids hold no `#`, so no id can forge another's key.
 
-use nsl_domain::app::KeyHash;
-use nsl_domain::conversation::remembered::Slot;
-use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::ids::{AppId, ConnectionId, KeyHash};
 use nsl_domain::legacy::command::Switch;
+use nsl_domain::legacy::session::ReplyKind;
 use nsl_domain::report::{Document, sortable};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, RollupSpan};
@@ -130,13 +129,13 @@ pub(crate) fn command(switch: Switch) -> &'static str {
 }
 
 /// When a connection was last answered, by kind of answer.
-pub(crate) fn answered_at(slot: Slot) -> &'static str {
-    match slot {
-        Slot::Status => "statusAt",
-        Slot::History => "historyAt",
-        Slot::LastActions => "lastActionsAt",
-        Slot::Command => "commandAt",
-        Slot::Metrics => "metricsAt",
+pub(crate) fn answered_at(kind: ReplyKind) -> &'static str {
+    match kind {
+        ReplyKind::Status => "statusAt",
+        ReplyKind::History => "historyAt",
+        ReplyKind::LastActions => "lastActionsAt",
+        ReplyKind::Command => "commandAt",
+        ReplyKind::Metrics => "metricsAt",
     }
 }
 

@@ -29,7 +29,7 @@ pub mod rollups;
 mod rows;
 pub mod sessions;
 pub mod settings;
-pub mod strangers;
 pub mod stream;
 pub mod subscriptions;
 pub mod tables;
+pub mod unauthenticated;

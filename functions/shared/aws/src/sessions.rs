@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use nsl_domain::conversation::remembered::{Remembered, Slot};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::legacy::session::{LegacySession, ReplyKind};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 
 use crate::fault::Fault;
@@ -60,9 +60,9 @@ pub enum Updated {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// It is the caller's to give, and nobody else's for a while.
-    Won(Remembered),
+    Won(LegacySession),
     /// One of its kind was given a short while ago.
-    Lost(Remembered),
+    Lost(LegacySession),
     /// The connection is no longer there.
     Gone,
 }
@@ -113,7 +113,7 @@ impl Sessions {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the row not understood.
-    pub async fn find_legacy(&self, connection: &ConnectionId) -> Result<Option<Remembered>, Fault> {
+    pub async fn find_legacy(&self, connection: &ConnectionId) -> Result<Option<LegacySession>, Fault> {
         const ATTEMPT: &str = "recall session";
         let row = self.row(connection, ATTEMPT).await?;
         row.map(|row| read_remembered(&row).map_err(|bad| bad.into_fault(ATTEMPT))).transpose()
@@ -130,7 +130,7 @@ impl Sessions {
         Ok(get.send().await.map_err(|error| Fault::of(attempt, error))?.item)
     }
 
-    /// Claims the answer of the kind `slot` on `connection` at `now`: of many at once, on however many function
+    /// Claims the answer of the kind `kind` on `connection` at `now`: of many at once, on however many function
     /// instances, one wins. One conditional write, which tells the row either way.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl Sessions {
     pub async fn claim(
         &self,
         connection: &ConnectionId,
-        slot: Slot,
+        kind: ReplyKind,
         now: TimestampMs,
     ) -> Result<Claim, Fault> {
         const ATTEMPT: &str = "claim answer";
@@ -147,9 +147,9 @@ impl Sessions {
             .update(connection)
             .condition_expression(expression::IS_FREE)
             .update_expression(expression::CLAIM)
-            .expression_attribute_names("#answeredAt", keys::answered_at(slot))
+            .expression_attribute_names("#answeredAt", keys::answered_at(kind))
             .expression_attribute_values(":now", items::number(now.ms()))
-            .expression_attribute_values(":before", items::number(now.plus_ms(-slot.every_ms()).ms()))
+            .expression_attribute_values(":before", items::number(now.plus_ms(-kind.every_ms()).ms()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match claim.send().await {
@@ -299,12 +299,12 @@ fn read_grant(item: &Item) -> Result<Option<Grant>, BadAttribute> {
     Grant::from_text(text).map(Some).ok_or(BadAttribute::Unreadable(keys::GRANT))
 }
 
-fn read_remembered(item: &Item) -> Result<Remembered, BadAttribute> {
+fn read_remembered(item: &Item) -> Result<LegacySession, BadAttribute> {
     let mut answered = BTreeMap::new();
-    for slot in Slot::ALL {
-        answered.extend(read_instant(item, keys::answered_at(slot))?.map(|at| (slot, at)));
+    for kind in ReplyKind::ALL {
+        answered.extend(read_instant(item, keys::answered_at(kind))?.map(|at| (kind, at)));
     }
-    Ok(Remembered {
+    Ok(LegacySession {
         grant: read_grant(item)?,
         welcomed_at: read_instant(item, keys::WELCOMED_AT)?,
         wrong_since: read_instant(item, keys::WRONG_SINCE)?,

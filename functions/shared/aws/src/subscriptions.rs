@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::grant::Hold;
+use nsl_domain::grant::SubscriptionProof;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
@@ -34,7 +34,7 @@ pub struct Subscriber {
     /// How frames are written.
     pub dialect: Dialect,
     /// What it stands on.
-    pub hold: Hold,
+    pub proof: SubscriptionProof,
 }
 
 /// What became of a new subscription.
@@ -77,7 +77,7 @@ impl Subscriptions {
             .item(keys::SK, items::text(keys::subscription(&subscriber.connection)))
             .item(keys::MIN_INTERVAL, items::number(subscriber.min_interval_ms))
             .item(keys::DIALECT, items::text(dialect_text(subscriber.dialect)))
-            .item(keys::HOLD, items::text(subscriber.hold.to_text()))
+            .item(keys::HOLD, items::text(subscriber.proof.to_text()))
             .item(keys::EXPIRES_AT, items::number(now.plus_ms(SESSION_LIFE_MS).seconds()));
         put.send().await.map_err(|error| Fault::of("put subscription", error))?;
         Ok(Added::Done)
@@ -154,12 +154,12 @@ fn read_subscriber(row: &Item, now: TimestampMs) -> Result<Option<Subscriber>, B
         "modern" => Dialect::Modern,
         _ => return Err(BadAttribute::Unreadable(keys::DIALECT)),
     };
-    let hold = Hold::from_text(items::read_text(row, keys::HOLD)?);
+    let proof = SubscriptionProof::from_text(items::read_text(row, keys::HOLD)?);
     Ok(Some(Subscriber {
         connection: ConnectionId::new(connection),
         min_interval_ms: items::read_number(row, keys::MIN_INTERVAL)?,
         dialect,
-        hold: hold.ok_or(BadAttribute::Unreadable(keys::HOLD))?,
+        proof: proof.ok_or(BadAttribute::Unreadable(keys::HOLD))?,
     }))
 }
 

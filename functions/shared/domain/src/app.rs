@@ -1,28 +1,24 @@
-//! What is registered of an application: its owner, its keys, what it may do.
-//!
-//! Owns the record and its defaults; `limits` owns how much it may. Refuses secrets: of a key only the SHA-256 is known here.
-//! Ruled by design.md §5 and §8.
+//! An application as it is registered: owner, keys, limits, retention. Of a key only the SHA-256 is stored.
 
 mod limits;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::grant::Scope;
-use crate::ids::{AppId, KeyId, Source, UserId};
+use crate::ids::{AppId, KeyHash, KeyId, Scope, Source, UserId};
 use crate::rollup::AppRetention;
 use crate::time::{HOUR_MS, TimestampMs};
 
 pub use limits::{MAX_CONNECTIONS, OutOfBounds, OwnLimits, Rates, Sent};
 
-/// Write shards of an application that says nothing else: one partition takes 1,000 writes a second.
+/// Write shards of an application that sets no other number: one partition takes 1,000 writes a second.
 pub const DEFAULT_SHARDS: u16 = 1;
 
-/// Most write shards of one application. History asks each of them, so their number is a cost of every query.
+/// Most write shards of one application. History queries each of them, so their number is a cost of every request.
 pub const MAX_SHARDS: u16 = 64;
 
 /// Keys of one application and one scope that are valid at a time: the second lets the first be replaced without an
-/// outage. So an application has six at most, and a change of all of them with its pointers is 13 of the 100 actions
+/// outage. So an application has six at most, and a change of all of them with their pointers is 13 of the 100 actions
 /// that DynamoDB allows a transaction.
 pub const MAX_KEYS_OF_SCOPE: usize = 2;
 
@@ -32,7 +28,7 @@ pub const MAX_KEYS_OF_SCOPE: usize = 2;
 pub enum Status {
     /// Served.
     Active,
-    /// Known, and refused with `app_inactive`.
+    /// Registered, but rejected with `app_inactive`.
     Inactive,
 }
 
@@ -43,51 +39,15 @@ pub struct KeyRecord {
     pub id: KeyId,
     /// SHA-256 of the whole key text.
     pub hash: KeyHash,
-    /// What the key may do.
+    /// What the key allows.
     pub scope: Scope,
 }
 
 impl KeyRecord {
-    /// What is stored of the key `text`, which may do what `scope` says.
+    /// The record of the key `text` with `scope`.
     pub fn of(text: &str, scope: Scope) -> Self {
         let hash = KeyHash::of(text);
         Self { id: KeyId::of_hash(hash), hash, scope }
-    }
-}
-
-/// SHA-256 of an API key: what is stored of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct KeyHash(pub [u8; 32]);
-
-impl KeyHash {
-    /// The hash of a key's text.
-    pub fn of(key: &str) -> Self {
-        Self(Sha256::digest(key.as_bytes()).into())
-    }
-
-    /// 64 lower-case hexadecimal digits.
-    pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    /// Reads what [`KeyHash::to_hex`] writes; anything else is `None`.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 64 || !text.is_ascii() {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-        }
-        Some(Self(bytes))
-    }
-}
-
-/// Shows the first digits only: enough to tell two apart in a log.
-impl std::fmt::Debug for KeyHash {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [first, second, third, ..] = self.0;
-        write!(formatter, "KeyHash({first:02x}{second:02x}{third:02x}..)")
     }
 }
 
@@ -101,33 +61,51 @@ pub struct TooManyKeys;
 pub struct App {
     /// Its id, by which reports and subscriptions name it.
     pub id: AppId,
-    /// Who owns it.
+    /// Its owner.
     pub owner: UserId,
-    /// For people; any text.
+    /// A display name; any text.
     pub name: String,
     /// Whether it is served.
     pub status: Status,
     /// Its valid keys, oldest first, at most [`MAX_KEYS_OF_SCOPE`] of each scope.
     pub keys: Vec<KeyRecord>,
-    /// Whether the published library and dashboard, which know no secret, are let in.
+    /// Whether the published library and dashboard, which have no secret, are accepted.
     pub legacy: bool,
     /// Write shards of its reports, 1 to [`MAX_SHARDS`].
     pub shards: u16,
-    /// The instant before which issued tokens no longer open it: how a leaked token is taken back.
+    /// Tokens issued before this instant are rejected, which revokes a leaked one.
     pub tokens_not_before: Option<TimestampMs>,
     /// Its own limits.
     pub limits: OwnLimits,
-    /// How long what it reports is kept, where it says so itself.
+    /// Its own retention.
     pub retention: AppRetention,
-    /// The instant until which its reports are refused, because it sent more than it may.
+    /// The instant until which its reports are rejected, because it sent more than its rates allow.
     pub limited_until: Option<TimestampMs>,
 }
 
 impl App {
-    /// Makes `key` valid beside those that are.
+    /// The application `shop` of `ann`, with the defaults and no key, for tests and documentation:
+    /// `App { legacy: true, ..App::example() }`.
+    pub fn example() -> Self {
+        Self {
+            id: AppId::literal("shop"),
+            owner: UserId::literal("ann"),
+            name: "Shop".to_owned(),
+            status: Status::Active,
+            keys: Vec::new(),
+            legacy: false,
+            shards: DEFAULT_SHARDS,
+            tokens_not_before: None,
+            limits: OwnLimits::default(),
+            retention: AppRetention::default(),
+            limited_until: None,
+        }
+    }
+
+    /// Adds `key` to the valid ones.
     ///
     /// # Errors
-    /// [`TooManyKeys`] where [`MAX_KEYS_OF_SCOPE`] of its scope are.
+    /// [`TooManyKeys`] where [`MAX_KEYS_OF_SCOPE`] of its scope are valid.
     pub fn add_key(&mut self, key: KeyRecord) -> Result<(), TooManyKeys> {
         if self.keys_of(key.scope).count() >= MAX_KEYS_OF_SCOPE {
             return Err(TooManyKeys);
@@ -141,7 +119,7 @@ impl App {
         self.keys.iter().filter(move |key| key.scope == scope)
     }
 
-    /// Takes the key `id` back; `None` where there is no such key.
+    /// Removes the key `id`; `None` where there is no such key.
     pub fn drop_key(&mut self, id: &KeyId) -> Option<KeyRecord> {
         let index = self.keys.iter().position(|key| key.id == *id)?;
         Some(self.keys.remove(index))
@@ -152,11 +130,30 @@ impl App {
         self.retention.raw.map_or(default_ms, |hours| hours * HOUR_MS)
     }
 
-    /// The write shard of what `source` reports: its SHA-256 modulo the shards, so that one source stays in one
-    /// shard and time has no say.
+    /// The write shard of the reports of `source`: its SHA-256 modulo the shards, so that a source stays in one shard.
     pub fn shard_of(&self, source: &Source) -> u16 {
         let [first, second, ..] = <[u8; 32]>::from(Sha256::digest(source.as_str().as_bytes()));
         u16::from_be_bytes([first, second]) % self.shards.max(1)
+    }
+
+    /// The rates at which it may send.
+    pub fn rates(&self) -> Rates {
+        self.limits.rates(self.shards)
+    }
+
+    /// Most publishers and subscriptions, counted together.
+    pub fn max_connections(&self) -> u32 {
+        self.limits.connections.unwrap_or(MAX_CONNECTIONS)
+    }
+
+    /// Most subscriptions: by default as many as connections.
+    pub fn max_subscriptions(&self) -> u32 {
+        self.limits.subscriptions.unwrap_or_else(|| self.max_connections())
+    }
+
+    /// Milliseconds from `now` for which its reports are rejected because it sent too many; `None` where they are not.
+    pub fn refused_for_ms(&self, now: TimestampMs) -> Option<i64> {
+        self.limited_until.map(|until| until.ms_since(now)).filter(|left_ms| *left_ms > 0)
     }
 }
 
@@ -164,35 +161,9 @@ impl App {
 mod tests {
     use super::*;
 
-    /// An application with the defaults and no key.
-    pub(super) fn shop() -> App {
-        App {
-            id: AppId::new("shop").unwrap(),
-            owner: UserId::new("ann").unwrap(),
-            name: "Shop".into(),
-            status: Status::Active,
-            keys: Vec::new(),
-            legacy: false,
-            shards: DEFAULT_SHARDS,
-            tokens_not_before: None,
-            limits: OwnLimits::default(),
-            retention: AppRetention::default(),
-            limited_until: None,
-        }
-    }
-
     #[test]
-    fn a_hash_survives_its_hexadecimal_form() {
-        let hash = KeyHash::of("nehonix@00.nsl");
-        assert_eq!(KeyHash::from_hex(&hash.to_hex()), Some(hash));
-        for text in ["", "00", &"g".repeat(64), &"é".repeat(32)] {
-            assert_eq!(KeyHash::from_hex(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_second_key_is_valid_beside_the_first_and_a_third_is_not() {
-        let mut app = shop();
+    fn two_keys_of_a_scope_are_valid_at_a_time() {
+        let mut app = App::example();
         let [first, second, third] = ["a", "b", "c"].map(|text| KeyRecord::of(text, Scope::Both));
         assert_eq!(app.add_key(first.clone()), Ok(()));
         assert_eq!(app.add_key(second.clone()), Ok(()));
@@ -203,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_one_scope_take_no_room_from_those_of_another() {
-        let mut app = shop();
+    fn keys_of_each_scope_are_limited_separately() {
+        let mut app = App::example();
         for (text, scope) in [("a", Scope::Publish), ("b", Scope::View), ("c", Scope::Both)] {
             for turn in ["1", "2"] {
                 assert_eq!(app.add_key(KeyRecord::of(&format!("{text}{turn}"), scope)), Ok(()));
@@ -216,7 +187,25 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_gives_no_hash_away() {
-        assert!(format!("{:?}", KeyHash::of("secret")).len() < 24);
+    fn shards_widen_default_rates_but_not_own_ones() {
+        let mut app = App { shards: 3, ..App::example() };
+        let rates = app.rates();
+        assert_eq!([rates.reports.per_second, rates.reports.burst], [3_000, 30_000]);
+        assert_eq!([rates.bytes.per_second, rates.bytes.burst], [3_000_000, 30_000_000]);
+        assert_eq!(app.max_connections(), MAX_CONNECTIONS);
+        app.limits =
+            OwnLimits { reports: Some(5), bytes: Some(1_000), connections: Some(7), subscriptions: None };
+        let rates = app.rates();
+        assert_eq!([rates.reports.per_second, rates.reports.burst], [5, 100]);
+        assert_eq!([rates.bytes.per_second, rates.bytes.burst], [1_000, 131_072]);
+        assert_eq!(app.max_connections(), 7);
+    }
+
+    #[test]
+    fn refusal_of_reports_ends_at_its_instant() {
+        let until = TimestampMs::EXAMPLE;
+        let app = App { limited_until: Some(until), ..App::example() };
+        assert_eq!([-1, 0, 1].map(|ms| app.refused_for_ms(until.plus_ms(ms))), [Some(1), None, None]);
+        assert_eq!(App::example().refused_for_ms(until), None);
     }
 }

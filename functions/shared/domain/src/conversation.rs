@@ -4,25 +4,24 @@
 //! close: `modern` for this protocol, `legacy` for the published library's. Refuses to do any of it: it asks its caller
 //! one [`Question`] at a time and ends with a [`Verdict`]. Ruled by protocol.md §1 and §2, design.md §7.
 
-pub mod acquaintances;
-mod legacy;
+pub mod connection_cache;
 mod modern;
-pub mod remembered;
 
 use std::sync::Arc;
 
 use crate::app::App;
 use crate::frame::control::{ControlFrame, Credential};
 use crate::frame::outbound::{Dialect, Outbound};
-use crate::grant::{Action, Grant, Hold, Role};
+use crate::grant::{Action, Grant, Role, SubscriptionProof};
 use crate::ids::AppId;
 use crate::legacy::command::IssuedCommand;
 use crate::rejection::Rejection;
 use crate::report::Report;
 use crate::time::TimestampMs;
 
+use crate::legacy::conversation::Legacy;
+use crate::legacy::session::{LegacySession, ReplyKind};
 pub use modern::FULL_FOR_MS;
-use remembered::{Remembered, Slot};
 
 /// Wrong credentials after which a connection is closed.
 pub const MAX_AUTH_REFUSALS: u32 = 5;
@@ -80,7 +79,7 @@ pub enum Question {
         /// How its frames are written.
         dialect: Dialect,
         /// What it stands on.
-        hold: Hold,
+        proof: SubscriptionProof,
     },
     /// End a subscription, there or not. Answered by [`Answer::Done`].
     RemoveSubscription(AppId),
@@ -95,7 +94,7 @@ pub enum Question {
     Recall,
     /// May an answer of this kind be given, as the only one for a while? Answered by [`Answer::Claimed`],
     /// [`Answer::Repeated`] or [`Answer::Gone`].
-    Claim(Slot),
+    Claim(ReplyKind),
     /// Keep a legacy grant, unless it is kept already. Answered by [`Answer::Done`], or [`Answer::Gone`] where there
     /// was nothing to do.
     Welcome(Grant),
@@ -163,11 +162,11 @@ pub enum Answer {
         all: bool,
     },
     /// What the session row remembers.
-    Recalled(Remembered),
+    Recalled(LegacySession),
     /// The answer may be given, and no other of its kind for a while.
-    Claimed(Remembered),
+    Claimed(LegacySession),
     /// One of its kind was given a short while ago.
-    Repeated(Remembered),
+    Repeated(LegacySession),
     /// An application, where there is one.
     App(Option<Arc<App>>),
     /// The last known report, where there is one.
@@ -206,11 +205,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn say(frame: &Outbound) -> Self {
+    pub(crate) fn say(frame: &Outbound) -> Self {
         Self { frames: vec![frame.render()], ..Self::default() }
     }
 
-    fn silence() -> Self {
+    pub(crate) fn silence() -> Self {
         Self::default()
     }
 
@@ -237,7 +236,7 @@ pub struct Familiarity {
     /// What its handshake granted.
     pub fixed: Option<Grant>,
     /// What this function instance remembers of it.
-    pub remembered: Option<Remembered>,
+    pub remembered: Option<LegacySession>,
     /// How many log entries it may send now.
     pub log_room: usize,
 }
@@ -248,7 +247,7 @@ pub enum Conversation {
     /// In this protocol.
     Modern(Box<modern::Modern>),
     /// In the library's.
-    Legacy(Box<legacy::Legacy>),
+    Legacy(Box<Legacy>),
 }
 
 impl Conversation {
@@ -260,7 +259,7 @@ impl Conversation {
 
     /// Hears a frame of the library's dialect.
     pub fn hear_legacy(frame: ControlFrame, familiarity: Familiarity, now: TimestampMs) -> (Self, Move) {
-        let (legacy, first) = legacy::Legacy::hear(frame.request, familiarity, now);
+        let (legacy, first) = Legacy::hear(frame.request, familiarity, now);
         (Self::Legacy(Box::new(legacy)), first)
     }
 
@@ -274,7 +273,7 @@ impl Conversation {
     }
 
     /// What a function instance should remember of the connection, where this frame taught it anything.
-    pub fn remembered(&self) -> Option<&Remembered> {
+    pub fn remembered(&self) -> Option<&LegacySession> {
         match self {
             Self::Modern(_) => None,
             Self::Legacy(legacy) => legacy.remembered(),

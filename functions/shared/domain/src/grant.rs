@@ -1,20 +1,17 @@
-//! What a connection or a token may do, on which applications, until when - and the one check of it.
+//! Grants: what a connection or a token may do, on which applications, until when; and the one check of them.
 //!
-//! Owns the grant, its text form for the authorizer's context and the session row, and `authorise`; `hold` owns what is
-//! left of a grant on a subscription.
-//! Refuses to look at credentials: what a key or a token proves is the `access` crate's matter.
-//! Ruled by design.md §8.
+//! What a key or a token proves is decided in the `nsl-auth` crate.
 
-mod hold;
+mod proof;
 
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Status};
-use crate::ids::{AppId, KeyId, UserId};
+use crate::ids::{AppId, Scope, UserId};
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
 
-pub use hold::Hold;
+pub use proof::{Proof, SubscriptionProof};
 
 /// Most applications that one grant names.
 pub const MAX_GRANTED_APPS: usize = 50;
@@ -28,18 +25,6 @@ pub enum Action {
     View,
 }
 
-/// Which actions a credential allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Reports may be sent.
-    Publish,
-    /// Reports may be watched and history read.
-    View,
-    /// Both.
-    Both,
-}
-
 impl Scope {
     fn covers(self, action: Action) -> bool {
         match self {
@@ -50,60 +35,34 @@ impl Scope {
     }
 }
 
-/// Which applications a grant reaches.
+/// The applications that a grant is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Reach {
+pub enum GrantedApps {
     /// These, at most [`MAX_GRANTED_APPS`].
     Apps(Vec<AppId>),
     /// Every application of this owner.
     Owner(UserId),
 }
 
-/// What proved the grant, so that taking it back reaches connections that are already open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Proof {
-    /// An API key of the application.
-    Key(KeyId),
-    /// A token issued then. An application may refuse all tokens issued before an instant.
-    Token {
-        /// When it was issued.
-        issued: TimestampMs,
-    },
-    /// The library's own `auth`, which has no secret; valid while the application's `legacy` flag is on.
-    Legacy,
-}
-
-impl Proof {
-    /// Whether `app` has not taken it back.
-    fn is_valid_for(&self, app: &App) -> bool {
-        match self {
-            Self::Key(id) => app.keys.iter().any(|key| key.id == *id),
-            Self::Token { issued } => app.tokens_not_before.is_none_or(|earliest| *issued >= earliest),
-            Self::Legacy => app.legacy,
-        }
-    }
-}
-
 /// Permission to act. Made only from a proved credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// On whose behalf.
+    /// The user that the credential belongs to.
     pub user: UserId,
     /// Which actions.
     pub scope: Scope,
     /// Which applications.
-    pub reach: Reach,
-    /// By what.
+    pub reach: GrantedApps,
+    /// What proved it.
     pub proof: Proof,
-    /// The instant from which it no longer holds; absent for a proof that does not age.
+    /// The instant at which it expires; absent for a proof that does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<TimestampMs>,
 }
 
 impl Grant {
-    /// The text that travels in the authorizer's context and stands on the session row.
+    /// The JSON text in the authorizer's context and on the session row.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -113,16 +72,21 @@ impl Grant {
         serde_json::from_str(text).ok()
     }
 
-    /// Whether the connection speaks the legacy dialect, which is decided by how it authenticated.
+    /// Whether it was proved by the library's `auth`, which decides the dialect of the connection.
     pub fn is_legacy(&self) -> bool {
         self.proof == Proof::Legacy
+    }
+
+    /// The part of it that is stored with a subscription.
+    pub fn subscription_proof(&self) -> SubscriptionProof {
+        SubscriptionProof { proof: self.proof.clone(), until: self.until }
     }
 
     /// The applications that the grant names: none for an owner's.
     pub fn names(&self) -> &[AppId] {
         match &self.reach {
-            Reach::Apps(apps) => apps,
-            Reach::Owner(_) => &[],
+            GrantedApps::Apps(apps) => apps,
+            GrantedApps::Owner(_) => &[],
         }
     }
 
@@ -132,19 +96,19 @@ impl Grant {
         if self.scope.covers(Action::Publish) { self.names() } else { &[] }
     }
 
-    fn reaches(&self, app: &App) -> bool {
+    fn includes(&self, app: &App) -> bool {
         match &self.reach {
-            Reach::Apps(apps) => apps.contains(&app.id),
-            Reach::Owner(owner) => *owner == app.owner,
+            GrantedApps::Apps(apps) => apps.contains(&app.id),
+            GrantedApps::Owner(owner) => *owner == app.owner,
         }
     }
 }
 
-/// Whether the holder of `grant` may do `action` to `app` at `now`; `app` is `None` where no such application exists.
+/// Whether `grant` allows `action` on `app` at `now`; `app` is `None` where no such application exists.
 ///
 /// # Errors
-/// `unauthorized` without a grant, when it has aged, or when its proof was taken back; `forbidden` for an unknown, a foreign or an
-/// uncovered application, which look alike on purpose; `app_inactive` for one that is switched off.
+/// `unauthorized` without a grant, when it has expired or its proof was revoked; `forbidden` for an unknown, a foreign
+/// or an uncovered application, which look alike on purpose; `app_inactive` for one that is switched off.
 pub fn authorise(
     grant: Option<&Grant>,
     action: Action,
@@ -152,7 +116,7 @@ pub fn authorise(
     now: TimestampMs,
 ) -> Result<(), Rejection> {
     let grant = unexpired(grant, now)?;
-    let app = app.filter(|app| grant.reaches(app)).ok_or_else(forbidden)?;
+    let app = app.filter(|app| grant.includes(app)).ok_or_else(forbidden)?;
     if !grant.proof.is_valid_for(app) {
         return Err(Rejection::unauthorized());
     }
@@ -165,11 +129,11 @@ pub fn authorise(
     }
 }
 
-/// The grant, if its holder may do `action` at `now` to whatever it reaches: what can be said before an application is
-/// looked at, each of which [`authorise`] still has to judge.
+/// The grant, if it allows `action` at `now` on the applications that it is for: the part of the check that needs no
+/// application. [`authorise`] must still check each of them.
 ///
 /// # Errors
-/// `unauthorized` without a grant or when it has aged, `forbidden` where its scope does not cover the action.
+/// `unauthorized` without a grant or when it has expired, `forbidden` where its scope does not cover the action.
 pub fn in_force(grant: Option<&Grant>, action: Action, now: TimestampMs) -> Result<&Grant, Rejection> {
     let grant = unexpired(grant, now)?;
     if grant.scope.covers(action) { Ok(grant) } else { Err(forbidden()) }
@@ -187,7 +151,7 @@ fn forbidden() -> Rejection {
     Rejection::new(Code::Forbidden, "the credentials do not allow this on this app").at("data.appId")
 }
 
-/// The side of the conversation that a connection is on, by whether its handshake named an `Origin`.
+/// The kind of client of a connection, by the `Origin` of its handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -209,7 +173,7 @@ impl Role {
         }
     }
 
-    /// Reads what [`Role::as_str`] writes; what is missing or unknown is a foreign page, the least trusted.
+    /// Reads what [`Role::as_str`] writes; absent or unknown text is a foreign page, the least trusted.
     pub fn from_text(text: Option<&str>) -> Self {
         match text {
             Some("program") => Self::Program,
@@ -222,139 +186,119 @@ impl Role {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::{DEFAULT_SHARDS, KeyHash, KeyRecord};
+    use crate::app::KeyRecord;
 
-    pub(super) fn app() -> App {
-        App {
-            id: AppId::new("shop").unwrap(),
-            owner: UserId::new("ann").unwrap(),
-            name: "Shop".into(),
-            status: Status::Active,
-            keys: vec![KeyRecord {
-                id: KeyId::new("k1").unwrap(),
-                hash: KeyHash::of("secret"),
-                scope: Scope::Both,
-            }],
-            legacy: true,
-            shards: DEFAULT_SHARDS,
-            tokens_not_before: None,
-            limits: Default::default(),
-            retention: Default::default(),
-            limited_until: None,
-        }
+    const NOW: TimestampMs = TimestampMs::EXAMPLE;
+
+    fn app() -> App {
+        App { keys: vec![KeyRecord::of("secret", Scope::Both)], legacy: true, ..App::example() }
     }
 
-    pub(super) fn now() -> TimestampMs {
-        TimestampMs::clamped(1_800_000_000_000)
-    }
-
-    fn grant(scope: Scope, reach: Reach, proof: Proof) -> Grant {
+    fn grant(scope: Scope, reach: GrantedApps, proof: Proof) -> Grant {
         Grant { user: UserId::new("ann").unwrap(), scope, reach, proof, until: None }
     }
 
-    pub(super) fn by_key(scope: Scope) -> Grant {
-        grant(scope, Reach::Apps(vec![AppId::new("shop").unwrap()]), Proof::Key(KeyId::new("k1").unwrap()))
+    fn by_key(scope: Scope) -> Grant {
+        let [key] = &app().keys[..] else { panic!("the app has one key") };
+        grant(scope, GrantedApps::Apps(vec![app().id]), Proof::Key(key.id.clone()))
     }
 
-    fn verdict(grant: Option<&Grant>, action: Action, app: Option<&App>) -> Option<Code> {
-        authorise(grant, action, app, now()).err().map(|rejection| rejection.code)
+    fn refusal(grant: Option<&Grant>, action: Action, app: &App) -> Option<Code> {
+        authorise(grant, action, Some(app), NOW).err().map(|rejection| rejection.code)
     }
 
     #[test]
-    fn a_scope_covers_its_own_action_only() {
-        let app = app();
+    fn scope_covers_its_own_action_only() {
         for (scope, publish, view) in
             [(Scope::Publish, true, false), (Scope::View, false, true), (Scope::Both, true, true)]
         {
             let grant = by_key(scope);
-            assert_eq!(verdict(Some(&grant), Action::Publish, Some(&app)).is_none(), publish);
-            assert_eq!(verdict(Some(&grant), Action::View, Some(&app)).is_none(), view);
+            assert_eq!(refusal(Some(&grant), Action::Publish, &app()).is_none(), publish);
+            assert_eq!(refusal(Some(&grant), Action::View, &app()).is_none(), view);
         }
     }
 
     #[test]
-    fn a_grant_is_in_force_before_any_app_is_looked_at() {
-        let refusal = |grant: Option<&Grant>| in_force(grant, Action::View, now()).err().map(|one| one.code);
+    fn expiry_and_scope_are_checked_without_an_app() {
+        let refusal = |grant: Option<&Grant>| in_force(grant, Action::View, NOW).err().map(|one| one.code);
         assert_eq!(refusal(Some(&by_key(Scope::View))), None);
         assert_eq!(refusal(Some(&by_key(Scope::Publish))), Some(Code::Forbidden));
         assert_eq!(refusal(None), Some(Code::Unauthorized));
-        let mut aged = by_key(Scope::View);
-        aged.until = Some(now());
-        assert_eq!(refusal(Some(&aged)), Some(Code::Unauthorized));
+        let expired = Grant { until: Some(NOW), ..by_key(Scope::View) };
+        assert_eq!(refusal(Some(&expired)), Some(Code::Unauthorized));
     }
 
     #[test]
-    fn a_foreign_and_an_unknown_app_look_alike() {
-        let mut foreign = app();
-        foreign.id = AppId::new("other").unwrap();
+    fn foreign_and_unknown_apps_look_alike() {
+        let foreign = App { id: AppId::new("other").unwrap(), ..app() };
         let grant = by_key(Scope::Both);
         assert_eq!(
-            authorise(Some(&grant), Action::View, Some(&foreign), now()),
-            authorise(Some(&grant), Action::View, None, now())
+            authorise(Some(&grant), Action::View, Some(&foreign), NOW),
+            authorise(Some(&grant), Action::View, None, NOW)
         );
     }
 
     #[test]
-    fn what_was_taken_back_no_longer_opens() {
+    fn revoked_proof_grants_nothing() {
         let mut app = app();
-        let legacy = grant(Scope::Publish, Reach::Apps(vec![app.id.clone()]), Proof::Legacy);
-        assert_eq!(verdict(Some(&legacy), Action::Publish, Some(&app)), None);
+        let legacy = grant(Scope::Publish, GrantedApps::Apps(vec![app.id.clone()]), Proof::Legacy);
+        assert_eq!(refusal(Some(&legacy), Action::Publish, &app), None);
         app.legacy = false;
         app.keys.clear();
-        assert_eq!(verdict(Some(&legacy), Action::Publish, Some(&app)), Some(Code::Unauthorized));
-        assert_eq!(verdict(Some(&by_key(Scope::Both)), Action::View, Some(&app)), Some(Code::Unauthorized));
+        assert_eq!(refusal(Some(&legacy), Action::Publish, &app), Some(Code::Unauthorized));
+        assert_eq!(refusal(Some(&by_key(Scope::Both)), Action::View, &app), Some(Code::Unauthorized));
     }
 
     #[test]
-    fn a_token_ends_at_its_hour_and_with_all_tokens_of_its_time() {
+    fn token_ends_at_its_expiry_and_when_older_tokens_are_revoked() {
         let mut app = app();
-        let mut token = by_key(Scope::View);
-        token.proof = Proof::Token { issued: now() };
-        token.until = Some(now().plus_ms(1));
-        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), None);
-        token.until = Some(now());
-        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), Some(Code::Unauthorized));
+        let mut token = Grant { proof: Proof::Token { issued: NOW }, ..by_key(Scope::View) };
+        token.until = Some(NOW.plus_ms(1));
+        assert_eq!(refusal(Some(&token), Action::View, &app), None);
+        token.until = Some(NOW);
+        assert_eq!(refusal(Some(&token), Action::View, &app), Some(Code::Unauthorized));
         token.until = None;
-        app.tokens_not_before = Some(now().plus_ms(1));
-        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), Some(Code::Unauthorized));
-        app.tokens_not_before = Some(now());
-        assert_eq!(verdict(Some(&token), Action::View, Some(&app)), None);
+        app.tokens_not_before = Some(NOW.plus_ms(1));
+        assert_eq!(refusal(Some(&token), Action::View, &app), Some(Code::Unauthorized));
+        app.tokens_not_before = Some(NOW);
+        assert_eq!(refusal(Some(&token), Action::View, &app), None);
     }
 
     #[test]
-    fn an_inactive_app_is_told_only_to_those_who_may_know() {
-        let mut app = app();
-        app.status = Status::Inactive;
-        assert_eq!(verdict(Some(&by_key(Scope::Both)), Action::View, Some(&app)), Some(Code::AppInactive));
-        assert_eq!(verdict(Some(&by_key(Scope::Publish)), Action::View, Some(&app)), Some(Code::Forbidden));
-        assert_eq!(verdict(None, Action::View, Some(&app)), Some(Code::Unauthorized));
+    fn inactive_status_is_shown_only_to_the_authorised() {
+        let app = App { status: Status::Inactive, ..app() };
+        assert_eq!(refusal(Some(&by_key(Scope::Both)), Action::View, &app), Some(Code::AppInactive));
+        assert_eq!(refusal(Some(&by_key(Scope::Publish)), Action::View, &app), Some(Code::Forbidden));
+        assert_eq!(refusal(None, Action::View, &app), Some(Code::Unauthorized));
     }
 
     #[test]
-    fn an_owner_reaches_own_apps_only() {
-        let app = app();
-        let key = Proof::Key(KeyId::new("k1").unwrap());
-        let own = grant(Scope::View, Reach::Owner(UserId::new("ann").unwrap()), key.clone());
-        let other = grant(Scope::View, Reach::Owner(UserId::new("bob").unwrap()), key);
-        assert_eq!(verdict(Some(&own), Action::View, Some(&app)), None);
-        assert_eq!(verdict(Some(&other), Action::View, Some(&app)), Some(Code::Forbidden));
+    fn owner_grant_includes_own_apps_only() {
+        let proof = by_key(Scope::View).proof;
+        let of = |owner| GrantedApps::Owner(UserId::new(owner).unwrap());
+        let own = grant(Scope::View, of("ann"), proof.clone());
+        let other = grant(Scope::View, of("bob"), proof);
+        assert_eq!(refusal(Some(&own), Action::View, &app()), None);
+        assert_eq!(refusal(Some(&other), Action::View, &app()), Some(Code::Forbidden));
     }
 
     #[test]
-    fn only_a_publishers_named_apps_are_published_for() {
-        let shop = [AppId::new("shop").unwrap()];
+    fn only_publishers_publish_for_the_apps_they_name() {
+        let shop = [app().id];
         assert_eq!(by_key(Scope::Both).publishes(), shop);
         assert_eq!(by_key(Scope::Publish).publishes(), shop);
         assert!(by_key(Scope::View).publishes().is_empty());
-        let owner = grant(Scope::Both, Reach::Owner(UserId::new("ann").unwrap()), Proof::Legacy);
+        let owner = grant(Scope::Both, GrantedApps::Owner(UserId::new("ann").unwrap()), Proof::Legacy);
         assert!(owner.publishes().is_empty());
     }
 
     #[test]
-    fn a_grant_survives_its_text_and_garbage_grants_nothing() {
-        let mut token = by_key(Scope::View);
-        token.proof = Proof::Token { issued: now() };
-        token.until = Some(now());
+    fn grant_survives_its_text_and_garbage_grants_nothing() {
+        let token = Grant { proof: Proof::Token { issued: NOW }, until: Some(NOW), ..by_key(Scope::View) };
+        assert_eq!(
+            (&token.subscription_proof().proof, token.subscription_proof().until),
+            (&token.proof, token.until)
+        );
         for grant in [by_key(Scope::Both), token] {
             assert_eq!(Grant::from_text(&grant.to_text()), Some(grant));
         }

@@ -1,13 +1,11 @@
-//! Names of the things that the service knows: applications, users, sources, connections, keys.
+//! Ids of applications, users, sources, connections and keys, and what a key allows.
 //!
-//! Owns the one alphabet of ids. Refuses anything that could forge another's table key: no id holds a `#`.
-//! Ruled by design.md §5.
+//! Ids have one alphabet, without `#`, so that no id can forge another table key.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-use crate::app::KeyHash;
+use sha2::{Digest, Sha256};
 
 /// Longest id in bytes.
 pub const MAX_ID_BYTES: usize = 128;
@@ -49,6 +47,12 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// An id written in the source, which the caller checked.
+            #[allow(dead_code, reason = "not every kind of id has an example")]
+            pub(crate) fn literal(text: &'static str) -> Self {
+                Self(text.to_owned())
+            }
         }
 
         impl TryFrom<String> for $name {
@@ -81,12 +85,60 @@ id! {
     UserId
 }
 id! {
-    /// The process that reports, by the name that it gives itself, or else its connection.
+    /// The process that reports: the name that it sends, or else its connection.
     Source
 }
 id! {
     /// Which of an application's keys opened a connection, so that revoking the key reaches it. Not a secret.
     KeyId
+}
+
+/// Which actions a credential allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Sending reports.
+    Publish,
+    /// Watching reports and reading history.
+    View,
+    /// Both.
+    Both,
+}
+
+/// SHA-256 of an API key: what is stored of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyHash(pub [u8; 32]);
+
+impl KeyHash {
+    /// The hash of a key's text.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Reads what [`KeyHash::to_hex`] writes; `None` for any other text.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+/// Shows the first digits only: enough to tell two apart in a log.
+impl std::fmt::Debug for KeyHash {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [first, second, third, ..] = self.0;
+        write!(formatter, "KeyHash({first:02x}{second:02x}{third:02x}..)")
+    }
 }
 
 /// Hexadecimal digits of a key's hash that name the key: enough to tell an application's keys apart.
@@ -100,8 +152,8 @@ impl KeyId {
 }
 
 impl Source {
-    /// The source of a publisher that gives itself no name: its connection, with what an id may not hold
-    /// left out at the end (the padding `=`) and replaced by `-` elsewhere.
+    /// The source of a publisher that sends no name: its connection without the padding `=`, and with `-` for other
+    /// characters that an id may not have.
     pub fn of_connection(connection: &ConnectionId) -> Self {
         let trimmed = connection.as_str().trim_end_matches('=');
         let name = trimmed.chars().map(|character| if is_id_character(character) { character } else { '-' });
@@ -109,12 +161,12 @@ impl Source {
     }
 }
 
-/// API Gateway's name for one WebSocket connection: opaque, base64-like, often ending in `=`.
+/// API Gateway's id of one WebSocket connection: opaque, base64-like, often ending in `=`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(String);
 
 impl ConnectionId {
-    /// Takes API Gateway's text as it is: it comes from no caller.
+    /// Takes API Gateway's text unchecked: it comes from no caller.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -136,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_of_the_library_and_of_hosts_are_legal() {
+    fn library_ids_and_host_names_are_legal() {
         for text in ["nehonix_11111111-2222-4333-8444-555555555555", "a", "host.example:8080", "me@home"] {
             assert_eq!(AppId::new(text).unwrap().as_str(), text);
         }
@@ -144,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_could_forge_a_key_is_refused() {
+    fn id_outside_the_alphabet_is_malformed() {
         for text in ["", "a#b", "a b", "é", "a\0b", "a/b", "a\"b"] {
             assert_eq!(AppId::new(text), Err(MalformedId), "{text:?}");
         }
@@ -152,7 +204,21 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_made_of_any_connection_id() {
+    fn key_hash_survives_its_hexadecimal_form() {
+        let hash = KeyHash::of("nehonix@00.nsl");
+        assert_eq!(KeyHash::from_hex(&hash.to_hex()), Some(hash));
+        for text in ["", "00", &"g".repeat(64), &"é".repeat(32)] {
+            assert_eq!(KeyHash::from_hex(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_output_of_a_key_hash_is_cut() {
+        assert!(format!("{:?}", KeyHash::of("secret")).len() < 24);
+    }
+
+    #[test]
+    fn source_is_made_of_any_connection_id() {
         assert_eq!(Source::of_connection(&ConnectionId::new("Z0ZM9cFLIAMCIuQ=")).as_str(), "Z0ZM9cFLIAMCIuQ");
         assert_eq!(Source::of_connection(&ConnectionId::new("a/b+c==")).as_str(), "a-b-c");
     }

@@ -1,11 +1,12 @@
-//! The pure core of the metrics service: what a report is, how a connection converses, how history is made.
+//! The pure core of the metrics service: reports, the conversation of a connection, rollups and history.
 //!
-//! It decides and returns what to do; it never does it. It knows no AWS, no runtime, no environment and no clock.
-//! The words are those of ARCHITECTURE.md's glossary, the wire is docs/PROTOCOL.md.
+//! It has no AWS crate, no runtime, no environment and no clock; effects are a trait that its caller implements.
+//! ARCHITECTURE.md has the glossary, docs/PROTOCOL.md the wire.
 
 #![warn(missing_docs)]
 
 pub mod app;
+pub mod bounded;
 pub mod bucket;
 pub mod conversation;
 pub mod frame;
@@ -13,14 +14,13 @@ pub mod grant;
 pub mod history;
 pub mod ids;
 pub mod legacy;
-pub mod memory;
 pub mod rate;
 pub mod rejection;
 pub mod report;
 pub mod resolution;
 pub mod rollup;
 pub mod series;
-pub mod stranger;
 pub mod time;
 pub mod time_span;
+pub mod unauthenticated;
 pub mod window;

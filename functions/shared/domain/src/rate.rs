@@ -1,23 +1,21 @@
-//! How often something may happen: a bucket that fills with time and is emptied by use.
-//!
-//! Owns the arithmetic, in whole thousandths, so that nothing is lost to rounding. Refuses a clock: time is an
-//! argument, and time that runs backwards fills nothing. Ruled by design.md §8.
+//! Token buckets. Levels are whole thousandths of a token, so that nothing is lost to rounding; time that runs
+//! backwards fills nothing.
 
 use crate::time::TimestampMs;
 
 /// Parts of one token: a bucket of `n` a second gains `n` of them each millisecond.
 const PARTS: i64 = 1_000;
 
-/// How fast a bucket fills, and how much it holds.
+/// How fast a bucket fills, and its capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
-    /// Tokens that it gains in a second; more than none.
+    /// Tokens added in a second; more than none.
     pub per_second: u32,
-    /// Tokens that it holds at most.
+    /// Most tokens in it.
     pub burst: u32,
 }
 
-/// What is left of a [`Rate`] at an instant.
+/// A bucket of tokens that fills at a [`Rate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenBucket {
     rate: Rate,
@@ -32,7 +30,7 @@ impl TokenBucket {
         Self { rate, level: i64::from(rate.burst) * PARTS, at: now }
     }
 
-    /// Milliseconds from `now` until `count` tokens are there: 0 where they are, `None` where they never will be.
+    /// Milliseconds from `now` until it has `count` tokens: 0 where it has, `None` where it never will.
     pub fn wait_ms(&self, count: u32, now: TimestampMs) -> Option<i64> {
         if count > self.rate.burst {
             return None;
@@ -42,13 +40,13 @@ impl TokenBucket {
         Some(if missing <= 0 { 0 } else { (missing + per_ms - 1) / per_ms })
     }
 
-    /// Takes `count` tokens, which are there; never leaves less than none.
+    /// Takes `count` tokens, or all where there are fewer.
     pub fn take(&mut self, count: u32, now: TimestampMs) {
         self.level = (self.level_at(now) - i64::from(count) * PARTS).max(0);
         self.at = self.at.max(now);
     }
 
-    /// Puts `count` tokens back that were taken for nothing; never holds more than its burst.
+    /// Returns `count` unused tokens, up to the burst.
     pub fn put_back(&mut self, count: u32) {
         let full = i64::from(self.rate.burst) * PARTS;
         self.level = self.level.saturating_add(i64::from(count) * PARTS).min(full);
@@ -65,14 +63,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const START_MS: i64 = 1_800_000_000_000;
-
     fn at(offset_ms: i64) -> TimestampMs {
-        TimestampMs::clamped(START_MS + offset_ms)
+        TimestampMs::EXAMPLE.plus_ms(offset_ms)
     }
 
     #[test]
-    fn a_burst_is_let_through_and_then_the_rate() {
+    fn burst_passes_and_then_the_rate() {
         let mut bucket = TokenBucket::full(Rate { per_second: 10, burst: 20 }, at(0));
         assert_eq!(bucket.wait_ms(20, at(0)), Some(0));
         bucket.take(20, at(0));
@@ -83,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_back_may_be_taken_again_up_to_the_burst() {
+    fn returned_tokens_may_be_taken_again_up_to_the_burst() {
         let mut bucket = TokenBucket::full(Rate { per_second: 10, burst: 20 }, at(0));
         bucket.take(15, at(0));
         bucket.put_back(10);
@@ -98,25 +94,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_span_admits_more_than_its_burst_and_its_rate(
+        fn no_span_passes_more_than_burst_and_rate(
             rate in any_rate(),
             uses in prop::collection::vec((0..2_000_i64, 1..200_u32), 1..60),
         ) {
             let mut bucket = TokenBucket::full(rate, at(0));
-            let (mut now, mut admitted) = (0, 0_i64);
+            let (mut now, mut passed) = (0, 0_i64);
             for (pause, count) in uses {
                 now += pause;
                 if bucket.wait_ms(count, at(now)) == Some(0) {
                     bucket.take(count, at(now));
-                    admitted += i64::from(count);
+                    passed += i64::from(count);
                 }
                 let most = i64::from(rate.burst) * PARTS + now * i64::from(rate.per_second);
-                prop_assert!(admitted * PARTS <= most);
+                prop_assert!(passed * PARTS <= most);
             }
         }
 
         #[test]
-        fn the_wait_that_is_told_is_enough_and_none_of_it_too_much(
+        fn returned_wait_is_enough_and_not_too_long(
             rate in any_rate(), spent in 0..5_000_u32, count in 1..5_000_u32,
         ) {
             let mut bucket = TokenBucket::full(rate, at(0));
@@ -132,7 +128,7 @@ mod tests {
         }
 
         #[test]
-        fn time_that_runs_backwards_fills_nothing(rate in any_rate(), back in 0..100_000_i64) {
+        fn backward_time_fills_nothing(rate in any_rate(), back in 0..100_000_i64) {
             let mut bucket = TokenBucket::full(rate, at(0));
             bucket.take(rate.burst, at(0));
             bucket.take(0, at(-back));

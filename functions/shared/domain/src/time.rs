@@ -1,7 +1,6 @@
-//! Instants as the service counts them: whole milliseconds since 1970, in UTC.
+//! Instants: whole milliseconds since 1970, in UTC.
 //!
-//! Owns the reading of timestamps (ISO 8601 or epoch milliseconds) and their writing (ISO 8601, milliseconds, `Z`).
-//! Refuses to read a clock: now is always an argument.
+//! Read from ISO 8601 or epoch milliseconds, written as ISO 8601 with milliseconds and `Z`. Nothing here reads a clock.
 
 use std::fmt;
 
@@ -34,28 +33,31 @@ enum IsoOrMs {
     Iso(String),
 }
 
-/// A text or number that names no instant between 1970 and 9999.
+/// A text or number that is not an instant between 1970 and 9999.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be ISO 8601 with a time zone, or milliseconds since 1970")]
 pub struct MalformedTimestamp;
 
 impl TimestampMs {
-    /// The instant `ms` milliseconds after 1970, moved into 1970..=9999 where it lies outside.
+    /// A fixed instant for tests and documentation: 2026-11-22T13:01:01.387Z.
+    pub const EXAMPLE: Self = Self(1_795_352_461_387);
+
+    /// The instant `ms` milliseconds after 1970, clamped to 1970..=9999.
     pub fn clamped(ms: i64) -> Self {
         Self(ms.clamp(0, LAST_MS))
     }
 
-    /// The instant that `text` names in ISO 8601, with `Z` or an offset; finer than a millisecond is cut off.
+    /// The instant of `text` in ISO 8601, with `Z` or an offset; finer than a millisecond is cut off.
     ///
     /// # Errors
-    /// [`MalformedTimestamp`] when it is no ISO 8601 instant, has no time zone, or lies outside 1970 to 9999.
+    /// [`MalformedTimestamp`] when it is not an ISO 8601 instant, has no time zone, or lies outside 1970 to 9999.
     pub fn from_iso(text: &str) -> Result<Self, MalformedTimestamp> {
         let instant: jiff::Timestamp = text.trim().parse().map_err(|_| MalformedTimestamp)?;
         Self::try_from(instant.as_millisecond())
     }
 
     /// Milliseconds since 1970.
-    pub fn ms(self) -> i64 {
+    pub const fn ms(self) -> i64 {
         self.0
     }
 
@@ -64,7 +66,7 @@ impl TimestampMs {
         self.0.div_euclid(SECOND_MS)
     }
 
-    /// The instant `ms` milliseconds later, or earlier where it is negative, held within 1970 to 9999.
+    /// The instant `ms` milliseconds later, or earlier where it is negative, clamped to 1970..=9999.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
         Self::clamped(self.0.saturating_add(ms))
@@ -75,7 +77,7 @@ impl TimestampMs {
         self.0 - earlier.0
     }
 
-    /// The start of the span of `width_ms` that holds this instant; spans are counted from 1970.
+    /// The start of the span of `width_ms` that contains this instant; spans are counted from 1970.
     #[must_use]
     pub fn aligned_to(self, width_ms: i64) -> Self {
         Self(self.0 - self.0.rem_euclid(width_ms.max(1)))
@@ -122,15 +124,15 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_librarys_own_timestamps_are_read_and_written_alike() {
+    fn library_timestamps_are_read_and_written_alike() {
         let text = "2026-11-22T13:01:01.387Z";
         let instant = TimestampMs::from_iso(text).unwrap();
-        assert_eq!(instant.ms(), 1_795_352_461_387);
+        assert_eq!(instant, TimestampMs::EXAMPLE);
         assert_eq!(instant.to_string(), text);
     }
 
     #[test]
-    fn an_offset_is_honoured_and_a_missing_one_refused() {
+    fn time_zone_is_applied_and_required() {
         assert_eq!(TimestampMs::from_iso("1970-01-01T01:00:00+01:00").unwrap().ms(), 0);
         for text in ["", "2026-11-22", "2026-11-22T13:01:01", "yesterday", "1969-12-31T23:59:59Z", "NaN"] {
             assert_eq!(TimestampMs::from_iso(text), Err(MalformedTimestamp), "{text:?}");
@@ -157,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn writing_and_reading_an_instant_changes_nothing(ms in 0..=LAST_MS) {
+        fn written_instants_are_read_back(ms in 0..=LAST_MS) {
             let instant = TimestampMs::clamped(ms);
             prop_assert_eq!(TimestampMs::from_iso(&instant.to_string()).unwrap(), instant);
         }

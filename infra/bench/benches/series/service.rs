@@ -4,7 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lambda_http::Body;
 use nsl_aws::rollups::Rollups;
 use nsl_domain::app::App;
-use nsl_domain::grant::Scope;
+use nsl_domain::ids::Scope;
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Retention, Rollup};
 use nsl_domain::time::TimestampMs;

@@ -3,7 +3,7 @@
 use super::OwnTerms;
 use clap::Subcommand;
 use nsl_domain::app::MAX_SHARDS;
-use nsl_domain::grant::Scope;
+use nsl_domain::ids::Scope;
 
 /// A function instance believes for a minute what it read of an application; what it is about by then takes seconds.
 const SETTLE_SECONDS: u64 = 75;

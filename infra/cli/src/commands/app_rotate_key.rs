@@ -12,8 +12,7 @@ use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
 use nsl_domain::app::{App, KeyRecord, MAX_KEYS_OF_SCOPE};
-use nsl_domain::grant::Scope;
-use nsl_domain::ids::KeyId;
+use nsl_domain::ids::{KeyId, Scope};
 use serde_json::json;
 
 /// Adds a key or takes one back, as the arguments say.

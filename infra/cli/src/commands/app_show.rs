@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::settings::Settings;
 use crate::store;
 use nsl_domain::app::{App, Status};
-use nsl_domain::grant::Scope;
+use nsl_domain::ids::Scope;
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use serde_json::{Map, Value, json};

@@ -8,8 +8,8 @@ use crate::settings::Settings;
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use nsl_auth::token::{self, Claims};
-use nsl_domain::grant::{MAX_GRANTED_APPS, Scope};
-use nsl_domain::ids::{AppId, UserId};
+use nsl_domain::grant::MAX_GRANTED_APPS;
+use nsl_domain::ids::{AppId, Scope, UserId};
 use serde_json::json;
 
 /// On whose behalf a token is issued that names neither a user nor an owner.

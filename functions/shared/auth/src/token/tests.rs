@@ -39,7 +39,7 @@ fn signed(change: impl FnOnce(&mut Claims)) -> String {
 fn a_token_grants_what_it_says_until_its_end() {
     let grant = verify(&signed(|_| {})).unwrap();
     assert_eq!(grant.scope, Scope::View);
-    assert_eq!(grant.reach, Reach::Apps(vec![AppId::new("shop").unwrap()]));
+    assert_eq!(grant.reach, GrantedApps::Apps(vec![AppId::new("shop").unwrap()]));
     assert_eq!(grant.proof, Proof::Token { issued: now() });
     assert_eq!(grant.until, Some(seconds(NOW_S + 3_600)));
 }
@@ -51,7 +51,7 @@ fn an_owners_token_reaches_the_owners_apps() {
         claims.apps.clear();
         claims.owner = Some(owner.clone());
     });
-    assert_eq!(verify(&token).unwrap().reach, Reach::Owner(owner));
+    assert_eq!(verify(&token).unwrap().reach, GrantedApps::Owner(owner));
 }
 
 #[test]

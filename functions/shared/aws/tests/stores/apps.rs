@@ -2,7 +2,7 @@
 
 use nsl_aws::apps::{AppCache, AppSummary, Created};
 use nsl_aws::fault::Kind;
-use nsl_domain::app::KeyHash;
+use nsl_domain::ids::KeyHash;
 use serde_json::json;
 
 use super::*;

@@ -1,7 +1,8 @@
 //! Changes of an application: written onto what was read or not at all, each key together with its pointer.
 
 use nsl_aws::apps::{Limited, Saved};
-use nsl_domain::app::{KeyHash, MAX_KEYS_OF_SCOPE, OwnLimits};
+use nsl_domain::app::{MAX_KEYS_OF_SCOPE, OwnLimits};
+use nsl_domain::ids::KeyHash;
 use nsl_domain::rollup::AppRetention;
 use serde_json::json;
 

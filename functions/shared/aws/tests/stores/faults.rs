@@ -4,11 +4,10 @@ use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::publishers::ReportedSource;
 use nsl_aws::reports::LegacyFrame;
 use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::app::KeyHash;
-use nsl_domain::conversation::remembered::Slot;
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::ids::Source;
+use nsl_domain::ids::{KeyHash, Source};
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
+use nsl_domain::legacy::session::ReplyKind;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
@@ -27,7 +26,7 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         connection: id.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
-        hold: Hold::of(&grant("shop")),
+        proof: grant("shop").subscription_proof(),
     };
     let report = Report {
         app: super::id("shop"),
@@ -60,7 +59,7 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("keep grant", sessions.store_grant(&id, &grant("shop")).await.map(drop)),
         ("count refusal", sessions.count_rejection(&id, now()).await.map(drop)),
         ("recall session", sessions.find_legacy(&id).await.map(drop)),
-        ("claim answer", sessions.claim(&id, Slot::Status, now()).await.map(drop)),
+        ("claim answer", sessions.claim(&id, ReplyKind::Status, now()).await.map(drop)),
         ("keep legacy grant", sessions.store_legacy_grant(&id, &grant("shop"), now()).await.map(drop)),
         ("put log entries", env.log_entries().put(&shop.id, &id, &["{}".to_owned()], now()).await),
         ("query log entries", env.log_entries().newest(&shop.id, now(), now()).await.map(drop)),

@@ -1,9 +1,9 @@
 //! What is kept for the published library: who was answered when, log entries, commands that hold.
 
 use nsl_aws::sessions::{Claim, Updated};
-use nsl_domain::conversation::remembered::{Remembered, Slot};
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::legacy::logs::LOG_RETENTION_MS;
+use nsl_domain::legacy::session::{LegacySession, ReplyKind};
 use serde_json::json;
 
 use super::*;
@@ -14,16 +14,16 @@ const ID: &str = "UIcZQdQsoAMCLTw=";
 async fn an_answer_is_claimed_once_in_a_while_and_the_loser_learns_who_was_answered() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
-    assert_eq!(env.sessions().claim(&id, Slot::Status, now()).await.unwrap(), Claim::Gone);
+    assert_eq!(env.sessions().claim(&id, ReplyKind::Status, now()).await.unwrap(), Claim::Gone);
     open(&env, &id).await;
     env.take_calls();
-    let mut answered = Remembered::default();
-    for slot in Slot::ALL {
+    let mut answered = LegacySession::default();
+    for slot in ReplyKind::ALL {
         answered.answered.insert(slot, now());
         let won = env.sessions().claim(&id, slot, now()).await.unwrap();
         assert_eq!(won, Claim::Won(answered.clone()), "{slot:?}");
     }
-    for slot in Slot::ALL {
+    for slot in ReplyKind::ALL {
         let early = now().plus_ms(slot.every_ms() - 1);
         let lost = env.sessions().claim(&id, slot, early).await.unwrap();
         assert_eq!(lost, Claim::Lost(answered.clone()), "{slot:?}");
@@ -42,7 +42,7 @@ async fn of_many_claims_at_once_one_is_won() {
     let mut claiming = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (sessions, id) = (env.sessions(), id.clone());
-        claiming.spawn(async move { sessions.claim(&id, Slot::History, now()).await });
+        claiming.spawn(async move { sessions.claim(&id, ReplyKind::History, now()).await });
     }
     let claims = claiming.join_all().await;
     let won = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Won(_)))).count();
@@ -67,7 +67,7 @@ async fn a_legacy_grant_is_welcomed_once_and_forgives_what_was_wrong() {
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
     let welcomed = env.sessions().find_legacy(&id).await.unwrap().unwrap();
     let expected =
-        Remembered { grant: Some(grant("shop")), welcomed_at: Some(now()), ..Remembered::default() };
+        LegacySession { grant: Some(grant("shop")), welcomed_at: Some(now()), ..LegacySession::default() };
     assert_eq!(welcomed, expected);
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Done);
     assert_eq!(env.sessions().close(&id).await.unwrap().published, [super::id("bank"), super::id("shop")]);
@@ -136,7 +136,7 @@ async fn those_who_may_report_are_found_without_those_who_watch() {
         connection: connection("s="),
         min_interval_ms: 0,
         dialect: nsl_domain::frame::outbound::Dialect::Legacy,
-        hold: Hold::of(&grant("shop")),
+        proof: grant("shop").subscription_proof(),
     };
     env.subscriptions().add(&id("shop"), &viewer, now()).await.unwrap();
     assert_eq!(env.publishers().of_app(&id("shop"), now()).await.unwrap(), [connection("p=")]);

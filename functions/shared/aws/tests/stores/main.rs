@@ -19,8 +19,8 @@ mod subscriptions;
 mod units;
 
 use nsl_domain::app::{App, KeyRecord, Status};
-use nsl_domain::grant::{Grant, Hold, Proof, Role, Scope};
-use nsl_domain::ids::{AppId, ConnectionId, UserId};
+use nsl_domain::grant::{Grant, Proof, Role};
+use nsl_domain::ids::{AppId, ConnectionId, Scope, UserId};
 use nsl_domain::time::TimestampMs;
 use nsl_test_support::TestEnvironment;
 use nsl_test_support::fixtures::{self, NOW_MS, id, now};

@@ -62,7 +62,7 @@ async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live
         connection: both.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
-        hold: Hold::of(&grant("shop")),
+        proof: grant("shop").subscription_proof(),
     };
     env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
     env.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
@@ -134,7 +134,7 @@ async fn room_is_what_living_rows_leave_and_one_query_tells() {
         connection: watcher.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
-        hold: Hold::of(&grant("shop")),
+        proof: grant("shop").subscription_proof(),
     };
     env.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
     env.take_calls();

@@ -65,7 +65,7 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
             connection: id.clone(),
             min_interval_ms: 0,
             dialect: Dialect::Modern,
-            hold: Hold::of(&grant("shop")),
+            proof: grant("shop").subscription_proof(),
         };
         env.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
     }

@@ -15,7 +15,7 @@ fn subscriber(name: &str) -> Subscriber {
         connection: connection(name),
         min_interval_ms: 250,
         dialect: Dialect::Legacy,
-        hold: Hold::of(&grant("shop")),
+        proof: grant("shop").subscription_proof(),
     }
 }
 

@@ -2,9 +2,8 @@
 //! docs/DATA_MODEL.md.
 
 use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::app::KeyHash;
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::ids::Source;
+use nsl_domain::ids::{KeyHash, Source};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, MinuteBuilder, RollupSpan};
@@ -91,7 +90,7 @@ async fn each_call_about_connections_is_charged_as_documented() {
         connection: connection.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
-        hold: Hold::of(&grant("shop")),
+        proof: grant("shop").subscription_proof(),
     };
     env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a subscription");

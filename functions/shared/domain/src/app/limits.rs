@@ -1,20 +1,18 @@
-//! How much an application may send in a second, and how many may be connected to it.
+//! How much an application may send in a second, and how many connections it may have.
 //!
-//! Owns the defaults, an application's own figures with their bounds, and how long one that sent more than it may is
-//! refused. Refuses to count: ingest's meters and the rollups do. Ruled by design.md §8.
+//! Ingest counts what arrives at one instance, the rollup function what was stored; the limits of both are here.
 
 use serde::Serialize;
 
-use super::App;
 use crate::rate::Rate;
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
-/// Connections of one application, those that report for it and those that watch it counted together: a report is
-/// posted to each of the second kind, and counting reads a row of each kind. A thousand viewers whose key may publish
-/// too, which have a row of each kind, fit with some room.
+/// Connections of one application, publishers and subscriptions counted together: a report is posted to each
+/// subscription, and counting reads a row of each kind. A thousand viewers whose key may publish too, which have a row
+/// of each kind, fit with some room.
 pub const MAX_CONNECTIONS: u32 = 2_500;
 
-/// Most connections that an application may be given of its own: counting them reads a megabyte.
+/// Most connections that an application can be given: counting them reads a megabyte.
 const MOST_CONNECTIONS: u32 = 10_000;
 
 /// Reports a second of each write shard: what one partition takes.
@@ -23,26 +21,26 @@ const SHARD_REPORTS: u32 = 1_000;
 /// Bytes a second of each write shard: a partition takes 1,000 write units a second, and a unit is a kilobyte.
 const SHARD_BYTES: u32 = 1_000_000;
 
-/// Least bytes a second that an application may be held to: a report of the library in it.
+/// Least bytes a second that an application can be limited to: a report of the library fits.
 const LEAST_BYTES: u32 = 1_000;
 
 /// Seconds of its rate that an application may send at once, so that a backlog of batches passes.
 const BURST_SECONDS: u32 = 10;
 
-/// Least reports at once: the largest batch, which would never pass otherwise.
+/// Least burst in reports: the largest batch, which would never pass otherwise.
 const LEAST_BURST_REPORTS: u32 = 100;
 
-/// Least bytes at once: the largest message that API Gateway takes.
+/// Least burst in bytes: the largest message that API Gateway takes.
 const LEAST_BURST_BYTES: u32 = 128 * 1_024;
 
-/// From the end of a minute that held too much to the end of the refusal, whatever the excess: the rollup function
-/// hears of the minute within one, ingest believes what it read for another, and the third is refused by all.
+/// Least time from the end of an excessive minute to the end of the refusal: the rollup function counts the minute
+/// within one, ingest caches the app for another, and during the third all instances refuse.
 const LEAST_REFUSAL_MS: i64 = 3 * MINUTE_MS;
 
-/// Longest addition to it for working off the excess, so that a mistake is over soon after it is mended.
+/// Longest addition to it for working off the excess, so that a refusal ends soon after a client is fixed.
 const MOST_DEBT_MS: i64 = 10 * MINUTE_MS;
 
-/// An application's own limits; what is `None` is by default.
+/// An application's own limits; `None` means the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnLimits {
@@ -66,11 +64,11 @@ pub struct OutOfBounds {
     pub least: u32,
     /// Its upper bound, inclusive.
     pub most: u32,
-    /// What was asked for.
+    /// The requested value.
     pub asked: u32,
 }
 
-/// How fast an application may send.
+/// The rates at which an application may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rates {
     /// Reports.
@@ -79,7 +77,7 @@ pub struct Rates {
     pub bytes: Rate,
 }
 
-/// What an application sent.
+/// What an application sent in a minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Reports.
@@ -100,6 +98,19 @@ impl OwnLimits {
         check("connections", self.connections, 1, MOST_CONNECTIONS)?;
         check("subscriptions", self.subscriptions, 1, MOST_CONNECTIONS)
     }
+
+    /// The rates of an application of `shards` write shards.
+    pub(super) fn rates(&self, shards: u16) -> Rates {
+        let shards = u32::from(shards.max(1));
+        let rate = |own: Option<u32>, of_shard: u32, least_burst: u32| {
+            let per_second = own.unwrap_or(of_shard.saturating_mul(shards)).max(1);
+            Rate { per_second, burst: per_second.saturating_mul(BURST_SECONDS).max(least_burst) }
+        };
+        Rates {
+            reports: rate(self.reports, SHARD_REPORTS, LEAST_BURST_REPORTS),
+            bytes: rate(self.bytes, SHARD_BYTES, LEAST_BURST_BYTES),
+        }
+    }
 }
 
 fn check(limit: &'static str, asked: Option<u32>, least: u32, most: u32) -> Result<(), OutOfBounds> {
@@ -110,9 +121,9 @@ fn check(limit: &'static str, asked: Option<u32>, least: u32, most: u32) -> Resu
 }
 
 impl Rates {
-    /// When an application that sent `sent` in the minute that ended at `end` may send again: `None` where no more
-    /// came than a full bucket and a minute of its rate let through. The excess is worked off at the rate. The same
-    /// minute gives the same answer, so that a stream that tells of it twice changes nothing.
+    /// The instant until which an application is refused that sent `sent` in the minute that ended at `end`: `None`
+    /// unless that is more than a full bucket and a minute of its rate. The excess is worked off at the rate. Depends
+    /// on the minute alone, so that a stream record that is delivered twice changes nothing.
     pub fn refused_until(&self, sent: Sent, end: TimestampMs) -> Option<TimestampMs> {
         let debts =
             [(self.reports, sent.reports), (self.bytes, sent.bytes)].map(|(rate, sent)| debt_ms(rate, sent));
@@ -121,7 +132,7 @@ impl Rates {
     }
 }
 
-/// Milliseconds in which `rate` brings what of `sent` is beyond its burst and a minute of it.
+/// Milliseconds in which `rate` works off the part of `sent` beyond its burst and a minute of it.
 fn debt_ms(rate: Rate, sent: u64) -> Option<i64> {
     let per_second = u64::from(rate.per_second.max(1));
     let allowed = u64::from(rate.burst) + per_second * (MINUTE_MS / SECOND_MS).unsigned_abs();
@@ -129,56 +140,12 @@ fn debt_ms(rate: Rate, sent: u64) -> Option<i64> {
     i64::try_from(excess.saturating_mul(SECOND_MS.unsigned_abs()).div_ceil(per_second)).ok()
 }
 
-impl App {
-    /// How fast it may send.
-    pub fn rates(&self) -> Rates {
-        let shards = u32::from(self.shards.max(1));
-        let rate = |own: Option<u32>, of_shard: u32, least_burst: u32| {
-            let per_second = own.unwrap_or(of_shard.saturating_mul(shards)).max(1);
-            Rate { per_second, burst: per_second.saturating_mul(BURST_SECONDS).max(least_burst) }
-        };
-        Rates {
-            reports: rate(self.limits.reports, SHARD_REPORTS, LEAST_BURST_REPORTS),
-            bytes: rate(self.limits.bytes, SHARD_BYTES, LEAST_BURST_BYTES),
-        }
-    }
-
-    /// Publishers and subscriptions that it may have, counted together.
-    pub fn max_connections(&self) -> u32 {
-        self.limits.connections.unwrap_or(MAX_CONNECTIONS)
-    }
-
-    /// Subscriptions that it may have: as many as connections, unless it says so itself.
-    pub fn max_subscriptions(&self) -> u32 {
-        self.limits.subscriptions.unwrap_or_else(|| self.max_connections())
-    }
-
-    /// Milliseconds from `now` for which its reports are refused because it sent too many; `None` where they are not.
-    pub fn refused_for_ms(&self, now: TimestampMs) -> Option<i64> {
-        self.limited_until.map(|until| until.ms_since(now)).filter(|left_ms| *left_ms > 0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::tests::shop;
 
     #[test]
-    fn shards_widen_the_defaults_and_leave_own_figures_alone() {
-        let mut app = App { shards: 3, ..shop() };
-        assert_eq!(app.rates().reports, Rate { per_second: 3_000, burst: 30_000 });
-        assert_eq!(app.rates().bytes, Rate { per_second: 3_000_000, burst: 30_000_000 });
-        assert_eq!(app.max_connections(), MAX_CONNECTIONS);
-        app.limits =
-            OwnLimits { reports: Some(5), bytes: Some(1_000), connections: Some(7), subscriptions: None };
-        assert_eq!(app.rates().reports, Rate { per_second: 5, burst: 100 });
-        assert_eq!(app.rates().bytes, Rate { per_second: 1_000, burst: 131_072 });
-        assert_eq!(app.max_connections(), 7);
-    }
-
-    #[test]
-    fn a_limit_that_no_partition_could_keep_is_refused_and_told() {
+    fn limit_beyond_what_partitions_take_is_out_of_bounds() {
         let limits = |reports| OwnLimits { reports: Some(reports), ..OwnLimits::default() };
         assert_eq!(limits(1_000).check(1), Ok(()));
         assert_eq!(limits(2_000).check(2), Ok(()));
@@ -195,23 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_that_every_bucket_would_let_through_is_no_excess() {
-        let rates = App { limits: OwnLimits { reports: Some(10), ..OwnLimits::default() }, ..shop() }.rates();
-        let end = TimestampMs::clamped(1_800_000_000_000);
+    fn refusal_starts_above_burst_and_a_minute_of_the_rate() {
+        let rates = OwnLimits { reports: Some(10), ..OwnLimits::default() }.rates(1);
+        let end = TimestampMs::EXAMPLE;
         let until = |reports| rates.refused_until(Sent { reports, bytes: 0 }, end);
         assert_eq!(until(700), None);
         assert_eq!(until(701), Some(end.plus_ms(LEAST_REFUSAL_MS + 100)));
         assert_eq!(until(1_300), Some(end.plus_ms(LEAST_REFUSAL_MS + MINUTE_MS)));
-        assert_eq!(until(u64::MAX), None.or(Some(end.plus_ms(LEAST_REFUSAL_MS + MOST_DEBT_MS))));
+        assert_eq!(until(u64::MAX), Some(end.plus_ms(LEAST_REFUSAL_MS + MOST_DEBT_MS)));
         let bytes = Sent { reports: 0, bytes: 80_000_000 };
         assert_eq!(rates.refused_until(bytes, end), Some(end.plus_ms(LEAST_REFUSAL_MS + 10 * SECOND_MS)));
-    }
-
-    #[test]
-    fn a_refusal_ends_by_itself() {
-        let until = TimestampMs::clamped(1_800_000_000_000);
-        let app = App { limited_until: Some(until), ..shop() };
-        assert_eq!([-1, 0, 1].map(|ms| app.refused_for_ms(until.plus_ms(ms))), [Some(1), None, None]);
-        assert_eq!(shop().refused_for_ms(until), None);
     }
 }

@@ -7,7 +7,7 @@ use crate::frame::control::{ControlFrame, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
 use crate::frame::replay;
-use crate::grant::{Grant, Hold};
+use crate::grant::Grant;
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
 use crate::time::{MINUTE_MS, TimestampMs};
@@ -123,8 +123,8 @@ impl Modern {
     fn subscribe(&mut self, app: AppId, since: Option<TimestampMs>, min_interval_ms: i64) -> Move {
         let Some(grant) = &self.standing.grant else { return self.refuse(Rejection::unauthorized()) };
         let dialect = if grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
-        let hold = Hold::of(grant);
-        let question = Question::AddSubscription { app: app.clone(), min_interval_ms, dialect, hold };
+        let proof = grant.subscription_proof();
+        let question = Question::AddSubscription { app: app.clone(), min_interval_ms, dialect, proof };
         self.ask(question, Stage::Subscribing { app, since })
     }
 

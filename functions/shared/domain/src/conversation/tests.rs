@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::*;
 use crate::frame::control::{ControlFrame, Request};
 use crate::frame::envelope::FrameId;
-use crate::grant::{Proof, Reach, Scope};
-use crate::ids::{KeyId, UserId};
+use crate::grant::{GrantedApps, Proof};
+use crate::ids::{KeyId, Scope, UserId};
 
 fn shop() -> AppId {
     AppId::new("shop").unwrap()
@@ -18,7 +18,7 @@ fn ann() -> UserId {
 }
 
 fn grant(scope: Scope, proof: Proof) -> Grant {
-    Grant { user: ann(), scope, reach: Reach::Apps(vec![shop()]), proof, until: None }
+    Grant { user: ann(), scope, reach: GrantedApps::Apps(vec![shop()]), proof, until: None }
 }
 
 fn by_key() -> Grant {
@@ -98,8 +98,8 @@ fn a_subscription_is_kept_before_the_replay_is_read() {
     let (mut conversation, first) = hear(request, Some(by_key()));
     let may = Question::MayWatch { grant: Some(by_key()), app: shop() };
     assert_eq!(first, Move::Ask(may));
-    let (dialect, hold) = (Dialect::Modern, Hold::of(&by_key()));
-    let expected = Question::AddSubscription { app: shop(), min_interval_ms: 250, dialect, hold };
+    let (dialect, proof) = (Dialect::Modern, by_key().subscription_proof());
+    let expected = Question::AddSubscription { app: shop(), min_interval_ms: 250, dialect, proof };
     assert_eq!(conversation.learn(Answer::Allowed(Ok(()))), Move::Ask(expected));
     let asked = conversation.learn(Answer::Done);
     assert!(matches!(asked, Move::Ask(Question::ReadRecent { .. })), "{asked:?}");

@@ -6,15 +6,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
-use super::super::acquaintances::{Acquaintances, Attention};
-use super::super::{Conversation, Question};
-use super::*;
+use super::session::LegacySession;
 use crate::app::{App, DEFAULT_SHARDS, Status};
+use crate::conversation::connection_cache::{ConnectionCache, FrameDecision};
+use crate::conversation::{Answer, Conversation, Familiarity, Move, Question, Verdict};
 use crate::frame::control::ControlFrame;
 use crate::frame::outbound::deadly::hurt;
-use crate::grant::{Proof, Reach, Scope};
-use crate::ids::{AppId, ConnectionId, UserId};
+use crate::grant::{Grant, Role};
+use crate::grant::{GrantedApps, Proof};
+use crate::ids::{AppId, ConnectionId, Scope, UserId};
 use crate::rejection::Rejection;
+use crate::time::TimestampMs;
 use crate::time::{HOUR_MS, SECOND_MS};
 
 /// What a tab and a process may cost beyond reports, in frames of an hour: 1.5 a second in, 0.5 out.
@@ -35,8 +37,8 @@ enum Shop {
 /// The service: a session row for each connection, and instances that hear frames in turn.
 struct Service {
     shop: Shop,
-    rows: HashMap<ConnectionId, (Remembered, u32)>,
-    instances: Vec<Acquaintances>,
+    rows: HashMap<ConnectionId, (LegacySession, u32)>,
+    instances: Vec<ConnectionCache>,
     heard: usize,
     /// Calls of frames that were absorbed, and of all.
     absorbed_calls: Vec<u64>,
@@ -54,7 +56,7 @@ struct Traffic {
 
 impl Service {
     fn new(shop: Shop, instances: usize) -> Self {
-        let instances = (0..instances).map(|_| Acquaintances::default()).collect();
+        let instances = (0..instances).map(|_| ConnectionCache::default()).collect();
         Self { shop, rows: HashMap::new(), instances, heard: 0, absorbed_calls: Vec::new(), calls: 0 }
     }
 
@@ -63,9 +65,9 @@ impl Service {
         self.heard += 1;
         let instance = &mut self.instances[index];
         match instance.hear(connection, role, at) {
-            Attention::Paid => {}
-            Attention::Refused => return Verdict::absorbed(),
-            Attention::Lost => return Verdict { close: true, ..Verdict::absorbed() },
+            FrameDecision::Accept => {}
+            FrameDecision::Ignore => return Verdict::absorbed(),
+            FrameDecision::Close => return Verdict { close: true, ..Verdict::absorbed() },
         }
         let remembered = instance.remembered(connection, at);
         let familiarity = Familiarity { role, fixed: None, remembered, log_room: 50 };
@@ -95,20 +97,20 @@ impl Service {
         let (row, refusals) = self.rows.entry(connection.clone()).or_default();
         match asked {
             Question::Recall => Answer::Recalled(row.clone()),
-            Question::Claim(slot) if row.has_just_answered(slot, at) => Answer::Repeated(row.clone()),
-            Question::Claim(slot) => {
-                row.answered.insert(slot, at);
+            Question::Claim(kind) if row.has_just_answered(kind, at) => Answer::Repeated(row.clone()),
+            Question::Claim(kind) => {
+                row.answered.insert(kind, at);
                 Answer::Claimed(row.clone())
             }
             Question::Prove { .. } if self.shop == Shop::Active => Answer::Proved(Ok(granted(role))),
             Question::Prove { .. } => Answer::Proved(Err(Rejection::unauthorized())),
             Question::Welcome(grant) if row.grant.as_ref() == Some(&grant) => Answer::Gone,
             Question::Welcome(grant) => {
-                *row = Remembered {
+                *row = LegacySession {
                     grant: Some(grant),
                     welcomed_at: Some(at),
                     answered: row.answered.clone(),
-                    ..Remembered::default()
+                    ..LegacySession::default()
                 };
                 Answer::Done
             }
@@ -149,7 +151,7 @@ impl Shop {
 
 fn granted(role: Role) -> Grant {
     let scope = if role == Role::Program { Scope::Publish } else { Scope::View };
-    let reach = Reach::Apps(vec![AppId::new("shop").unwrap()]);
+    let reach = GrantedApps::Apps(vec![AppId::new("shop").unwrap()]);
     Grant { user: UserId::new("ann").unwrap(), scope, reach, proof: Proof::Legacy, until: None }
 }
 

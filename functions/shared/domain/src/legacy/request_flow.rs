@@ -4,14 +4,14 @@
 //! that hold are told to whoever `legacy` lets in, and to other viewers. Refuses in silence. Ruled by protocol.md §2,
 //! rules 2, 6 and 8.
 
-use super::super::remembered::Slot;
-use super::super::{Answer, Move, Question, Tally, Verdict};
-use super::Listener;
+use super::conversation::Listener;
+use super::session::ReplyKind;
 use crate::app::{App, Status};
+use crate::conversation::{Answer, Move, Question, Tally, Verdict};
 use crate::frame::fields::Field;
 use crate::frame::outbound::{AppStatus, Dialect, Outbound, live_frame};
-use crate::grant::{Action, Grant, Reach, Role, Scope};
-use crate::ids::{AppId, UserId};
+use crate::grant::{Action, Grant, GrantedApps, Role};
+use crate::ids::{AppId, Scope, UserId};
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::{HistoryShape, LegacyRequest};
 use crate::legacy::logs;
@@ -94,13 +94,13 @@ impl Errand {
     }
 
     /// The kind of answer that this frame wants; `logs` wants none.
-    fn slot(&self) -> Option<Slot> {
+    fn kind(&self) -> Option<ReplyKind> {
         match self.task {
-            Task::Status(_) => Some(Slot::Status),
-            Task::History(_) => Some(Slot::History),
-            Task::LastActions => Some(Slot::LastActions),
-            Task::Command(_) => Some(Slot::Command),
-            Task::Metrics => Some(Slot::Metrics),
+            Task::Status(_) => Some(ReplyKind::Status),
+            Task::History(_) => Some(ReplyKind::History),
+            Task::LastActions => Some(ReplyKind::LastActions),
+            Task::Command(_) => Some(ReplyKind::Command),
+            Task::Metrics => Some(ReplyKind::Metrics),
             Task::Logs { .. } => None,
         }
     }
@@ -109,13 +109,13 @@ impl Errand {
         if let Some(dismissal) = listener.dismissal() {
             return dismissal;
         }
-        let Some(slot) = self.slot() else { return self.start_logs(listener) };
+        let Some(kind) = self.kind() else { return self.start_logs(listener) };
         let is_repeat =
-            listener.remembered.as_ref().is_some_and(|known| known.has_just_answered(slot, listener.now));
+            listener.remembered.as_ref().is_some_and(|known| known.has_just_answered(kind, listener.now));
         if is_repeat {
             return Move::End(Verdict::absorbed());
         }
-        self.ask(Question::Claim(slot), Stage::Learning)
+        self.ask(Question::Claim(kind), Stage::Learning)
     }
 
     fn start_logs(&mut self, listener: &Listener) -> Move {
@@ -162,7 +162,7 @@ impl Errand {
     fn meant(&self, grant: Option<&Grant>) -> Option<AppId> {
         match (&self.app, grant.map(|grant| &grant.reach)) {
             (Field::Valid(app), _) => Some(app.clone()),
-            (Field::Absent, Some(Reach::Apps(apps))) => match apps.as_slice() {
+            (Field::Absent, Some(GrantedApps::Apps(apps))) => match apps.as_slice() {
                 [only] => Some(only.clone()),
                 _ => None,
             },

@@ -4,17 +4,13 @@
 //! is told to anyone, for their code dies of some answers and repeats itself after others. `admission` owns `auth`,
 //! `errand` everything else. Ruled by protocol.md §2.
 
-mod admission;
-mod errand;
-
-use super::remembered::Remembered;
-use super::{Answer, Familiarity, Move, Verdict};
+use super::auth::Admission;
+use super::request_flow::Errand;
+use super::session::LegacySession;
+use crate::conversation::{Answer, Familiarity, Move, Verdict};
 use crate::frame::control::{Credential, Request};
 use crate::grant::{Grant, Role};
 use crate::time::TimestampMs;
-
-use admission::Admission;
-use errand::Errand;
 
 /// One frame's way through it.
 #[derive(Debug)]
@@ -27,11 +23,11 @@ pub struct Legacy {
 
 /// Who speaks, and what is known of it so far.
 #[derive(Debug)]
-struct Listener {
-    role: Role,
-    fixed: Option<Grant>,
-    remembered: Option<Remembered>,
-    now: TimestampMs,
+pub(super) struct Listener {
+    pub(super) role: Role,
+    pub(super) fixed: Option<Grant>,
+    pub(super) remembered: Option<LegacySession>,
+    pub(super) now: TimestampMs,
 }
 
 /// What the frame is about.
@@ -43,7 +39,7 @@ enum Business {
 }
 
 impl Legacy {
-    pub(super) fn hear(request: Request, familiarity: Familiarity, now: TimestampMs) -> (Self, Move) {
+    pub(crate) fn hear(request: Request, familiarity: Familiarity, now: TimestampMs) -> (Self, Move) {
         let Familiarity { role, fixed, remembered, log_room } = familiarity;
         let mut listener = Listener { role, fixed, remembered, now };
         let (business, first) = match request {
@@ -61,7 +57,7 @@ impl Legacy {
         (Self { listener, business, has_read: false }, first)
     }
 
-    pub(super) fn learn(&mut self, answer: Answer) -> Move {
+    pub(crate) fn learn(&mut self, answer: Answer) -> Move {
         self.has_read |= matches!(answer, Answer::Recalled(_) | Answer::Claimed(_) | Answer::Repeated(_));
         match &mut self.business {
             Business::Admission(admission) => admission.learn(answer, &mut self.listener),
@@ -70,26 +66,21 @@ impl Legacy {
         }
     }
 
-    pub(super) fn remembered(&self) -> Option<&Remembered> {
+    pub(crate) fn remembered(&self) -> Option<&LegacySession> {
         self.listener.remembered.as_ref().filter(|_| self.has_read)
     }
 }
 
 impl Listener {
     /// What the connection may do, as far as that is known.
-    fn grant(&self) -> Option<&Grant> {
+    pub(super) fn grant(&self) -> Option<&Grant> {
         self.fixed.as_ref().or_else(|| self.remembered.as_ref()?.grant.as_ref())
     }
 
     /// The end of a program that was wrong for ten minutes, where that is so.
-    fn dismissal(&self) -> Option<Move> {
+    pub(super) fn dismissal(&self) -> Option<Move> {
         let is_long_wrong = self.remembered.as_ref()?.is_long_wrong(self.role, self.now);
         (is_long_wrong && self.fixed.is_none())
             .then(|| Move::End(Verdict { close: true, ..Verdict::silence() }))
     }
 }
-
-#[cfg(test)]
-mod hour;
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::grant::{Grant, Reach, Role};
+use crate::grant::{Grant, GrantedApps, Role};
 use crate::ids::{AppId, UserId};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
@@ -19,7 +19,7 @@ pub const WRONG_FOR_MS: i64 = 10 * MINUTE_MS;
 
 /// A kind of answer, of which there is at most one in a while on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Slot {
+pub enum ReplyKind {
     /// `status_response`.
     Status,
     /// `history` and `request_history`.
@@ -32,7 +32,7 @@ pub enum Slot {
     Metrics,
 }
 
-impl Slot {
+impl ReplyKind {
     /// Every kind.
     pub const ALL: [Self; 5] = [Self::Status, Self::History, Self::LastActions, Self::Command, Self::Metrics];
 
@@ -48,7 +48,7 @@ impl Slot {
 
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remembered {
+pub struct LegacySession {
     /// What it has proved.
     pub grant: Option<Grant>,
     /// When it proved that.
@@ -58,14 +58,14 @@ pub struct Remembered {
     /// When its last ones came.
     pub wrong_at: Option<TimestampMs>,
     /// When it was last answered, by kind.
-    pub answered: BTreeMap<Slot, TimestampMs>,
+    pub answered: BTreeMap<ReplyKind, TimestampMs>,
 }
 
-impl Remembered {
+impl LegacySession {
     /// Whether exactly this was proved by the library's `auth`.
     pub fn holds(&self, app: &AppId, user: &UserId) -> bool {
         let legacy = self.grant.as_ref().filter(|grant| grant.is_legacy());
-        legacy.is_some_and(|grant| grant.user == *user && grant.reach == Reach::Apps(vec![app.clone()]))
+        legacy.is_some_and(|grant| grant.user == *user && grant.reach == GrantedApps::Apps(vec![app.clone()]))
     }
 
     /// Whether an attempt to prove something at `now` comes too soon after another.
@@ -74,8 +74,8 @@ impl Remembered {
     }
 
     /// Whether an answer of this kind at `now` comes too soon after another.
-    pub fn has_just_answered(&self, slot: Slot, now: TimestampMs) -> bool {
-        self.answered.get(&slot).is_some_and(|at| now.ms_since(*at) < slot.every_ms())
+    pub fn has_just_answered(&self, kind: ReplyKind, now: TimestampMs) -> bool {
+        self.answered.get(&kind).is_some_and(|at| now.ms_since(*at) < kind.every_ms())
     }
 
     /// Whether a program on this connection has been wrong for too long.

@@ -3,12 +3,12 @@
 //! A page knows no `subscribe` and is subscribed before it is welcomed; it waits for a first report, so the last known
 //! one follows at once. Ruled by protocol.md §2, rules 1, 3, 5 and 7.
 
-use super::super::{Answer, MAX_AUTH_REFUSALS, Move, Question, Tally, Verdict};
-use super::Listener;
+use super::conversation::Listener;
+use crate::conversation::{Answer, MAX_AUTH_REFUSALS, Move, Question, Tally, Verdict};
 use crate::frame::control::Credential;
 use crate::frame::outbound::{Dialect, Outbound, live_frame};
-use crate::grant::{Grant, Hold, Reach, Role, Scope};
-use crate::ids::{AppId, UserId};
+use crate::grant::{Grant, GrantedApps, Role};
+use crate::ids::{AppId, Scope, UserId};
 use crate::report::Report;
 
 /// One `auth`.
@@ -104,8 +104,8 @@ impl Admission {
     fn leave(&mut self, grant: Grant, listener: &Listener) -> Move {
         let held = listener.grant().filter(|held| held.is_legacy());
         let left = held.and_then(|held| match &held.reach {
-            Reach::Apps(apps) => apps.iter().find(|app| **app != self.app).cloned(),
-            Reach::Owner(_) => None,
+            GrantedApps::Apps(apps) => apps.iter().find(|app| **app != self.app).cloned(),
+            GrantedApps::Owner(_) => None,
         });
         match left {
             Some(app) => self.ask(Question::Leave(app), Stage::Leaving(grant)),
@@ -118,8 +118,8 @@ impl Admission {
             return self.welcome(grant);
         }
         let app = self.app.clone();
-        let (dialect, hold) = (Dialect::Legacy, Hold::of(&grant));
-        let question = Question::AddSubscription { app, min_interval_ms: 0, dialect, hold };
+        let (dialect, proof) = (Dialect::Legacy, grant.subscription_proof());
+        let question = Question::AddSubscription { app, min_interval_ms: 0, dialect, proof };
         self.ask(question, Stage::Subscribing(grant))
     }
 

@@ -3,17 +3,19 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::remembered::{ATTEMPT_EVERY_MS, Slot, WRONG_FOR_MS};
-use super::super::{Conversation, Question};
-use super::*;
-use crate::app::{App, DEFAULT_SHARDS, Status};
+use super::session::LegacySession;
+use super::session::{ATTEMPT_EVERY_MS, ReplyKind, WRONG_FOR_MS};
+use crate::app::{App, Status};
+use crate::conversation::{Answer, Conversation, Familiarity, Move, Question, Verdict};
 use crate::frame::control::ControlFrame;
 use crate::frame::outbound::deadly::hurt;
-use crate::grant::{Action, Proof, Reach, Scope};
-use crate::ids::{AppId, KeyId, Source, UserId};
+use crate::grant::{Action, GrantedApps, Proof};
+use crate::grant::{Grant, Role};
+use crate::ids::{AppId, KeyId, Scope, Source, UserId};
 use crate::legacy::command::{Command, IssuedCommand, Switch};
 use crate::rejection::Rejection;
 use crate::report::{Document, Report};
+use crate::time::TimestampMs;
 
 fn now() -> TimestampMs {
     TimestampMs::clamped(1_800_000_000_000)
@@ -28,7 +30,7 @@ fn ann() -> UserId {
 }
 
 fn grant(scope: Scope, proof: Proof) -> Grant {
-    Grant { user: ann(), scope, reach: Reach::Apps(vec![shop()]), proof, until: None }
+    Grant { user: ann(), scope, reach: GrantedApps::Apps(vec![shop()]), proof, until: None }
 }
 
 fn legacy(scope: Scope) -> Grant {
@@ -39,24 +41,12 @@ fn by_key(scope: Scope) -> Grant {
     grant(scope, Proof::Key(KeyId::new("k1").unwrap()))
 }
 
-fn known(grant: Option<Grant>) -> Remembered {
-    Remembered { grant, ..Remembered::default() }
+fn known(grant: Option<Grant>) -> LegacySession {
+    LegacySession { grant, ..LegacySession::default() }
 }
 
 fn app(legacy: bool, status: Status) -> App {
-    App {
-        id: shop(),
-        owner: ann(),
-        name: "Shop".into(),
-        status,
-        keys: vec![],
-        legacy,
-        shards: DEFAULT_SHARDS,
-        tokens_not_before: None,
-        limits: Default::default(),
-        retention: Default::default(),
-        limited_until: None,
-    }
+    App { status, legacy, ..App::example() }
 }
 
 fn report() -> Report {
@@ -68,7 +58,7 @@ fn report() -> Report {
     }
 }
 
-fn hear(frame: &Value, role: Role, remembered: Option<Remembered>) -> (Conversation, Move) {
+fn hear(frame: &Value, role: Role, remembered: Option<LegacySession>) -> (Conversation, Move) {
     let frame = ControlFrame::read(&frame.to_string()).unwrap();
     let familiarity = Familiarity { role, fixed: None, remembered, log_room: 50 };
     Conversation::hear_legacy(frame, familiarity, now())
@@ -101,7 +91,7 @@ fn types(end: Move) -> Vec<String> {
 fn a_page_is_subscribed_then_welcomed_then_shown_the_last_report() {
     let (mut page, first) = hear(&auth("shop", "ann"), Role::Page, None);
     assert_eq!(first, Move::Ask(Question::Recall));
-    let asked = page.learn(Answer::Recalled(Remembered::default()));
+    let asked = page.learn(Answer::Recalled(LegacySession::default()));
     assert!(matches!(asked, Move::Ask(Question::Prove { .. })));
     let asked = page.learn(Answer::Proved(Ok(legacy(Scope::View))));
     assert_eq!(asked, Move::Ask(Question::FindRoom(shop())));
@@ -118,7 +108,7 @@ fn a_page_is_subscribed_then_welcomed_then_shown_the_last_report() {
 fn a_page_is_welcomed_though_its_last_report_cannot_be_read() {
     for answer in [Answer::Failed, Answer::Last(None)] {
         let (mut page, _) = hear(&auth("shop", "ann"), Role::Page, None);
-        page.learn(Answer::Recalled(Remembered::default()));
+        page.learn(Answer::Recalled(LegacySession::default()));
         page.learn(Answer::Proved(Ok(legacy(Scope::View))));
         (0..3).for_each(|_| drop(page.learn(Answer::Done)));
         assert_eq!(types(page.learn(answer)), ["auth_success"]);
@@ -138,7 +128,7 @@ fn what_was_proved_is_not_answered_again_and_costs_a_call_at_most() {
 #[test]
 fn of_several_at_once_one_is_answered() {
     let (mut library, _) = hear(&auth("shop", "ann"), Role::Program, None);
-    library.learn(Answer::Recalled(Remembered::default()));
+    library.learn(Answer::Recalled(LegacySession::default()));
     library.learn(Answer::Proved(Ok(legacy(Scope::Publish))));
     assert_eq!(library.learn(Answer::Done), Move::Ask(Question::Welcome(legacy(Scope::Publish))));
     assert_eq!(ended(library.learn(Answer::Gone)), Verdict::absorbed());
@@ -147,7 +137,7 @@ fn of_several_at_once_one_is_answered() {
 #[test]
 fn the_library_hears_nothing_of_its_wrong_credentials_and_is_let_go_after_ten_minutes() {
     let (mut library, _) = hear(&auth("shop", "bob"), Role::Program, None);
-    library.learn(Answer::Recalled(Remembered::default()));
+    library.learn(Answer::Recalled(LegacySession::default()));
     assert_eq!(
         library.learn(Answer::Proved(Err(Rejection::unauthorized()))),
         Move::Ask(Question::CountRefusal)
@@ -155,7 +145,7 @@ fn the_library_hears_nothing_of_its_wrong_credentials_and_is_let_go_after_ten_mi
     let verdict = ended(library.learn(Answer::Refusals(1)));
     assert!(verdict.frames.is_empty() && !verdict.close && verdict.tally.silenced);
     for (wrong_for_ms, close) in [(WRONG_FOR_MS - 1, false), (WRONG_FOR_MS, true)] {
-        let wrong = Remembered { wrong_since: Some(now().plus_ms(-wrong_for_ms)), ..known(None) };
+        let wrong = LegacySession { wrong_since: Some(now().plus_ms(-wrong_for_ms)), ..known(None) };
         for frame in [auth("shop", "bob"), about_shop("history"), about_shop("filter")] {
             let (_, first) = hear(&frame, Role::Program, Some(wrong.clone()));
             let is_closed = matches!(&first, Move::End(verdict) if verdict.close);
@@ -170,7 +160,7 @@ fn the_library_hears_nothing_of_its_wrong_credentials_and_is_let_go_after_ten_mi
 fn a_page_is_told_once_that_it_is_wrong_and_closed_at_the_fifth_attempt() {
     for (count, told, close) in [(1, 1, false), (2, 0, false), (5, 0, true)] {
         let (mut page, _) = hear(&auth("shop", "bob"), Role::Page, None);
-        page.learn(Answer::Recalled(Remembered::default()));
+        page.learn(Answer::Recalled(LegacySession::default()));
         page.learn(Answer::Proved(Err(Rejection::unauthorized())));
         let verdict = ended(page.learn(Answer::Refusals(count)));
         assert_eq!((verdict.frames.len(), verdict.close), (told, close), "{count}");
@@ -182,8 +172,8 @@ fn attempts_that_follow_each_other_are_absorbed_and_later_ones_heard() {
     for (age_ms, heard) in [(ATTEMPT_EVERY_MS - 1, false), (ATTEMPT_EVERY_MS, true)] {
         let at = Some(now().plus_ms(-age_ms));
         for remembered in [
-            Remembered { wrong_at: at, ..known(None) },
-            Remembered { welcomed_at: at, ..known(Some(legacy(Scope::View))) },
+            LegacySession { wrong_at: at, ..known(None) },
+            LegacySession { welcomed_at: at, ..known(Some(legacy(Scope::View))) },
         ] {
             let (_, first) = hear(&auth("bank", "bob"), Role::Page, Some(remembered));
             assert_eq!(matches!(first, Move::Ask(Question::Recall)), heard, "{age_ms}");
@@ -195,7 +185,7 @@ fn attempts_that_follow_each_other_are_absorbed_and_later_ones_heard() {
 fn who_changes_to_another_app_is_done_with_the_first() {
     let (mut page, _) = hear(&auth("bank", "ann"), Role::Page, None);
     page.learn(Answer::Recalled(known(Some(legacy(Scope::View)))));
-    let bank = Grant { reach: Reach::Apps(vec![AppId::new("bank").unwrap()]), ..legacy(Scope::View) };
+    let bank = Grant { reach: GrantedApps::Apps(vec![AppId::new("bank").unwrap()]), ..legacy(Scope::View) };
     assert!(matches!(page.learn(Answer::Proved(Ok(bank))), Move::Ask(Question::FindRoom(_))));
     assert_eq!(page.learn(Answer::Done), Move::Ask(Question::Leave(shop())));
     assert!(matches!(page.learn(Answer::Done), Move::Ask(Question::AddSubscription { .. })));
@@ -205,8 +195,8 @@ fn who_changes_to_another_app_is_done_with_the_first() {
 fn a_status_is_the_same_for_every_app_that_is_not_the_users_to_see() {
     let status = |frame: &Value, role: Role, found: Option<App>| {
         let (mut page, first) = hear(frame, role, None);
-        assert_eq!(first, Move::Ask(Question::Claim(Slot::Status)));
-        match page.learn(Answer::Claimed(Remembered::default())) {
+        assert_eq!(first, Move::Ask(Question::Claim(ReplyKind::Status)));
+        match page.learn(Answer::Claimed(LegacySession::default())) {
             Move::Ask(Question::FindApp(_)) => {
                 frames(page.learn(Answer::App(found.map(std::sync::Arc::new)))).remove(0)
             }
@@ -237,26 +227,26 @@ fn a_status_is_the_same_for_every_app_that_is_not_the_users_to_see() {
 
 #[test]
 fn a_kind_of_answer_comes_once_in_a_while_whatever_the_instance() {
-    for (kind, slot) in [
-        ("check_status", Slot::Status),
-        ("history", Slot::History),
-        ("get_last_actions", Slot::LastActions),
-        ("command", Slot::Command),
-        ("request_metrics", Slot::Metrics),
+    for (kind, reply) in [
+        ("check_status", ReplyKind::Status),
+        ("history", ReplyKind::History),
+        ("get_last_actions", ReplyKind::LastActions),
+        ("command", ReplyKind::Command),
+        ("request_metrics", ReplyKind::Metrics),
     ] {
         let mut answered = known(Some(legacy(Scope::View)));
-        answered.answered.insert(slot, now().plus_ms(-slot.every_ms() + 1));
+        answered.answered.insert(reply, now().plus_ms(-reply.every_ms() + 1));
         let (_, first) = hear(&about_shop(kind), Role::Page, Some(answered.clone()));
         assert_eq!(ended(first), Verdict::absorbed(), "{kind}");
         let (mut page, first) = hear(&about_shop(kind), Role::Page, None);
-        assert_eq!(first, Move::Ask(Question::Claim(slot)));
+        assert_eq!(first, Move::Ask(Question::Claim(reply)));
         assert_eq!(ended(page.learn(Answer::Repeated(answered.clone()))), Verdict::absorbed(), "{kind}");
         assert_eq!(page.remembered(), Some(&answered));
     }
 }
 
 /// What is asked once it is known who speaks, and the conversation to go on with.
-fn proceed(frame: &Value, role: Role, remembered: Remembered) -> (Conversation, Move) {
+fn proceed(frame: &Value, role: Role, remembered: LegacySession) -> (Conversation, Move) {
     let (mut conversation, first) = hear(frame, role, Some(remembered.clone()));
     match first {
         Move::Ask(Question::Claim(_)) => {
@@ -305,7 +295,7 @@ fn a_stranger_is_told_a_status_and_nothing_else() {
     let logs = json!({"type": "logs", "data": {"appId": "shop", "logs": [{"message": "m"}]}});
     let (mut stranger, first) = hear(&logs, Role::Program, None);
     assert_eq!(first, Move::Ask(Question::Recall));
-    let verdict = ended(stranger.learn(Answer::Recalled(Remembered::default())));
+    let verdict = ended(stranger.learn(Answer::Recalled(LegacySession::default())));
     assert_eq!((verdict.frames.len(), verdict.tally.dropped_logs), (0, 1));
 }
 
@@ -408,7 +398,7 @@ fn any_frame() -> impl Strategy<Value = Value> {
     })
 }
 
-fn any_remembered() -> impl Strategy<Value = Remembered> {
+fn any_remembered() -> impl Strategy<Value = LegacySession> {
     let grants = vec![
         None,
         Some(legacy(Scope::View)),
@@ -417,7 +407,7 @@ fn any_remembered() -> impl Strategy<Value = Remembered> {
         Some(by_key(Scope::View)),
     ];
     let wrong_for = prop::option::of(0..2 * WRONG_FOR_MS);
-    (prop::sample::select(grants), wrong_for).prop_map(|(grant, wrong_for)| Remembered {
+    (prop::sample::select(grants), wrong_for).prop_map(|(grant, wrong_for)| LegacySession {
         wrong_since: wrong_for.map(|ms| now().plus_ms(-ms)),
         ..known(grant)
     })

@@ -4,13 +4,13 @@
 //! Owns how long it is believed, how fast frames and log entries may come, and how much is remembered at all. Refuses
 //! to be the truth: that is the session row's part. Ruled by protocol.md §2.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::MAX_SUBSCRIPTIONS;
-use super::remembered::Remembered;
+use crate::bounded::BoundedMap;
 use crate::grant::Role;
 use crate::ids::ConnectionId;
-use crate::memory;
+use crate::legacy::session::LegacySession;
 use crate::rate::{Rate, TokenBucket};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
@@ -35,19 +35,19 @@ const BELIEVED_MS: i64 = MINUTE_MS;
 
 /// What becomes of a frame before it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attention {
+pub enum FrameDecision {
     /// It is heard.
-    Paid,
+    Accept,
     /// It is left unanswered.
-    Refused,
+    Ignore,
     /// It is left unanswered, and the connection is closed.
-    Lost,
+    Close,
 }
 
 /// What is known of one connection.
 #[derive(Debug, Default)]
 struct Acquaintance {
-    remembered: Option<(TimestampMs, Remembered)>,
+    remembered: Option<(TimestampMs, LegacySession)>,
     heard: VecDeque<TimestampMs>,
     logs: Option<LogMeter>,
 }
@@ -78,23 +78,27 @@ impl LogMeter {
 
 /// Who is known.
 #[derive(Debug, Default)]
-pub struct Acquaintances {
-    known: HashMap<ConnectionId, Acquaintance>,
+pub struct ConnectionCache {
+    known: BoundedMap<ConnectionId, Acquaintance>,
 }
 
-impl Acquaintances {
+impl ConnectionCache {
     /// Counts a frame that is neither a report nor `logs`. A program is never closed for its frames: the library comes
     /// back every three seconds.
-    pub fn hear(&mut self, connection: &ConnectionId, role: Role, now: TimestampMs) -> Attention {
+    pub fn hear(&mut self, connection: &ConnectionId, role: Role, now: TimestampMs) -> FrameDecision {
         if self.counts(connection, MAX_FRAMES, now) {
-            return Attention::Paid;
+            return FrameDecision::Accept;
         }
-        if role == Role::Program { Attention::Refused } else { Attention::Lost }
+        if role == Role::Program { FrameDecision::Ignore } else { FrameDecision::Close }
     }
 
     /// Counts a frame of this protocol's own types. The library sends none of them, so that programs are closed too.
-    pub fn hear_modern(&mut self, connection: &ConnectionId, now: TimestampMs) -> Attention {
-        if self.counts(connection, MAX_MODERN_FRAMES, now) { Attention::Paid } else { Attention::Lost }
+    pub fn hear_modern(&mut self, connection: &ConnectionId, now: TimestampMs) -> FrameDecision {
+        if self.counts(connection, MAX_MODERN_FRAMES, now) {
+            FrameDecision::Accept
+        } else {
+            FrameDecision::Close
+        }
     }
 
     fn counts(&mut self, connection: &ConnectionId, most: usize, now: TimestampMs) -> bool {
@@ -108,13 +112,13 @@ impl Acquaintances {
     }
 
     /// What is remembered of `connection`, as it was at most a minute ago.
-    pub fn remembered(&self, connection: &ConnectionId, now: TimestampMs) -> Option<Remembered> {
-        let (read_at, remembered) = self.known.get(connection)?.remembered.as_ref()?;
+    pub fn remembered(&self, connection: &ConnectionId, now: TimestampMs) -> Option<LegacySession> {
+        let (read_at, remembered) = self.known.peek(connection)?.remembered.as_ref()?;
         (0..=BELIEVED_MS).contains(&now.ms_since(*read_at)).then(|| remembered.clone())
     }
 
     /// Remembers what was true of `connection` at `now`.
-    pub fn remember(&mut self, connection: &ConnectionId, remembered: Remembered, now: TimestampMs) {
+    pub fn remember(&mut self, connection: &ConnectionId, remembered: LegacySession, now: TimestampMs) {
         self.of(connection).remembered = Some((now, remembered));
     }
 
@@ -131,18 +135,17 @@ impl Acquaintances {
 
     /// Forgets a connection that has ended.
     pub fn forget(&mut self, connection: &ConnectionId) {
-        self.known.remove(connection);
+        self.known.pop(connection);
     }
 
     fn of(&mut self, connection: &ConnectionId) -> &mut Acquaintance {
-        memory::entry(&mut self.known, connection.clone(), Acquaintance::default)
+        self.known.get_or_insert_mut(connection.clone(), Acquaintance::default)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MAX_REMEMBERED;
 
     fn at(ms: i64) -> TimestampMs {
         TimestampMs::clamped(1_800_000_000_000 + ms)
@@ -154,36 +157,40 @@ mod tests {
 
     #[test]
     fn twenty_frames_in_ten_seconds_are_heard_and_not_one_more() {
-        for (role, last) in [(Role::Page, Attention::Lost), (Role::Program, Attention::Refused)] {
-            let mut known = Acquaintances::default();
+        for (role, last) in [(Role::Page, FrameDecision::Close), (Role::Program, FrameDecision::Ignore)] {
+            let mut known = ConnectionCache::default();
             for frame in 0..20 {
-                assert_eq!(known.hear(&one(), role, at(frame * 499)), Attention::Paid);
+                assert_eq!(known.hear(&one(), role, at(frame * 499)), FrameDecision::Accept);
             }
             assert_eq!(known.hear(&one(), role, at(9_999)), last);
-            assert_eq!(known.hear(&one(), role, at(10_000)), Attention::Paid, "the first is ten seconds old");
-            assert_eq!(known.hear(&ConnectionId::new("b="), role, at(9_999)), Attention::Paid);
+            assert_eq!(
+                known.hear(&one(), role, at(10_000)),
+                FrameDecision::Accept,
+                "the first is ten seconds old"
+            );
+            assert_eq!(known.hear(&ConnectionId::new("b="), role, at(9_999)), FrameDecision::Accept);
         }
     }
 
     #[test]
     fn what_was_read_is_believed_for_a_minute() {
-        let mut known = Acquaintances::default();
+        let mut known = ConnectionCache::default();
         assert_eq!(known.remembered(&one(), at(0)), None);
-        known.remember(&one(), Remembered::default(), at(0));
-        assert_eq!(known.remembered(&one(), at(60_000)), Some(Remembered::default()));
+        known.remember(&one(), LegacySession::default(), at(0));
+        assert_eq!(known.remembered(&one(), at(60_000)), Some(LegacySession::default()));
         assert_eq!(known.remembered(&one(), at(60_001)), None);
     }
 
     #[test]
     fn fifty_entries_a_second_are_kept_and_the_rest_is_dropped() {
-        let mut known = Acquaintances::default();
+        let mut known = ConnectionCache::default();
         let mut room = |count, ms| known.log_room(&one(), std::iter::repeat_n(100, count), at(ms));
         assert_eq!([room(70, 0), room(1, 0), room(10, 100), room(10, 1_000)], [50, 0, 5, 10]);
     }
 
     #[test]
     fn entries_are_kept_as_far_as_their_bytes_go() {
-        let mut known = Acquaintances::default();
+        let mut known = ConnectionCache::default();
         let mut room = |sizes: &[usize], ms| known.log_room(&one(), sizes.iter().copied(), at(ms));
         assert_eq!(room(&[14_000; 12], 0), 9, "131,072 bytes at once");
         assert_eq!(room(&[14_000], 0), 0);
@@ -193,20 +200,11 @@ mod tests {
 
     #[test]
     fn a_viewer_may_subscribe_to_all_that_it_watches_and_not_go_on_for_ever() {
-        let mut known = Acquaintances::default();
+        let mut known = ConnectionCache::default();
         for _ in 0..MAX_MODERN_FRAMES {
-            assert_eq!(known.hear_modern(&one(), at(0)), Attention::Paid);
+            assert_eq!(known.hear_modern(&one(), at(0)), FrameDecision::Accept);
         }
-        assert_eq!(known.hear_modern(&one(), at(9_999)), Attention::Lost);
-        assert_eq!(known.hear_modern(&one(), at(10_000)), Attention::Paid);
-    }
-
-    #[test]
-    fn what_is_known_is_bounded() {
-        let mut known = Acquaintances::default();
-        for index in 0..2 * MAX_REMEMBERED {
-            known.hear(&ConnectionId::new(format!("{index}=")), Role::Page, at(0));
-            assert!(known.known.len() <= MAX_REMEMBERED);
-        }
+        assert_eq!(known.hear_modern(&one(), at(9_999)), FrameDecision::Close);
+        assert_eq!(known.hear_modern(&one(), at(10_000)), FrameDecision::Accept);
     }
 }

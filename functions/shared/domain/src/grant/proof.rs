@@ -1,0 +1,133 @@
+//! What proved a grant, and the short text of it that stands on each subscription row.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::ids::KeyId;
+use crate::time::TimestampMs;
+
+const KEY: &str = "key";
+const TOKEN: &str = "token";
+const LEGACY: &str = "legacy";
+
+/// What proved a grant, so that revoking it reaches connections that are already open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proof {
+    /// An API key of the application.
+    Key(KeyId),
+    /// A token issued then. An application may refuse all tokens issued before an instant.
+    Token {
+        /// When it was issued.
+        issued: TimestampMs,
+    },
+    /// The library's own `auth`, which has no secret; valid while the application's `legacy` flag is on.
+    Legacy,
+}
+
+impl Proof {
+    /// Whether `app` has not revoked it.
+    pub(super) fn is_valid_for(&self, app: &App) -> bool {
+        match self {
+            Self::Key(id) => app.keys.iter().any(|key| key.id == *id),
+            Self::Token { issued } => app.tokens_not_before.is_none_or(|earliest| *issued >= earliest),
+            Self::Legacy => app.legacy,
+        }
+    }
+}
+
+/// The proof and the end of the grant that a subscription was made with. What the grant allows was checked when the
+/// subscription was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionProof {
+    pub(super) proof: Proof,
+    pub(super) until: Option<TimestampMs>,
+}
+
+impl SubscriptionProof {
+    /// Whether it is valid for `app` at `now`: neither expired nor revoked.
+    pub fn is_valid(&self, app: &App, now: TimestampMs) -> bool {
+        self.until.is_none_or(|until| now < until) && self.proof.is_valid_for(app)
+    }
+
+    /// The kind of proof, its key id or instant of issue, and the instant of its end in epoch milliseconds where it has
+    /// one, separated by spaces. Short, because fan-out reads a thousand rows with it.
+    pub fn to_text(&self) -> String {
+        let proof = match &self.proof {
+            Proof::Key(id) => format!("{KEY} {id}"),
+            Proof::Token { issued } => format!("{TOKEN} {}", issued.ms()),
+            Proof::Legacy => LEGACY.to_owned(),
+        };
+        match self.until {
+            Some(until) => format!("{proof} {}", until.ms()),
+            None => proof,
+        }
+    }
+
+    /// Reads what [`SubscriptionProof::to_text`] writes; `None` for any other text.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let proof = match parts.next()? {
+            KEY => Proof::Key(KeyId::new(parts.next()?).ok()?),
+            TOKEN => Proof::Token { issued: instant(parts.next()?)? },
+            LEGACY => Proof::Legacy,
+            _ => return None,
+        };
+        let until = parts.next().map(|part| instant(part).ok_or(())).transpose().ok()?;
+        parts.next().is_none().then_some(Self { proof, until })
+    }
+}
+
+fn instant(part: &str) -> Option<TimestampMs> {
+    part.parse().ok().map(TimestampMs::clamped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::KeyRecord;
+    use crate::ids::Scope;
+
+    const NOW: TimestampMs = TimestampMs::EXAMPLE;
+
+    fn app() -> App {
+        App { keys: vec![KeyRecord::of("secret", Scope::Both)], legacy: true, ..App::example() }
+    }
+
+    fn key() -> Proof {
+        Proof::Key(KeyRecord::of("secret", Scope::Both).id)
+    }
+
+    #[test]
+    fn proof_ends_with_its_key_its_tokens_or_the_legacy_flag() {
+        let mut app = app();
+        let proofs = [key(), Proof::Token { issued: NOW }, Proof::Legacy]
+            .map(|proof| SubscriptionProof { proof, until: None });
+        assert!(proofs.iter().all(|proof| proof.is_valid(&app, NOW)));
+        app.keys.clear();
+        app.tokens_not_before = Some(NOW.plus_ms(1));
+        app.legacy = false;
+        assert!(proofs.iter().all(|proof| !proof.is_valid(&app, NOW)));
+    }
+
+    #[test]
+    fn proof_expires_at_its_instant() {
+        let token = SubscriptionProof { proof: Proof::Token { issued: NOW }, until: Some(NOW.plus_ms(1)) };
+        assert!(token.is_valid(&app(), NOW));
+        assert!(!token.is_valid(&app(), NOW.plus_ms(1)));
+    }
+
+    #[test]
+    fn proof_survives_its_text_and_garbage_is_none() {
+        for proof in [key(), Proof::Token { issued: NOW }, Proof::Legacy] {
+            for until in [None, Some(NOW)] {
+                let proof = SubscriptionProof { proof: proof.clone(), until };
+                assert_eq!(SubscriptionProof::from_text(&proof.to_text()), Some(proof));
+            }
+        }
+        for text in ["", "key", "key ", "token", "token x", "legacy x", "legacy 1 2", "owner ann", " legacy"]
+        {
+            assert_eq!(SubscriptionProof::from_text(text), None, "{text:?}");
+        }
+    }
+}
