@@ -1,6 +1,4 @@
-//! From an HTTP call to an answer out of rollups and raw reports.
-//!
-//! Owns the routes and who may ask. What answers a window is `gather`'s matter. Ruled by protocol.md §3.
+//! Routes an HTTP request, authorises it and answers it (docs/PROTOCOL.md, "HTTP").
 
 mod latest;
 mod logs;
@@ -26,44 +24,44 @@ use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
 use crate::page::Page;
-use crate::read_window::{Gathered, Sources};
+use crate::read_window::{WindowReader, WindowReads};
 use crate::respond::Validity;
 use crate::rollup_cache::RollupCache;
 use crate::settings::Settings;
 use crate::{request, respond};
 
-/// The function, with its clients.
+/// The function with its clients.
 #[derive(Debug)]
 pub struct History {
     apps: Apps,
     app_cache: AppCache,
     reports: Reports,
     rollups: Rollups,
-    closed: RollupCache,
+    cache: RollupCache,
     logs: Logs,
     page: Page,
 }
 
-/// Why a call is not answered.
-enum Refusal {
+/// Why a request fails.
+enum RequestError {
     Rejected(Rejection),
     Failed(Fault),
 }
 
-impl From<Rejection> for Refusal {
+impl From<Rejection> for RequestError {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
     }
 }
 
-impl From<Fault> for Refusal {
+impl From<Fault> for RequestError {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault)
     }
 }
 
 impl History {
-    /// The function with its own clients.
+    /// The function with the stores of `clients`.
     pub fn new(clients: &Clients, settings: &Settings) -> Self {
         let apps = clients.apps(&settings.apps_table);
         Self {
@@ -71,16 +69,16 @@ impl History {
             apps,
             reports: clients.reports(&settings.reports_table),
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
-            closed: RollupCache::default(),
+            cache: RollupCache::default(),
             logs: clients.log_entries(&settings.logs_table),
             page: Page::new(&settings.websocket_address),
         }
     }
 
-    /// Answers a call at this moment.
+    /// Answers `request` now.
     ///
     /// # Errors
-    /// None: whatever fails is told the caller.
+    /// None: a failure becomes a response.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, lambda_http::Error> {
         Ok(self.answer(&request, clock::now()).await)
     }
@@ -100,81 +98,72 @@ impl History {
             "GET /apps/{appId}/logs" => self.log_entries(request, now).await,
             _ => Ok(respond::not_found()),
         };
-        outcome.unwrap_or_else(|refusal| match refusal {
-            Refusal::Rejected(rejection) => respond::rejected(&rejection),
-            Refusal::Failed(fault) => {
-                tracing::error!(reason = fault.chain(), "history not answered");
+        outcome.unwrap_or_else(|error| match error {
+            RequestError::Rejected(rejection) => respond::rejected(&rejection),
+            RequestError::Failed(fault) => {
+                tracing::error!(reason = fault.chain(), "history request failed");
                 respond::rejected(&Rejection::unavailable())
             }
         })
     }
 
-    async fn metrics(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
+    async fn metrics(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
         let query = self.query(request, &app, now)?;
-        let window = query.span.window;
-        let gathered = self.sources().gather(&app, &query, now).await?;
-        let validity =
-            Validity::of_window((request::representation_key(request), gathered.mark()), window, now);
+        let reads = self.reader().read(&app, &query, now).await?;
+        let parts = (request::representation_key(request), reads.fingerprint());
+        let validity = Validity::of_window(parts, query.span.window, now);
         if request::has_etag(request, &validity.tag) {
             return Ok(respond::not_modified(&validity));
         }
-        let complete_to = gathered.complete_to();
-        let mut fold = HistoryFold::new(app.id.clone(), query);
-        note_unreadable(&app, gathered.fold_into(&mut fold)?);
-        let answer = fold.finish(complete_to)?;
+        let complete_to = reads.complete_to;
+        let answer = folded(&app, &query, reads)?.finish(complete_to)?;
         let response = if request::accepts_csv(request) {
             respond::csv(answer.to_csv())
         } else {
             respond::json(&answer)
         };
-        Ok(respond::tagged(response, &validity))
+        Ok(respond::with_validity(response, &validity))
     }
 
-    /// One row for each series over the whole window, beside the window before.
-    async fn summary(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, Refusal> {
+    /// One row for each series over the whole window, compared with the window before.
+    async fn summary(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
-        let query = self.query(request, &app, now)?.of_totals();
+        let query = self.query(request, &app, now)?.without_aggregates();
         let window = query.span.window;
-        let mut before = query.clone();
-        before.span.window = window.before();
-        let sources = self.sources();
-        let (gathered, gathered_before) =
-            futures_util::try_join!(sources.gather(&app, &query, now), sources.gather(&app, &before, now))?;
-        let marks = (request::representation_key(request), gathered.mark(), gathered_before.mark());
-        let validity = Validity::of_window(marks, window, now);
+        let mut query_before = query.clone();
+        query_before.span.window = window.before();
+        let reader = self.reader();
+        let (reads, reads_before) =
+            futures_util::try_join!(reader.read(&app, &query, now), reader.read(&app, &query_before, now))?;
+        let parts = (request::representation_key(request), reads.fingerprint(), reads_before.fingerprint());
+        let validity = Validity::of_window(parts, window, now);
         if request::has_etag(request, &validity.tag) {
             return Ok(respond::not_modified(&validity));
         }
-        let totals = |gathered: Gathered, query: &HistoryQuery| {
-            let mut fold = HistoryFold::new(app.id.clone(), query.clone());
-            note_unreadable(&app, gathered.fold_into(&mut fold)?);
-            fold.into_totals()
-        };
-        let complete_to = gathered.complete_to();
-        let (series, (series_before, _)) = (totals(gathered, &query)?, totals(gathered_before, &before)?);
-        let span = (query.span.time_range, window);
-        let answer = SummaryAnswer::new(app.id.clone(), span, complete_to, series, &series_before);
-        Ok(respond::tagged(respond::json(&answer), &validity))
+        let complete_to = reads.complete_to;
+        let totals = folded(&app, &query, reads)?.into_totals()?;
+        let before = folded(&app, &query_before, reads_before)?.into_totals()?;
+        let answer = SummaryAnswer::new(app.id.clone(), &query.span, complete_to, totals, &before);
+        Ok(respond::with_validity(respond::json(&answer), &validity))
     }
 
-    /// What the call asks of `app`.
+    /// The history query of `app` in the parameters of `request`.
     fn query(&self, request: &Request, app: &App, now: TimestampMs) -> Result<HistoryQuery, Rejection> {
         let parameters = request.query_string_parameters();
-        HistoryQuery::read(|name| parameters.first(name), &self.kept_of(app), now)
+        HistoryQuery::read(|name| parameters.first(name), &self.retention_of(app), now)
     }
 
-    /// How long `app` keeps what it reports.
-    fn kept_of(&self, app: &App) -> Retention {
+    fn retention_of(&self, app: &App) -> Retention {
         app.retention.with_defaults(self.rollups.retention())
     }
 
-    fn sources(&self) -> Sources<'_> {
-        Sources { rollups: &self.rollups, reports: &self.reports, closed: &self.closed }
+    fn reader(&self) -> WindowReader<'_> {
+        WindowReader { rollups: &self.rollups, reports: &self.reports, cache: &self.cache }
     }
 
-    /// The application of the path, if the caller may view it.
-    async fn viewable(&self, request: &Request, now: TimestampMs) -> Result<Arc<App>, Refusal> {
+    /// The application in the path, if the caller may view it.
+    async fn viewable(&self, request: &Request, now: TimestampMs) -> Result<Arc<App>, RequestError> {
         let parameters = request.path_parameters();
         let id = parameters.first("appId").unwrap_or_default();
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
@@ -185,8 +174,15 @@ impl History {
     }
 }
 
-fn note_unreadable(app: &App, unreadable: usize) {
-    if unreadable > 0 {
-        tracing::error!(app = %app.id, unreadable, "stored documents cannot be read");
+/// The fold of everything that was read for `query`.
+fn folded(app: &App, query: &HistoryQuery, reads: WindowReads) -> Result<HistoryFold, Rejection> {
+    let mut fold = HistoryFold::new(app.id.clone(), query.clone());
+    log_invalid(app, reads.fold_into(&mut fold)?);
+    Ok(fold)
+}
+
+fn log_invalid(app: &App, documents: usize) {
+    if documents > 0 {
+        tracing::error!(app = %app.id, documents, "invalid stored documents skipped");
     }
 }

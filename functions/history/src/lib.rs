@@ -1,9 +1,9 @@
-//! The `history` function: answers history over HTTP.
+//! The `history` function: the HTTP API and the dashboard.
 //!
-//! - [`handler`]: a call in, an answer out of rollups and raw reports.
-//! - [`settings`]: what the function must be told.
+//! - [`handler`]: from a request to a response.
+//! - [`settings`]: the environment of the function.
 //!
-//! It is a library so that the benchmark measures the very code that the binary runs.
+//! It is a library so that the benchmark measures the code that the binary runs.
 
 mod corrupt_rollup;
 pub mod handler;

@@ -1,4 +1,4 @@
-//! The `history` function: answers history over HTTP.
+//! The binary of the `history` function.
 
 use lambda_http::{Request, service_fn};
 use nsl_aws::tables::TableProbe;

@@ -1,7 +1,5 @@
-//! The dashboard: one document with its styles and scripts inside, and the policy that the browser holds it to.
-//!
-//! Owns which files of infra/dashboard make the page and how they are joined. One document is one invocation, works
-//! under any path, and runs nothing but what its policy names by hash. Refuses to know a credential or an application.
+//! The dashboard: one document that contains its styles and scripts, with a policy that allows only those by hash.
+//! One document is one invocation, works under any path, and is the same for every caller.
 
 mod bundle;
 
@@ -17,7 +15,7 @@ const DOCUMENT: &str = include_str!("../../../infra/dashboard/page.html");
 const STYLE: &str = include_str!("../../../infra/dashboard/style.css");
 const CHARTS: &str = include_str!("../../../infra/dashboard/vendor/uplot/uPlot.iife.min.js");
 
-/// Each module with its text, in an order in which none imports one that comes after it.
+/// Each module with its text, in an order in which each comes after those that it imports.
 macro_rules! modules {
     ($($name:literal)*) => {
         &[$(($name, include_str!(concat!("../../../infra/dashboard/src/", $name, ".js")))),*]
@@ -31,32 +29,33 @@ const MODULES: &[(&str, &str)] = modules! {
     "summary_table" "app_page" "top_bar" "main"
 };
 
-/// The page of one stack: its WebSocket's address stands in it, and nothing else that differs from stack to stack.
+/// The page of one stack, which contains the address of its WebSocket API.
 #[derive(Debug)]
 pub(crate) struct Page {
     websocket: String,
-    joined: OnceLock<Joined>,
+    bundle: OnceLock<Bundle>,
 }
 
 #[derive(Debug)]
-struct Joined {
+struct Bundle {
     text: String,
     tag: String,
     policy: String,
 }
 
 impl Page {
-    /// The page that connects to `websocket`; nothing is joined before somebody asks.
+    /// The page that connects to `websocket`. It is bundled at its first request.
     pub(crate) fn new(websocket: &str) -> Self {
-        Self { websocket: websocket.to_owned(), joined: OnceLock::new() }
+        Self { websocket: websocket.to_owned(), bundle: OnceLock::new() }
     }
 
-    /// The page, or that the caller has it already.
-    pub(crate) fn answer(&self, has: impl Fn(&str) -> bool) -> Response<Body> {
-        let page = self.joined.get_or_init(|| join(&self.websocket));
-        let is_known = has(&page.tag);
-        let mut response = Response::new(if is_known { Body::Empty } else { Body::Text(page.text.clone()) });
-        if is_known {
+    /// The page, or status 304 if `has_etag` of its tag.
+    pub(crate) fn answer(&self, has_etag: impl Fn(&str) -> bool) -> Response<Body> {
+        let page = self.bundle.get_or_init(|| bundle(&self.websocket));
+        let is_current = has_etag(&page.tag);
+        let mut response =
+            Response::new(if is_current { Body::Empty } else { Body::Text(page.text.clone()) });
+        if is_current {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         }
         *response.headers_mut() = headers(page);
@@ -64,11 +63,11 @@ impl Page {
     }
 }
 
-fn headers(page: &Joined) -> HeaderMap {
+fn headers(page: &Bundle) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        // Asked for each time and sent once: a deployment shows at the next look.
+        // Revalidated each time, so that a deployment shows at the next visit.
         (header::CACHE_CONTROL, "no-cache"),
         (header::ETAG, &page.tag),
         (header::CONTENT_SECURITY_POLICY, &page.policy),
@@ -82,7 +81,7 @@ fn headers(page: &Joined) -> HeaderMap {
     headers
 }
 
-fn join(websocket: &str) -> Joined {
+fn bundle(websocket: &str) -> Bundle {
     let style = bundle::style(STYLE);
     let modules = bundle::modules(MODULES);
     let address = bundle::attribute(websocket);
@@ -92,11 +91,11 @@ fn join(websocket: &str) -> Joined {
         .replace("{{charts}}", CHARTS)
         .replace("{{modules}}", &modules);
     let policy = policy(websocket, &style, &[CHARTS, &modules]);
-    Joined { tag: format!("\"{}\"", hash(&format!("{text}{policy}"))), text, policy }
+    Bundle { tag: format!("\"{}\"", hash(&format!("{text}{policy}"))), text, policy }
 }
 
-/// What the page may do: run its own scripts, ask the API that it came from and the WebSocket, and nothing besides.
-/// No text ever becomes markup (`require-trusted-types-for`), and no other page may show it.
+/// The content security policy: the page runs only its own scripts and connects only to the API that it came from and
+/// the WebSocket. No text becomes markup (`require-trusted-types-for`), and no other page may embed it.
 fn policy(websocket: &str, style: &str, scripts: &[&str]) -> String {
     let hashes: Vec<String> = scripts.iter().map(|script| format!("'sha256-{}'", hash(script))).collect();
     format!(
@@ -109,7 +108,7 @@ fn policy(websocket: &str, style: &str, scripts: &[&str]) -> String {
     )
 }
 
-/// Scheme and authority of an address. A policy matches a path exactly, and a redirect's never.
+/// Scheme and authority of an address: a policy with a path would match only that exact path.
 fn origin(address: &str) -> &str {
     let authority = address.find("://").map_or(0, |at| at + "://".len());
     let end = address.get(authority..).and_then(|rest| rest.find('/')).map(|at| authority + at);

@@ -1,4 +1,4 @@
-//! What an HTTP call says: its route, its parameters, its caller's grant, what it accepts and already has.
+//! What the handlers need of an HTTP request: route, grant, accepted media type, entity tags.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 use lambda_http::http::header::{self, HeaderName};
@@ -15,30 +15,29 @@ fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     }
 }
 
-/// The route that API Gateway chose, such as `GET /apps/{appId}/metrics`.
+/// The route that API Gateway selected, such as `GET /apps/{appId}/metrics`.
 pub(crate) fn route(request: &Request) -> &str {
     context(request).and_then(|context| context.route_key.as_deref()).unwrap_or_default()
 }
 
-/// What the authorizer granted.
+/// The grant of the authorizer.
 pub(crate) fn grant(request: &Request) -> Option<Grant> {
-    let attached = &context(request)?.authorizer.as_ref()?.fields;
-    attached.get(GRANT).and_then(Value::as_str).and_then(Grant::from_text)
+    let fields = &context(request)?.authorizer.as_ref()?.fields;
+    fields.get(GRANT).and_then(Value::as_str).and_then(Grant::from_text)
 }
 
-/// Whether the caller asks for CSV.
 pub(crate) fn accepts_csv(request: &Request) -> bool {
     text(request, header::ACCEPT).is_some_and(|accepted| accepted.contains("text/csv"))
 }
 
-/// Whether the caller has the answer with this tag already: RFC 9110 §13.1.2, by weak comparison.
+/// Whether `If-None-Match` lists `tag`: RFC 9110 §13.1.2, by weak comparison.
 pub(crate) fn has_etag(request: &Request, tag: &str) -> bool {
     let opaque = tag.trim_start_matches("W/");
-    let Some(known) = text(request, header::IF_NONE_MATCH) else { return false };
-    known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == "*" || one == opaque)
+    let Some(tags) = text(request, header::IF_NONE_MATCH) else { return false };
+    tags.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == "*" || one == opaque)
 }
 
-/// The call's own words: the same words mean the same answer as long as the same is stored.
+/// Path, query and media type: while the same is stored, equal keys have equal answers.
 pub(crate) fn representation_key(request: &Request) -> String {
     format!(
         "{} {} {}",

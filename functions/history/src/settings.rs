@@ -1,27 +1,27 @@
-//! What the `history` function must be told.
+//! The settings of the `history` function, from its environment.
 
 use nsl_aws::settings::{Misconfigured, Reader};
 
-/// Names of tables, and where viewers connect.
+/// Names of tables, and the address of the WebSocket API.
 #[derive(Debug)]
 pub struct Settings {
-    /// Where the applications are.
+    /// The table of applications.
     pub apps_table: String,
-    /// Where the raw reports are.
+    /// The table of raw reports.
     pub reports_table: String,
-    /// Where the rollups are.
+    /// The table of rollups.
     pub rollups_table: String,
-    /// Where the library's log entries are.
+    /// The table of log entries.
     pub logs_table: String,
-    /// The WebSocket API, which the dashboard is told.
+    /// The address that the dashboard connects to.
     pub websocket_address: String,
 }
 
 impl Settings {
-    /// Reads the settings from `lookup`.
+    /// Reads the settings from `lookup`, a name-to-value function.
     ///
     /// # Errors
-    /// [`Misconfigured`] with everything that is missing or wrong.
+    /// [`Misconfigured`] with every missing or invalid setting.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader::new(lookup);
         let settings = Self {

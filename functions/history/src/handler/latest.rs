@@ -1,8 +1,6 @@
-//! The last report of each source, and the series in them.
-//!
-//! Owns what is read for them: a page of what the rollup function noted, and of each write shard the newest page of the
-//! last minutes. So a call costs the same however many sources there are; where they are more, the answer says so.
-//! Ruled by protocol.md §3.
+//! `GET /apps/{appId}/metrics/latest` and `/series`: the last report of each source, and the series in them.
+//! They read one page of the last reports that the rollup function stored and, of each write shard, the newest page of
+//! the last minutes, so the cost does not depend on the number of sources.
 
 use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
@@ -13,14 +11,14 @@ use nsl_domain::rollup::AppShard;
 use nsl_domain::time::TimestampMs;
 use nsl_domain::time_span::TimeSpan;
 
-use super::{History, Refusal, note_unreadable};
+use super::{History, RequestError, log_invalid};
 use crate::respond;
 
-/// The last reports of an application, several of a source among them.
+/// The last reports of an application; a source may have several.
 struct LastReports {
     reports: Vec<Report>,
-    /// Whether there may be sources that have none among them.
-    are_more: bool,
+    /// Whether more sources may exist.
+    has_more: bool,
 }
 
 impl History {
@@ -28,7 +26,7 @@ impl History {
         &self,
         request: &Request,
         now: TimestampMs,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
         let last = self.latest_of(&app, now).await?;
         Ok(respond::revalidated(request, &last.finish()))
@@ -38,13 +36,13 @@ impl History {
         &self,
         request: &Request,
         now: TimestampMs,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
-        let LastReports { mut reports, are_more } = self.last_reports(&app, now).await?;
+        let LastReports { mut reports, has_more } = self.last_reports(&app, now).await?;
         reports.sort_by_key(|report| report.timestamp);
         let documents = reports.iter().map(|report| report.document.as_str());
         let mut truncated = Truncations::default();
-        truncated.note(Truncated::Sources, are_more);
+        truncated.note(Truncated::Sources, has_more);
         Ok(respond::revalidated(request, &SeriesAnswer::new(app.id.clone(), documents, truncated)))
     }
 
@@ -52,26 +50,26 @@ impl History {
     pub(super) async fn latest_of(&self, app: &App, now: TimestampMs) -> Result<LatestFold, Fault> {
         let mut fold = LatestFold::new(app.id.clone());
         let last = self.last_reports(app, now).await?;
-        if last.are_more {
-            fold.note_more();
+        if last.has_more {
+            fold.note_more_sources();
         }
         for report in last.reports {
             let added = fold.add(&report.source, report.timestamp, &report.id(), report.document.as_str());
-            note_unreadable(app, usize::from(added.is_err()));
+            log_invalid(app, usize::from(added.is_err()));
         }
         Ok(fold)
     }
 
-    /// The last reports of the sources as the rollup function noted them, and the raw tail, which is newer.
+    /// The last reports that the rollup function stored, and the raw tail, which is newer.
     async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<LastReports, Fault> {
-        let kept = self.rollups.with_retention(self.kept_of(app));
-        let (mut reports, are_all) = kept.last_reports(&app.id, now).await?;
+        let rollups = self.rollups.with_retention(self.retention_of(app));
+        let (mut reports, are_all) = rollups.last_reports(&app.id, now).await?;
         let tail = TimeSpan::new(now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {
             let shard = AppShard { app: app.id.clone(), shard };
-            // Only the newest of each source matters. One that a full page does not reach was noted a minute ago.
+            // Only the newest of each source matters. One beyond a full page was stored by the rollup function a minute ago.
             reports.extend(self.reports.newest(&shard, tail, now).await?);
         }
-        Ok(LastReports { reports, are_more: !are_all })
+        Ok(LastReports { reports, has_more: !are_all })
     }
 }

@@ -1,13 +1,11 @@
-//! The newest log entries of an application, as its library sent them.
-//!
-//! Owns the span. Ruled by protocol.md §3; what is kept, and how long, is the domain's matter.
+//! `GET /apps/{appId}/logs`: the newest log entries of an application, as its library sent them.
 
 use lambda_http::{Body, Request, RequestExt, Response};
 use nsl_domain::history::LogsAnswer;
 use nsl_domain::time::TimestampMs;
 use nsl_domain::window::time_range::TimeRange;
 
-use super::{History, Refusal};
+use super::{History, RequestError};
 use crate::respond;
 
 impl History {
@@ -15,7 +13,7 @@ impl History {
         &self,
         request: &Request,
         now: TimestampMs,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
         let parameters = request.query_string_parameters();
         let range = parameters.first("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;

@@ -1,9 +1,6 @@
-//! The overview: how each application that a caller may view is doing now.
-//!
-//! Owns which applications that are. One that refuses the caller is left out as if it were not there. Ruled by
-//! protocol.md §3.
+//! `GET /apps`: the present state of each application that the caller may view.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
 use nsl_domain::app::App;
@@ -13,37 +10,33 @@ use nsl_domain::ids::AppId;
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
 
-use super::{History, Refusal};
+use super::{History, RequestError};
 use crate::{request, respond};
 
-/// Most applications of one overview: as many as a grant may name.
+/// Most applications of one overview: as many as a grant may list.
 const MAX_APPS: usize = MAX_GRANTED_APPS;
 
-/// Applications that are read at a time.
+/// Applications that are read at the same time.
 const CONCURRENT_APPS: usize = 8;
-
-/// What becomes of one application: its row, or why there is none.
-type Row = Result<AppOverview, Rejection>;
 
 impl History {
     pub(super) async fn overview(
         &self,
         request: &Request,
         now: TimestampMs,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, RequestError> {
         let grant = request::grant(request);
         let grant = in_force(grant.as_ref(), Action::View, now)?;
-        let mut ids = self.reached(grant).await?;
+        let mut ids = self.granted(grant).await?;
         let complete = ids.len() <= MAX_APPS;
         ids.truncate(MAX_APPS);
         let rows = stream::iter(ids.into_iter().map(|id| self.row(grant, id, now)));
-        let rows: Vec<Row> = rows.buffered(CONCURRENT_APPS).try_collect().await?;
-        let apps = shown(grant, rows)?;
+        let apps = viewable_rows(grant, rows.buffered(CONCURRENT_APPS).collect().await)?;
         Ok(respond::revalidated(request, &OverviewAnswer { apps, complete }))
     }
 
-    /// The applications that `grant` names, or those of its owner, by id and each once.
-    async fn reached(&self, grant: &Grant) -> Result<Vec<AppId>, Fault> {
+    /// The applications that `grant` lists, or those of its owner, by id and without repeats.
+    async fn granted(&self, grant: &Grant) -> Result<Vec<AppId>, Fault> {
         let mut ids = match &grant.reach {
             GrantedApps::Apps(apps) => apps.clone(),
             GrantedApps::Owner(owner) => {
@@ -55,38 +48,42 @@ impl History {
         Ok(ids)
     }
 
-    async fn row(&self, grant: &Grant, id: AppId, now: TimestampMs) -> Result<Row, Fault> {
-        let judge = |app: Option<&App>| match authorise(Some(grant), Action::View, app, now) {
-            // That it is switched off is what its owner looks for; nothing else is told of it.
-            Err(refusal) if refusal.code == Code::AppInactive => Ok(()),
-            verdict => verdict,
+    async fn row(&self, grant: &Grant, id: AppId, now: TimestampMs) -> Result<AppOverview, RequestError> {
+        let view = |app: Option<&App>| authorise(Some(grant), Action::View, app, now);
+        // An inactive application is shown as inactive, and with nothing else.
+        let view_or_inactive = |app: Option<&App>| match view(app) {
+            Err(rejection) if rejection.code == Code::AppInactive => Ok(()),
+            outcome => outcome,
         };
-        let app = match self.app_cache.authorise(&id, now, judge).await? {
-            Ok(Some(app)) => app,
-            Ok(None) => return Ok(Err(Rejection::unauthorized())),
-            Err(refusal) => return Ok(Err(refusal)),
+        let app = self.app_cache.authorise(&id, now, view_or_inactive).await??;
+        let app = app.ok_or_else(Rejection::unauthorized)?;
+        let last = match view(Some(&app)) {
+            Ok(()) => self.latest_of(&app, now).await?,
+            Err(_) => LatestFold::new(app.id.clone()),
         };
-        if authorise(Some(grant), Action::View, Some(&app), now).is_err() {
-            return Ok(Ok(AppOverview::new(&app, &LatestFold::new(app.id.clone()), now)));
-        }
-        let last = self.latest_of(&app, now).await?;
-        Ok(Ok(AppOverview::new(&app, &last, now)))
+        Ok(AppOverview::new(&app, &last, now))
     }
 }
 
-/// The rows that there are. A caller of named applications who may view none of them is told why, as by the other
-/// calls; an owner without applications has none.
-fn shown(grant: &Grant, rows: Vec<Row>) -> Result<Vec<AppOverview>, Rejection> {
-    let mut shown = Vec::new();
-    let mut first_refusal = None;
+/// The rows of the applications that the caller may view; others are left out. If a grant lists applications and none
+/// may be viewed, it is the first rejection.
+fn viewable_rows(
+    grant: &Grant,
+    rows: Vec<Result<AppOverview, RequestError>>,
+) -> Result<Vec<AppOverview>, RequestError> {
+    let mut viewable = Vec::new();
+    let mut first_rejection = None;
     for row in rows {
         match row {
-            Ok(overview) => shown.push(overview),
-            Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
+            Ok(overview) => viewable.push(overview),
+            Err(RequestError::Rejected(rejection)) => {
+                first_rejection.get_or_insert(rejection);
+            }
+            Err(RequestError::Failed(fault)) => return Err(fault.into()),
         }
     }
-    match (&grant.reach, first_refusal) {
-        (GrantedApps::Apps(_), Some(refusal)) if shown.is_empty() => Err(refusal),
-        _ => Ok(shown),
+    match (&grant.reach, first_rejection) {
+        (GrantedApps::Apps(_), Some(rejection)) if viewable.is_empty() => Err(rejection.into()),
+        (GrantedApps::Apps(_) | GrantedApps::Owner(_), _) => Ok(viewable),
     }
 }

@@ -1,10 +1,8 @@
-//! Many files as one: modules as a single script, the style sheet as a single line.
-//!
-//! Modules share one scope here, so a name stands for one thing in all of them, and imports need not be resolved.
-//! What is written for readers of the source (comments, indentation, spaces around signs) is left out, and never inside
-//! a text. No line's meaning is changed, and none is joined with another.
+//! Bundles modules into one script and the style sheet into one line, without comments, indentation and most spaces.
+//! All modules share one scope, so a name may be declared only once and imports are dropped. Text literals and the
+//! meaning of each line stay as they are.
 
-/// Signs that need no spaces. Plus and minus do: `a + +b` is not `a++b`.
+/// Operators that need no spaces. Plus and minus do: `a + +b` is not `a++b`.
 const SPACED: [(&str, &str); 16] = [
     (" = ", "="),
     (" => ", "=>"),
@@ -38,32 +36,32 @@ pub(super) fn modules(modules: &[(&str, &str)]) -> String {
 
 /// The style sheet on one line.
 pub(super) fn style(sheet: &str) -> String {
-    // The spaces that separate mean something in a sheet only where no sign stands beside them.
+    // In a style sheet a space has a meaning only if it is not beside a sign.
     let signs = [" {", "{ ", " }", "; ", ": ", ", "];
     let compact =
         |line: &str| signs.iter().fold(line.to_owned(), |line, sign| line.replace(sign, sign.trim()));
     lines(sheet).map(compact).collect()
 }
 
-/// `line` without the spaces around signs. What stands in quotes stays as it is, and so does a line with a template or a
-/// slash, which may begin a pattern.
+/// `line` without the spaces around operators. Quoted text is not changed, nor is a line with a template or a slash, which
+/// may begin a regular expression.
 fn compact(line: &str) -> String {
     if line.contains(['`', '/', '\\', '\'']) {
         return line.to_owned();
     }
-    let squeezed =
+    let compacted =
         |part: &str| SPACED.iter().fold(part.to_owned(), |part, (wide, slim)| part.replace(wide, slim));
     let parts = line.split('"').enumerate();
-    let parts = parts.map(|(place, part)| if place % 2 == 0 { squeezed(part) } else { part.to_owned() });
+    let parts = parts.map(|(index, part)| if index % 2 == 0 { compacted(part) } else { part.to_owned() });
     parts.collect::<Vec<_>>().join("\"")
 }
 
-/// `text` as the value of an attribute in quotes.
+/// `text` escaped as a quoted attribute value.
 pub(super) fn attribute(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
-/// The lines that are no comments, without indentation.
+/// The lines without comments, blank lines and indentation.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut in_comment = false;
     text.lines().map(str::trim).filter(move |line| {

@@ -1,11 +1,11 @@
-//! What the page promises that can be read off it; infra/dashboard/tests looks at it in a browser.
+//! Tests of the bundled page; infra/dashboard/tests opens it in a browser.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// The bar of the whole page with its scripts, uncompressed.
-const PAGE_BYTES_MAX: usize = 150_000;
+/// Most bytes of the whole page, uncompressed.
+const MAX_PAGE_BYTES: usize = 150_000;
 const WEBSOCKET: &str = "wss://abc.execute-api.eu-west-3.amazonaws.com/live";
 
 fn header_of(response: &Response<Body>, name: &str) -> String {
@@ -13,10 +13,10 @@ fn header_of(response: &Response<Body>, name: &str) -> String {
 }
 
 #[test]
-fn the_page_is_one_small_document() {
-    let page = join(WEBSOCKET);
-    assert!(page.text.len() < PAGE_BYTES_MAX, "{} bytes", page.text.len());
-    assert!(!page.text.contains("{{"), "a place of the document is not filled");
+fn page_is_one_small_document() {
+    let page = bundle(WEBSOCKET);
+    assert!(page.text.len() < MAX_PAGE_BYTES, "{} bytes", page.text.len());
+    assert!(!page.text.contains("{{"), "a placeholder of the document is left");
     for foreign in [" src=", " href=\"http", "@import", "url("] {
         let own = page.text.replace(CHARTS, "");
         assert!(!own.contains(foreign), "the page loads something: {foreign}");
@@ -24,8 +24,8 @@ fn the_page_is_one_small_document() {
 }
 
 #[test]
-fn the_policy_names_what_the_page_holds() {
-    let page = join(WEBSOCKET);
+fn policy_has_the_hash_of_each_inline_block() {
+    let page = bundle(WEBSOCKET);
     let between = |begin: &str, end: &str| {
         let (_, rest) = page.text.split_once(begin).unwrap();
         format!("'sha256-{}'", hash(rest.split_once(end).unwrap().0))
@@ -42,7 +42,7 @@ fn the_policy_names_what_the_page_holds() {
 }
 
 #[test]
-fn a_caller_that_has_the_page_is_sent_nothing() {
+fn caller_that_has_the_page_gets_304() {
     let page = Page::new(WEBSOCKET);
     let first = page.answer(|_| false);
     assert_eq!(
@@ -56,18 +56,18 @@ fn a_caller_that_has_the_page_is_sent_nothing() {
 }
 
 #[test]
-fn an_address_cannot_leave_its_attribute() {
-    let page = join("wss://a/\"><script>alert(1)</script>");
+fn address_cannot_leave_its_attribute() {
+    let page = bundle("wss://a/\"><script>alert(1)</script>");
     assert!(page.text.contains("content=\"wss://a/&quot;>&lt;script>alert(1)&lt;/script>\""));
 }
 
 #[test]
-fn every_module_is_in_the_page_behind_those_that_it_imports() {
+fn every_module_comes_after_those_that_it_imports() {
     let mut before = BTreeSet::new();
     for (name, text) in MODULES {
         for line in text.lines().filter(|line| line.starts_with("import ")) {
             let (names, from) =
-                line.split_once(" from \"./").expect("an import is one line from beside the module");
+                line.split_once(" from \"./").expect("an import is one line and from the same folder");
             let from = from.strip_suffix(".js\";").expect("an import ends its line");
             assert!(names.starts_with("import { ") && !names.contains(" as "), "{name}: {line}");
             assert!(before.contains(from), "{name} imports {from}, which comes after it");
@@ -82,7 +82,7 @@ fn every_module_is_in_the_page_behind_those_that_it_imports() {
 }
 
 #[test]
-fn no_name_stands_for_two_things_in_the_one_scope_of_the_page() {
+fn each_name_is_declared_in_one_module() {
     let mut names = BTreeSet::new();
     for (module, text) in MODULES {
         for line in text.lines().map(|line| line.strip_prefix("export ").unwrap_or(line)) {
@@ -99,12 +99,12 @@ fn no_name_stands_for_two_things_in_the_one_scope_of_the_page() {
 }
 
 #[test]
-fn joining_leaves_nothing_of_modules_and_no_line_that_could_mean_something_else() {
-    let joined = bundle::modules(&[(
+fn bundling_removes_module_syntax_and_keeps_the_meaning() {
+    let script = bundle::modules(&[(
         "a",
         "// Why.\nimport { b } from \"./b.js\";\n\n/**\n * What.\n */\nexport const a = 1;\n  a(b);\n",
     )]);
-    assert_eq!(joined, "const a=1;\na(b);\n");
+    assert_eq!(script, "const a=1;\na(b);\n");
     let texts = "f(\"a, b\", x + +y, { c: 1 });\nreturn /a, b/.test(`${x}, y`);\n";
     assert_eq!(
         bundle::modules(&[("b", texts)]),
@@ -114,7 +114,7 @@ fn joining_leaves_nothing_of_modules_and_no_line_that_could_mean_something_else(
     let script = bundle::modules(MODULES);
     assert!(!script.lines().any(|line| line.starts_with("import ") || line.starts_with("export ")));
     assert!(!script.contains("</script"), "the script would end early");
-    // A text over several lines would lose its indentation.
+    // A template literal over several lines would lose its indentation.
     let odd = script.lines().find(|line| line.matches('`').count() % 2 == 1);
     assert_eq!(odd, None);
 }

@@ -1,13 +1,11 @@
-//! What can be told of the samples of one point.
-//!
-//! Owns the words of `agg=` and their meaning. Ruled by protocol.md §3.
+//! The aggregates of one point: the values of the parameter `agg` (docs/PROTOCOL.md, "HTTP").
 
 use std::collections::BTreeSet;
 
 use crate::bucket::Bucket;
 use crate::rejection::Rejection;
 
-/// One figure of a bucket. Answers tell them in this order.
+/// One aggregate of a bucket, in the order of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Aggregate {
     /// Arithmetic mean.
@@ -44,10 +42,10 @@ impl Aggregate {
         Self::Sum,
     ];
 
-    /// What is told where a query names none, what matters most first.
+    /// Those of a query that names none, the most important first.
     pub const DEFAULT: [Self; 5] = [Self::Avg, Self::Min, Self::Max, Self::P95, Self::Count];
 
-    /// The word for it on the wire.
+    /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Avg => "avg",
@@ -62,10 +60,10 @@ impl Aggregate {
         }
     }
 
-    /// Reads a comma-separated list, in any order and with repeats.
+    /// Reads a comma-separated list; order and repeats do not matter.
     ///
     /// # Errors
-    /// `invalid_field`, blaming `agg`, for an unknown or empty word.
+    /// `invalid_field` of the field `agg` for an unknown or empty name.
     pub fn read_list(text: &str) -> Result<BTreeSet<Self>, Rejection> {
         text.split(',').map(Self::read).collect()
     }
@@ -73,17 +71,17 @@ impl Aggregate {
     fn read(text: &str) -> Result<Self, Rejection> {
         let known = Self::ALL.into_iter().find(|aggregate| aggregate.as_str() == text);
         known.ok_or_else(|| {
-            let words = Self::ALL.map(Self::as_str).join(", ");
-            Rejection::invalid("agg", format!("must be a list of {words}"))
+            let names = Self::ALL.map(Self::as_str).join(", ");
+            Rejection::invalid("agg", format!("must be a list of {names}"))
         })
     }
 
-    /// Whether it is read off a sketch, and so as precise as that.
+    /// Whether it comes from a quantile sketch, which is not exact.
     pub fn is_quantile(self) -> bool {
         matches!(self, Self::P50 | Self::P95 | Self::P99)
     }
 
-    /// This figure of one point: a gap has a count of 0 and nothing else.
+    /// The value of one point: a gap has a count of 0 and no other value.
     pub fn of(self, point: Option<&Bucket>) -> Option<f64> {
         let Some(bucket) = point else {
             return (self == Self::Count).then_some(0.0);
@@ -107,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_a_set_in_the_order_of_answers() {
+    fn list_is_a_set_in_the_order_of_answers() {
         let read = Aggregate::read_list("sum,p99,avg,sum").unwrap();
         assert_eq!(Vec::from_iter(read), [Aggregate::Avg, Aggregate::P99, Aggregate::Sum]);
         let all = Aggregate::ALL.map(Aggregate::as_str).join(",");
@@ -115,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_refused() {
+    fn unknown_name_is_rejected() {
         for text in ["", "mean", "avg,", "avg, min", "P95", "p96"] {
             assert_eq!(Aggregate::read_list(text).unwrap_err().field.as_deref(), Some("agg"), "{text:?}");
         }

@@ -1,6 +1,4 @@
-//! The answer to a history query, as it goes out.
-//!
-//! Owns its fields and their order. It is columnar, so that it can be drawn as it comes. Ruled by protocol.md §3.
+//! The answer to a history query: columns that a chart can draw without conversion (docs/PROTOCOL.md, "HTTP").
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::Aggregate;
+use super::aggregate::Aggregate;
 use super::number::Number;
 use super::tree::Tree;
 use super::truncated::Truncations;
@@ -16,7 +14,7 @@ use crate::ids::{AppId, Source};
 use crate::time::TimestampMs;
 use crate::window::query_span::QuerySpan;
 
-/// The fields of an answer, which no member of a metrics document may take the place of.
+/// The fields of an answer, which no member of a metrics document may replace.
 const FIELDS: [&str; 10] = [
     "appId",
     "timeRange",
@@ -30,45 +28,41 @@ const FIELDS: [&str; 10] = [
     "truncated",
 ];
 
-/// Most sources that an answer names.
-pub(super) const MAX_NAMED_SOURCES: usize = 1_000;
-
 /// The history of one application over one window.
 ///
-/// As JSON: the fields of protocol.md §3, then the averages over the whole window in the shape of a metrics document,
-/// `cpu`, `memory` and whatever else was reported. A member that is named like a field of the answer is left out there,
-/// and stands in `series` all the same.
+/// As JSON: its fields, then the averages over the whole window in the shape of a metrics document (`cpu`, `memory`
+/// and so on). A member with the name of a field is left out there, and is still in `series`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryAnswer {
-    /// Whose history it is.
+    /// The application.
     pub app: AppId,
-    /// The points that are answered.
+    /// The points.
     pub span: QuerySpan,
-    /// Up to where the answer is complete, exclusive.
+    /// The end of what is complete, exclusive.
     pub complete_to: TimestampMs,
     /// The series that have a sample in the window, by name.
     pub series: BTreeMap<String, SeriesHistory>,
-    /// Who reported in the window, ascending; the first by name, where there are many.
+    /// The sources that reported in the window, ascending; only the first ones if there are many.
     pub sources: Vec<Arc<Source>>,
-    /// What is not told whole.
+    /// What is incomplete.
     pub truncated: Truncations,
 }
 
 /// The history of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesHistory {
-    /// One column for each aggregate that was asked for.
+    /// One column for each aggregate of the query.
     pub columns: Vec<Column>,
-    /// The mean of all samples of the window.
+    /// The average of all samples of the window.
     pub average: Number,
 }
 
-/// One figure of every point of a window.
+/// One aggregate of each point of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
-    /// Which figure.
+    /// Which aggregate.
     pub aggregate: Aggregate,
-    /// One entry for each point: in a gap 0 for the count and `None` for everything else.
+    /// One entry for each point; a gap is 0 for the count and `None` for the others.
     pub values: Vec<Option<Number>>,
 }
 

@@ -1,7 +1,4 @@
-//! A history answer as CSV: one line for each point, one column for each figure of each series.
-//!
-//! Owns the quoting (RFC 4180, lines end with CR LF) and the guard against names that a spreadsheet would run as a
-//! formula. Ruled by protocol.md §3, `Accept: text/csv`.
+//! A history answer as CSV (RFC 4180): one line for each point, one column for each aggregate of each series.
 
 use std::fmt::Write;
 
@@ -10,14 +7,14 @@ use super::answer::HistoryAnswer;
 /// End of a line (RFC 4180 §2.1).
 const LINE_END: &str = "\r\n";
 
-/// What makes a spreadsheet take a cell for a formula at its first character (OWASP, "CSV Injection"), the full-width
-/// forms included.
+/// First characters that make a spreadsheet run a cell as a formula (OWASP, "CSV Injection"), with their full-width
+/// forms.
 const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 impl HistoryAnswer {
     /// The answer as CSV with a header line: `time` in ISO 8601, then for each series and each of its aggregates a
-    /// column such as `cpu.usage.avg`. Gaps are empty, their counts 0. A name is data of whoever reports: one that
-    /// could be taken for a formula gets an apostrophe before it.
+    /// column such as `cpu.usage.avg`. Gaps are empty, their counts 0. Names are not trusted: one that a spreadsheet
+    /// would run as a formula gets an apostrophe before it.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("time");
         for (name, series) in &self.series {
@@ -42,7 +39,7 @@ impl HistoryAnswer {
     }
 }
 
-/// Writes `text` as one cell, quoted unless it is plain: some spreadsheets split at semicolons and tabs too.
+/// Writes `text` as one cell, quoted unless it is plain: some spreadsheets also split at semicolons and tabs.
 fn push_cell(csv: &mut String, text: &str) {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
@@ -64,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_is_quoted_where_it_must_be_and_never_starts_a_formula() {
+    fn cell_is_quoted_if_needed_and_never_starts_a_formula() {
         for (text, cell) in [
             ("cpu.usage.avg", "cpu.usage.avg"),
             ("Loopback Pseudo-Interface 1.avg", "\"Loopback Pseudo-Interface 1.avg\""),

@@ -1,17 +1,16 @@
-//! Raw reports folded into the points of one query.
-//!
-//! Owns the memory of a fold, which the window's points and the capped number of series bound, not the number of
-//! reports. The store hands out each report once, so nothing is told apart here. Ruled by design.md §6.
+//! Folds rollups and raw reports into the points of one query.
+//! Memory depends on the points and series of the answer, not on the number of reports.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::answer::{Column, HistoryAnswer, MAX_NAMED_SOURCES, SeriesHistory};
+use super::aggregate::Aggregate;
+use super::answer::{Column, HistoryAnswer, SeriesHistory};
+use super::latest::MAX_LISTED_SOURCES;
 use super::number::Number;
+use super::query::HistoryQuery;
 use super::quota::{Quota, default_aggregates};
-use super::selection::Selection;
 use super::truncated::{Truncated, Truncations};
-use super::{Aggregate, HistoryQuery};
 use crate::bucket::{Bucket, SampleOrigin, Sum};
 use crate::ids::{AppId, Source};
 use crate::rejection::Rejection;
@@ -19,31 +18,55 @@ use crate::rollup::Rollup;
 use crate::series::for_each_sample;
 use crate::time::TimestampMs;
 
-/// A history query in the course of being answered.
+/// Builds the answer to one history query.
 #[derive(Debug)]
 pub struct HistoryFold {
     app: AppId,
     query: HistoryQuery,
     sources: BTreeSet<Arc<Source>>,
-    /// What the rollups themselves do not hold whole.
+    /// What the rollups lack.
     truncated: Truncations,
-    table: Table,
+    rows: Vec<Row>,
+    /// Index in `rows` by name.
+    indices: HashMap<String, usize>,
+    quota: Quota,
+}
+
+/// One selected series.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    points: Vec<Option<Bucket>>,
+}
+
+/// Each series over the whole window, by name.
+#[derive(Debug)]
+pub struct Totals {
+    /// The series.
+    pub series: BTreeMap<String, Bucket>,
+    /// What is incomplete in them.
+    pub truncated: Truncations,
 }
 
 impl HistoryFold {
-    /// The fold of no report yet.
+    /// A fold of nothing.
     pub fn new(app: AppId, query: HistoryQuery) -> Self {
-        let (points, quota) = (query.span.window.points(), query.quota());
-        let (sources, truncated) = (BTreeSet::new(), Truncations::default());
-        Self { app, query, sources, truncated, table: Table::new(points, quota) }
+        Self {
+            app,
+            quota: query.quota(),
+            query,
+            sources: BTreeSet::new(),
+            truncated: Truncations::default(),
+            rows: Vec::new(),
+            indices: HashMap::new(),
+        }
     }
 
     /// Adds one report, in any order; `hash` is the first 64 bits of the SHA-256 of its document. A report outside the
-    /// window changes nothing. Of two numbers of the document with one path, the last in its text counts.
+    /// window is ignored. Each report must be added once. If a path occurs twice in a document, its last number counts.
     ///
     /// # Errors
-    /// The rejection of a document that should never have been stored. The report is left out entirely; the caller
-    /// counts it and goes on.
+    /// The rejection of an invalid document, which should never have been stored. Nothing of the report is added.
     pub fn add(
         &mut self,
         timestamp: TimestampMs,
@@ -54,16 +77,35 @@ impl HistoryFold {
         let Some(point) = self.query.span.window.index_of(timestamp) else {
             return Ok(());
         };
-        if self.table.quota.is_passed() {
+        if self.quota.is_exceeded() {
             return Ok(());
         }
-        self.table.note(document, &self.query.selection)?;
-        let source = self.shared(source);
-        self.table.settle(point, &SampleOrigin { time: timestamp, source, hash });
+        let (rows_before, quota_before) = (self.rows.len(), self.quota);
+        let mut values = BTreeMap::new();
+        let outcome = for_each_sample(document, |name, value| {
+            if let Some(index) = self.index_of(name) {
+                values.insert(index, value);
+            }
+        });
+        if let Err(rejection) = outcome {
+            for row in self.rows.drain(rows_before..) {
+                self.indices.remove(&row.name);
+            }
+            self.quota = quota_before;
+            return Err(rejection);
+        }
+        let at = SampleOrigin { time: timestamp, source: self.shared(source), hash };
+        for (index, value) in values {
+            match self.point(index, point) {
+                Some(Some(bucket)) => bucket.add(value, &at),
+                Some(gap) => *gap = Some(Bucket::of(value, &at)),
+                None => {}
+            }
+        }
         Ok(())
     }
 
-    /// Adds all that `rollup` covers, at the point that holds its start; one outside the window changes nothing.
+    /// Adds a rollup to the point that contains its start; one that starts outside the window is ignored.
     pub fn add_rollup(&mut self, rollup: &Rollup) {
         let Some(point) = self.query.span.window.index_of(rollup.span().start()) else {
             return;
@@ -72,10 +114,31 @@ impl HistoryFold {
         self.truncated.note(Truncated::Sources, rollup.sources().has_more());
         self.truncated.note(Truncated::Series, rollup.is_truncated());
         for (name, bucket) in rollup.series() {
-            if let Some(place) = self.table.place_of(name, &self.query.selection) {
-                self.table.merge(place, point, bucket);
+            let Some(index) = self.index_of(name) else { continue };
+            match self.point(index, point) {
+                Some(Some(own)) => own.merge(bucket),
+                Some(gap) => *gap = Some(bucket.clone()),
+                None => {}
             }
         }
+    }
+
+    /// The index of the row of `name`, added if it is new; `None` if it is not selected or exceeds the quota.
+    fn index_of(&mut self, name: &str) -> Option<usize> {
+        if let Some(index) = self.indices.get(name) {
+            return Some(*index);
+        }
+        if !self.quota.admit(self.query.selection.select(name)?) {
+            return None;
+        }
+        let index = self.rows.len();
+        self.rows.push(Row { name: name.to_owned(), points: vec![None; self.query.span.window.points()] });
+        self.indices.insert(name.to_owned(), index);
+        Some(index)
+    }
+
+    fn point(&mut self, index: usize, point: usize) -> Option<&mut Option<Bucket>> {
+        self.rows.get_mut(index)?.points.get_mut(point)
     }
 
     fn shared(&mut self, source: &Source) -> Arc<Source> {
@@ -87,48 +150,49 @@ impl HistoryFold {
         shared
     }
 
-    /// Every series over the whole window, by name, and what of them is not told whole.
+    /// Each series over the whole window.
     ///
     /// # Errors
-    /// `too_many_series`, blaming `series`, when there are more series than the answer may have.
-    pub fn into_totals(self) -> Result<(BTreeMap<String, Bucket>, Truncations), Rejection> {
-        self.table.quota.check()?;
-        // Totals name no source.
+    /// `too_many_series` of the field `series` if there are more series than the answer may have.
+    pub fn into_totals(self) -> Result<Totals, Rejection> {
+        self.quota.check()?;
+        // Totals list no source.
         let mut truncated = self.truncated.without(Truncated::Sources);
         let total = |row: Row| {
-            let whole = row.points.into_iter().flatten().reduce(|mut whole, part| {
-                whole.merge(&part);
-                whole
+            let total = row.points.into_iter().flatten().reduce(|mut total, part| {
+                total.merge(&part);
+                total
             });
-            whole.map(|whole| (row.name, whole))
+            total.map(|total| (row.name, total))
         };
-        let totals: BTreeMap<String, Bucket> = self.table.rows.into_iter().filter_map(total).collect();
-        truncated.note(Truncated::Precision, !totals.values().all(Bucket::is_precise));
-        Ok((totals, truncated))
+        let series: BTreeMap<String, Bucket> = self.rows.into_iter().filter_map(total).collect();
+        truncated.note(Truncated::Precision, !series.values().all(Bucket::is_precise));
+        Ok(Totals { series, truncated })
     }
 
     /// The answer, complete up to `complete_to`, exclusive.
     ///
     /// # Errors
-    /// `too_many_series`, blaming `series`, when there are more series than the answer may have.
+    /// `too_many_series` of the field `series` if there are more series than the answer may have.
     pub fn finish(self, complete_to: TimestampMs) -> Result<HistoryAnswer, Rejection> {
-        self.table.quota.check()?;
-        let Table { points, rows, .. } = self.table;
-        let asked = self.query.aggregates;
-        let default = || default_aggregates(points, rows.len());
+        self.quota.check()?;
         let mut truncated = self.truncated;
-        truncated.note(Truncated::Aggregates, asked.is_none() && default().len() < Aggregate::DEFAULT.len());
-        let aggregates = asked.unwrap_or_else(default);
-        let tells_quantiles = aggregates.iter().any(|aggregate| aggregate.is_quantile());
-        truncated.note(Truncated::Precision, tells_quantiles && !rows.iter().all(Row::is_precise));
-        truncated.note(Truncated::Sources, self.sources.len() > MAX_NAMED_SOURCES);
-        let told = |row: Row| (row.name, series_history(&row.points, &aggregates));
+        let aggregates = self.query.aggregates.unwrap_or_else(|| {
+            let fitting = default_aggregates(self.query.span.window.points(), self.rows.len());
+            truncated.note(Truncated::Aggregates, fitting.len() < Aggregate::DEFAULT.len());
+            fitting
+        });
+        let has_quantiles = aggregates.iter().any(|aggregate| aggregate.is_quantile());
+        let mut buckets = self.rows.iter().flat_map(|row| &row.points).flatten();
+        truncated.note(Truncated::Precision, has_quantiles && !buckets.all(Bucket::is_precise));
+        truncated.note(Truncated::Sources, self.sources.len() > MAX_LISTED_SOURCES);
+        let history = |row: Row| (row.name, series_history(&row.points, &aggregates));
         Ok(HistoryAnswer {
             app: self.app,
             span: self.query.span,
             complete_to,
-            series: rows.into_iter().map(told).collect(),
-            sources: self.sources.into_iter().take(MAX_NAMED_SOURCES).collect(),
+            series: self.rows.into_iter().map(history).collect(),
+            sources: self.sources.into_iter().take(MAX_LISTED_SOURCES).collect(),
             truncated,
         })
     }
@@ -148,107 +212,4 @@ fn series_history(points: &[Option<Bucket>], aggregates: &BTreeSet<Aggregate>) -
     }
     let average = sum.divided_by(count).max(min).min(max);
     SeriesHistory { columns: aggregates.iter().copied().map(column).collect(), average: Number(average) }
-}
-
-/// The buckets of the series that the query asks for.
-#[derive(Debug)]
-struct Table {
-    points: usize,
-    rows: Vec<Row>,
-    /// Place in `rows` by name.
-    places: HashMap<String, usize>,
-    /// How many rows there may be; nothing is folded any more once there was one too many.
-    quota: Quota,
-    /// Places of the rows that the report being read has a number for.
-    noted: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Row {
-    name: String,
-    /// The number of the report being read.
-    noted: Option<f64>,
-    points: Vec<Option<Bucket>>,
-}
-
-impl Row {
-    fn is_precise(&self) -> bool {
-        self.points.iter().flatten().all(Bucket::is_precise)
-    }
-}
-
-impl Table {
-    fn new(points: usize, quota: Quota) -> Self {
-        Self { points, rows: Vec::new(), places: HashMap::new(), quota, noted: Vec::new() }
-    }
-
-    /// Notes the chosen numbers of `document`, the last of each path, or changes nothing where it is corrupt.
-    fn note(&mut self, document: &str, selection: &Selection) -> Result<(), Rejection> {
-        let (rows, counts) = (self.rows.len(), self.quota.counts());
-        let outcome = for_each_sample(document, |name, value| self.note_sample(name, value, selection));
-        if outcome.is_err() {
-            self.forget_noted();
-            for row in self.rows.drain(rows..) {
-                self.places.remove(&row.name);
-            }
-            self.quota.restore(counts);
-        }
-        outcome.map(|_| ())
-    }
-
-    fn forget_noted(&mut self) {
-        for place in self.noted.drain(..) {
-            if let Some(row) = self.rows.get_mut(place) {
-                row.noted = None;
-            }
-        }
-    }
-
-    fn note_sample(&mut self, name: &str, value: f64, selection: &Selection) {
-        let Some(place) = self.place_of(name, selection) else {
-            return;
-        };
-        if let Some(row) = self.rows.get_mut(place)
-            && row.noted.replace(value).is_none()
-        {
-            self.noted.push(place);
-        }
-    }
-
-    /// The place of the series `name`, made if need be; `None` where it is not chosen or is one too many.
-    fn place_of(&mut self, name: &str, selection: &Selection) -> Option<usize> {
-        if let Some(place) = self.places.get(name) {
-            return Some(*place);
-        }
-        if !self.quota.admits(selection.chooses(name)?) {
-            return None;
-        }
-        let place = self.rows.len();
-        self.rows.push(Row { name: name.to_owned(), noted: None, points: vec![None; self.points] });
-        self.places.insert(name.to_owned(), place);
-        Some(place)
-    }
-
-    fn merge(&mut self, place: usize, point: usize, bucket: &Bucket) {
-        match self.rows.get_mut(place).and_then(|row| row.points.get_mut(point)) {
-            Some(Some(own)) => own.merge(bucket),
-            Some(none) => *none = Some(bucket.clone()),
-            None => {}
-        }
-    }
-
-    /// Adds what was noted to the buckets of `point`.
-    fn settle(&mut self, point: usize, at: &SampleOrigin) {
-        for place in self.noted.drain(..) {
-            let Some(row) = self.rows.get_mut(place) else {
-                continue;
-            };
-            if let (Some(value), Some(bucket)) = (row.noted.take(), row.points.get_mut(point)) {
-                match bucket {
-                    Some(bucket) => bucket.add(value, at),
-                    None => *bucket = Some(Bucket::of(value, at)),
-                }
-            }
-        }
-    }
 }

@@ -1,6 +1,4 @@
-//! The last report of each source.
-//!
-//! Owns the fold and the answer of `GET /apps/{appId}/metrics/latest`, and how much of it fits. Ruled by protocol.md §3.
+//! The last report of each source: the answer of `GET /apps/{appId}/metrics/latest`.
 
 use std::collections::BTreeMap;
 
@@ -13,39 +11,39 @@ use crate::rejection::{Code, Rejection};
 use crate::series;
 use crate::time::TimestampMs;
 
-/// Most sources of one answer: as many as a page of a megabyte holds of the library's reports, nearly.
+/// Most sources that an answer lists: nearly as many as a page of one megabyte has reports of the library.
 pub const MAX_LISTED_SOURCES: usize = 1_000;
 
-/// Most bytes of documents of one answer. Lambda takes six megabytes, in which the answer is written once more as a
-/// string: that doubles quotation marks, of which a document may consist for the most part.
+/// Most bytes of documents of one answer. Lambda's limit of six megabytes counts the answer encoded again as a JSON
+/// string, which doubles quotation marks, and a document may consist mostly of those.
 pub const MAX_LISTED_BYTES: usize = 2_500_000;
 
-/// One report as the answer tells it.
+/// One report of the answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct LatestReport {
-    /// Who reported.
+    /// Its source.
     pub source: Source,
-    /// The instant that it describes.
+    /// When it was measured.
     pub timestamp: TimestampMs,
-    /// Its name within the application.
+    /// Its id, unique in the application.
     pub id: String,
     /// The document, byte for byte as stored.
     pub metrics: Box<RawValue>,
 }
 
-/// The last report of each source, newest first; of equally new ones, by source.
+/// The last report of each source, newest first, then by source.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LatestAnswer {
     app_id: AppId,
     /// The reports.
     pub reports: Vec<LatestReport>,
-    /// Whether there are more sources.
+    /// Whether more sources exist than are listed.
     #[serde(skip_serializing_if = "Truncations::is_empty")]
     pub truncated: Truncations,
 }
 
-/// The reports of an application, of which the last of each source is kept.
+/// Keeps the last report of each source.
 #[derive(Debug)]
 pub struct LatestFold {
     app: AppId,
@@ -54,22 +52,22 @@ pub struct LatestFold {
 }
 
 impl LatestFold {
-    /// The fold of no report yet.
+    /// A fold of nothing.
     pub fn new(app: AppId) -> Self {
         Self { app, reports: BTreeMap::new(), truncated: Truncations::default() }
     }
 
-    /// Notes that there are sources whose reports will not be added.
-    pub fn note_more(&mut self) {
+    /// Records that more sources exist than will be added.
+    pub fn note_more_sources(&mut self) {
         self.truncated.note(Truncated::Sources, true);
     }
 
-    /// Adds one report, in any order and as often as it comes. The last of a source has the greatest timestamp, and
-    /// among equals the greatest id.
+    /// Adds one report; order and repeats do not matter. The last report of a source has the greatest timestamp, then
+    /// the greatest id.
     ///
     /// # Errors
-    /// The rejection of a document that should never have been stored, where it would be the last one. What was the
-    /// last remains it; the caller counts and goes on.
+    /// The rejection of an invalid document, which should never have been stored, if it would be the last one. The one
+    /// before stays.
     pub fn add(
         &mut self,
         source: &Source,
@@ -94,28 +92,28 @@ impl LatestFold {
         self.reports.values()
     }
 
-    /// What is not told whole.
+    /// What is incomplete.
     pub(super) fn truncated(&self) -> &Truncations {
         &self.truncated
     }
 
-    /// The answer: the newest [`MAX_LISTED_SOURCES`], as far as they have [`MAX_LISTED_BYTES`].
+    /// The answer: the newest reports, at most [`MAX_LISTED_SOURCES`] and [`MAX_LISTED_BYTES`].
     pub fn finish(self) -> LatestAnswer {
         self.finish_within(MAX_LISTED_SOURCES, MAX_LISTED_BYTES)
     }
 
-    fn finish_within(mut self, most: usize, most_bytes: usize) -> LatestAnswer {
+    fn finish_within(mut self, max_sources: usize, max_bytes: usize) -> LatestAnswer {
         let mut reports: Vec<_> = std::mem::take(&mut self.reports).into_values().collect();
-        // Stable, so equally new ones stay in the order of their sources.
+        // A stable sort keeps equally new ones in the order of their sources.
         reports.sort_by_key(|report| std::cmp::Reverse(report.timestamp));
         let mut bytes = 0;
         let fits = |report: &LatestReport| {
             bytes += report.metrics.get().len();
-            bytes <= most_bytes
+            bytes <= max_bytes
         };
-        let told = reports.iter().take(most).map(fits).take_while(|fits| *fits).count();
-        self.truncated.note(Truncated::Sources, told < reports.len());
-        reports.truncate(told);
+        let listed = reports.iter().take(max_sources).map(fits).take_while(|fits| *fits).count();
+        self.truncated.note(Truncated::Sources, listed < reports.len());
+        reports.truncate(listed);
         LatestAnswer { app_id: self.app, reports, truncated: self.truncated }
     }
 }
@@ -135,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_report_of_each_source_is_told_newest_first() {
+    fn last_report_of_each_source_newest_first() {
         let mut fold =
             fold(&[("b", 1_000, "1", r#"{"a":1.50}"#), ("a", 1_000, "1", "{}"), ("c", 2_000, "1", "{}")]);
         let source = Source::new("c").unwrap();
@@ -150,21 +148,25 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_told_as_far_as_they_fit_and_that_there_are_more() {
+    fn newest_reports_that_fit_are_listed() {
         let reports = [("a", 1, "1", r#"{"n":1}"#), ("b", 3, "1", r#"{"n":3}"#), ("c", 2, "1", r#"{"n":2}"#)];
-        for (most, most_bytes, sources, is_cut) in [
+        for (max_sources, max_bytes, sources, is_truncated) in [
             (3, 21, vec!["b", "c", "a"], false),
             (2, 21, vec!["b", "c"], true),
             (3, 20, vec!["b", "c"], true),
             (3, 6, vec![], true),
         ] {
-            let answer = fold(&reports).finish_within(most, most_bytes);
-            let told: Vec<&str> = answer.reports.iter().map(|report| report.source.as_str()).collect();
-            assert_eq!((told, !answer.truncated.is_empty()), (sources, is_cut), "{most} of {most_bytes}");
+            let answer = fold(&reports).finish_within(max_sources, max_bytes);
+            let listed: Vec<&str> = answer.reports.iter().map(|report| report.source.as_str()).collect();
+            assert_eq!(
+                (listed, !answer.truncated.is_empty()),
+                (sources, is_truncated),
+                "{max_sources} {max_bytes}"
+            );
         }
-        let mut partly_read = fold(&reports);
-        partly_read.note_more();
-        let answer = serde_json::to_value(partly_read.finish()).unwrap();
+        let mut incomplete = fold(&reports);
+        incomplete.note_more_sources();
+        let answer = serde_json::to_value(incomplete.finish()).unwrap();
         assert_eq!(
             (answer["reports"].as_array().unwrap().len(), &answer["truncated"][0]),
             (3, &"sources".into())
@@ -178,10 +180,10 @@ mod tests {
             let documents: Vec<String> = reports.iter().map(document).collect();
             let mut given: Vec<(&str, i64, &str, &str)> = reports.iter().zip(&documents)
                 .map(|((source, ms, id), document)| (source.as_str(), *ms, id.as_str(), document.as_str())).collect();
-            let there = serde_json::to_string(&fold(&given).finish()).unwrap();
+            let expected = serde_json::to_string(&fold(&given).finish()).unwrap();
             given.reverse();
             given.extend(given.clone());
-            prop_assert_eq!(serde_json::to_string(&fold(&given).finish()).unwrap(), there);
+            prop_assert_eq!(serde_json::to_string(&fold(&given).finish()).unwrap(), expected);
         }
     }
 }

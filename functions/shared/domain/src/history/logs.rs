@@ -1,6 +1,4 @@
-//! The answer to a call for log entries.
-//!
-//! Owns its shape; the entries stand in it as they were sent. Ruled by docs/PROTOCOL.md.
+//! The answer of `GET /apps/{appId}/logs`, with the entries as they were sent.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,7 +7,7 @@ use crate::ids::AppId;
 use crate::time::TimestampMs;
 use crate::window::time_range::TimeRange;
 
-/// `GET /apps/{appId}/logs`.
+/// The log entries of a time range.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogsAnswer<'a> {
@@ -21,8 +19,8 @@ pub struct LogsAnswer<'a> {
 }
 
 impl<'a> LogsAnswer<'a> {
-    /// The answer with `entries`, each a JSON object, oldest first; one that is none is left out. `complete` is false
-    /// where there may be older ones in the range.
+    /// The answer with `entries`, oldest first; one that is not JSON is left out. `complete` is false if the range may
+    /// have older ones.
     pub fn new(
         app: &'a AppId,
         time_range: TimeRange,
@@ -41,7 +39,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn entries_stand_in_the_answer_as_they_were_sent() {
+    fn entries_are_answered_as_they_were_sent() {
         let entries = [r#"{"message":"a\\b","n":1.0}"#.to_owned(), "no json".to_owned()];
         let app = AppId::new("shop").unwrap();
         let answer = LogsAnswer::new(&app, TimeRange::Day, TimestampMs::clamped(0), &entries, true);

@@ -1,12 +1,10 @@
-//! A figure of an answer, written alike in JSON and CSV.
-//!
-//! Owns its form: whole numbers without a fraction, as the library writes them, which also keeps answers small.
+//! Numbers of an answer in JSON and CSV: whole numbers without a fraction, as the library writes them.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Below this, 2^53, every whole number is an `f64` of its own and can be written as an integer.
+/// 2^53: below it every whole number has its own `f64`, so it can be written as an integer.
 const WHOLE_BELOW: f64 = 9_007_199_254_740_992.0;
 
 /// A finite number.
@@ -28,7 +26,7 @@ impl Serialize for Number {
     }
 }
 
-/// Writes the shortest digits that read back as the same number, with an exponent where it is very large or small.
+/// The shortest digits that parse as the same number, with an exponent if it is very large or small.
 impl fmt::Display for Number {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.whole() {
@@ -54,7 +52,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_forms_read_back_as_the_same_number(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
+        fn both_forms_parse_as_the_same_number(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
             let json = serde_json::to_string(&Number(value)).unwrap();
             prop_assert_eq!(serde_json::from_str::<f64>(&json).unwrap(), value);
             prop_assert_eq!(Number(value).to_string().parse::<f64>().unwrap(), value);

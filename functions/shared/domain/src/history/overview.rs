@@ -1,7 +1,4 @@
-//! How the applications of a caller are doing now: one row for each.
-//!
-//! Owns the shape of `GET /apps` and what "now" means in it. Refuses to say which applications a caller may view.
-//! Ruled by protocol.md §3.
+//! The answer of `GET /apps`: the present state of each application of a caller.
 
 use serde::Serialize;
 
@@ -13,14 +10,13 @@ use crate::ids::AppId;
 use crate::series::for_each_sample;
 use crate::time::{MINUTE_MS, TimestampMs};
 
-/// How old the last report of a source may be while the source counts as reporting now: two reports of a source that
-/// reports once a minute.
-const NOW_MS: i64 = 2 * MINUTE_MS;
+/// Oldest last report of a source that counts as active: two reports of a source that reports once a minute.
+const ACTIVE_MS: i64 = 2 * MINUTE_MS;
 
-/// The series that tell how busy the processors are, in percent.
+/// The usage of the processors in percent.
 const CPU: &str = "cpu.usage";
 
-/// The series that tells how much of the memory is in use, in percent.
+/// The usage of the memory in percent.
 const MEMORY: &str = "memory.usagePercent";
 
 /// One application.
@@ -31,14 +27,14 @@ pub struct AppOverview {
     pub app_id: AppId,
     name: String,
     status: Status,
-    /// The instant of its newest report, if it is known.
+    /// The time of its newest report, if known.
     last_report: Option<TimestampMs>,
-    /// How many sources report now.
+    /// How many sources are active.
     sources: usize,
-    /// The means of the newest values of those sources; absent where none of them tells any.
+    /// The average of the newest values of the active sources; absent if none of them has one.
     cpu: Option<Number>,
     memory: Option<Number>,
-    /// Whether there are sources that are not counted in.
+    /// Whether some sources are not counted.
     #[serde(skip_serializing_if = "Truncations::is_empty")]
     truncated: Truncations,
 }
@@ -48,22 +44,22 @@ pub struct AppOverview {
 pub struct OverviewAnswer {
     /// The applications, by id.
     pub apps: Vec<AppOverview>,
-    /// Whether they are all.
+    /// Whether these are all.
     pub complete: bool,
 }
 
 impl AppOverview {
-    /// What the last reports of its sources say about `app` at `now`. A document that cannot be read tells no value.
+    /// The state of `app` at `now` from the last reports of its sources. An invalid document has no values.
     pub fn new(app: &App, last: &LatestFold, now: TimestampMs) -> Self {
-        let is_of_now = |report: &&LatestReport| now.ms_since(report.timestamp) <= NOW_MS;
-        let of_now: Vec<&LatestReport> = last.reports().filter(is_of_now).collect();
-        let mean_of = |series| mean(of_now.iter().filter_map(|report| value_of(report, series)).collect());
+        let is_active = |report: &&LatestReport| now.ms_since(report.timestamp) <= ACTIVE_MS;
+        let active: Vec<&LatestReport> = last.reports().filter(is_active).collect();
+        let mean_of = |series| mean(active.iter().filter_map(|report| value_of(report, series)).collect());
         Self {
             app_id: app.id.clone(),
             name: app.name.clone(),
             status: app.status,
             last_report: last.reports().map(|report| report.timestamp).max(),
-            sources: of_now.len(),
+            sources: active.len(),
             cpu: mean_of(CPU),
             memory: mean_of(MEMORY),
             truncated: last.truncated().clone(),
@@ -71,7 +67,7 @@ impl AppOverview {
     }
 }
 
-/// What a report says of one series; the last number in its text, where there are several.
+/// The value of one series in a report; if it occurs twice, the last one in its text.
 fn value_of(report: &LatestReport, series: &str) -> Option<f64> {
     let mut found = None;
     let note = |name: &str, value| {
@@ -85,7 +81,7 @@ fn value_of(report: &LatestReport, series: &str) -> Option<f64> {
 
 fn mean(values: Vec<f64>) -> Option<Number> {
     let count = values.len() as f64;
-    // Divided first, so that the sum of great values stays finite.
+    // Divided first, so that the sum of large values stays finite.
     let mean: f64 = values.iter().map(|value| value / count).sum();
     (!values.is_empty() && mean.is_finite()).then_some(Number(mean))
 }
@@ -100,7 +96,7 @@ mod tests {
 
     const PRESENT_MS: i64 = 1_800_000_000_000;
 
-    /// The overview of reports, each told by its source, its age and its document.
+    /// The overview of reports, each given as source, age and document.
     fn overview(reports: &[(&str, i64, &str)]) -> Value {
         let app = App {
             id: AppId::new("shop").unwrap(),
@@ -125,31 +121,31 @@ mod tests {
     }
 
     #[test]
-    fn the_sources_of_now_are_counted_and_averaged() {
-        let told = overview(&[
+    fn active_sources_are_counted_and_averaged() {
+        let answer = overview(&[
             ("a", 0, r#"{"cpu":{"usage":10},"memory":{"usagePercent":50}}"#),
             ("a", 1_000, r#"{"cpu":{"usage":90}}"#),
-            ("b", NOW_MS, r#"{"cpu":{"usage":15}}"#),
-            ("c", NOW_MS + 1, r#"{"cpu":{"usage":99}}"#),
+            ("b", ACTIVE_MS, r#"{"cpu":{"usage":15}}"#),
+            ("c", ACTIVE_MS + 1, r#"{"cpu":{"usage":99}}"#),
             ("d", -1_000, r#"{"queue":1}"#),
         ]);
         let expected = json!({"appId": "shop", "name": "The shop", "status": "active",
             "lastReport": "2027-01-15T08:00:01.000Z", "sources": 3, "cpu": 12.5, "memory": 50});
-        assert_eq!(told, expected);
+        assert_eq!(answer, expected);
     }
 
     #[test]
-    fn a_silent_application_has_no_figures() {
-        let told = overview(&[("a", NOW_MS + 1, r#"{"cpu":{"usage":10}}"#)]);
-        assert_eq!((&told["sources"], &told["cpu"]), (&json!(0), &Value::Null));
-        assert!(told["lastReport"].is_string());
+    fn silent_application_has_no_figures() {
+        let answer = overview(&[("a", ACTIVE_MS + 1, r#"{"cpu":{"usage":10}}"#)]);
+        assert_eq!((&answer["sources"], &answer["cpu"]), (&json!(0), &Value::Null));
+        assert!(answer["lastReport"].is_string());
         assert_eq!(overview(&[])["lastReport"], Value::Null);
     }
 
     #[test]
-    fn great_values_have_a_mean() {
+    fn large_values_have_an_average() {
         let document = r#"{"cpu":{"usage":1.7e308}}"#;
-        let told = overview(&[("a", 0, document), ("b", 0, document)]);
-        assert_eq!(told["cpu"].as_f64(), Some(1.7e308));
+        let answer = overview(&[("a", 0, document), ("b", 0, document)]);
+        assert_eq!(answer["cpu"].as_f64(), Some(1.7e308));
     }
 }

@@ -1,115 +1,100 @@
-//! How large an answer may be: its points, series and aggregates together.
-//!
-//! Owns the caps and their refusals. What a query asks for is refused where it is more; what it leaves to us is chosen
-//! so that it fits. Ruled by docs/PROTOCOL.md, "HTTP".
+//! How many series an answer may have, given its points and aggregates (docs/PROTOCOL.md, "HTTP").
 
 use std::collections::BTreeSet;
 
-use super::Aggregate;
-use super::selection::{Chosen, MAX_PATTERN_SERIES};
+use super::aggregate::Aggregate;
+use super::selection::{MAX_PATTERN_SERIES, SelectedBy};
 use crate::rejection::{Code, Rejection};
 use crate::window::MAX_POINTS;
 
 /// Most figures of one answer: points times series times aggregates. A figure takes at most 25 bytes, so they take
-/// five of the six megabytes that a Lambda function may answer, and names and timestamps the rest.
+/// five of the six megabytes that a Lambda function may return, and names and timestamps the rest.
 pub const MAX_FIGURES: usize = 200_000;
 
-/// Most points of all series together, whatever is told of each: all that a query without a list of series can have.
+/// Most points of all series together, whatever the aggregates: all that a query without a list of series can have.
 /// Each is a bucket of 400 bytes to a kilobyte while it is folded, so they fit into the smallest function's memory.
 pub const MAX_BUCKETS: usize = MAX_POINTS * MAX_PATTERN_SERIES;
 
-/// Which cap was passed.
+/// The limit that was exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Passed {
-    Patterns,
-    Size,
+enum Exceeded {
+    PatternSeries,
+    AnswerSize,
 }
 
-/// The series of one answer, counted as they turn up.
-#[derive(Debug)]
+/// Counts the series of one answer.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Quota {
     points: usize,
-    /// How many aggregates were asked for; 0 where that was left to us, or where only totals are told.
+    /// How many aggregates were requested; 0 for the default ones and for totals.
     aggregates: usize,
     series: usize,
     pattern_series: usize,
-    passed: Option<Passed>,
+    exceeded: Option<Exceeded>,
 }
 
 impl Quota {
-    /// That of an answer with so many points, each of which tells so many aggregates.
-    pub(super) fn of(points: usize, aggregates: usize) -> Self {
-        Self { points, aggregates, series: 0, pattern_series: 0, passed: None }
+    /// The quota of an answer with this many points, and this many requested aggregates of each.
+    pub(super) fn new(points: usize, aggregates: usize) -> Self {
+        Self { points, aggregates, series: 0, pattern_series: 0, exceeded: None }
     }
 
-    /// Most series that fit.
-    fn most(&self) -> usize {
+    fn max_series(&self) -> usize {
         let points = self.points.max(1);
         (MAX_FIGURES / (points * self.aggregates.max(1))).min(MAX_BUCKETS / points)
     }
 
-    /// Counts one series more, or notes that it is one too many.
-    pub(super) fn admits(&mut self, chosen: Chosen) -> bool {
-        if chosen == Chosen::ByPattern && self.pattern_series == MAX_PATTERN_SERIES {
-            self.passed = Some(Passed::Patterns);
+    /// Counts one more series and returns true, or records that it exceeds a limit.
+    pub(super) fn admit(&mut self, selected: SelectedBy) -> bool {
+        if selected == SelectedBy::Pattern && self.pattern_series == MAX_PATTERN_SERIES {
+            self.exceeded = Some(Exceeded::PatternSeries);
             return false;
         }
-        if self.series == self.most() {
-            self.passed = Some(Passed::Size);
+        if self.series == self.max_series() {
+            self.exceeded = Some(Exceeded::AnswerSize);
             return false;
         }
         self.series += 1;
-        self.pattern_series += usize::from(chosen == Chosen::ByPattern);
+        self.pattern_series += usize::from(selected == SelectedBy::Pattern);
         true
     }
 
-    /// Whether there was a series too many.
-    pub(super) fn is_passed(&self) -> bool {
-        self.passed.is_some()
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.exceeded.is_some()
     }
 
-    /// The counts, to come back to where a document proves corrupt.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        (self.series, self.pattern_series)
-    }
-
-    /// Takes back what was counted since, and that it was too much.
-    pub(super) fn restore(&mut self, (series, pattern_series): (usize, usize)) {
-        (self.series, self.pattern_series, self.passed) = (series, pattern_series, None);
-    }
-
-    /// Passes where no series was one too many.
+    /// Fails if a series exceeded a limit.
     ///
     /// # Errors
-    /// `too_many_series`, blaming `series`, with the numbers and what to narrow.
+    /// `too_many_series` of the field `series`, with the limit and how to stay below it.
     pub(super) fn check(&self) -> Result<(), Rejection> {
-        let message = match self.passed {
+        let message = match self.exceeded {
             None => return Ok(()),
-            Some(Passed::Patterns) => {
-                format!("series matches more than {MAX_PATTERN_SERIES} series, name those that you want")
+            Some(Exceeded::PatternSeries) => {
+                format!("series matches more than {MAX_PATTERN_SERIES} series: list the names that you need")
             }
-            Some(Passed::Size) => self.too_large(),
+            Some(Exceeded::AnswerSize) => self.size_message(),
         };
         Err(Rejection::new(Code::TooManySeries, message).at("series"))
     }
 
-    fn too_large(&self) -> String {
-        let (most, points) = (self.most(), self.points);
-        let (of_each, cap) = match self.aggregates {
-            aggregates if most < MAX_BUCKETS / points.max(1) => {
-                (format!(" with {aggregates} aggregates"), format!("{MAX_FIGURES} figures"))
-            }
-            _ => (String::new(), format!("{MAX_BUCKETS} points of all series")),
+    fn size_message(&self) -> String {
+        let (max, points) = (self.max_series(), self.points);
+        let is_limit_of_figures = max < MAX_BUCKETS / points.max(1);
+        let (aggregates, limit) = if is_limit_of_figures {
+            (format!(" with {} aggregates", self.aggregates), format!("{MAX_FIGURES} figures"))
+        } else {
+            (String::new(), format!("{MAX_BUCKETS} points of all series"))
         };
         format!(
-            "series are more than the {most} that fit {points} points{of_each}, for at most {cap} are answered: ask \
-             for fewer series or aggregates, a coarser step or a shorter span"
+            "series are more than the {max} that fit {points} points{aggregates}, an answer has at most {limit}: \
+             ask for fewer series or aggregates, a coarser step or a shorter span"
         )
     }
 }
 
-/// What is told of each of so many points and series where a query names no aggregates: the first of
-/// [`Aggregate::DEFAULT`] that fit, at least two.
+/// The aggregates of an answer whose query names none: as many of the first of [`Aggregate::DEFAULT`] as fit, at
+/// least two.
 pub(super) fn default_aggregates(points: usize, series: usize) -> BTreeSet<Aggregate> {
     let fit = MAX_FIGURES / (points * series).max(1);
     Aggregate::DEFAULT.into_iter().take(fit).collect()
@@ -119,11 +104,11 @@ pub(super) fn default_aggregates(points: usize, series: usize) -> BTreeSet<Aggre
 mod tests {
     use super::*;
 
-    /// How many series of a kind are admitted before one is too many, and the refusal of that one.
-    fn admitted(points: usize, aggregates: usize, chosen: Chosen) -> (usize, Rejection) {
-        let mut quota = Quota::of(points, aggregates);
+    /// How many series are admitted, and the rejection of the next one.
+    fn admitted(points: usize, aggregates: usize) -> (usize, Rejection) {
+        let mut quota = Quota::new(points, aggregates);
         let mut admitted = 0;
-        while quota.admits(chosen) {
+        while quota.admit(SelectedBy::Name) {
             assert_eq!(quota.check(), Ok(()));
             admitted += 1;
         }
@@ -131,48 +116,39 @@ mod tests {
     }
 
     #[test]
-    fn the_product_of_points_series_and_aggregates_is_capped() {
+    fn product_of_points_series_and_aggregates_is_limited() {
         for (points, aggregates, series) in [(1_440, 9, 15), (1_440, 5, 27), (168, 9, 132), (60, 9, 370)] {
             assert!(points * aggregates * series <= MAX_FIGURES);
             assert!(points * aggregates * (series + 1) > MAX_FIGURES);
-            let (most, refusal) = admitted(points, aggregates, Chosen::ByName);
-            assert_eq!(most, series, "{points} x {aggregates}");
-            assert_eq!((refusal.code, refusal.field.as_deref()), (Code::TooManySeries, Some("series")));
+            let (max, rejected) = admitted(points, aggregates);
+            assert_eq!(max, series, "{points} x {aggregates}");
+            assert_eq!((rejected.code, rejected.field.as_deref()), (Code::TooManySeries, Some("series")));
         }
         assert_eq!(
-            admitted(1_440, 9, Chosen::ByName).1.message,
-            "series are more than the 15 that fit 1440 points with 9 aggregates, for at most 200000 figures are \
-             answered: ask for fewer series or aggregates, a coarser step or a shorter span"
+            admitted(1_440, 9).1.message,
+            "series are more than the 15 that fit 1440 points with 9 aggregates, an answer has at most 200000 \
+             figures: ask for fewer series or aggregates, a coarser step or a shorter span"
         );
     }
 
     #[test]
-    fn the_points_of_all_series_are_capped_whatever_is_told_of_them() {
+    fn points_of_all_series_are_limited_for_any_aggregates() {
         for aggregates in [0, 1, 2] {
-            let (most, refusal) = admitted(1_440, aggregates, Chosen::ByName);
-            assert_eq!(most, MAX_PATTERN_SERIES);
-            assert!(refusal.message.contains("92160 points of all series"), "{}", refusal.message);
+            let (max, rejected) = admitted(1_440, aggregates);
+            assert_eq!(max, MAX_PATTERN_SERIES);
+            assert!(rejected.message.contains("92160 points of all series"), "{}", rejected.message);
         }
     }
 
     #[test]
-    fn a_query_that_names_neither_series_nor_aggregates_always_fits() {
+    fn query_without_series_and_aggregates_always_fits() {
         for points in 1..=MAX_POINTS {
-            assert!(Quota::of(points, 0).most() >= MAX_PATTERN_SERIES);
+            assert!(Quota::new(points, 0).max_series() >= MAX_PATTERN_SERIES);
             let aggregates = default_aggregates(points, MAX_PATTERN_SERIES);
             assert!(aggregates.len() >= 2 && points * MAX_PATTERN_SERIES * aggregates.len() <= MAX_FIGURES);
         }
-        // All of them over each named range, and over a day of minutes of the library's series.
+        // All of them for a week of hours, and for a day of minutes of the library's series.
         assert_eq!(default_aggregates(168, MAX_PATTERN_SERIES), Aggregate::DEFAULT.into());
         assert_eq!(default_aggregates(1_440, 23), Aggregate::DEFAULT.into());
-    }
-
-    #[test]
-    fn what_is_taken_back_counts_no_more() {
-        let mut quota = Quota::of(1_440, 9);
-        let before = quota.counts();
-        while quota.admits(Chosen::ByName) {}
-        quota.restore(before);
-        assert_eq!((quota.check(), quota.admits(Chosen::ByPattern)), (Ok(()), true));
     }
 }

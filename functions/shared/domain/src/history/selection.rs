@@ -1,38 +1,35 @@
-//! Which series a query asks for.
-//!
-//! Owns the words of `series=`: names, and patterns in which `*` stands for any characters, and how many there may be.
-//! How many series an answer may have is `quota`'s matter. Ruled by protocol.md §3.
+//! The series that a query selects: names, and patterns in which `*` matches any characters.
 
 use std::collections::HashSet;
 
 use crate::rejection::Rejection;
 use crate::series::{MAX_NAME_BYTES, MAX_SERIES};
 
-/// Most series that an answer tells without being asked for each by its name.
+/// Most series of an answer that are selected by a pattern and not by name.
 pub const MAX_PATTERN_SERIES: usize = 64;
 
-/// The series that a query asks for: those that it names, and those that match one of its patterns.
+/// The series named by a query, and those that match one of its patterns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     names: HashSet<String>,
     patterns: Vec<String>,
 }
 
-/// Why a series is in an answer.
+/// How a series is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chosen {
+pub enum SelectedBy {
     /// The query names it.
-    ByName,
+    Name,
     /// It matches a pattern, and so counts towards [`MAX_PATTERN_SERIES`].
-    ByPattern,
+    Pattern,
 }
 
 impl Selection {
-    /// Reads a comma-separated list such as `cpu.usage,memory.*`; every series is meant where there is none. `*` stands
-    /// for any characters, dots included, and for none. A name that holds a comma can be had through a pattern only.
+    /// Reads a comma-separated list such as `cpu.usage,memory.*`; without one, every series is selected. `*` matches any
+    /// characters, dots included, and none. A name that contains a comma can only be selected by a pattern.
     ///
     /// # Errors
-    /// `invalid_field`, blaming `series`, for an empty entry, one longer than a name can be, or more entries than a
+    /// `invalid_field` of the field `series` for an empty entry, one longer than a name can be, or more entries than a
     /// document has series.
     pub fn read(text: Option<&str>) -> Result<Self, Rejection> {
         let entries: Vec<&str> = text.unwrap_or("*").split(',').collect();
@@ -51,17 +48,17 @@ impl Selection {
         })
     }
 
-    /// Whether the query asks for the series `name`, and how.
-    pub fn chooses(&self, name: &str) -> Option<Chosen> {
+    /// How the series `name` is selected; `None` if it is not.
+    pub fn select(&self, name: &str) -> Option<SelectedBy> {
         if self.names.contains(name) {
-            return Some(Chosen::ByName);
+            return Some(SelectedBy::Name);
         }
-        self.patterns.iter().any(|pattern| matches(pattern, name)).then_some(Chosen::ByPattern)
+        self.patterns.iter().any(|pattern| matches(pattern, name)).then_some(SelectedBy::Pattern)
     }
 }
 
-/// Whether `name` is `pattern` with characters in the place of each `*`. The first place that fits each piece between
-/// two stars is as good as any other, so nothing is ever tried twice.
+/// Whether `name` is `pattern` with characters in the place of each `*`. Matching each piece between two stars at its
+/// first position never excludes a match, so there is no backtracking.
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == name;
@@ -87,30 +84,30 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_and_patterns_choose_their_series() {
+    fn names_and_patterns_select_their_series() {
         let selection = Selection::read(Some("cpu.usage,memory.*,network.*.bytesSent")).unwrap();
-        assert_eq!(selection.chooses("cpu.usage"), Some(Chosen::ByName));
+        assert_eq!(selection.select("cpu.usage"), Some(SelectedBy::Name));
         for name in ["memory.used", "memory.", "memory.a.b", "network.interfaces.eth0.bytesSent"] {
-            assert_eq!(selection.chooses(name), Some(Chosen::ByPattern), "{name}");
+            assert_eq!(selection.select(name), Some(SelectedBy::Pattern), "{name}");
         }
         for name in ["cpu.usage2", "cpu", "memory", "network.bytesSent", "network.a.bytesSents", ""] {
-            assert_eq!(selection.chooses(name), None, "{name}");
+            assert_eq!(selection.select(name), None, "{name}");
         }
     }
 
     #[test]
-    fn without_a_list_every_series_is_chosen() {
+    fn every_series_is_selected_without_a_list() {
         let selection = Selection::read(None).unwrap();
-        assert!(["", "a", "é,*"].iter().all(|name| selection.chooses(name) == Some(Chosen::ByPattern)));
+        assert!(["", "a", "é,*"].iter().all(|name| selection.select(name) == Some(SelectedBy::Pattern)));
     }
 
     #[test]
-    fn a_list_that_means_nothing_is_refused() {
-        let crowd = vec!["a"; MAX_SERIES + 1].join(",");
-        for text in ["", "a,,b", "a,", &"x".repeat(MAX_NAME_BYTES + 1), &crowd] {
-            let refused = Selection::read(Some(text)).unwrap_err();
+    fn invalid_list_is_rejected() {
+        let too_many = vec!["a"; MAX_SERIES + 1].join(",");
+        for text in ["", "a,,b", "a,", &"x".repeat(MAX_NAME_BYTES + 1), &too_many] {
+            let rejected = Selection::read(Some(text)).unwrap_err();
             assert_eq!(
-                (refused.code, refused.field.as_deref()),
+                (rejected.code, rejected.field.as_deref()),
                 (Code::InvalidField, Some("series")),
                 "{text}"
             );

@@ -1,51 +1,47 @@
-//! What of the rollups that are read an answer needs.
-//!
-//! Owns leaving out the series that a query does not ask for as soon as a rollup is read, so that the memory of an
-//! answer depends on what it tells and not on what an application reports. Refuses where a query asks for too much.
+//! Removes the series that a query does not select from each rollup as soon as it is read.
 
 use std::collections::HashSet;
 
-use super::HistoryQuery;
+use super::query::HistoryQuery;
 use super::quota::Quota;
 use super::selection::Selection;
 use crate::rejection::Rejection;
 use crate::rollup::Rollup;
 
-/// The series that a query asks for, as they turn up in what is read.
+/// The filter of all rollups that one query reads: memory depends on the answer, not on what an application reports.
 #[derive(Debug)]
 pub struct SeriesFilter<'q> {
     selection: &'q Selection,
     quota: Quota,
-    /// The names that are kept.
-    kept: HashSet<String>,
+    accepted: HashSet<String>,
 }
 
 impl<'q> SeriesFilter<'q> {
-    /// That of rollups which answer `query`.
+    /// The filter of `query`.
     pub fn new(query: &'q HistoryQuery) -> Self {
-        Self { selection: &query.selection, quota: query.quota(), kept: HashSet::new() }
+        Self { selection: &query.selection, quota: query.quota(), accepted: HashSet::new() }
     }
 
-    /// Leaves out of `rollup` what is not asked for, and what is too much.
+    /// Removes the series of `rollup` that are not selected, or exceed what an answer may have.
     pub fn apply(&mut self, rollup: &mut Rollup) {
-        rollup.retain(|name| self.keeps(name));
+        rollup.retain(|name| self.accepts(name));
     }
 
-    fn keeps(&mut self, name: &str) -> bool {
-        if self.kept.contains(name) {
+    fn accepts(&mut self, name: &str) -> bool {
+        if self.accepted.contains(name) {
             return true;
         }
-        let is_kept = self.selection.chooses(name).is_some_and(|chosen| self.quota.admits(chosen));
-        if is_kept {
-            self.kept.insert(name.to_owned());
+        let is_accepted = self.selection.select(name).is_some_and(|selected| self.quota.admit(selected));
+        if is_accepted {
+            self.accepted.insert(name.to_owned());
         }
-        is_kept
+        is_accepted
     }
 
-    /// Passes where nothing was too much.
+    /// Fails if the selected series were more than an answer may have.
     ///
     /// # Errors
-    /// `too_many_series`, blaming `series`.
+    /// `too_many_series` of the field `series`.
     pub fn check(&self) -> Result<(), Rejection> {
         self.quota.check()
     }

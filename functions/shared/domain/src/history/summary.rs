@@ -1,12 +1,10 @@
-//! One row for each series over a whole window, beside the window before.
-//!
-//! Owns the shape of `GET /apps/{appId}/summary` and of `GET /apps/{appId}/series`. Refuses to choose series: every
-//! one that was reported is told, as far as an answer may be long. Ruled by protocol.md §3.
+//! The answers of `GET /apps/{appId}/summary` and `GET /apps/{appId}/series`: one row for each series.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::fold::Totals;
 use super::latest::MAX_LISTED_BYTES;
 use super::number::Number;
 use super::truncated::{Truncated, Truncations};
@@ -14,14 +12,13 @@ use crate::bucket::Bucket;
 use crate::ids::AppId;
 use crate::series::for_each_sample;
 use crate::time::TimestampMs;
-use crate::window::Window;
+use crate::window::query_span::QuerySpan;
 use crate::window::time_range::TimeRange;
 
-/// What a series did in a window.
-#[derive(Debug, Clone, Serialize)]
-pub struct SummaryRow {
-    /// The series.
-    pub name: String,
+/// One series over a window.
+#[derive(Debug, Serialize)]
+struct SummaryRow {
+    name: String,
     count: u64,
     avg: Number,
     min: Number,
@@ -30,13 +27,13 @@ pub struct SummaryRow {
     p95: Number,
     p99: Number,
     last: Number,
-    /// How much the average differs from that of the window before, as a part of the latter: 0.1 is a tenth more.
-    /// Absent values and an average of 0 before give `null`.
+    /// The relative difference of the average from that of the window before: 0.1 is a tenth more. `null` if the series
+    /// was not reported before or its average was 0.
     change: Option<Number>,
 }
 
-/// The answer of `summary`.
-#[derive(Debug, Clone, Serialize)]
+/// The answer of `GET /apps/{appId}/summary`.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SummaryAnswer {
     app_id: AppId,
@@ -45,40 +42,35 @@ pub struct SummaryAnswer {
     from: TimestampMs,
     to: TimestampMs,
     complete_to: TimestampMs,
-    /// The series that were reported in the window, by name.
-    pub series: Vec<SummaryRow>,
-    /// What of the window is not told whole.
+    /// By name.
+    series: Vec<SummaryRow>,
     #[serde(skip_serializing_if = "Truncations::is_empty")]
     truncated: Truncations,
 }
 
 impl SummaryAnswer {
-    /// The summary of `window` from its series, with what of them is not told whole, and from those of the window
-    /// before.
+    /// The summary of `span` from its totals and from those of the window before.
     pub fn new(
         app: AppId,
-        (time_range, window): (Option<TimeRange>, Window),
+        span: &QuerySpan,
         complete_to: TimestampMs,
-        (series, truncated): (BTreeMap<String, Bucket>, Truncations),
-        before: &BTreeMap<String, Bucket>,
+        totals: Totals,
+        before: &Totals,
     ) -> Self {
-        let rows = series.into_iter().map(|(name, bucket)| {
-            let change = before.get(&name).and_then(|before| change(&bucket, before));
-            row(name, &bucket, change)
-        });
+        let row = |(name, bucket)| row(before.series.get(&name), name, &bucket);
         Self {
             app_id: app,
-            time_range,
-            from: window.from(),
-            to: window.to(),
+            time_range: span.time_range,
+            from: span.window.from(),
+            to: span.window.to(),
             complete_to,
-            series: rows.collect(),
-            truncated,
+            series: totals.series.into_iter().map(row).collect(),
+            truncated: totals.truncated,
         }
     }
 }
 
-fn row(name: String, bucket: &Bucket, change: Option<Number>) -> SummaryRow {
+fn row(before: Option<&Bucket>, name: String, bucket: &Bucket) -> SummaryRow {
     SummaryRow {
         name,
         count: bucket.count(),
@@ -89,7 +81,7 @@ fn row(name: String, bucket: &Bucket, change: Option<Number>) -> SummaryRow {
         p95: Number(bucket.quantile(0.95)),
         p99: Number(bucket.quantile(0.99)),
         last: Number(bucket.last()),
-        change,
+        change: before.and_then(|before| change(bucket, before)),
     }
 }
 
@@ -99,32 +91,28 @@ fn change(bucket: &Bucket, before: &Bucket) -> Option<Number> {
     change.is_finite().then_some(Number(change))
 }
 
-/// One known series.
-#[derive(Debug, Clone, Serialize)]
-pub struct KnownSeries {
-    /// Its name.
-    pub name: String,
-    /// What it is counted in, where its name says so: `percent`, `bytes`, `seconds`.
-    pub unit: Option<&'static str>,
-    /// The value that was reported last.
-    pub last: Number,
+#[derive(Debug, Serialize)]
+struct SeriesRow {
+    name: String,
+    /// `percent`, `bytes` or `seconds`, if its name implies one.
+    unit: Option<&'static str>,
+    last: Number,
 }
 
-/// The answer of `series`: every series of the last report of each source.
-#[derive(Debug, Clone, Serialize)]
+/// The answer of `GET /apps/{appId}/series`: every series of the last report of each source.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SeriesAnswer {
     app_id: AppId,
     /// By name, at most [`MAX_LISTED_BYTES`] of them.
-    pub series: Vec<KnownSeries>,
-    /// Whether there are more, or sources whose series are not among them.
+    series: Vec<SeriesRow>,
     #[serde(skip_serializing_if = "Truncations::is_empty")]
     truncated: Truncations,
 }
 
 impl SeriesAnswer {
-    /// The series of `documents`, which are given oldest first, so that the last one to have a series tells its value.
-    /// A document that cannot be read is left out. `truncated` is what the documents themselves do not tell whole.
+    /// The series of `documents`, given oldest first, so that the last value counts. Invalid documents are left out.
+    /// `truncated` is what is incomplete in the documents.
     pub fn new<'d>(
         app: AppId,
         documents: impl IntoIterator<Item = &'d str>,
@@ -146,13 +134,12 @@ impl SeriesAnswer {
                 bytes -= known.pop_last().map_or(bytes, |(name, _)| row_bytes(&name));
             }
         }
-        let told =
-            |(name, last): (String, f64)| KnownSeries { unit: unit_of(&name), name, last: Number(last) };
-        Self { app_id: app, series: known.into_iter().map(told).collect(), truncated }
+        let row = |(name, last): (String, f64)| SeriesRow { unit: unit_of(&name), name, last: Number(last) };
+        Self { app_id: app, series: known.into_iter().map(row).collect(), truncated }
     }
 }
 
-/// Bytes that a series of this name takes in the answer at most, besides what is escaped a second time.
+/// Most bytes of a row of the answer, without the second escaping of [`MAX_LISTED_BYTES`].
 fn row_bytes(name: &str) -> usize {
     const REST: usize = 64;
     let written = |byte: u8| match byte {
@@ -163,7 +150,7 @@ fn row_bytes(name: &str) -> usize {
     REST + name.bytes().map(written).sum::<usize>()
 }
 
-/// The unit that the last part of a series' name tells, by the library's own words.
+/// The unit implied by the last part of a series' name in the library's documents.
 fn unit_of(name: &str) -> Option<&'static str> {
     let (group, last) = name.rsplit_once('.').unwrap_or(("", name));
     match last {
@@ -186,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_document_tells_the_value_and_the_name_its_unit() {
+    fn last_document_has_the_value_and_the_name_its_unit() {
         let documents = [r#"{"memory":{"used":1},"a":1}"#, "no json", r#"{"memory":{"used":2}}"#];
         let answer =
             serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::default())).unwrap();
@@ -200,39 +187,42 @@ mod tests {
     }
 
     #[test]
-    fn the_series_that_are_first_by_name_are_told_and_that_there_are_more() {
+    fn first_series_by_name_are_listed_if_they_do_not_all_fit() {
         let document = |group: usize| json!({ format!("b{group:02}{}", "x".repeat(200)): vec![1; 512] });
         let documents: Vec<String> = (0..19).map(|group| document(group).to_string()).collect();
-        let told = |documents: &[String]| {
+        let listed = |documents: &[String]| {
             let documents = documents.iter().map(String::as_str);
             serde_json::to_value(SeriesAnswer::new(app(), documents, Truncations::default())).unwrap()
         };
-        let all = told(&documents[..17]);
+        let all = listed(&documents[..17]);
         assert_eq!((all["series"].as_array().unwrap().len(), all.get("truncated")), (17 * 512, None));
-        let cut = told(&[&documents[..], &[r#"{"a":1}"#.to_owned()]].concat());
+        let cut = listed(&[&documents[..], &[r#"{"a":1}"#.to_owned()]].concat());
         assert_eq!((&cut["truncated"], &cut["series"][0]["name"]), (&json!(["series"]), &json!("a")));
         let bytes = cut.to_string().len();
         assert!((MAX_LISTED_BYTES / 2..=MAX_LISTED_BYTES).contains(&bytes), "{bytes}");
     }
 
     #[test]
-    fn a_change_is_told_against_the_window_before() {
+    fn change_is_relative_to_the_window_before() {
         let at = crate::bucket::SampleOrigin {
             time: TimestampMs::clamped(0),
             source: std::sync::Arc::new(crate::ids::Source::new("s").unwrap()),
             hash: 0,
         };
-        let of = |value: f64| BTreeMap::from([("a".to_owned(), Bucket::of(value, &at))]);
-        let window = TimeRange::Hour.window(TimestampMs::clamped(1_800_000_000_000));
-        let change = |now: f64, before: &BTreeMap<String, Bucket>| {
-            let span = (Some(TimeRange::Hour), window);
-            let answer =
-                SummaryAnswer::new(app(), span, window.to(), (of(now), Truncations::default()), before);
-            serde_json::to_value(answer).unwrap()["series"][0]["change"].clone()
+        let totals = |value: Option<f64>| {
+            let series = value.map(|value| ("a".to_owned(), Bucket::of(value, &at)));
+            Totals { series: series.into_iter().collect(), truncated: Truncations::default() }
         };
-        assert_eq!(change(11.0, &of(10.0)), json!(0.1));
-        assert_eq!(change(-5.0, &of(-10.0)), json!(0.5));
-        assert_eq!(change(1.0, &of(0.0)), Value::Null);
-        assert_eq!(change(1.0, &BTreeMap::new()), Value::Null);
+        let window = TimeRange::Hour.window(TimestampMs::clamped(1_800_000_000_000));
+        let span = QuerySpan { time_range: Some(TimeRange::Hour), window };
+        for (now, before, change) in [
+            (11.0, Some(10.0), json!(0.1)),
+            (-5.0, Some(-10.0), json!(0.5)),
+            (1.0, Some(0.0), Value::Null),
+            (1.0, None, Value::Null),
+        ] {
+            let answer = SummaryAnswer::new(app(), &span, window.to(), totals(Some(now)), &totals(before));
+            assert_eq!(serde_json::to_value(answer).unwrap()["series"][0]["change"], change);
+        }
     }
 }

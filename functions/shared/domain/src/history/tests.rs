@@ -1,4 +1,4 @@
-//! Claims about whole answers, the last against a naive recompute of random reports from their samples.
+//! Whole answers; the last test compares them with a naive computation from random samples.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::{AppId, Source};
-use crate::rejection::Code;
-use crate::time::MINUTE_MS;
+use crate::rejection::{Code, Rejection};
+use crate::resolution::Resolution;
+use crate::rollup::{MinuteBuilder, Retention, Rollup, RollupSpan};
+use crate::time::{MINUTE_MS, TimestampMs};
 
-/// The end of the last whole minute before `NOW`, and the start of the running one.
+/// The start of the running minute.
 const RUNNING: &str = "2026-11-22T13:01:00.000Z";
 const NOW: &str = "2026-11-22T13:01:01.387Z";
 
-/// The document that the library sends from a Windows host.
+/// A document of the library on a Windows host.
 const WINDOWS_HOST: &str = concat!(
     r#"{"cpu":{"usage":54.68304530339784,"cores":4,"loadAverage":[0,0,0]},"#,
     r#""memory":{"total":8438513664,"used":7629557760,"free":808955904,"usagePercent":90.41352617047798},"#,
@@ -47,13 +49,13 @@ fn finish(fold: HistoryFold) -> HistoryAnswer {
     fold.finish(instant(NOW)).unwrap()
 }
 
-/// The last minutes before the running one, which is the last point.
+/// The start of a window of this many minutes before the running one.
 fn last_minutes(minutes: i64) -> String {
     instant(RUNNING).plus_ms(-minutes * MINUTE_MS).to_string()
 }
 
 #[test]
-fn an_answer_is_written_exactly_as_the_protocol_says() {
+fn answer_is_encoded_as_the_protocol_requires() {
     let from = last_minutes(2);
     let mut fold = fold(&[("from", &from), ("series", "cpu.*,host")]);
     add(&mut fold, "web-2", 0, r#"{"cpu":{"usage":4,"loadAverage":[0.5,1]},"host":"a","memory":{"used":9}}"#)
@@ -74,13 +76,13 @@ fn an_answer_is_written_exactly_as_the_protocol_says() {
 }
 
 #[test]
-fn a_real_document_comes_back_in_its_own_shape() {
+fn averages_have_the_shape_of_the_document() {
     let mut fold = fold(&[("timeRange", "hour")]);
     add(&mut fold, "pc", 0, WINDOWS_HOST).unwrap();
     let answer = serde_json::to_value(finish(fold)).unwrap();
     let document: Value = serde_json::from_str(WINDOWS_HOST).unwrap();
     for (member, value) in document.as_object().unwrap() {
-        // Compared as numbers: a whole number has one form here and may have another there.
+        // Compared as text: whole numbers have no fraction in either.
         assert_eq!(answer[member].to_string(), value.to_string(), "{member}");
     }
     assert_eq!(answer["timeRange"], "hour");
@@ -90,14 +92,7 @@ fn a_real_document_comes_back_in_its_own_shape() {
 }
 
 #[test]
-fn a_window_without_reports_has_its_points_and_no_series() {
-    let answer = serde_json::to_value(finish(fold(&[("timeRange", "week")]))).unwrap();
-    assert_eq!(answer["timestamps"].as_array().unwrap().len(), 168);
-    assert_eq!((&answer["series"], &answer["sources"]), (&json!({}), &json!([])));
-}
-
-#[test]
-fn a_gap_has_a_count_of_zero_and_no_other_figure() {
+fn gap_has_a_count_of_zero_and_no_other_value() {
     let mut fold = fold(&[("from", &last_minutes(1)), ("agg", "sum,last,count,p50")]);
     add(&mut fold, "s", 0, r#"{"a":-2}"#).unwrap();
     let answer = serde_json::to_value(finish(fold)).unwrap();
@@ -106,7 +101,7 @@ fn a_gap_has_a_count_of_zero_and_no_other_figure() {
 }
 
 #[test]
-fn no_member_of_a_document_takes_the_place_of_a_field() {
+fn document_member_does_not_replace_a_field() {
     let mut fold = fold(&[("from", RUNNING)]);
     let document = r#"{"series":{"a":1},"from":2,"timeRange":3,"appId":4,"sources":[5],"timestamps":6,"truncated":8,"own":7}"#;
     add(&mut fold, "s", 0, document).unwrap();
@@ -123,7 +118,7 @@ fn no_member_of_a_document_takes_the_place_of_a_field() {
 }
 
 #[test]
-fn of_two_numbers_with_one_path_the_last_in_the_text_counts() {
+fn last_number_of_a_repeated_path_counts() {
     let mut fold = fold(&[("from", RUNNING), ("agg", "count,sum")]);
     add(&mut fold, "s", 0, r#"{"a.b":1,"a":{"b":2,"b":3}}"#).unwrap();
     assert_eq!(
@@ -133,22 +128,22 @@ fn of_two_numbers_with_one_path_the_last_in_the_text_counts() {
 }
 
 #[test]
-fn reports_outside_the_window_change_nothing() {
+fn reports_outside_the_window_are_ignored() {
     let mut fold = fold(&[("from", RUNNING)]);
     for before_ms in [1, MINUTE_MS, -MINUTE_MS] {
         add(&mut fold, "s", before_ms, r#"{"a":1}"#).unwrap();
     }
-    add(&mut fold, "s", 1, "corrupt, and not even looked at").unwrap();
+    add(&mut fold, "s", 1, "invalid, but not read").unwrap();
     let answer = finish(fold);
     assert!(answer.series.is_empty() && answer.sources.is_empty());
 }
 
 #[test]
-fn a_corrupt_document_is_left_out_entirely() {
+fn invalid_document_is_left_out_entirely() {
     let mut fold = fold(&[("from", RUNNING)]);
     add(&mut fold, "good", 0, r#"{"a":1}"#).unwrap();
-    let crowd: String = (0..70).map(|index| format!("\"new{index}\":1,")).collect();
-    for document in [&format!("{{\"a\":2,{crowd}"), "", "[1]", r#"{"a":3,"b":1e999}"#] {
+    let many: String = (0..70).map(|index| format!("\"new{index}\":1,")).collect();
+    for document in [&format!("{{\"a\":2,{many}"), "", "[1]", r#"{"a":3,"b":1e999}"#] {
         assert!(add(&mut fold, "bad", 0, document).is_err());
     }
     add(&mut fold, "good", 0, r#"{"b":5}"#).unwrap();
@@ -159,7 +154,7 @@ fn a_corrupt_document_is_left_out_entirely() {
 }
 
 #[test]
-fn the_cap_on_series_binds_patterns_and_is_told() {
+fn series_selected_by_pattern_are_limited_to_64() {
     let document = |series: usize| json!({ "a": vec![1; series] }).to_string();
     let mut fits = fold(&[("from", RUNNING)]);
     add(&mut fits, "s", 0, &document(MAX_PATTERN_SERIES)).unwrap();
@@ -168,8 +163,8 @@ fn the_cap_on_series_binds_patterns_and_is_told() {
     let mut too_wide = fold(&[("from", RUNNING), ("series", "b,a.*")]);
     add(&mut too_wide, "s", 0, &document(MAX_PATTERN_SERIES + 1)).unwrap();
     add(&mut too_wide, "s", 0, &document(1)).unwrap();
-    let refused = too_wide.finish(instant(NOW)).unwrap_err();
-    assert_eq!((refused.code, refused.field.as_deref()), (Code::TooManySeries, Some("series")));
+    let rejected = too_wide.finish(instant(NOW)).unwrap_err();
+    assert_eq!((rejected.code, rejected.field.as_deref()), (Code::TooManySeries, Some("series")));
 
     let names: Vec<String> = (0..100).map(|index| format!("a.{index}")).collect();
     let mut named = fold(&[("from", RUNNING), ("series", &names.join(","))]);
@@ -177,18 +172,18 @@ fn the_cap_on_series_binds_patterns_and_is_told() {
     assert_eq!(finish(named).series.len(), 100);
 }
 
-/// The series `a.0` and so on, as words of a query.
-fn words(series: usize) -> String {
+/// The series `a.0` and so on as a query parameter.
+fn names(series: usize) -> String {
     (0..series).map(|index| format!("a.{index}")).collect::<Vec<_>>().join(",")
 }
 
 #[test]
-fn the_largest_answer_fits_what_a_function_may_answer() {
-    // What Lambda takes of an answer, in which the text is written once more as a string.
+fn largest_answer_fits_the_lambda_limit() {
+    // The limit counts the answer encoded again as a JSON string.
     const LAMBDA_BYTES: usize = 6 * 1_024 * 1_024;
-    let (names, all) = (words(15), Aggregate::ALL.map(Aggregate::as_str).join(","));
+    let (names, all) = (names(15), Aggregate::ALL.map(Aggregate::as_str).join(","));
     let mut fold = fold(&[("timeRange", "day"), ("step", "60"), ("series", &names), ("agg", &all)]);
-    // A number of the most digits.
+    // A number with the most digits.
     let document = json!({ "a": vec![-1.234_567_890_123_456_7e-300; 15] }).to_string();
     for minute in 0..1_440 {
         add(&mut fold, "s", minute * MINUTE_MS, &document).unwrap();
@@ -203,85 +198,83 @@ fn the_largest_answer_fits_what_a_function_may_answer() {
 }
 
 #[test]
-fn what_is_asked_for_beyond_the_cap_is_refused_and_what_is_left_to_us_fits() {
+fn requested_aggregates_are_limited_and_default_ones_fit() {
     let day = |series: usize, agg: Option<&'static str>| {
-        let names = words(series);
-        let asked =
+        let names = names(series);
+        let parameters =
             [("timeRange", "day"), ("step", "60"), ("series", &names), ("agg", agg.unwrap_or_default())];
-        let mut fold = fold(if agg.is_some() { &asked } else { &asked[..3] });
+        let mut fold = fold(if agg.is_some() { &parameters } else { &parameters[..3] });
         add(&mut fold, "s", 0, &json!({ "a": vec![1; 100] }).to_string()).unwrap();
         fold.finish(instant(NOW))
     };
     let five = Some("avg,min,max,p95,count");
     assert_eq!(day(27, five).unwrap().series.len(), 27);
-    let refused = day(28, five).unwrap_err();
-    assert_eq!((refused.code, refused.field.as_deref()), (Code::TooManySeries, Some("series")));
-    assert!(refused.message.contains("27 that fit 1440 points with 5 aggregates"), "{}", refused.message);
+    let rejected = day(28, five).unwrap_err();
+    assert_eq!((rejected.code, rejected.field.as_deref()), (Code::TooManySeries, Some("series")));
+    assert!(rejected.message.contains("27 that fit 1440 points with 5 aggregates"), "{}", rejected.message);
     assert_eq!(day(64, Some("avg")).unwrap().series.len(), 64);
     assert!(day(65, Some("avg")).is_err());
-    let cut = serde_json::to_value(day(28, None).unwrap()).unwrap();
-    assert_eq!(cut["truncated"], json!(["aggregates"]));
-    let told: Vec<Aggregate> =
+    let truncated = serde_json::to_value(day(28, None).unwrap()).unwrap();
+    assert_eq!(truncated["truncated"], json!(["aggregates"]));
+    let aggregates: Vec<Aggregate> =
         day(28, None).unwrap().series["a.0"].columns.iter().map(|one| one.aggregate).collect();
-    assert_eq!(told, Aggregate::DEFAULT[..4]);
+    assert_eq!(aggregates, Aggregate::DEFAULT[..4]);
+}
+
+/// A rollup of the running minute from reports, each given as source and document.
+fn minute_rollup(reports: impl IntoIterator<Item = (String, String)>) -> Rollup {
+    let span = RollupSpan::containing(Resolution::Minute, instant(NOW));
+    let mut minute = MinuteBuilder::new(span);
+    for (source, document) in reports {
+        minute.add(span.start(), &Source::new(source).unwrap(), 0, &document).unwrap();
+    }
+    Rollup::from_bytes(span, span.end(), &minute.finish().to_bytes().unwrap()).unwrap()
 }
 
 #[test]
-fn rollups_are_narrowed_to_what_is_asked_for_and_what_is_too_much_is_refused() {
-    let minute = crate::rollup::RollupSpan::containing(crate::resolution::Resolution::Minute, instant(NOW));
-    let rollup = |series: usize| {
-        let mut fold = crate::rollup::MinuteBuilder::new(minute);
-        let document = json!({ "a": vec![1; series], "b": 1 }).to_string();
-        fold.add(minute.start(), &Source::new("s").unwrap(), 0, &document).unwrap();
-        fold.finish()
-    };
-    for (series, asked, kept, passes) in
+fn filter_keeps_selected_series_of_rollups() {
+    for (series, selected, kept, passes) in
         [(100, "a.7,b", 2, true), (64, "a.*", 64, true), (65, "a.*", 64, false)]
     {
-        let (query, mut rollup) = (query(&[("from", RUNNING), ("series", asked)]), rollup(series));
-        let mut narrowing = SeriesFilter::new(&query);
-        narrowing.apply(&mut rollup);
-        assert_eq!((rollup.series().len(), narrowing.check().is_ok()), (kept, passes), "{asked}");
+        let document = json!({ "a": vec![1; series], "b": 1 }).to_string();
+        let mut rollup = minute_rollup([("s".to_owned(), document)]);
+        let query = query(&[("from", RUNNING), ("series", selected)]);
+        let mut filter = SeriesFilter::new(&query);
+        filter.apply(&mut rollup);
+        assert_eq!((rollup.series().len(), filter.check().is_ok()), (kept, passes), "{selected}");
         assert_eq!((rollup.reports(), rollup.sources().names().len()), (1, 1));
     }
 }
 
-/// What a query says is not told whole of a minute in which these reported.
-fn truncated(asked: &[(&str, &str)], documents: impl IntoIterator<Item = (String, String)>) -> Value {
-    let minute = crate::rollup::RollupSpan::containing(crate::resolution::Resolution::Minute, instant(NOW));
-    let mut rolled = crate::rollup::MinuteBuilder::new(minute);
-    for (source, document) in documents {
-        rolled.add(minute.start(), &Source::new(source).unwrap(), 0, &document).unwrap();
-    }
-    let bytes = rolled.finish().to_bytes().unwrap();
-    let stored = crate::rollup::Rollup::from_bytes(minute, minute.end(), &bytes).unwrap();
-    let mut fold = fold(&[&[("from", RUNNING)], asked].concat());
-    fold.add_rollup(&stored);
+/// The member `truncated` of an answer from a rollup of `reports`.
+fn truncated(parameters: &[(&str, &str)], reports: impl IntoIterator<Item = (String, String)>) -> Value {
+    let mut fold = fold(&[&[("from", RUNNING)], parameters].concat());
+    fold.add_rollup(&minute_rollup(reports));
     serde_json::to_value(finish(fold)).unwrap()["truncated"].clone()
 }
 
 #[test]
-fn what_a_rollup_does_not_hold_whole_is_told() {
+fn answer_lists_what_its_rollups_lack() {
     let a = |source: usize| (format!("s-{source:02}"), r#"{"a":1}"#.to_owned());
     assert_eq!(truncated(&[], (0..16).map(a)), Value::Null);
     assert_eq!(truncated(&[], (0..17).map(a)), json!(["sources"]));
-    let crowd =
+    let wide =
         |source: usize| (format!("s-{source}"), json!({ format!("{source}"): vec![1; 512] }).to_string());
     let few = [("series", "0.1")];
-    assert_eq!(truncated(&few, (0..4).map(crowd)), Value::Null);
-    assert_eq!(truncated(&few, (0..5).map(crowd)), json!(["series"]));
-    // Of every series hundreds of values that lie far apart, which do not fit as they are.
-    let wild = |report: usize| {
+    assert_eq!(truncated(&few, (0..4).map(wide)), Value::Null);
+    assert_eq!(truncated(&few, (0..5).map(wide)), json!(["series"]));
+    // Each series has hundreds of distant values, whose sketches do not fit at full precision.
+    let scattered = |report: usize| {
         let value = |place: usize| 1.5_f64.powi(((report * 37 + place * 11) % 1_400) as i32 - 700);
         (format!("s-{}", report % 9), json!({ "w": (0..500).map(value).collect::<Vec<_>>() }).to_string())
     };
-    let asked = |agg: &'static str| [("series", "w.0"), ("agg", agg)];
-    assert_eq!(truncated(&asked("p95"), (0..400).map(wild)), json!(["precision"]));
-    assert_eq!(truncated(&asked("avg,max"), (0..400).map(wild)), Value::Null);
+    let parameters = |agg: &'static str| [("series", "w.0"), ("agg", agg)];
+    assert_eq!(truncated(&parameters("p95"), (0..400).map(scattered)), json!(["precision"]));
+    assert_eq!(truncated(&parameters("avg,max"), (0..400).map(scattered)), Value::Null);
 }
 
 #[test]
-fn csv_has_a_line_for_each_point_and_a_column_for_each_figure() {
+fn csv_has_a_line_per_point_and_a_column_per_aggregate() {
     let mut fold = fold(&[("from", &last_minutes(1)), ("agg", "avg,count")]);
     add(&mut fold, "s", 0, r#"{"cpu":{"usage":1.5},"=cmd, \"x\"":-2}"#).unwrap();
     let expected = concat!(
@@ -292,18 +285,7 @@ fn csv_has_a_line_for_each_point_and_a_column_for_each_figure() {
     assert_eq!(finish(fold).to_csv(), expected);
 }
 
-#[test]
-fn a_query_that_means_nothing_is_refused_with_its_parameter() {
-    for (name, value) in [("series", ""), ("agg", "mean"), ("timeRange", "year"), ("step", "0")] {
-        let parameter = |asked: &str| (asked == name).then_some(value);
-        assert_eq!(
-            HistoryQuery::read(parameter, &Retention::default(), instant(NOW)).unwrap_err().field.as_deref(),
-            Some(name)
-        );
-    }
-}
-
-/// One random report: milliseconds from the window's start, its source, hash, and numbers by name.
+/// A random report: milliseconds since the start of the window, source, hash, and numbers by name.
 type Sampled = (i64, String, u64, BTreeMap<String, f64>);
 
 const NAMES: [&str; 4] = ["cpu.usage", "cpu.loadAverage.0", "rate", "a b"];
@@ -316,7 +298,7 @@ fn any_reports() -> impl Strategy<Value = Vec<Sampled>> {
     prop::collection::vec(report, 0..80)
 }
 
-/// The samples of `name` in the minute that starts at `start_ms`, ascending by when, by whom and by hash.
+/// The samples of `name` in the minute that starts at `start_ms`, by time, source and hash.
 fn samples_in(reports: &[Sampled], name: &str, start_ms: i64) -> Vec<f64> {
     let inside = reports.iter().filter(|(ms, ..)| (start_ms..start_ms + MINUTE_MS).contains(ms));
     let mut found: Vec<_> = inside
@@ -344,11 +326,11 @@ fn naive(aggregate: &str, samples: &[f64]) -> Option<f64> {
     }
 }
 
-/// How far a figure may lie from the naive one.
+/// Largest difference of a value from the naive one.
 fn tolerance(aggregate: &str, exact: f64, samples: &[f64]) -> f64 {
     let absolute: f64 = samples.iter().map(|value| value.abs()).sum();
     match aggregate {
-        // The naive sum itself is rounded by as much, where values of both signs cancel out.
+        // The naive sum has such a rounding error if values of both signs cancel out.
         "sum" | "avg" => (exact.abs() * 1e-9).max(absolute * 1e-13),
         "p50" | "p95" | "p99" => exact.abs() * (0.01 + 1e-9),
         _ => 0.0,
@@ -357,7 +339,7 @@ fn tolerance(aggregate: &str, exact: f64, samples: &[f64]) -> f64 {
 
 proptest! {
     #[test]
-    fn an_answer_equals_a_naive_recompute_from_the_samples(reports in any_reports()) {
+    fn answer_equals_a_naive_computation(reports in any_reports()) {
         let from = instant(RUNNING);
         let to = from.plus_ms(5 * MINUTE_MS).to_string();
         let all = Aggregate::ALL.map(Aggregate::as_str).join(",");

@@ -1,7 +1,4 @@
-//! Dotted paths put back into the shape of a metrics document.
-//!
-//! Owns the way back from series to objects and arrays, as far as there is one. Refuses paths with more parts than a
-//! document has levels: they come from keys that hold dots, and would nest deeper than a reader may follow.
+//! Turns dotted paths back into the nested objects and arrays of a metrics document.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +19,8 @@ enum Node<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// The tree of `leaves`, given as dotted paths. Where one path goes on below another, the container is kept and
-    /// the number left out.
+    /// The tree of `leaves`, given as dotted paths. If one path continues another, the container wins over the number.
+    /// Paths with more parts than a document has levels (keys that contain dots) are left out.
     pub(super) fn of(leaves: impl Iterator<Item = (&'a str, Number)>) -> Self {
         let mut root = Self::default();
         for (path, value) in leaves {
@@ -48,7 +45,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Leaves out the members whose key is one of `keys`.
+    /// Removes the members whose key is one of `keys`.
     pub(super) fn without(mut self, keys: &[&str]) -> Self {
         self.0.retain(|key, _| !keys.contains(key));
         self
@@ -59,7 +56,7 @@ impl<'a> Tree<'a> {
         self.0.iter().try_for_each(|(key, node)| map.serialize_entry(key, node))
     }
 
-    /// The members in the order of their indices, if their keys are exactly 0, 1, … as those of an array.
+    /// The members in index order if their keys are exactly 0, 1, …, as those of an array.
     fn items(&self) -> Option<Vec<&Node<'a>>> {
         (0..self.0.len()).map(|index| self.0.get(index.to_string().as_str())).collect()
     }
@@ -93,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_become_objects_and_arrays_again() {
+    fn paths_become_objects_and_arrays() {
         assert_eq!(
             tree(&["cpu.usage", "cpu.loadAverage.0", "cpu.loadAverage.1"]),
             json!({"cpu": {"usage": 1, "loadAverage": [2, 3]}})
@@ -104,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn indices_with_a_gap_or_of_another_form_stay_keys() {
+    fn keys_that_are_not_consecutive_indices_stay_an_object() {
         assert_eq!(
             tree(&["a.1", "b.00", "c.0", "c.x"]),
             json!({"a": {"1": 1}, "b": {"00": 2}, "c": {"0": 3, "x": 4}})
@@ -112,12 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn a_container_wins_over_a_number_of_its_name() {
+    fn container_wins_over_a_number_of_its_name() {
         assert_eq!(tree(&["a", "a.b", "c.d.e", "c.d"]), json!({"a": {"b": 2}, "c": {"d": {"e": 3}}}));
     }
 
     #[test]
-    fn empty_parts_are_kept_and_paths_too_long_to_nest_left_out() {
+    fn empty_parts_are_kept_and_deep_paths_left_out() {
         let (deepest, deeper) = (["x"; MAX_DEPTH].join("."), ["y"; MAX_DEPTH + 1].join("."));
         let built = tree(&["", "a.", &deepest, &deeper]);
         assert_eq!((&built[""], &built["a"][""], built.get("y")), (&json!(1), &json!(2), None));
