@@ -20,7 +20,9 @@ fn may_name(folder: &str) -> &'static [&'static str] {
     match folder {
         "functions/shared/domain" | "infra/local/gateway" | "infra/local/launcher" | "tests" => &[],
         "tests/support" => &["nsl-domain", "nsl-aws", "nsl-gateway"],
-        "infra/bench" => &CORE[..1],
+        "infra/client" => &CORE[..1],
+        "infra/bench" => &["nsl-client", "nsl-domain"],
+        "infra/cli" => &["nsl-client", "nsl-domain", "nsl-auth", "nsl-aws"],
         "functions/shared/auth" => &CORE[..1],
         "functions/shared/aws" => &CORE[..2],
         _ => &CORE,

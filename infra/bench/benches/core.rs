@@ -5,10 +5,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be made ends")]
 
-#[path = "../src/document.rs"]
-#[expect(unused_imports, reason = "its tests are not run here")]
-mod document;
-
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -23,7 +19,7 @@ use nsl_domain::rollup::{MinuteBuilder, Retention, Rollup, RollupSpan};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS, TimestampMs};
 
-use crate::document::Documents;
+use nsl_bench::Documents;
 
 /// Reports of a rollup: a minute of one source.
 const REPORTS: i64 = 60;

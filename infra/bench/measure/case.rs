@@ -9,9 +9,9 @@ use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
 use serde_json::{Value, json};
 
-use crate::document::Documents;
 use crate::rows::{API_KEY, APP, report_item, reports};
 use crate::stand_in::{Counted, GONE, SILENT};
+use nsl_bench::Documents;
 
 const MESSAGE: &str = include_str!("../../../tests/support/fixtures/message.json");
 const HTTP_AUTHORIZER: &str = include_str!("../../../tests/support/fixtures/http-authorizer.json");

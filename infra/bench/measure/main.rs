@@ -7,8 +7,7 @@
 
 mod args;
 mod case;
-#[path = "../src/document.rs"]
-mod document;
+
 mod function;
 mod measure;
 mod rows;

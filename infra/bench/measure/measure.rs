@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
+use nsl_client::clock;
 use nsl_domain::time::TimestampMs;
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ use crate::args::{Args, Transport};
 use crate::case::{CASES, Case};
 use crate::function::Function;
 use crate::rows::Rows;
-use crate::runtime_api::{self, Answered};
+use crate::runtime_api::Answered;
 use crate::tls::Identity;
 use crate::usage::{Spent, peak_memory};
 
@@ -107,7 +108,7 @@ impl Drop for Folder {
 }
 
 async fn one(args: &Args, case: &Case, identity: Option<&Identity>) -> anyhow::Result<Figure> {
-    let now = TimestampMs::clamped(i64::try_from(runtime_api::now().as_millis())?);
+    let now = clock::now();
     let mut rows = Rows::new(now)?;
     rows.subscribe(case.audience.names(), now);
     let rows = Arc::new(rows);

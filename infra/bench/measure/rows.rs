@@ -17,7 +17,7 @@ use nsl_domain::rollup::{MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS, TimestampMs};
 use serde_json::{Value, json};
 
-use crate::document::Documents;
+use nsl_bench::Documents;
 
 pub(crate) const APP: &str = "shop";
 /// A key of the right form that opens nothing but the stand-in.
@@ -149,7 +149,7 @@ fn rollup_item(span: RollupSpan, now: TimestampMs) -> anyhow::Result<Value> {
     };
     Ok(json!({
         "pk": text(&format!("{APP}#{width}#0")), "sk": text(&sortable(span.start())), "version": number(1),
-        "through": number(through.ms()), "buckets": {"B": STANDARD.encode(rollup.to_bytes().unwrap())},
+        "through": number(through.ms()), "buckets": {"B": STANDARD.encode(rollup.to_bytes()?)},
         "expiresAt": number(span.end().plus_ms(40 * DAY_MS).seconds()),
     }))
 }

@@ -1,12 +1,13 @@
 //! Lambda's Runtime API of 2018-06-01 for one process under measurement.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, Response, StatusCode};
+use nsl_client::clock;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::serve::{Handler, Server};
@@ -104,11 +105,11 @@ impl Handler for Desk {
 }
 
 fn next(event: Bytes) -> Response<Full<Bytes>> {
-    let deadline = now() + EVENT_LIMIT;
+    let deadline_ms = clock::now().plus_ms(EVENT_LIMIT.as_millis() as i64).ms();
     let mut response = Response::new(Full::new(event));
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
-        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
+        ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:1:function:x".to_owned()),
         ("lambda-runtime-trace-id", "Root=1-6921b2cd-0123456789abcdef01234567;Sampled=0".to_owned()),
         ("content-type", "application/json".to_owned()),
@@ -125,10 +126,4 @@ fn status(code: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = code;
     response
-}
-
-/// The wall clock, since 1970.
-#[expect(clippy::disallowed_methods, reason = "the one place of this binary that reads the wall clock")]
-pub(crate) fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,40 +1,40 @@
-//! Files that hold one API key: its text and nothing else, readable by their owner alone.
+//! Files with one API key and nothing else, readable only by their owner.
 
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
-/// Reads the key that the file at `path` holds.
+/// Reads the key in the file at `path`.
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read key file {}", path.display()))?;
     let key = text.trim();
     if !api_key::is_well_formed(key) {
-        bail!("key file {} holds no API key", path.display());
+        bail!("key file {} does not contain an API key", path.display());
     }
     Ok(key.to_owned())
 }
 
-/// Reads the key that the file at `path` holds; makes the file with a fresh key where there is none.
-/// Of two commands that make it at once, one makes it and the other reads it.
-pub(crate) fn read_or_make(path: &Path) -> anyhow::Result<String> {
+/// Reads the key in the file at `path`, or creates the file with a new key. If two processes create it at once, one
+/// creates it and the other reads it.
+pub(crate) fn read_or_create(path: &Path) -> anyhow::Result<String> {
     let key = api_key::generate()?;
     match write_new(path, &key) {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => read(path),
-        Err(error) => Err(error).with_context(|| format!("cannot make key file {}", path.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot create key file {}", path.display())),
     }
 }
 
-/// Makes the file at `path` with a fresh key; one that is there is left alone.
-pub(crate) fn make(path: &Path) -> anyhow::Result<String> {
+/// Creates the file at `path` with a new key; an existing file is an error.
+pub(crate) fn create(path: &Path) -> anyhow::Result<String> {
     let key = api_key::generate()?;
-    write_new(path, &key).with_context(|| format!("cannot make key file {}", path.display()))?;
+    write_new(path, &key).with_context(|| format!("cannot create key file {}", path.display()))?;
     Ok(key)
 }
 
-/// Writes a whole file beside `path` and links it there, so that nobody ever reads half a key.
+/// Writes a draft beside `path` and links it there, so that no process reads half a key.
 fn write_new(path: &Path, key: &str) -> std::io::Result<()> {
     if path.try_exists()? {
         return Err(ErrorKind::AlreadyExists.into());
@@ -44,7 +44,7 @@ fn write_new(path: &Path, key: &str) -> std::io::Result<()> {
     }
     let draft = path.with_extension(format!("{}.draft", std::process::id()));
     let written = write_private(&draft, key).and_then(|()| std::fs::hard_link(&draft, path));
-    // A draft that stays behind harms nobody but is a key: its removal is tried whatever happened.
+    // The draft contains a key, so it is removed even if linking failed.
     let removed = std::fs::remove_file(&draft);
     written.and(removed)
 }
@@ -71,14 +71,18 @@ mod tests {
     }
 
     #[test]
-    fn file_is_made_once_and_read_ever_after() {
-        let folder = scratch("made");
+    fn file_is_created_once_and_then_read() {
+        let folder = scratch("created");
         let path = folder.join("deep/demo.key");
-        let key = read_or_make(&path).unwrap();
+        let key = read_or_create(&path).unwrap();
         assert!(api_key::is_well_formed(&key));
-        assert_eq!(read_or_make(&path).unwrap(), key);
+        assert_eq!(read_or_create(&path).unwrap(), key);
         assert_eq!(read(&path).unwrap(), key);
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "a draft stayed behind");
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "the draft was not removed"
+        );
         std::fs::remove_dir_all(folder).unwrap();
     }
 
@@ -88,18 +92,18 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = scratch("private");
         let path = folder.join("demo.key");
-        read_or_make(&path).unwrap();
+        read_or_create(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn file_with_anything_else_is_refused_and_kept() {
+    fn file_without_a_key_is_an_error_and_is_kept() {
         let folder = scratch("else");
         let path = folder.join("notes.txt");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(&path, "dear diary").unwrap();
-        assert!(read_or_make(&path).is_err());
+        assert!(read_or_create(&path).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary");
         std::fs::remove_dir_all(folder).unwrap();
     }

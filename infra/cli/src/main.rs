@@ -1,43 +1,39 @@
-//! `nsl`: the command of the metrics service, for the people who run applications.
+//! `nsl`, the command line of the metrics service.
 //!
-//! This file is wiring only: arguments, settings, console, the one command, the exit status.
-//! `agent` and `tail` speak the wire of docs/PROTOCOL.md and nothing else; `app`, `repair` and `status` reach the tables,
-//! and `token` alone the secret that signs.
+//! Every command is one file in `commands`. `agent`, `send` and `tail` use the WebSocket API and `history` the HTTP API;
+//! `app`, `repair` and `status` read and write the tables, and `token` uses the secret that signs tokens.
 
+mod app_diagnostics;
+mod app_edit;
+mod app_view;
 mod args;
-mod backstage;
-mod clock;
-mod clocks;
-mod closing;
+mod clock_skew;
 mod commands;
-mod connect;
-mod console;
-mod host;
-mod http;
+mod connection;
+mod disconnect;
 mod key_file;
-mod line;
-mod local;
-mod progress;
-mod random;
+mod machine;
 mod rates;
-mod repeats;
+mod reconnect;
+mod report_line;
 mod secret;
+mod seen_reports;
 mod settings;
+mod shutdown;
 mod sparkline;
 mod stack;
-mod stop;
 mod store;
 mod target;
-mod wire;
 
 use clap::Parser as _;
+use nsl_client::console::Console;
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = args::Args::parse();
     let settings = settings::Settings::from_environment();
-    let console = console::Console::new(args.json, settings.plain);
+    let console = Console::new("nsl", args.json, settings.plain);
     let outcome = commands::run(args, &settings, &console).await;
-    console.conclude(outcome)
+    console.exit_code(outcome.map(|()| ExitCode::SUCCESS))
 }

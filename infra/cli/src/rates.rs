@@ -1,19 +1,19 @@
-//! Counters as rates: what a source received and sent, per second, between two of its reports.
+//! Network rates of each source, from the counters in two consecutive reports.
 
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// Sources remembered. Beyond that all are forgotten, and each shows its rate again with its second report.
+/// Sources that are kept. Beyond that all are dropped, and each shows its rate again with its second report.
 const MAX_SOURCES: usize = 10_000;
 
-/// Bytes a second.
+/// Bytes per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate {
     pub(crate) received: f64,
     pub(crate) sent: f64,
 }
 
-/// Totals of one source at one instant.
+/// Counters of one source at one time, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) at_ms: i64,
@@ -22,7 +22,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// The totals of all interfaces of a metrics document but the machine's talk to itself; none without interfaces.
+    /// The sum over all interfaces of a metrics document except loopback; `None` without interfaces.
     pub(crate) fn of(metrics: &Value, at_ms: i64) -> Option<Self> {
         let interfaces = metrics.pointer("/network/interfaces")?.as_object()?;
         let mut totals = Self { at_ms, received: 0, sent: 0 };
@@ -37,7 +37,7 @@ impl Totals {
         (!interfaces.is_empty()).then_some(totals)
     }
 
-    /// The rate since `before`. None where time stood still or ran backwards, or a counter began anew.
+    /// The rate since `before`; `None` if no time has passed or a counter was reset.
     fn since(self, before: Self) -> Option<Rate> {
         let elapsed_ms = self.at_ms.checked_sub(before.at_ms).filter(|elapsed_ms| *elapsed_ms > 0)?;
         let per_second = 1_000.0 / elapsed_ms as f64;
@@ -52,12 +52,12 @@ fn is_loopback(name: &str) -> bool {
     name == "lo" || name == "lo0" || name.starts_with("Loopback")
 }
 
-/// The last totals of each source.
+/// The last counters of each source.
 #[derive(Debug, Default)]
 pub(crate) struct Rates(HashMap<String, Totals>);
 
 impl Rates {
-    /// The rate of `source` since its report before this one. A report older than the last one changes nothing.
+    /// The rate of `source` since its previous report. Reports out of order are ignored.
     pub(crate) fn observe(&mut self, source: &str, totals: Totals) -> Option<Rate> {
         let before = self.0.get(source).copied();
         if before.is_some_and(|before| before.at_ms >= totals.at_ms) {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_is_the_difference_over_the_time_between() {
+    fn rate_is_difference_per_second() {
         let mut rates = Rates::default();
         assert_eq!(rates.observe("a", totals(1_000, 100, 10)), None);
         assert_eq!(rates.observe("b", totals(1_500, 0, 0)), None);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn restarted_counter_shows_no_rate_and_the_next_report_does() {
+    fn reset_counter_shows_no_rate_until_the_next_report() {
         let mut rates = Rates::default();
         rates.observe("a", totals(1_000, 5_000, 5_000));
         assert_eq!(rates.observe("a", totals(2_000, 10, 10)), None);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn report_out_of_order_changes_nothing() {
+    fn report_out_of_order_is_ignored() {
         let mut rates = Rates::default();
         rates.observe("a", totals(2_000, 100, 100));
         assert_eq!(rates.observe("a", totals(2_000, 900, 900)), None);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_left_out_of_the_totals() {
+    fn loopback_is_not_counted() {
         let counters = json!({"bytesReceived": 5, "bytesSent": 7});
         let metrics = json!({"network": {"interfaces": {"lo": counters, "eth0": counters, "Wi-Fi": counters,
             "Loopback Pseudo-Interface 1": counters}}});

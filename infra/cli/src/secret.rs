@@ -1,4 +1,4 @@
-//! The secret that signs tokens: out of a file, the environment, the ready file, or the stack's Secrets Manager.
+//! The secret that signs tokens: from a file, the environment, the ready file, or the stack's Secrets Manager.
 
 use crate::args::Place;
 use crate::settings::Settings;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// The template's name of the secret.
 const TOKEN_SECRET: &str = "TokenSecret";
 
-/// The secret, where one can be found. A file or a variable that is named goes before the place.
+/// The secret, if there is one. `file` comes first, then the environment, then the ready file or the stack.
 pub(crate) fn find(
     file: Option<&Path>,
     place: &Place,
@@ -29,8 +29,7 @@ pub(crate) fn find(
         (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Some(stack)) => {
             let id = site.outputs.get(TOKEN_SECRET);
-            let id =
-                id.with_context(|| format!("stack {stack} names no {TOKEN_SECRET} among its outputs"))?;
+            let id = id.with_context(|| format!("stack {stack} has no output {TOKEN_SECRET}"))?;
             stack::secret(id).map(Some)
         }
         (None, None) => Ok(None),

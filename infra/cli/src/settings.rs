@@ -1,19 +1,19 @@
-//! What the environment says to the command. This file alone reads it; tests pass a lookup of their own.
+//! Settings from the environment. Tests pass a lookup of their own.
 
 use std::path::PathBuf;
 
-/// Values that are taken from the environment where no argument says otherwise.
+/// Values from the environment, which arguments override.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    /// `NSL_READY_FILE`: the ready file that a bare `--local` reads.
+    /// `NSL_READY_FILE`: the ready file that `--local` without a path reads.
     pub(crate) ready_file: Option<PathBuf>,
-    /// `NSL_API_KEY`: the key of the application that is named by argument.
+    /// `NSL_API_KEY`: the key of the application that an argument names.
     pub(crate) api_key: Option<String>,
-    /// `NSL_TOKEN`: a token, which goes before the ready file's key and `NSL_API_KEY`.
+    /// `NSL_TOKEN`: a token, used in place of any key but that of `--key-file`.
     pub(crate) token: Option<String>,
-    /// `NSL_TOKEN_SECRET`: what signs tokens.
+    /// `NSL_TOKEN_SECRET`: the secret that signs tokens.
     pub(crate) token_secret: Option<String>,
-    /// `NO_COLOR` is set, or `TERM` is `dumb`: no colours, whatever stdout is.
+    /// `NO_COLOR` is set, or `TERM` is `dumb`: no colours.
     pub(crate) plain: bool,
 }
 
@@ -24,14 +24,15 @@ impl Settings {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// Reads through `lookup`, which answers a name with its value. Empty values count as absent.
+    /// Reads through `lookup`, from name to value. An empty value counts as absent.
     pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let value =
+            |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         Self {
             ready_file: value("NSL_READY_FILE").map(PathBuf::from),
-            api_key: value("NSL_API_KEY").map(|key| key.trim().to_owned()),
-            token: value("NSL_TOKEN").map(|token| token.trim().to_owned()),
-            token_secret: value("NSL_TOKEN_SECRET").map(|secret| secret.trim().to_owned()),
+            api_key: value("NSL_API_KEY"),
+            token: value("NSL_TOKEN"),
+            token_secret: value("NSL_TOKEN_SECRET"),
             plain: value("NO_COLOR").is_some() || value("TERM").as_deref() == Some("dumb"),
         }
     }

@@ -1,13 +1,13 @@
-//! The course of a series in one line of text, and its figures in a few characters.
+//! A series as a sparkline, and numbers in a few characters.
 
-/// Widest line in characters: it stands beside four figures in 110 columns.
+/// Longest line in characters: a table row with four numbers then fits 110 columns.
 const MAX_WIDTH: usize = 48;
 
-/// The eight heights of a character.
+/// The characters, from lowest to highest.
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Draws `points` from left to right, the lowest at the bottom and the highest at the top; a gap is a blank.
-/// More points than fit are drawn as means of as many as it takes.
+/// Draws `points`, scaled from their minimum to their maximum; a gap is a blank. If there are more than fit, each
+/// character is the mean of several.
 pub(crate) fn draw(points: &[Option<f64>]) -> String {
     let per_character = points.len().div_ceil(MAX_WIDTH).max(1);
     let columns: Vec<Option<f64>> = points.chunks(per_character).map(mean).collect();
@@ -28,7 +28,7 @@ fn height(value: f64, low: f64, high: f64) -> char {
     HEIGHTS.get(step).copied().unwrap_or('█')
 }
 
-/// A figure in at most seven characters: two decimals while they say something, then thousands as k, M, G, T.
+/// A number in at most seven characters: up to two decimals, then thousands as k, M, G, T.
 pub(crate) fn figure(value: f64) -> String {
     let mut value = value;
     for unit in ["", "k", "M", "G", "T"] {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lowest_and_highest_touch_bottom_and_top_and_gaps_are_blank() {
+    fn line_is_scaled_to_its_range_and_gaps_are_blank() {
         assert_eq!(draw(&[Some(0.0), None, Some(50.0), Some(100.0)]), "▁ ▅█");
         assert_eq!(draw(&[Some(7.0), Some(7.0)]), "▁▁");
         assert_eq!(draw(&[None, None]), "  ");
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_week_fits_on_a_line() {
+    fn week_fits_on_one_line() {
         let week: Vec<Option<f64>> = (0..168).map(|hour| Some(f64::from(hour))).collect();
         let line = draw(&week);
         assert_eq!(line.chars().count(), 42);
@@ -66,8 +66,8 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_short() {
-        let told = [0.0, 3.0, 61.449, 123.456, 1234.5, 55_762_944.0, 25_274_793_984.0, -0.5].map(figure);
-        assert_eq!(told, ["0", "3", "61.45", "123.5", "1234", "55.76M", "25.27G", "-0.50"]);
+    fn numbers_are_short() {
+        let shown = [0.0, 3.0, 61.449, 123.456, 1234.5, 55_762_944.0, 25_274_793_984.0, -0.5].map(figure);
+        assert_eq!(shown, ["0", "3", "61.45", "123.5", "1234", "55.76M", "25.27G", "-0.50"]);
     }
 }

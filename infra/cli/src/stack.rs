@@ -1,13 +1,10 @@
-//! A deployed stack, as its outputs describe it: asked for with the `aws` command, which knows profiles and regions.
+//! A deployed CloudFormation stack, read with the `aws` command and its profile and region.
 
-use crate::local::ReadyFile;
 use anyhow::{Context as _, bail};
+use nsl_client::ready_file::ReadyFile;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::process::Command;
-
-/// The command that is asked.
-const AWS: &str = "aws";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -16,20 +13,20 @@ struct Output {
     output_value: String,
 }
 
-/// Where the stack's service is, in the words of a ready file.
+/// The addresses and tables of the stack, as a ready file would name them.
 pub(crate) fn site(stack: &str) -> anyhow::Result<ReadyFile> {
     let query = ["--query", "Stacks[0].Outputs", "--output", "json"];
-    let text = ask(&[&["cloudformation", "describe-stacks", "--stack-name", stack][..], &query].concat())?;
-    let outputs: Vec<Output> = serde_json::from_str(&text)
-        .with_context(|| format!("cannot understand the outputs of stack {stack}"))?;
+    let text = aws(&[&["cloudformation", "describe-stacks", "--stack-name", stack][..], &query].concat())?;
+    let outputs: Vec<Output> =
+        serde_json::from_str(&text).with_context(|| format!("cannot parse the outputs of stack {stack}"))?;
     let outputs: BTreeMap<String, String> =
         outputs.into_iter().map(|output| (output.output_key, output.output_value)).collect();
-    let named = |name: &str| outputs.get(name).cloned().unwrap_or_default();
+    let output = |name: &str| outputs.get(name).cloned().unwrap_or_default();
     Ok(ReadyFile {
-        ws: named("WebSocketAddress"),
-        http: named("HttpAddress"),
+        ws: output("WebSocketAddress"),
+        http: output("HttpAddress"),
         dynamodb: None,
-        management: named("ManagementEndpoint"),
+        management: output("ManagementEndpoint"),
         region: String::new(),
         secrets: BTreeMap::new(),
         app: None,
@@ -40,16 +37,16 @@ pub(crate) fn site(stack: &str) -> anyhow::Result<ReadyFile> {
 /// The value of a secret in Secrets Manager.
 pub(crate) fn secret(id: &str) -> anyhow::Result<String> {
     let query = ["--query", "SecretString", "--output", "text"];
-    let text = ask(&[&["secretsmanager", "get-secret-value", "--secret-id", id][..], &query].concat())?;
+    let text = aws(&[&["secretsmanager", "get-secret-value", "--secret-id", id][..], &query].concat())?;
     Ok(text.trim().to_owned())
 }
 
-fn ask(arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new(AWS).args(arguments).output();
-    let output = output.context("--stack needs the aws command (pip install awscli)")?;
+fn aws(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("aws").args(arguments).output();
+    let output = output.context("cannot run the aws command, which --stack needs (pip install awscli)")?;
     if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("aws refused: {}", complaint.split_whitespace().collect::<Vec<_>>().join(" "));
+        let message = String::from_utf8_lossy(&output.stderr);
+        bail!("the aws command failed: {}", message.split_whitespace().collect::<Vec<_>>().join(" "));
     }
-    String::from_utf8(output.stdout).context("aws answered no text")
+    String::from_utf8(output.stdout).context("the aws command printed invalid UTF-8")
 }

@@ -1,6 +1,4 @@
-//! The load generator against a service that breaks its promises on purpose: it must notice each kind.
-//!
-//! Every test plays a service in this process, runs the binary against it and reads the JSON that it prints.
+//! The load generator against a service that misbehaves on purpose: it must detect each kind of fault.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,52 +11,67 @@
 mod service;
 
 use serde_json::Value;
-use service::{Manners, Service};
+use service::{Behaviour, Service};
+use std::process::Output;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// Longest that a run may take. Only a failure takes that long.
+/// Longest wait for a run.
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct Outcome {
     is_success: bool,
-    figures: Value,
+    results: Value,
     stderr: String,
 }
 
 impl Outcome {
     fn checked(&self, name: &str) -> u64 {
-        self.figures["checked"][name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.stderr))
+        self.results["checked"][name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.stderr))
     }
 
-    fn troubles(&self) -> String {
-        self.figures["troubles"].to_string()
+    fn failures(&self) -> String {
+        self.results["failures"].to_string()
     }
 }
 
-/// Runs the load generator: two publishers, two subscribers, one application.
-async fn load(manners: Manners, more: &[&str]) -> Outcome {
-    let service = Service::start(manners).await;
+/// Runs the load generator with these arguments.
+async fn nsl_load(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nsl-load"));
-    command.args(["--ws", &service.url(), "--app", "shop", "--publishers", "2", "--subscribers", "2"]);
-    command.args(["--patience", "1", "--json"]).args(more);
-    command.env_clear().env("NSL_API_KEY", service::KEY).kill_on_drop(true);
-    let output = tokio::time::timeout(LIMIT, command.output()).await.expect("it did not end").unwrap();
+    command.args(arguments).env_clear().env("NSL_API_KEY", service::KEY).kill_on_drop(true);
+    tokio::time::timeout(LIMIT, command.output()).await.expect("the run did not end").unwrap()
+}
+
+/// The error of a run that cannot start.
+async fn only_line(arguments: &[&str]) -> String {
+    let output = nsl_load(arguments).await;
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert_eq!(error.lines().count(), 1, "{error}");
+    error
+}
+
+/// Loads a service with two publishers and two subscribers of one application.
+async fn load(behaviour: Behaviour, more: &[&str]) -> Outcome {
+    let service = Service::start(behaviour).await;
+    let url = service.url();
+    let connections = ["--ws", &url, "--app", "shop", "--publishers", "2", "--subscribers", "2"];
+    let output = nsl_load(&[&connections, ["--patience", "1", "--json"].as_slice(), more].concat()).await;
     Outcome {
         is_success: output.status.success(),
-        figures: serde_json::from_slice(&output.stdout).unwrap_or_default(),
+        results: serde_json::from_slice(&output.stdout).unwrap_or_default(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 
-/// Forty reports and none before them.
+/// Forty reports without a warm-up.
 const FORTY: [&str; 5] = ["--as-answered", "--reports", "40", "--warm-up", "0"];
 
 #[tokio::test]
-async fn a_service_that_keeps_its_promise_is_told_so() {
-    let outcome = load(Manners::default(), &FORTY).await;
-    assert!(outcome.is_success, "{} {}", outcome.figures, outcome.stderr);
-    let stage = &outcome.figures["stages"][0];
+async fn correct_service_passes() {
+    let outcome = load(Behaviour::default(), &FORTY).await;
+    assert!(outcome.is_success, "{} {}", outcome.results, outcome.stderr);
+    let stage = &outcome.results["stages"][0];
     assert_eq!((stage["sent"].as_u64(), stage["carried"].as_u64()), (Some(40), Some(40)));
     assert_eq!(stage["toAck"]["count"], 40);
     assert_eq!(stage["toLastSubscriber"]["count"], 40);
@@ -66,82 +79,118 @@ async fn a_service_that_keeps_its_promise_is_told_so() {
 }
 
 #[tokio::test]
-async fn batches_and_rates_are_checked_alike() {
+async fn batches_and_rates_are_checked() {
     let arguments = ["--rate", "100", "--batch", "5", "--seconds", "1", "--warm-up", "1"];
-    let outcome = load(Manners::default(), &arguments).await;
-    assert!(outcome.is_success, "{} {}", outcome.figures, outcome.stderr);
-    assert_eq!(outcome.figures["stages"][0]["sent"], 100);
+    let outcome = load(Behaviour::default(), &arguments).await;
+    assert!(outcome.is_success, "{} {}", outcome.results, outcome.stderr);
+    assert_eq!(outcome.results["stages"][0]["sent"], 100);
     assert_eq!(outcome.checked("sent"), 200, "the warm-up is checked too");
 }
 
 #[tokio::test]
-async fn a_lost_delivery_is_noticed() {
-    let outcome = load(Manners { lose_every: 10, ..Manners::default() }, &FORTY).await;
+async fn lost_delivery_is_detected() {
+    let outcome = load(Behaviour { lose_every: 10, ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
-    // 80 deliveries, of which every tenth never happens.
-    assert_eq!((outcome.checked("lost"), outcome.checked("doubled")), (8, 0), "{}", outcome.figures);
+    // Every tenth of 80 deliveries is missing.
+    assert_eq!((outcome.checked("lost"), outcome.checked("doubled")), (8, 0), "{}", outcome.results);
     assert_eq!(outcome.checked("acknowledged"), 40);
 }
 
 #[tokio::test]
-async fn a_doubled_delivery_is_noticed() {
-    let outcome = load(Manners { double_every: 8, ..Manners::default() }, &FORTY).await;
+async fn doubled_delivery_is_detected() {
+    let outcome = load(Behaviour { double_every: 8, ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
-    assert_eq!((outcome.checked("lost"), outcome.checked("doubled")), (0, 10), "{}", outcome.figures);
+    assert_eq!((outcome.checked("lost"), outcome.checked("doubled")), (0, 10), "{}", outcome.results);
 }
 
 #[tokio::test]
-async fn a_late_delivery_is_no_loss_but_shows_in_the_times() {
+async fn late_delivery_is_not_lost_but_slow() {
     let delay = Duration::from_millis(300);
-    let outcome = load(Manners { delay_every: 10, delay, ..Manners::default() }, &FORTY).await;
-    assert!(outcome.is_success, "{} {}", outcome.figures, outcome.stderr);
-    let longest = outcome.figures["stages"][0]["toLastSubscriber"]["maxMs"].as_f64().unwrap();
+    let outcome = load(Behaviour { delay_every: 10, delay, ..Behaviour::default() }, &FORTY).await;
+    assert!(outcome.is_success, "{} {}", outcome.results, outcome.stderr);
+    let longest = outcome.results["stages"][0]["toLastSubscriber"]["maxMs"].as_f64().unwrap();
     assert!(longest >= 299.0, "{longest}");
 }
 
 #[tokio::test]
-async fn a_delivery_to_somebody_else_is_wrong() {
-    let outcome = load(Manners { misdeliver_every: 10, ..Manners::default() }, &FORTY).await;
+async fn delivery_to_the_wrong_subscriber_is_detected() {
+    let outcome = load(Behaviour { misdeliver_every: 10, ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
-    assert!(outcome.troubles().contains("not subscribed to"), "{}", outcome.figures);
+    assert!(outcome.failures().contains("without a subscription"), "{}", outcome.results);
 }
 
 #[tokio::test]
-async fn a_service_that_stops_answering_ends_the_run_as_timed_out() {
-    let outcome = load(Manners { silent_after: Some(6), ..Manners::default() }, &FORTY).await;
+async fn service_that_stops_replying_times_out() {
+    let outcome = load(Behaviour { stop_after: Some(6), ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
-    assert_eq!(outcome.checked("unanswered"), 2, "{}", outcome.figures);
-    assert!(outcome.troubles().contains("timed out"), "{}", outcome.figures);
+    assert_eq!(outcome.checked("unanswered"), 2, "{}", outcome.results);
+    assert!(outcome.failures().contains("timed out"), "{}", outcome.results);
 }
 
 #[tokio::test]
-async fn a_service_that_hangs_up_ends_the_run_as_closed() {
-    let outcome = load(Manners { hang_up_after: Some(6), ..Manners::default() }, &FORTY).await;
+async fn closed_connection_is_detected() {
+    let outcome = load(Behaviour { close_after: Some(6), ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
-    assert!(outcome.troubles().contains("1001 Going away"), "{}", outcome.figures);
+    assert!(outcome.failures().contains("1001 Going away"), "{}", outcome.results);
 }
 
 #[tokio::test]
-async fn a_refused_report_is_told_with_its_code() {
-    let outcome = load(Manners { refuse_every: 4, ..Manners::default() }, &FORTY).await;
+async fn rejected_report_is_shown_with_its_code() {
+    let outcome = load(Behaviour { reject_every: 4, ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
-    assert_eq!((outcome.checked("rejected"), outcome.checked("lost")), (10, 0), "{}", outcome.figures);
-    assert!(outcome.troubles().contains("unavailable"), "{}", outcome.figures);
+    assert_eq!((outcome.checked("rejected"), outcome.checked("lost")), (10, 0), "{}", outcome.results);
+    assert!(outcome.failures().contains("unavailable"), "{}", outcome.results);
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_told_in_one_line_as_refused() {
-    let outcome = load(Manners { admits: false, ..Manners::default() }, &FORTY).await;
+async fn wrong_key_is_one_line() {
+    let outcome = load(Behaviour { accepts_key: false, ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("2 refused: the handshake was answered with 401"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("2 x refused: the handshake was answered with 401"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[tokio::test]
-async fn a_ramp_ends_at_the_rate_that_the_service_holds() {
-    // From its 61st report on, the service loses: the steps of 20 and 40 hold, that of 80 does not.
-    let manners = Manners { lose_after: Some(61), ..Manners::default() };
-    let outcome = load(manners, &["--ramp", "--rate", "20", "--seconds", "1", "--warm-up", "0"]).await;
-    assert_eq!(outcome.figures["knee"]["heldPerSecond"], 40.0, "{} {}", outcome.figures, outcome.stderr);
+async fn ramp_ends_at_the_highest_rate_that_holds() {
+    // The service loses reports from the 61st on: the steps of 20 and 40 hold, that of 80 does not.
+    let behaviour = Behaviour { lose_after: Some(61), ..Behaviour::default() };
+    let outcome = load(behaviour, &["--ramp", "--rate", "20", "--seconds", "1", "--warm-up", "0"]).await;
+    assert_eq!(outcome.results["knee"]["heldPerSecond"], 40.0, "{} {}", outcome.results, outcome.stderr);
     assert!(outcome.is_success);
+}
+
+#[tokio::test]
+async fn help_lists_the_flags() {
+    let output = nsl_load(&["--help"]).await;
+    let help = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success());
+    for flag in ["--ready-file", "--ws", "--apps", "--rate", "--as-answered", "--batch", "--ramp", "--json"] {
+        assert!(help.contains(flag), "{flag} is missing:\n{help}");
+    }
+}
+
+#[tokio::test]
+async fn missing_ready_file_is_an_error() {
+    let line = only_line(&["--ready-file", "/nonexistent/ready.json"]).await;
+    assert!(line.contains("/nonexistent/ready.json"), "{line}");
+}
+
+#[tokio::test]
+async fn missing_service_is_reported_as_refused() {
+    let folder = std::env::temp_dir().join(format!("nsl-load-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let key = folder.join("app.key");
+    std::fs::write(&key, "k\n").unwrap();
+    // Port 1 is privileged and unused: nothing listens there.
+    let arguments = ["--ws", "ws://127.0.0.1:1", "--app", "a", "--app-key-file", key.to_str().unwrap()];
+    let line = only_line(&arguments).await;
+    std::fs::remove_dir_all(folder).unwrap();
+    assert!(
+        line.contains("1 of 1 subscribers could not connect (1 x refused: connection refused)"),
+        "{line}"
+    );
 }

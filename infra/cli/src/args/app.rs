@@ -1,40 +1,41 @@
 //! The arguments of `nsl app`.
 
-use super::OwnTerms;
+use super::app_settings::AppSettings;
 use clap::Subcommand;
 use nsl_domain::app::MAX_SHARDS;
 use nsl_domain::ids::Scope;
 
-/// A function instance believes for a minute what it read of an application; what it is about by then takes seconds.
+/// Seconds until no function uses the application any more: its cache entry expires after a minute, and the invocations
+/// that are running by then end within seconds.
 const SETTLE_SECONDS: u64 = 75;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppCommand {
-    /// Register an application with its first key, which is shown once.
+    /// Create an application with its first key, which is shown only once.
     Create(AppCreate),
-    /// List the applications of an owner.
+    /// List the applications of a user.
     List(AppList),
-    /// Show an application: its state, its keys by their ids, who is connected.
+    /// Show an application: its settings, the ids of its keys, its connections.
     Show(AppNamed),
-    /// Change an application's name, its flags, shards, limits or retention, or take all its tokens back.
+    /// Change an application's name, flags, shards, limits or retention, or revoke its tokens.
     Update(AppUpdate),
-    /// Give an application a second key of a scope, which is shown once; later take the older one back.
+    /// Add a second key, which is shown only once, and later remove the older one.
     RotateKey(AppRotateKey),
-    /// Switch an application off: it is refused, and its connections are closed.
+    /// Deactivate an application: requests are rejected, and its connections are closed.
     Deactivate(AppNamed),
-    /// Switch an application on again.
+    /// Activate a deactivated application.
     Activate(AppNamed),
-    /// Delete an application with its keys, its connections and its reports.
+    /// Delete an application with its keys, connections and reports.
     Delete(AppDelete),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppNamed {
-    /// The application's id.
+    /// Id of the application.
     #[arg(value_name = "APP")]
     pub(crate) app: String,
 
-    /// Table of applications; a ready file and a stack know it by themselves.
+    /// Name of the applications table [default: that of the ready file or the stack].
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
 }
@@ -48,27 +49,27 @@ pub(crate) struct AppUpdate {
     #[command(flatten)]
     pub(crate) named: AppNamed,
 
-    /// Name for people.
+    /// Display name.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// Let the library's own connections in, which carry no key, or keep them out.
+    /// Accept or reject connections of the NehonixSmartLogger library, which send no key.
     #[arg(long, value_name = "SWITCH")]
     pub(crate) legacy: Option<Switch>,
 
-    /// Partitions that take its reports, 1,000 a second each; may grow, at most to 64.
+    /// Write shards, for 1,000 reports a second each; can be increased, up to 64.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_SHARDS)))]
     pub(crate) shards: Option<u16>,
 
-    /// Refuse every token that was issued before this moment.
+    /// Reject every token that was issued until now.
     #[arg(long)]
     pub(crate) revoke_tokens: bool,
 
     #[command(flatten)]
-    pub(crate) terms: OwnTerms,
+    pub(crate) settings: AppSettings,
 }
 
-/// On or off.
+/// Value of a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Switch {
     On,
@@ -80,15 +81,15 @@ pub(crate) struct AppRotateKey {
     #[command(flatten)]
     pub(crate) named: AppNamed,
 
-    /// What the new key may do, or the older one that is taken back; by default what the newest one may.
+    /// Scope of the new or the removed key [default: that of the newest key].
     #[arg(long, value_name = "SCOPE", conflicts_with = "drop")]
     pub(crate) scope: Option<KeyScope>,
 
-    /// Take the older of two keys of a scope back: the second half of a rotation. No key is made.
+    /// Remove the older of two keys of a scope, the second half of a rotation; no key is added.
     #[arg(long, conflicts_with = "drop")]
     pub(crate) drop_old: bool,
 
-    /// Take the key with this id back. No key is made.
+    /// Remove the key with this id; no key is added.
     #[arg(long, value_name = "KEY_ID")]
     pub(crate) drop: Option<String>,
 }
@@ -98,74 +99,74 @@ pub(crate) struct AppDelete {
     #[command(flatten)]
     pub(crate) named: AppNamed,
 
-    /// Do it without asking.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub(crate) yes: bool,
 
-    /// Seconds to wait for functions that still believe in the application, before what they stored is erased as well.
+    /// Seconds to wait for functions that still have the application in their cache, before the rest is erased.
     #[arg(long, value_name = "SECONDS", default_value_t = SETTLE_SECONDS)]
     pub(crate) settle: u64,
 }
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct AppCreate {
-    /// Name for people; by default the id.
+    /// Display name [default: the id].
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// User that owns it; by default demo-user on the local gateway.
+    /// User who owns it [default on the local gateway: demo-user].
     #[arg(long, value_name = "USER")]
     pub(crate) owner: Option<String>,
 
-    /// Its id; by default a random one.
+    /// Id of the application [default: a random one].
     #[arg(long, value_name = "ID")]
     pub(crate) app_id: Option<String>,
 
-    /// Let the library's own connections in, which carry no key.
+    /// Accept connections of the NehonixSmartLogger library, which send no key.
     #[arg(long)]
     pub(crate) legacy: bool,
 
-    /// What its first key may do; by default both.
+    /// Scope of its first key [default: both].
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Option<KeyScope>,
 
-    /// Make sure that the demo application is there, with the key of --key-file, which is made where it is missing.
+    /// Create the demo application, if it does not exist, with the key in --key-file, which is created if it does not exist.
     #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
     pub(crate) demo: bool,
 
     #[command(flatten)]
-    pub(crate) terms: OwnTerms,
+    pub(crate) settings: AppSettings,
 
-    /// Table of applications; a ready file and a stack know it by themselves.
+    /// Name of the applications table [default: that of the ready file or the stack].
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppList {
-    /// User whose applications are listed; by default demo-user on the local gateway.
+    /// User whose applications are listed [default on the local gateway: demo-user].
     #[arg(long, value_name = "USER")]
     pub(crate) owner: Option<String>,
 
-    /// Table of applications; a ready file and a stack know it by themselves.
+    /// Name of the applications table [default: that of the ready file or the stack].
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
 }
 
-/// What a key may do.
+/// What a key or token may do.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum KeyScope {
     /// Send reports.
     Publish,
-    /// Watch reports and read history.
+    /// Watch reports and query history.
     View,
     /// Both.
     Both,
 }
 
 impl KeyScope {
-    /// The word by which an argument names `scope`.
-    pub(crate) fn word(scope: Scope) -> &'static str {
+    /// The argument's value for `scope`.
+    pub(crate) fn value(scope: Scope) -> &'static str {
         match scope {
             Scope::Publish => "publish",
             Scope::View => "view",

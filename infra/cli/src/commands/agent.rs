@@ -1,25 +1,28 @@
-//! `nsl agent`: reports this machine's own figures at a steady pace until it is told to end.
+//! `nsl agent`: sends this machine's metrics at a fixed interval.
 //!
-//! A report that falls due without a connection is not taken: the agent keeps no backlog, and says how many it missed.
+//! Reports that fall due during an outage are not sent later; their number is shown.
 
 use crate::args::{Agent, Place};
-use crate::clock;
-use crate::connect::{Connection, Connector, Lost};
-use crate::console::Console;
-use crate::host::{self, Host};
+use crate::connection::{Connection, Lost};
+use crate::machine::{self, Machine};
+use crate::reconnect::Reconnector;
 use crate::settings::Settings;
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::target::Target;
-use crate::wire::{ClientFrame, Heard, Rejection, Report, ServiceFrame, iso};
 use anyhow::{Context as _, bail};
+use nsl_client::clock;
+use nsl_client::console::Console;
+use nsl_client::frame::{ClientFrame, Rejection, Report, Reports, ServiceFrame};
+use nsl_client::socket::SocketError;
 use serde_json::json;
+use serde_json::value::to_raw_value;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// Every that many reports one asks for an acknowledgement: often enough to notice a service that takes nothing.
+/// One report in this many asks for an acknowledgement, which shows that the service still accepts them.
 const REPORTS_PER_ACK: u64 = 10;
 
-/// Reports until told to end, or until `count` reports are acknowledged.
+/// Sends reports until interrupted, or until `count` reports are acknowledged.
 pub(crate) async fn run(
     args: Agent,
     place: &Place,
@@ -27,79 +30,76 @@ pub(crate) async fn run(
     console: &Console,
 ) -> anyhow::Result<()> {
     let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
-    let stop = Stop::on_signals()?;
-    let source = args.source.unwrap_or_else(host::source_name);
+    let shutdown = Shutdown::on_signals()?;
+    let source = args.source.unwrap_or_else(machine::source_name);
     console.note(&format!(
-        "reporting {source} as application {} to {} every {} s",
+        "sending metrics of {source} as application {} to {} every {} s",
         target.app_id,
         target.address,
         args.interval.as_secs_f64()
     ));
-    let mut reporter = Reporter {
+    let mut publisher = Publisher {
         console,
         app_id: &target.app_id,
         source: &source,
-        host: Host::new().context("cannot look at this machine")?,
-        pace: pace(args.interval),
-        limit: args.count,
+        machine: Machine::new().context("cannot read this machine's metrics")?,
+        ticks: ticks(args.interval),
+        count: args.count,
         last_due: None,
         sent: 0,
         missed: 0,
         rejected: 0,
     };
-    let mut connector = Connector::new(&target, console, stop.clone());
-    let outcome = reporter.report_until_end(&mut connector, stop).await;
-    let Reporter { sent, missed, rejected, .. } = reporter;
+    let mut reconnector = Reconnector::new(&target, console, shutdown.clone());
+    let outcome = publisher.run(&mut reconnector, shutdown).await;
+    let Publisher { sent, missed, rejected, .. } = publisher;
     if console.is_json() {
         console.document(&json!({"event": "ended", "sent": sent, "missed": missed, "rejected": rejected}))?;
     } else {
-        console.note(&format!("sent {sent} reports, {missed} missed, {rejected} rejected"));
+        console.note(&format!("sent {sent} reports, missed {missed}, {rejected} rejected"));
     }
     outcome
 }
 
-/// A steady tick. What falls due during an outage is skipped, and the rhythm stays as it was.
-fn pace(interval: Duration) -> Interval {
-    let mut pace = interval_at(Instant::now() + host::SETTLING_TIME, interval);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    pace
+/// Ticks at `interval`. Ticks during an outage are skipped without a shift of the later ones.
+fn ticks(interval: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + machine::MIN_CPU_INTERVAL, interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
 }
 
-/// How a connection's use came to its end.
+/// Why a connection is no longer used.
 enum Ended {
-    /// The user wants no more.
-    Wished,
-    /// The last report of a limited run was judged: this many of it were rejected.
-    Complete { rejected: u64 },
-    /// The connection is gone.
-    Lost(Lost),
+    /// The user interrupted the command.
+    Interrupted,
+    /// The last report was acknowledged.
+    Complete { rejected: usize },
+    /// The connection was lost.
+    Lost(SocketError),
 }
 
-struct Reporter<'a> {
+struct Publisher<'a> {
     console: &'a Console,
     app_id: &'a str,
     source: &'a str,
-    host: Host,
-    pace: Interval,
-    limit: Option<u64>,
-    /// When the report before fell due.
+    machine: Machine,
+    ticks: Interval,
+    /// Number of reports to send.
+    count: Option<u64>,
+    /// When the previous report was due.
     last_due: Option<Instant>,
     sent: u64,
     missed: u64,
     rejected: u64,
 }
 
-impl Reporter<'_> {
-    async fn report_until_end(
-        &mut self,
-        connector: &mut Connector<'_>,
-        mut stop: Stop,
-    ) -> anyhow::Result<()> {
+impl Publisher<'_> {
+    async fn run(&mut self, reconnector: &mut Reconnector<'_>, mut shutdown: Shutdown) -> anyhow::Result<()> {
         let mut lost = None;
         loop {
-            let Some(mut connection) = connector.open(lost.take()).await? else { return Ok(()) };
-            match self.use_connection(&mut connection, &mut stop).await {
-                Ended::Wished => {
+            let Some(mut connection) = reconnector.open(lost.take()).await? else { return Ok(()) };
+            match self.use_connection(&mut connection, &mut shutdown).await {
+                Ended::Interrupted => {
                     connection.close().await;
                     return Ok(());
                 }
@@ -113,89 +113,85 @@ impl Reporter<'_> {
                 Ended::Lost(reason) if self.is_complete() => {
                     return Err(reason).context("the last report was not acknowledged");
                 }
-                Ended::Lost(reason) => lost = Some(reason),
+                Ended::Lost(reason) => lost = Some(Lost::Ended(reason)),
             }
         }
     }
 
-    async fn use_connection(&mut self, connection: &mut Connection, stop: &mut Stop) -> Ended {
+    async fn use_connection(&mut self, connection: &mut Connection, shutdown: &mut Shutdown) -> Ended {
         loop {
-            let step = tokio::select! {
-                () = stop.wished() => return Ended::Wished,
-                due = self.pace.tick(), if !self.is_complete() => {
+            let outcome = tokio::select! {
+                () = shutdown.requested() => return Ended::Interrupted,
+                due = self.ticks.tick(), if !self.is_complete() => {
                     self.count_missed(due);
                     self.send_report(connection).await
                 }
-                heard = connection.hear() => match heard {
-                    Ok(heard) => match self.take_answer(heard) {
+                received = connection.receive() => match received {
+                    Ok(text) => match self.handle(ServiceFrame::parse(&text)) {
                         Some(ended) => return ended,
                         None => Ok(()),
                     },
                     Err(lost) => Err(lost),
                 },
             };
-            if let Err(lost) = step {
+            if let Err(lost) = outcome {
                 return Ended::Lost(lost);
             }
         }
     }
 
     fn count_missed(&mut self, due: Instant) {
-        let missed = self.last_due.map_or(0, |last| missed_between(last, due, self.pace.period()));
+        let missed = self.last_due.map_or(0, |last| missed_between(last, due, self.ticks.period()));
         self.last_due = Some(due);
         if missed > 0 {
             self.missed += missed;
-            self.console.note(&format!("{missed} reports fell due during the outage and were not taken"));
+            self.console.note(&format!("missed {missed} reports during the outage"));
         }
     }
 
-    async fn send_report(&mut self, connection: &mut Connection) -> Result<(), Lost> {
-        let Ok(metrics) = serde_json::to_value(self.host.look()) else { return Ok(()) };
-        let data = Report {
-            app_id: self.app_id,
-            metrics: &metrics,
-            timestamp: iso(clock::now()),
-            source: self.source,
-        };
+    async fn send_report(&mut self, connection: &mut Connection) -> Result<(), SocketError> {
+        let Ok(metrics) = to_raw_value(&self.machine.metrics()) else { return Ok(()) };
+        let (app_id, source) = (self.app_id, self.source);
+        let data = Reports::One(Report { app_id, metrics: &metrics, timestamp: clock::now(), source });
         let number = self.sent + 1;
-        let asks = number.is_multiple_of(REPORTS_PER_ACK) || Some(number) == self.limit;
-        let id = asks.then(|| report_id(number));
+        let needs_ack = number.is_multiple_of(REPORTS_PER_ACK) || Some(number) == self.count;
+        let id = needs_ack.then(|| report_id(number));
         connection.send(&ClientFrame::Metrics { id, data }).await?;
         self.sent = number;
         Ok(())
     }
 
-    fn take_answer(&mut self, heard: Heard) -> Option<Ended> {
-        let (id, rejections) = match heard {
-            Heard::Frame(ServiceFrame::Ack { payload }) => (Some(payload.id), payload.rejected),
-            Heard::Frame(ServiceFrame::Error { payload }) => (payload.id.clone(), vec![payload]),
-            Heard::Gateway { message } => {
-                self.console.note(&format!("the gateway failed: {message}"));
+    fn handle(&mut self, frame: ServiceFrame<'_>) -> Option<Ended> {
+        let (id, rejections) = match frame {
+            ServiceFrame::Ack(ack) => (Some(ack.id), ack.rejected),
+            ServiceFrame::Error(rejection) => (rejection.id.clone(), vec![rejection]),
+            ServiceFrame::GatewayError(message) => {
+                self.console.note(&format!("API Gateway reported an error: {message}"));
                 return None;
             }
-            Heard::Frame(_) | Heard::Garbage => return None,
+            _ => return None,
         };
         for rejection in &rejections {
-            self.tell(rejection);
+            self.note_rejection(rejection);
         }
-        let judges_last = self.is_complete() && id == Some(report_id(self.sent));
-        judges_last.then_some(Ended::Complete { rejected: rejections.len() as u64 })
+        let is_last = self.is_complete() && id == Some(report_id(self.sent));
+        is_last.then_some(Ended::Complete { rejected: rejections.len() })
     }
 
-    /// Tells the 1st, 2nd, 4th, 8th … rejection: an agent that is rejected all night fills no disk with it.
-    fn tell(&mut self, rejection: &Rejection) {
+    /// Shows the 1st, 2nd, 4th, 8th … rejection, so that an agent that is rejected all night does not fill a disk.
+    fn note_rejection(&mut self, rejection: &Rejection) {
         self.rejected += 1;
         if self.rejected.is_power_of_two() {
-            self.console.note(&format!("rejected: {rejection}, {} in all", self.rejected));
+            self.console.note(&format!("report rejected: {rejection}, {} so far", self.rejected));
         }
     }
 
     fn is_complete(&self) -> bool {
-        self.limit.is_some_and(|limit| self.sent >= limit)
+        self.count.is_some_and(|count| self.sent >= count)
     }
 }
 
-/// How many reports fell due between two that were taken.
+/// Number of reports that fell due between two that were sent.
 fn missed_between(last: Instant, due: Instant, interval: Duration) -> u64 {
     let elapsed = due.saturating_duration_since(last).as_secs_f64() / interval.as_secs_f64();
     (elapsed.round() as u64).saturating_sub(1)
@@ -210,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reports_between_two_taken_ones_are_missed() {
+    fn skipped_ticks_count_as_missed_reports() {
         let last = Instant::now();
         let second = Duration::from_secs(1);
         let missed = |after_ms| missed_between(last, last + Duration::from_millis(after_ms), second);

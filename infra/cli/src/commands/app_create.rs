@@ -1,29 +1,29 @@
-//! `nsl app create`: registers an application with its first key.
+//! `nsl app create`: creates an application with its first key, which is shown only once because only its hash is stored.
 //!
-//! The key is shown once, for only its hash is stored. `--demo` may run any number of times: it ends with the demo
-//! application registered with the key of its file, whatever was there before.
+//! `--demo` is idempotent: afterwards the demo application exists and accepts the key in the key file.
 
-use super::app_change::change;
+use crate::app_edit::edit;
+use crate::app_view::on_off;
 use crate::args::{AppCreate, Place};
-use crate::console::Console;
 use crate::settings::Settings;
-use crate::{key_file, random, store};
+use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
 use nsl_aws::apps::{Apps, Created};
+use nsl_client::console::Console;
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
 use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::rollup::AppRetention;
 use serde::Serialize;
 use std::path::Path;
 
-/// The demo application's id.
+/// Id of the demo application.
 const DEMO_APP: &str = "demo";
 
-/// The demo application's owner, and whose applications are meant on a local gateway where nobody is named.
+/// Owner of the demo application, and the default owner on a local gateway.
 pub(crate) const LOCAL_OWNER: &str = "demo-user";
 
-/// What is told of an application that was asked for. It holds the key, so it has no `Debug`.
+/// The created application. It contains the key, so it has no `Debug`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Registration {
@@ -32,24 +32,23 @@ struct Registration {
     api_key: String,
     name: String,
     legacy: bool,
-    /// False where it was there before.
+    /// False if the application existed before.
     created: bool,
 }
 
-/// Registers the application that the arguments describe.
 pub(crate) async fn run(
     args: AppCreate,
     place: &Place,
     settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<()> {
-    let app = describe(&args, place.local.is_some())?;
+    let app = new_app(&args, place.local.is_some())?;
     if args.demo && place.key_file.is_none() {
-        bail!("--demo keeps its key: give --key-file FILE");
+        bail!("--demo needs --key-file FILE");
     }
     let apps = store::open(place, args.table.as_deref(), settings).await?.apps;
     let api_key = match &place.key_file {
-        Some(path) => key_file::read_or_make(path)?,
+        Some(path) => key_file::read_or_create(path)?,
         None => api_key::generate()?,
     };
     let key = KeyRecord::of(&api_key, args.scope.map_or(Scope::Both, Into::into));
@@ -57,10 +56,12 @@ pub(crate) async fn run(
     let created = match apps.create(&app).await? {
         Created::Done => true,
         Created::AlreadyExists if args.demo => {
-            readmit(&apps, &app, &api_key).await?;
+            replace_key(&apps, &app, &api_key).await?;
             false
         }
-        Created::AlreadyExists => bail!("an application {} or one with this key is there already", app.id),
+        Created::AlreadyExists => {
+            bail!("application {} or an application with this key already exists", app.id)
+        }
     };
     let registration = Registration {
         app_id: app.id.into(),
@@ -73,19 +74,19 @@ pub(crate) async fn run(
     if console.is_json() {
         console.document(&registration)?;
     } else {
-        console.line(&told(&registration, place.key_file.as_deref()))?;
+        console.line(&card(&registration, place.key_file.as_deref()))?;
     }
     Ok(())
 }
 
-/// The application as the arguments describe it, still without a key.
-fn describe(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
+/// The application that the arguments describe, without a key.
+fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     let (id, owner, name, legacy) = if args.demo {
         (DEMO_APP.to_owned(), LOCAL_OWNER.to_owned(), "Demo".to_owned(), true)
     } else {
-        let id = args.app_id.clone().map_or_else(random::uuid, Ok)?;
+        let id = args.app_id.clone().map_or_else(random_id, Ok)?;
         let owner = args.owner.clone().or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
-        let owner = owner.context("who owns it? give --owner USER")?;
+        let owner = owner.context("no owner named: give --owner USER")?;
         let name = args.name.clone().unwrap_or_else(|| id.clone());
         (id, owner, name, args.legacy)
     };
@@ -102,37 +103,47 @@ fn describe(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
         retention: AppRetention::default(),
         limited_until: None,
     };
-    args.terms.apply(&mut app)?;
+    args.settings.apply(&mut app)?;
     Ok(app)
 }
 
-/// Makes sure that the demo application that is there already opens to the key of the file. Where the file was lost
-/// and made again, its key takes the place of all others: nobody can show those any more.
-async fn readmit(apps: &Apps, demo: &App, api_key: &str) -> anyhow::Result<()> {
-    let readmitted = change(apps, demo.id.as_str(), |there| {
-        if api_key::find(there, api_key).is_none() {
-            there.keys.clone_from(&demo.keys);
+/// A random UUID (version 4, RFC 9562), as the library's own server assigns them. Cryptographic, because the id alone
+/// gives access to an application with `--legacy`.
+fn random_id() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).context("cannot get random bytes")?;
+    let random = u128::from_be_bytes(bytes);
+    let uuid = random & !(0xf << 76) & !(0b11 << 62) | (0x4 << 76) | (0b10 << 62);
+    let digits = format!("{uuid:032x}");
+    let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|group| digits.get(group).unwrap_or_default());
+    Ok(groups.join("-"))
+}
+
+/// Replaces all keys of the existing demo application by that of the key file, unless it is one of them: the text of the
+/// old ones cannot be recovered.
+async fn replace_key(apps: &Apps, demo: &App, api_key: &str) -> anyhow::Result<()> {
+    let replaced = edit(apps, demo.id.as_str(), |stored| {
+        if api_key::find(stored, api_key).is_none() {
+            stored.keys.clone_from(&demo.keys);
         }
         Ok(())
     });
-    readmitted.await.map(drop).context("the demo application cannot take the key of the file")
+    replaced.await.map(drop).context("cannot set the key of the demo application")
 }
 
-fn told(registration: &Registration, key_file: Option<&Path>) -> String {
-    let legacy = if registration.legacy { "on" } else { "off" };
-    let mut lines = vec![
-        format!("app     {}", registration.app_id),
-        format!("owner   {}", registration.user_id),
-        format!("name    {}", registration.name),
-        format!("legacy  {legacy}"),
-        format!("key     {}", registration.api_key),
-        String::new(),
-    ];
-    lines.push(match key_file {
-        Some(path) => format!("The key stands in {}; only its hash is stored.", path.display()),
-        None => "The key is shown this once: only its hash is stored.".to_owned(),
-    });
-    lines.join("\n")
+fn card(registration: &Registration, key_file: Option<&Path>) -> String {
+    let storage = match key_file {
+        Some(path) => format!("The key is stored in {}; the service stores only its hash.", path.display()),
+        None => "The key is shown only once: the service stores only its hash.".to_owned(),
+    };
+    format!(
+        "app     {}\nowner   {}\nname    {}\nlegacy  {}\nkey     {}\n\n{storage}",
+        registration.app_id,
+        registration.user_id,
+        registration.name,
+        on_off(registration.legacy),
+        registration.api_key
+    )
 }
 
 #[cfg(test)]
@@ -141,41 +152,32 @@ mod tests {
 
     #[test]
     fn demo_is_always_the_same_application() {
-        let args = AppCreate { demo: true, ..AppCreate::default() };
-        let demo = describe(&args, false).unwrap();
-        assert_eq!(
-            (demo.id.as_str(), demo.owner.as_str(), demo.name.as_str()),
-            ("demo", "demo-user", "Demo")
-        );
+        let demo = new_app(&AppCreate { demo: true, ..AppCreate::default() }, false).unwrap();
+        let names = (demo.id.as_str(), demo.owner.as_str(), demo.name.as_str());
+        assert_eq!(names, ("demo", "demo-user", "Demo"));
         assert!(demo.legacy && demo.keys.is_empty());
     }
 
     #[test]
-    fn owner_must_be_named_away_from_the_local_gateway() {
-        assert!(describe(&AppCreate::default(), false).unwrap_err().to_string().contains("--owner"));
-        let app = describe(&AppCreate::default(), true).unwrap();
+    fn owner_is_required_except_on_the_local_gateway() {
+        assert!(new_app(&AppCreate::default(), false).unwrap_err().to_string().contains("--owner"));
+        let app = new_app(&AppCreate::default(), true).unwrap();
         assert_eq!(app.owner.as_str(), LOCAL_OWNER);
         assert_eq!(app.id.as_str(), app.name);
-        assert_eq!(app.id.as_str().len(), 36);
     }
 
     #[test]
-    fn malformed_id_is_told_with_its_argument() {
+    fn random_id_is_a_version_4_uuid() {
+        let (first, second) = (random_id().unwrap(), random_id().unwrap());
+        assert_ne!(first, second);
+        let groups: Vec<&str> = first.split('-').collect();
+        assert_eq!(groups.iter().map(|group| group.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert!(groups[2].starts_with('4') && groups[3].starts_with(['8', '9', 'a', 'b']), "{first}");
+    }
+
+    #[test]
+    fn invalid_id_is_reported_with_its_argument() {
         let args = AppCreate { app_id: Some("a b".to_owned()), ..AppCreate::default() };
-        assert!(format!("{:#}", describe(&args, true).unwrap_err()).starts_with("--app-id"));
-    }
-
-    #[test]
-    fn key_is_told_once_and_where_it_stands() {
-        let registration = Registration {
-            app_id: "a".to_owned(),
-            user_id: "u".to_owned(),
-            api_key: "k".to_owned(),
-            name: "A".to_owned(),
-            legacy: false,
-            created: true,
-        };
-        assert!(told(&registration, None).contains("shown this once"));
-        assert!(told(&registration, Some(Path::new("f.key"))).contains("f.key"));
+        assert!(format!("{:#}", new_app(&args, true).unwrap_err()).starts_with("--app-id"));
     }
 }

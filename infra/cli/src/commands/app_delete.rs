@@ -1,32 +1,31 @@
-//! `nsl app delete`: an application with everything that is kept of it.
+//! `nsl app delete`: deletes an application and everything that is stored for it.
 //!
-//! Switched off first, deleted last: a command that is interrupted is run again and goes on. Functions believe in the
-//! application for a minute longer, so what they store by then is erased too before it is deleted. A connection that
-//! cannot be closed stops nothing: it opens nothing more.
+//! It is deactivated first and deleted last, so that an interrupted command can be repeated. Functions cache the
+//! application for a minute; what they store meanwhile is erased in a second pass. Connections that cannot be closed do
+//! not stop the deletion, because their requests are rejected.
 
-use super::app_change::{change, find};
+use crate::app_edit::{edit, find};
 use crate::args::{AppDelete, Place};
-use crate::clock;
-use crate::closing;
-use crate::console::Console;
-use crate::progress::Progress;
+use crate::disconnect;
 use crate::settings::Settings;
 use crate::store::{self, Live};
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nsl_aws::apps::{Apps, Saved};
 use nsl_aws::erase::Partition;
+use nsl_client::clock;
+use nsl_client::console::Console;
+use nsl_client::progress::Progress;
 use nsl_domain::app::{App, Status};
 use serde_json::json;
 use std::time::Duration;
 
-/// Partitions that are emptied at a time.
-const CONCURRENT_PARTITIONS: usize = 16;
+/// Partitions that are erased concurrently.
+const CONCURRENCY: usize = 16;
 
-/// Longest wait, once the application is deleted, for a batch of the stream that was begun before.
-const IN_HAND_SECONDS: u64 = 10;
+/// Longest wait after the deletion for stream batches whose processing has begun before.
+const RUNNING_BATCHES_SECONDS: u64 = 10;
 
-/// Deletes the application that the arguments name, once the user has agreed.
 pub(crate) async fn run(
     args: AppDelete,
     place: &Place,
@@ -34,23 +33,23 @@ pub(crate) async fn run(
     console: &Console,
 ) -> anyhow::Result<()> {
     let store = store::open(place, args.named.table.as_deref(), settings).await?;
-    let live =
-        store.live.as_ref().context("what the application stored is found with --local or --stack NAME")?;
+    let live = store.live.as_ref().context("deleting an application needs --local or --stack NAME")?;
     let app = find(&store.apps, &args.named.app).await?;
-    if !args.yes && !console.confirms(&format!("delete {} with all its reports?", app.id), app.id.as_str())? {
-        bail!("nothing is deleted: say --yes, or type the application's id");
+    let question = format!("delete {} with all its reports?", app.id);
+    if !args.yes && !console.confirm(&question, app.id.as_str())? {
+        bail!("nothing was deleted: confirm with --yes, or type the application's id");
     }
-    let app = change(&store.apps, app.id.as_str(), |app| {
+    let app = edit(&store.apps, app.id.as_str(), |app| {
         app.status = Status::Inactive;
         Ok(())
     })
     .await?;
-    let closed = closing::close_all(live, &app.id, console).await?;
-    let erased = remove(&store.apps, live, &app, args.settle, console).await?;
-    if let Some(complaint) = closed.complaint() {
-        console.note(&format!("{complaint}; they are refused within a minute"));
+    let disconnected = disconnect::close_all(live, &app.id, console).await?;
+    let erased = delete(&store.apps, live, &app, args.settle, console).await?;
+    if let Some(error) = disconnected.error() {
+        console.note(&format!("{error}; their requests are rejected within a minute"));
     }
-    let (closed, open) = (closed.closed, closed.open());
+    let (closed, open) = (disconnected.closed, disconnected.open());
     if console.is_json() {
         console.document(&json!({"appId": app.id, "deleted": true, "closed": closed, "notClosed": open,
             "erased": erased}))?;
@@ -60,25 +59,27 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Erases the application, which is switched off, and what functions make of it until they know; how many rows there
-/// were. The bulk goes first, so that the wait is for little.
-async fn remove(apps: &Apps, live: &Live, app: &App, settle: u64, console: &Console) -> anyhow::Result<u64> {
+/// Deletes the inactive application and its rows, and returns the number of rows. Most rows are erased before the wait,
+/// so that little is left afterwards.
+async fn delete(apps: &Apps, live: &Live, app: &App, settle: u64, console: &Console) -> anyhow::Result<u64> {
     let mut erased = erase(live, app, console).await?;
     if settle > 0 {
-        console.note(&format!("waiting {settle} s for functions that still believe in {}", app.id));
+        console.note(&format!("waiting {settle} s until no function has {} in its cache", app.id));
     }
-    pause("settling", settle, console).await;
+    wait("waiting", settle, console).await;
     erased += erase(live, app, console).await?;
-    forget(apps, app).await?;
-    pause("finishing", settle.min(IN_HAND_SECONDS), console).await;
+    if apps.delete(app).await? == Saved::Conflict {
+        bail!("cannot delete {}: it was changed meanwhile; try again", app.id);
+    }
+    wait("finishing", settle.min(RUNNING_BATCHES_SECONDS), console).await;
     let last = erase_all(&live.rollups.partitions(app), console).await;
     let last = last.with_context(|| format!("{} is deleted, but not its last rollups", app.id))?;
     Ok(erased + last)
 }
 
-/// Empties every partition that may hold something of `app`; how many rows there were.
+/// Erases every partition that may contain rows of `app`, and returns the number of rows.
 async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64> {
-    let mut partitions = live.reports.partitions(app, clock::now_ms());
+    let mut partitions = live.reports.partitions(app, clock::now());
     partitions.extend(live.rollups.partitions(app));
     partitions.push(live.publishers.partition(&app.id));
     partitions.push(live.logs.partition(&app.id));
@@ -87,28 +88,20 @@ async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64>
 }
 
 async fn erase_all(partitions: &[Partition], console: &Console) -> anyhow::Result<u64> {
-    let progress = Progress::start(console, "erasing", partitions.len());
+    let progress = Progress::start(console, "erasing", partitions.len() as u64);
     let erased = stream::iter(partitions).map(|partition| async {
         let erased = partition.erase().await;
         progress.step();
         erased
     });
-    let erased: Vec<u64> = erased.buffer_unordered(CONCURRENT_PARTITIONS).try_collect().await?;
+    let erased: Vec<u64> = erased.buffer_unordered(CONCURRENCY).try_collect().await?;
     Ok(erased.iter().sum())
 }
 
-/// Waits until no function instance believes any more what was true before.
-async fn pause(what: &'static str, seconds: u64, console: &Console) {
-    let progress = Progress::start(console, what, usize::try_from(seconds).unwrap_or(usize::MAX));
+async fn wait(task: &str, seconds: u64, console: &Console) {
+    let progress = Progress::start(console, task, seconds);
     for _ in 0..seconds {
         tokio::time::sleep(Duration::from_secs(1)).await;
         progress.step();
-    }
-}
-
-async fn forget(apps: &Apps, app: &App) -> anyhow::Result<()> {
-    match apps.delete(app).await? {
-        Saved::Done => Ok(()),
-        Saved::Conflict => bail!("somebody changed {} in between: run this again", app.id),
     }
 }

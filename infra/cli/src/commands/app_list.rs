@@ -1,17 +1,16 @@
-//! `nsl app list`: the applications of one owner, one a line.
+//! `nsl app list`: the applications of one user, one per line.
 
+use crate::app_view::status;
 use crate::args::{AppList, Place};
 use crate::commands::app_create::LOCAL_OWNER;
-use crate::commands::app_show::status;
-use crate::console::Console;
 use crate::settings::Settings;
 use crate::store;
 use anyhow::Context as _;
 use nsl_aws::apps::AppSummary;
+use nsl_client::console::Console;
 use nsl_domain::ids::UserId;
 use serde_json::json;
 
-/// Lists the applications of the owner that the arguments name.
 pub(crate) async fn run(
     args: AppList,
     place: &Place,
@@ -21,7 +20,7 @@ pub(crate) async fn run(
     let is_local = place.local.is_some();
     let owner = args.owner.or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
     let store = store::open(place, args.table.as_deref(), settings).await?;
-    let owner = UserId::new(owner.context("whose applications? give --owner USER")?).context("--owner")?;
+    let owner = UserId::new(owner.context("no owner named: give --owner USER")?).context("--owner")?;
     let listed = store.apps.of_owner(&owner).await?;
     if console.is_json() {
         for app in &listed {

@@ -1,21 +1,19 @@
-//! `nsl app rotate-key`: a second key beside the first, and later the older one taken back, without an outage.
+//! `nsl app rotate-key`: adds a second key, and later removes the older one, without an outage.
 //!
-//! Two keys of each scope are valid at a time, and a rotation touches those of one scope alone. The new one is shown
-//! once, for only its hash is stored.
+//! Each scope may have two valid keys at a time. The new key is shown only once, because only its hash is stored.
 
-use super::app_change::change;
-use super::app_show::scope;
+use crate::app_edit::edit;
+use crate::app_view::scope;
 use crate::args::{AppRotateKey, KeyScope, Place};
-use crate::console::Console;
 use crate::settings::Settings;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
+use nsl_client::console::Console;
 use nsl_domain::app::{App, KeyRecord, MAX_KEYS_OF_SCOPE};
 use nsl_domain::ids::{KeyId, Scope};
 use serde_json::json;
 
-/// Adds a key or takes one back, as the arguments say.
 pub(crate) async fn run(
     args: AppRotateKey,
     place: &Place,
@@ -23,78 +21,75 @@ pub(crate) async fn run(
     console: &Console,
 ) -> anyhow::Result<()> {
     let store = store::open(place, args.named.table.as_deref(), settings).await?;
-    let wanted = args.scope.map(Scope::from);
+    let requested = args.scope.map(Scope::from);
     if args.drop_old || args.drop.is_some() {
-        let drop = |app: &mut App| drop_key(app, args.drop.as_deref(), wanted);
-        return tell_dropped(&change(&store.apps, &args.named.app, drop).await?, console);
+        let remove = |app: &mut App| remove_key(app, args.drop.as_deref(), requested);
+        return show_remaining(&edit(&store.apps, &args.named.app, remove).await?, console);
     }
     let text = match &place.key_file {
-        Some(path) => key_file::make(path)?,
+        Some(path) => key_file::create(path)?,
         None => api_key::generate()?,
     };
-    let app = change(&store.apps, &args.named.app, |app| add_key(app, &text, wanted)).await?;
+    let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, requested)).await?;
     let key = app.keys.last().context("the application has no key")?;
     if console.is_json() {
         console.document(&json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text}))?;
         return Ok(());
     }
     console.line(&format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
-    let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, KeyScope::word(key.scope));
-    console.note(&format!("shown this once; when every publisher and viewer has it: {next}"));
+    let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, KeyScope::value(key.scope));
+    console.note(&format!("the key is shown only once; once all publishers and viewers use it, run: {next}"));
     Ok(())
 }
 
-/// The scope that is rotated: what the arguments say, else that of the newest key.
-fn rotated(app: &App, wanted: Option<Scope>) -> Scope {
-    wanted.or_else(|| app.keys.last().map(|key| key.scope)).unwrap_or(Scope::Both)
+/// The requested scope, else that of the newest key.
+fn rotated_scope(app: &App, requested: Option<Scope>) -> Scope {
+    requested.or_else(|| app.keys.last().map(|key| key.scope)).unwrap_or(Scope::Both)
 }
 
-fn add_key(app: &mut App, text: &str, wanted: Option<Scope>) -> anyhow::Result<()> {
-    let asked = rotated(app, wanted);
-    if app.add_key(KeyRecord::of(text, asked)).is_err() {
+fn add_key(app: &mut App, text: &str, requested: Option<Scope>) -> anyhow::Result<()> {
+    let rotated = rotated_scope(app, requested);
+    if app.add_key(KeyRecord::of(text, rotated)).is_err() {
         bail!(
-            "{} has {MAX_KEYS_OF_SCOPE} valid keys that may {}: take one back first, with --drop-old --scope {} or \
+            "{} has {MAX_KEYS_OF_SCOPE} valid keys that may {}: remove one first, with --drop-old --scope {} or \
              --drop KEY_ID",
             app.id,
-            scope(asked),
-            KeyScope::word(asked)
+            scope(rotated),
+            KeyScope::value(rotated)
         );
     }
     Ok(())
 }
 
-/// Takes back the key of that id, or else the older of two of the scope that is rotated.
-fn drop_key(app: &mut App, id: Option<&str>, wanted: Option<Scope>) -> anyhow::Result<()> {
+/// Removes the key with this id, or else the older of two keys of the rotated scope.
+fn remove_key(app: &mut App, id: Option<&str>, requested: Option<Scope>) -> anyhow::Result<()> {
     let id = match id {
-        Some(id) => KeyId::new(id).with_context(|| format!("{id:?} is no key's id"))?,
-        None => older(app, rotated(app, wanted))?,
+        Some(id) => KeyId::new(id).with_context(|| format!("invalid key id {id:?}"))?,
+        None => older_key(app, rotated_scope(app, requested))?,
     };
     app.drop_key(&id).map(drop).with_context(|| format!("{} has no key {id}", app.id))
 }
 
-/// The key of `asked` that a newer one has replaced.
-fn older(app: &App, asked: Scope) -> anyhow::Result<KeyId> {
-    let mut keys = app.keys_of(asked);
+fn older_key(app: &App, rotated: Scope) -> anyhow::Result<KeyId> {
+    let mut keys = app.keys_of(rotated);
     match (keys.next(), keys.next()) {
         (Some(older), Some(_)) => Ok(older.id.clone()),
         _ => bail!(
-            "{} has no older key that may {}: make a new one first, or name another with --scope or --drop KEY_ID",
+            "{} has no older key that may {}: add a new one first, or name another with --scope or --drop KEY_ID",
             app.id,
-            scope(asked)
+            scope(rotated)
         ),
     }
 }
 
-fn tell_dropped(app: &App, console: &Console) -> anyhow::Result<()> {
-    let left: Vec<&str> = app.keys.iter().map(|key| key.id.as_str()).collect();
+fn show_remaining(app: &App, console: &Console) -> anyhow::Result<()> {
+    let keys: Vec<&str> = app.keys.iter().map(|key| key.id.as_str()).collect();
     if console.is_json() {
-        console.document(&json!({"appId": app.id, "keys": left}))?;
+        console.document(&json!({"appId": app.id, "keys": keys}))?;
         return Ok(());
     }
-    let left = if left.is_empty() { "none".to_owned() } else { left.join(", ") };
-    console.line(&format!("valid keys of {}: {left}", app.id))?;
-    console.note(
-        "the key that was taken back opens nothing more; its open connections are refused within a minute",
-    );
+    let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+    console.line(&format!("valid keys of {}: {keys}", app.id))?;
+    console.note("the removed key is no longer accepted; its open connections are rejected within a minute");
     Ok(())
 }

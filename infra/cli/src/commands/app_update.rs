@@ -1,17 +1,16 @@
-//! `nsl app update`: an application's name, its `legacy` flag, its shards, limits and retention, the age of its tokens.
+//! `nsl app update`: changes an application's name, `legacy` flag, shards, limits and retention, and revokes tokens.
 
-use super::app_change::change;
-use super::app_show;
+use crate::app_edit::edit;
+use crate::app_view;
 use crate::args::{AppUpdate, Place, Switch};
-use crate::clock;
-use crate::console::Console;
 use crate::settings::Settings;
 use crate::store;
 use anyhow::ensure;
+use nsl_client::clock;
+use nsl_client::console::Console;
 use nsl_domain::app::App;
 use nsl_domain::time::{SECOND_MS, TimestampMs};
 
-/// Changes what the arguments name and shows what the application is after.
 pub(crate) async fn run(
     args: AppUpdate,
     place: &Place,
@@ -19,19 +18,19 @@ pub(crate) async fn run(
     console: &Console,
 ) -> anyhow::Result<()> {
     let store = store::open(place, args.named.table.as_deref(), settings).await?;
-    let now = clock::now_ms();
-    let app = change(&store.apps, &args.named.app, |app| edit(app, &args, now)).await?;
+    let now = clock::now();
+    let app = edit(&store.apps, &args.named.app, |app| update(app, &args, now)).await?;
     let retention = store.retention.unwrap_or_default();
     if console.is_json() {
-        console.document(&app_show::document(&app, retention))?;
+        console.document(&app_view::document(&app, retention))?;
     } else {
-        console.line(&app_show::card(&app, retention))?;
-        console.note("running functions follow within a minute");
+        console.line(&app_view::card(&app, retention))?;
+        console.note("running functions use the change within a minute");
     }
     Ok(())
 }
 
-fn edit(app: &mut App, args: &AppUpdate, now: TimestampMs) -> anyhow::Result<()> {
+fn update(app: &mut App, args: &AppUpdate, now: TimestampMs) -> anyhow::Result<()> {
     if let Some(name) = &args.name {
         app.name.clone_from(name);
     }
@@ -39,18 +38,14 @@ fn edit(app: &mut App, args: &AppUpdate, now: TimestampMs) -> anyhow::Result<()>
         app.legacy = legacy == Switch::On;
     }
     if let Some(shards) = args.shards {
-        // Reports of a shard that is no longer asked would be lost to history.
+        // With fewer shards history would no longer read the reports of the others.
         ensure!(shards >= app.shards, "{} has {} shards, and they can only grow", app.id, app.shards);
         app.shards = shards;
     }
-    args.terms.apply(app)?;
+    args.settings.apply(app)?;
     if args.revoke_tokens {
-        app.tokens_not_before = Some(past_second(now));
+        // Tokens contain the second of their issue. Those of the current second are revoked too.
+        app.tokens_not_before = Some(now.aligned_to(SECOND_MS).plus_ms(SECOND_MS));
     }
     Ok(())
-}
-
-/// The end of the second of `now`: tokens tell the second of their issue, and one of this second is taken back too.
-fn past_second(now: TimestampMs) -> TimestampMs {
-    now.aligned_to(SECOND_MS).plus_ms(SECOND_MS)
 }

@@ -1,26 +1,30 @@
-//! `nsl history`: what an application's series were over a span, as a table, as JSON or as CSV.
+//! `nsl history`: an application's metrics of the past, as a table, JSON or CSV.
 
 use crate::args::{History, Place, Range};
-use crate::console::Console;
-use crate::http;
 use crate::settings::Settings;
 use crate::sparkline::{draw, figure};
 use crate::target::Target;
 use anyhow::Context as _;
+use nsl_client::console::Console;
+use nsl_client::http::HttpClient;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// Series that are asked for where none is named: all that a machine has in common with any other. A machine with
-/// many interfaces has more series than one answer tells.
-const USUAL_SERIES: &str = "cpu.*,memory.*,disk.*,process.*,processes.*";
+/// Longest wait for a response: API Gateway allows a function 30 seconds.
+const TIMEOUT: Duration = Duration::from_secs(35);
 
-/// The part of an answer that a table shows.
+/// Series that are requested by default: those that every machine has. With all network interfaces a machine may have
+/// more series than fit one response.
+const DEFAULT_SERIES: &str = "cpu.*,memory.*,disk.*,process.*,processes.*";
+
+/// The part of a response that the table shows.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct Response {
     series: BTreeMap<String, Columns>,
 }
 
-/// One entry for each point; gaps are null.
+/// One value per point; gaps are null.
 #[derive(Debug, Default, Deserialize)]
 struct Columns {
     #[serde(default)]
@@ -33,7 +37,6 @@ struct Columns {
     count: Vec<Option<f64>>,
 }
 
-/// Asks for the history that the arguments describe, and shows it.
 pub(crate) async fn run(
     args: History,
     place: &Place,
@@ -43,22 +46,23 @@ pub(crate) async fn run(
     let target = Target::of_http(place, args.app.as_deref(), settings)?;
     let accept = if args.csv { "text/csv" } else { "application/json" };
     let path = format!("/apps/{}/metrics", target.app_id);
-    let body = http::ask(&target, &path, &query(&args), accept).await?;
+    let http = HttpClient::new(&target.address, TIMEOUT)?;
+    let body = http.get(&path, &query(&args), accept, Some(&target.credential)).await?;
     if args.csv || console.is_json() {
         console.line(body.trim_end())?;
         return Ok(());
     }
-    let answer: Answer = serde_json::from_str(&body).context("cannot understand the answer")?;
-    if answer.series.is_empty() {
-        console.note("no samples of these series in this span; name others with --series, such as '*'");
+    let response: Response = serde_json::from_str(&body).context("cannot parse the response")?;
+    if response.series.is_empty() {
+        console.note("no samples of these series in this time range; name others with --series, such as '*'");
         return Ok(());
     }
-    console.line(&table(&answer))?;
+    console.line(&table(&response))?;
     Ok(())
 }
 
 fn query(args: &History) -> Vec<(&'static str, String)> {
-    let series = args.series.clone().unwrap_or_else(|| USUAL_SERIES.to_owned());
+    let series = args.series.clone().unwrap_or_else(|| DEFAULT_SERIES.to_owned());
     let mut query = vec![("series", series)];
     match (&args.from, &args.to) {
         (Some(from), Some(to)) => query.extend([("from", from.clone()), ("to", to.clone())]),
@@ -68,27 +72,25 @@ fn query(args: &History) -> Vec<(&'static str, String)> {
     query
 }
 
-fn table(answer: &Answer) -> String {
-    let width = answer.series.keys().map(String::len).max().unwrap_or_default().max("SERIES".len());
-    let mut lines = vec![format!(
-        "{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}  COURSE",
-        "SERIES", "AVG", "MIN", "MAX", "LAST"
-    )];
-    for (name, columns) in &answer.series {
-        let figures = columns.figures().map(|value| value.map_or_else(|| "-".to_owned(), figure));
-        let [avg, min, max, last] = figures;
-        let course = draw(&columns.avg);
-        lines.push(format!("{name:<width$}  {avg:>8}  {min:>8}  {max:>8}  {last:>8}  {course}"));
+fn table(response: &Response) -> String {
+    let width = response.series.keys().map(String::len).max().unwrap_or_default().max("SERIES".len());
+    let mut lines =
+        vec![format!("{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}  TREND", "SERIES", "AVG", "MIN", "MAX", "LAST")];
+    for (name, columns) in &response.series {
+        let summary = columns.summary().map(|value| value.map_or_else(|| "-".to_owned(), figure));
+        let [avg, min, max, last] = summary;
+        let trend = draw(&columns.avg);
+        lines.push(format!("{name:<width$}  {avg:>8}  {min:>8}  {max:>8}  {last:>8}  {trend}"));
     }
     lines.join("\n")
 }
 
 impl Columns {
-    /// Mean of all samples, least, greatest, and the mean of the latest point.
-    fn figures(&self) -> [Option<f64>; 4] {
-        let least = self.min.iter().flatten().copied().reduce(f64::min);
-        let greatest = self.max.iter().flatten().copied().reduce(f64::max);
-        [self.mean(), least, greatest, self.avg.iter().rev().flatten().copied().next()]
+    /// Mean of all samples, minimum, maximum, and the mean of the latest point.
+    fn summary(&self) -> [Option<f64>; 4] {
+        let min = self.min.iter().flatten().copied().reduce(f64::min);
+        let max = self.max.iter().flatten().copied().reduce(f64::max);
+        [self.mean(), min, max, self.avg.iter().rev().flatten().copied().next()]
     }
 
     fn mean(&self) -> Option<f64> {
@@ -109,29 +111,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mean_weighs_each_point_by_its_samples() {
+    fn mean_is_weighted_by_sample_count() {
         let columns = Columns {
             avg: vec![Some(10.0), None, Some(40.0)],
             min: vec![Some(1.0), None, Some(30.0)],
             max: vec![Some(20.0), None, Some(50.0)],
             count: vec![Some(2.0), Some(0.0), Some(1.0)],
         };
-        assert_eq!(columns.figures(), [Some(20.0), Some(1.0), Some(50.0), Some(40.0)]);
-        assert_eq!(Columns::default().figures(), [None; 4]);
+        assert_eq!(columns.summary(), [Some(20.0), Some(1.0), Some(50.0), Some(40.0)]);
+        assert_eq!(Columns::default().summary(), [None; 4]);
     }
 
     #[test]
-    fn table_shows_a_row_for_each_series() {
-        let answer: Answer = serde_json::from_str(
+    fn table_has_a_row_per_series() {
+        let response: Response = serde_json::from_str(
             r#"{"appId":"a","series":{"cpu.usage":{"avg":[1,null,3],"min":[1,null,2],"max":[1,null,4],"p95":[1,null,4],"count":[1,0,1]}}}"#,
         )
         .unwrap();
-        let table = table(&answer);
+        let table = table(&response);
         assert_eq!(table.lines().last(), Some("cpu.usage         2         1         4         3  ▁ █"));
     }
 
     #[test]
-    fn span_is_a_range_or_two_times() {
+    fn time_range_is_a_name_or_two_times() {
         assert!(query(&History::default()).contains(&("timeRange", "hour".to_owned())));
         let args = History {
             from: Some("1".to_owned()),

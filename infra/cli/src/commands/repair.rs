@@ -1,19 +1,19 @@
-//! `nsl repair`: the rollups of a span computed anew from what is below them, raw reports first.
+//! `nsl repair`: recomputes the rollups of a time range from raw reports and finer rollups.
 //!
-//! It does what the rollup function does, so that both may work on one span at once, and an interrupted repair is run
-//! again. What changes nothing is not written.
+//! It runs the rollup function's code, so both may work on the same time range, and it can be interrupted and repeated.
+//! Rollups that do not change are not written.
 
-use super::app_change::find;
+use crate::app_edit::find;
 use crate::args::{Place, Repair};
-use crate::clock;
-use crate::console::Console;
-use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::store;
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nsl_aws::compute::{Computed, RollupComputer};
 use nsl_aws::repair::Repair as Repairing;
+use nsl_client::clock;
+use nsl_client::console::Console;
+use nsl_client::progress::Progress;
 use nsl_domain::app::App;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
@@ -21,20 +21,20 @@ use nsl_domain::time_span::TimeSpan;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Spans that are computed at a time.
-const CONCURRENT_SPANS: usize = 8;
+/// Rollups that are computed concurrently.
+const CONCURRENCY: usize = 8;
 
-/// Spans by what became of them.
+/// Number of rollups by outcome.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Tally {
+struct Counts {
     written: usize,
     unchanged: usize,
-    /// What is below them is partly past its age: they stay as they are.
+    /// Their reports or finer rollups are past retention, so they are left as they are.
     too_old: usize,
 }
 
-/// What a repair did, for programs.
+/// The result as JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome<'a> {
@@ -42,10 +42,9 @@ struct Outcome<'a> {
     from: TimestampMs,
     to: TimestampMs,
     #[serde(flatten)]
-    tally: Tally,
+    counts: Counts,
 }
 
-/// Computes the span that the arguments name anew.
 pub(crate) async fn run(
     args: Repair,
     place: &Place,
@@ -53,65 +52,61 @@ pub(crate) async fn run(
     console: &Console,
 ) -> anyhow::Result<()> {
     let from = args.from.context("--from is missing")?;
-    let to = args.to.unwrap_or_else(clock::now_ms);
+    let to = args.to.unwrap_or_else(clock::now);
     if from >= to {
-        bail!("the span is empty: --from must be before --to");
+        bail!("the time range is empty: --from must be before --to");
     }
     let store = store::open(place, args.table.as_deref(), settings).await?;
-    let live = store.live.as_ref().context("the rollups are found with --local or --stack NAME")?;
-    let app = find(&store.apps, &args.app.context("which application?")?).await?;
+    let live = store.live.as_ref().context("repairing rollups needs --local or --stack NAME")?;
+    let app = find(&store.apps, &args.app.context("no application named: give its id")?).await?;
     if store.retention.is_none() {
         let assumed = live.rollups.retention().raw_ms / HOUR_MS;
-        console.note(&format!(
-            "the service does not tell how long it keeps raw reports: {assumed} hours are assumed"
-        ));
+        console.note(&format!("the retention of raw reports is unknown, assuming {assumed} hours"));
     }
     let rollups = live.rollups.with_retention(app.retention.with_defaults(live.rollups.retention()));
-    let computer = RollupComputer::new(live.reports.clone(), rollups, Arc::new(clock::now_ms));
-    let tally = repair(&computer, &app, TimeSpan::new(from, to), console).await?;
+    let computer = RollupComputer::new(live.reports.clone(), rollups, Arc::new(clock::now));
+    let counts = repair(&computer, &app, TimeSpan::new(from, to), console).await?;
     if console.is_json() {
-        return Ok(console.document(&Outcome { app_id: app.id.as_str(), from, to, tally })?);
+        return Ok(console.document(&Outcome { app_id: app.id.as_str(), from, to, counts })?);
     }
-    let Tally { written, unchanged, too_old } = tally;
-    console
-        .line(&format!("repaired {}: {written} rollups written, {unchanged} right as they were", app.id))?;
+    let Counts { written, unchanged, too_old } = counts;
+    console.line(&format!("repaired {}: {written} rollups written, {unchanged} unchanged", app.id))?;
     if too_old > 0 {
-        console
-            .note(&format!("{too_old} are too old to be computed anew: what they are made of is not kept"));
+        console.note(&format!("skipped {too_old} rollups whose reports are past retention"));
     }
     Ok(())
 }
 
-/// Computes what there is in `window`, resolution by resolution, from fine to coarse.
+/// Computes the rollups in `window` from fine to coarse.
 async fn repair(
     computer: &RollupComputer,
     app: &App,
     window: TimeSpan,
     console: &Console,
-) -> anyhow::Result<Tally> {
-    let mut tally = Tally::default();
+) -> anyhow::Result<Counts> {
+    let mut counts = Counts::default();
     let mut repair = Repairing::of(computer, app, window);
     while let Some(level) = repair.next_level().await? {
-        let progress = Progress::start(console, what(level.resolution), level.spans.len());
+        let progress = Progress::start(console, name(level.resolution), level.spans.len() as u64);
         let computing = stream::iter(&level.spans).map(|(shard, span)| async {
             let computed = computer.repair(shard, *span).await;
             progress.step();
             computed
         });
-        let computed: Vec<Computed> = computing.buffer_unordered(CONCURRENT_SPANS).try_collect().await?;
+        let computed: Vec<Computed> = computing.buffer_unordered(CONCURRENCY).try_collect().await?;
         let count = |outcome| computed.iter().filter(|computed| **computed == outcome).count();
-        tally.written += count(Computed::Written);
-        tally.unchanged += count(Computed::Unchanged);
-        tally.too_old += count(Computed::TooOld);
+        counts.written += count(Computed::Written);
+        counts.unchanged += count(Computed::Unchanged);
+        counts.too_old += count(Computed::TooOld);
     }
-    Ok(tally)
+    Ok(counts)
 }
 
-fn what(resolution: Resolution) -> &'static str {
+fn name(resolution: Resolution) -> &'static str {
     match resolution {
-        Resolution::Minute => "minutes",
-        Resolution::TenMinutes => "ten minutes",
-        Resolution::Hour => "hours",
-        Resolution::Day => "days",
+        Resolution::Minute => "1-minute rollups",
+        Resolution::TenMinutes => "10-minute rollups",
+        Resolution::Hour => "1-hour rollups",
+        Resolution::Day => "1-day rollups",
     }
 }

@@ -1,32 +1,31 @@
-//! `nsl repair --list`: the stream records that could not be read, as they were set aside. What they report is in the
-//! table of reports all the same: they are there for whoever looks for the cause.
+//! `nsl repair --list`: the quarantined stream records, which could not be read. Their reports are still in the table of
+//! reports; the list helps to find the cause.
 
 use crate::args::{Place, Repair};
-use crate::clock;
-use crate::console::Console;
 use crate::settings::Settings;
 use crate::store;
 use anyhow::Context as _;
 use nsl_aws::rollups::Quarantined;
+use nsl_client::clock;
+use nsl_client::console::Console;
 use nsl_domain::ids::AppId;
 use serde_json::json;
 
-/// Characters of a record that a line for people shows.
+/// Characters of a record that are shown.
 const SHOWN_CHARACTERS: usize = 120;
 
-/// Lists the records of the application that the arguments name, or those that name none.
 pub(crate) async fn run(
     args: Repair,
     place: &Place,
     settings: &Settings,
     console: &Console,
 ) -> anyhow::Result<()> {
-    let app = args.app.as_deref().map(AppId::new).transpose().context("the application")?;
+    let app = args.app.as_deref().map(AppId::new).transpose().context("invalid application id")?;
     let store = store::open(place, args.table.as_deref(), settings).await?;
-    let live = store.live.as_ref().context("the quarantine is found with --local or --stack NAME")?;
-    let records = live.rollups.quarantined(app.as_ref(), clock::now_ms()).await?;
+    let live = store.live.as_ref().context("listing quarantined records needs --local or --stack NAME")?;
+    let records = live.rollups.quarantined(app.as_ref(), clock::now()).await?;
     if !console.is_json() && records.is_empty() {
-        console.note("no record is set aside");
+        console.note("no quarantined records");
     }
     for record in &records {
         if console.is_json() {

@@ -1,20 +1,20 @@
-//! `nsl send`: one report, and the service's verdict on it.
+//! `nsl send`: sends one report and waits until it is accepted or rejected.
 
 use crate::args::{Place, Send};
-use crate::clock;
-use crate::connect::Connection;
-use crate::console::Console;
-use crate::host::{self, Host};
+use crate::connection::Connection;
+use crate::machine::{self, Machine};
 use crate::settings::Settings;
 use crate::target::Target;
-use crate::wire::{ClientFrame, Heard, Rejection, Report, ServiceFrame, iso};
 use anyhow::{Context as _, bail};
-use serde_json::{Value, json};
+use nsl_client::clock;
+use nsl_client::console::Console;
+use nsl_client::frame::{ClientFrame, Rejection, Report, Reports, ServiceFrame};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value, json};
 
-/// Id of the one report, by which its acknowledgement is known.
+/// Id of the acknowledgement.
 const REPORT_ID: &str = "report";
 
-/// Sends the report; a failure where the service does not take it.
 pub(crate) async fn run(
     args: Send,
     place: &Place,
@@ -22,17 +22,17 @@ pub(crate) async fn run(
     console: &Console,
 ) -> anyhow::Result<()> {
     let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
-    let metrics = if args.machine { this_machine().await? } else { from_stdin()? };
-    let source = args.source.unwrap_or_else(host::source_name);
+    let metrics = if args.machine { machine_metrics().await? } else { metrics_from_stdin()? };
+    let source = args.source.unwrap_or_else(machine::source_name);
     let mut connection = Connection::open(&target).await?;
-    let timestamp = iso(clock::now());
-    let data =
-        Report { app_id: &target.app_id, metrics: &metrics, timestamp: timestamp.clone(), source: &source };
-    connection.send(&ClientFrame::Metrics { id: Some(REPORT_ID.to_owned()), data }).await?;
-    let rejection = verdict(&mut connection).await;
+    let timestamp = clock::now();
+    let report = Report { app_id: &target.app_id, metrics: &metrics, timestamp, source: &source };
+    let id = Some(REPORT_ID.to_owned());
+    connection.send(&ClientFrame::Metrics { id, data: Reports::One(report) }).await?;
+    let rejection = reply(&mut connection).await;
     connection.close().await;
     if let Some(rejection) = rejection? {
-        return Err(rejection).context("rejected");
+        return Err(rejection).context("report rejected");
     }
     if console.is_json() {
         console.document(&json!({"appId": target.app_id, "source": source, "timestamp": timestamp}))?;
@@ -42,31 +42,26 @@ pub(crate) async fn run(
     Ok(())
 }
 
-async fn this_machine() -> anyhow::Result<Value> {
-    let mut host = Host::new().context("cannot look at this machine")?;
-    tokio::time::sleep(host::SETTLING_TIME).await;
-    Ok(serde_json::to_value(host.look())?)
+async fn machine_metrics() -> anyhow::Result<Box<RawValue>> {
+    let mut machine = Machine::new().context("cannot read this machine's metrics")?;
+    tokio::time::sleep(machine::MIN_CPU_INTERVAL).await;
+    Ok(to_raw_value(&machine.metrics())?)
 }
 
-fn from_stdin() -> anyhow::Result<Value> {
-    let metrics: Value =
-        serde_json::from_reader(std::io::stdin().lock()).context("stdin is no JSON document of metrics")?;
-    if !metrics.is_object() {
-        bail!("stdin is no JSON object of metrics");
-    }
-    Ok(metrics)
+fn metrics_from_stdin() -> anyhow::Result<Box<RawValue>> {
+    let metrics: Map<String, Value> =
+        serde_json::from_reader(std::io::stdin().lock()).context("stdin is not a JSON object of metrics")?;
+    Ok(to_raw_value(&metrics)?)
 }
 
-/// Waits for what the service says of the report: nothing where it was accepted.
-async fn verdict(connection: &mut Connection) -> anyhow::Result<Option<Rejection>> {
+/// Why the report was rejected; `None` if it was accepted.
+async fn reply(connection: &mut Connection) -> anyhow::Result<Option<Rejection>> {
     loop {
-        match connection.hear().await? {
-            Heard::Frame(ServiceFrame::Ack { payload }) if payload.id == REPORT_ID => {
-                return Ok(payload.rejected.into_iter().next());
-            }
-            Heard::Frame(ServiceFrame::Error { payload }) => return Ok(Some(payload)),
-            Heard::Gateway { message } => bail!("the gateway failed: {message}"),
-            Heard::Frame(_) | Heard::Garbage => {}
+        match ServiceFrame::parse(&connection.receive().await?) {
+            ServiceFrame::Ack(ack) if ack.id == REPORT_ID => return Ok(ack.rejected.into_iter().next()),
+            ServiceFrame::Error(rejection) => return Ok(Some(rejection)),
+            ServiceFrame::GatewayError(message) => bail!("API Gateway reported an error: {message}"),
+            _ => {}
         }
     }
 }

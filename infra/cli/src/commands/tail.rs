@@ -1,28 +1,29 @@
-//! `nsl tail`: watches an application, one line a report: the recent ones first, then live.
+//! `nsl tail`: shows an application's reports, one per line: the recent ones, then each new one.
 //!
-//! After an outage it goes on from the last report it saw; what comes twice is shown once.
+//! After an outage it continues from the last report. A report that is received twice is shown once.
 
 use crate::args::{Place, Tail};
-use crate::clock;
-use crate::connect::{Connection, Connector, Lost};
-use crate::console::Console;
-use crate::line::{self, Style};
+use crate::connection::{Connection, Lost};
 use crate::rates::Rates;
-use crate::repeats::Repeats;
+use crate::reconnect::Reconnector;
+use crate::report_line::{self, Style};
+use crate::seen_reports::SeenReports;
 use crate::settings::Settings;
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::target::Target;
-use crate::wire::{ClientFrame, Heard, Replay, ServiceFrame, Subscription, epoch_ms};
 use anyhow::bail;
-use jiff::Timestamp;
+use nsl_client::clock;
+use nsl_client::console::Console;
+use nsl_client::frame::{ClientFrame, Replay, ServiceFrame, Subscription, epoch_ms};
+use nsl_domain::time::TimestampMs;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-/// How often an idle viewer speaks: API Gateway closes after ten minutes without traffic.
+/// Interval of pings. API Gateway closes a connection after ten minutes without traffic.
 const PING_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// Watches until told to end.
+/// Shows reports until interrupted.
 pub(crate) async fn run(
     args: Tail,
     place: &Place,
@@ -30,115 +31,117 @@ pub(crate) async fn run(
     console: &Console,
 ) -> anyhow::Result<()> {
     let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
-    let mut stop = Stop::on_signals()?;
-    let mut connector = Connector::new(&target, console, stop.clone());
+    let mut shutdown = Shutdown::on_signals()?;
+    let mut reconnector = Reconnector::new(&target, console, shutdown.clone());
     let mut viewer = Viewer {
         console,
         app_id: &target.app_id,
         style: Style { color: console.has_color(), zone: clock::local_zone() },
-        repeats: Repeats::default(),
+        seen: SeenReports::default(),
         rates: Rates::default(),
         since: None,
         subscribed_before: false,
     };
     let mut lost = None;
     loop {
-        let Some(mut connection) = connector.open(lost.take()).await? else { return Ok(()) };
-        match viewer.use_connection(&mut connection, &mut stop).await? {
-            Ended::Wished => {
-                connection.close().await;
-                return Ok(());
-            }
-            Ended::Lost(reason) => lost = Some(reason),
+        let Some(mut connection) = reconnector.open(lost.take()).await? else { return Ok(()) };
+        lost = viewer.use_connection(&mut connection, &mut shutdown).await?;
+        if lost.is_none() {
+            connection.close().await;
+            return Ok(());
         }
     }
-}
-
-/// How a connection's use came to its end.
-enum Ended {
-    /// The user wants no more.
-    Wished,
-    /// The connection is gone.
-    Lost(Lost),
 }
 
 struct Viewer<'a> {
     console: &'a Console,
     app_id: &'a str,
     style: Style,
-    repeats: Repeats,
+    seen: SeenReports,
     rates: Rates,
-    /// Epoch milliseconds of the latest report shown.
+    /// Epoch milliseconds of the latest report.
     since: Option<i64>,
     subscribed_before: bool,
 }
 
-/// Live reports that came before the replay wait here until it is shown; nothing waits once it was.
+/// Reports that arrived before the replay, which is shown first; `None` afterwards.
 type Early = Option<Vec<Value>>;
 
 impl Viewer<'_> {
+    /// Shows reports until the connection is lost, or the command is interrupted (`None`).
     async fn use_connection(
         &mut self,
         connection: &mut Connection,
-        stop: &mut Stop,
-    ) -> anyhow::Result<Ended> {
+        shutdown: &mut Shutdown,
+    ) -> anyhow::Result<Option<Lost>> {
         let data = Subscription { app_id: self.app_id, since: self.since };
         if let Err(lost) = connection.send(&ClientFrame::Subscribe { data }).await {
-            return Ok(Ended::Lost(lost));
+            return Ok(Some(lost.into()));
         }
         let mut early: Early = Some(Vec::new());
         let mut pings = pings();
         loop {
-            let heard = tokio::select! {
-                () = stop.wished() => return Ok(Ended::Wished),
+            let received = tokio::select! {
+                () = shutdown.requested() => return Ok(None),
                 _ = pings.tick() => match connection.send(&ClientFrame::Ping).await {
                     Ok(()) => continue,
                     Err(lost) => Err(lost),
                 },
-                heard = connection.hear() => heard,
+                received = connection.receive() => received,
             };
-            let lost = match heard {
-                Ok(heard) => self.take(heard, &mut early)?,
-                Err(lost) => Some(lost),
+            let lost = match received {
+                Ok(text) => self.handle(ServiceFrame::parse(&text), &mut early)?,
+                Err(lost) => Some(lost.into()),
             };
-            if let Some(lost) = lost {
-                return Ok(Ended::Lost(lost));
+            if lost.is_some() {
+                return Ok(lost);
             }
         }
     }
 
-    /// Takes one frame; answers why the connection is of no more use, if it is.
-    fn take(&mut self, heard: Heard, early: &mut Early) -> anyhow::Result<Option<Lost>> {
-        match heard {
-            Heard::Frame(ServiceFrame::Metrics { payload }) => match early {
-                Some(waiting) => waiting.push(payload),
-                None => self.show(&payload)?,
-            },
-            Heard::Frame(ServiceFrame::Subscribed { payload }) => {
-                self.show_replay(&payload)?;
+    /// Handles one frame; returns why the connection cannot be used any longer, if so.
+    fn handle(&mut self, frame: ServiceFrame<'_>, early: &mut Early) -> anyhow::Result<Option<Lost>> {
+        match frame {
+            ServiceFrame::Metrics(payload) => {
+                let Ok(report) = serde_json::from_str(payload.get()) else { return Ok(None) };
+                match early {
+                    Some(early) => early.push(report),
+                    None => self.show(&report)?,
+                }
+            }
+            ServiceFrame::Subscribed(replay) => {
+                self.show_replay(&replay)?;
                 self.subscribed_before = true;
                 for report in early.take().unwrap_or_default() {
                     self.show(&report)?;
                 }
             }
-            Heard::Frame(ServiceFrame::Replay { payload }) => self.show_replay(&payload)?,
-            Heard::Frame(ServiceFrame::Error { payload }) if early.is_some() => {
-                if !payload.retryable && !self.subscribed_before {
-                    bail!(anyhow::Error::from(payload).context(format!("cannot watch {}", self.app_id)));
+            ServiceFrame::Replay(replay) => self.show_replay(&replay)?,
+            ServiceFrame::Error(rejection) if early.is_some() => {
+                if !rejection.retryable && !self.subscribed_before {
+                    bail!(anyhow::Error::from(rejection).context(format!("cannot watch {}", self.app_id)));
                 }
-                return Ok(Some(Lost::Refused(payload)));
+                return Ok(Some(Lost::Rejected(rejection)));
             }
-            Heard::Gateway { message } if early.is_some() => return Ok(Some(Lost::Gateway { message })),
-            Heard::Frame(ServiceFrame::Error { payload }) => self.console.note(&payload.to_string()),
-            Heard::Gateway { message } => self.console.note(&format!("the gateway failed: {message}")),
-            Heard::Frame(_) | Heard::Garbage => {}
+            ServiceFrame::GatewayError(message) if early.is_some() => {
+                return Ok(Some(Lost::Gateway(message)));
+            }
+            ServiceFrame::Error(rejection) => self.console.note(&rejection.to_string()),
+            ServiceFrame::GatewayError(message) => {
+                self.console.note(&format!("API Gateway reported an error: {message}"));
+            }
+            ServiceFrame::AuthSuccess
+            | ServiceFrame::Ack(_)
+            | ServiceFrame::Pong
+            | ServiceFrame::Other
+            | ServiceFrame::Malformed => {}
         }
         Ok(None)
     }
 
     fn show_replay(&mut self, replay: &Replay) -> anyhow::Result<()> {
         if !replay.complete && self.subscribed_before {
-            self.console.note("the outage was longer than what is replayed: some reports are not shown");
+            self.console.note("the outage was longer than the replay: some reports are not shown");
         }
         for report in &replay.reports {
             self.show(report)?;
@@ -147,23 +150,22 @@ impl Viewer<'_> {
     }
 
     fn show(&mut self, report: &Value) -> anyhow::Result<()> {
-        if self.repeats.is_repeat(report.get("id").and_then(Value::as_str)) {
+        if !self.seen.insert(report.get("id").and_then(Value::as_str)) {
             return Ok(());
         }
-        let stamped_ms = report.get("timestamp").and_then(epoch_ms);
-        self.since = self.since.max(stamped_ms.map(|ms| resume_point(ms, clock::now())));
+        let timestamp_ms = report.get("timestamp").and_then(epoch_ms);
+        self.since = self.since.max(timestamp_ms.map(|ms| resume_from(ms, clock::now())));
         if self.console.is_json() {
             return self.console.document(report).map_err(Into::into);
         }
-        let line = line::render(report, stamped_ms, &mut self.rates, &self.style);
+        let line = report_line::render(report, timestamp_ms, &mut self.rates, &self.style);
         self.console.line(&line).map_err(Into::into)
     }
 }
 
-/// Where to go on from after a report stamped `ms`: never in the future, where a source with a fast clock stamps its
-/// reports, for the others' would be missed.
-fn resume_point(ms: i64, now: Timestamp) -> i64 {
-    ms.min(now.as_millisecond())
+/// Where to continue after a report. Never in the future: a source with a fast clock must not hide the reports of others.
+fn resume_from(timestamp_ms: i64, now: TimestampMs) -> i64 {
+    timestamp_ms.min(now.ms())
 }
 
 fn pings() -> Interval {
@@ -177,9 +179,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fast_clock_of_a_source_hides_no_report_of_others() {
-        let now = Timestamp::from_millisecond(1_000_000).unwrap();
-        assert_eq!(resume_point(1_200_000, now), 1_000_000);
-        assert_eq!(resume_point(900_000, now), 900_000);
+    fn a_fast_clock_does_not_hide_reports_of_other_sources() {
+        let now = TimestampMs::clamped(1_000_000);
+        assert_eq!(resume_from(1_200_000, now), 1_000_000);
+        assert_eq!(resume_from(900_000, now), 900_000);
     }
 }

@@ -1,0 +1,70 @@
+//! Assigns publishers and subscribers to applications in turn, so that equal counts make pairs.
+
+/// The application of each connection, as an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Of each publisher.
+    pub(crate) publishers: Vec<usize>,
+    /// Of each subscriber.
+    pub(crate) subscribers: Vec<usize>,
+    /// Number of subscribers by application.
+    pub(crate) audiences: Vec<u32>,
+}
+
+impl Plan {
+    /// Spreads the connections over `apps` applications.
+    pub(crate) fn spread(publishers: u32, subscribers: u32, apps: usize) -> Self {
+        let turns = |count: u32| (0..count as usize).map(|index| index % apps.max(1)).collect::<Vec<_>>();
+        let subscribers = turns(subscribers);
+        let mut audiences = vec![0_u32; apps.max(1)];
+        for app in &subscribers {
+            if let Some(audience) = audiences.get_mut(*app) {
+                *audience += 1;
+            }
+        }
+        Self { publishers: turns(publishers), subscribers, audiences }
+    }
+
+    /// Number of subscribers of `publisher`'s application.
+    pub(crate) fn audience(&self, publisher: usize) -> u32 {
+        self.publishers.get(publisher).and_then(|app| self.audiences.get(*app)).copied().unwrap_or_default()
+    }
+}
+
+/// The part number `index` when `total` is divided into `count` parts.
+pub(crate) fn share(total: u64, index: usize, count: usize) -> u64 {
+    let (index, count) = (index as u64, (count as u64).max(1));
+    total / count + u64::from(index < total % count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_counts_make_pairs() {
+        let plan = Plan::spread(10, 10, 10);
+        assert_eq!(plan.publishers, plan.subscribers);
+        assert!((0..10).all(|publisher| plan.audience(publisher) == 1));
+    }
+
+    #[test]
+    fn one_application_has_all_subscribers() {
+        let plan = Plan::spread(2, 1_000, 1);
+        assert_eq!(plan.audience(1), 1_000);
+        assert_eq!(plan.audience(2), 0, "the third publisher does not exist");
+    }
+
+    #[test]
+    fn application_may_have_no_subscribers() {
+        let plan = Plan::spread(3, 1, 3);
+        assert_eq!(plan.audiences, [1, 0, 0]);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_total() {
+        for (total, count) in [(10, 3), (2, 5), (0, 4), (7, 1)] {
+            assert_eq!((0..count).map(|index| share(total, index, count)).sum::<u64>(), total);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! An application as text and as JSON. Keys appear by their ids, because their text is not stored.
+
+use nsl_domain::app::{App, Status};
+use nsl_domain::ids::Scope;
+use nsl_domain::rollup::Retention;
+use nsl_domain::time::{HOUR_MS, TimestampMs};
+use serde_json::{Map, Value, json};
+
+/// The application as JSON. `default` is the service's retention.
+pub(crate) fn document(app: &App, default: Retention) -> Map<String, Value> {
+    let keys: Vec<Value> = app.keys.iter().map(|key| json!({"id": key.id, "scope": key.scope})).collect();
+    let retention = retention_hours(app, default).into_iter();
+    let rates = app.rates();
+    let fields = [
+        ("appId", json!(app.id)),
+        ("userId", json!(app.owner)),
+        ("name", json!(app.name)),
+        ("status", json!(status(app.status))),
+        ("legacy", json!(app.legacy)),
+        ("shards", json!(app.shards)),
+        (
+            "limits",
+            json!({"reports": rates.reports.per_second, "bytes": rates.bytes.per_second,
+                "connections": app.max_connections(), "subscriptions": app.limits.subscriptions}),
+        ),
+        ("ownLimits", json!(app.limits)),
+        ("retentionHours", retention.map(|(name, hours)| (name.to_owned(), json!(hours))).collect()),
+        ("ownRetentionHours", json!(app.retention)),
+        ("limitedUntil", json!(app.limited_until.as_ref().map(TimestampMs::to_string))),
+        ("keys", json!(keys)),
+        ("tokensNotBefore", json!(app.tokens_not_before.as_ref().map(TimestampMs::to_string))),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The application as text, one line per setting. `default` is the service's retention.
+pub(crate) fn card(app: &App, default: Retention) -> String {
+    let rates = app.rates();
+    let mut lines = vec![
+        row("app", app.id.as_str()),
+        row("owner", app.owner.as_str()),
+        row("name", &app.name),
+        row("status", status(app.status)),
+        row("legacy", on_off(app.legacy)),
+        row("shards", &app.shards.to_string()),
+        row(
+            "rate",
+            &format!(
+                "at most {} reports and {} bytes a second",
+                rates.reports.per_second, rates.bytes.per_second
+            ),
+        ),
+        row("connect", &connections(app)),
+        row("kept", &retention(app, default)),
+    ];
+    lines.extend(
+        app.limited_until.map(|until| {
+            row("limited", &format!("reports are rejected until {until}, the rate was exceeded"))
+        }),
+    );
+    for key in &app.keys {
+        let is_older = app.keys_of(key.scope).last().is_some_and(|newest| newest.id != key.id);
+        let age = if is_older { ", the older one" } else { "" };
+        lines.push(row("key", &format!("{} may {}{age}", key.id, scope(key.scope))));
+    }
+    if app.keys.is_empty() {
+        lines.push(row("key", "none"));
+    }
+    lines.extend(app.tokens_not_before.map(|earliest| row("tokens", &format!("issued since {earliest}"))));
+    lines.join("\n")
+}
+
+/// One line of a card.
+pub(crate) fn row(name: &str, value: &str) -> String {
+    format!("{name:<10}{value}")
+}
+
+fn connections(app: &App) -> String {
+    let connections = format!("at most {} connections", app.max_connections());
+    match app.limits.subscriptions {
+        Some(subscriptions) => format!("{connections}, {subscriptions} of them viewers"),
+        None => connections,
+    }
+}
+
+/// How long each resolution is kept.
+fn retention_hours(app: &App, default: Retention) -> [(&'static str, i64); 5] {
+    let retention = app.retention.with_defaults(default);
+    let spans = [
+        ("raw", retention.raw_ms),
+        ("minute", retention.minute_ms),
+        ("tenMinutes", retention.ten_minutes_ms),
+        ("hour", retention.hour_ms),
+        ("day", retention.day_ms),
+    ];
+    spans.map(|(name, ms)| (name, ms / HOUR_MS))
+}
+
+fn retention(app: &App, default: Retention) -> String {
+    let names = ["raw", "1 min", "10 min", "1 h", "1 day"];
+    let parts =
+        names.into_iter().zip(retention_hours(app, default)).map(|(name, (_, hours))| match hours % 24 {
+            0 => format!("{name} {} days", hours / 24),
+            _ => format!("{name} {hours} hours"),
+        });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// A status as it is stored.
+pub(crate) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Active => "active",
+        Status::Inactive => "inactive",
+    }
+}
+
+/// What a scope allows.
+pub(crate) fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Publish => "publish",
+        Scope::View => "view",
+        Scope::Both => "publish and view",
+    }
+}
+
+/// The value of a flag.
+pub(crate) fn on_off(flag: bool) -> &'static str {
+    if flag { "on" } else { "off" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nsl_domain::app::{DEFAULT_SHARDS, KeyRecord, OwnLimits};
+    use nsl_domain::ids::{AppId, UserId};
+    use nsl_domain::rollup::AppRetention;
+
+    #[test]
+    fn card_shows_every_setting_and_no_key() {
+        let (old, new) = (KeyRecord::of("a", Scope::Publish), KeyRecord::of("b", Scope::Publish));
+        let other = KeyRecord::of("c", Scope::Both);
+        let app = App {
+            id: AppId::new("shop").unwrap(),
+            owner: UserId::new("ann").unwrap(),
+            name: "Shop".into(),
+            status: Status::Inactive,
+            keys: vec![old.clone(), new.clone(), other.clone()],
+            legacy: true,
+            shards: DEFAULT_SHARDS,
+            tokens_not_before: Some(TimestampMs::clamped(0)),
+            limits: OwnLimits { reports: Some(20), subscriptions: Some(3), ..OwnLimits::default() },
+            retention: AppRetention { raw: Some(50), ..AppRetention::default() },
+            limited_until: Some(TimestampMs::clamped(60_000)),
+        };
+        let expected = format!(
+            "app       shop\nowner     ann\nname      Shop\nstatus    inactive\nlegacy    on\nshards    1\n\
+             rate      at most 20 reports and 1000000 bytes a second\n\
+             connect   at most 2500 connections, 3 of them viewers\n\
+             kept      raw 50 hours, 1 min 8 days, 10 min 35 days, 1 h 400 days, 1 day 1826 days\n\
+             limited   reports are rejected until 1970-01-01T00:01:00.000Z, the rate was exceeded\n\
+             key       {} may publish, the older one\nkey       {} may publish\nkey       {} may publish and view\n\
+             tokens    issued since 1970-01-01T00:00:00.000Z",
+            old.id, new.id, other.id
+        );
+        assert_eq!(card(&app, Retention::default()), expected);
+        let document = Value::Object(document(&app, Retention::default())).to_string();
+        assert!(!document.contains(&old.hash.to_hex()));
+    }
+}

@@ -1,0 +1,252 @@
+//! The commands that show, change, deactivate and delete an application, and rotate its keys.
+
+use crate::gateway::Gateway;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn show_hides_the_text_of_keys() {
+    let gateway = Gateway::start("show").await;
+    let made =
+        gateway.documents("app create --app-id shop --owner ann --name Shop --scope publish --json").await;
+    gateway.put("connections", "app#shop", "p#a=");
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!(
+        (&shown["userId"], &shown["status"], &shown["connections"], &shown["keys"][0]["scope"]),
+        (&json!("ann"), &json!("active"), &json!(1), &json!("publish"))
+    );
+    assert!(!shown.to_string().contains(made[0]["apiKey"].as_str().unwrap()));
+    let card = gateway.text("app show shop").await;
+    assert!(card.contains("status    active\n") && card.ends_with("connected 1\n"), "{card}");
+    assert!(gateway.error("app show unknown").await.contains("no application unknown"));
+    assert!(gateway.error("app show a#b").await.contains("invalid application id"));
+}
+
+#[tokio::test]
+async fn show_lists_publishers_with_wrong_clocks() {
+    let gateway = Gateway::start("clock").await;
+    gateway.documents("app create --app-id shop --owner ann --json").await;
+    gateway.put("connections", "app#shop", "p#right=");
+    let noted = json!({"source": {"S": "started-2026-11-22T06:01:00Z"}, "clockAhead": {"N": "-25200000"},
+        "clockSeen": {"N": "1795352461387"}});
+    gateway.put_with("connections", "app#shop", "p#wrong=", &noted);
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let clock = json!({"source": "started-2026-11-22T06:01:00Z", "aheadMs": -25_200_000,
+        "seen": "2026-11-22T13:01:01.387Z"});
+    assert_eq!((&shown["connections"], &shown["wrongClocks"]), (&json!(2), &json!([clock])));
+    let card = gateway.text("app show shop").await;
+    assert!(card.contains("clock     started-2026-11-22T06:01:00Z is 7 h behind, as seen at 2026"), "{card}");
+}
+
+#[tokio::test]
+async fn update_changes_only_the_given_settings() {
+    let gateway = Gateway::start("update").await;
+    gateway.documents("app create --app-id shop --owner ann --json").await;
+    let before = gateway.documents("app show shop --json").await.remove(0);
+    let changed =
+        gateway.documents("app update shop --name Kiosk --legacy on --shards 4 --json").await.remove(0);
+    assert_eq!(
+        (&changed["name"], &changed["legacy"], &changed["shards"], &changed["keys"]),
+        (&json!("Kiosk"), &json!(true), &json!(4), &before["keys"])
+    );
+    let listed = gateway.documents("app list --owner ann --json").await.remove(0);
+    assert_eq!(listed["name"], "Kiosk", "the index is updated");
+    let revoked = gateway.documents("app update shop --revoke-tokens --json").await.remove(0);
+    assert!(revoked["tokensNotBefore"].as_str().unwrap().starts_with("20"), "{revoked}");
+    assert_eq!(revoked["legacy"], true);
+    assert!(gateway.error("app update shop --shards 2").await.contains("only grow"));
+    assert!(gateway.error("app update shop").await.contains("--revoke-tokens"), "a setting is required");
+}
+
+#[tokio::test]
+async fn limits_and_retention_are_set_and_reset() {
+    let gateway = Gateway::start("settings").await;
+    gateway.documents("app create --app-id shop --max-connections 9 --retention-raw 3d --json").await;
+    let set =
+        "app update shop --max-reports 20 --max-bytes 50000 --max-subscriptions 4 --retention-1d 520w --json";
+    gateway.documents(set).await;
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let own = json!({"reports": 20, "bytes": 50_000, "connections": 9, "subscriptions": 4});
+    assert_eq!((&shown["limits"], &shown["ownLimits"]), (&own, &own));
+    assert_eq!(
+        shown["retentionHours"],
+        json!({"raw": 72, "minute": 192, "tenMinutes": 840, "hour": 9_600, "day": 87_360})
+    );
+    assert_eq!(shown["ownRetentionHours"]["day"], 87_360);
+    let card = gateway.text("app show shop").await;
+    assert!(card.contains("rate      at most 20 reports and 50000 bytes a second\n"), "{card}");
+
+    for (arguments, expected) in [
+        ("--max-reports 1001", "reports a second must lie between 1 and 1000, not at 1001"),
+        ("--max-connections 0", "connections must lie between 1 and 10000"),
+        ("--retention-raw 1d", "raw reports are kept for 48 to 720 hours, not for 24"),
+        ("--retention-10m 4d", "less than the 192 of 1-minute rollups"),
+        ("--retention-1h soon", "such as 48h or 8d"),
+    ] {
+        let error = gateway.error(&format!("app update shop {arguments}")).await;
+        assert!(error.contains(expected), "{arguments}: {error}");
+    }
+    let reset = "app update shop --max-reports default --max-bytes default --max-connections default \
+                 --max-subscriptions default --retention-raw default --retention-1d default --json";
+    gateway.documents(&reset.split_whitespace().collect::<Vec<_>>().join(" ")).await;
+    let shown = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!((&shown["limits"]["reports"], &shown["ownLimits"]["reports"]), (&json!(1_000), &json!(null)));
+    assert_eq!(shown["retentionHours"]["raw"], 48);
+}
+
+#[tokio::test]
+async fn key_is_rotated_without_an_outage() {
+    let gateway = Gateway::start("rotate").await;
+    gateway.documents("app create --app-id shop --scope view --json").await;
+    let first = gateway.documents("app show shop --json").await[0]["keys"][0].clone();
+    assert!(gateway.error("app rotate-key shop --drop-old").await.contains("no older key that may view"));
+    let new = gateway.documents("app rotate-key shop --json").await.remove(0);
+    assert!(new["apiKey"].as_str().unwrap().starts_with("nehonix@"));
+    assert_eq!(new["scope"], "view", "the scope of the newest key");
+    let both = gateway.documents("app show shop --json").await.remove(0);
+    assert_eq!(both["keys"], json!([first, {"id": new["keyId"], "scope": "view"}]));
+    assert!(gateway.error("app rotate-key shop").await.contains("2 valid keys that may view"));
+    let dropped = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
+    assert_eq!(dropped["keys"], json!([new["keyId"]]));
+    assert_eq!(gateway.count("apps"), 2, "the application and the pointer of its one key");
+    let id = new["keyId"].as_str().unwrap();
+    assert!(gateway.error("app rotate-key shop --drop 000000000000").await.contains("no key 0000"));
+    assert_eq!(
+        gateway.documents(&format!("app rotate-key shop --drop {id} --json")).await[0]["keys"],
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn scopes_are_rotated_independently() {
+    let gateway = Gateway::start("rotate-scopes").await;
+    let id_of = |document: &Value| document["keyId"].clone();
+    gateway.documents("app create --app-id shop --scope publish --json").await;
+    let publishes = gateway.documents("app show shop --json").await[0]["keys"][0]["id"].clone();
+    let views = id_of(&gateway.documents("app rotate-key shop --scope view --json").await[0]);
+    let publishes_later = id_of(&gateway.documents("app rotate-key shop --scope publish --json").await[0]);
+    let views_later = id_of(&gateway.documents("app rotate-key shop --scope view --json").await[0]);
+    let left = gateway.documents("app rotate-key shop --drop-old --scope publish --json").await.remove(0);
+    assert_eq!(left["keys"], json!([views, publishes_later, views_later]), "not {publishes}");
+    let left = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
+    assert_eq!(left["keys"], json!([publishes_later, views_later]), "of the scope of the newest");
+    assert!(gateway.error("app rotate-key shop --drop-old --scope both").await.contains("no older key"));
+    let message = String::from_utf8(gateway.nsl("app rotate-key shop --scope publish").await.stderr).unwrap();
+    assert!(message.contains("nsl app rotate-key shop --drop-old --scope publish"), "{message}");
+}
+
+#[tokio::test]
+async fn new_key_is_written_to_a_new_file() {
+    let gateway = Gateway::start("rotate-file").await;
+    gateway.documents("app create --app-id shop --json").await;
+    let new = gateway.documents("app rotate-key shop --key-file new.key --json").await.remove(0);
+    let stored = std::fs::read_to_string(gateway.folder.join("new.key")).unwrap();
+    assert_eq!(new["apiKey"], stored.trim());
+    gateway.documents("app rotate-key shop --drop-old --json").await;
+    assert!(gateway.error("app rotate-key shop --key-file new.key").await.contains("cannot create key file"));
+}
+
+#[tokio::test]
+async fn deactivating_closes_only_the_applications_connections() {
+    let gateway = Gateway::start("switch").await;
+    gateway.documents("app create --app-id shop --json").await;
+    for (app, row) in [("shop", "p#a="), ("shop", "s#a="), ("shop", "s#b="), ("bank", "p#c=")] {
+        gateway.put("connections", &format!("app#{app}"), row);
+    }
+    let off = gateway.documents("app deactivate shop --json").await.remove(0);
+    assert_eq!((&off["status"], &off["closed"]), (&json!("inactive"), &json!(2)));
+    assert_eq!(gateway.closed(), ["a=", "b="]);
+    let on = gateway.documents("app activate shop --json").await.remove(0);
+    assert_eq!((&on["status"], &on["closed"]), (&json!("active"), &json!(null)));
+    assert_eq!(gateway.text("app deactivate shop").await, "shop is inactive\nclosed 2 connections\n");
+}
+
+#[tokio::test]
+async fn connection_that_cannot_be_closed_stops_nothing() {
+    let gateway = Gateway::start("stuck").await;
+    gateway.documents("app create --app-id shop --json").await;
+    for connection in ["a=", "stuck-1=", "stuck-2=", "z="] {
+        gateway.put("connections", "app#shop", &format!("p#{connection}"));
+    }
+    let output = gateway.nsl("app deactivate shop --json").await;
+    assert!(!output.status.success(), "some are still open");
+    assert_eq!(gateway.closed(), ["a=", "z="]);
+    let off: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&off["status"], &off["closed"], &off["notClosed"]),
+        (&json!("inactive"), &json!(2), &json!(2))
+    );
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("cannot close 2 of 4 connections: 2 x close connection"), "{error}");
+
+    let output = gateway.nsl("app delete shop --yes --json --settle 0").await;
+    let deleted: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "their requests are rejected");
+    assert_eq!(
+        (&deleted["deleted"], &deleted["closed"], &deleted["notClosed"]),
+        (&json!(true), &json!(2), &json!(2))
+    );
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot close 2 of 4 connections"));
+    assert_eq!((gateway.count("apps"), gateway.count("connections")), (0, 0));
+}
+
+#[tokio::test]
+async fn deleting_erases_only_the_applications_rows() {
+    let gateway = Gateway::start("delete").await;
+    gateway.documents("app create --app-id shop --json").await;
+    gateway.documents("app create --app-id bank --json").await;
+    gateway.put("connections", "app#shop", "p#a=");
+    gateway.put("connections", "app#bank", "p#b=");
+    let hour = |app: &str| format!("{app}#{}#0", this_hour());
+    for index in 0..30 {
+        gateway.put("reports", &hour("shop"), &format!("{index}"));
+    }
+    gateway.put("reports", &hour("bank"), "0");
+    gateway.documents("app update shop --shards 2 --json").await;
+    for app in ["shop", "bank"] {
+        for partition in ["1m#0", "10m#0", "1h#0", "1d#0", "sources", "quarantine"] {
+            gateway.put("rollups", &format!("{app}#{partition}"), "a");
+        }
+    }
+    gateway.put("rollups", "shop#1m#1", "a");
+    for app in ["shop", "bank"] {
+        gateway.put("logs", app, "a");
+        gateway.put("connections", &format!("commands#{app}"), "console_toggle");
+    }
+    assert!(gateway.error("app delete shop").await.contains("--yes"));
+    assert_eq!(gateway.count("reports"), 31, "nothing is deleted without --yes");
+    let deleted = gateway.documents("app delete shop --yes --json --settle 0").await.remove(0);
+    assert_eq!(
+        (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
+        (&json!(true), &json!(1), &json!(40))
+    );
+    assert_eq!(gateway.closed(), ["a="]);
+    assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 2, 1));
+    assert_eq!(gateway.count("logs"), 1, "the other application's");
+    assert_eq!(gateway.count("rollups"), 6, "the other application's");
+    assert!(gateway.error("app delete shop --yes").await.contains("no application"));
+}
+
+#[tokio::test]
+async fn rows_stored_during_the_deletion_are_erased_too() {
+    let gateway = Gateway::start("settle").await;
+    gateway.documents("app create --app-id shop --json").await;
+    gateway.put("rollups", "shop#sources", "a");
+    let (gateway, hour) = (&gateway, format!("shop#{}#0", this_hour()));
+    let functions = async {
+        gateway.until_count("rollups", 0).await;
+        gateway.put("reports", &hour, "0");
+        gateway.put("rollups", "shop#sources", "a");
+        gateway.until_count("apps", 0).await;
+        gateway.put("rollups", "shop#1m#0", "a");
+    };
+    let (deleted, ()) = tokio::join!(gateway.documents("app delete shop --yes --json --settle 2"), functions);
+    assert_eq!(deleted[0]["erased"], 4);
+    assert_eq!((gateway.count("reports"), gateway.count("rollups")), (0, 0));
+}
+
+/// The current hour, as in partition keys.
+fn this_hour() -> String {
+    #[expect(clippy::disallowed_methods, reason = "reports must lie within their retention")]
+    let now = jiff::Timestamp::now().to_string();
+    now[..13].to_owned()
+}

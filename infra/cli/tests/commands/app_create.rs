@@ -1,0 +1,61 @@
+//! `nsl app create` and `nsl app list`.
+
+use crate::gateway::Gateway;
+use serde_json::json;
+
+#[tokio::test]
+async fn demo_is_created_once() {
+    let gateway = Gateway::start("demo").await;
+    let demo = "app create --demo --json --key-file data/demo.key";
+    let first = gateway.documents(demo).await.remove(0);
+    assert_eq!(
+        (&first["appId"], &first["userId"], &first["name"], &first["legacy"], &first["created"]),
+        (&json!("demo"), &json!("demo-user"), &json!("Demo"), &json!(true), &json!(true))
+    );
+    let stored = std::fs::read_to_string(gateway.folder.join("data/demo.key")).unwrap();
+    assert_eq!(first["apiKey"], stored.trim());
+
+    let second = gateway.documents(demo).await.remove(0);
+    assert_eq!((&second["apiKey"], &second["created"]), (&first["apiKey"], &json!(false)));
+    assert_eq!(
+        gateway.documents("app list --json").await,
+        [json!({"appId": "demo", "name": "Demo", "status": "active"})]
+    );
+}
+
+#[tokio::test]
+async fn demo_accepts_the_key_of_a_new_key_file_only() {
+    let gateway = Gateway::start("lost-key").await;
+    gateway.documents("app create --demo --json --key-file first.key").await;
+    let before = gateway.documents("app show demo --json").await.remove(0);
+    let again = gateway.documents("app create --demo --json --key-file second.key").await.remove(0);
+    assert_eq!(again["created"], json!(false));
+    let after = gateway.documents("app show demo --json").await.remove(0);
+    let keys = after["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 1);
+    assert_ne!(after["keys"], before["keys"]);
+    assert_eq!(gateway.documents("app create --demo --json --key-file second.key").await[0], again);
+}
+
+#[tokio::test]
+async fn apps_are_listed_by_owner_and_not_created_twice() {
+    let gateway = Gateway::start("owners").await;
+    let shop =
+        gateway.documents("app create --json --app-id shop --owner ann --name Shop --scope view").await;
+    assert_eq!(shop[0]["legacy"], json!(false));
+    gateway.documents("app create --json --owner ann --app-id blog --legacy").await;
+    gateway.documents("app create --json --owner bob").await;
+    let listed = gateway.documents("app list --owner ann --json").await;
+    let ids: Vec<&str> = listed.iter().map(|app| app["appId"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["blog", "shop"]);
+
+    assert!(gateway.error("app create --app-id shop --owner mallory").await.contains("already exists"));
+}
+
+#[tokio::test]
+async fn text_says_that_the_key_is_shown_only_once() {
+    let gateway = Gateway::start("person").await;
+    let card = gateway.text("app create --app-id shop").await;
+    assert!(card.contains("app     shop\nowner   demo-user\n") && card.contains("shown only once"), "{card}");
+    assert!(gateway.text("app list").await.starts_with("APP"));
+}

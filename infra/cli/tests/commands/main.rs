@@ -1,0 +1,19 @@
+//! The commands, each as its own process: against an embedded DynamoDB (`gateway`), a WebSocket server that a test
+//! controls (`fake_service`), or an HTTP server with fixed responses (`http_server`).
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod agent;
+mod app_changes;
+mod app_create;
+mod errors;
+mod fake_service;
+mod gateway;
+mod history;
+mod http_server;
+mod repair;
+mod send;
+mod stack;
+mod status;
+mod tail;
+mod token;

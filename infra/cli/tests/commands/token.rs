@@ -1,0 +1,82 @@
+//! `nsl token issue` and `nsl token inspect`.
+
+use crate::gateway::{Gateway, SECRET};
+use serde_json::{Value, json};
+use std::process::Output;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+async fn inspect(gateway: &Gateway, token: &str) -> Value {
+    let output = gateway.nsl_with("token inspect --json", &[("NSL_TOKEN", token)], "").await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn token_has_the_requested_claims_and_is_alone_on_stdout() {
+    let gateway = Gateway::start("issue").await;
+    let output = gateway.nsl("token issue --app shop,bank --scope both --expires 2h --user bob").await;
+    let (token, message) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(token.lines().count(), 1);
+    assert!(message.contains("publish for and view shop, bank until"), "{message}");
+    assert!(!message.contains(token.trim()), "{message}");
+    let document = inspect(&gateway, token.trim()).await;
+    let claims = &document["claims"];
+    assert_eq!(document["signature"], "valid");
+    assert_eq!(
+        (&claims["sub"], &claims["aud"], &claims["scope"], &claims["apps"]),
+        (&json!("bob"), &json!("nsl"), &json!("both"), &json!(["shop", "bank"]))
+    );
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 7_200);
+    let owners = gateway.documents("token issue --owner ann --json").await.remove(0);
+    assert_eq!((&owners["claims"]["owner"], &owners["claims"]["sub"]), (&json!("ann"), &json!("ann")));
+    assert_eq!(owners["claims"]["scope"], "view", "the default");
+}
+
+#[tokio::test]
+async fn token_is_for_applications_or_for_an_owner() {
+    let gateway = Gateway::start("token-apps").await;
+    for arguments in
+        ["token issue --scope view", "token issue --app a --owner b", "token issue --app a --expires 2y"]
+    {
+        gateway.error(arguments).await;
+    }
+    let many: Vec<String> = (0..51).map(|index| format!("app-{index}")).collect();
+    let error = gateway.error(&format!("token issue --app {}", many.join(","))).await;
+    assert!(error.contains("at most 50"), "{error}");
+}
+
+#[tokio::test]
+async fn claims_are_marked_as_unchecked_without_the_secret() {
+    let gateway = Gateway::start("inspect").await;
+    let token = text(&gateway.nsl("token issue --app shop").await.stdout);
+    let without_secret = |stdin: &'static str| async move {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nsl"));
+        command.args(["token", "inspect"]).env_clear().stdin(std::process::Stdio::piped());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut child.stdin.take().unwrap(), stdin.as_bytes())
+            .await
+            .unwrap();
+        child.wait_with_output().await.unwrap()
+    };
+    let output: Output = without_secret(Box::leak(token.clone().into_boxed_str())).await;
+    assert!(text(&output.stdout).contains("not checked"), "{}", text(&output.stdout));
+    assert!(!without_secret("no token").await.status.success());
+
+    let forged = token.trim().rsplit_once('.').unwrap().0.to_owned() + ".AAAA";
+    assert_eq!(inspect(&gateway, &forged).await["signature"], "refused");
+}
+
+#[tokio::test]
+async fn secret_file_comes_first_and_a_short_secret_is_rejected() {
+    let gateway = Gateway::start("secret").await;
+    std::fs::write(gateway.folder.join("other"), format!("another {SECRET}\n")).unwrap();
+    std::fs::write(gateway.folder.join("short"), "guessable").unwrap();
+    let token = text(&gateway.nsl("token issue --app shop --secret-file other").await.stdout);
+    assert_eq!(inspect(&gateway, token.trim()).await["signature"], "refused");
+    let error = gateway.error("token issue --app shop --secret-file short").await;
+    assert!(error.contains("32 bytes") && !error.contains("guessable"), "{error}");
+}

@@ -1,0 +1,95 @@
+//! Terminal output: results to stdout, messages and progress to stderr.
+
+use serde::Serialize;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+/// The output of one program.
+#[derive(Debug)]
+pub struct Console {
+    program: &'static str,
+    json: bool,
+    color: bool,
+    /// Whether stderr is a terminal, so that a line can be redrawn.
+    interactive: bool,
+}
+
+impl Console {
+    /// A console for `program`, which prefixes its messages. Colours need a terminal and `plain` unset.
+    pub fn new(program: &'static str, json: bool, plain: bool) -> Self {
+        let interactive = !json && std::io::stderr().is_terminal();
+        Self { program, json, color: !plain && std::io::stdout().is_terminal(), interactive }
+    }
+
+    /// Whether results are printed as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether lines may contain colours.
+    pub fn has_color(&self) -> bool {
+        self.color
+    }
+
+    /// Prints one line of result.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn line(&self, text: &str) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{text}")?;
+        stdout.flush()
+    }
+
+    /// Prints one result as one line of JSON.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn document(&self, document: &impl Serialize) -> std::io::Result<()> {
+        self.line(&serde_json::to_string(document)?)
+    }
+
+    /// Prints a message to stderr.
+    pub fn note(&self, text: &str) {
+        // A closed stderr must not end the program, and there is nowhere else to report it.
+        let _ = writeln!(std::io::stderr().lock(), "{}: {text}", self.program);
+    }
+
+    /// Replaces the last drawn line by `text`, if stderr is a terminal.
+    pub fn draw(&self, text: &str) {
+        if self.interactive {
+            // As in `note`.
+            let _ = write!(std::io::stderr().lock(), "\r{text}\x1b[K");
+        }
+    }
+
+    /// Asks the user to type `expected`; false if they type anything else, or if there is no terminal.
+    ///
+    /// # Errors
+    /// If the terminal cannot be read or written.
+    pub fn confirm(&self, question: &str, expected: &str) -> std::io::Result<bool> {
+        if !self.interactive || !std::io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        write!(std::io::stderr().lock(), "{}: {question} Type {expected} to confirm: ", self.program)?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        Ok(answer.trim() == expected)
+    }
+
+    /// The exit status for `outcome`, whose error is printed. A closed pipe (`nsl tail | head`) is not an error.
+    pub fn exit_code(&self, outcome: anyhow::Result<ExitCode>) -> ExitCode {
+        match outcome {
+            Ok(code) => code,
+            Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => {
+                self.note(&format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

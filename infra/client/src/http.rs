@@ -1,0 +1,147 @@
+//! HTTP client: docs/PROTOCOL.md, "HTTP". The credential is sent as a bearer token and appears in no error.
+
+use crate::credential::Credential;
+use reqwest::redirect::Policy;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Characters of an unexpected response body that are shown.
+const MAX_SHOWN: usize = 200;
+
+/// A client of one HTTP API.
+#[derive(Debug)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No connection.
+    #[error("cannot connect to {url}")]
+    Connect {
+        /// The address.
+        url: String,
+        /// The cause.
+        source: reqwest::Error,
+    },
+    /// No response in time.
+    #[error("no response from {url} in time")]
+    TimedOut {
+        /// The address.
+        url: String,
+    },
+    /// A response that is not a success.
+    #[error("{url} returned {}", rejection(*.status, .body))]
+    Status {
+        /// The address.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The body, as received.
+        body: String,
+    },
+    /// The connection broke.
+    #[error("cannot read the response of {url}")]
+    Interrupted {
+        /// The address.
+        url: String,
+        /// The cause.
+        source: reqwest::Error,
+    },
+}
+
+impl HttpClient {
+    /// A client for the API at `base`.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub fn new(base: &str, timeout: Duration) -> reqwest::Result<Self> {
+        Self::build(base, reqwest::Client::builder().timeout(timeout))
+    }
+
+    /// The same without proxies and redirects: it connects to `base` and to no other address.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub fn direct(base: &str, timeout: Duration) -> reqwest::Result<Self> {
+        let builder = reqwest::Client::builder().timeout(timeout);
+        Self::build(base, builder.no_proxy().redirect(Policy::none()))
+    }
+
+    fn build(base: &str, builder: reqwest::ClientBuilder) -> reqwest::Result<Self> {
+        Ok(Self { client: builder.build()?, base: base.trim_end_matches('/').to_owned() })
+    }
+
+    /// The body of a successful GET.
+    ///
+    /// # Errors
+    /// If there is no response, or one that is not a success.
+    pub async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        accept: &str,
+        credential: Option<&Credential>,
+    ) -> Result<String, HttpError> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.client.get(&url).query(query).header("accept", accept);
+        if let Some(credential) = credential {
+            request = request.bearer_auth(credential.text());
+        }
+        let response = request.send().await.map_err(|source| HttpError::of(&url, source))?;
+        let status = response.status();
+        let body = response.text().await.map_err(|source| HttpError::of(&url, source))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(HttpError::Status { url, status: status.as_u16(), body })
+    }
+}
+
+impl HttpError {
+    fn of(url: &str, source: reqwest::Error) -> Self {
+        let url = url.to_owned();
+        if source.is_timeout() {
+            Self::TimedOut { url }
+        } else if source.is_body() || source.is_decode() {
+            Self::Interrupted { url, source }
+        } else {
+            Self::Connect { url, source }
+        }
+    }
+}
+
+/// Status and body of a response in one line.
+fn rejection(status: u16, body: &str) -> String {
+    #[derive(Deserialize)]
+    struct Rejection {
+        message: String,
+        #[serde(default)]
+        code: Option<String>,
+        #[serde(default)]
+        field: Option<String>,
+    }
+    let Ok(Rejection { message, code, field }) = serde_json::from_str(body) else {
+        let shown: String =
+            body.chars().filter(|character| !character.is_control()).take(MAX_SHOWN).collect();
+        return format!("{status} {shown}");
+    };
+    let code = code.map_or_else(String::new, |code| format!(" {code}"));
+    let field = field.map_or_else(String::new, |field| format!(" {field}"));
+    format!("{status}{code}:{field} {message}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejection_shows_status_code_field_and_message() {
+        let body = r#"{"message":"must be a time","code":"invalid_field","field":"from"}"#;
+        assert_eq!(rejection(400, body), "400 invalid_field: from must be a time");
+        assert_eq!(rejection(401, r#"{"message":"Unauthorized"}"#), "401: Unauthorized");
+        assert_eq!(rejection(502, "<html>\n"), "502 <html>");
+    }
+}
