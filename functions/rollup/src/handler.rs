@@ -1,8 +1,7 @@
-//! From a batch of stream records to rollups, last reports and an answer.
+//! Handles a batch of stream records: rollups, last reports, and the first record to retry.
 //!
-//! Owns what a batch means: which minutes it touches, what above them is due, and from which record on it must come
-//! again. A malformed record is set aside and blocks nothing, one of an application that is not registered is passed
-//! over; only our own faults bring records back. Ruled by design.md §6.
+//! Malformed records are quarantined and records of unregistered applications skipped. Only faults of our own cause a
+//! retry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,205 +10,212 @@ use nsl_aws::boot::Clients;
 use nsl_aws::compute::{Clock, RollupComputer};
 use nsl_aws::stream::{BatchResponse, FailedItem, MalformedRecord, StoredReport, StreamEvent, read_record};
 use nsl_domain::ids::{AppId, Source};
-use nsl_domain::report::Report;
-use nsl_domain::rollup::{AppShard, DirtyMinutes, RollupSpan};
+use nsl_domain::rollup::DirtyMinutes;
 use tokio::sync::Semaphore;
 
+use crate::app_settings::{AppSettings, AppSettingsLoader};
 use crate::settings::Settings;
-use crate::spans::{CONCURRENT_SHARDS, CONCURRENT_SPANS, OutOfDate, RolledUp};
-use crate::terms::{Term, Terms};
+use crate::shard_rollup::{CONCURRENT_SPANS, ShardOutcome, ShardRollup};
 
-/// Applications that are read or held at a time.
+/// Applications read or limited at a time.
 const CONCURRENT_APPS: usize = 8;
 
-/// Last reports and records in quarantine that are written at a time.
+/// Write shards recomputed at a time.
+const CONCURRENT_SHARDS: usize = 8;
+
+/// Last reports and quarantined records written at a time.
 const CONCURRENT_WRITES: usize = 16;
 
 /// The function, with its clients.
 #[derive(Debug)]
 pub struct RollupHandler {
     computer: RollupComputer,
-    terms: Terms,
+    apps: AppSettingsLoader,
 }
 
-/// What was done for a batch, for its line in the log.
+/// The records of a batch, each with its index.
 #[derive(Debug, Default)]
-struct Done {
+struct Batch<'e> {
+    stored: BTreeMap<usize, StoredReport>,
+    malformed: BTreeMap<usize, MalformedRecord<'e>>,
+}
+
+/// What was done for a batch, for its log event and its response.
+#[derive(Debug, Default)]
+struct Outcome {
     written: usize,
     unchanged: usize,
     sources: usize,
     quarantined: usize,
     /// Records of applications that are not registered.
     unregistered: usize,
-    /// Places in the batch of records that have to come again.
+    /// Indexes of the records to retry.
     failed: BTreeSet<usize>,
 }
 
-/// A readable record and its place in the batch.
-type Placed = (usize, StoredReport);
-
-/// What each application of a batch sets of its own. There is none for one that is not registered, or not read.
-type TermsOf = BTreeMap<AppId, Term>;
-
-impl Done {
-    /// Notes that the records of `spans` have to come again.
-    fn fail<'s>(&mut self, stored: &[Placed], shard: &AppShard, spans: impl Iterator<Item = &'s RollupSpan>) {
-        for span in spans {
-            let lost = |one: &StoredReport| one.shard == *shard && span.contains(one.report.timestamp);
-            self.failed.extend(stored.iter().filter(|(_, one)| lost(one)).map(|(place, _)| place));
-        }
-    }
-}
+/// The settings of the batch's applications, without those that are not registered or cannot be read.
+type SettingsByApp = BTreeMap<AppId, AppSettings>;
 
 impl RollupHandler {
-    /// The function with its own clients, told the time by `clock`.
+    /// The function with its clients; `clock` returns the current time.
     pub fn new(clients: &Clients, settings: &Settings, clock: Clock) -> Self {
         let reports = clients.reports(&settings.reports_table);
         let rollups = clients.rollups(&settings.rollups_table, settings.retention);
-        let terms = Terms::new(clients.apps(&settings.apps_table));
-        Self { computer: RollupComputer::new(reports, rollups, clock), terms }
+        let apps = AppSettingsLoader::new(clients.apps(&settings.apps_table));
+        Self { computer: RollupComputer::new(reports, rollups, clock), apps }
     }
 
-    /// Deals with one batch.
+    /// Handles one batch.
     ///
     /// # Errors
-    /// Where a record has to come again that has no sequence number to say so with: then the whole batch does.
+    /// Where a record must be retried but has no sequence number to name it by. Lambda then retries the whole batch.
     pub async fn handle(&self, event: StreamEvent) -> Result<BatchResponse, lambda_runtime::Error> {
-        let mut stored: Vec<Placed> = Vec::new();
-        let mut malformed = Vec::new();
-        for (place, record) in event.records.iter().enumerate() {
-            match read_record(record) {
-                Ok(one) => stored.push((place, one)),
-                Err(bad) => malformed.push((place, bad)),
-            }
-        }
-        let mut done = Done::default();
-        self.set_aside(&malformed, &mut done).await;
-        let terms = self.terms_of(&stored, &mut done).await;
-        self.roll_up(&stored, &terms, &mut done).await;
-        self.note_last(&stored, &terms, &mut done).await;
-        let held = terms.values().map(|term| self.terms.hold(term, self.computer.now()));
-        stream::iter(held).buffer_unordered(CONCURRENT_APPS).collect::<()>().await;
+        let batch = Batch::read(&event);
+        let mut outcome = Outcome::default();
+        self.quarantine(&batch, &mut outcome).await;
+        let settings = self.load_settings(&batch, &mut outcome).await;
+        self.roll_up(&batch, &settings, &mut outcome).await;
+        self.put_last_reports(&batch, &settings, &mut outcome).await;
+        let limited = settings.values().map(|app| self.apps.limit_if_exceeded(app, self.computer.now()));
+        stream::iter(limited).buffer_unordered(CONCURRENT_APPS).collect::<()>().await;
         tracing::info!(
             records = event.records.len(),
-            written = done.written,
-            unchanged = done.unchanged,
-            sources = done.sources,
-            quarantined = done.quarantined,
-            unregistered = done.unregistered,
-            failed = done.failed.len(),
+            written = outcome.written,
+            unchanged = outcome.unchanged,
+            sources = outcome.sources,
+            quarantined = outcome.quarantined,
+            unregistered = outcome.unregistered,
+            failed = outcome.failed.len(),
             "batch rolled up"
         );
-        answer(&stored, &malformed, &done)
+        batch.response(&outcome.failed)
     }
 
-    async fn set_aside(&self, malformed: &[(usize, MalformedRecord<'_>)], done: &mut Done) {
+    async fn quarantine(&self, batch: &Batch<'_>, outcome: &mut Outcome) {
         let now = self.computer.now();
-        let written = malformed.iter().map(|(place, record)| async move {
-            (*place, &record.reason, self.computer.rollups().quarantine(record, now).await)
+        let writes = batch.malformed.iter().map(|(index, record)| async move {
+            (*index, &record.reason, self.computer.rollups().quarantine(record, now).await)
         });
-        let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
-        while let Some((place, reason, outcome)) = ended.next().await {
-            match outcome {
+        let mut finished = stream::iter(writes).buffer_unordered(CONCURRENT_WRITES);
+        while let Some((index, reason, result)) = finished.next().await {
+            match result {
                 Ok(()) => {
-                    tracing::error!(reason, "a stream record is malformed and set aside");
-                    done.quarantined += 1;
+                    tracing::error!(reason, "malformed stream record quarantined");
+                    outcome.quarantined += 1;
                 }
                 Err(fault) => {
-                    tracing::error!(reason = fault.chain(), "a malformed record was not set aside");
-                    done.failed.insert(place);
+                    tracing::error!(reason = fault.chain(), "quarantining a malformed record failed");
+                    outcome.failed.insert(index);
                 }
             }
         }
     }
 
-    /// What each application of the batch sets of its own. The records of one that cannot be read have to come again;
-    /// those of one that is not registered any more are passed over, for reports are stored of registered ones only.
-    async fn terms_of(&self, stored: &[Placed], done: &mut Done) -> TermsOf {
+    /// Loads the settings of each application of the batch. The records of one that cannot be read are retried. Those
+    /// of one that is not registered are skipped: it was deleted after they were stored.
+    async fn load_settings(&self, batch: &Batch<'_>, outcome: &mut Outcome) -> SettingsByApp {
         let now = self.computer.now();
-        let apps: BTreeSet<&AppId> = stored.iter().map(|(_, one)| &one.shard.app).collect();
-        let mut terms = TermsOf::new();
-        let read =
-            apps.into_iter().map(|app| async move { (app, self.terms.of(app, &self.computer, now).await) });
-        let mut ended = stream::iter(read).buffer_unordered(CONCURRENT_APPS);
-        while let Some((app, outcome)) = ended.next().await {
-            let of_app = stored.iter().filter(|(_, one)| one.shard.app == *app);
-            match outcome {
-                Ok(Some(term)) => drop(terms.insert(app.clone(), term)),
+        let apps: BTreeSet<&AppId> = batch.stored.values().map(|stored| &stored.shard.app).collect();
+        let loads =
+            apps.into_iter().map(|app| async move { (app, self.apps.load(app, &self.computer, now).await) });
+        let mut finished = stream::iter(loads).buffer_unordered(CONCURRENT_APPS);
+        let mut settings = SettingsByApp::new();
+        while let Some((app, result)) = finished.next().await {
+            let of_app = batch.indexes(|stored| stored.shard.app == *app);
+            match result {
+                Ok(Some(loaded)) => drop(settings.insert(app.clone(), loaded)),
                 Ok(None) => {
                     let records = of_app.count();
-                    tracing::warn!(%app, records, "an app is not registered and its records are passed over");
-                    done.unregistered += records;
+                    tracing::warn!(%app, records, "app is not registered, records skipped");
+                    outcome.unregistered += records;
                 }
                 Err(fault) => {
-                    tracing::error!(%app, reason = fault.chain(), "an app was not read");
-                    done.failed.extend(of_app.map(|(place, _)| place));
+                    tracing::error!(%app, reason = fault.chain(), "reading an app failed");
+                    outcome.failed.extend(of_app);
                 }
             }
         }
-        terms
+        settings
     }
 
-    /// Brings the spans of each app-shard up to date, several app-shards at a time.
-    async fn roll_up(&self, stored: &[Placed], terms: &TermsOf, done: &mut Done) {
-        let mut touched = DirtyMinutes::default();
-        for (_, one) in stored {
-            touched.insert(one.shard.clone(), one.report.timestamp);
+    /// Recomputes the rollups of each write shard, several write shards at a time.
+    async fn roll_up(&self, batch: &Batch<'_>, settings: &SettingsByApp, outcome: &mut Outcome) {
+        let mut dirty = DirtyMinutes::default();
+        for stored in batch.stored.values() {
+            dirty.insert(stored.shard.clone(), stored.report.timestamp);
         }
         let permits = Semaphore::new(CONCURRENT_SPANS);
-        let out_of_date = touched.into_minutes().filter_map(|(shard, minutes)| {
-            let computer = &terms.get(&shard.app)?.computer;
-            Some(OutOfDate { computer, shard, minutes }.roll_up(&permits))
+        let rollups = dirty.into_minutes().filter_map(|(shard, minutes)| {
+            let computer = &settings.get(&shard.app)?.computer;
+            Some(ShardRollup { computer, shard, minutes }.run(&permits))
         });
-        let mut ended = stream::iter(out_of_date).buffer_unordered(CONCURRENT_SHARDS);
-        while let Some(RolledUp { shard, written, unchanged, failed }) = ended.next().await {
-            done.written += written;
-            done.unchanged += unchanged;
-            done.fail(stored, &shard, failed.iter());
+        let mut finished = stream::iter(rollups).buffer_unordered(CONCURRENT_SHARDS);
+        while let Some(ShardOutcome { shard, written, unchanged, failed }) = finished.next().await {
+            outcome.written += written;
+            outcome.unchanged += unchanged;
+            let is_lost = |stored: &StoredReport| {
+                stored.shard == shard && failed.iter().any(|span| span.contains(stored.report.timestamp))
+            };
+            outcome.failed.extend(batch.indexes(is_lost));
         }
     }
 
-    /// Notes the last report of each source of the batch.
-    async fn note_last(&self, stored: &[Placed], terms: &TermsOf, done: &mut Done) {
-        let mut last: BTreeMap<(&AppId, &Source), (usize, &Report)> = BTreeMap::new();
-        for (place, one) in stored {
-            let report = &one.report;
-            let known = last.entry((&report.app, &report.source)).or_insert((*place, report));
-            if known.1.id() < report.id() {
-                *known = (*place, report);
+    /// Stores the last report of each source of the batch.
+    async fn put_last_reports(&self, batch: &Batch<'_>, settings: &SettingsByApp, outcome: &mut Outcome) {
+        let mut last: BTreeMap<(&AppId, &Source), usize> = BTreeMap::new();
+        for (index, stored) in &batch.stored {
+            let newest = last.entry((&stored.report.app, &stored.report.source)).or_insert(*index);
+            let is_newer = |other: &StoredReport| other.report.id() < stored.report.id();
+            if batch.stored.get(newest).is_some_and(is_newer) {
+                *newest = *index;
             }
         }
-        let kept = last.into_values().filter_map(|(place, report)| {
-            let term = terms.get(&report.app)?;
-            Some(async move { (place, term.computer.rollups().put_last_report(report).await) })
+        let writes = last.into_iter().filter_map(|((app, _), index)| {
+            let (rollups, stored) = (settings.get(app)?.computer.rollups(), batch.stored.get(&index)?);
+            Some(async move { (index, rollups.put_last_report(&stored.report).await) })
         });
-        let written: Vec<_> = kept.collect();
-        let mut ended = stream::iter(written).buffer_unordered(CONCURRENT_WRITES);
-        while let Some((place, outcome)) = ended.next().await {
-            match outcome {
-                Ok(_) => done.sources += 1,
+        let writes: Vec<_> = writes.collect();
+        let mut finished = stream::iter(writes).buffer_unordered(CONCURRENT_WRITES);
+        while let Some((index, result)) = finished.next().await {
+            match result {
+                Ok(_) => outcome.sources += 1,
                 Err(fault) => {
-                    tracing::error!(reason = fault.chain(), "a last report was not noted");
-                    done.failed.insert(place);
+                    tracing::error!(reason = fault.chain(), "storing a last report failed");
+                    outcome.failed.insert(index);
                 }
             }
         }
     }
 }
 
-/// The answer of a batch: the first record that has to come again. Lambda brings back it and all after it.
-fn answer(
-    stored: &[Placed],
-    malformed: &[(usize, MalformedRecord<'_>)],
-    done: &Done,
-) -> Result<BatchResponse, lambda_runtime::Error> {
-    let readable = stored.iter().map(|(place, one)| (place, Some(one.sequence.as_str())));
-    let others = malformed.iter().map(|(place, bad)| (place, bad.sequence.as_deref()));
-    let failed = readable.chain(others).filter(|(place, _)| done.failed.contains(place));
-    let sequences: Option<Vec<&str>> = failed.map(|(_, sequence)| sequence).collect();
-    let sequences = sequences.ok_or("a record has to come again and has no sequence number")?;
-    // The numbers rise within a stream's shard and have no fixed width: the shorter one is the lower.
-    let lowest = sequences.into_iter().min_by_key(|sequence| (sequence.len(), *sequence));
-    let failures = lowest.map(|sequence| FailedItem { sequence: sequence.to_owned() });
-    Ok(BatchResponse { failures: failures.into_iter().collect() })
+impl<'e> Batch<'e> {
+    fn read(event: &'e StreamEvent) -> Self {
+        let mut batch = Self::default();
+        for (index, record) in event.records.iter().enumerate() {
+            match read_record(record) {
+                Ok(stored) => drop(batch.stored.insert(index, stored)),
+                Err(malformed) => drop(batch.malformed.insert(index, malformed)),
+            }
+        }
+        batch
+    }
+
+    /// The indexes of the readable records that `matches`.
+    fn indexes(&self, matches: impl Fn(&StoredReport) -> bool) -> impl Iterator<Item = usize> {
+        self.stored.iter().filter(move |(_, stored)| matches(stored)).map(|(index, _)| *index)
+    }
+
+    /// Names the first of the `failed` records. Lambda retries it and all after it.
+    fn response(&self, failed: &BTreeSet<usize>) -> Result<BatchResponse, lambda_runtime::Error> {
+        let sequence = |index| match self.stored.get(index) {
+            Some(stored) => Some(stored.sequence.as_str()),
+            None => self.malformed.get(index)?.sequence.as_deref(),
+        };
+        let sequences: Option<Vec<&str>> = failed.iter().map(sequence).collect();
+        let sequences = sequences.ok_or("a record to retry has no sequence number")?;
+        // Sequence numbers rise within a shard of the stream and have no fixed width: a shorter one is lower.
+        let lowest = sequences.into_iter().min_by_key(|sequence| (sequence.len(), *sequence));
+        let failures = lowest.map(|sequence| FailedItem { sequence: sequence.to_owned() });
+        Ok(BatchResponse { failures: failures.into_iter().collect() })
+    }
 }

@@ -1,14 +1,14 @@
-//! The `rollup` function: keeps the rollups in step with the stored reports.
+//! The `rollup` function: recomputes the rollups that stored reports make out of date.
 //!
-//! - [`handler`]: a batch of stream records in, the first one that is not done out.
-//! - `spans`: what of one app-shard is out of date, in its order; several app-shards at a time.
-//! - `terms`: what an application sets of its own, retention and limits.
-//! - [`settings`]: what the function must be told.
+//! - [`handler`]: takes a batch of stream records and returns the first one to retry.
+//! - `shard_rollup`: recomputes the spans of one write shard, from minutes up to the day.
+//! - `app_settings`: an application's own retention and limits.
+//! - [`settings`]: the function's environment variables.
 //!
-//! How one span is computed from what is below it stands in `nsl_aws::compute`, for a repair does the same.
-//! It is a library so that the reference model in `tests/` and the benchmark run the very code that the binary runs.
+//! How one span is computed is in `nsl_aws::compute`, which `nsl repair` uses too. This is a library so that the
+//! reference model in `tests/` and the benchmarks run the same code as the binary.
 
+mod app_settings;
 pub mod handler;
 pub mod settings;
-mod spans;
-mod terms;
+mod shard_rollup;

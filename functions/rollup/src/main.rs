@@ -18,7 +18,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         (&settings.reports_table, TableProbe::Query),
         (&settings.rollups_table, TableProbe::GetRow),
     ];
-    let rolling = RollupHandler::new(&clients, &settings, Arc::new(clock::now));
+    let handler = RollupHandler::new(&clients, &settings, Arc::new(clock::now));
     boot::warm_up(&clients, &tables).await;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| rolling.handle(event.payload))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| handler.handle(event.payload))).await
 }

@@ -1,25 +1,19 @@
-//! What the `rollup` function must be told.
+//! The environment variables of the `rollup` function.
 
 use nsl_aws::settings::{Misconfigured, Reader};
-use nsl_domain::rollup::Retention;
+use nsl_domain::rollup::{MAX_RAW_HOURS, MIN_RAW_HOURS, Retention};
 use nsl_domain::time::HOUR_MS;
 
-/// Longest retention of raw reports, in hours: a month.
-const MAX_RETENTION_HOURS: i64 = 720;
-
-/// Shortest: reports may be that late.
-const MIN_RETENTION_HOURS: i64 = 48;
-
-/// Names of tables, and how long what is in them is kept.
+/// Names of tables, and the retention of what is in them.
 #[derive(Debug)]
 pub struct Settings {
-    /// Where the applications are.
+    /// The table of applications.
     pub apps_table: String,
-    /// Where the raw reports are.
+    /// The table of raw reports.
     pub reports_table: String,
-    /// Where the rollups go.
+    /// The table of rollups.
     pub rollups_table: String,
-    /// How long each is kept, where an application says nothing else.
+    /// The default retention, which an application may override.
     pub retention: Retention,
 }
 
@@ -27,7 +21,7 @@ impl Settings {
     /// Reads the settings from `lookup`.
     ///
     /// # Errors
-    /// [`Misconfigured`] with everything that is missing or wrong.
+    /// [`Misconfigured`] with everything that is missing or invalid.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
@@ -35,8 +29,7 @@ impl Settings {
             reports_table: reader.text("REPORTS_TABLE"),
             rollups_table: reader.text("ROLLUPS_TABLE"),
             retention: Retention {
-                raw_ms: reader.number("RAW_RETENTION_HOURS", MIN_RETENTION_HOURS..=MAX_RETENTION_HOURS)
-                    * HOUR_MS,
+                raw_ms: reader.number("RAW_RETENTION_HOURS", MIN_RAW_HOURS..=MAX_RAW_HOURS) * HOUR_MS,
                 ..Retention::default()
             },
         };
