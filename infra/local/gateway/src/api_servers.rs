@@ -1,4 +1,4 @@
-//! The two servers for clients, opened and closed together.
+//! The servers of the WebSocket API and of the HTTP API, started and stopped together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,22 +6,24 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::bind::{BoundListeners, bind};
-use crate::http::Front;
+use crate::endpoints::ListenAddresses;
+use crate::http::HttpApi;
 use crate::lambda::Invoker;
+use crate::options::Options;
 use crate::serve::serve;
 use crate::template::Plan;
-use crate::websocket::{Gate, Lifetimes, Registry};
-use crate::{Options, Settings};
+use crate::websocket::{Registry, WebSocketApi};
 
-/// The ports that the library and the dashboard have compiled in.
+/// The ports that the published library and its dashboard have compiled in.
 const WEBSOCKET_PORT: u16 = 8087;
 const HTTP_PORT: u16 = 2798;
-/// How long connections and requests may take to end.
-const CLIENTS_LIMIT: Duration = Duration::from_secs(15);
+/// How long open connections and requests may take to end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The listeners, bound before anything that has to know their endpoints.
+/// The listeners, bound before anything that needs their addresses.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     pub(crate) websocket: BoundListeners,
@@ -37,61 +39,69 @@ impl Listeners {
             management: bind("--management", Some(&options.management), 0).await?,
         })
     }
+
+    pub(crate) fn addresses(&self) -> ListenAddresses {
+        ListenAddresses {
+            websocket: self.websocket.address,
+            http: self.http.address,
+            management: self.management.address,
+        }
+    }
 }
 
-/// What clients talk to.
-#[derive(Debug)]
+/// The running servers of the plan's APIs.
+#[derive(Debug, Default)]
 pub(crate) struct ApiServers {
-    gate: Option<Arc<Gate>>,
-    front: Option<Arc<Front>>,
     servers: Vec<JoinHandle<()>>,
+    /// Connections, requests and their invocations.
+    tasks: Vec<TaskTracker>,
     /// Stops accepting clients and closes their connections.
     stop: CancellationToken,
 }
 
 impl ApiServers {
-    /// Serves what the plan has.
-    pub(crate) fn open(
-        [websocket, http]: [BoundListeners; 2],
-        options: &Options,
-        settings: &Settings,
+    pub(crate) fn serve_websocket(
+        &mut self,
+        bound: BoundListeners,
         plan: &Plan,
+        options: &Options,
+        region: &str,
         invoker: &Arc<Invoker>,
         registry: &Arc<Registry>,
-    ) -> Self {
-        let stop = CancellationToken::new();
-        let region = &settings.region;
-        let mut servers = Vec::new();
-        let gate = plan.websocket.clone().map(|plan| {
-            let gate = Gate::new(plan, region, Lifetimes::of(options), invoker, registry, &stop);
-            Arc::new(gate)
-        });
-        if let Some(gate) = &gate {
-            servers.extend(serve(websocket.listeners, &crate::websocket::router(Arc::clone(gate)), &stop));
-        }
-        let base_path = options.http_base_path.trim_end_matches('/');
-        let front = plan.http.clone().map(|plan| Arc::new(Front::new(plan, region, base_path, invoker)));
-        if let Some(front) = &front {
-            servers.extend(serve(http.listeners, &crate::http::router(Arc::clone(front)), &stop));
-        }
-        Self { gate, front, servers, stop }
+    ) {
+        let Some(plan) = plan.websocket.clone() else { return };
+        let api = WebSocketApi::new(plan, region, options, invoker, registry, &self.stop);
+        self.tasks.push(api.tasks.clone());
+        self.servers.extend(serve(bound.listeners, &crate::websocket::router(Arc::new(api)), &self.stop));
     }
 
-    /// Closes connections and waits for requests and invocations; tells whether all ended in time.
-    pub(crate) async fn close_clients(&mut self) -> bool {
+    pub(crate) fn serve_http(
+        &mut self,
+        bound: BoundListeners,
+        plan: &Plan,
+        options: &Options,
+        region: &str,
+        invoker: &Arc<Invoker>,
+    ) {
+        let Some(plan) = plan.http.clone() else { return };
+        let base_path = options.http_base_path.trim_end_matches('/');
+        let api = HttpApi::new(plan, region, base_path, invoker);
+        self.tasks.push(api.tasks.clone());
+        self.servers.extend(serve(bound.listeners, &crate::http::router(Arc::new(api)), &self.stop));
+    }
+
+    /// Closes connections and waits for requests and invocations; false if the time limit was reached first.
+    pub(crate) async fn drain(self) -> bool {
         self.stop.cancel();
-        let servers = std::mem::take(&mut self.servers);
-        let gate = self.gate.iter().map(|gate| &gate.tasks);
-        let trackers = gate.chain(self.front.iter().map(|front| &front.tasks));
         let ended = async {
-            for server in servers {
+            for server in self.servers {
                 drop(server.await);
             }
-            for tasks in trackers {
+            for tasks in self.tasks {
                 tasks.close();
                 tasks.wait().await;
             }
         };
-        timeout(CLIENTS_LIMIT, ended).await.is_ok()
+        timeout(DRAIN_TIMEOUT, ended).await.is_ok()
     }
 }

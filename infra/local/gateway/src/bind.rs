@@ -1,4 +1,4 @@
-//! Listening sockets: both loopback endpoints where `localhost` is meant, and busy ports told in one line.
+//! Listening sockets: both loopback addresses for `localhost`, and a clear error for a port in use.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,49 +6,44 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use anyhow::{Context, anyhow, bail};
 use tokio::net::{TcpListener, lookup_host};
 
-/// The listeners of one service; the first one's address is the service's own.
+/// The listeners of one service; `address` is that of the first.
 #[derive(Debug)]
 pub(crate) struct BoundListeners {
     pub(crate) address: SocketAddr,
     pub(crate) listeners: Vec<TcpListener>,
 }
 
-/// Listens at `wanted`, which the flag `flag` gave, else at `localhost:default_port`.
+/// Listens at `wanted`, the value of the flag `flag`, or else at `localhost:default_port`.
 ///
-/// Clients that have `localhost` compiled in may try IPv6 first, so `localhost` means both loopback endpoints.
+/// Clients with `localhost` compiled in may try IPv6 first, so `localhost` means both loopback addresses.
 pub(crate) async fn bind(
     flag: &str,
     wanted: Option<&str>,
     default_port: u16,
 ) -> anyhow::Result<BoundListeners> {
-    let local_port = match wanted {
-        None => Some(default_port),
-        Some(text) => match text.strip_prefix("localhost:") {
-            Some(port) => Some(port.parse().with_context(|| format!("{flag} {text}: no port"))?),
-            None => None,
-        },
-    };
-    if let Some(port) = local_port {
-        return both_loopbacks(flag, port).await;
+    let Some(text) = wanted else { return bind_loopbacks(flag, default_port).await };
+    if let Some(port) = text.strip_prefix("localhost:") {
+        let port = port.parse().with_context(|| format!("{flag} {text}: not a port number"))?;
+        return bind_loopbacks(flag, port).await;
     }
-    let text = wanted.unwrap_or_default();
-    let mut found =
-        lookup_host(text).await.with_context(|| format!("{flag} {text}: no address host:port"))?;
-    let address = found.next().ok_or_else(|| anyhow!("{flag} {text}: no such host"))?;
+    let mut found = lookup_host(text)
+        .await
+        .with_context(|| format!("{flag} {text}: not an address of the form HOST:PORT"))?;
+    let address = found.next().ok_or_else(|| anyhow!("{flag} {text}: host not found"))?;
     let listener = listen(flag, address).await?;
     Ok(BoundListeners { address: listener.local_addr()?, listeners: vec![listener] })
 }
 
-async fn both_loopbacks(flag: &str, port: u16) -> anyhow::Result<BoundListeners> {
+async fn bind_loopbacks(flag: &str, port: u16) -> anyhow::Result<BoundListeners> {
     let first = listen(flag, (Ipv4Addr::LOCALHOST, port).into()).await?;
     let address = first.local_addr()?;
     let mut listeners = vec![first];
     let second = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
     match TcpListener::bind(second).await {
         Ok(listener) => listeners.push(listener),
-        // A port that was chosen for IPv4 may be taken on IPv6; nobody has it compiled in.
-        Err(fault) if fault.kind() == ErrorKind::AddrInUse && port != 0 => return Err(busy(flag, second)),
-        // A machine without IPv6.
+        // With port 0 the system chose the port for IPv4 only: no client expects it on IPv6.
+        Err(error) if error.kind() == ErrorKind::AddrInUse && port != 0 => return Err(in_use(flag, second)),
+        // The machine has no IPv6.
         Err(_) => {}
     }
     Ok(BoundListeners { address, listeners })
@@ -57,13 +52,22 @@ async fn both_loopbacks(flag: &str, port: u16) -> anyhow::Result<BoundListeners>
 async fn listen(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
-        Err(fault) if fault.kind() == ErrorKind::AddrInUse => Err(busy(flag, address)),
-        Err(fault) => bail!("cannot listen at {address} ({flag}): {fault}"),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(in_use(flag, address)),
+        Err(error) => bail!("cannot listen at {address} ({flag}): {error}"),
     }
 }
 
-fn busy(flag: &str, address: SocketAddr) -> anyhow::Error {
-    anyhow!("{address} is in use: stop what listens there, or choose another address with {flag} ADDR")
+fn in_use(flag: &str, address: SocketAddr) -> anyhow::Error {
+    let port = address.port();
+    let find = if cfg!(target_os = "linux") {
+        format!("ss -ltnp 'sport = :{port}'")
+    } else {
+        format!("lsof -nP -iTCP:{port} -sTCP:LISTEN")
+    };
+    anyhow!(
+        "port {port} is in use ({address}): stop the program that listens there (`{find}` shows it), or choose \
+         another address with {flag} ADDR, for example {flag} localhost:0 for any free port"
+    )
 }
 
 #[cfg(test)]
@@ -71,10 +75,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_busy_port_names_the_flag() {
+    async fn port_in_use_names_the_flag() {
         let taken = bind("--ws", Some("127.0.0.1:0"), 0).await.unwrap();
-        let fault = bind("--ws", Some(&taken.address.to_string()), 0).await.unwrap_err().to_string();
-        assert!(fault.contains("is in use") && fault.contains("--ws ADDR"), "{fault}");
+        let error = bind("--ws", Some(&taken.address.to_string()), 0).await.unwrap_err().to_string();
+        assert!(error.contains("is in use") && error.contains("--ws ADDR"), "{error}");
+        assert!(error.matches(&format!(":{}", taken.address.port())).count() > 1, "how to find it: {error}");
     }
 
     #[tokio::test]

@@ -1,66 +1,60 @@
-//! Everything that the gateway prints, and the file that keeps what functions write.
+//! Everything that the gateway prints, and the log file of the functions' output.
 //!
-//! stdout carries the endpoints and, last, `ready`; warnings, faults and functions' complaints go to stderr.
+//! stdout has the addresses and, last, `ready`; warnings and errors, the functions' too, go to stderr.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde_json::Value as Json;
 
-/// Which of its two outputs a function wrote to.
+/// Which of its two outputs a child process wrote to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
     Stdout,
     Stderr,
 }
 
-/// The gateway's voice.
 #[derive(Debug)]
 pub(crate) struct Console {
-    /// Whether every line of every function is shown, not only warnings and errors.
+    /// Whether every line of every child is printed, not only warnings and errors.
     verbose: bool,
-    log: Option<Mutex<File>>,
+    log: Mutex<File>,
 }
 
 impl Console {
-    /// A console whose functions' lines also go to a fresh file at `log`.
-    pub(crate) fn new(verbose: bool, log: Option<&Path>) -> std::io::Result<Self> {
-        Ok(Self { verbose, log: log.map(File::create).transpose()?.map(Mutex::new) })
+    /// A console that also writes every line of every child to a new file at `log`.
+    pub(crate) fn new(verbose: bool, log: &Path) -> std::io::Result<Self> {
+        Ok(Self { verbose, log: Mutex::new(File::create(log)?) })
     }
 
-    /// A line about what is served.
-    pub(crate) fn say(&self, line: &str) {
-        // A reader that has left, as `head` does, is no reason to stop serving.
+    pub(crate) fn print(&self, line: &str) {
+        // The gateway keeps serving when stdout's reader has ended, as `head` does.
         drop(writeln!(std::io::stdout(), "{line}"));
     }
 
-    /// A line about something that went wrong but was survived.
     pub(crate) fn warn(&self, line: &str) {
         drop(writeln!(std::io::stderr(), "nsl-gateway: {line}"));
     }
 
-    /// A line that the child `name` wrote.
+    /// Logs a line that the child `name` wrote.
     pub(crate) fn child_line(&self, name: &str, channel: Channel, line: &str) {
-        if let Some(log) = &self.log {
-            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-            // A full disk must not stop the functions.
-            drop(writeln!(log, "{name}: {line}"));
-        }
-        if self.verbose || is_complaint(channel, line) {
+        // A full disk must not stop the functions.
+        drop(writeln!(self.log.lock(), "{name}: {line}"));
+        if self.verbose || is_warning(channel, line) {
             drop(writeln!(std::io::stderr(), "{name}: {line}"));
         }
     }
 }
 
-/// The one line with which a start that failed ends.
-pub fn print_error(fault: &anyhow::Error) {
-    drop(writeln!(std::io::stderr(), "nsl-gateway: {fault:#}"));
+/// Prints the error with which the program ends, in one line.
+pub fn print_error(error: &anyhow::Error) {
+    drop(writeln!(std::io::stderr(), "nsl-gateway: {error:#}"));
 }
 
-/// Whether a child's line is a warning or worse. What is no log line counts as one on stderr: a panic's message.
-fn is_complaint(channel: Channel, line: &str) -> bool {
+/// Whether a child's line is a warning or an error. A line without a level counts as one on stderr: a panic's message.
+fn is_warning(channel: Channel, line: &str) -> bool {
     if let Ok(Json::Object(entry)) = serde_json::from_str::<Json>(line) {
         let level = entry.get("level").and_then(Json::as_str).unwrap_or_default();
         return matches!(level.to_ascii_uppercase().as_str(), "WARN" | "ERROR" | "FATAL");
@@ -78,15 +72,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complaints_are_told_from_chatter() {
+    fn warnings_are_recognised_by_level_or_by_stderr() {
         use Channel::{Stderr, Stdout};
-        assert!(is_complaint(Stdout, r#"{"level":"WARN","fields":{"message":"slow"}}"#));
-        assert!(!is_complaint(Stderr, r#"{"level":"INFO","fields":{"message":"WARN"}}"#));
-        assert!(is_complaint(Stdout, " WARN something"));
-        assert!(is_complaint(Stdout, "2026-01-01T00:00:00Z ERROR something"));
-        assert!(!is_complaint(Stdout, " INFO something about an ERROR"));
-        assert!(is_complaint(Stderr, "thread 'main' panicked at src/main.rs"));
-        assert!(!is_complaint(Stdout, "hello"));
-        assert!(!is_complaint(Stderr, " "));
+        assert!(is_warning(Stdout, r#"{"level":"WARN","fields":{"message":"slow"}}"#));
+        assert!(!is_warning(Stderr, r#"{"level":"INFO","fields":{"message":"WARN"}}"#));
+        assert!(is_warning(Stdout, " WARN something"));
+        assert!(is_warning(Stdout, "2026-01-01T00:00:00Z ERROR something"));
+        assert!(!is_warning(Stdout, " INFO something about an ERROR"));
+        assert!(is_warning(Stderr, "thread 'main' panicked at src/main.rs"));
+        assert!(!is_warning(Stdout, "hello"));
+        assert!(!is_warning(Stderr, " "));
     }
 }

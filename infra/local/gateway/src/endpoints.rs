@@ -1,59 +1,66 @@
-//! Where everything listens, and AWS's endpoints rewritten to these places.
+//! The local addresses of the gateway's services, and the replacement of the template's AWS addresses by them.
 
 use std::net::SocketAddr;
 
-use crate::api_servers::Listeners;
 use crate::template::{Plan, URL_SUFFIX};
 
-/// The endpoints of one running gateway.
-#[derive(Clone, Debug)]
-pub(crate) struct Endpoints {
-    pub(crate) region: String,
+/// Where the gateway's HTTP servers listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListenAddresses {
     pub(crate) websocket: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) management: SocketAddr,
+}
+
+/// The addresses of one running gateway.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) region: String,
+    pub(crate) listen: ListenAddresses,
     /// A URL without a path.
     pub(crate) dynamodb: String,
     /// The stage of the WebSocket API, a path segment of the management endpoint.
     pub(crate) stage: Option<String>,
-    /// What AWS's endpoints start with, and what stands there locally.
-    rewrites: Vec<(String, String)>,
+    rewrites: Vec<Rewrite>,
+}
+
+/// The start of an address on AWS, and its local replacement.
+#[derive(Clone, Debug)]
+struct Rewrite {
+    aws: String,
+    local: String,
 }
 
 impl Endpoints {
-    pub(crate) fn new(plan: &Plan, region: &str, sockets: &Listeners, dynamodb: String) -> Self {
-        let websocket = sockets.websocket.address;
-        let (http, management) = (sockets.http.address, sockets.management.address);
-        Self::at(plan, region, [websocket, http, management], dynamodb)
-    }
-
-    /// The endpoints for listeners at `[websocket, http, management]`.
-    pub(crate) fn at(plan: &Plan, region: &str, at: [SocketAddr; 3], dynamodb: String) -> Self {
-        let [websocket, http, management] = at;
+    pub(crate) fn new(plan: &Plan, region: &str, listen: ListenAddresses, dynamodb: String) -> Self {
+        let ListenAddresses { websocket, http, management } = listen;
         let mut rewrites = Vec::new();
-        let host = |api: &str| format!("{api}.execute-api.{region}.{URL_SUFFIX}");
+        let mut add = |scheme: &str, api: &str, local: String| {
+            let aws = format!("{scheme}://{api}.execute-api.{region}.{URL_SUFFIX}");
+            rewrites.push(Rewrite { aws, local });
+        };
         if let Some(api) = &plan.websocket {
-            rewrites.push((format!("wss://{}", host(&api.api_id)), format!("ws://{websocket}")));
-            rewrites.push((format!("https://{}", host(&api.api_id)), format!("http://{management}")));
+            add("wss", &api.api_id, format!("ws://{websocket}"));
+            add("https", &api.api_id, format!("http://{management}"));
         }
         if let Some(api) = &plan.http {
-            rewrites.push((format!("https://{}", host(&api.api_id)), format!("http://{http}")));
+            add("https", &api.api_id, format!("http://{http}"));
         }
         let stage = plan.websocket.as_ref().map(|api| api.stage.clone());
-        Self { region: region.to_owned(), websocket, http, management, dynamodb, stage, rewrites }
+        Self { region: region.to_owned(), listen, dynamodb, stage, rewrites }
     }
 
-    /// The endpoint that functions post to connections through, stage included.
+    /// The endpoint through which functions post to connections, stage included.
     pub(crate) fn management_endpoint(&self) -> String {
+        let management = self.listen.management;
         match &self.stage {
-            Some(stage) => format!("http://{}/{stage}", self.management),
-            None => format!("http://{}", self.management),
+            Some(stage) => format!("http://{management}/{stage}"),
+            None => format!("http://{management}"),
         }
     }
 
-    /// `text` with the local address wherever it names one that the template's APIs would have on AWS.
+    /// `text` with the AWS addresses of the template's APIs replaced by the local ones.
     pub(crate) fn rewrite_to_local(&self, text: &str) -> String {
-        let rewrite = |text: String, (there, here): &(String, String)| text.replace(there, here);
-        self.rewrites.iter().fold(text.to_owned(), rewrite)
+        self.rewrites.iter().fold(text.to_owned(), |text, rewrite| text.replace(&rewrite.aws, &rewrite.local))
     }
 }

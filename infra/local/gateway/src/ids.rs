@@ -1,25 +1,22 @@
-//! Identifiers in the shapes that AWS gives them, from the operating system's random generator.
+//! Identifiers in AWS's formats, from the operating system's random generator.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 
 use crate::clock;
 
-/// Random bytes of a connection or request id: eleven give sixteen characters with one `=` at the end.
+/// Eleven bytes give sixteen characters of base64 with one `=` at the end.
 const ID_BYTES: usize = 11;
-/// Random bytes of a UUID and of a trace.
 const UUID_BYTES: usize = 16;
-
-/// Random bytes of a secret.
 const SECRET_BYTES: usize = 32;
 
-/// An id like API Gateway's, `L0SM9cOFvHcCIhw=`, for connections, requests and messages.
+/// An API Gateway id for a connection, request or message: `L0SM9cOFvHcCIhw=`.
 pub(crate) fn gateway_id() -> String {
     URL_SAFE.encode(random::<ID_BYTES>())
 }
 
-/// An invocation's id, a random UUID.
-pub(crate) fn invocation_id() -> String {
+/// A random UUID.
+pub(crate) fn uuid() -> String {
     let mut bytes = random::<UUID_BYTES>();
     // Version 4 and variant 1 of RFC 9562.
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -29,12 +26,12 @@ pub(crate) fn invocation_id() -> String {
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
-/// A secret of 64 hexadecimal digits.
+/// 64 hexadecimal digits.
 pub(crate) fn secret() -> String {
     hex(&random::<SECRET_BYTES>())
 }
 
-/// A trace header, not sampled: nothing here collects traces.
+/// An X-Ray trace header that is not sampled, because nothing here collects traces.
 pub(crate) fn trace_id() -> String {
     let bytes = random::<UUID_BYTES>();
     let seconds = clock::now_ms() / 1000;
@@ -44,7 +41,7 @@ pub(crate) fn trace_id() -> String {
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // A system without entropy cannot serve; ids that repeat would deliver frames to the wrong connection.
+    // Without entropy ids could repeat, and frames would reach the wrong connection.
     if getrandom::fill(&mut bytes).is_err() {
         std::process::abort();
     }
@@ -60,12 +57,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_look_like_those_of_aws() {
+    fn ids_have_the_formats_of_aws() {
         let id = gateway_id();
         assert_eq!(id.len(), 16);
         assert!(id.ends_with('=') && !id.ends_with("=="));
         assert_ne!(id, gateway_id());
-        let uuid = invocation_id();
+        let uuid = uuid();
         assert_eq!(uuid.len(), 36);
         assert_eq!(&uuid[14..15], "4");
         assert!(trace_id().starts_with("Root=1-"));

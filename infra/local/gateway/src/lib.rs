@@ -1,14 +1,14 @@
-//! A one-machine stand-in for API Gateway (WebSocket and HTTP), Lambda and DynamoDB.
+//! API Gateway (WebSocket and HTTP), Lambda and DynamoDB on one machine.
 //!
-//! It runs the unmodified binaries of a SAM template and behaves so much like AWS that they cannot tell. It imports
-//! none of the project's other crates and knows no item format: all that it serves comes from the template.
+//! Runs the unmodified function binaries of a SAM template and reproduces what they and their clients observe on AWS.
+//! Imports none of the project's other crates and has no item format of its own: everything comes from the template.
 //!
-//! - [`template`]: the template as a plan.
-//! - [`lambda`]: processes, their pools, the Runtime API.
-//! - [`websocket`], [`http`], [`management`]: the three servers.
+//! - [`template`]: parses the template into a plan.
+//! - [`lambda`]: function processes, their pools, the Runtime API.
+//! - [`websocket`], [`http`], [`management`]: the three HTTP servers.
 //! - [`dynamodb`]: the embedded engine and the tables.
-//! - [`streams`]: the tables' streams, delivered to functions.
-//! - [`run`]: start, ready, drain.
+//! - [`streams`]: event source mappings from table streams to functions.
+//! - [`run`]: startup and shutdown.
 
 mod api_servers;
 mod bind;
@@ -39,7 +39,7 @@ mod welcome;
 pub use console::print_error;
 pub use dynamodb::{Engine, create_tables};
 pub use options::{FunctionNames, Options};
-pub use parent_death::{EXEC_WITH_PARENT_DEATH_SIGNAL, exec_with_parent_death_signal};
+pub use parent_death::{EXEC_FLAG, exec_with_parent_death_signal};
 pub use run::run;
 pub use settings::Settings;
 pub use shutdown::shutdown_signal;

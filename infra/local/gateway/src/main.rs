@@ -4,20 +4,19 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use nsl_gateway::{
-    EXEC_WITH_PARENT_DEATH_SIGNAL, Options, Settings, exec_with_parent_death_signal, print_error, run,
-    shutdown_signal,
+    EXEC_FLAG, Options, Settings, exec_with_parent_death_signal, print_error, run, shutdown_signal,
 };
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == EXEC_WITH_PARENT_DEATH_SIGNAL) {
+    if arguments.next().is_some_and(|first| first == EXEC_FLAG) {
         print_error(&exec_with_parent_death_signal(arguments));
         return ExitCode::FAILURE;
     }
     match start(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            print_error(&fault);
+        Err(error) => {
+            print_error(&error);
             ExitCode::FAILURE
         }
     }

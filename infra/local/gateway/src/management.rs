@@ -1,14 +1,14 @@
-//! The `@connections` API: functions post to connections, look at them and close them.
+//! The `@connections` API: functions post to connections, describe them and close them.
 //!
-//! Answers carry the error code in the header and the message in the body, from which the SDK builds its typed
-//! errors. Signatures are not verified, only asked for: an unsigned call is a bug that AWS would refuse.
+//! Errors carry their code in a header and their message in the body, from which the SDK builds its typed errors.
+//! Signatures must be present but are not verified: an unsigned call is a bug that AWS would reject.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -17,102 +17,95 @@ use tokio_util::sync::CancellationToken;
 use crate::bind::BoundListeners;
 use crate::clock;
 use crate::serve::serve;
-use crate::websocket::{Closing, Live, MAX_MESSAGE_BYTES, Registry};
+use crate::websocket::{CloseReason, Connection, MAX_MESSAGE_BYTES, Registry};
 
 /// The scheme that signed requests name.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256";
 
-/// The API while it is served: functions need it from their start, before there are clients, until they have ended.
+/// The running API. Functions need it as long as they run, so it starts before the other servers and stops after them.
 #[derive(Debug)]
-pub(crate) struct Management {
-    /// The connections that there are.
+pub(crate) struct ManagementApi {
     pub(crate) registry: Arc<Registry>,
     stop: CancellationToken,
 }
 
-impl Management {
+impl ManagementApi {
     /// Serves the API on the listeners of `bound`; the stage is the first segment of its paths.
-    pub(crate) fn open(bound: BoundListeners, stage: Option<&str>) -> Self {
+    pub(crate) fn start(bound: BoundListeners, stage: Option<&str>) -> Self {
         let (registry, stop) = (Arc::new(Registry::default()), CancellationToken::new());
-        let stage = stage.unwrap_or_default().to_owned();
-        let desk = Arc::new(Desk { registry: Arc::clone(&registry), stage });
-        serve(bound.listeners, &Router::new().fallback(answer).with_state(desk), &stop);
+        let state = ApiState { registry: Arc::clone(&registry), stage: stage.unwrap_or_default().to_owned() };
+        serve(bound.listeners, &Router::new().fallback(handle).with_state(Arc::new(state)), &stop);
         Self { registry, stop }
     }
 
-    /// Ends the API after the requests under way.
-    pub(crate) fn close(self) {
+    /// Stops the API after the open requests.
+    pub(crate) fn stop(self) {
         self.stop.cancel();
     }
 }
 
-/// What the API works on.
 #[derive(Debug)]
-struct Desk {
+struct ApiState {
     registry: Arc<Registry>,
     stage: String,
 }
 
-/// An answer that is no success.
-enum Refusal {
+/// An error response of the API.
+enum ApiError {
     Forbidden(&'static str),
     Gone,
     TooLarge,
     BadRequest(&'static str),
 }
 
-async fn answer(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+async fn handle(State(state): State<Arc<ApiState>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let outcome = match find(&desk, &parts.headers, parts.uri.path()) {
-        Ok(live) => act(&parts.method, &live, body).await,
-        Err(refusal) => Err(refusal),
+    let result = match find_connection(&state, &parts.headers, parts.uri.path()) {
+        Ok(connection) => call(&parts.method, &connection, body).await,
+        Err(error) => Err(error),
     };
-    outcome.unwrap_or_else(IntoResponse::into_response)
+    result.unwrap_or_else(IntoResponse::into_response)
 }
 
-fn find(desk: &Desk, headers: &HeaderMap, path: &str) -> Result<Arc<Live>, Refusal> {
+fn find_connection(state: &ApiState, headers: &HeaderMap, path: &str) -> Result<Arc<Connection>, ApiError> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !authorization.unwrap_or_default().starts_with(SIGNATURE) {
-        return Err(Refusal::Forbidden("Missing Authentication Token"));
+        return Err(ApiError::Forbidden("Missing Authentication Token"));
     }
     let path = percent_decode_str(path).decode_utf8_lossy();
-    let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(desk.stage.as_str()));
-    let id = below.and_then(|path| path.strip_prefix("/@connections/"));
-    let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or(Refusal::Forbidden("Forbidden"))?;
-    desk.registry.find(id).ok_or(Refusal::Gone)
+    let below_stage = path.strip_prefix('/').and_then(|path| path.strip_prefix(state.stage.as_str()));
+    let id = below_stage.and_then(|path| path.strip_prefix("/@connections/"));
+    let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or(ApiError::Forbidden("Forbidden"))?;
+    state.registry.get(id).ok_or(ApiError::Gone)
 }
 
-async fn act(method: &Method, live: &Live, body: Body) -> Result<Response, Refusal> {
+async fn call(method: &Method, connection: &Connection, body: Body) -> Result<Response, ApiError> {
     match *method {
         Method::POST => {
-            let body = axum::body::to_bytes(body, MAX_MESSAGE_BYTES).await.map_err(|_| Refusal::TooLarge)?;
+            let body = axum::body::to_bytes(body, MAX_MESSAGE_BYTES).await.map_err(|_| ApiError::TooLarge)?;
             let text = String::from_utf8(body.to_vec())
-                .map_err(|_| Refusal::BadRequest("the message is no UTF-8 text"))?;
-            live.post(text).map_err(|_| Refusal::Gone)?;
+                .map_err(|_| ApiError::BadRequest("the message is not UTF-8 text"))?;
+            connection.post(text).map_err(|_| ApiError::Gone)?;
             Ok(StatusCode::OK.into_response())
         }
         Method::GET => {
-            let session = &live.session;
-            let mut identity = json!({ "sourceIp": session.source_ip });
-            if let (Some(agent), Some(identity)) = (&session.user_agent, identity.as_object_mut()) {
-                identity.insert("userAgent".into(), json!(agent));
-            }
+            let context = &connection.context;
             let body = json!({
-                "connectedAt": clock::iso_time(session.connected_at_ms),
-                "lastActiveAt": clock::iso_time(live.last_active_ms()),
-                "identity": identity,
+                "connectedAt": clock::iso_time(context.connected_at_ms),
+                "lastActiveAt": clock::iso_time(connection.last_active_ms()),
+                "identity": context.identity(),
             });
-            Ok(json_response(StatusCode::OK, &body.to_string(), None))
+            Ok(json_response(StatusCode::OK, &body.to_string()))
         }
         Method::DELETE => {
-            live.close(Closing::Deleted);
+            connection.close(CloseReason::Deleted);
             Ok(StatusCode::NO_CONTENT.into_response())
         }
-        _ => Err(Refusal::Forbidden("Forbidden")),
+        _ => Err(ApiError::Forbidden("Forbidden")),
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code, message) = match self {
             Self::Forbidden(message) => (StatusCode::FORBIDDEN, "ForbiddenException", message),
@@ -122,15 +115,12 @@ impl IntoResponse for Refusal {
             }
             Self::BadRequest(message) => (StatusCode::BAD_REQUEST, "BadRequestException", message),
         };
-        json_response(status, &json!({ "message": message }).to_string(), Some(code))
+        let mut response = json_response(status, &json!({ "message": message }).to_string());
+        response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
+        response
     }
 }
 
-fn json_response(status: StatusCode, body: &str, code: Option<&'static str>) -> Response {
-    let mut response =
-        (status, [(header::CONTENT_TYPE, "application/json")], body.to_owned()).into_response();
-    if let Some(code) = code {
-        response.headers_mut().insert("x-amzn-errortype", header::HeaderValue::from_static(code));
-    }
-    response
+fn json_response(status: StatusCode, body: &str) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_owned()).into_response()
 }

@@ -7,39 +7,39 @@ use clap::Parser;
 
 /// Runs a SAM template's functions on this machine: API Gateway (WebSocket and HTTP), Lambda and DynamoDB.
 ///
-/// Everything that is served comes from the template. Functions are ordinary Lambda binaries, unmodified.
+/// Functions, routes and tables come from the template. The functions are unmodified Lambda binaries.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "nsl-gateway", version)]
 pub struct Options {
-    /// Where WebSocket clients connect [default: 127.0.0.1:8087, and [::1]:8087 where there is IPv6]
+    /// Address of the WebSocket API [default: localhost:8087, on IPv4 and IPv6]
     #[arg(long, value_name = "ADDR")]
     pub ws: Option<String>,
 
-    /// Where the HTTP API is served [default: 127.0.0.1:2798, and [::1]:2798 where there is IPv6]
+    /// Address of the HTTP API [default: localhost:2798, on IPv4 and IPv6]
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
 
-    /// A base path under which the HTTP API is served as well
+    /// Base path under which the HTTP API is served as well
     #[arg(long, value_name = "PATH", default_value = "/api/logger")]
     pub http_base_path: String,
 
-    /// Where functions post to connections: not on loopback for functions in containers
+    /// Address of the @connections API, not loopback if functions run in containers
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub management: String,
 
-    /// Where the embedded DynamoDB listens
+    /// Address of the embedded DynamoDB
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", conflicts_with = "dynamodb")]
     pub dynamodb_addr: String,
 
-    /// Use the DynamoDB at this URL (DynamoDB Local, for instance) instead of the embedded one
+    /// Use the DynamoDB at this URL (for example DynamoDB Local) instead of the embedded one
     #[arg(long, value_name = "URL")]
     pub dynamodb: Option<String>,
 
-    /// Where data, the ready file and the functions' log are kept
+    /// Directory of the data, the ready file and the functions' log
     #[arg(long, value_name = "DIR", default_value = ".nsl", conflicts_with = "memory")]
     pub data: PathBuf,
 
-    /// Keep data in memory, and forget it at the end
+    /// Keep data in memory only
     #[arg(long)]
     pub memory: bool,
 
@@ -47,7 +47,7 @@ pub struct Options {
     #[arg(long)]
     pub no_demo: bool,
 
-    /// Where the functions' binaries are [default: the directory of this program]
+    /// Directory of the functions' binaries [default: the directory of this program]
     #[arg(long, value_name = "DIR")]
     pub functions: Option<PathBuf>,
 
@@ -55,7 +55,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE", default_value = "template.yaml")]
     pub template: PathBuf,
 
-    /// The value of a template parameter, instead of its default; may be repeated
+    /// Value of a template parameter instead of its default; may be repeated
     #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = key_value)]
     pub parameters: Vec<(String, String)>,
 
@@ -63,15 +63,15 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub lambda_endpoint: Option<String>,
 
-    /// What that endpoint calls a function: sam local start-lambda its logical id, cargo lambda watch its binary
+    /// Function names at that endpoint: logical ids for sam local start-lambda, binaries for cargo lambda watch
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub lambda_names: FunctionNames,
 
-    /// Most processes of one function; further callers wait
+    /// Maximum number of processes of one function; further invocations wait
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_concurrency: u16,
 
-    /// End a function's spare processes after this many idle seconds
+    /// End all but one of a function's processes after this many idle seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub shrink_after: u64,
 
@@ -83,24 +83,24 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 7200)]
     pub max_duration: u64,
 
-    /// Let every stream's batches collect for this many seconds, instead of what the template says
+    /// Batching window of every stream in seconds, instead of the template's
     #[arg(long, value_name = "SECONDS")]
     pub stream_window: Option<u64>,
 
-    /// Deliver streams with accidents that this seed decides: out of order across items, split, twice
+    /// Deliver streams with faults chosen by this seed: out of order across items, split, duplicated
     #[arg(long, value_name = "SEED")]
     pub stream_chaos: Option<u64>,
 
-    /// Write the ready file (endpoints and demo app as JSON) here too
+    /// Also write the ready file (addresses and demo app as JSON) here
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
 
-    /// Show every line that functions write, not only warnings and errors
+    /// Print every line that functions write, not only warnings and errors
     #[arg(long, short)]
     pub verbose: bool,
 }
 
-/// What a Lambda endpoint knows a function by.
+/// How a Lambda endpoint names functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum FunctionNames {
     /// The function's logical id in the template.
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_are_those_that_the_library_and_the_dashboard_expect() {
+    fn defaults_suit_the_library_and_its_dashboard() {
         let options = Options::parse_from(["nsl-gateway"]);
         assert_eq!((options.ws, options.http), (None, None));
         assert_eq!((options.idle_timeout, options.max_duration), (600, 7200));

@@ -1,30 +1,27 @@
-//! The ready file: where everything is, for scripts and for `nsl --local`.
+//! The ready file: the gateway's addresses and the demo app, for scripts and for `nsl --local`.
 //!
-//! It holds the demo app's key, so only its owner may read it, and it appears whole or not at all.
+//! It holds the demo app's key, so only its owner may read it, and it is renamed into place when it is complete.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Map, Value as Json, json};
 
 use crate::endpoints::Endpoints;
-use crate::lambda::of_function;
-use crate::template::{Function, Plan};
+use crate::lambda::function_variables;
+use crate::state::private_file;
+use crate::template::Plan;
 
-/// Read and write for the owner, nothing for anybody else.
-const OWNER_ONLY: u32 = 0o600;
-
-/// The document without the demo app, which is made from it.
+/// The document without the demo app, which is created with its help.
 pub(crate) fn document(plan: &Plan, endpoints: &Endpoints) -> Json {
     let outputs: BTreeMap<&String, String> =
         plan.outputs.iter().map(|(name, value)| (name, endpoints.rewrite_to_local(value))).collect();
     json!({
-        "ws": format!("ws://{}", endpoints.websocket),
-        "http": format!("http://{}", endpoints.http),
+        "ws": format!("ws://{}", endpoints.listen.websocket),
+        "http": format!("http://{}", endpoints.listen.http),
         "dynamodb": endpoints.dynamodb,
         "management": endpoints.management_endpoint(),
         "region": endpoints.region,
@@ -33,19 +30,23 @@ pub(crate) fn document(plan: &Plan, endpoints: &Endpoints) -> Json {
     })
 }
 
-/// Each function's binary and what it has to find in its environment, for whoever runs the functions elsewhere.
+/// Each function's binary and environment variables, for tools that run the functions themselves.
 pub(crate) fn functions(plan: &Plan, endpoints: &Endpoints) -> Json {
-    let told = |function: &Function| json!({ "binary": function.binary, "environment": of_function(function, endpoints) });
-    plan.functions.iter().map(|(id, function)| (id.clone(), told(function))).collect::<Map<_, _>>().into()
+    let mut functions = Map::new();
+    for (id, function) in &plan.functions {
+        let environment = function_variables(function, endpoints);
+        functions.insert(id.clone(), json!({ "binary": function.binary, "environment": environment }));
+    }
+    Json::Object(functions)
 }
 
-/// Removes the ready file of an earlier gateway, if there is one.
-pub(crate) fn forget(path: &Path) -> anyhow::Result<()> {
+/// Removes the ready file that a killed gateway left behind, if there is one.
+pub(crate) fn remove_stale(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
-        Err(fault) if fault.kind() != ErrorKind::NotFound => {
-            Err(fault).with_context(|| format!("cannot remove the old {}", path.display()))
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove the old {}", path.display()))
         }
-        _ => Ok(()),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -56,15 +57,11 @@ pub(crate) struct ReadyFile {
 }
 
 impl ReadyFile {
-    /// Writes `document` to `path` at once.
     pub(crate) fn write(path: &Path, document: &Json) -> anyhow::Result<Self> {
         let write = || -> std::io::Result<()> {
             let mut temporary = path.as_os_str().to_owned();
             temporary.push(format!(".{}", std::process::id()));
-            let temporary = PathBuf::from(temporary);
-            let mut options = fs::OpenOptions::new();
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&temporary)?;
+            let mut file = private_file().create(true).truncate(true).open(&temporary)?;
             file.write_all(format!("{document:#}\n").as_bytes())?;
             file.sync_all()?;
             fs::rename(&temporary, path)
@@ -80,7 +77,7 @@ impl ReadyFile {
 
 impl Drop for ReadyFile {
     fn drop(&mut self) {
-        // Somebody may have removed it already.
+        // An error means that it is already gone.
         drop(fs::remove_file(&self.path));
     }
 }

@@ -1,4 +1,4 @@
-//! One gateway from start to end: bind, create, start, tell, wait, drain.
+//! One gateway from startup to shutdown.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api_servers::{ApiServers, Listeners};
 use crate::console::Console;
-use crate::demo::{TOOL, Tool};
+use crate::demo::{DemoTool, TOOL};
 use crate::dynamodb::{Engine, create_tables};
 use crate::endpoints::Endpoints;
 use crate::lambda::Invoker;
-use crate::management::Management;
+use crate::management::ManagementApi;
+use crate::options::Options;
 use crate::ready::{self, ReadyFile};
 use crate::settings::Settings;
-use crate::state::StateDir;
+use crate::state::{LOG_FILE, READY_FILE, StateDir};
 use crate::streams::Streams;
 use crate::template::{self, Plan};
-use crate::{Options, secrets, welcome};
+use crate::{secrets, welcome};
 
-/// The files of the state directory that users and scripts read.
-pub(crate) const READY_FILE: &str = "ready.json";
-pub(crate) const LOG_FILE: &str = "functions.log";
-/// How long functions may take to end once no client is left, before they are killed.
-const FUNCTIONS_LIMIT: Duration = Duration::from_secs(5);
+/// How long functions may take to end after their last invocation before they are killed.
+const FUNCTIONS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the gateway until `shutdown` resolves, then drains it.
 pub async fn run(
@@ -37,16 +35,14 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut plan = template::read(&options.template, &options.overrides(), &settings.region)?;
-    let functions = functions_dir(&options, &settings)?;
+    let functions = functions_directory(&options, &settings)?;
     check_binaries(&plan, &functions, options.lambda_endpoint.is_none())?;
     let state = StateDir::open((!options.memory).then_some(options.data.as_path()))?;
-    // A gateway that was killed left its ready file behind; nobody shall take it for this one's.
-    for stale in options.ready_file.iter().chain([&state.file(READY_FILE)]) {
-        ready::forget(stale)?;
+    for path in options.ready_file.iter().chain([&state.file(READY_FILE)]) {
+        ready::remove_stale(path)?;
     }
-    secrets::fill(&mut plan, &state)?;
-    let log = state.file(LOG_FILE);
-    let console = Arc::new(Console::new(options.verbose, Some(&log))?);
+    secrets::resolve(&mut plan, &state)?;
+    let console = Arc::new(Console::new(options.verbose, &state.file(LOG_FILE))?);
     tokio::pin!(shutdown);
 
     let start = Gateway::start(&options, &settings, plan, functions, state, &console);
@@ -59,24 +55,26 @@ pub async fn run(
     Ok(())
 }
 
-fn functions_dir(options: &Options, settings: &Settings) -> anyhow::Result<PathBuf> {
+fn functions_directory(options: &Options, settings: &Settings) -> anyhow::Result<PathBuf> {
     let beside = settings.program.as_deref().and_then(Path::parent);
     match options.functions.as_deref().or(beside) {
         Some(directory) => Ok(directory.to_path_buf()),
-        None => bail!("--functions DIR is needed: this program's own directory is not known"),
+        None => {
+            bail!("cannot find this program's own directory: name that of the functions with --functions DIR")
+        }
     }
 }
 
 fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow::Result<()> {
     let functions = plan.functions.values().filter(|_| with_functions);
-    let named =
+    let needed =
         functions.map(|function| (format!("function {}", function.logical_id), function.binary.as_str()));
-    for (whose, binary) in named.chain([("the demo app".to_owned(), TOOL)]) {
+    for (user, binary) in needed.chain([("the demo app".to_owned(), TOOL)]) {
         let binary = directory.join(binary);
         if !binary.is_file() {
             bail!(
-                "{whose} has no binary {}: run `cargo build --workspace --bins`, or say where it is with \
-                 --functions DIR",
+                "{user} has no binary {}: run `cargo build --workspace --bins`, or name the directory of the \
+                 binaries with --functions DIR",
                 binary.display()
             );
         }
@@ -87,15 +85,20 @@ fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow
 /// Everything that runs.
 struct Gateway {
     servers: ApiServers,
-    management: Management,
+    management: ManagementApi,
     streams: Streams,
     invoker: Arc<Invoker>,
     engine: Option<Engine>,
-    /// The demo agent, and what ends it.
-    agent: Option<(JoinHandle<()>, CancellationToken)>,
+    agent: Option<Agent>,
     console: Arc<Console>,
     ready: Vec<ReadyFile>,
     _state: StateDir,
+}
+
+/// The demo agent's task, and the token that ends it.
+struct Agent {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 impl Gateway {
@@ -107,24 +110,30 @@ impl Gateway {
         state: StateDir,
         console: &Arc<Console>,
     ) -> anyhow::Result<Self> {
-        let sockets = Listeners::bind(options).await?;
+        let region = &settings.region;
+        let listeners = Listeners::bind(options).await?;
         let (engine, dynamodb) = Engine::start(options, &state).await?;
-        create_tables(&dynamodb, &settings.region, &plan.tables).await?;
-        let endpoints = Endpoints::new(&plan, &settings.region, &sockets, dynamodb);
-        let Listeners { websocket, http, management } = sockets;
-        let management = Management::open(management, endpoints.stage.as_deref());
+        create_tables(&dynamodb, region, &plan.tables).await?;
+        let endpoints = Endpoints::new(&plan, region, listeners.addresses(), dynamodb);
+        let management = ManagementApi::start(listeners.management, endpoints.stage.as_deref());
         let invoker = Invoker::start(options, settings, &plan, &functions, &endpoints, console).await?;
         let invoker = Arc::new(invoker);
+        let mut servers = ApiServers::default();
         let registry = &management.registry;
-        let servers = ApiServers::open([websocket, http], options, settings, &plan, &invoker, registry);
-
+        servers.serve_websocket(listeners.websocket, &plan, options, region, &invoker, registry);
+        servers.serve_http(listeners.http, &plan, options, region, &invoker);
         let streams = Streams::start(&plan, options, &endpoints, &state, &invoker, console)?;
 
-        let tool = Tool::new(&functions, settings, &endpoints, console);
+        let tool = DemoTool {
+            binary: functions.join(TOOL),
+            settings: settings.clone(),
+            endpoints: endpoints.clone(),
+            console: Arc::clone(console),
+        };
         let mut document = ready::document(&plan, &endpoints);
-        let starting = ReadyFile::write(&state.file("starting.json"), &document)?;
-        let app = tool.create_app(&state, starting.path()).await?;
-        drop(starting);
+        let without_app = ReadyFile::write(&state.file("starting.json"), &document)?;
+        let app = tool.create_app(&state, without_app.path()).await?;
+        drop(without_app);
         if let Some(document) = document.as_object_mut() {
             document.insert("app".into(), app);
             if options.lambda_endpoint.is_some() {
@@ -136,40 +145,31 @@ impl Gateway {
         if let Some(path) = &options.ready_file {
             ready.push(ReadyFile::write(path, &document)?);
         }
-        welcome::print(console, options, &plan, &endpoints, &document, &state);
+        welcome::print(console, options, &plan, &endpoints, &document, &state, &functions);
         let agent = (!options.no_demo).then(|| {
-            let end = CancellationToken::new();
-            (tool.start_agent(&path, end.clone()), end)
+            let stop = CancellationToken::new();
+            Agent { task: tool.start_agent(&path, stop.clone()), stop }
         });
-        Ok(Self {
-            servers,
-            management,
-            streams,
-            invoker,
-            engine,
-            agent,
-            console: Arc::clone(console),
-            ready,
-            _state: state,
-        })
+        let console = Arc::clone(console);
+        Ok(Self { servers, management, streams, invoker, engine, agent, console, ready, _state: state })
     }
 
-    /// Stops in the order in which nothing is lost: clients, invocations, functions, then what those need.
+    /// Stops clients, then invocations, then functions, then what functions need, so that nothing is lost.
     async fn drain(mut self) {
         self.ready.clear();
-        // The agent first: it would take a closed connection for a fault and come back.
-        if let Some((agent, end)) = self.agent {
-            end.cancel();
-            drop(agent.await);
+        // The agent goes first: it would reconnect when its connection closes.
+        if let Some(agent) = self.agent {
+            agent.stop.cancel();
+            drop(agent.task.await);
         }
         self.streams.cancel();
-        let all_left = self.servers.close_clients().await;
-        let all_delivered = self.streams.stop().await;
-        let all_ended = timeout(FUNCTIONS_LIMIT, self.invoker.stop()).await.is_ok();
-        if !(all_left && all_delivered && all_ended) {
-            self.console.warn("not everything ended in time");
+        let clients_ended = self.servers.drain().await;
+        let batches_ended = self.streams.stop().await;
+        let functions_ended = timeout(FUNCTIONS_TIMEOUT, self.invoker.stop()).await.is_ok();
+        if !(clients_ended && batches_ended && functions_ended) {
+            self.console.warn("some connections, batches or functions did not end in time and were cut off");
         }
-        self.management.close();
+        self.management.stop();
         if let Some(engine) = self.engine {
             engine.stop().await;
         }

@@ -1,37 +1,34 @@
-//! What `{{resolve:secretsmanager:…}}` stands for: secrets made here, one file each, readable by their owner only.
+//! Values for `{{resolve:secretsmanager:…}}` references: generated secrets, one file each, readable by their owner only.
 //!
-//! CloudFormation resolves these references at deployment, so that a function only ever sees the value.
+//! CloudFormation resolves these references at deployment, so a function only ever sees the value.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use crate::ids;
-use crate::state::StateDir;
+use crate::state::{StateDir, private_file};
 use crate::template::Plan;
 
 const OPENING: &str = "{{resolve:secretsmanager:";
 const CLOSING: &str = "}}";
-/// Read and write for the owner, nothing for anybody else.
-const OWNER_ONLY: u32 = 0o600;
 
-/// Replaces every reference in the functions' environments with the secret's value, which is made at the first start
-/// and found again at later ones. The plan keeps the values by the ids that they are referred to by.
-pub(crate) fn fill(plan: &mut Plan, state: &StateDir) -> anyhow::Result<()> {
+/// Replaces every reference in the functions' environments by the secret's value, which the first start generates and
+/// later starts read. The plan keeps the values by their logical ids.
+pub(crate) fn resolve(plan: &mut Plan, state: &StateDir) -> anyhow::Result<()> {
     let mut secrets = BTreeMap::new();
+    let mut value_of = |id: &str| match secrets.entry(id.to_owned()) {
+        Entry::Occupied(known) => Ok(String::clone(known.get())),
+        Entry::Vacant(new) => Ok(new.insert(read_or_generate(&state.file(&format!("secret-{id}")))?).clone()),
+    };
     for function in plan.functions.values_mut() {
         for (name, value) in &mut function.environment {
-            let filled = fill_text(value, |id| {
-                if !secrets.contains_key(id) {
-                    secrets.insert(id.to_owned(), read_or_make(&state.file(&format!("secret-{id}")))?);
-                }
-                Ok(secrets.get(id).cloned().unwrap_or_default())
-            });
-            *value = filled.with_context(|| format!("{}: variable {name}", function.logical_id))?;
+            *value = resolve_text(value, &mut value_of)
+                .with_context(|| format!("{}: variable {name}", function.logical_id))?;
         }
     }
     plan.secrets = secrets;
@@ -39,33 +36,35 @@ pub(crate) fn fill(plan: &mut Plan, state: &StateDir) -> anyhow::Result<()> {
 }
 
 /// `text` with `value_of(id)` in place of each `{{resolve:secretsmanager:id:…}}`.
-fn fill_text(text: &str, mut value_of: impl FnMut(&str) -> anyhow::Result<String>) -> anyhow::Result<String> {
-    let mut filled = String::new();
+fn resolve_text(
+    text: &str,
+    mut value_of: impl FnMut(&str) -> anyhow::Result<String>,
+) -> anyhow::Result<String> {
+    let mut resolved = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPENING) {
         let Some((reference, after)) = after.split_once(CLOSING) else {
-            bail!("a reference to a secret has no end");
+            bail!("a reference to a secret is not closed with {CLOSING}");
         };
         let id = reference.split(':').next().unwrap_or_default();
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            bail!("{id:?} is no logical id of a secret");
+            bail!("{id:?} is not the logical id of a secret");
         }
-        filled.push_str(before);
-        filled.push_str(&value_of(id)?);
+        resolved.push_str(before);
+        resolved.push_str(&value_of(id)?);
         rest = after;
     }
-    filled.push_str(rest);
-    Ok(filled)
+    resolved.push_str(rest);
+    Ok(resolved)
 }
 
-fn read_or_make(path: &Path) -> anyhow::Result<String> {
+fn read_or_generate(path: &Path) -> anyhow::Result<String> {
     if let Ok(value) = fs::read_to_string(path) {
         return Ok(value);
     }
     let value = ids::secret();
-    let mut options = fs::OpenOptions::new();
-    let made = options.write(true).create_new(true).mode(OWNER_ONLY).open(path);
-    made.and_then(|mut file| file.write_all(value.as_bytes()))
+    let file = private_file().create_new(true).open(path);
+    file.and_then(|mut file| file.write_all(value.as_bytes()))
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(value)
 }
@@ -75,21 +74,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_becomes_the_value_and_other_text_stays() {
-        let fill = |text: &str| fill_text(text, |id| Ok(format!("<{id}>")));
-        assert_eq!(fill("plain {{text}}").unwrap(), "plain {{text}}");
-        assert_eq!(fill("{{resolve:secretsmanager:Token:SecretString:::}}").unwrap(), "<Token>");
-        assert_eq!(fill("a{{resolve:secretsmanager:A}}b{{resolve:secretsmanager:B:x}}").unwrap(), "a<A>b<B>");
-        assert!(fill("{{resolve:secretsmanager:../etc}}").is_err());
-        assert!(fill("{{resolve:secretsmanager:A").is_err());
+    fn references_are_replaced_and_other_text_stays() {
+        let resolve = |text: &str| resolve_text(text, |id| Ok(format!("<{id}>")));
+        assert_eq!(resolve("plain {{text}}").unwrap(), "plain {{text}}");
+        assert_eq!(resolve("{{resolve:secretsmanager:Token:SecretString:::}}").unwrap(), "<Token>");
+        assert_eq!(
+            resolve("a{{resolve:secretsmanager:A}}b{{resolve:secretsmanager:B:x}}").unwrap(),
+            "a<A>b<B>"
+        );
+        assert!(resolve("{{resolve:secretsmanager:../etc}}").is_err());
+        assert!(resolve("{{resolve:secretsmanager:A").is_err());
     }
 
     #[test]
-    fn a_secret_is_made_once() {
+    fn secret_is_generated_once() {
         let state = StateDir::open(None).unwrap();
         let path = state.file("secret-Token");
-        let made = read_or_make(&path).unwrap();
-        assert!(made.len() >= 64);
-        assert_eq!(read_or_make(&path).unwrap(), made);
+        let generated = read_or_generate(&path).unwrap();
+        assert!(generated.len() >= 64);
+        assert_eq!(read_or_generate(&path).unwrap(), generated);
     }
 }

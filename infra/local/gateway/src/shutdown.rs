@@ -1,11 +1,11 @@
-//! Ctrl-C and SIGTERM: the first one drains, the second one ends at once.
+//! Ctrl-C and SIGTERM: the first one drains the gateway, the second one ends it at once.
 
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The exit status of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// Resolves at the first signal; from then on another one ends the process, and the kernel its children.
+/// Resolves at the first signal. After that another signal ends the process, and the kernel kills its children.
 pub async fn shutdown_signal() {
     next_signal().await;
     tokio::spawn(async {
@@ -16,15 +16,15 @@ pub async fn shutdown_signal() {
 
 async fn next_signal() {
     tokio::select! {
-        () = one(SignalKind::interrupt()) => {}
-        () = one(SignalKind::terminate()) => {}
+        () = signal_of(SignalKind::interrupt()) => {}
+        () = signal_of(SignalKind::terminate()) => {}
     }
 }
 
-/// Waits for a signal of one kind; for ever where the system does not let it be caught.
-async fn one(kind: SignalKind) {
+/// Waits for a signal of one kind; never resolves if the system does not let it be caught.
+async fn signal_of(kind: SignalKind) {
     match signal(kind) {
-        Ok(mut caught) => drop(caught.recv().await),
+        Ok(mut signals) => drop(signals.recv().await),
         Err(_) => std::future::pending().await,
     }
 }

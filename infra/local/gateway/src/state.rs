@@ -1,17 +1,21 @@
-//! The directory of one gateway: data, ready file, log. One gateway at a time.
+//! The directory of one gateway: data, ready file, log. A lock file keeps a second gateway out.
 
 use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use crate::ids;
 
-/// Everything for the owner, nothing for anybody else.
-const OWNER_ONLY: u32 = 0o700;
+/// The files of the directory that users and scripts read.
+pub(crate) const READY_FILE: &str = "ready.json";
+pub(crate) const LOG_FILE: &str = "functions.log";
+/// The directory holds the demo app's key and stored metrics.
+const OWNER_ONLY_DIRECTORY: u32 = 0o700;
+const OWNER_ONLY_FILE: u32 = 0o600;
 
-/// A directory that this gateway has to itself.
+/// A directory that is locked by this gateway.
 #[derive(Debug)]
 pub(crate) struct StateDir {
     path: PathBuf,
@@ -21,29 +25,28 @@ pub(crate) struct StateDir {
 }
 
 impl StateDir {
-    /// Takes `data`, or makes a directory that ends with the gateway.
+    /// Locks `data`, or creates a temporary directory that is removed when this is dropped.
     pub(crate) fn open(data: Option<&Path>) -> anyhow::Result<Self> {
         let path = match data {
             Some(path) => path.to_path_buf(),
-            None => std::env::temp_dir().join(format!("nsl-gateway-{}", ids::invocation_id())),
+            None => std::env::temp_dir().join(format!("nsl-gateway-{}", ids::uuid())),
         };
         let mut builder = fs::DirBuilder::new();
-        // It holds the demo app's key and everybody's metrics.
-        builder.recursive(true).mode(OWNER_ONLY);
+        builder.recursive(true).mode(OWNER_ONLY_DIRECTORY);
         builder.create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         let path = path.canonicalize()?;
         let lock =
             File::create(path.join("lock")).with_context(|| format!("cannot write to {}", path.display()))?;
         match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                bail!("another gateway uses {}: choose another directory with --data DIR", path.display())
-            }
-            Err(TryLockError::Error(fault)) => {
-                return Err(fault).with_context(|| format!("cannot lock {}", path.display()));
+            Ok(()) => Ok(Self { path, temporary: data.is_none(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "another gateway uses {}: stop it, or choose another directory with --data DIR",
+                path.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }
         }
-        Ok(Self { path, temporary: data.is_none(), _lock: lock })
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -54,8 +57,15 @@ impl StateDir {
 impl Drop for StateDir {
     fn drop(&mut self) {
         if self.temporary {
-            // What cannot be removed is the system's temporary directory's to clean.
+            // On failure the system cleans its temporary directory.
             drop(fs::remove_dir_all(&self.path));
         }
     }
+}
+
+/// Options that create a file which only its owner may read.
+pub(crate) fn private_file() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).mode(OWNER_ONLY_FILE);
+    options
 }

@@ -1,75 +1,80 @@
-//! The first thing that a user sees: what is served where, the demo app, how to try it, `ready`.
+//! What a user sees first: the addresses, the demo app, commands to try, and `ready` as the last line.
 
 use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::Options;
 use crate::console::Console;
+use crate::demo::TOOL;
 use crate::dynamodb::DATABASE_FILE;
 use crate::endpoints::Endpoints;
-use crate::run::LOG_FILE;
-use crate::state::StateDir;
+use crate::options::Options;
+use crate::state::{LOG_FILE, READY_FILE, StateDir};
 use crate::template::Plan;
 
 /// Wide enough for the longest label.
 const LABEL_WIDTH: usize = 14;
 
-/// Prints the endpoints and, as the last line, `ready`.
 pub(crate) fn print(
     console: &Console,
     options: &Options,
     plan: &Plan,
     endpoints: &Endpoints,
-    document: &Json,
+    ready: &Json,
     state: &StateDir,
+    functions: &Path,
 ) {
-    let text = |pointer: &str| document.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
-    let line = |label: &str, value: &str| console.say(&format!("  {label:<LABEL_WIDTH$}{value}"));
+    let text = |pointer: &str| ready.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+    let line = |label: &str, value: &str| console.print(&format!("  {label:<LABEL_WIDTH$}{value}"));
     let (ws, http) = (text("/ws"), text("/http"));
     let (app, key) = (text("/app/appId"), text("/app/apiKey"));
 
-    console.say(&format!("{} functions of {}", plan.functions.len(), options.template.display()));
-    console.say("");
-    if plan.websocket.is_some() {
-        line("WebSocket", ws);
-    }
+    console.print(&format!("Running {} functions of {}", plan.functions.len(), options.template.display()));
+    console.print("");
     if plan.http.is_some() {
-        line("HTTP", &format!("{http}  (also {http}{})", options.http_base_path));
-        // The key stands in the fragment, which no browser sends to a server.
-        line("dashboard", &format!("{http}/#key={key}&app={app}"));
+        // Browsers do not send the fragment, which has the key, to the server.
+        line("dashboard", &format!("{http}/#key={key}&app={app}  (open it in a browser)"));
+        line("HTTP API", &format!("{http}  (also {http}{})", options.http_base_path));
+    }
+    if plan.websocket.is_some() {
+        line("WebSocket API", ws);
     }
     let data = match (&options.dynamodb, options.memory) {
-        (Some(_), _) => "not the gateway's own".to_owned(),
-        (None, true) => "in memory".to_owned(),
-        (None, false) => shown(&state.file(DATABASE_FILE)),
+        (Some(_), _) => "not started by this gateway".to_owned(),
+        (None, true) => "data in memory only".to_owned(),
+        (None, false) => format!("data in {}", relative(&state.file(DATABASE_FILE))),
     };
     line("DynamoDB", &format!("{}  ({data})", endpoints.dynamodb));
     line("@connections", text("/management"));
-    let log = shown(&state.file(LOG_FILE));
-    line("log", &format!("{log}  (all that functions write; their warnings appear here too)"));
-    console.say("");
+    let log = relative(&state.file(LOG_FILE));
+    line("log", &format!("{log}  (all output of the functions; warnings and errors appear here too)"));
+    console.print("");
     line("demo app", app);
     line("user id", text("/app/userId"));
     line("API key", key);
     if options.no_demo {
-        line("agent", "off");
+        line("demo agent", "off");
     } else {
-        line("agent", "reports this machine's metrics to the demo app (--no-demo turns it off)");
+        line("demo agent", "sends this machine's metrics to the demo app (turn it off with --no-demo)");
     }
-    console.say("");
+    console.print("");
+    console.print("Try it in another terminal:");
+    console.print("");
+    let (tool, ready_file) = (relative(&functions.join(TOOL)), relative(&state.file(READY_FILE)));
+    line("live", &format!("{tool} tail --local {ready_file}"));
+    let subscribe = format!(r#"{{"type":"subscribe","data":{{"appId":"{app}"}}}}"#);
+    line("raw frames", &format!("npx wscat -c {ws} -H 'x-api-key: {key}' -w 60 -x '{subscribe}'"));
     line(
         "history",
         &format!("curl -H 'Authorization: Bearer {key}' '{http}/apps/{app}/metrics?timeRange=hour'"),
     );
-    let subscribe = format!(r#"{{"type":"subscribe","data":{{"appId":"{app}"}}}}"#);
-    line("live", &format!("npx wscat -c {ws} -H 'x-api-key: {key}' -w 60 -x '{subscribe}'"));
-    console.say("");
-    console.say("ready");
+    console.print("");
+    console.print("Stop it with Ctrl-C.");
+    console.print("ready");
 }
 
-/// A path as seen from the working directory, which is how the user types it.
-fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
-    path.strip_prefix(&here).unwrap_or(path).display().to_string()
+/// A path relative to the working directory, as the user would type it.
+fn relative(path: &Path) -> String {
+    let current = std::env::current_dir().and_then(|current| current.canonicalize()).unwrap_or_default();
+    path.strip_prefix(&current).unwrap_or(path).display().to_string()
 }

@@ -1,36 +1,47 @@
-//! `cargo run`: builds everything with one cargo call, progress visible, then becomes the gateway.
+//! `cargo run`: builds the workspace with cargo, then becomes the gateway.
 //!
-//! It has no dependencies, so that it compiles in a second and cargo's own progress is the first thing to be seen.
-//! The build is always of the whole workspace: another selection of packages would mean other features and the SDK
-//! compiled again.
+//! It has no dependencies, so that it compiles in a second and cargo's own progress is visible. It always builds the
+//! whole workspace: a selection of packages would have other features and compile the SDK again.
 
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
-/// The program that this one becomes.
 const GATEWAY: &str = "nsl-gateway";
-/// Names the directory of prebuilt binaries.
+/// The gateway's flag for the directory of the functions' binaries. With it nothing is built.
 const FUNCTIONS: &str = "--functions";
+const FIRST_BUILD: &str = "first build: compiling everything takes about 6 minutes on two cores (400 s of processor time); \
+     later starts take seconds";
+const NO_C_COMPILER: &str = "no C compiler found, and some dependencies need one. Install it with\n  \
+     Debian, Ubuntu: sudo apt install build-essential\n  \
+     Fedora:         sudo dnf install gcc\n  \
+     macOS:          xcode-select --install\n\
+     or set CC to the compiler's path";
 
 fn main() -> ExitCode {
-    let fault = match start() {
+    let error = match start() {
         Ok(never) => match never {},
-        Err(fault) => fault,
+        Err(error) => error,
     };
-    // Without stderr there is nobody to tell.
-    drop(writeln!(std::io::stderr(), "nsl-start: {fault}"));
+    print(&error);
     ExitCode::FAILURE
 }
 
-fn start() -> Result<std::convert::Infallible, String> {
-    let program = std::env::current_exe().map_err(|fault| format!("cannot tell where it is: {fault}"))?;
-    let own = program.parent().ok_or("it has no directory")?;
+fn print(line: &str) {
+    // Without stderr there is nowhere to report an error.
+    drop(writeln!(std::io::stderr(), "nsl-start: {line}"));
+}
+
+fn start() -> Result<Infallible, String> {
+    let program =
+        std::env::current_exe().map_err(|error| format!("cannot find this program's path: {error}"))?;
+    let own = program.parent().ok_or("this program's path has no directory")?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let prebuilt = functions(&arguments);
-    let gateway = match prebuilt.as_deref().and_then(|given| find(given, own)) {
+    let functions = functions_directory(&arguments);
+    let gateway = match functions.as_deref().and_then(|functions| prebuilt_gateway(functions, own)) {
         Some(gateway) => gateway,
         None => {
             build(own)?;
@@ -38,15 +49,15 @@ fn start() -> Result<std::convert::Infallible, String> {
         }
     };
     let mut command = Command::new(&gateway);
-    if prebuilt.is_none() {
+    if functions.is_none() {
         command.arg(FUNCTIONS).arg(own);
     }
-    let fault = command.args(&arguments).exec();
-    Err(format!("cannot run {}: {fault}", gateway.display()))
+    let error = command.args(&arguments).exec();
+    Err(format!("cannot run {}: {error}", gateway.display()))
 }
 
-/// The directory that `--functions` names, if it is given.
-fn functions(arguments: &[OsString]) -> Option<PathBuf> {
+/// The value of `--functions`, if it is given.
+fn functions_directory(arguments: &[OsString]) -> Option<PathBuf> {
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         if argument == FUNCTIONS {
@@ -60,30 +71,48 @@ fn functions(arguments: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-/// The gateway among the prebuilt binaries, else beside this program.
-fn find(given: &Path, own: &Path) -> Option<PathBuf> {
-    [given, own].into_iter().map(|directory| directory.join(GATEWAY)).find(|path| path.is_file())
+/// The gateway beside the functions, or beside this program.
+fn prebuilt_gateway(functions: &Path, own: &Path) -> Option<PathBuf> {
+    [functions, own].into_iter().map(|directory| directory.join(GATEWAY)).find(|path| path.is_file())
 }
 
 fn build(own: &Path) -> Result<(), String> {
+    check_c_compiler()?;
+    if !own.join(GATEWAY).exists() {
+        print(FIRST_BUILD);
+    }
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--workspace", "--bins"]).args(profile(own));
-    // The same directory that this program was built in, wherever a flag or a variable put it.
+    cargo.args(["build", "--workspace", "--bins"]).args(profile_flags(own));
+    // The target directory of this program, which a flag or a variable may have set.
     if let Some(target) = own.parent() {
         cargo.arg("--target-dir").arg(target);
     }
     match cargo.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("the build failed: cargo ended with {status}")),
-        Err(fault) => Err(format!("cannot run cargo: {fault}")),
+        Ok(status) => Err(format!("the build failed, see cargo's messages above ({status})")),
+        Err(error) => Err(format!("cannot run cargo: {error}")),
     }
 }
 
-/// The flags that build into `directory`: its name is the profile's, but for the one called `debug`.
-fn profile(directory: &Path) -> Vec<&OsStr> {
+/// A missing compiler would fail the build after minutes, with a long message.
+fn check_c_compiler() -> Result<(), String> {
+    #[expect(clippy::disallowed_methods, reason = "the only variable that the launcher reads")]
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    // CC may have arguments.
+    let program = compiler.to_str().and_then(|text| text.split_whitespace().next()).unwrap_or("cc");
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.status() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(NO_C_COMPILER.to_owned()),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The flags that build into `directory`, which has the profile's name, or `debug` for the default profile.
+fn profile_flags(directory: &Path) -> Vec<&OsStr> {
     match directory.file_name() {
         Some(name) if name != "debug" => vec![OsStr::new("--profile"), name],
-        _ => Vec::new(),
+        Some(_) | None => Vec::new(),
     }
 }
 
@@ -92,11 +121,11 @@ mod tests {
     use super::*;
 
     fn given(arguments: &[&str]) -> Option<PathBuf> {
-        functions(&arguments.iter().map(OsString::from).collect::<Vec<_>>())
+        functions_directory(&arguments.iter().map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
-    fn the_functions_directory_is_found_in_both_spellings() {
+    fn functions_flag_is_found_in_both_forms() {
         assert_eq!(given(&["--memory", "--functions", "bin"]), Some("bin".into()));
         assert_eq!(given(&["--functions=bin", "--memory"]), Some("bin".into()));
         assert_eq!(given(&["--memory", "--functions-of"]), None);
@@ -104,8 +133,8 @@ mod tests {
     }
 
     #[test]
-    fn the_profile_is_that_of_this_program() {
-        assert!(profile(Path::new("/x/target/debug")).is_empty());
-        assert_eq!(profile(Path::new("/x/target/release")), ["--profile", "release"]);
+    fn profile_is_that_of_this_program() {
+        assert!(profile_flags(Path::new("/x/target/debug")).is_empty());
+        assert_eq!(profile_flags(Path::new("/x/target/release")), ["--profile", "release"]);
     }
 }

@@ -1,16 +1,15 @@
-//! One call of DynamoDB's HTTP API, or of that of its streams, on whichever endpoint is used.
+//! Calls to DynamoDB's HTTP API and to that of its streams, on any endpoint.
 
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::Value as Json;
 
 use crate::clock;
+use crate::settings::LOCAL_ACCESS_KEY_ID;
 
-/// How long one call may take.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What an operation belongs to, as the target header names it.
+/// The service of an operation, as the target header names it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Api {
     Tables,
@@ -26,15 +25,24 @@ impl Api {
     }
 }
 
-/// The answer of one call.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Done(Json),
-    /// DynamoDB's own error: its code and message.
-    Refused {
-        code: String,
-        message: String,
-    },
+/// A call without a result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// DynamoDB's own error.
+    #[error("{operation} failed: {code}: {message}")]
+    Service { operation: String, code: String, message: String },
+    #[error("cannot call {operation} of the DynamoDB at {endpoint}")]
+    Unreachable { operation: String, endpoint: String, source: reqwest::Error },
+}
+
+impl CallError {
+    /// The code of DynamoDB's own error.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Service { code, .. } => Some(code),
+            Self::Unreachable { .. } => None,
+        }
+    }
 }
 
 /// A client of one endpoint.
@@ -47,7 +55,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(endpoint: &str, region: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(CALL_LIMIT).build()?;
+        let http = reqwest::Client::builder().timeout(CALL_TIMEOUT).build()?;
         Ok(Self { http, endpoint: endpoint.to_owned(), region: region.to_owned() })
     }
 
@@ -55,20 +63,31 @@ impl Client {
         &self.endpoint
     }
 
-    /// Calls `operation`; an error where no answer came.
-    pub(crate) async fn call(&self, api: Api, operation: &str, body: &Json) -> anyhow::Result<Answer> {
-        let answer = self.send(api, operation, body).await;
-        answer.with_context(|| format!("cannot call {operation} of the DynamoDB at {}", self.endpoint))
+    pub(crate) async fn call(&self, api: Api, operation: &str, body: &Json) -> Result<Json, CallError> {
+        let response = self.send(api, operation, body).await.map_err(|source| {
+            let (operation, endpoint) = (operation.to_owned(), self.endpoint.clone());
+            CallError::Unreachable { operation, endpoint, source }
+        })?;
+        if response.is_success {
+            return Ok(response.body);
+        }
+        let text = |names: [&str; 2]| {
+            let found = names.iter().find_map(|name| response.body.get(*name)).and_then(Json::as_str);
+            found.unwrap_or_default().to_owned()
+        };
+        let code = text(["__type", "code"]);
+        let code = code.rsplit('#').next().unwrap_or_default().to_owned();
+        let (operation, message) = (operation.to_owned(), text(["message", "Message"]));
+        Err(CallError::Service { operation, code, message })
     }
 
-    async fn send(&self, api: Api, operation: &str, body: &Json) -> anyhow::Result<Answer> {
+    async fn send(&self, api: Api, operation: &str, body: &Json) -> Result<Response, reqwest::Error> {
         let time = clock::signing_time(clock::now_ms());
         let date = time.split('T').next().unwrap_or_default();
-        // Local engines read the key and the region out of the signature, and do not verify it.
+        // Local engines read the key and the region from the signature, and do not verify it.
         let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{date}/{}/dynamodb/aws4_request, \
+            "AWS4-HMAC-SHA256 Credential={LOCAL_ACCESS_KEY_ID}/{date}/{}/dynamodb/aws4_request, \
              SignedHeaders=host;x-amz-date;x-amz-target, Signature={}",
-            crate::lambda::ACCESS_KEY_ID,
             self.region,
             "0".repeat(64)
         );
@@ -82,17 +101,11 @@ impl Client {
             .body(body.to_string())
             .send()
             .await?;
-        let succeeded = response.status().is_success();
-        let answer: Json = response.json().await?;
-        if succeeded {
-            return Ok(Answer::Done(answer));
-        }
-        let text = |names: [&str; 2]| {
-            let found = names.iter().find_map(|name| answer.get(*name)).and_then(Json::as_str);
-            found.unwrap_or_default().to_owned()
-        };
-        let code = text(["__type", "code"]);
-        let code = code.rsplit('#').next().unwrap_or_default().to_owned();
-        Ok(Answer::Refused { code, message: text(["message", "Message"]) })
+        Ok(Response { is_success: response.status().is_success(), body: response.json().await? })
     }
+}
+
+struct Response {
+    is_success: bool,
+    body: Json,
 }

@@ -1,4 +1,4 @@
-//! The embedded DynamoDB on a loopback port, its data in a file or in memory.
+//! The embedded DynamoDB on a loopback port, with its data in a file or in memory.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,22 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::open;
-use crate::Options;
 use crate::bind::bind;
+use crate::options::Options;
 use crate::state::StateDir;
 
-/// The file of the state directory that holds the data.
+/// The data's file in the state directory.
 pub(crate) const DATABASE_FILE: &str = "dynamodb.sqlite";
-/// How often expired items are deleted; AWS takes up to days, so nothing may rely on it.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// Old stream records are deleted at one sweep in so many.
+/// How often expired items are deleted. AWS may take days, so nothing may rely on it.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// Old stream records are deleted once in this many sweeps.
 const TRIM_EVERY_SWEEPS: u64 = 60;
-/// How long open requests are waited for at the end.
-const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// How long open requests may take at shutdown.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running engine.
 #[derive(Debug)]
 pub struct Engine {
-    /// Where it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<Result<(), String>>,
@@ -35,7 +34,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the engine unless another one is to be used; returns the URL of whichever it is.
+    /// Starts the engine unless the options name another DynamoDB; returns the URL of the one to use.
     pub(crate) async fn start(options: &Options, state: &StateDir) -> anyhow::Result<(Option<Self>, String)> {
         if let Some(url) = &options.dynamodb {
             return Ok((None, url.trim_end_matches('/').to_owned()));
@@ -59,21 +58,21 @@ impl Engine {
         Ok(Self { address, stop, server, sweeper })
     }
 
-    /// Ends the engine after the requests under way.
+    /// Stops the engine after the open requests.
     pub async fn stop(self) {
         self.sweeper.abort();
         self.stop.cancel();
-        // A client that holds its connection open does not hold up the end: each write is committed already.
-        drop(tokio::time::timeout(STOP_LIMIT, self.server).await);
+        // A connection that stays open may be cut off: each write is already committed.
+        drop(tokio::time::timeout(STOP_TIMEOUT, self.server).await);
     }
 }
 
 async fn sweep(database: Database, file: Option<PathBuf>) {
-    let mut minutes = tokio::time::interval(SWEEP_EVERY);
+    let mut minutes = tokio::time::interval(SWEEP_INTERVAL);
     for minute in 0_u64.. {
         minutes.tick().await;
         let (database, file) = (database.clone(), file.clone());
-        // What a failed sweep left is deleted by the next. At the start functions get what they missed before.
+        // Not trimmed at startup: functions first get the records that they missed. A failed sweep is repeated.
         let trimmed = file.filter(|_| minute > 0 && minute.is_multiple_of(TRIM_EVERY_SWEEPS));
         let sweep = move || (database.sweep_ttl(), trimmed.map(|file| open::trim(&file)));
         drop(tokio::task::spawn_blocking(sweep).await);

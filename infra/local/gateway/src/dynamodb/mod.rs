@@ -1,11 +1,11 @@
-//! DynamoDB: the embedded engine, and the template's tables in whichever one is used.
+//! DynamoDB: the embedded engine, a client for any endpoint, and the creation of the template's tables.
 
 mod client;
 mod create;
 mod engine;
 mod open;
 
-pub(crate) use client::{Answer, Api, Client};
+pub(crate) use client::{Api, CallError, Client};
 pub use create::create_tables;
 pub(crate) use engine::DATABASE_FILE;
 pub use engine::Engine;

@@ -1,5 +1,5 @@
-//! Opens the embedded engine's database with what it lacks for streams that run for days: an index of their records,
-//! without which each write and each poll reads every record that there is, and their end after a day.
+//! Opens the embedded engine's database, and adds what it lacks for streams that run for days: an index of stream
+//! records, without which each write and each poll reads all of them, and their deletion after a day.
 
 use std::path::Path;
 
@@ -9,26 +9,25 @@ use dynoxide::storage::Storage;
 
 use crate::{clock, ids};
 
-/// The order in which the engine reads stream records, in its own words.
+/// The order in which the engine's own queries read stream records.
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS stream_records_in_order \
      ON _stream_records (table_name, CAST(sequence_number AS INTEGER), shard_id)";
 /// How long DynamoDB keeps stream records, in seconds.
 const RETENTION_S: i64 = 24 * 60 * 60;
-/// Milliseconds of a second.
 const SECOND_MS: i64 = 1000;
 
 /// The database in `file`, or one in memory.
 pub(crate) fn open(file: Option<&Path>) -> anyhow::Result<Database> {
     let Some(file) = file else { return in_memory().context("cannot open a database in memory") };
     let path = text(file)?;
-    // The engine's own connection is not ours to speak through; an index is there for every connection.
+    // The engine does not expose its connection, but an index applies to every connection.
     let indexed = Storage::new(path).and_then(|storage| Ok(storage.conn().execute_batch(INDEX)?));
     indexed.and_then(|()| Database::new(path)).with_context(|| format!("cannot open {path}"))
 }
 
-/// A copy of an empty database in a file, for only a file can be given the index.
+/// A copy of an empty database in a file, because only a file can get the index.
 fn in_memory() -> anyhow::Result<Database> {
-    let folder = std::env::temp_dir().join(format!("nsl-gateway-{}", ids::invocation_id()));
+    let folder = std::env::temp_dir().join(format!("nsl-gateway-{}", ids::uuid()));
     std::fs::create_dir(&folder)?;
     let copied = || -> anyhow::Result<Database> {
         let file = folder.join("empty.sqlite");
@@ -38,7 +37,7 @@ fn in_memory() -> anyhow::Result<Database> {
         Ok(database)
     };
     let copied = copied();
-    // What cannot be removed is the system's temporary directory's to clean.
+    // On failure the system cleans its temporary directory.
     drop(std::fs::remove_dir_all(&folder));
     copied
 }
@@ -52,7 +51,7 @@ pub(crate) fn trim(file: &Path) -> anyhow::Result<()> {
 }
 
 fn text(file: &Path) -> anyhow::Result<&str> {
-    file.to_str().ok_or_else(|| anyhow!("{} is no UTF-8", file.display()))
+    file.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", file.display()))
 }
 
 #[cfg(test)]
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
     use crate::state::StateDir;
 
-    /// Whether the engine's way to a table's next sequence number uses the index.
+    /// Whether the engine's query for a table's next sequence number uses the index.
     fn is_indexed(storage: &Storage) -> bool {
         let plan = "EXPLAIN QUERY PLAN SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 \
              FROM _stream_records WHERE table_name = 'T'";
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn files_have_the_index_and_lose_old_stream_records() {
+    fn files_are_indexed_and_trimmed() {
         let state = StateDir::open(None).unwrap();
         let file = state.file("dynamodb.sqlite");
         let database = open(Some(&file)).unwrap();
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_in_memory_has_the_index_too() {
+    fn database_in_memory_is_indexed() {
         let state = StateDir::open(None).unwrap();
         let database = open(None).unwrap();
         let copy = state.file("copy.sqlite");

@@ -1,35 +1,46 @@
-//! The cache of authorizers' answers, keyed by authorizer and identity.
+//! The cache of authorizer results, by authorizer and identity.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use lru::LruCache;
 use serde_json::Value as Json;
 
 use crate::clock;
 
-/// An authorizer and the values of its identity sources.
-pub(crate) type CacheKey = (String, Vec<String>);
+/// More identities than use one development machine.
+const MAX_RESULTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
 
-/// Answers with the time at which each ends.
-#[derive(Debug, Default)]
+/// An authorizer and the values of its identity sources.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CacheKey {
+    pub(crate) authorizer: String,
+    pub(crate) identity: Vec<String>,
+}
+
+#[derive(Debug)]
+struct CachedResult {
+    result: Json,
+    expires_ms: i64,
+}
+
+#[derive(Debug)]
 pub(crate) struct AuthorizerCache {
-    answers: HashMap<CacheKey, (i64, Json)>,
+    results: LruCache<CacheKey, CachedResult>,
 }
 
 impl AuthorizerCache {
-    /// The answer that still holds at `now_ms`.
-    pub(crate) fn find(&self, key: &CacheKey, now_ms: i64) -> Option<Json> {
-        let (until_ms, answer) = self.answers.get(key)?;
-        (now_ms < *until_ms).then(|| answer.clone())
+    pub(crate) fn new() -> Self {
+        Self { results: LruCache::new(MAX_RESULTS) }
     }
 
-    /// Keeps an answer for `hold`; zero keeps nothing.
-    pub(crate) fn keep(&mut self, key: CacheKey, answer: Json, now_ms: i64, hold: Duration) {
-        if hold.is_zero() {
-            return;
-        }
-        self.answers.retain(|_, (until_ms, _)| now_ms < *until_ms);
-        self.answers.insert(key, (now_ms + clock::millis(hold), answer));
+    pub(crate) fn get(&mut self, key: &CacheKey, now_ms: i64) -> Option<Json> {
+        let cached = self.results.get(key).filter(|cached| now_ms < cached.expires_ms)?;
+        Some(cached.result.clone())
+    }
+
+    pub(crate) fn insert(&mut self, key: CacheKey, result: Json, now_ms: i64, ttl: Duration) {
+        self.results.put(key, CachedResult { result, expires_ms: now_ms + clock::millis(ttl) });
     }
 }
 
@@ -40,16 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_holds_for_its_time_and_its_identity() {
-        let mut cache = AuthorizerCache::default();
-        let key = |who: &str| ("Bearer".to_owned(), vec![who.to_owned()]);
-        cache.keep(key("a"), json!(1), 1000, Duration::from_secs(60));
-        assert_eq!(cache.find(&key("a"), 60_999), Some(json!(1)));
-        assert_eq!(cache.find(&key("a"), 61_000), None);
-        assert_eq!(cache.find(&key("b"), 1000), None);
-        cache.keep(key("b"), json!(2), 61_000, Duration::from_secs(60));
-        assert_eq!(cache.answers.len(), 1);
-        cache.keep(key("c"), json!(3), 61_000, Duration::ZERO);
-        assert_eq!(cache.find(&key("c"), 61_000), None);
+    fn results_are_cached_by_identity_until_they_expire() {
+        let mut cache = AuthorizerCache::new();
+        let key = |token: &str| CacheKey { authorizer: "Bearer".into(), identity: vec![token.to_owned()] };
+        cache.insert(key("a"), json!(1), 1000, Duration::from_secs(60));
+        assert_eq!(cache.get(&key("a"), 60_999), Some(json!(1)));
+        assert_eq!(cache.get(&key("a"), 61_000), None);
+        assert_eq!(cache.get(&key("b"), 1000), None);
+        cache.insert(key("c"), json!(3), 61_000, Duration::ZERO);
+        assert_eq!(cache.get(&key("c"), 61_000), None);
     }
 }

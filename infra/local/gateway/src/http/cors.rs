@@ -1,5 +1,5 @@
-//! CORS as an HTTP API does it: preflights are answered without any function, and every answer to an allowed origin
-//! carries the headers, errors too. What functions say about CORS is replaced.
+//! CORS as in an HTTP API: preflights are answered without a function, every response to an allowed origin has the
+//! headers, errors too, and CORS headers that functions set are replaced.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::template::CorsPlan;
 
-/// The headers that only the API's own configuration may set.
-const OWNED: [HeaderName; 6] = [
+/// The headers that only the API's configuration may set.
+const CORS_HEADERS: [HeaderName; 6] = [
     ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_ALLOW_CREDENTIALS,
     ACCESS_CONTROL_ALLOW_METHODS,
@@ -21,10 +21,10 @@ const OWNED: [HeaderName; 6] = [
     ACCESS_CONTROL_MAX_AGE,
 ];
 
-/// The answer to a preflight, if the request is one.
+/// The response to a preflight, if the request is one.
 pub(crate) fn preflight(cors: &CorsPlan, method: &Method, request: &HeaderMap) -> Option<Response> {
-    let asks = *method == Method::OPTIONS && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let origin = request.get(ORIGIN).filter(|_| asks)?;
+    let is_preflight = *method == Method::OPTIONS && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let origin = request.get(ORIGIN).filter(|_| is_preflight)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Some(allowed) = allowed_origin(cors, origin) {
         let headers = response.headers_mut();
@@ -41,9 +41,9 @@ pub(crate) fn preflight(cors: &CorsPlan, method: &Method, request: &HeaderMap) -
     Some(response)
 }
 
-/// Puts the headers on the answer to a request from `origin`.
-pub(crate) fn decorate(cors: &CorsPlan, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
-    for name in OWNED {
+/// Sets the headers of a response to a request from `origin`.
+pub(crate) fn add_headers(cors: &CorsPlan, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    for name in CORS_HEADERS {
         headers.remove(name);
     }
     let Some(allowed) = origin.and_then(|origin| allowed_origin(cors, origin)) else { return };
@@ -54,7 +54,7 @@ pub(crate) fn decorate(cors: &CorsPlan, origin: Option<&HeaderValue>, headers: &
     }
 }
 
-/// What the origin is told: itself, `*` where all are allowed, nothing where it is not.
+/// The value of `Access-Control-Allow-Origin`: the origin, `*` if all are allowed, `None` if it is not allowed.
 fn allowed_origin(cors: &CorsPlan, origin: &HeaderValue) -> Option<String> {
     let origin = origin.to_str().ok()?;
     let mut allowed = None;
@@ -101,7 +101,7 @@ mod tests {
         headers
     }
 
-    fn shown(headers: &HeaderMap) -> Vec<String> {
+    fn lines(headers: &HeaderMap) -> Vec<String> {
         let all = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
         let mut all: Vec<String> = all.collect();
         all.sort();
@@ -109,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn preflights_name_what_is_allowed() {
+    fn preflights_list_what_is_allowed() {
         let response = preflight(&plan(), &Method::OPTIONS, &request("http://one.test")).unwrap();
         assert_eq!(response.status(), 204);
         assert_eq!(
-            shown(response.headers()),
+            lines(response.headers()),
             [
                 "access-control-allow-credentials: true",
                 "access-control-allow-headers: authorization",
@@ -129,30 +129,30 @@ mod tests {
     }
 
     #[test]
-    fn answers_carry_the_configured_headers_and_no_others() {
+    fn responses_have_the_configured_headers_only() {
         let mut headers = HeaderMap::new();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        decorate(&plan(), Some(&HeaderValue::from_static("http://one.test")), &mut headers);
+        add_headers(&plan(), Some(&HeaderValue::from_static("http://one.test")), &mut headers);
         assert_eq!(
-            shown(&headers),
+            lines(&headers),
             [
                 "access-control-allow-credentials: true",
                 "access-control-allow-origin: http://one.test",
                 "access-control-expose-headers: etag",
             ]
         );
-        decorate(&plan(), Some(&HeaderValue::from_static("http://one.test.evil")), &mut headers);
+        add_headers(&plan(), Some(&HeaderValue::from_static("http://one.test.evil")), &mut headers);
         assert!(headers.is_empty());
     }
 
     #[test]
     fn wildcards_allow_all_origins_or_a_scheme() {
-        let told = |pattern: &str, origin: &'static str| {
+        let allowed = |pattern: &str, origin: &'static str| {
             let plan = CorsPlan { origins: vec![pattern.into()], ..CorsPlan::default() };
             allowed_origin(&plan, &HeaderValue::from_static(origin))
         };
-        assert_eq!(told("*", "http://a").as_deref(), Some("*"));
-        assert_eq!(told("https://*", "https://a").as_deref(), Some("https://a"));
-        assert_eq!(told("https://*", "http://a"), None);
+        assert_eq!(allowed("*", "http://a").as_deref(), Some("*"));
+        assert_eq!(allowed("https://*", "https://a").as_deref(), Some("https://a"));
+        assert_eq!(allowed("https://*", "http://a"), None);
     }
 }

@@ -1,22 +1,22 @@
-//! Events of payload format 2.0, for functions and for authorizers, field for field as HTTP APIs send them.
+//! Events of payload format 2.0, for functions and for authorizers, with the fields that HTTP APIs send.
 
 use std::collections::BTreeMap;
 
-use axum::http::header::{self, HeaderMap};
+use axum::http::header;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
+use crate::template::ACCOUNT_ID;
 use crate::{clock, ids};
 
-/// A request as events tell of it.
+/// A request, as far as events describe it.
 #[derive(Debug)]
-pub(crate) struct Call {
-    /// The route's key.
+pub(crate) struct ApiRequest {
     pub(crate) route_key: String,
     pub(crate) path_parameters: BTreeMap<String, String>,
-    /// As it was sent, without the base path.
+    /// Percent-encoded, without the base path.
     pub(crate) path: String,
     pub(crate) query: String,
     /// Lower-case names, several values joined by commas.
@@ -25,14 +25,13 @@ pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) protocol: String,
     pub(crate) source_ip: String,
-    pub(crate) account_id: String,
     pub(crate) api_id: String,
     pub(crate) region: String,
 }
 
-impl Call {
-    /// Reads what a request's head says.
-    pub(crate) fn read(parts: &Parts, path: &str, source_ip: String) -> Self {
+impl ApiRequest {
+    /// The request's own fields; the route's are still empty.
+    pub(crate) fn new(parts: &Parts, path: &str, source_ip: String) -> Self {
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         let mut cookies = Vec::new();
         for (name, value) in &parts.headers {
@@ -61,7 +60,6 @@ impl Call {
             method: parts.method.to_string(),
             protocol: format!("{:?}", parts.version),
             source_ip,
-            account_id: String::new(),
             api_id: String::new(),
             region: String::new(),
         }
@@ -78,13 +76,13 @@ impl Call {
         values
     }
 
-    /// The ARN that an authorizer judges.
+    /// The ARN of the call, for authorizers.
     pub(crate) fn route_arn(&self) -> String {
-        let Self { region, account_id, api_id, method, path, .. } = self;
-        format!("arn:aws:execute-api:{region}:{account_id}:{api_id}/$default/{method}{path}")
+        let Self { region, api_id, method, path, .. } = self;
+        format!("arn:aws:execute-api:{region}:{ACCOUNT_ID}:{api_id}/$default/{method}{path}")
     }
 
-    /// The event for the route's function; `authorizer` is the context that an authorizer answered.
+    /// The event for the route's function; `authorizer` is the authorizer's context.
     pub(crate) fn event(&self, body: &[u8], authorizer: Option<Json>) -> Json {
         let mut fields = self.shared_fields();
         let text = std::str::from_utf8(body).ok().filter(|_| is_text(self.headers.get("content-type")));
@@ -132,7 +130,7 @@ impl Call {
             set("pathParameters", json!(self.path_parameters));
         }
         let context = json!({
-            "accountId": self.account_id,
+            "accountId": ACCOUNT_ID,
             "apiId": self.api_id,
             "domainName": domain,
             "domainPrefix": prefix,
@@ -154,7 +152,7 @@ impl Call {
     }
 }
 
-/// Whether a body of this content type is passed as text; anything else is base64.
+/// Whether a body of this content type is passed on as text, not as base64.
 fn is_text(content_type: Option<&String>) -> bool {
     let Some(kind) = content_type else { return true };
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -170,19 +168,14 @@ fn is_text(content_type: Option<&String>) -> bool {
         || kind.ends_with("+xml")
 }
 
-/// The origin of a request.
-pub(crate) fn origin(headers: &HeaderMap) -> Option<header::HeaderValue> {
-    headers.get(header::ORIGIN).cloned()
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
 
     use super::*;
 
-    fn call() -> Call {
-        let request = Request::builder()
+    fn request() -> ApiRequest {
+        let built = Request::builder()
             .method("POST")
             .uri("/apps/x%20y?a=1&a=2&b=%20")
             .header("Host", "localhost:2798")
@@ -192,17 +185,16 @@ mod tests {
             .header("User-Agent", "agent/1")
             .body(())
             .unwrap();
-        let (parts, ()) = request.into_parts();
-        let mut call = Call::read(&parts, "/apps/x%20y", "127.0.0.1".into());
-        call.route_key = "POST /apps/{id}".into();
-        call.path_parameters = BTreeMap::from([("id".into(), "x y".into())]);
-        call.account_id = "000000000000".into();
-        call.api_id = "Http".into();
-        call.region = "us-east-1".into();
-        call
+        let (parts, ()) = built.into_parts();
+        let mut request = ApiRequest::new(&parts, "/apps/x%20y", "127.0.0.1".into());
+        request.route_key = "POST /apps/{id}".into();
+        request.path_parameters = BTreeMap::from([("id".into(), "x y".into())]);
+        request.api_id = "Http".into();
+        request.region = "us-east-1".into();
+        request
     }
 
-    fn settled(mut event: Json) -> Json {
+    fn without_volatile_fields(mut event: Json) -> Json {
         let context = event["requestContext"].as_object_mut().unwrap();
         assert!(context["timeEpoch"].is_i64() && context["time"].is_string());
         for volatile in ["requestId", "time", "timeEpoch"] {
@@ -214,7 +206,7 @@ mod tests {
 
     #[test]
     fn functions_get_payload_format_2() {
-        let event = settled(call().event(b"{}", Some(json!({ "who": "me" }))));
+        let event = without_volatile_fields(request().event(b"{}", Some(json!({ "who": "me" }))));
         let expected = json!({
             "version": "2.0",
             "routeKey": "POST /apps/{id}",
@@ -248,18 +240,18 @@ mod tests {
 
     #[test]
     fn bodies_are_text_base64_or_absent() {
-        let mut binary = call();
+        let mut binary = request();
         binary.headers.insert("content-type".into(), "application/octet-stream".into());
         assert_eq!(binary.event(b"hi", None)["body"], "aGk=");
         assert_eq!(binary.event(b"hi", None)["isBase64Encoded"], true);
         assert!(binary.event(b"", None).get("body").is_none());
-        assert_eq!(call().event(&[0xff], None)["isBase64Encoded"], true);
-        assert!(call().event(b"", None)["requestContext"].get("authorizer").is_none());
+        assert_eq!(request().event(&[0xff], None)["isBase64Encoded"], true);
+        assert!(request().event(b"", None)["requestContext"].get("authorizer").is_none());
     }
 
     #[test]
     fn authorizers_get_the_identity_and_the_route() {
-        let event = settled(call().authorizer_event(&["secret".into()]));
+        let event = without_volatile_fields(request().authorizer_event(&["secret".into()]));
         assert_eq!(event["type"], "REQUEST");
         assert_eq!(event["version"], "2.0");
         assert_eq!(event["identitySource"], json!(["secret"]));

@@ -1,4 +1,4 @@
-//! What a function's result means as an HTTP response, by the rules of payload format 2.0.
+//! HTTP responses from functions' results, by the rules of payload format 2.0.
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -8,16 +8,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
-/// An error of the API itself.
+/// An error response of the API itself.
 pub(crate) fn error(status: StatusCode, message: &str) -> Response {
     let body = json!({ "message": message }).to_string();
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Reads a function's result; `None` where it is none that API Gateway accepts.
-pub(crate) fn read(result: &[u8]) -> Option<Response> {
+/// The response for a function's result; `None` if API Gateway would reject the result.
+pub(crate) fn from_result(result: &[u8]) -> Option<Response> {
     let result: Json = serde_json::from_slice(result).ok()?;
-    let Some(code) = result.get("statusCode") else { return Some(inferred(result)) };
+    let Some(code) = result.get("statusCode") else { return Some(implicit_success(result)) };
     let code = code.as_u64().or_else(|| code.as_str()?.parse().ok())?;
     let status = StatusCode::from_u16(u16::try_from(code).ok()?).ok()?;
     let body = match result.get("body") {
@@ -45,8 +45,8 @@ pub(crate) fn read(result: &[u8]) -> Option<Response> {
     Some(response)
 }
 
-/// A result without a status code is the body of a success.
-fn inferred(result: Json) -> Response {
+/// A result without a status code is the body of a 200.
+fn implicit_success(result: Json) -> Response {
     let body = match result {
         Json::String(text) => text,
         other => other.to_string(),
@@ -68,8 +68,8 @@ fn header_value(value: &Json) -> Option<HeaderValue> {
 mod tests {
     use super::*;
 
-    async fn shown(result: Json) -> Option<(u16, Vec<String>, String)> {
-        let response = read(result.to_string().as_bytes())?;
+    async fn parts_of(result: Json) -> Option<(u16, Vec<String>, String)> {
+        let response = from_result(result.to_string().as_bytes())?;
         let (parts, body) = response.into_parts();
         let headers =
             parts.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
@@ -80,7 +80,7 @@ mod tests {
 
     #[tokio::test]
     async fn results_become_responses() {
-        let (status, headers, body) = shown(json!({
+        let (status, headers, body) = parts_of(json!({
             "statusCode": 201, "headers": { "ETag": "\"e\"", "x-n": 5 }, "cookies": ["a=1", "b=2"], "body": "hi",
         }))
         .await
@@ -97,29 +97,29 @@ mod tests {
             ]
         );
         let (_, _, decoded) =
-            shown(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })).await.unwrap();
+            parts_of(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })).await.unwrap();
         assert_eq!(decoded, "hi");
-        assert_eq!(shown(json!({ "statusCode": 304, "body": "x" })).await.unwrap().2, "");
+        assert_eq!(parts_of(json!({ "statusCode": 304, "body": "x" })).await.unwrap().2, "");
     }
 
     #[tokio::test]
-    async fn a_result_without_status_is_a_body() {
-        let (status, headers, body) = shown(json!({ "a": 1 })).await.unwrap();
+    async fn result_without_status_is_a_body() {
+        let (status, headers, body) = parts_of(json!({ "a": 1 })).await.unwrap();
         assert_eq!((status, body.as_str()), (200, r#"{"a":1}"#));
         assert_eq!(headers, ["content-type: application/json"]);
-        assert_eq!(shown(json!("hello")).await.unwrap().2, "hello");
+        assert_eq!(parts_of(json!("hello")).await.unwrap().2, "hello");
     }
 
     #[tokio::test]
-    async fn malformed_results_are_refused() {
+    async fn malformed_results_are_rejected() {
         for result in [
             json!({ "statusCode": "ok" }),
             json!({ "statusCode": 200, "body": {} }),
             json!({ "statusCode": 200, "body": "%", "isBase64Encoded": true }),
             json!({ "statusCode": 200, "headers": { "x": "a\nb" } }),
         ] {
-            assert!(shown(result.clone()).await.is_none(), "{result}");
+            assert!(parts_of(result.clone()).await.is_none(), "{result}");
         }
-        assert!(read(b"no json").is_none());
+        assert!(from_result(b"no json").is_none());
     }
 }

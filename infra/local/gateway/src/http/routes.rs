@@ -1,4 +1,4 @@
-//! Which route takes a request: the most specific path first, then the method that is named over `ANY`.
+//! Selects the route of a request: the most specific path first, then a named method before `ANY`.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,15 @@ use percent_encoding::percent_decode_str;
 
 use crate::template::{HttpRoute, Segment};
 
-/// A route with the values of its path's parameters, percent-decoded.
+/// A route and the values of its path parameters, percent-decoded.
 #[derive(Debug)]
-pub(crate) struct Matched<'r> {
+pub(crate) struct RouteMatch<'r> {
     pub(crate) route: &'r HttpRoute,
     pub(crate) parameters: BTreeMap<String, String>,
 }
 
-/// The route for a request, if there is one.
-pub(crate) fn find<'r>(routes: &'r [HttpRoute], method: &str, path: &str) -> Option<Matched<'r>> {
-    let mut best: Option<(Vec<u8>, Matched<'r>)> = None;
+pub(crate) fn find<'r>(routes: &'r [HttpRoute], method: &str, path: &str) -> Option<RouteMatch<'r>> {
+    let mut best: Option<(Vec<u8>, RouteMatch<'r>)> = None;
     for route in routes {
         if route.method.as_deref().is_some_and(|own| own != method) {
             continue;
@@ -23,7 +22,7 @@ pub(crate) fn find<'r>(routes: &'r [HttpRoute], method: &str, path: &str) -> Opt
         let Some(parameters) = parameters(route, path) else { continue };
         let rank = rank(route);
         if best.as_ref().is_none_or(|(other, _)| rank < *other) {
-            best = Some((rank, Matched { route, parameters }));
+            best = Some((rank, RouteMatch { route, parameters }));
         }
     }
     best.map(|(_, matched)| matched)
@@ -63,7 +62,7 @@ fn parameters(route: &HttpRoute, path: &str) -> Option<BTreeMap<String, String>>
             Segment::Parameter(name) if !part.is_empty() => {
                 parameters.insert(name.clone(), decoded(part));
             }
-            _ => return None,
+            Segment::Literal(_) | Segment::Parameter(_) | Segment::Greedy(_) => return None,
         }
     }
     rest.is_none().then_some(parameters)
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_route_wins() {
+    fn most_specific_route_wins() {
         assert_eq!(key("GET", "/").as_deref(), Some("GET /"));
         assert_eq!(key("GET", "/a/b").as_deref(), Some("GET /a/b"));
         assert_eq!(key("GET", "/a/c").as_deref(), Some("GET /a/{id}"));
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_route_takes_is_not_found() {
+    fn unmatched_requests_are_not_found() {
         for (method, path) in
             [("POST", "/"), ("GET", "/a/"), ("GET", "/a"), ("GET", "/b"), ("POST", "/a/b/c")]
         {
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_decoded() {
+    fn path_parameters_are_decoded() {
         let one = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
         assert_eq!(found("GET", "/a/x%2Fy%20z").unwrap().1, one("id", "x/y z"));
         assert_eq!(found("GET", "/a/x/y%20z").unwrap().1, one("rest", "x/y z"));

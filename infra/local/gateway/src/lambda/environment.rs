@@ -1,52 +1,48 @@
-//! The environment of a child: the template's variables, Lambda's own, and local endpoints.
+//! The environment of child processes: the template's variables, Lambda's own, and local endpoints.
 //!
-//! Only region, credentials, the values of `AWS_ENDPOINT_URL_*` and the address of the WebSocket API, wherever it
-//! stands, differ from what AWS would set.
+//! Only the region, credentials, the values of `AWS_ENDPOINT_URL_*` and `wss://` addresses of the template's own API
+//! differ from what AWS would set.
 
 use std::collections::BTreeMap;
 
 use crate::endpoints::Endpoints;
-use crate::settings::Settings;
+use crate::settings::{LOCAL_ACCESS_KEY_ID, Settings};
 use crate::template::Function;
 
-const ENDPOINT: &str = "AWS_ENDPOINT_URL_";
+const ENDPOINT_PREFIX: &str = "AWS_ENDPOINT_URL_";
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
-const WEBSOCKET_SCHEME: &str = "wss://";
 const MANAGEMENT_ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
-/// Letters, digits and nothing else: DynamoDB Local refuses access keys with other characters.
-pub(crate) const ACCESS_KEY_ID: &str = "LOCALGATEWAY";
+const WEBSOCKET_SCHEME: &str = "wss://";
 const SECRET_ACCESS_KEY: &str = "localgatewaysecret";
 
-/// The environment of any child that uses the AWS SDK, before the template's variables.
-pub(crate) fn for_tool(settings: &Settings, endpoints: &Endpoints) -> BTreeMap<String, String> {
+/// The environment of a child that uses the AWS SDK and is not a function.
+pub(crate) fn tool_environment(settings: &Settings, endpoints: &Endpoints) -> BTreeMap<String, String> {
     let mut environment = settings.inherited.clone();
-    environment.extend(of_sdk(endpoints));
+    environment.extend(sdk_variables(endpoints));
     environment
 }
 
-/// What the AWS SDK reads.
-fn of_sdk(endpoints: &Endpoints) -> BTreeMap<String, String> {
+fn sdk_variables(endpoints: &Endpoints) -> BTreeMap<String, String> {
     let variables = [
         ("AWS_REGION", endpoints.region.as_str()),
         ("AWS_DEFAULT_REGION", &endpoints.region),
-        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("AWS_ACCESS_KEY_ID", LOCAL_ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
         (DYNAMODB_ENDPOINT, &endpoints.dynamodb),
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// What a function finds in its environment that neither the machine nor Lambda puts there: all that another Lambda
-/// has to give it.
-pub(crate) fn of_function(function: &Function, endpoints: &Endpoints) -> BTreeMap<String, String> {
-    let mut environment = of_sdk(endpoints);
+/// The variables that a function needs besides those of the machine and of Lambda itself.
+pub(crate) fn function_variables(function: &Function, endpoints: &Endpoints) -> BTreeMap<String, String> {
+    let mut environment = sdk_variables(endpoints);
     for (name, value) in &function.environment {
         let value = match name.as_str() {
             DYNAMODB_ENDPOINT => endpoints.dynamodb.clone(),
             MANAGEMENT_ENDPOINT => endpoints.management_endpoint(),
-            _ if name.starts_with(ENDPOINT) => endpoints.rewrite_to_local(value),
-            // The template's own WebSocket API is here, and functions tell viewers of it.
-            _ if value.starts_with(WEBSOCKET_SCHEME) => endpoints.rewrite_to_local(value),
+            _ if name.starts_with(ENDPOINT_PREFIX) || value.starts_with(WEBSOCKET_SCHEME) => {
+                endpoints.rewrite_to_local(value)
+            }
             _ => value.clone(),
         };
         environment.insert(name.clone(), value);
@@ -54,14 +50,14 @@ pub(crate) fn of_function(function: &Function, endpoints: &Endpoints) -> BTreeMa
     environment
 }
 
-/// The environment of a function's processes; only the Runtime API's address is missing.
-pub(crate) fn for_function(
+/// The environment of a function's processes, without the Runtime API's address.
+pub(crate) fn process_environment(
     function: &Function,
     settings: &Settings,
     endpoints: &Endpoints,
 ) -> BTreeMap<String, String> {
     let mut environment = settings.inherited.clone();
-    environment.extend(of_function(function, endpoints));
+    environment.extend(function_variables(function, endpoints));
     for (name, value) in [
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
@@ -74,7 +70,7 @@ pub(crate) fn for_function(
     ] {
         environment.insert(name.to_owned(), value);
     }
-    // The runtime prefers this variable to RUST_LOG, so it gives way where somebody asks for more.
+    // The runtime prefers this variable to RUST_LOG, so it is left out when RUST_LOG is set.
     if let Some(level) = function.log_level.as_ref().filter(|_| !environment.contains_key("RUST_LOG")) {
         environment.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.clone());
     }
@@ -84,10 +80,11 @@ pub(crate) fn for_function(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoints::ListenAddresses;
     use crate::template::plan;
 
     #[test]
-    fn endpoints_become_local_and_everything_else_stays() {
+    fn only_endpoints_are_rewritten() {
         let text = "
 Resources:
   Ws: { Type: 'AWS::Serverless::WebSocketApi', Properties: { StageName: live,
@@ -106,9 +103,10 @@ Resources:
 ";
         let plan = plan(text, &BTreeMap::new(), "eu-west-1").unwrap();
         let at = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        let endpoints = Endpoints::at(&plan, "eu-west-1", [at(1), at(2), at(3)], "http://d".into());
+        let listen = ListenAddresses { websocket: at(1), http: at(2), management: at(3) };
+        let endpoints = Endpoints::new(&plan, "eu-west-1", listen, "http://d".into());
         let settings = Settings::read(|name| (name == "PATH").then(|| "/bin".into()), None);
-        let found = for_function(&plan.functions["Fn"], &settings, &endpoints);
+        let found = process_environment(&plan.functions["Fn"], &settings, &endpoints);
         assert_eq!(found[MANAGEMENT_ENDPOINT], "http://127.0.0.1:3/live");
         assert_eq!(found["AWS_ENDPOINT_URL_OTHER"], "http://127.0.0.1:3/live");
         assert_eq!(
@@ -119,7 +117,7 @@ Resources:
         assert_eq!(found[DYNAMODB_ENDPOINT], "http://d");
         assert_eq!((found["AWS_REGION"].as_str(), found["PATH"].as_str()), ("eu-west-1", "/bin"));
         assert_eq!(found["AWS_LAMBDA_FUNCTION_NAME"], "Fn");
-        let elsewhere = of_function(&plan.functions["Fn"], &endpoints);
+        let elsewhere = function_variables(&plan.functions["Fn"], &endpoints);
         assert_eq!((&elsewhere["SOCKET"], elsewhere.get("PATH")), (&found["SOCKET"], None));
     }
 }

@@ -1,14 +1,15 @@
-//! Lambda on one machine: the Runtime API, processes, their pools, and the seam through which all are invoked.
+//! Lambda on one machine: function processes, their pools, the Runtime API, and the invoker in front of them.
 
 mod environment;
-mod fleet;
-mod invoke;
+mod error;
+mod invoker;
 mod output;
 mod pool;
 mod process;
 mod remote;
 mod runtime_api;
 
-pub(crate) use environment::{ACCESS_KEY_ID, for_tool, of_function};
-pub(crate) use invoke::{InvokeError, Invoker, UNAUTHORIZED};
-pub(crate) use output::{Output, Stderr};
+pub(crate) use environment::{function_variables, tool_environment};
+pub(crate) use error::{InvokeError, UNAUTHORIZED};
+pub(crate) use invoker::Invoker;
+pub(crate) use output::{ChildOutput, StderrKind};

@@ -1,85 +1,86 @@
-//! What a child writes, line by line: passed to the console, the last lines kept for the case that it dies.
+//! A child's output, line by line: forwarded to the console, with the last lines kept for error messages.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 
 use crate::console::{Channel, Console};
 
-/// Lines kept: enough for a panic with its message, few enough to print.
-const KEPT_LINES: usize = 12;
-/// How long a dead child's last lines are waited for; a grandchild may hold the pipe open for ever.
-const LAST_LINES: std::time::Duration = std::time::Duration::from_millis(500);
+/// Enough for a panic with its message, few enough to print.
+const TAIL_LINES: usize = 12;
+/// How long to wait for the output of a child that ended: a grandchild may keep the pipe open.
+const TAIL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a child's stderr means.
+/// What a child writes to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stderr {
-    /// What is no log line is a complaint: a panic's message.
-    Complaints,
-    /// The child reports its progress there.
+pub(crate) enum StderrKind {
+    /// Lines without a level are errors: a panic's message.
+    Errors,
     Progress,
 }
 
 /// The outputs of one child.
 #[derive(Debug)]
-pub(crate) struct Output {
-    kept: Arc<Mutex<VecDeque<String>>>,
+pub(crate) struct ChildOutput {
+    tail: Arc<Mutex<VecDeque<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
 
-impl Output {
-    /// Takes the outputs of `child`, which is called `name` wherever its lines appear.
-    pub(crate) fn follow(child: &mut Child, name: &str, meaning: Stderr, console: &Arc<Console>) -> Self {
-        let kept = Arc::new(Mutex::new(VecDeque::new()));
-        let mut readers = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            let (kept, console) = (Arc::clone(&kept), Arc::clone(console));
-            readers.push(tokio::spawn(read(stdout, Channel::Stdout, name.to_owned(), kept, console)));
+impl ChildOutput {
+    /// Reads the outputs of `child`, whose lines are printed and logged with `name`.
+    pub(crate) fn follow(child: &mut Child, name: &str, stderr: StderrKind, console: &Arc<Console>) -> Self {
+        let mut output = Self { tail: Arc::default(), readers: Vec::new() };
+        if let Some(stream) = child.stdout.take() {
+            output.read(stream, Channel::Stdout, name, console);
         }
-        if let Some(stderr) = child.stderr.take() {
-            let (kept, console) = (Arc::clone(&kept), Arc::clone(console));
-            let channel = match meaning {
-                Stderr::Complaints => Channel::Stderr,
-                Stderr::Progress => Channel::Stdout,
+        if let Some(stream) = child.stderr.take() {
+            let channel = match stderr {
+                StderrKind::Errors => Channel::Stderr,
+                StderrKind::Progress => Channel::Stdout,
             };
-            readers.push(tokio::spawn(read(stderr, channel, name.to_owned(), kept, console)));
+            output.read(stream, channel, name, console);
         }
-        Self { kept, readers }
+        output
+    }
+
+    fn read(
+        &mut self,
+        stream: impl AsyncRead + Unpin + Send + 'static,
+        channel: Channel,
+        name: &str,
+        console: &Arc<Console>,
+    ) {
+        let (tail, name, console) = (Arc::clone(&self.tail), name.to_owned(), Arc::clone(console));
+        self.readers.push(tokio::spawn(async move {
+            let mut reader = BufReader::new(stream);
+            let mut line = Vec::new();
+            while matches!(reader.read_until(b'\n', &mut line).await, Ok(length) if length > 0) {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                line.clear();
+                console.child_line(&name, channel, &text);
+                if text.is_empty() {
+                    continue;
+                }
+                let mut tail = tail.lock();
+                if tail.len() == TAIL_LINES {
+                    tail.pop_front();
+                }
+                tail.push_back(text);
+            }
+        }));
     }
 
     /// The last lines of a child that has ended.
     pub(crate) async fn last_lines(&mut self) -> Vec<String> {
         for reader in &mut self.readers {
-            drop(tokio::time::timeout(LAST_LINES, reader).await);
+            drop(tokio::time::timeout(TAIL_TIMEOUT, reader).await);
         }
         self.readers.clear();
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-}
-
-async fn read(
-    stream: impl AsyncRead + Unpin,
-    channel: Channel,
-    name: String,
-    kept: Arc<Mutex<VecDeque<String>>>,
-    console: Arc<Console>,
-) {
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    while matches!(reader.read_until(b'\n', &mut line).await, Ok(length) if length > 0) {
-        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        line.clear();
-        console.child_line(&name, channel, &text);
-        if text.is_empty() {
-            continue;
-        }
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT_LINES {
-            kept.pop_front();
-        }
-        kept.push_back(text);
+        self.tail.lock().iter().cloned().collect()
     }
 }

@@ -5,30 +5,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::invoke::InvokeError;
-use super::process::error_message;
+use super::error::{InvokeError, error_message};
 use crate::options::FunctionNames;
 use crate::template::Function;
 
-/// Longer than any function may run, so that a dead endpoint is noticed.
-const LONGEST_INVOCATION: Duration = Duration::from_secs(900);
+/// Lambda's greatest function timeout.
+const INVOCATION_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A client of Lambda's Invoke call.
 #[derive(Debug)]
-pub(crate) struct Remote {
+pub(crate) struct RemoteLambda {
     base: String,
     client: reqwest::Client,
-    /// What the endpoint calls each function, by logical id.
+    /// The endpoint's names of the functions, by logical id.
     names: BTreeMap<String, String>,
 }
 
-impl Remote {
+impl RemoteLambda {
     pub(crate) fn new<'a>(
         base: &str,
         functions: impl IntoIterator<Item = &'a Function>,
         names: FunctionNames,
     ) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(LONGEST_INVOCATION).build()?;
+        let client = reqwest::Client::builder().timeout(INVOCATION_TIMEOUT).build()?;
         let named = |function: &Function| match names {
             FunctionNames::LogicalId => (function.logical_id.clone(), function.logical_id.clone()),
             FunctionNames::Binary => (function.logical_id.clone(), function.binary.clone()),
@@ -37,12 +36,12 @@ impl Remote {
         Ok(Self { base: base.trim_end_matches('/').to_owned(), client, names })
     }
 
-    /// Invokes the function of this logical id.
+    /// Invokes the function with this logical id.
     pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         let function = self.names.get(function).map_or(function, String::as_str);
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.base);
         let unavailable =
-            |fault: reqwest::Error| InvokeError::Unavailable(format!("cannot invoke {function}: {fault}"));
+            |error: reqwest::Error| InvokeError::Unavailable(format!("cannot invoke {function}: {error}"));
         let response = self.client.post(&url).body(event).send().await.map_err(unavailable)?;
         let status = response.status();
         let failed = response.headers().contains_key("x-amz-function-error");
@@ -77,7 +76,7 @@ Resources:
     Properties: {}
 ";
 
-    /// An endpoint that answers with the path that it was asked for.
+    /// An endpoint that responds with the path of the request.
     async fn endpoint() -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -87,14 +86,14 @@ Resources:
     }
 
     #[tokio::test]
-    async fn a_function_is_called_what_the_endpoint_calls_it() {
+    async fn functions_are_invoked_by_the_endpoints_names() {
         let base = endpoint().await;
         let plan = plan(TEMPLATE, &BTreeMap::new(), "eu-west-1").unwrap();
         for (names, name) in [(FunctionNames::LogicalId, "Ingest"), (FunctionNames::Binary, "takes-reports")]
         {
-            let remote = Remote::new(&base, plan.functions.values(), names).unwrap();
-            let asked = remote.invoke("Ingest", Bytes::new()).await.unwrap();
-            assert_eq!(asked, format!("/2015-03-31/functions/{name}/invocations"));
+            let remote = RemoteLambda::new(&base, plan.functions.values(), names).unwrap();
+            let path = remote.invoke("Ingest", Bytes::new()).await.unwrap();
+            assert_eq!(path, format!("/2015-03-31/functions/{name}/invocations"));
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Lambda's Runtime API of 2018-06-01 for one process.
+//! Lambda's Runtime API (2018-06-01) for one process.
 //!
-//! The variable that names the API is `host:port` without a path, so each process has a listener of its own, which
-//! also tells the gateway which process is speaking.
+//! The variable that names the API is `host:port` without a path, so each process has its own listener, which also
+//! identifies the process that calls.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,16 +13,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::ids;
 
-/// Lambda's limit of a synchronous answer is 6 MB; a little more is read, so that the refusal can be told.
-const MAX_ANSWER_BYTES: usize = 7 * 1024 * 1024;
+/// Lambda limits a response to 6 MB. A little more is read, so that the process gets an error status for it.
+const MAX_RESPONSE_BYTES: usize = 7 * 1024 * 1024;
 
-/// One piece of work as the process sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
@@ -31,11 +31,11 @@ pub(crate) struct Invocation {
     pub(crate) function_arn: String,
 }
 
-/// What the process says through its Runtime API.
+/// A call of the process to its Runtime API.
 #[derive(Debug)]
-pub(crate) enum Said {
-    /// It asks for work: it is initialised, or done with the last invocation.
-    Polled,
+pub(crate) enum RuntimeCall {
+    /// It asks for an invocation: it is initialised, or done with the last one.
+    Next,
     Response {
         request_id: String,
         body: Bytes,
@@ -52,58 +52,52 @@ pub(crate) enum Said {
 /// The Runtime API of one process.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
-    /// What `AWS_LAMBDA_RUNTIME_API` is set to.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) address: String,
-    /// Where work for the process goes.
-    pub(crate) work: mpsc::Sender<Invocation>,
-    pub(crate) said: mpsc::UnboundedReceiver<Said>,
-    /// Dropped with the process; the listener closes.
-    _open: tokio_util::sync::DropGuard,
+    pub(crate) invocations: mpsc::Sender<Invocation>,
+    pub(crate) calls: mpsc::UnboundedReceiver<RuntimeCall>,
+    _server: AbortOnDropHandle<std::io::Result<()>>,
 }
 
 #[derive(Debug)]
-struct Desk {
-    work: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    said: mpsc::UnboundedSender<Said>,
-    /// The invocation that the process holds: an answer to another one is refused.
-    held: Mutex<Option<String>>,
+struct ApiState {
+    invocations: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
+    calls: mpsc::UnboundedSender<RuntimeCall>,
+    /// The request id of the current invocation: a response to another one is rejected.
+    current: Mutex<Option<String>>,
 }
 
 impl RuntimeApi {
-    pub(crate) async fn open() -> std::io::Result<Self> {
+    pub(crate) async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
-        let (work, queue) = mpsc::channel(1);
-        let (say, said) = mpsc::unbounded_channel();
-        let desk = Desk { work: tokio::sync::Mutex::new(queue), said: say, held: Mutex::new(None) };
+        let (invocations, queue) = mpsc::channel(1);
+        let (called, calls) = mpsc::unbounded_channel();
+        let state = ApiState {
+            invocations: tokio::sync::Mutex::new(queue),
+            calls: called,
+            current: Mutex::new(None),
+        };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
-            .layer(DefaultBodyLimit::max(MAX_ANSWER_BYTES))
-            .with_state(Arc::new(desk));
-        let closed = CancellationToken::new();
-        let stop = closed.clone();
-        tokio::spawn(async move {
-            let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-            let server = axum::serve(listener, router);
-            tokio::select! {
-                _ = server => {}
-                () = stop.cancelled_owned() => {}
-            }
-        });
-        Ok(Self { address, work, said, _open: closed.drop_guard() })
+            .layer(DefaultBodyLimit::max(MAX_RESPONSE_BYTES))
+            .with_state(Arc::new(state));
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { address, invocations, calls, _server: AbortOnDropHandle::new(server) })
     }
 }
 
-async fn next(State(desk): State<Arc<Desk>>) -> Response {
-    let mut work = desk.work.lock().await;
-    if desk.said.send(Said::Polled).is_err() {
+async fn next(State(state): State<Arc<ApiState>>) -> Response {
+    let mut invocations = state.invocations.lock().await;
+    if state.calls.send(RuntimeCall::Next).is_err() {
         return StatusCode::GONE.into_response();
     }
-    let Some(invocation) = work.recv().await else { return StatusCode::GONE.into_response() };
-    *desk.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(invocation.request_id.clone());
+    let Some(invocation) = invocations.recv().await else { return StatusCode::GONE.into_response() };
+    *state.current.lock() = Some(invocation.request_id.clone());
     let headers = [
         ("lambda-runtime-aws-request-id", invocation.request_id),
         ("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string()),
@@ -114,34 +108,34 @@ async fn next(State(desk): State<Arc<Desk>>) -> Response {
     (headers, Body::from(invocation.event)).into_response()
 }
 
-impl Desk {
-    /// Passes an answer on if it belongs to the invocation that the process holds.
-    fn accept(&self, request_id: &str, said: Said) -> Response {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.as_deref() != Some(request_id) {
+impl ApiState {
+    /// Forwards a response or error if it belongs to the current invocation.
+    fn finish(&self, request_id: &str, call: RuntimeCall) -> Response {
+        let mut current = self.current.lock();
+        if current.as_deref() != Some(request_id) {
             let body = r#"{"errorType":"InvalidRequestID","errorMessage":"Invalid request ID"}"#;
             return (StatusCode::BAD_REQUEST, body).into_response();
         }
-        *held = None;
-        self.pass(said)
+        *current = None;
+        self.forward(call)
     }
 
-    fn pass(&self, said: Said) -> Response {
-        match self.said.send(said) {
+    fn forward(&self, call: RuntimeCall) -> Response {
+        match self.calls.send(call) {
             Ok(()) => (StatusCode::ACCEPTED, r#"{"status":"OK"}"#).into_response(),
             Err(_) => StatusCode::GONE.into_response(),
         }
     }
 }
 
-async fn response(State(desk): State<Arc<Desk>>, Path(id): Path<String>, body: Bytes) -> Response {
-    desk.accept(&id, Said::Response { request_id: id.clone(), body })
+async fn response(State(state): State<Arc<ApiState>>, Path(id): Path<String>, body: Bytes) -> Response {
+    state.finish(&id, RuntimeCall::Response { request_id: id.clone(), body })
 }
 
-async fn error(State(desk): State<Arc<Desk>>, Path(id): Path<String>, body: Bytes) -> Response {
-    desk.accept(&id, Said::Error { request_id: id.clone(), body })
+async fn error(State(state): State<Arc<ApiState>>, Path(id): Path<String>, body: Bytes) -> Response {
+    state.finish(&id, RuntimeCall::Error { request_id: id.clone(), body })
 }
 
-async fn init_error(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
-    desk.pass(Said::InitError { body })
+async fn init_error(State(state): State<Arc<ApiState>>, body: Bytes) -> Response {
+    state.forward(RuntimeCall::InitError { body })
 }

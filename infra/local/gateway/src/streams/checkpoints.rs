@@ -1,6 +1,6 @@
-//! How far each shard of a stream is settled, kept in a file so that a restart goes on from there.
+//! How far each shard of a stream is processed, in a file, so that a restarted gateway continues from there.
 //!
-//! Delivery is at least once: what was delivered but not written here yet is delivered again.
+//! Delivery is at least once: records that were delivered but not yet checkpointed are delivered again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -12,61 +12,62 @@ use serde::{Deserialize, Serialize};
 
 use super::record::SequenceNumber;
 
-/// What the file holds.
+/// The file's content.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct Progress {
     stream_arn: String,
-    /// Records made before this are passed over: a mapping that began at the latest record.
+    /// Records created before this are skipped: a mapping that started at the latest record.
     since_ms: i64,
-    shards: BTreeMap<String, Progress>,
+    shards: BTreeMap<String, ShardProgress>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Progress {
+struct ShardProgress {
     after: Option<SequenceNumber>,
     #[serde(default)]
     finished: bool,
 }
 
-/// The checkpoints of one mapping.
+/// The checkpoints of one event source mapping.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
     path: PathBuf,
-    kept: Kept,
+    progress: Progress,
 }
 
 impl Checkpoints {
-    /// Reads the file at `path`; one that is missing or of no use is a mapping without a past.
+    /// Reads the file at `path`. A missing or unreadable file means that nothing is processed yet.
     pub(crate) fn open(path: PathBuf) -> Self {
         let text = fs::read(&path).unwrap_or_default();
-        Self { path, kept: serde_json::from_slice(&text).unwrap_or_default() }
+        Self { path, progress: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
-    /// Goes on with `stream_arn`; another stream than before is begun anew, at `since_ms`. Tells whether it is new.
-    pub(crate) fn follow(&mut self, stream_arn: &str, since_ms: i64) -> anyhow::Result<bool> {
-        if self.kept.stream_arn == stream_arn {
-            return Ok(false);
+    /// Continues with `stream_arn`. A stream other than before starts without checkpoints, at `since_ms`.
+    pub(crate) fn follow(&mut self, stream_arn: &str, since_ms: i64) -> anyhow::Result<()> {
+        if self.progress.stream_arn == stream_arn {
+            return Ok(());
         }
-        self.kept = Kept { stream_arn: stream_arn.to_owned(), since_ms, shards: BTreeMap::new() };
-        self.write().map(|()| true)
+        self.progress = Progress { stream_arn: stream_arn.to_owned(), since_ms, shards: BTreeMap::new() };
+        self.write()
     }
 
     pub(crate) fn since_ms(&self) -> i64 {
-        self.kept.since_ms
+        self.progress.since_ms
     }
 
+    /// The last record of a shard up to which everything is processed.
     pub(crate) fn after(&self, shard: &str) -> Option<SequenceNumber> {
-        self.kept.shards.get(shard).and_then(|progress| progress.after.clone())
+        self.progress.shards.get(shard).and_then(|progress| progress.after.clone())
     }
 
     pub(crate) fn is_finished(&self, shard: &str) -> bool {
-        self.kept.shards.get(shard).is_some_and(|progress| progress.finished)
+        self.progress.shards.get(shard).is_some_and(|progress| progress.finished)
     }
 
-    /// Notes that everything up to `after` is settled; writes only what is new.
-    pub(crate) fn settle(&mut self, shard: &str, after: &SequenceNumber) -> anyhow::Result<()> {
-        let progress = self.kept.shards.entry(shard.to_owned()).or_default();
+    /// Records that everything up to `after` is processed.
+    pub(crate) fn advance(&mut self, shard: &str, after: &SequenceNumber) -> anyhow::Result<()> {
+        let progress = self.progress.shards.entry(shard.to_owned()).or_default();
         if progress.after.as_ref() == Some(after) {
             return Ok(());
         }
@@ -74,24 +75,24 @@ impl Checkpoints {
         self.write()
     }
 
-    /// Notes that a closed shard is settled to its end.
+    /// Records that a closed shard is processed to its end.
     pub(crate) fn finish(&mut self, shard: &str) -> anyhow::Result<()> {
-        self.kept.shards.entry(shard.to_owned()).or_default().finished = true;
+        self.progress.shards.entry(shard.to_owned()).or_default().finished = true;
         self.write()
     }
 
-    /// Forgets shards that the stream has not any more.
+    /// Removes shards that the stream no longer has.
     pub(crate) fn retain(&mut self, shards: &BTreeSet<String>) {
-        self.kept.shards.retain(|shard, _| shards.contains(shard));
+        self.progress.shards.retain(|shard, _| shards.contains(shard));
     }
 
     fn write(&self) -> anyhow::Result<()> {
         let write = || -> std::io::Result<()> {
-            let fresh = self.path.with_extension("json.fresh");
-            let mut file = File::create(&fresh)?;
-            file.write_all(serde_json::to_string_pretty(&self.kept)?.as_bytes())?;
+            let temporary = self.path.with_extension("json.fresh");
+            let mut file = File::create(&temporary)?;
+            file.write_all(serde_json::to_string_pretty(&self.progress)?.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&fresh, &self.path)
+            fs::rename(&temporary, &self.path)
         };
         write().with_context(|| format!("cannot write {}", self.path.display()))
     }
@@ -103,19 +104,19 @@ mod tests {
     use crate::state::StateDir;
 
     #[test]
-    fn progress_outlives_the_gateway_until_the_stream_is_another() {
+    fn progress_survives_a_restart_but_not_a_new_stream() {
         let state = StateDir::open(None).unwrap();
         let open = || Checkpoints::open(state.file("stream-x.json"));
         let mut first = open();
-        assert!(first.follow("arn:1", 5).unwrap());
-        first.settle("s1", &SequenceNumber::new("7")).unwrap();
+        first.follow("arn:1", 5).unwrap();
+        first.advance("s1", &SequenceNumber::new("7")).unwrap();
         first.finish("s2").unwrap();
 
         let mut second = open();
-        assert!(!second.follow("arn:1", 9).unwrap());
+        second.follow("arn:1", 9).unwrap();
         assert_eq!((second.since_ms(), second.after("s1")), (5, Some(SequenceNumber::new("7"))));
         assert!(second.is_finished("s2") && !second.is_finished("s1"));
-        assert!(second.follow("arn:2", 9).unwrap());
+        second.follow("arn:2", 9).unwrap();
         assert_eq!((second.since_ms(), second.after("s1")), (9, None));
 
         fs::write(state.file("stream-x.json"), "{").unwrap();

@@ -1,47 +1,53 @@
-//! Delivers one shard to its function: does what the shard's core decides, and keeps its checkpoint.
+//! Delivers one shard to its function: does what the shard's queues decide, and saves its checkpoint.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::batch_result::{BatchResult, judge};
+use super::batch_result::{BatchResult, read_response};
 use super::checkpoints::Checkpoints;
-use super::mapping::Mapping;
+use super::mapping::EventSourceMapping;
 use super::on_failure::{self, Origin};
 use super::ordered_queue::{Discarded, Step};
-use super::reader::{News, Reader};
+use super::reader::{Reader, ShardEvent};
 use super::record::Record;
 use super::shard::Shard;
 use crate::clock;
 use crate::lambda::InvokeError;
 
-/// How long a batch may wait for a process of its function before the wait is begun again.
-const QUEUE_LIMIT: Duration = Duration::from_secs(60);
-/// Milliseconds of a second: stream records tell their time no better.
+/// How long a batch may wait for a process of its function before it is retried.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Stream records have their creation time in seconds.
 const SECOND_MS: i64 = 1000;
 
-/// How the delivery of a shard came to its end.
+/// How the delivery of a shard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// The shard is closed and all of it is settled.
+pub(crate) enum DeliveryEnd {
+    /// The shard is closed and all of it is processed.
     Finished,
-    /// There may be more.
+    /// There may be more records.
     Stopped,
 }
 
-/// A batch that was delivered, by its lane.
-type Delivered = (usize, BatchResult);
+/// The result of a batch of one of the shard's queues.
+struct Delivered {
+    queue: usize,
+    result: BatchResult,
+}
 
-/// See the module.
+type InFlight = FuturesUnordered<BoxFuture<'static, Delivered>>;
+
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    mapping: Arc<Mapping>,
+    mapping: Arc<EventSourceMapping>,
+    /// The stream's ARN with the region that functions see.
     stream_arn: String,
     shard_id: String,
     shard: Shard,
@@ -50,106 +56,109 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn new(
-        mapping: &Arc<Mapping>,
+    /// Delivers a shard from its checkpoint on, until its end or `stop`; batches in flight are waited for.
+    pub(crate) async fn run(
+        mapping: &Arc<EventSourceMapping>,
         stream_arn: &str,
         shard_id: &str,
         checkpoints: &Arc<Mutex<Checkpoints>>,
-    ) -> (Self, Reader) {
+        stop: CancellationToken,
+    ) -> DeliveryEnd {
         let (after, since_ms) = {
-            let checkpoints = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+            let checkpoints = checkpoints.lock();
             (checkpoints.after(shard_id), checkpoints.since_ms())
+        };
+        let delivery = Self {
+            mapping: Arc::clone(mapping),
+            stream_arn: mapping.local_arn(stream_arn),
+            shard_id: shard_id.to_owned(),
+            shard: Shard::new(&mapping.plan.rules, mapping.chaos_seed, after.clone()),
+            checkpoints: Arc::clone(checkpoints),
+            since_ms,
         };
         let reader = Reader {
             client: mapping.client.clone(),
             stream_arn: stream_arn.to_owned(),
             shard_id: shard_id.to_owned(),
-            after: after.clone(),
+            after,
             console: Arc::clone(&mapping.console),
         };
-        let delivery = Self {
-            mapping: Arc::clone(mapping),
-            stream_arn: stream_arn.to_owned(),
-            shard_id: shard_id.to_owned(),
-            shard: Shard::new(&mapping.plan.rules, mapping.seed, after),
-            checkpoints: Arc::clone(checkpoints),
-            since_ms,
-        };
-        (delivery, reader)
+        let (sender, events) = mpsc::channel(1);
+        tokio::spawn(reader.run(sender));
+        delivery.deliver_all(events, stop).await
     }
 
-    /// Delivers until the shard is settled to its end or `stop`; then what is under way is waited for.
-    pub(crate) async fn run(mut self, reader: Reader, stop: CancellationToken) -> Ended {
-        let (sender, mut news) = mpsc::channel(1);
-        tokio::spawn(reader.run(sender));
-        let mut under_way = FuturesUnordered::new();
-        let (mut reads, mut is_at_end) = (true, false);
+    async fn deliver_all(
+        mut self,
+        mut events: mpsc::Receiver<ShardEvent>,
+        stop: CancellationToken,
+    ) -> DeliveryEnd {
+        let mut in_flight = InFlight::new();
+        let (mut is_reading, mut is_at_end) = (true, false);
         loop {
             let is_stopped = stop.is_cancelled();
-            let mut wake_ms = None;
+            let mut wake_ms: Option<i64> = None;
             if !is_stopped {
-                for lane in 0..self.shard.lanes() {
-                    wake_ms = earliest(wake_ms, self.advance(lane, &mut under_way));
+                for queue in 0..self.shard.queues() {
+                    wake_ms = wake_ms.into_iter().chain(self.advance(queue, &mut in_flight)).min();
                 }
             }
-            self.keep_checkpoint();
-            if under_way.is_empty() {
-                if is_at_end && self.shard.is_settled() {
-                    return Ended::Finished;
+            self.save_checkpoint();
+            if in_flight.is_empty() {
+                if is_at_end && self.shard.is_empty() {
+                    return DeliveryEnd::Finished;
                 }
-                if is_stopped || (!reads && !is_at_end && self.shard.is_settled()) {
-                    return Ended::Stopped;
+                if is_stopped || (!is_reading && !is_at_end && self.shard.is_empty()) {
+                    return DeliveryEnd::Stopped;
                 }
             }
             tokio::select! {
-                Some((lane, outcome)) = under_way.next() => {
-                    let discarded = self.shard.settle(lane, outcome, clock::now_ms());
-                    discarded.into_iter().for_each(|discarded| self.discard(&discarded));
+                Some(Delivered { queue, result }) = in_flight.next() => {
+                    if let Some(discarded) = self.shard.finish_batch(queue, result, clock::now_ms()) {
+                        self.discard(&discarded);
+                    }
                 }
-                told = news.recv(), if reads && !is_stopped && self.shard.has_room() => match told {
-                    Some(News::Records(records)) => self.take(&records),
-                    Some(News::End) => (reads, is_at_end) = (false, true),
-                    None => reads = false,
+                event = events.recv(), if is_reading && !is_stopped && self.shard.has_room() => match event {
+                    Some(ShardEvent::Records(records)) => self.push(&records),
+                    Some(ShardEvent::End) => (is_reading, is_at_end) = (false, true),
+                    None => is_reading = false,
                 },
-                () = wake(wake_ms) => {}
+                () = sleep_until(wake_ms) => {}
                 () = stop.cancelled(), if !is_stopped => {}
             }
-            if !reads {
+            if !is_reading {
                 self.shard.close();
             }
         }
     }
 
-    fn take(&mut self, records: &[Json]) {
+    fn push(&mut self, records: &[Json]) {
         let now_ms = clock::now_ms();
-        let region = &self.mapping.region;
         let filters = &self.mapping.plan.filters;
-        for answered in records {
-            let Some(record) = Record::read(answered, region, &self.mapping.arn_of(&self.stream_arn)) else {
-                self.mapping.console.warn(&format!("the stream {} holds what is no record", self.stream_arn));
+        for record in records {
+            let Some(record) = Record::read(record, &self.mapping.region, &self.stream_arn) else {
+                self.mapping.console.warn(&format!("malformed record in the stream {}", self.stream_arn));
                 continue;
             };
             let is_recent = record.created_ms >= self.since_ms - self.since_ms.rem_euclid(SECOND_MS);
             let matches = filters.is_empty() || filters.iter().any(|filter| filter.matches(&record.event));
-            self.shard.take(record, is_recent && matches, now_ms);
+            self.shard.push(record, is_recent && matches, now_ms);
         }
     }
 
-    /// Does what is to be done for a lane; returns when to look again.
-    fn advance(
-        &mut self,
-        lane: usize,
-        under_way: &mut FuturesUnordered<BoxFuture<'static, Delivered>>,
-    ) -> Option<i64> {
+    /// Starts the next batch of a queue, if it is due; otherwise returns when to check again.
+    fn advance(&mut self, queue: usize, in_flight: &mut InFlight) -> Option<i64> {
         loop {
-            match self.shard.step(lane, clock::now_ms()) {
+            match self.shard.next_step(queue, clock::now_ms()) {
                 Step::Deliver(records) => {
                     let mapping = Arc::clone(&self.mapping);
-                    under_way.push(Box::pin(async move { (lane, deliver(&mapping, records).await) }));
+                    in_flight.push(Box::pin(async move {
+                        Delivered { queue, result: deliver(&mapping, records).await }
+                    }));
                     return None;
                 }
                 Step::Discard(discarded) => self.discard(&discarded),
-                Step::Wait(until) => return until,
+                Step::Wait(until_ms) => return until_ms,
             }
         }
     }
@@ -157,51 +166,49 @@ impl Delivery {
     fn discard(&self, discarded: &Discarded) {
         let mapping = &self.mapping;
         let (function, reason) = (&mapping.plan.function, discarded.reason.as_str());
-        let count = discarded.records.len();
-        let Some(destination) = &mapping.destination else {
+        let Some(file) = &mapping.on_failure else {
+            let count = discarded.records.len();
             return mapping
                 .console
-                .warn(&format!("{function}: {count} stream records are dropped: {reason}"));
+                .warn(&format!("{function}: {count} stream records are discarded: {reason}"));
         };
-        let stream_arn = &mapping.arn_of(&self.stream_arn);
-        let origin = Origin { function_arn: &mapping.function.arn, stream_arn, shard_id: &self.shard_id };
+        let origin = Origin {
+            function_arn: &mapping.function.arn,
+            stream_arn: &self.stream_arn,
+            shard_id: &self.shard_id,
+        };
         let message = on_failure::message(discarded, origin, clock::now_ms());
-        match destination.send(&message) {
+        match file.append(&message) {
             Ok(()) => mapping.warn_once(|| {
-                let path = destination.path().display();
-                format!("{function}: stream records are given up ({reason}): see {path}")
+                let path = file.path().display();
+                format!("{function}: stream records are discarded ({reason}): see {path}")
             }),
-            Err(fault) => mapping.console.warn(&format!("{function}: {fault:#}: {message}")),
+            Err(error) => mapping.console.warn(&format!("{function}: {error:#}: {message}")),
         }
     }
 
-    fn keep_checkpoint(&self) {
+    fn save_checkpoint(&self) {
         let Some(after) = self.shard.checkpoint() else { return };
-        let mut checkpoints = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(fault) = checkpoints.settle(&self.shard_id, after) {
-            self.mapping.console.warn(&format!("{fault:#}"));
+        if let Err(error) = self.checkpoints.lock().advance(&self.shard_id, after) {
+            self.mapping.console.warn(&format!("{error:#}"));
         }
     }
 }
 
-async fn deliver(mapping: &Mapping, records: Vec<Record>) -> BatchResult {
+async fn deliver(mapping: &EventSourceMapping, records: Vec<Record>) -> BatchResult {
     let events: Vec<&Json> = records.iter().map(|record| &record.event).collect();
     let event = json!({ "Records": events });
-    let patience = mapping.function.timeout + QUEUE_LIMIT;
-    match mapping.invoker.invoke(&mapping.plan.function, &event, patience).await {
-        Ok(answer) if mapping.plan.rules.reports_failures => judge(&answer, &records),
-        Ok(_) => BatchResult::Done,
+    let limit = mapping.function.timeout + QUEUE_TIMEOUT;
+    match mapping.invoker.invoke(&mapping.plan.function, &event, limit).await {
+        Ok(response) if mapping.plan.rules.reports_failures => read_response(&response, &records),
+        Ok(_) => BatchResult::Succeeded,
         Err(InvokeError::Function { .. }) => BatchResult::Failed,
-        Err(InvokeError::TimedOut | InvokeError::Unavailable(_)) => BatchResult::Unreached,
+        Err(InvokeError::TimedOut | InvokeError::Unavailable(_)) => BatchResult::NotInvoked,
     }
 }
 
-fn earliest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
-    one.into_iter().chain(other).min()
-}
-
-/// Waits until `until_ms`, or for ever.
-async fn wake(until_ms: Option<i64>) {
+/// Sleeps until `until_ms`, or for ever.
+async fn sleep_until(until_ms: Option<i64>) {
     let Some(until_ms) = until_ms else { return std::future::pending().await };
     let left_ms = u64::try_from(until_ms - clock::now_ms()).unwrap_or_default();
     tokio::time::sleep(Duration::from_millis(left_ms)).await;

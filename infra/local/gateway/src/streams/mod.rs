@@ -1,7 +1,7 @@
-//! Event source mappings: the records of tables' streams, in batches, to functions.
+//! Event source mappings: deliver the records of table streams to functions, in batches.
 //!
-//! What is delivered when is decided by a pure core ([`shard`], [`lane`], [`answer`]), which is asked by
-//! [`delivery`]; [`source`] and [`reader`] speak to DynamoDB, [`mapping`] keeps one delivery for each shard.
+//! [`shard`], [`ordered_queue`] and [`batch_result`] decide without I/O what to deliver when; [`delivery`] does it for
+//! one shard, [`mapping`] for one stream. [`reader`] and [`streams_api`] read from DynamoDB.
 
 mod batch_result;
 mod chaos;
@@ -25,20 +25,20 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use self::checkpoints::Checkpoints;
-use self::mapping::Mapping;
+use self::mapping::EventSourceMapping;
 use self::on_failure::OnFailureFile;
-use crate::Options;
 use crate::console::Console;
 use crate::dynamodb::Client;
 use crate::endpoints::Endpoints;
 use crate::lambda::Invoker;
+use crate::options::Options;
 use crate::state::StateDir;
 use crate::template::Plan;
 
-/// How long batches under way may take to end; what does not is delivered again at the next start.
-const BATCHES_LIMIT: Duration = Duration::from_secs(5);
+/// How long batches in flight may take at shutdown. Those that take longer are delivered again at the next start.
+const BATCHES_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The mappings that run.
+/// The running event source mappings.
 #[derive(Debug)]
 pub(crate) struct Streams {
     tasks: Vec<JoinHandle<()>>,
@@ -66,13 +66,13 @@ impl Streams {
             }
             let checkpoints = Checkpoints::open(state.file(&format!("stream-{}.json", stream.id)));
             let file = format!("on-failure-{}.jsonl", stream.function);
-            let mapping = Mapping {
-                destination: stream.on_failure.is_some().then(|| OnFailureFile::new(state.file(&file))),
+            let mapping = EventSourceMapping {
+                on_failure: stream.on_failure.is_some().then(|| OnFailureFile::new(state.file(&file))),
                 plan: stream,
                 function: function.clone(),
                 client: client.clone(),
                 region: endpoints.region.clone(),
-                seed: options.stream_chaos,
+                chaos_seed: options.stream_chaos,
                 invoker: Arc::clone(invoker),
                 console: Arc::clone(console),
                 has_warned: AtomicBool::new(false),
@@ -82,12 +82,12 @@ impl Streams {
         Ok(Self { tasks, stop })
     }
 
-    /// Begins to stop: nothing is delivered any more.
+    /// Stops delivering new batches.
     pub(crate) fn cancel(&self) {
         self.stop.cancel();
     }
 
-    /// Stops, and waits for the batches under way; tells whether all ended in time.
+    /// Stops, and waits for batches in flight; false if the time limit was reached first.
     pub(crate) async fn stop(self) -> bool {
         self.cancel();
         let aborts: Vec<AbortHandle> = self.tasks.iter().map(JoinHandle::abort_handle).collect();
@@ -96,8 +96,8 @@ impl Streams {
                 drop(task.await);
             }
         };
-        let have_ended = tokio::time::timeout(BATCHES_LIMIT, all).await.is_ok();
-        // The functions are ended next, and that must not count as their failure.
+        let have_ended = tokio::time::timeout(BATCHES_TIMEOUT, all).await.is_ok();
+        // The functions are ended next, which must not count as a failure of their batches.
         aborts.iter().for_each(AbortHandle::abort);
         have_ended
     }

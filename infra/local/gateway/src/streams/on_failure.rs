@@ -1,4 +1,4 @@
-//! What is told of records that are given up: AWS's message to the on-failure queue, one line each in a file.
+//! The on-failure destination: Lambda's messages about discarded records, one line each in a file.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -11,13 +11,13 @@ use super::ordered_queue::Discarded;
 use super::record::Record;
 use crate::{clock, ids};
 
-/// Where the messages of one function go.
+/// The file that stands in for the queue or topic of one function.
 #[derive(Debug)]
 pub(crate) struct OnFailureFile {
     path: PathBuf,
 }
 
-/// Where records come from and whom they were for.
+/// Where discarded records came from, and the function they were for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'o> {
     pub(crate) function_arn: &'o str,
@@ -34,8 +34,7 @@ impl OnFailureFile {
         &self.path
     }
 
-    /// Appends a message.
-    pub(crate) fn send(&self, message: &Json) -> anyhow::Result<()> {
+    pub(crate) fn append(&self, message: &Json) -> anyhow::Result<()> {
         let open = OpenOptions::new().append(true).create(true).open(&self.path);
         // One write, so that the lines of several mappings do not mix.
         open.and_then(|mut file| file.write_all(format!("{message}\n").as_bytes()))
@@ -43,14 +42,14 @@ impl OnFailureFile {
     }
 }
 
-/// The message about `discarded`, in the shape of Lambda's: it names the records and does not hold them.
+/// Lambda's message about discarded records, which names them without their content.
 pub(crate) fn message(discarded: &Discarded, origin: Origin<'_>, now_ms: i64) -> Json {
     let (first, last) = (discarded.records.first(), discarded.records.last());
     let sequence = |record: Option<&Record>| record.map(|record| record.sequence.as_str().to_owned());
     let arrival = |record: Option<&Record>| record.map(|record| clock::iso_time(record.created_ms));
     let mut message = json!({
         "requestContext": {
-            "requestId": ids::invocation_id(),
+            "requestId": ids::uuid(),
             "functionArn": origin.function_arn,
             "condition": discarded.reason.as_str(),
             "approximateInvokeCount": discarded.attempts,
@@ -67,7 +66,7 @@ pub(crate) fn message(discarded: &Discarded, origin: Origin<'_>, now_ms: i64) ->
             "streamArn": origin.stream_arn,
         },
     });
-    // A function that was never asked has answered nothing.
+    // There is no response if the function was never invoked.
     if discarded.attempts > 0
         && let Some(message) = message.as_object_mut()
     {
@@ -84,7 +83,7 @@ mod tests {
     use crate::streams::ordered_queue::DiscardReason;
 
     #[test]
-    fn the_message_is_that_of_lambda() {
+    fn message_has_the_fields_of_lambda() {
         let records = (1..=2).map(|number| Record::sample(number, "a", 1_573_689_799_000)).collect();
         let discarded = Discarded { records, reason: DiscardReason::RetryAttemptsExhausted, attempts: 3 };
         let origin = Origin { function_arn: "arn:f", stream_arn: "arn:s", shard_id: "shard-1" };

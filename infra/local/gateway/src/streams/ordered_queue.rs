@@ -1,7 +1,7 @@
-//! One ordered sequence of deliveries: a shard, or a part of one that holds whole items.
+//! Records of a shard, or of a part of it, that are delivered in order.
 //!
-//! A pure decision core: it holds what is not settled yet and says what to deliver, when, and what to give up.
-//! Nothing is forgotten unless it was acknowledged or given up, and nothing overtakes what is before it.
+//! Decides without I/O what to deliver, when, and what to discard. A record leaves the queue only when it is
+//! acknowledged or discarded, and no record overtakes one before it.
 
 use std::collections::VecDeque;
 
@@ -11,22 +11,22 @@ use super::record::{Record, SequenceNumber};
 use crate::clock;
 use crate::template::StreamRules;
 
-/// Lambda's limit for an event, less what stands around its records.
-const BATCH_BYTES_MAX: usize = 6 * 1024 * 1024 - r#"{"Records":[]}"#.len();
-/// How long a stream keeps a record: after that it cannot be read again.
+/// Lambda's limit for an event, less the JSON around its records.
+const MAX_BATCH_BYTES: usize = 6 * 1024 * 1024 - r#"{"Records":[]}"#.len();
+/// How long a stream keeps a record.
 const RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
-/// The pause after a first failure; each further one doubles it, up to the longest.
-const PAUSE_MS: i64 = 200;
-const PAUSE_MS_MAX: i64 = 10_000;
+/// The delay before the first retry. It doubles with each further failure, up to the maximum.
+const RETRY_DELAY_MS: i64 = 200;
+const MAX_RETRY_DELAY_MS: i64 = 10_000;
 
-/// What to do with a lane.
+/// What to do next with a queue.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
-    /// Deliver these records, then settle the lane with what came of it.
+    /// Deliver these records, then call `finish_batch` with the result.
     Deliver(Vec<Record>),
-    /// These records are given up; ask again at once.
+    /// These records are discarded; call `next_step` again at once.
     Discard(Discarded),
-    /// Nothing until this time, or until something arrives.
+    /// Nothing until this time, or until a record arrives or a batch is finished.
     Wait(Option<i64>),
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Discarded {
     pub(crate) attempts: u32,
 }
 
-/// Why records are given up, in Lambda's words.
+/// Lambda's conditions for discarding records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DiscardReason {
     RetryAttemptsExhausted,
@@ -55,206 +55,186 @@ impl DiscardReason {
     }
 }
 
-/// A record that is neither acknowledged nor given up.
+/// A record that is neither acknowledged nor discarded.
 #[derive(Clone, Debug)]
 pub(crate) struct QueuedRecord {
-    /// Its place among all records of the shard.
+    /// Its position among all records of the shard.
     pub(crate) ordinal: u64,
-    /// The record before it in the shard, up to which everything is settled once this one is the first that is not.
+    /// The record before it in the shard: the checkpoint while this record is the first that is unprocessed.
     pub(crate) before: Option<SequenceNumber>,
     pub(crate) read_ms: i64,
     pub(crate) record: Record,
 }
 
-/// Some of the first records held, which are delivered together.
+/// Records from the front of the queue that are delivered together.
 #[derive(Clone, Debug)]
 struct Batch {
     records: usize,
-    /// Failures of the function so far.
+    /// How often the function failed.
     attempts: u32,
-    /// Failures to reach the function since it was last reached.
-    unreached: u32,
+    /// How often in a row the function could not be invoked.
+    not_invoked: u32,
     not_before_ms: i64,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct OrderedQueue {
     rules: StreamRules,
-    held: VecDeque<QueuedRecord>,
-    /// How the first of `held` are cut; what follows them is not cut yet.
+    records: VecDeque<QueuedRecord>,
+    /// How the first of `records` are batched; the others are not yet.
     batches: VecDeque<Batch>,
     /// Whether the first batch is being delivered.
-    in_flight: bool,
+    is_in_flight: bool,
     /// Whether no more records will arrive.
-    closed: bool,
+    is_closed: bool,
     chaos: Option<Chaos>,
 }
 
 impl OrderedQueue {
     pub(crate) fn new(rules: StreamRules, chaos: Option<Chaos>) -> Self {
-        Self {
-            rules,
-            held: VecDeque::new(),
-            batches: VecDeque::new(),
-            in_flight: false,
-            closed: false,
-            chaos,
-        }
+        let (records, batches) = (VecDeque::new(), VecDeque::new());
+        Self { rules, records, batches, is_in_flight: false, is_closed: false, chaos }
     }
 
-    pub(crate) fn take(&mut self, held: QueuedRecord) {
-        self.held.push_back(held);
+    pub(crate) fn push(&mut self, record: QueuedRecord) {
+        self.records.push_back(record);
     }
 
     pub(crate) fn close(&mut self) {
-        self.closed = true;
+        self.is_closed = true;
     }
 
-    /// The first record that is not settled.
+    /// The first record that is unprocessed.
     pub(crate) fn first(&self) -> Option<&QueuedRecord> {
-        self.held.front()
+        self.records.front()
     }
 
-    /// Whether it holds less than a full batch beyond those that are cut already.
+    /// Whether the records that are not batched yet are less than a full batch.
     pub(crate) fn has_room(&self) -> bool {
-        !self.is_full(self.cut_records())
+        !self.is_full_after(self.batches.iter().map(|batch| batch.records).sum())
     }
 
-    pub(crate) fn step(&mut self, now_ms: i64) -> Step {
-        if self.in_flight {
+    pub(crate) fn next_step(&mut self, now_ms: i64) -> Step {
+        if self.is_in_flight {
             return Step::Wait(None);
         }
-        if self.batches.is_empty()
-            && let Err(until) = self.cut(now_ms)
-        {
-            return Step::Wait(until);
+        if self.batches.is_empty() {
+            let Some(first) = self.records.front() else { return Step::Wait(None) };
+            let window_end_ms = first.read_ms + clock::millis(self.rules.window);
+            if now_ms < window_end_ms && !self.is_closed && !self.is_full_after(0) {
+                return Step::Wait(Some(window_end_ms));
+            }
+            self.form_batch(now_ms);
         }
-        let Some(batch) = self.batches.front() else { return Step::Wait(None) };
+        let Some(batch) = self.batches.front().cloned() else { return Step::Wait(None) };
         if now_ms < batch.not_before_ms {
             return Step::Wait(Some(batch.not_before_ms));
         }
-        let (attempts, records) = (batch.attempts, batch.records);
-        let expired = self.expired(now_ms);
+        let expired = self.expired_records(&batch, now_ms);
         if expired > 0 {
-            let records = self.settle_first(expired);
-            return Step::Discard(Discarded { records, reason: DiscardReason::RecordAgeExceeded, attempts });
+            let (records, reason) = (self.remove_first(expired), DiscardReason::RecordAgeExceeded);
+            return Step::Discard(Discarded { records, reason, attempts: batch.attempts });
         }
-        self.in_flight = true;
-        Step::Deliver(self.held.iter().take(records).map(|held| held.record.clone()).collect())
+        self.is_in_flight = true;
+        Step::Deliver(self.records.iter().take(batch.records).map(|queued| queued.record.clone()).collect())
     }
 
-    /// Takes in what became of the batch under way; returns what is given up for it.
-    pub(crate) fn settle(&mut self, outcome: BatchResult, now_ms: i64) -> Option<Discarded> {
-        self.in_flight = false;
-        let batch = self.batches.front()?.clone();
-        match outcome {
-            BatchResult::Done => {
-                if !self.chaos.as_mut().is_some_and(Chaos::again) {
-                    self.settle_first(batch.records);
+    /// Applies the result of the batch in flight; returns what is discarded for it.
+    pub(crate) fn finish_batch(&mut self, result: BatchResult, now_ms: i64) -> Option<Discarded> {
+        self.is_in_flight = false;
+        let batch = self.batches.front_mut()?;
+        match result {
+            BatchResult::Succeeded => {
+                let records = batch.records;
+                if !self.chaos.as_mut().is_some_and(Chaos::duplicates) {
+                    self.remove_first(records);
                 }
                 None
             }
-            BatchResult::Unreached => {
-                let batch = self.batches.front_mut()?;
-                batch.unreached += 1;
-                batch.not_before_ms = now_ms + pause_ms(batch.unreached);
+            BatchResult::NotInvoked => {
+                batch.not_invoked += 1;
+                batch.not_before_ms = now_ms + retry_delay_ms(batch.not_invoked);
                 None
             }
-            BatchResult::FailedFrom(done) => {
-                self.settle_first(done.min(batch.records.saturating_sub(1)));
-                // With bisecting on, what was done is a split, which uses up no retry.
-                if self.rules.bisects && done > 0 { None } else { self.failed(now_ms) }
+            BatchResult::FailedFrom(succeeded) => {
+                let succeeded = succeeded.min(batch.records.saturating_sub(1));
+                self.remove_first(succeeded);
+                // With bisecting, removing the succeeded records is a split, which does not count as an attempt.
+                if self.rules.bisects && succeeded > 0 { None } else { self.fail_first(now_ms) }
             }
             BatchResult::Failed if self.rules.bisects && batch.records > 1 => {
-                let first = batch.records / 2;
+                let second =
+                    Batch { records: batch.records.div_ceil(2), not_before_ms: now_ms, ..batch.clone() };
+                let first = Batch { records: batch.records / 2, ..second.clone() };
                 self.batches.pop_front();
-                for records in [batch.records - first, first] {
-                    self.batches.push_front(Batch { records, not_before_ms: now_ms, ..batch.clone() });
-                }
+                self.batches.push_front(second);
+                self.batches.push_front(first);
                 None
             }
-            BatchResult::Failed => self.failed(now_ms),
+            BatchResult::Failed => self.fail_first(now_ms),
         }
     }
 
-    /// Counts a failure of the first batch.
-    fn failed(&mut self, now_ms: i64) -> Option<Discarded> {
+    /// Counts a failed attempt of the first batch.
+    fn fail_first(&mut self, now_ms: i64) -> Option<Discarded> {
         let batch = self.batches.front_mut()?;
         batch.attempts = batch.attempts.saturating_add(1);
-        batch.unreached = 0;
-        batch.not_before_ms = now_ms + pause_ms(batch.attempts);
+        batch.not_invoked = 0;
+        batch.not_before_ms = now_ms + retry_delay_ms(batch.attempts);
         let (attempts, records) = (batch.attempts, batch.records);
-        if self.rules.retries.is_none_or(|most| attempts <= most) {
+        if self.rules.retries.is_none_or(|retries| attempts <= retries) {
             return None;
         }
-        let records = self.settle_first(records);
-        Some(Discarded { records, reason: DiscardReason::RetryAttemptsExhausted, attempts })
+        let (records, reason) = (self.remove_first(records), DiscardReason::RetryAttemptsExhausted);
+        Some(Discarded { records, reason, attempts })
     }
 
-    /// Cuts a batch if there is enough for one, else tells when there will be whatever arrives.
-    fn cut(&mut self, now_ms: i64) -> Result<(), Option<i64>> {
-        let Some(first) = self.held.front() else { return Err(None) };
-        let due_ms = first.read_ms + clock::millis(self.rules.window);
-        if now_ms < due_ms && !self.closed && !self.is_full(0) {
-            return Err(Some(due_ms));
-        }
-        let mut records = self.fitting();
-        let mut not_before_ms = now_ms;
-        if let Some(chaos) = &mut self.chaos {
-            records = chaos.cut(records);
-            not_before_ms += chaos.delay_ms();
-        }
-        self.batches.push_back(Batch { records, attempts: 0, unreached: 0, not_before_ms });
-        Ok(())
-    }
-
-    /// How many of the first records fit into one batch; at least one.
-    fn fitting(&self) -> usize {
+    fn form_batch(&mut self, now_ms: i64) {
         let mut bytes = 0;
-        let fits = self.held.iter().take(self.rules.batch_size).take_while(|held| {
-            bytes += held.record.bytes;
-            bytes <= BATCH_BYTES_MAX
+        let fitting = self.records.iter().take(self.rules.batch_size).take_while(|queued| {
+            bytes += queued.record.bytes;
+            bytes <= MAX_BATCH_BYTES
         });
-        fits.count().max(1)
+        let mut batch =
+            Batch { records: fitting.count().max(1), attempts: 0, not_invoked: 0, not_before_ms: now_ms };
+        if let Some(chaos) = &mut self.chaos {
+            batch.records = chaos.batch_size(batch.records);
+            batch.not_before_ms += chaos.delay_ms();
+        }
+        self.batches.push_back(batch);
     }
 
-    /// Whether what is held beyond the first `skipped` records is a full batch.
-    fn is_full(&self, skipped: usize) -> bool {
-        let rest = || self.held.iter().skip(skipped);
+    /// Whether the records after the first `skipped` are a full batch.
+    fn is_full_after(&self, skipped: usize) -> bool {
+        let rest = || self.records.iter().skip(skipped);
         rest().count() >= self.rules.batch_size
-            || rest().map(|held| held.record.bytes).sum::<usize>() >= BATCH_BYTES_MAX
+            || rest().map(|queued| queued.record.bytes).sum::<usize>() >= MAX_BATCH_BYTES
     }
 
-    fn cut_records(&self) -> usize {
-        self.batches.iter().map(|batch| batch.records).sum()
+    /// How many records at the start of the first batch are too old to be delivered.
+    fn expired_records(&self, batch: &Batch, now_ms: i64) -> usize {
+        // Without a maximum age a record is retried until the stream no longer has it.
+        let retention_ms = (batch.attempts > 0).then_some(RETENTION_MS);
+        let Some(max_age_ms) = self.rules.max_age.map(clock::millis).or(retention_ms) else { return 0 };
+        let records = self.records.iter().take(batch.records);
+        records.take_while(|queued| now_ms.saturating_sub(queued.record.created_ms) > max_age_ms).count()
     }
 
-    /// How many of the first batch's first records are too old to be delivered.
-    fn expired(&self, now_ms: i64) -> usize {
-        let Some(batch) = self.batches.front() else { return 0 };
-        // Without a limit of its own a record is lost only where it cannot be read again.
-        let retention = (batch.attempts > 0).then_some(RETENTION_MS);
-        let Some(limit) = self.rules.max_age.map(clock::millis).or(retention) else { return 0 };
-        let first = self.held.iter().take(batch.records);
-        first.take_while(|held| now_ms.saturating_sub(held.record.created_ms) > limit).count()
-    }
-
-    /// Takes off the first `records`, all of which belong to the first batch.
-    fn settle_first(&mut self, records: usize) -> Vec<Record> {
+    /// Removes the first `count` records, all of which belong to the first batch.
+    fn remove_first(&mut self, count: usize) -> Vec<Record> {
         if let Some(batch) = self.batches.front_mut() {
-            batch.records = batch.records.saturating_sub(records);
+            batch.records = batch.records.saturating_sub(count);
             if batch.records == 0 {
                 self.batches.pop_front();
             }
         }
-        self.held.drain(..records.min(self.held.len())).map(|held| held.record).collect()
+        self.records.drain(..count.min(self.records.len())).map(|queued| queued.record).collect()
     }
 }
 
-fn pause_ms(failures: u32) -> i64 {
+fn retry_delay_ms(failures: u32) -> i64 {
     let doublings = failures.saturating_sub(1).min(16);
-    (PAUSE_MS << doublings).min(PAUSE_MS_MAX)
+    (RETRY_DELAY_MS << doublings).min(MAX_RETRY_DELAY_MS)
 }
 
 #[cfg(test)]
@@ -273,117 +253,115 @@ mod tests {
         max_age: None,
     };
 
-    /// A lane with so many records, all read and made at time 0.
-    fn lane(rules: StreamRules, records: u64) -> OrderedQueue {
-        let mut lane = OrderedQueue::new(rules, None);
+    /// A queue with this many records, all created and read at time 0.
+    fn queue(rules: StreamRules, records: u64) -> OrderedQueue {
+        let mut queue = OrderedQueue::new(rules, None);
         for number in 1..=records {
             let record = Record::sample(number, "a", 0);
-            lane.take(QueuedRecord { ordinal: number, before: None, read_ms: 0, record });
+            queue.push(QueuedRecord { ordinal: number, before: None, read_ms: 0, record });
         }
-        lane
+        queue
     }
 
     fn numbers(records: &[Record]) -> Vec<u64> {
         records.iter().map(|record| record.sequence.as_str().parse().unwrap()).collect()
     }
 
-    /// What is delivered at this time; empty where nothing is.
-    fn delivered(lane: &mut OrderedQueue, now_ms: i64) -> Vec<u64> {
-        match lane.step(now_ms) {
+    /// The records delivered at this time; empty if there are none.
+    fn delivered(queue: &mut OrderedQueue, now_ms: i64) -> Vec<u64> {
+        match queue.next_step(now_ms) {
             Step::Deliver(records) => numbers(&records),
-            _ => Vec::new(),
+            Step::Discard(_) | Step::Wait(_) => Vec::new(),
         }
     }
 
     #[test]
-    fn a_batch_goes_when_it_is_full_or_its_window_is_over() {
-        assert_eq!(delivered(&mut lane(RULES, 5), 0), [1, 2, 3, 4]);
-        let mut short = lane(RULES, 3);
-        assert_eq!(short.step(0), Step::Wait(Some(10_000)));
+    fn batch_is_delivered_when_full_or_after_its_window() {
+        assert_eq!(delivered(&mut queue(RULES, 5), 0), [1, 2, 3, 4]);
+        let mut short = queue(RULES, 3);
+        assert_eq!(short.next_step(0), Step::Wait(Some(10_000)));
         assert!(short.has_room());
         assert_eq!(delivered(&mut short, 10_000), [1, 2, 3]);
-        assert_eq!(short.step(20_000), Step::Wait(None), "one batch at a time");
-        let mut closed = lane(RULES, 1);
+        assert_eq!(short.next_step(20_000), Step::Wait(None), "one batch at a time");
+        let mut closed = queue(RULES, 1);
         closed.close();
         assert_eq!(delivered(&mut closed, 0), [1]);
-        let unhurried = StreamRules { window: Duration::ZERO, ..RULES };
-        assert_eq!(delivered(&mut lane(unhurried, 1), 0), [1]);
+        let without_window = StreamRules { window: Duration::ZERO, ..RULES };
+        assert_eq!(delivered(&mut queue(without_window, 1), 0), [1]);
     }
 
     #[test]
-    fn a_batch_holds_no_more_than_an_event_may() {
-        let mut lane = lane(StreamRules { batch_size: 10_000, ..RULES }, 3);
-        for held in &mut lane.held {
-            held.record.bytes = BATCH_BYTES_MAX / 2;
+    fn batch_fits_into_an_event() {
+        let mut queue = queue(StreamRules { batch_size: 10_000, ..RULES }, 3);
+        for queued in &mut queue.records {
+            queued.record.bytes = MAX_BATCH_BYTES / 2;
         }
-        assert_eq!(delivered(&mut lane, 0), [1, 2]);
-        lane.settle(BatchResult::Done, 0);
-        lane.held[0].record.bytes = BATCH_BYTES_MAX + 1;
-        assert_eq!(delivered(&mut lane, 0), [3], "what is too large alone goes alone");
+        assert_eq!(delivered(&mut queue, 0), [1, 2]);
+        queue.finish_batch(BatchResult::Succeeded, 0);
+        queue.records[0].record.bytes = MAX_BATCH_BYTES + 1;
+        assert_eq!(delivered(&mut queue, 0), [3], "a record that is too large is delivered alone");
     }
 
     #[test]
-    fn retries_pause_and_end() {
-        let mut lane = lane(RULES, 4);
-        assert_eq!(delivered(&mut lane, 0), [1, 2, 3, 4]);
-        assert_eq!(lane.settle(BatchResult::FailedFrom(1), 0), None);
-        assert_eq!(lane.step(0), Step::Wait(Some(PAUSE_MS)));
-        assert_eq!(delivered(&mut lane, PAUSE_MS), [2, 3, 4], "what was before is done");
-        let discarded = lane.settle(BatchResult::Failed, PAUSE_MS).unwrap();
+    fn retries_are_delayed_and_limited() {
+        let mut queue = queue(RULES, 4);
+        assert_eq!(delivered(&mut queue, 0), [1, 2, 3, 4]);
+        assert_eq!(queue.finish_batch(BatchResult::FailedFrom(1), 0), None);
+        assert_eq!(queue.next_step(0), Step::Wait(Some(RETRY_DELAY_MS)));
+        assert_eq!(delivered(&mut queue, RETRY_DELAY_MS), [2, 3, 4], "the first record succeeded");
+        let discarded = queue.finish_batch(BatchResult::Failed, RETRY_DELAY_MS).unwrap();
         assert_eq!((numbers(&discarded.records), discarded.attempts), (vec![2, 3, 4], 2));
         assert_eq!(discarded.reason, DiscardReason::RetryAttemptsExhausted);
-        assert!(lane.first().is_none());
+        assert!(queue.first().is_none());
     }
 
     #[test]
-    fn what_does_not_reach_the_function_uses_up_no_retry() {
-        let mut lane = lane(RULES, 4);
+    fn failure_to_invoke_does_not_use_up_a_retry() {
+        let mut queue = queue(RULES, 4);
         let mut now_ms = 0;
         for _ in 0..20 {
-            assert_eq!(delivered(&mut lane, now_ms).len(), 4);
-            assert_eq!(lane.settle(BatchResult::Unreached, now_ms), None);
-            now_ms += PAUSE_MS_MAX;
+            assert_eq!(delivered(&mut queue, now_ms).len(), 4);
+            assert_eq!(queue.finish_batch(BatchResult::NotInvoked, now_ms), None);
+            now_ms += MAX_RETRY_DELAY_MS;
         }
-        assert_eq!(delivered(&mut lane, now_ms).len(), 4);
+        assert_eq!(delivered(&mut queue, now_ms).len(), 4);
     }
 
     #[test]
-    fn bisecting_halves_without_using_up_a_retry() {
-        let mut lane = lane(StreamRules { bisects: true, retries: Some(0), ..RULES }, 4);
-        assert_eq!(delivered(&mut lane, 0), [1, 2, 3, 4]);
-        assert_eq!(lane.settle(BatchResult::Failed, 0), None);
-        assert_eq!(delivered(&mut lane, 0), [1, 2]);
-        assert_eq!(lane.settle(BatchResult::FailedFrom(1), 0), None, "a report is a split too");
-        assert_eq!(delivered(&mut lane, 0), [2]);
-        assert_eq!(numbers(&lane.settle(BatchResult::Failed, 0).unwrap().records), [2]);
-        assert_eq!(delivered(&mut lane, 0), [3, 4]);
+    fn bisecting_does_not_use_up_a_retry() {
+        let mut queue = queue(StreamRules { bisects: true, retries: Some(0), ..RULES }, 4);
+        assert_eq!(delivered(&mut queue, 0), [1, 2, 3, 4]);
+        assert_eq!(queue.finish_batch(BatchResult::Failed, 0), None);
+        assert_eq!(delivered(&mut queue, 0), [1, 2]);
+        assert_eq!(queue.finish_batch(BatchResult::FailedFrom(1), 0), None, "a partial failure splits too");
+        assert_eq!(delivered(&mut queue, 0), [2]);
+        assert_eq!(numbers(&queue.finish_batch(BatchResult::Failed, 0).unwrap().records), [2]);
+        assert_eq!(delivered(&mut queue, 0), [3, 4]);
     }
 
     #[test]
-    fn old_records_are_given_up_before_they_are_delivered() {
+    fn records_past_the_maximum_age_are_discarded() {
         let minute = StreamRules { max_age: Some(Duration::from_secs(60)), ..RULES };
-        let mut lane = lane(minute, 4);
-        lane.held[3].record.created_ms = 30_000;
-        let Step::Discard(discarded) = lane.step(60_001) else { panic!("three are too old") };
-        assert_eq!(
-            (numbers(&discarded.records), discarded.reason),
-            (vec![1, 2, 3], DiscardReason::RecordAgeExceeded)
-        );
-        assert_eq!(delivered(&mut lane, 60_001), [4]);
+        let mut queue = queue(minute, 4);
+        queue.records[3].record.created_ms = 30_000;
+        let Step::Discard(discarded) = queue.next_step(60_001) else { panic!("three are too old") };
+        assert_eq!(numbers(&discarded.records), [1, 2, 3]);
+        assert_eq!(discarded.reason, DiscardReason::RecordAgeExceeded);
+        assert_eq!(delivered(&mut queue, 60_001), [4]);
     }
 
     #[test]
-    fn without_a_limit_retries_end_with_the_streams_retention() {
-        let mut lane = lane(StreamRules { retries: None, ..RULES }, 4);
-        assert_eq!(delivered(&mut lane, RETENTION_MS + 1).len(), 4, "a late start loses nothing");
-        assert_eq!(lane.settle(BatchResult::Failed, RETENTION_MS), None);
-        let later = lane.step(RETENTION_MS + PAUSE_MS);
-        let Step::Discard(discarded) = later else { panic!("they could not be read again") };
+    fn without_limits_retries_end_with_the_retention() {
+        let mut queue = queue(StreamRules { retries: None, ..RULES }, 4);
+        assert_eq!(delivered(&mut queue, RETENTION_MS + 1).len(), 4, "a late start loses nothing");
+        assert_eq!(queue.finish_batch(BatchResult::Failed, RETENTION_MS), None);
+        let later = queue.next_step(RETENTION_MS + RETRY_DELAY_MS);
+        let Step::Discard(discarded) = later else { panic!("the stream no longer has them") };
         assert_eq!((discarded.records.len(), discarded.attempts), (4, 1));
     }
 
     #[test]
-    fn pauses_double_up_to_a_limit() {
-        assert_eq!([1, 2, 3, 6, 99].map(pause_ms), [200, 400, 800, 6_400, 10_000]);
+    fn retry_delays_double_up_to_a_maximum() {
+        assert_eq!([1, 2, 3, 6, 99].map(retry_delay_ms), [200, 400, 800, 6_400, 10_000]);
     }
 }

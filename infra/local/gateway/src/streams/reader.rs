@@ -1,4 +1,4 @@
-//! Reads one shard to its end, page by page, whatever becomes of its places.
+//! Reads one shard to its end, page by page, and renews shard iterators that expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,18 @@ use super::streams_api::{self, Page};
 use crate::console::Console;
 use crate::dynamodb::Client;
 
-/// How often a shard without news is asked: Lambda's own rate.
-const POLL_EVERY: Duration = Duration::from_millis(250);
-/// The pause after a call that failed.
-const FAULT_PAUSE: Duration = Duration::from_secs(1);
+/// How often a shard without new records is polled; Lambda's own rate.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// The delay after a call that failed.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What a shard's reader tells.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum ShardEvent {
     Records(Vec<Json>),
     /// The shard is closed and was read to its end.
     End,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Reader {
     pub(crate) client: Client,
@@ -36,70 +34,69 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Reads until the shard ends, its stream is gone or nobody listens any more.
-    pub(crate) async fn run(mut self, news: mpsc::Sender<News>) {
-        let mut place = None;
-        let mut is_faulty = false;
+    /// Reads until the shard ends, its stream is gone or the receiver is closed.
+    pub(crate) async fn run(mut self, events: mpsc::Sender<ShardEvent>) {
+        let mut iterator = None;
+        let mut is_failing = false;
         loop {
-            let pause = match self.page(place.as_deref()).await {
+            let delay = match self.next_page(iterator.as_deref()).await {
                 Ok(Page::Records { records, next }) => {
-                    is_faulty = false;
-                    let pause =
-                        if records.is_empty() && place.is_some() { POLL_EVERY } else { Duration::ZERO };
+                    is_failing = false;
+                    let is_idle = records.is_empty() && iterator.is_some();
                     let is_end = next.is_none();
-                    place = next;
-                    if !self.tell(records, is_end, &news).await || is_end {
+                    iterator = next;
+                    if !self.send(records, is_end, &events).await || is_end {
                         return;
                     }
-                    pause
+                    if is_idle { POLL_INTERVAL } else { Duration::ZERO }
                 }
-                Ok(Page::Expired) => {
-                    place = None;
-                    POLL_EVERY
+                Ok(Page::IteratorExpired) => {
+                    iterator = None;
+                    POLL_INTERVAL
                 }
                 Ok(Page::Trimmed) => {
                     self.console.warn(&format!(
-                        "the stream {} was trimmed before all of it was read: going on with the oldest record left",
+                        "the stream {} was trimmed before all of it was read: continuing with its oldest record",
                         self.stream_arn
                     ));
-                    (place, self.after) = (None, None);
-                    POLL_EVERY
+                    (iterator, self.after) = (None, None);
+                    POLL_INTERVAL
                 }
-                Ok(Page::Gone) => return,
-                Err(fault) => {
-                    // Once for each outage.
-                    if !std::mem::replace(&mut is_faulty, true) {
-                        self.console.warn(&format!("cannot read the stream {}: {fault:#}", self.stream_arn));
+                Ok(Page::StreamGone) => return,
+                Err(error) => {
+                    // One warning for each outage.
+                    if !std::mem::replace(&mut is_failing, true) {
+                        self.console.warn(&format!("cannot read the stream {}: {error:#}", self.stream_arn));
                     }
-                    FAULT_PAUSE
+                    RETRY_DELAY
                 }
             };
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = news.closed() => return,
+                () = tokio::time::sleep(delay) => {}
+                () = events.closed() => return,
             }
         }
     }
 
-    async fn page(&self, place: Option<&str>) -> anyhow::Result<Page> {
-        match place {
-            Some(place) => streams_api::records_at(&self.client, place).await,
+    async fn next_page(&self, iterator: Option<&str>) -> anyhow::Result<Page> {
+        match iterator {
+            Some(iterator) => streams_api::get_records(&self.client, iterator).await,
             None => {
-                streams_api::place_in(&self.client, &self.stream_arn, &self.shard_id, self.after.as_ref())
-                    .await
+                let (stream_arn, shard_id) = (&self.stream_arn, &self.shard_id);
+                streams_api::get_shard_iterator(&self.client, stream_arn, shard_id, self.after.as_ref()).await
             }
         }
     }
 
-    /// Whether somebody still listens.
-    async fn tell(&mut self, records: Vec<Json>, is_end: bool, news: &mpsc::Sender<News>) -> bool {
+    /// False if the receiver is closed.
+    async fn send(&mut self, records: Vec<Json>, is_end: bool, events: &mpsc::Sender<ShardEvent>) -> bool {
         let last = records.last().and_then(|record| record.pointer("/dynamodb/SequenceNumber"));
         if let Some(last) = last.and_then(Json::as_str) {
             self.after = Some(SequenceNumber::new(last));
         }
-        if !records.is_empty() && news.send(News::Records(records)).await.is_err() {
+        if !records.is_empty() && events.send(ShardEvent::Records(records)).await.is_err() {
             return false;
         }
-        !is_end || news.send(News::End).await.is_ok()
+        !is_end || events.send(ShardEvent::End).await.is_ok()
     }
 }

@@ -1,14 +1,11 @@
-//! One record of a stream as functions see it: the fields of Lambda's event, to the letter.
-
-use std::fmt;
+//! One record of a stream, with exactly the fields of Lambda's event.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-/// Milliseconds of a second.
 const SECOND_MS: f64 = 1000.0;
 
-/// Names a record within its shard. Longer than any integer type, and never calculated with.
+/// Identifies a record within its shard. Up to 40 digits, so it stays text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct SequenceNumber(String);
@@ -23,29 +20,23 @@ impl SequenceNumber {
     }
 }
 
-impl fmt::Display for SequenceNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// A record of one shard.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
     pub(crate) sequence: SequenceNumber,
-    /// When the change was made, to the second.
+    /// When the item was changed, to the second.
     pub(crate) created_ms: i64,
-    /// The item's key as text: equal for changes of one item, and for no others.
+    /// The item's key as JSON text.
     pub(crate) item: String,
     pub(crate) event: Json,
-    /// Size of the event as JSON, with the comma after it.
+    /// Size of the event as JSON, including the comma after it.
     pub(crate) bytes: usize,
 }
 
 impl Record {
-    /// Reads what GetRecords answered; `None` for what is no record.
-    pub(crate) fn read(answered: &Json, region: &str, stream_arn: &str) -> Option<Self> {
-        let change = answered.get("dynamodb")?.as_object()?;
+    /// Reads a record of GetRecords; `None` if it is malformed.
+    pub(crate) fn read(record: &Json, region: &str, stream_arn: &str) -> Option<Self> {
+        let change = record.get("dynamodb")?.as_object()?;
         let sequence = SequenceNumber::new(change.get("SequenceNumber")?.as_str()?);
         let created_s = change.get("ApproximateCreationDateTime").and_then(Json::as_f64).unwrap_or_default();
         let mut change = change.clone();
@@ -53,14 +44,14 @@ impl Record {
         let item = change.get("Keys").map(Json::to_string).unwrap_or_default();
         let mut event = Map::new();
         for name in ["eventID", "eventName", "eventVersion"] {
-            event.insert(name.into(), answered.get(name)?.clone());
+            event.insert(name.into(), record.get(name)?.clone());
         }
         event.insert("eventSource".into(), json!("aws:dynamodb"));
-        // Local engines name a region of their own.
+        // Local engines use a region of their own.
         event.insert("awsRegion".into(), json!(region));
         event.insert("dynamodb".into(), Json::Object(change));
         event.insert("eventSourceARN".into(), json!(stream_arn));
-        if let Some(identity) = answered.get("userIdentity").filter(|identity| identity.is_object()) {
+        if let Some(identity) = record.get("userIdentity").filter(|identity| identity.is_object()) {
             event.insert("userIdentity".into(), user_identity(identity));
         }
         let event = Json::Object(event);
@@ -78,14 +69,14 @@ impl Record {
     }
 }
 
-/// Epoch seconds as Lambda writes them: whole unless they are not.
+/// Epoch seconds as Lambda writes them: without a fraction if it is zero.
 fn seconds(seconds: f64) -> Json {
     let whole = seconds as i64;
     let exact = whole as f64 == seconds;
     if exact { json!(whole) } else { json!(seconds) }
 }
 
-/// The stream's API and Lambda's events write these names differently.
+/// The Streams API and Lambda's events capitalise these names differently.
 fn user_identity(identity: &Json) -> Json {
     let field = |names: [&str; 2]| names.iter().find_map(|name| identity.get(*name)).cloned();
     json!({ "type": field(["type", "Type"]), "principalId": field(["principalId", "PrincipalId"]) })
@@ -96,15 +87,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_becomes_lambdas_event() {
-        let answered = json!({
+    fn record_has_the_fields_of_lambdas_event() {
+        let record = json!({
             "eventID": "e1", "eventName": "REMOVE", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
             "awsRegion": "ddblocal",
             "dynamodb": { "ApproximateCreationDateTime": 1_700_000_000.0, "Keys": { "pk": { "S": "a" } },
                           "SequenceNumber": "000000000000000000007", "SizeBytes": 3, "StreamViewType": "NEW_IMAGE" },
             "userIdentity": { "Type": "Service", "PrincipalId": "dynamodb.amazonaws.com" },
         });
-        let record = Record::read(&answered, "eu-west-1", "arn:x").unwrap();
+        let record = Record::read(&record, "eu-west-1", "arn:x").unwrap();
         assert_eq!(record.sequence.as_str(), "000000000000000000007");
         assert_eq!((record.created_ms, record.item.as_str()), (1_700_000_000_000, r#"{"pk":{"S":"a"}}"#));
         let expected = json!({

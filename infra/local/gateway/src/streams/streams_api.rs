@@ -1,60 +1,61 @@
-//! The API of DynamoDB's streams: which stream a table has, which shards it has, what a shard holds.
+//! The API of DynamoDB Streams: a table's stream, its shards, and their records.
 
-use anyhow::bail;
 use serde_json::{Value as Json, json};
 
 use super::record::SequenceNumber;
-use crate::dynamodb::{Answer, Api, Client};
+use crate::dynamodb::{Api, CallError, Client};
 
-/// A shard as DescribeStream tells of it.
+/// A shard in the answer of DescribeStream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShardDescription {
     pub(crate) id: String,
     pub(crate) parent: Option<String>,
 }
 
-/// A part of a shard, in order.
+/// The result of GetShardIterator or GetRecords.
 #[derive(Debug)]
 pub(crate) enum Page {
-    /// Records, and where the next ones are; no such place where the shard is closed.
-    Records { records: Vec<Json>, next: Option<String> },
-    /// The place is not valid any more, but what comes after the last record read is there.
-    Expired,
-    /// The place, or what is named as read last, has been trimmed.
+    /// Records, and the iterator of the next page; none if the shard is closed.
+    Records {
+        records: Vec<Json>,
+        next: Option<String>,
+    },
+    /// The iterator is no longer valid. A new one continues after the last record.
+    IteratorExpired,
+    /// The records after the last one that was read are deleted.
     Trimmed,
-    /// The stream is gone.
-    Gone,
+    StreamGone,
 }
 
-/// The ARN of the stream that `table` has, if it has one.
-pub(crate) async fn stream_of(client: &Client, table: &str) -> anyhow::Result<Option<String>> {
+/// The ARN of the table's stream, if it has one.
+pub(crate) async fn stream_arn(client: &Client, table: &str) -> Result<Option<String>, CallError> {
     let described = client.call(Api::Tables, "DescribeTable", &json!({ "TableName": table })).await?;
-    let described = done("DescribeTable", described)?;
-    let enabled = described.pointer("/Table/StreamSpecification/StreamEnabled");
-    let arn = described.pointer("/Table/LatestStreamArn").and_then(Json::as_str);
-    Ok(arn.filter(|_| enabled.is_some_and(|enabled| *enabled == true)).map(str::to_owned))
+    let is_enabled = described.pointer("/Table/StreamSpecification/StreamEnabled") == Some(&Json::Bool(true));
+    Ok(described.pointer("/Table/LatestStreamArn").filter(|_| is_enabled).and_then(text))
 }
 
-/// All shards of a stream.
-pub(crate) async fn shards_of(client: &Client, stream_arn: &str) -> anyhow::Result<Vec<ShardDescription>> {
+pub(crate) async fn describe_shards(
+    client: &Client,
+    stream_arn: &str,
+) -> Result<Vec<ShardDescription>, CallError> {
     let mut shards = Vec::new();
     let mut body = json!({ "StreamArn": stream_arn });
     loop {
-        let described = done("DescribeStream", client.call(Api::Streams, "DescribeStream", &body).await?)?;
+        let described = client.call(Api::Streams, "DescribeStream", &body).await?;
         let description = described.get("StreamDescription").unwrap_or(&Json::Null);
-        let text = |shard: &Json, name: &str| shard.get(name).and_then(Json::as_str).map(str::to_owned);
         for shard in description.get("Shards").and_then(Json::as_array).into_iter().flatten() {
-            let Some(id) = text(shard, "ShardId") else { continue };
-            shards.push(ShardDescription { id, parent: text(shard, "ParentShardId") });
+            let Some(id) = shard.get("ShardId").and_then(text) else { continue };
+            shards.push(ShardDescription { id, parent: shard.get("ParentShardId").and_then(text) });
         }
-        let last = description.get("LastEvaluatedShardId").and_then(Json::as_str);
-        let Some(last) = last else { return Ok(shards) };
+        let Some(last) = description.get("LastEvaluatedShardId").and_then(Json::as_str) else {
+            return Ok(shards);
+        };
         body = json!({ "StreamArn": stream_arn, "ExclusiveStartShardId": last });
     }
 }
 
-/// The place after a record, or that of the oldest record that is left.
-pub(crate) async fn place_in(
+/// The iterator of the first record after `after`, or of the oldest record.
+pub(crate) async fn get_shard_iterator(
     client: &Client,
     stream_arn: &str,
     shard: &str,
@@ -65,45 +66,39 @@ pub(crate) async fn place_in(
                                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER" }),
         None => json!({ "StreamArn": stream_arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" }),
     };
-    match client.call(Api::Streams, "GetShardIterator", &body).await? {
-        Answer::Done(answer) => {
-            let next = answer.get("ShardIterator").and_then(Json::as_str).map(str::to_owned);
-            Ok(Page::Records { records: Vec::new(), next })
+    match client.call(Api::Streams, "GetShardIterator", &body).await {
+        Ok(response) => {
+            Ok(Page::Records { records: Vec::new(), next: response.get("ShardIterator").and_then(text) })
         }
-        // A number that the shard does not know is as good as trimmed: an engine that lost its past.
-        Answer::Refused { code, .. } if code == "ValidationException" && after.is_some() => Ok(Page::Trimmed),
-        refused => recovered("GetShardIterator", refused),
+        // An engine that lost its data does not have the record of the checkpoint.
+        Err(error) if error.code() == Some("ValidationException") && after.is_some() => Ok(Page::Trimmed),
+        Err(error) => page_after(error),
     }
 }
 
-/// The records at a place.
-pub(crate) async fn records_at(client: &Client, place: &str) -> anyhow::Result<Page> {
-    match client.call(Api::Streams, "GetRecords", &json!({ "ShardIterator": place })).await? {
-        Answer::Done(mut answer) => {
-            let records = match answer.get_mut("Records").map(Json::take) {
+pub(crate) async fn get_records(client: &Client, iterator: &str) -> anyhow::Result<Page> {
+    match client.call(Api::Streams, "GetRecords", &json!({ "ShardIterator": iterator })).await {
+        Ok(mut response) => {
+            let records = match response.get_mut("Records").map(Json::take) {
                 Some(Json::Array(records)) => records,
                 _ => Vec::new(),
             };
-            let next = answer.get("NextShardIterator").and_then(Json::as_str).map(str::to_owned);
-            Ok(Page::Records { records, next })
+            Ok(Page::Records { records, next: response.get("NextShardIterator").and_then(text) })
         }
-        refused => recovered("GetRecords", refused),
+        Err(error) => page_after(error),
     }
 }
 
-/// What a refusal means that reading can go on after.
-fn recovered(operation: &str, refused: Answer) -> anyhow::Result<Page> {
-    match &refused {
-        Answer::Refused { code, .. } if code == "ExpiredIteratorException" => Ok(Page::Expired),
-        Answer::Refused { code, .. } if code == "TrimmedDataAccessException" => Ok(Page::Trimmed),
-        Answer::Refused { code, .. } if code == "ResourceNotFoundException" => Ok(Page::Gone),
-        _ => done(operation, refused).map(|_| Page::Expired),
+/// The page for an error that the reader can recover from.
+fn page_after(error: CallError) -> anyhow::Result<Page> {
+    match error.code() {
+        Some("ExpiredIteratorException") => Ok(Page::IteratorExpired),
+        Some("TrimmedDataAccessException") => Ok(Page::Trimmed),
+        Some("ResourceNotFoundException") => Ok(Page::StreamGone),
+        Some(_) | None => Err(error.into()),
     }
 }
 
-fn done(operation: &str, answer: Answer) -> anyhow::Result<Json> {
-    match answer {
-        Answer::Done(answer) => Ok(answer),
-        Answer::Refused { code, message } => bail!("{operation} was refused: {code}: {message}"),
-    }
+fn text(value: &Json) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }

@@ -1,15 +1,14 @@
-//! The template as written: parameters with their values, resources with Globals merged in, outputs.
+//! The sections of the template: parameters with their values, resources with Globals merged in, outputs.
 //!
-//! Intrinsics stay as they are; resolving them is `resolve.rs`'s part.
+//! Intrinsic functions are not resolved here but in `resolve.rs`.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use yaml_serde::{Mapping, Value};
 
-use super::TemplateError;
+use super::error::TemplateError;
 
-/// A template whose sections have been told apart.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) parameters: BTreeMap<String, Json>,
@@ -18,14 +17,12 @@ pub(crate) struct Document {
     pub(crate) outputs: BTreeMap<String, Output>,
 }
 
-/// One entry of `Outputs`.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) condition: Option<String>,
     pub(crate) value: Value,
 }
 
-/// One entry of `Resources`.
 #[derive(Debug)]
 pub(crate) struct Resource {
     pub(crate) kind: String,
@@ -53,7 +50,7 @@ fn entries(section: Option<&Value>) -> impl Iterator<Item = (String, &Value)> {
     section.and_then(Value::as_mapping).into_iter().flat_map(named)
 }
 
-/// The entries of a mapping whose keys are strings; CloudFormation knows no others.
+/// The entries of a mapping whose keys are strings; CloudFormation has no others.
 pub(crate) fn named(mapping: &Mapping) -> impl Iterator<Item = (String, &Value)> {
     mapping.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)))
 }
@@ -76,7 +73,7 @@ fn resource(body: &Value, globals: &Value) -> Resource {
     Resource { kind, condition: text("Condition"), metadata, properties }
 }
 
-/// SAM's rule for Globals: maps are merged, lists appended, anything else is replaced by the resource's own.
+/// SAM's rule for Globals: maps are merged, lists appended, other values replaced by the resource's own.
 fn merge(shared: &Value, own: Value) -> Value {
     match (shared, own) {
         (shared, Value::Null) => shared.clone(),
@@ -98,7 +95,7 @@ fn merge(shared: &Value, own: Value) -> Value {
     }
 }
 
-/// Whether a mapping is the long form of an intrinsic, `{Ref: X}` or `{Fn::Sub: …}`.
+/// Whether a mapping is an intrinsic function in its long form, `{Ref: X}` or `{Fn::Sub: …}`.
 pub(crate) fn is_intrinsic(mapping: &Mapping) -> bool {
     let mut keys = mapping.keys().filter_map(Value::as_str);
     let Some(first) = keys.next() else { return false };
@@ -113,7 +110,10 @@ fn parameters(
     for (name, body) in entries(section) {
         let text = match overrides.get(&name) {
             Some(text) => text.clone(),
-            None => default_text(body).ok_or_else(|| TemplateError::NoDefault(name.clone()))?,
+            None => body
+                .get("Default")
+                .and_then(scalar_text)
+                .ok_or_else(|| TemplateError::NoDefault(name.clone()))?,
         };
         let allowed = body.get("AllowedValues").and_then(Value::as_sequence);
         let allowed: Vec<String> = allowed.into_iter().flatten().filter_map(scalar_text).collect();
@@ -134,16 +134,12 @@ fn parameters(
     }
 }
 
-fn default_text(parameter: &Value) -> Option<String> {
-    scalar_text(parameter.get("Default")?)
-}
-
-/// The text of a scalar, as CloudFormation sees it.
-pub(crate) fn scalar_text(value: &Value) -> Option<String> {
+/// A scalar as text, as in CloudFormation.
+fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
+        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => None,
     }
 }

@@ -1,8 +1,9 @@
-//! Values of the template, resolved to what they are on this machine: names, ARNs, parameters.
+//! Resolves values of the template to what they are on this machine: parameters, names, ARNs, intrinsic functions.
 //!
-//! A reference to nothing is a fault; only properties that the gateway uses are ever resolved, so a template may
-//! hold anything elsewhere. Intrinsic functions stand in `intrinsics.rs`.
+//! Only properties that the gateway uses are resolved, so the template may contain anything elsewhere. A reference
+//! to nothing and an unknown intrinsic function are errors.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
@@ -10,73 +11,47 @@ use yaml_serde::Value;
 
 use super::document::{Document, Resource, is_intrinsic, named};
 use super::error::{PropertyError, PropertyPath, TemplateError};
-use super::generated_ids::{self, Generated};
+use super::generated_ids::{self, GeneratedId};
 
-/// The account that local ARNs name.
+/// The account in local ARNs.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
-/// The domain below which AWS's own endpoints stand; local ones replace them after resolving.
+/// The domain of AWS's own addresses, which are replaced by local ones after resolving.
 pub(crate) const URL_SUFFIX: &str = "amazonaws.com";
 const PARTITION: &str = "aws";
 const STACK_NAME: &str = "local";
-/// Deeper nesting than any sane template has, so that a circle of conditions ends.
+/// Deeper than any sensible template, so that a cycle of conditions ends.
 const MAX_DEPTH: usize = 64;
 
-/// Resolves the values of one template.
 #[derive(Debug)]
 pub(crate) struct Resolver<'t> {
     pub(super) document: &'t Document,
     region: &'t str,
-    generated: BTreeMap<String, Generated>,
-    depth: std::cell::Cell<usize>,
+    generated: BTreeMap<String, GeneratedId>,
+    depth: Cell<usize>,
 }
 
 impl<'t> Resolver<'t> {
     pub(crate) fn new(document: &'t Document, region: &'t str) -> Result<Self, TemplateError> {
-        let depth = std::cell::Cell::new(0);
-        let mut resolver = Self { document, region, generated: BTreeMap::new(), depth };
-        resolver.generated = generated_ids::generated(&resolver)?;
-        Ok(resolver)
+        Ok(Self { document, region, generated: generated_ids::all(document)?, depth: Cell::new(0) })
     }
 
-    /// The resources of a type, without those whose condition is false.
-    pub(crate) fn resources(&self, kind: &str) -> Result<Vec<(&'t str, &'t Resource)>, TemplateError> {
-        let mut found = Vec::new();
-        for (id, resource) in &self.document.resources {
-            if resource.kind != kind {
-                continue;
-            }
-            if let Some(name) = &resource.condition
-                && !self.condition(name, &PropertyPath::new(id, "Condition"))?
-            {
-                continue;
-            }
-            found.push((id.as_str(), resource));
-        }
-        Ok(found)
-    }
-
-    pub(crate) fn generated(&self, logical_id: &str) -> Option<&Generated> {
+    pub(crate) fn generated(&self, logical_id: &str) -> Option<&GeneratedId> {
         self.generated.get(logical_id)
     }
 
-    /// Resolves a value that must be text; numbers and booleans become theirs.
-    pub(crate) fn string(&self, value: &Value, place: &PropertyPath) -> Result<String, TemplateError> {
-        text_of(&self.resolve(value, place)?).ok_or_else(|| place.wrong(PropertyError::MustBe("text")))
-    }
-
     /// Resolves a value with everything inside it.
-    pub(crate) fn resolve(&self, value: &Value, place: &PropertyPath) -> Result<Json, TemplateError> {
+    pub(crate) fn resolve(&self, value: &Value, path: &PropertyPath) -> Result<Json, TemplateError> {
         self.depth.set(self.depth.get() + 1);
         let resolved = if self.depth.get() > MAX_DEPTH {
-            Err(place.wrong(PropertyError::TooDeep))
+            Err(path.error(PropertyError::TooDeep))
         } else {
-            self.one(value, place)
+            self.resolve_one(value, path)
         };
         self.depth.set(self.depth.get() - 1);
         resolved
     }
 
-    fn one(&self, value: &Value, place: &PropertyPath) -> Result<Json, TemplateError> {
+    fn resolve_one(&self, value: &Value, path: &PropertyPath) -> Result<Json, TemplateError> {
         match value {
             Value::Null => Ok(Json::Null),
             Value::Bool(flag) => Ok(Json::from(*flag)),
@@ -86,21 +61,18 @@ impl<'t> Resolver<'t> {
             }
             Value::String(text) => Ok(Json::from(text.as_str())),
             Value::Sequence(items) => {
-                let mut list = Vec::new();
-                for (index, item) in items.iter().enumerate() {
-                    list.push(self.resolve(item, &place.child(index))?);
-                }
-                Ok(Json::Array(list))
+                let items = items.iter().enumerate();
+                items.map(|(index, item)| self.resolve(item, &path.child(index))).collect()
             }
             Value::Mapping(mapping) if is_intrinsic(mapping) => match named(mapping).next() {
-                Some((name, argument)) => self.intrinsic(&name, argument, place),
+                Some((name, argument)) => self.intrinsic(&name, argument, path),
                 None => Ok(Json::Null),
             },
             Value::Mapping(mapping) => {
                 let mut object = Map::new();
                 for (name, item) in named(mapping) {
-                    let resolved = self.resolve(item, &place.child(&name))?;
-                    // `AWS::NoValue` takes the property away.
+                    let resolved = self.resolve(item, &path.child(&name))?;
+                    // `AWS::NoValue` removes the property.
                     if !resolved.is_null() || item.is_null() {
                         object.insert(name, resolved);
                     }
@@ -109,64 +81,126 @@ impl<'t> Resolver<'t> {
             }
             Value::Tagged(tagged) => {
                 let tag = tagged.tag.to_string();
-                let name = tag.trim_start_matches('!');
-                let name =
-                    if matches!(name, "Ref" | "Condition") { name.into() } else { format!("Fn::{name}") };
-                self.intrinsic(&name, &tagged.value, place)
+                match tag.trim_start_matches('!') {
+                    name @ ("Ref" | "Condition") => self.intrinsic(name, &tagged.value, path),
+                    name => self.intrinsic(&format!("Fn::{name}"), &tagged.value, path),
+                }
             }
         }
     }
 
-    /// The value of `!Ref target`, if the template has such a thing.
-    pub(super) fn reference(&self, target: &str) -> Option<Json> {
-        let pseudo = match target {
+    fn intrinsic(&self, name: &str, argument: &Value, path: &PropertyPath) -> Result<Json, TemplateError> {
+        let malformed = || path.error(PropertyError::MalformedIntrinsic(name.to_owned()));
+        let text = || argument.as_str().ok_or_else(malformed);
+        match name {
+            "Ref" => self.reference(text()?, path),
+            "Condition" => self.condition(text()?, path).map(Json::from),
+            "Fn::GetAtt" => {
+                let (id, attribute) = text()?.split_once('.').ok_or_else(malformed)?;
+                self.attribute(id, attribute, path)
+            }
+            "Fn::Sub" => self.substitute(text()?, path),
+            "Fn::Split" => match self.resolve(argument, path)?.as_array().map(Vec::as_slice) {
+                Some([Json::String(separator), Json::String(text)]) => {
+                    Ok(text.split(separator.as_str()).map(Json::from).collect())
+                }
+                _ => Err(malformed()),
+            },
+            "Fn::If" => match argument.as_sequence().map(Vec::as_slice) {
+                Some([Value::String(condition), yes, no]) => {
+                    let branch = if self.condition(condition, path)? { yes } else { no };
+                    self.resolve(branch, path)
+                }
+                _ => Err(malformed()),
+            },
+            "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or" => {
+                let arguments = self.resolve(argument, path)?;
+                let is_true = |value: &Json| value.as_bool() == Some(true);
+                match (name, arguments.as_array().map(Vec::as_slice)) {
+                    ("Fn::Equals", Some([left, right])) => Ok(Json::from(text_of(left) == text_of(right))),
+                    ("Fn::Not", Some([only])) => Ok(Json::from(!is_true(only))),
+                    ("Fn::And", Some(all)) => Ok(Json::from(all.iter().all(is_true))),
+                    ("Fn::Or", Some(any)) => Ok(Json::from(any.iter().any(is_true))),
+                    _ => Err(malformed()),
+                }
+            }
+            _ => Err(path.error(PropertyError::UnknownIntrinsic(name.to_owned()))),
+        }
+    }
+
+    pub(super) fn condition(&self, name: &str, path: &PropertyPath) -> Result<bool, TemplateError> {
+        let condition = self.document.conditions.get(name);
+        let condition = condition.ok_or_else(|| path.error(PropertyError::NoSuchCondition(name.into())))?;
+        let path = PropertyPath::new("Conditions", name);
+        self.resolve(condition, &path)?
+            .as_bool()
+            .ok_or_else(|| path.error(PropertyError::MustBe("a condition")))
+    }
+
+    fn substitute(&self, text: &str, path: &PropertyPath) -> Result<Json, TemplateError> {
+        let malformed = || path.error(PropertyError::MalformedIntrinsic("Fn::Sub".to_owned()));
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, after) = after.split_once('}').ok_or_else(malformed)?;
+            let value = match name.split_once('.') {
+                Some((id, attribute)) => self.attribute(id, attribute, path)?,
+                None => self.reference(name, path)?,
+            };
+            out.push_str(before);
+            out.push_str(&text_of(&value).ok_or_else(malformed)?);
+            rest = after;
+        }
+        out.push_str(rest);
+        Ok(Json::from(out))
+    }
+
+    /// The value of `!Ref target`.
+    fn reference(&self, target: &str, path: &PropertyPath) -> Result<Json, TemplateError> {
+        let pseudo_parameter = match target {
             "AWS::Region" => Some(self.region),
             "AWS::Partition" => Some(PARTITION),
             "AWS::AccountId" => Some(ACCOUNT_ID),
             "AWS::URLSuffix" => Some(URL_SUFFIX),
             "AWS::StackName" => Some(STACK_NAME),
-            "AWS::StackId" => Some("arn:aws:cloudformation:local:000000000000:stack/local/0"),
-            "AWS::NoValue" => return Some(Json::Null),
+            "AWS::NoValue" => return Ok(Json::Null),
             _ => None,
         };
-        if let Some(text) = pseudo {
-            return Some(Json::from(text));
+        if let Some(text) = pseudo_parameter {
+            return Ok(Json::from(text));
         }
         if let Some(value) = self.document.parameters.get(target) {
-            return Some(value.clone());
+            return Ok(value.clone());
         }
         if let Some(resource) = self.document.resources.get(target) {
-            return Some(Json::from(physical_id(target, resource)));
+            return Ok(Json::from(physical_id(target, resource)));
         }
-        self.generated.contains_key(target).then(|| Json::from(target))
+        if self.generated.contains_key(target) {
+            return Ok(Json::from(target));
+        }
+        Err(path.error(PropertyError::NoSuchName(target.to_owned())))
     }
 
     pub(super) fn attribute(
         &self,
         id: &str,
         attribute: &str,
-        place: &PropertyPath,
+        path: &PropertyPath,
     ) -> Result<Json, TemplateError> {
         let resource = self.document.resources.get(id);
-        let resource = resource.ok_or_else(|| place.wrong(PropertyError::NoSuchName(id.into())))?;
-        let arn = |service: &str, rest: &str| {
-            let name = physical_id(id, resource);
-            let region = self.region;
-            Json::from(format!("arn:{PARTITION}:{service}:{region}:{ACCOUNT_ID}:{rest}{name}"))
+        let resource = resource.ok_or_else(|| path.error(PropertyError::NoSuchName(id.into())))?;
+        let arn = |service: &str, kind: &str| {
+            let (name, region) = (physical_id(id, resource), self.region);
+            format!("arn:{PARTITION}:{service}:{region}:{ACCOUNT_ID}:{kind}{name}")
         };
-        match (resource.kind.as_str(), attribute) {
-            ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => Ok(arn("lambda", "function:")),
-            ("AWS::DynamoDB::Table", "Arn") => Ok(arn("dynamodb", "table/")),
-            ("AWS::DynamoDB::Table", "StreamArn") => {
-                let table = arn("dynamodb", "table/");
-                Ok(Json::from(format!("{}/stream/local", table.as_str().unwrap_or_default())))
-            }
-            (kind, "Arn") => {
-                let service = kind.split("::").nth(1).unwrap_or_default().to_ascii_lowercase();
-                Ok(arn(&service, ""))
-            }
-            _ => Err(place.wrong(PropertyError::UnknownAttribute(format!("{id}.{attribute}")))),
-        }
+        let arn = match (resource.kind.as_str(), attribute) {
+            ("AWS::Serverless::Function", "Arn") => arn("lambda", "function:"),
+            ("AWS::DynamoDB::Table", "Arn") => arn("dynamodb", "table/"),
+            ("AWS::DynamoDB::Table", "StreamArn") => arn("dynamodb", "table/") + "/stream/local",
+            (kind, "Arn") => arn(&kind.split("::").nth(1).unwrap_or_default().to_ascii_lowercase(), ""),
+            _ => return Err(path.error(PropertyError::UnknownAttribute(format!("{id}.{attribute}")))),
+        };
+        Ok(Json::from(arn))
     }
 }
 
@@ -174,14 +208,14 @@ impl<'t> Resolver<'t> {
 fn physical_id(logical_id: &str, resource: &Resource) -> String {
     let property = match resource.kind.as_str() {
         "AWS::DynamoDB::Table" => "TableName",
-        "AWS::Serverless::Function" | "AWS::Lambda::Function" => "FunctionName",
+        "AWS::Serverless::Function" => "FunctionName",
         _ => return logical_id.to_owned(),
     };
     let own = resource.properties.get(property).and_then(Value::as_str);
     own.unwrap_or(logical_id).to_owned()
 }
 
-/// The text of a resolved scalar; a list of texts is joined by commas, as CloudFormation passes it on.
+/// A resolved scalar as text; a list of texts is joined by commas, as in CloudFormation.
 pub(crate) fn text_of(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
@@ -191,6 +225,6 @@ pub(crate) fn text_of(value: &Json) -> Option<String> {
             let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
             texts.map(|texts| texts.join(","))
         }
-        _ => None,
+        Json::Null | Json::Object(_) => None,
     }
 }

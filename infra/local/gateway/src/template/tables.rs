@@ -1,11 +1,11 @@
 //! Tables: the CreateTable request for each `AWS::DynamoDB::Table`, and its time to live.
 //!
-//! Backups, encryption and capacity mean nothing on one machine and are left out; keys, indexes with their
-//! projections, the stream and the time to live are what functions notice.
+//! Keys, indexes, the stream and the time to live matter to functions; backups, encryption and capacity are left out.
 
 use serde_json::{Map, Value as Json, json};
 
-use super::error::{PropertyError, PropertyPath, TemplateError};
+use super::error::TemplateError;
+use super::property::{ActiveResource, resources};
 use super::resolve::Resolver;
 
 /// A table to create.
@@ -14,18 +14,17 @@ pub struct Table {
     pub(crate) name: String,
     /// The body of the CreateTable call.
     pub(crate) create: Json,
-    /// The attribute that holds an item's time of death, in epoch seconds.
+    /// The attribute with an item's expiry in epoch seconds.
     pub(crate) ttl_attribute: Option<String>,
 }
 
 impl Table {
-    /// The name that it gets.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The same table whose items never die, for tests whose clock is not the engine's: what they store may be past
-    /// its age by the wall clock, and the engine would delete it under their hands.
+    /// The same table without a time to live, for tests with a clock of their own: by the wall clock their items may
+    /// be expired, and the engine would delete them.
     #[must_use]
     pub fn without_ttl(mut self) -> Self {
         self.ttl_attribute = None;
@@ -44,54 +43,38 @@ impl Table {
 }
 
 pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<Vec<Table>, TemplateError> {
-    let mut tables = Vec::new();
-    for (id, resource) in resolver.resources("AWS::DynamoDB::Table")? {
-        let place = PropertyPath::new(id, "");
-        let mut create = Map::new();
-        let name = match resource.properties.get("TableName") {
-            Some(name) => resolver.string(name, &place.child("TableName"))?,
-            None => id.to_owned(),
-        };
-        create.insert("TableName".into(), json!(name));
-        create.insert("BillingMode".into(), json!("PAY_PER_REQUEST"));
-        for (property, required) in [
-            ("AttributeDefinitions", true),
-            ("KeySchema", true),
-            ("GlobalSecondaryIndexes", false),
-            ("LocalSecondaryIndexes", false),
-        ] {
-            let place = place.child(property);
-            match resource.properties.get(property) {
-                Some(value) => {
-                    create.insert(property.into(), without_capacity(resolver.resolve(value, &place)?))
-                }
-                None if required => return Err(place.wrong(PropertyError::Missing)),
-                None => None,
-            };
-        }
-        if let Some(stream) = resource.properties.get("StreamSpecification") {
-            let mut stream = resolver.resolve(stream, &place.child("StreamSpecification"))?;
-            if let Some(stream) = stream.as_object_mut() {
-                stream.insert("StreamEnabled".into(), json!(true));
-            }
-            create.insert("StreamSpecification".into(), stream);
-        }
-        let ttl = match resource.properties.get("TimeToLiveSpecification") {
-            Some(ttl) => resolver.resolve(ttl, &place.child("TimeToLiveSpecification"))?,
-            None => Json::Null,
-        };
-        let enabled = ttl.get("Enabled").is_some_and(|flag| flag == true || flag == "true");
-        let attribute = ttl.get("AttributeName").and_then(Json::as_str).filter(|_| enabled);
-        tables.push(Table {
-            name,
-            create: Json::Object(create),
-            ttl_attribute: attribute.map(str::to_owned),
-        });
-    }
-    Ok(tables)
+    resources(resolver, "AWS::DynamoDB::Table")?.iter().map(table).collect()
 }
 
-/// Takes the capacity settings off indexes: CreateTable refuses them for a table that is paid per request.
+fn table(resource: &ActiveResource<'_>) -> Result<Table, TemplateError> {
+    let properties = &resource.properties;
+    let name = properties.optional_text("TableName")?.unwrap_or_else(|| resource.id.to_owned());
+    let mut create = Map::new();
+    create.insert("TableName".into(), json!(name));
+    create.insert("BillingMode".into(), json!("PAY_PER_REQUEST"));
+    for required in ["AttributeDefinitions", "KeySchema"] {
+        create.insert(required.into(), properties.required(required)?.resolve()?);
+    }
+    for optional in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
+        if let Some(indexes) = properties.get(optional) {
+            create.insert(optional.into(), without_capacity(indexes.resolve()?));
+        }
+    }
+    if let Some(stream) = properties.get("StreamSpecification") {
+        let mut stream = stream.resolve()?;
+        if let Some(stream) = stream.as_object_mut() {
+            stream.insert("StreamEnabled".into(), json!(true));
+        }
+        create.insert("StreamSpecification".into(), stream);
+    }
+    let ttl_attribute = match properties.get("TimeToLiveSpecification") {
+        Some(ttl) if ttl.flag("Enabled")? => ttl.optional_text("AttributeName")?,
+        Some(_) | None => None,
+    };
+    Ok(Table { name, create: Json::Object(create), ttl_attribute })
+}
+
+/// Removes the capacity of indexes, which CreateTable rejects for on-demand tables.
 fn without_capacity(mut value: Json) -> Json {
     for index in value.as_array_mut().into_iter().flatten() {
         if let Some(index) = index.as_object_mut() {

@@ -1,4 +1,4 @@
-//! Claims about templates, each on as few lines of YAML as it needs.
+//! Tests of the plan, each with a minimal template.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ fn planned(text: &str) -> Plan {
     plan(text, &BTreeMap::new(), REGION).unwrap()
 }
 
-fn fault(text: &str) -> String {
+fn error(text: &str) -> String {
     plan(text, &BTreeMap::new(), REGION).unwrap_err().to_string()
 }
 
@@ -39,33 +39,28 @@ fn environment(variables: &str, rest: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn references_become_physical_names_and_numbers_text() {
-    let found = environment(
-        "{ TABLE: !Ref Things, ARN: !GetAtt Things.Arn, LIST: !GetAtt [Things, Arn], N: 5, FLAG: true }",
-        "",
-    );
+fn references_become_physical_names_and_scalars_text() {
+    let found = environment("{ TABLE: !Ref Things, ARN: !GetAtt Things.Arn, N: 5, FLAG: true }", "");
     assert_eq!(found["TABLE"], "Things");
     assert_eq!(found["ARN"], "arn:aws:dynamodb:us-east-1:000000000000:table/Things");
-    assert_eq!(found["LIST"], found["ARN"]);
     assert_eq!((found["N"].as_str(), found["FLAG"].as_str()), ("5", "true"));
 }
 
 #[test]
-fn sub_takes_names_attributes_own_variables_and_literals() {
+fn sub_and_split_resolve_names_and_attributes() {
     let found = environment(
         "{ A: !Sub 'https://${Ws}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}',
-           B: !Sub ['${Own}-${Things.Arn}-${!literal}', { Own: !Sub '<${Stage}>' }],
-           C: { 'Fn::Join': ['-', [!Ref Stage, !Select [1, !Ref Hosts], !Ref 'AWS::Partition']] } }",
+           B: !Sub '${Things.Arn}-${Stage}', C: !Split [',', 'one,two'], D: !Ref Hosts }",
         "Parameters: { Stage: { Type: String, Default: live },
                        Hosts: { Type: CommaDelimitedList, Default: 'one, two' } }",
     );
     assert_eq!(found["A"], "https://Ws.execute-api.us-east-1.amazonaws.com/live");
-    assert_eq!(found["B"], "<live>-arn:aws:dynamodb:us-east-1:000000000000:table/Things-${literal}");
-    assert_eq!(found["C"], "live-two-aws");
+    assert_eq!(found["B"], "arn:aws:dynamodb:us-east-1:000000000000:table/Things-live");
+    assert_eq!((found["C"].as_str(), found["D"].as_str()), ("one,two", "one,two"));
 }
 
 #[test]
-fn conditions_choose_values_and_whole_resources() {
+fn conditions_select_values_and_resources() {
     let rest = "Parameters: { Mode: { Type: String, Default: small } }
 Conditions: { Small: !Equals [!Ref Mode, small], Big: !Not [!Condition Small] }";
     let found = environment(
@@ -82,45 +77,52 @@ Conditions: { Small: !Equals [!Ref Mode, small], Big: !Not [!Condition Small] }"
 }
 
 #[test]
-fn outputs_whose_condition_does_not_hold_are_left_out() {
+fn outputs_with_a_false_condition_are_left_out() {
     let rest = "Conditions: { Never: !Equals [a, b], Always: !Equals [a, a] }
 Outputs: { Gone: { Condition: Never, Value: x }, There: { Condition: Always, Value: y }, Plain: { Value: z } }";
     let outputs = planned(&with_environment("{}", rest)).outputs;
     assert_eq!(outputs.keys().collect::<Vec<_>>(), ["Plain", "There"]);
     let unknown = with_environment("{}", "Outputs: { A: { Condition: Nowhere, Value: x } }");
-    assert_eq!(fault(&unknown), "Outputs.A: Condition: the condition Nowhere does not exist");
+    assert_eq!(error(&unknown), "Outputs.A: Condition: the condition Nowhere does not exist");
 }
 
 #[test]
-fn faults_name_the_logical_id_and_the_property() {
-    let place = "Fn: Environment.Variables.X: ";
+fn errors_name_the_logical_id_and_the_property() {
+    let path = "Fn: Environment.Variables.X: ";
     assert_eq!(
-        fault(&with_environment("{ X: !Ref Nothing }", "")),
-        format!("{place}`Nothing` names no parameter and no resource of this template")
+        error(&with_environment("{ X: !Ref Nothing }", "")),
+        format!("{path}`Nothing` names no parameter and no resource of this template")
     );
     assert_eq!(
-        fault(&with_environment("{ X: !Cidr [a, 1] }", "")),
-        format!("{place}the gateway does not understand the intrinsic Fn::Cidr")
+        error(&with_environment("{ X: !Cidr [a, 1] }", "")),
+        format!("{path}the gateway does not support the intrinsic function Fn::Cidr")
     );
     assert_eq!(
-        fault(&with_environment("{ X: !Sub '${Things.Colour}' }", "")),
-        format!("{place}`Things.Colour` is no attribute that the gateway can give a value")
+        error(&with_environment("{ X: !Sub '${Things.Colour}' }", "")),
+        format!("{path}the gateway has no value for the attribute `Things.Colour`")
     );
+    for unsupported in ["!GetAtt [Things, Arn]", "!Sub ['${A}', { A: b }]", "!Split [',']"] {
+        let error = error(&with_environment(&format!("{{ X: {unsupported} }}"), ""));
+        assert!(
+            error.starts_with(path) && error.contains("form that the gateway does not support"),
+            "{error}"
+        );
+    }
     assert_eq!(
-        fault("Resources: { F: { Type: 'AWS::Serverless::Function', Properties: {} } }"),
+        error("Resources: { F: { Type: 'AWS::Serverless::Function', Properties: {} } }"),
         "F: Metadata.BuildProperties.Binary: is missing"
     );
-    assert!(fault("Parameters: { P: { Type: String } }\nResources: {}").contains("pass --parameter P=VALUE"));
+    assert!(error("Parameters: { P: { Type: String } }\nResources: {}").contains("pass --parameter P=VALUE"));
 }
 
 #[test]
-fn conditions_in_a_circle_end_in_a_fault() {
+fn conditions_in_a_circle_are_an_error() {
     let circle = "Conditions: { A: !Condition B, B: !Condition A }";
-    assert!(fault(&with_environment("{ X: !If [A, 1, 2] }", circle)).contains("circle"));
+    assert!(error(&with_environment("{ X: !If [A, 1, 2] }", circle)).contains("circle"));
 }
 
 #[test]
-fn globals_are_merged_below_the_functions_own() {
+fn globals_are_defaults_for_functions() {
     let text = "
 Globals: { Function: { Timeout: 7, MemorySize: 512, Environment: { Variables: { A: global, B: global } } } }
 Resources:
@@ -152,21 +154,21 @@ Resources:
 }
 
 #[test]
-fn route_keys_that_become_one_logical_id_are_refused() {
+fn route_keys_with_one_logical_id_are_an_error() {
     let routes = "{ sendEvent: { FunctionArn: !GetAtt Fn.Arn }, sendevent: { FunctionArn: !GetAtt Fn.Arn } }";
     assert_eq!(
-        fault(&with_routes(routes, "")),
+        error(&with_routes(routes, "")),
         "Ws: Routes: route keys `sendEvent` and `sendevent` both become the logical id WsSendeventRoute: \
          AWS would keep only one"
     );
     let routes = "{ $connect: { FunctionArn: !GetAtt Fn.Arn }, connect: { FunctionArn: !GetAtt Fn.Arn } }";
-    assert!(fault(&with_routes(routes, "")).contains("WsConnectRoute"));
+    assert!(error(&with_routes(routes, "")).contains("WsConnectRoute"));
     let routes = "{ a_b: { FunctionArn: !GetAtt Fn.Arn } }";
-    assert!(fault(&with_routes(routes, "")).contains("must be alphanumeric"));
+    assert!(error(&with_routes(routes, "")).contains("must be alphanumeric"));
 }
 
 #[test]
-fn hand_written_routes_share_generated_integrations() {
+fn extra_routes_share_generated_integrations() {
     let plan = planned(&with_routes(
         "{ metrics: { FunctionArn: !GetAtt Other.Arn, IntegrationTimeout: 5000 } }",
         "  Sent: { Type: 'AWS::ApiGatewayV2::Route', Properties: { ApiId: !Ref Ws, RouteKey: send_metrics,
@@ -179,7 +181,7 @@ fn hand_written_routes_share_generated_integrations() {
 }
 
 #[test]
-fn a_route_answers_only_with_the_expression_and_the_route_response() {
+fn two_way_routes_need_expression_and_route_response() {
     let both = "  Answer: { Type: 'AWS::ApiGatewayV2::RouteResponse', Properties: { ApiId: !Ref Ws,
             RouteId: !Ref WsAskRoute, RouteResponseKey: $default } }";
     let with = "{ ask: { FunctionArn: !GetAtt Fn.Arn, RouteResponseSelectionExpression: $default } }";
@@ -228,6 +230,11 @@ Resources:
     assert_eq!((bearer.reauthorize_every.as_secs(), bearer.simple), (60, true));
     let cors = http.cors.unwrap();
     assert_eq!((cors.credentials, cors.max_age_s), (true, Some(60)));
+    let (without_api, _) = text.split_once("  Api:").unwrap();
+    assert_eq!(
+        error(without_api),
+        "Fn: Events.One: the template has no AWS::Serverless::HttpApi for this event"
+    );
 }
 
 #[test]
@@ -265,7 +272,7 @@ Resources:
 }
 
 #[test]
-fn the_projects_own_template_is_understood() {
+fn own_template_is_supported() {
     let plan = planned(include_str!("../../../../../template.yaml"));
     let websocket = plan.websocket.unwrap();
     assert!(websocket.routes.contains_key("$connect"));
@@ -276,7 +283,7 @@ fn the_projects_own_template_is_understood() {
     assert_eq!(plan.outputs["RawRetentionHours"], "48");
 }
 
-/// A template with a table that has a stream and one that has none, and one event with these properties.
+/// A template with a table with a stream, one without, and one event with these properties.
 fn with_stream(properties: &str, more: &str) -> String {
     format!(
         "
@@ -316,7 +323,7 @@ fn stream_events_become_mappings_with_lambdas_defaults() {
 }
 
 #[test]
-fn every_property_of_a_mapping_is_read_from_events_and_resources() {
+fn mapping_properties_come_from_events_or_resources() {
     let rest = "StartingPosition: LATEST, BatchSize: 500,
         MaximumBatchingWindowInSeconds: 60, ParallelizationFactor: 2, BisectBatchOnFunctionError: true,
         MaximumRetryAttempts: 3, MaximumRecordAgeInSeconds: 72000, FunctionResponseTypes: [ReportBatchItemFailures],
@@ -347,29 +354,29 @@ fn every_property_of_a_mapping_is_read_from_events_and_resources() {
 }
 
 #[test]
-fn mappings_that_cannot_be_followed_are_refused_with_their_place() {
-    let fault = |more: &str| fault(&with_stream(&format!("{STREAM}, {more}"), ""));
+fn unsupported_mappings_are_errors_with_a_path() {
+    let error = |more: &str| error(&with_stream(&format!("{STREAM}, {more}"), ""));
     assert_eq!(
-        fault("BatchSize: 0"),
+        error("BatchSize: 0"),
         "Fold: Events.Changes.BatchSize: must be a whole number from 1 to 10000"
     );
-    assert!(fault("MaximumBatchingWindowInSeconds: 301").contains("from 0 to 300"));
-    assert!(fault("MaximumRecordAgeInSeconds: 59").contains("must be -1 or at least 60"));
-    assert!(fault("FunctionResponseTypes: [Other]").contains("must be [ReportBatchItemFailures]"));
-    assert!(fault("TumblingWindowInSeconds: 5").contains("a tumbling window is not supported"));
+    assert!(error("MaximumBatchingWindowInSeconds: 301").contains("from 0 to 300"));
+    assert!(error("MaximumRecordAgeInSeconds: 59").contains("must be -1 or at least 60"));
+    assert!(error("FunctionResponseTypes: [Other]").contains("must be [ReportBatchItemFailures]"));
+    assert!(error("TumblingWindowInSeconds: 5").contains("a tumbling window is not supported"));
     assert_eq!(
-        fault("FilterCriteria: { Filters: [{ Pattern: '{\"n\":[{\"numeric\":[\"=\",1]}]}' }] }"),
+        error("FilterCriteria: { Filters: [{ Pattern: '{\"n\":[{\"numeric\":[\"=\",1]}]}' }] }"),
         "Fold: Events.Changes.FilterCriteria.Filters.0.Pattern: the pattern n: the condition `numeric` is not \
-         supported by the gateway"
+         supported by the gateway, only exact values are"
     );
-    let fault = |properties: &str| self::fault(&with_stream(properties, ""));
-    assert!(fault("Stream: !GetAtt Things.StreamArn").contains("StartingPosition: is missing"));
+    let error = |properties: &str| self::error(&with_stream(properties, ""));
+    assert!(error("Stream: !GetAtt Things.StreamArn").contains("StartingPosition: is missing"));
     assert!(
-        fault("Stream: !GetAtt Quiet.StreamArn, StartingPosition: LATEST")
+        error("Stream: !GetAtt Quiet.StreamArn, StartingPosition: LATEST")
             .contains("has no StreamSpecification")
     );
     assert!(
-        fault("Stream: !GetAtt Queue.Arn, StartingPosition: LATEST").contains("the ARN of a table's stream")
+        error("Stream: !GetAtt Queue.Arn, StartingPosition: LATEST").contains("the ARN of a table's stream")
     );
     assert!(planned(&with_stream(&format!("{STREAM}, Enabled: false"), "")).streams.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Admission to a WebSocket API: the answer of the REQUEST authorizer, read as API Gateway reads it.
+//! Reads the result of a WebSocket API's REQUEST authorizer as API Gateway does.
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -7,36 +7,36 @@ use serde_json::{Map, Value as Json};
 use crate::lambda::{InvokeError, UNAUTHORIZED};
 use crate::policy::{self, AuthDecision};
 
-/// The status and message of a handshake that is refused.
+/// The response to a rejected handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct HandshakeError {
     pub(crate) status: StatusCode,
     pub(crate) message: &'static str,
 }
 
-const INTERNAL: Refusal =
-    Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, message: "Internal server error" };
+const INTERNAL_ERROR: HandshakeError =
+    HandshakeError { status: StatusCode::INTERNAL_SERVER_ERROR, message: "Internal server error" };
 
-/// Reads an authorizer's result: the context that later events carry, or the refusal.
-pub(crate) fn judge(
+/// Returns the context that later events carry if the authorizer allows the connection.
+pub(crate) fn read_result(
     result: Result<Bytes, InvokeError>,
     method_arn: &str,
-) -> Result<Map<String, Json>, Refusal> {
-    let answer = match result {
-        Ok(answer) => answer,
-        Err(InvokeError::Function { message }) if message == UNAUTHORIZED => {
-            return Err(Refusal { status: StatusCode::UNAUTHORIZED, message: UNAUTHORIZED });
+) -> Result<Map<String, Json>, HandshakeError> {
+    let result = result.map_err(|error| match error {
+        InvokeError::Function { message } if message == UNAUTHORIZED => {
+            HandshakeError { status: StatusCode::UNAUTHORIZED, message: UNAUTHORIZED }
         }
-        Err(_) => return Err(INTERNAL),
-    };
-    let answer: Json = serde_json::from_slice(&answer).map_err(|_| INTERNAL)?;
-    match policy::verdict(&answer, method_arn) {
-        AuthDecision::Allowed => {}
-        AuthDecision::Denied => return Err(Refusal { status: StatusCode::FORBIDDEN, message: "Forbidden" }),
-        AuthDecision::Malformed => return Err(INTERNAL),
+        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => INTERNAL_ERROR,
+    })?;
+    let result: Json = serde_json::from_slice(&result).map_err(|_| INTERNAL_ERROR)?;
+    match policy::evaluate(&result, method_arn) {
+        AuthDecision::Allow => {}
+        AuthDecision::Deny => {
+            return Err(HandshakeError { status: StatusCode::FORBIDDEN, message: "Forbidden" });
+        }
+        AuthDecision::Malformed => return Err(INTERNAL_ERROR),
     }
-    let context = policy::context(&answer).ok_or(INTERNAL)?;
-    if context.contains_key("principalId") { Ok(context) } else { Err(INTERNAL) }
+    policy::context(&result).filter(|context| context.contains_key("principalId")).ok_or(INTERNAL_ERROR)
 }
 
 #[cfg(test)]
@@ -45,30 +45,27 @@ mod tests {
 
     use super::*;
 
-    fn judged(answer: Json) -> Result<Map<String, Json>, u16> {
-        judge(Ok(Bytes::from(answer.to_string())), "arn").map_err(|refusal| refusal.status.as_u16())
+    fn read(result: Json) -> Result<Map<String, Json>, u16> {
+        read_result(Ok(Bytes::from(result.to_string())), "arn").map_err(|error| error.status.as_u16())
     }
 
-    fn answer(effect: &str) -> Json {
+    fn result(effect: &str) -> Json {
         let statement = json!([{ "Effect": effect, "Action": "execute-api:Invoke", "Resource": "arn" }]);
         json!({ "principalId": "p", "policyDocument": { "Statement": statement }, "context": { "role": "view" } })
     }
 
     #[test]
-    fn answers_become_contexts_or_statuses() {
-        let context = judged(answer("Allow")).unwrap();
+    fn results_become_contexts_or_statuses() {
+        let context = read(result("Allow")).unwrap();
         assert_eq!(Json::Object(context), json!({ "principalId": "p", "role": "view" }));
-        assert_eq!(judged(answer("Deny")), Err(403));
-        assert_eq!(judged(json!({ "principalId": "p" })), Err(500));
-        let mut nameless = answer("Allow");
+        assert_eq!(read(result("Deny")), Err(403));
+        assert_eq!(read(json!({ "principalId": "p" })), Err(500));
+        let mut nameless = result("Allow");
         nameless.as_object_mut().unwrap().remove("principalId");
-        assert_eq!(judged(nameless), Err(500));
-        let failed = |message: &str| {
-            let failure = InvokeError::Function { message: message.into() };
-            judge(Err(failure), "arn").unwrap_err().status.as_u16()
-        };
-        assert_eq!(failed("Unauthorized"), 401);
-        assert_eq!(failed("unauthorized"), 500);
-        assert_eq!(judge(Err(InvokeError::TimedOut), "arn").unwrap_err().status.as_u16(), 500);
+        assert_eq!(read(nameless), Err(500));
+        let failed = |error| read_result(Err(error), "arn").unwrap_err().status.as_u16();
+        assert_eq!(failed(InvokeError::Function { message: "Unauthorized".into() }), 401);
+        assert_eq!(failed(InvokeError::Function { message: "unauthorized".into() }), 500);
+        assert_eq!(failed(InvokeError::TimedOut), 500);
     }
 }

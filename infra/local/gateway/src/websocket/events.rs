@@ -1,22 +1,22 @@
-//! The events that a WebSocket API hands to functions, field for field as API Gateway sends them.
+//! The events of a WebSocket API, with the fields that API Gateway sends.
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::template::ACCOUNT_ID;
 use crate::{clock, ids};
 
-/// What an API is called; the same for all of its events.
+/// The API that events come from.
 #[derive(Clone, Debug)]
-pub(crate) struct Api {
+pub(crate) struct EventBuilder {
     pub(crate) region: String,
-    pub(crate) account_id: String,
     pub(crate) api_id: String,
     pub(crate) stage: String,
 }
 
-/// What a client said in its handshake.
+/// The client's handshake.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handshake {
-    /// In the order and number in which they came.
+    /// In the order in which they were sent, duplicates included.
     pub(crate) headers: Vec<(String, String)>,
     /// The raw query, if there is one.
     pub(crate) query: Option<String>,
@@ -25,34 +25,43 @@ pub(crate) struct Handshake {
     pub(crate) user_agent: Option<String>,
 }
 
-/// A connection, as far as events tell of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Session {
+/// A connection, as far as events describe it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConnectionContext {
     pub(crate) connection_id: String,
     pub(crate) connected_at_ms: i64,
     pub(crate) host: String,
     pub(crate) source_ip: String,
     pub(crate) user_agent: Option<String>,
-    /// What the authorizer answered, with `principalId`; carried by every later event.
+    /// The authorizer's context with `principalId`, which every later event carries.
     pub(crate) authorizer: Option<Map<String, Json>>,
 }
 
-/// An event together with the id that error frames and logs name.
+impl ConnectionContext {
+    pub(crate) fn identity(&self) -> Json {
+        match &self.user_agent {
+            Some(agent) => json!({ "sourceIp": self.source_ip, "userAgent": agent }),
+            None => json!({ "sourceIp": self.source_ip }),
+        }
+    }
+}
+
+/// An event and the request id that error frames name.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) request_id: String,
     pub(crate) body: Json,
 }
 
-impl Api {
-    /// The ARN that an authorizer judges.
+impl EventBuilder {
+    /// The ARN of the `$connect` call, for authorizers.
     pub(crate) fn connect_arn(&self) -> String {
-        let Self { region, account_id, api_id, stage } = self;
-        format!("arn:aws:execute-api:{region}:{account_id}:{api_id}/{stage}/$connect")
+        let Self { region, api_id, stage } = self;
+        format!("arn:aws:execute-api:{region}:{ACCOUNT_ID}:{api_id}/{stage}/$connect")
     }
 
-    pub(crate) fn authorizer_event(&self, session: &Session, handshake: &Handshake) -> Event {
-        let mut event = self.connect_event(session, handshake);
+    pub(crate) fn authorizer_event(&self, connection: &ConnectionContext, handshake: &Handshake) -> Event {
+        let mut event = self.connect_event(connection, handshake);
         if let Some(fields) = event.body.as_object_mut() {
             fields.remove("isBase64Encoded");
             fields.insert("type".into(), json!("REQUEST"));
@@ -64,69 +73,69 @@ impl Api {
         event
     }
 
-    pub(crate) fn connect_event(&self, session: &Session, handshake: &Handshake) -> Event {
-        let context = self.context(session, "$connect", "CONNECT");
-        let (headers, multi) = last_and_all(handshake.headers.iter().cloned());
-        let mut event = event(context, json!({ "headers": headers, "multiValueHeaders": multi }));
+    pub(crate) fn connect_event(&self, connection: &ConnectionContext, handshake: &Handshake) -> Event {
+        let context = self.context(connection, "$connect", "CONNECT");
+        let headers = FieldValues::collect(handshake.headers.iter().cloned());
+        let mut event = event(context, json!({ "headers": headers.last, "multiValueHeaders": headers.all }));
         if let (Some(query), Some(fields)) = (&handshake.query, event.body.as_object_mut()) {
             let pairs = form_urlencoded::parse(query.as_bytes());
-            let (last, all) =
-                last_and_all(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())));
-            if !last.is_empty() {
-                fields.insert("queryStringParameters".into(), Json::Object(last));
-                fields.insert("multiValueQueryStringParameters".into(), Json::Object(all));
+            let query =
+                FieldValues::collect(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())));
+            if !query.last.is_empty() {
+                fields.insert("queryStringParameters".into(), Json::Object(query.last));
+                fields.insert("multiValueQueryStringParameters".into(), Json::Object(query.all));
             }
         }
         event
     }
 
-    pub(crate) fn message_event(&self, session: &Session, route: &str, text: &str) -> Event {
-        let mut context = self.context(session, route, "MESSAGE");
+    pub(crate) fn message_event(&self, connection: &ConnectionContext, route: &str, text: &str) -> Event {
+        let mut context = self.context(connection, route, "MESSAGE");
         context.insert("messageId".into(), json!(ids::gateway_id()));
         event(context, json!({ "body": text }))
     }
 
-    pub(crate) fn disconnect_event(&self, session: &Session, code: u16, reason: &str) -> Event {
-        let mut context = self.context(session, "$disconnect", "DISCONNECT");
+    pub(crate) fn disconnect_event(&self, connection: &ConnectionContext, code: u16, reason: &str) -> Event {
+        let mut context = self.context(connection, "$disconnect", "DISCONNECT");
         context.insert("disconnectStatusCode".into(), json!(code));
         context.insert("disconnectReason".into(), json!(reason));
-        let host = &session.host;
+        let host = &connection.host;
         let headers = json!({ "Host": host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": "" });
         let multi = json!({ "Host": [host], "x-api-key": [""], "X-Forwarded-For": [""], "x-restapi": [""] });
         event(context, json!({ "headers": headers, "multiValueHeaders": multi }))
     }
 
-    fn context(&self, session: &Session, route: &str, kind: &str) -> Map<String, Json> {
+    fn context(&self, connection: &ConnectionContext, route: &str, kind: &str) -> Map<String, Json> {
         let now_ms = clock::now_ms();
         let request_id = ids::gateway_id();
-        let mut identity = json!({ "sourceIp": session.source_ip });
-        if let (Some(agent), Some(identity)) = (&session.user_agent, identity.as_object_mut()) {
-            identity.insert("userAgent".into(), json!(agent));
+        let mut context = Map::new();
+        for (name, value) in [
+            ("routeKey", json!(route)),
+            ("eventType", json!(kind)),
+            ("extendedRequestId", json!(request_id)),
+            ("requestId", json!(request_id)),
+            ("requestTime", json!(clock::log_time(now_ms))),
+            ("requestTimeEpoch", json!(now_ms)),
+            ("messageDirection", json!("IN")),
+            ("stage", json!(self.stage)),
+            ("connectedAt", json!(connection.connected_at_ms)),
+            ("identity", json!(connection.identity())),
+            ("domainName", json!(connection.host)),
+            ("connectionId", json!(connection.connection_id)),
+            ("apiId", json!(self.api_id)),
+        ] {
+            context.insert(name.to_owned(), value);
         }
-        let context = json!({
-            "routeKey": route,
-            "eventType": kind,
-            "extendedRequestId": request_id,
-            "requestId": request_id,
-            "requestTime": clock::log_time(now_ms),
-            "requestTimeEpoch": now_ms,
-            "messageDirection": "IN",
-            "stage": self.stage,
-            "connectedAt": session.connected_at_ms,
-            "identity": identity,
-            "domainName": session.host,
-            "connectionId": session.connection_id,
-            "apiId": self.api_id,
-        });
-        let mut context = match context {
-            Json::Object(context) => context,
-            _ => Map::new(),
-        };
-        if let Some(authorizer) = &session.authorizer {
+        if let Some(authorizer) = &connection.authorizer {
             context.insert("authorizer".into(), Json::Object(authorizer.clone()));
         }
         context
     }
+}
+
+/// The document of API Gateway's own errors, in a frame or in a rejected handshake.
+pub(crate) fn error_body(message: &str, connection: &ConnectionContext, request_id: &str) -> Json {
+    json!({ "message": message, "connectionId": connection.connection_id, "requestId": request_id })
 }
 
 fn event(context: Map<String, Json>, mut body: Json) -> Event {
@@ -138,50 +147,36 @@ fn event(context: Map<String, Json>, mut body: Json) -> Event {
     Event { request_id, body }
 }
 
-/// For each name its last value, and all of them.
-fn last_and_all(pairs: impl Iterator<Item = (String, String)>) -> (Map<String, Json>, Map<String, Json>) {
-    let (mut last, mut all) = (Map::new(), Map::<String, Json>::new());
-    for (name, value) in pairs {
-        last.insert(name.clone(), json!(value));
-        if let Json::Array(values) = all.entry(name).or_insert_with(|| json!([])) {
-            values.push(json!(value));
-        }
-    }
-    (last, all)
+/// The values of named fields, as events carry them.
+struct FieldValues {
+    /// For each name the last value.
+    last: Map<String, Json>,
+    all: Map<String, Json>,
 }
 
-/// A header's name as clients write it: hyper knows only lower case. Names that begin with `x-` are the client's
-/// own and mostly lower case on the wire too.
-pub(crate) fn header_name(lower: &str) -> String {
-    if lower.starts_with("x-") {
-        return lower.to_owned();
-    }
-    let words = lower.split('-').map(|word| match word {
-        "websocket" => "WebSocket".to_owned(),
-        word => {
-            let mut letters = word.chars();
-            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-            first.into_iter().chain(letters).collect()
+impl FieldValues {
+    fn collect(pairs: impl Iterator<Item = (String, String)>) -> Self {
+        let (mut last, mut all) = (Map::new(), Map::<String, Json>::new());
+        for (name, value) in pairs {
+            last.insert(name.clone(), json!(value));
+            if let Json::Array(values) = all.entry(name).or_insert_with(|| json!([])) {
+                values.push(json!(value));
+            }
         }
-    });
-    words.collect::<Vec<_>>().join("-")
+        Self { last, all }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn api() -> Api {
-        Api {
-            region: "us-east-1".into(),
-            account_id: "000000000000".into(),
-            api_id: "Ws".into(),
-            stage: "live".into(),
-        }
+    fn api() -> EventBuilder {
+        EventBuilder { region: "us-east-1".into(), api_id: "Ws".into(), stage: "live".into() }
     }
 
-    fn session() -> Session {
-        Session {
+    fn connection() -> ConnectionContext {
+        ConnectionContext {
             connection_id: "c=".into(),
             connected_at_ms: 5,
             host: "localhost:8087".into(),
@@ -200,8 +195,8 @@ mod tests {
         }
     }
 
-    /// Takes out what differs from call to call, after checking its type.
-    fn settled(mut event: Json) -> Json {
+    /// Removes what differs from call to call, after checking its type.
+    fn without_volatile_fields(mut event: Json) -> Json {
         let context = event["requestContext"].as_object_mut().unwrap();
         assert_eq!(context["requestId"], context["extendedRequestId"]);
         assert!(context["requestTimeEpoch"].is_i64());
@@ -221,8 +216,8 @@ mod tests {
     }
 
     #[test]
-    fn connect_has_headers_and_a_query_only_where_there_is_one() {
-        let plain = settled(api().connect_event(&session(), &handshake(None)).body);
+    fn connect_event_has_headers_and_optional_query() {
+        let plain = without_volatile_fields(api().connect_event(&connection(), &handshake(None)).body);
         let expected = json!({
             "headers": { "Host": "h", "Cookie": "b" },
             "multiValueHeaders": { "Host": ["h"], "Cookie": ["a", "b"] },
@@ -230,16 +225,16 @@ mod tests {
             "isBase64Encoded": false,
         });
         assert_eq!(plain, expected);
-        let asked = api().connect_event(&session(), &handshake(Some("a=1&a=2&b=%20"))).body;
+        let asked = api().connect_event(&connection(), &handshake(Some("a=1&a=2&b=%20"))).body;
         assert_eq!(asked["queryStringParameters"], json!({ "a": "2", "b": " " }));
         assert_eq!(asked["multiValueQueryStringParameters"], json!({ "a": ["1", "2"], "b": [" "] }));
     }
 
     #[test]
-    fn message_has_body_and_id_but_no_headers() {
-        let mut authorized = session();
+    fn message_event_has_body_and_id_but_no_headers() {
+        let mut authorized = connection();
         authorized.authorizer = json!({ "principalId": "p", "role": "view" }).as_object().cloned();
-        let mut event = settled(api().message_event(&authorized, "ping", "{}").body);
+        let mut event = without_volatile_fields(api().message_event(&authorized, "ping", "{}").body);
         let id = event["requestContext"].as_object_mut().unwrap().remove("messageId").unwrap();
         assert_eq!(id.as_str().unwrap().len(), 16);
         let mut expected = context("ping", "MESSAGE");
@@ -248,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn disconnect_tells_code_and_reason() {
-        let event = settled(api().disconnect_event(&session(), 1005, "none").body);
+    fn disconnect_event_has_code_and_reason() {
+        let event = without_volatile_fields(api().disconnect_event(&connection(), 1005, "none").body);
         let mut expected = context("$disconnect", "DISCONNECT");
         expected["disconnectStatusCode"] = json!(1005);
         expected["disconnectReason"] = json!("none");
@@ -261,20 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn the_authorizer_sees_the_handshake_and_the_method() {
-        let event = settled(api().authorizer_event(&session(), &handshake(None)).body);
+    fn authorizer_event_has_handshake_and_method() {
+        let event = without_volatile_fields(api().authorizer_event(&connection(), &handshake(None)).body);
         assert_eq!(event["type"], "REQUEST");
         assert_eq!(event["methodArn"], "arn:aws:execute-api:us-east-1:000000000000:Ws/live/$connect");
         assert_eq!(event["queryStringParameters"], json!({}));
         assert_eq!(event["headers"]["Host"], "h");
         assert_eq!(event["requestContext"], context("$connect", "CONNECT"));
         assert!(event.get("isBase64Encoded").is_none());
-    }
-
-    #[test]
-    fn header_names_are_written_as_clients_do() {
-        assert_eq!(header_name("sec-websocket-protocol"), "Sec-WebSocket-Protocol");
-        assert_eq!(header_name("user-agent"), "User-Agent");
-        assert_eq!(header_name("x-api-key"), "x-api-key");
     }
 }

@@ -1,4 +1,4 @@
-//! One frame to one function: the invocation, and what of its result reaches the client.
+//! Frames to functions: the invocation for one frame, and what of its result is sent to the client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,67 +7,65 @@ use axum::http::{HeaderValue, StatusCode};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
-use super::Gate;
-use super::close::End;
-use super::events::Session;
-use super::listen::error_body;
-use super::registry::Live;
-use super::select::selected;
+use super::api::WebSocketApi;
+use super::close::Disconnect;
+use super::connection::Connection;
+use super::events::{ConnectionContext, error_body};
+use super::select::select_route_key;
+use crate::ids;
 use crate::lambda::InvokeError;
 
-/// API Gateway's greatest integration timeout, which also bounds authorizers.
-pub(crate) const MAX_PATIENCE: Duration = Duration::from_secs(29);
-/// The route of what no other route takes.
-const DEFAULT: &str = "$default";
+/// API Gateway's greatest integration timeout, which also limits authorizers.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(29);
+const DEFAULT_ROUTE: &str = "$default";
 
-/// Hands a frame to its route and sends what the route answers.
-pub(crate) async fn handle(gate: Arc<Gate>, live: Arc<Live>, text: String) {
-    let session = &live.session;
-    let key = selected(&text, &gate.plan.selection).filter(|key| !key.starts_with('$'));
-    let found = key.as_deref().and_then(|key| gate.plan.routes.get_key_value(key));
-    let Some((key, route)) = found.or_else(|| gate.plan.routes.get_key_value(DEFAULT)) else {
-        let request_id = crate::ids::gateway_id();
-        return send(&live, error_body("Forbidden", session, &request_id).to_string());
+/// Invokes the route of a frame and sends its response.
+pub(crate) async fn handle(api: Arc<WebSocketApi>, connection: Arc<Connection>, text: String) {
+    let context = &connection.context;
+    let key = select_route_key(&text, &api.plan.selection).filter(|key| !key.starts_with('$'));
+    let found = key.as_deref().and_then(|key| api.plan.routes.get_key_value(key));
+    let Some((key, route)) = found.or_else(|| api.plan.routes.get_key_value(DEFAULT_ROUTE)) else {
+        let body = error_body("Forbidden", context, &ids::gateway_id());
+        return send(&connection, body.to_string());
     };
-    let event = gate.api.message_event(session, key, &text);
-    let result = gate.invoker.invoke(&route.function, &event.body, route.timeout).await;
-    let failure = match result {
-        Ok(result) => match Proxied::read(&result) {
-            // A result without a body is an empty message: API Gateway sends that too.
-            Some(proxied) if route.two_way => return send(&live, proxied.body),
+    let event = api.events.message_event(context, key, &text);
+    let error = match api.invoker.invoke(&route.function, &event.body, route.timeout).await {
+        Ok(result) => match ProxyResult::read(&result) {
+            // API Gateway sends an empty message for a result without a body, too.
+            Some(result) if route.two_way => return send(&connection, result.body),
             Some(_) => return,
             None => "Internal server error",
         },
         Err(InvokeError::TimedOut) => "Endpoint request timed out",
-        Err(_) => "Internal server error",
+        Err(InvokeError::Function { .. } | InvokeError::Unavailable(_)) => "Internal server error",
     };
-    send(&live, error_body(failure, session, &event.request_id).to_string());
+    send(&connection, error_body(error, context, &event.request_id).to_string());
 }
 
-/// Sends a frame; a connection that is gone gets none.
-fn send(live: &Live, text: String) {
-    drop(live.post(text));
+/// Sends a frame unless the connection is gone.
+fn send(connection: &Connection, text: String) {
+    drop(connection.post(text));
 }
 
-/// Tells the `$disconnect` route, if there is one, how a connection ended.
-pub(crate) async fn disconnected(gate: &Gate, session: &Session, end: &End) {
-    let Some(route) = gate.plan.routes.get("$disconnect") else { return };
-    let (code, reason) = end.told();
-    let event = gate.api.disconnect_event(session, code, reason);
-    // Best effort, as on AWS: the invoker tells of a failure, and there is nobody else to tell.
-    drop(gate.invoker.invoke(&route.function, &event.body, route.timeout).await);
+/// Invokes the `$disconnect` route, if there is one.
+pub(crate) async fn disconnected(api: &WebSocketApi, context: &ConnectionContext, disconnect: &Disconnect) {
+    let Some(route) = api.plan.routes.get("$disconnect") else { return };
+    let (code, reason) = disconnect.code_and_reason();
+    let event = api.events.disconnect_event(context, code, reason);
+    // Best effort, as on AWS; the invoker prints a failure.
+    drop(api.invoker.invoke(&route.function, &event.body, route.timeout).await);
 }
 
 /// A proxy integration's result.
 #[derive(Debug)]
-pub(crate) struct Proxied {
+pub(crate) struct ProxyResult {
     pub(crate) status: StatusCode,
     pub(crate) body: String,
     headers: Map<String, Json>,
 }
 
-impl Proxied {
-    /// Reads a result; `None` where it is not of the shape that API Gateway wants.
+impl ProxyResult {
+    /// Reads a result; `None` if API Gateway would reject its shape.
     pub(crate) fn read(result: &Bytes) -> Option<Self> {
         let Ok(Json::Object(mut result)) = serde_json::from_slice(result) else { return None };
         let status = match result.get("statusCode") {
@@ -101,8 +99,8 @@ mod tests {
     use super::*;
 
     fn read(result: &'static str) -> Option<(u16, String)> {
-        let proxied = Proxied::read(&Bytes::from_static(result.as_bytes()))?;
-        Some((proxied.status.as_u16(), proxied.body))
+        let result = ProxyResult::read(&Bytes::from_static(result.as_bytes()))?;
+        Some((result.status.as_u16(), result.body))
     }
 
     #[test]
@@ -119,7 +117,7 @@ mod tests {
     #[test]
     fn headers_are_found_in_any_case() {
         let result = r#"{"headers":{"sec-WebSocket-Protocol":"nsl.v1"}}"#;
-        let proxied = Proxied::read(&Bytes::from_static(result.as_bytes())).unwrap();
-        assert_eq!(proxied.header("sec-websocket-protocol").unwrap(), "nsl.v1");
+        let result = ProxyResult::read(&Bytes::from_static(result.as_bytes())).unwrap();
+        assert_eq!(result.header("sec-websocket-protocol").unwrap(), "nsl.v1");
     }
 }

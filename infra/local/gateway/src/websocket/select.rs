@@ -1,15 +1,15 @@
-//! Route selection: the text at the selection path of a frame's body, whatever the body is.
+//! Route selection: the text at the selection path of a frame's body, which may be any text.
 //!
-//! The body is scanned, not built, and what is not on the path is skipped without recursion, so neither depth nor
-//! size of a frame can harm the gateway.
+//! The body is scanned without building a value, and values off the path are skipped without recursion, so deep
+//! nesting cannot overflow the stack.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The text at `path` inside `body`: of a string itself, of a number or boolean its own. `None` where the body is no
-/// JSON or has no such scalar. Of several equal keys the last counts.
-pub(crate) fn selected(body: &str, path: &[String]) -> Option<String> {
+/// The string, number or boolean at `path` in `body`, as text. `None` if the body is not JSON or has no such scalar.
+/// Of duplicate keys the last counts.
+pub(crate) fn select_route_key(body: &str, path: &[String]) -> Option<String> {
     let mut parser = serde_json::Deserializer::from_str(body);
     let found = Scan { path }.deserialize(&mut parser).ok()?;
     parser.end().ok()?;
@@ -88,28 +88,28 @@ mod tests {
     use super::*;
 
     fn by_type(body: &str) -> Option<String> {
-        selected(body, &["type".to_owned()])
+        select_route_key(body, &["type".to_owned()])
     }
 
     #[test]
-    fn the_scalar_at_the_path_is_found() {
+    fn scalar_at_the_path_is_found() {
         assert_eq!(by_type(r#"{"a":[1,{"type":"x"}],"type":"metrics"}"#).as_deref(), Some("metrics"));
         assert_eq!(by_type(r#"{"type":7}"#).as_deref(), Some("7"));
         assert_eq!(by_type(r#"{"type":true}"#).as_deref(), Some("true"));
         assert_eq!(by_type(r#"{"type":"esc\u0061pe"}"#).as_deref(), Some("escape"));
         let path = ["a".to_owned(), "b".to_owned()];
-        assert_eq!(selected(r#"{"a":{"b":"deep"},"b":"no"}"#, &path).as_deref(), Some("deep"));
-        assert_eq!(selected(r#"{"a":"flat"}"#, &path), None);
+        assert_eq!(select_route_key(r#"{"a":{"b":"deep"},"b":"no"}"#, &path).as_deref(), Some("deep"));
+        assert_eq!(select_route_key(r#"{"a":"flat"}"#, &path), None);
     }
 
     #[test]
-    fn the_last_of_equal_keys_counts() {
+    fn last_of_duplicate_keys_counts() {
         assert_eq!(by_type(r#"{"type":"a","type":"b"}"#).as_deref(), Some("b"));
         assert_eq!(by_type(r#"{"type":"a","type":{}}"#), None);
     }
 
     #[test]
-    fn garbage_selects_nothing() {
+    fn invalid_bodies_select_nothing() {
         for body in
             ["", "hello", "null", "[]", "7", "{", r#"{"type":"a"} x"#, r#"{"type":null}"#, r#""type""#]
         {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_beyond_any_stack_is_skipped() {
+    fn deep_nesting_is_skipped() {
         let depth = 500_000;
         let deep = "[".repeat(depth) + &"]".repeat(depth);
         assert_eq!(by_type(&format!(r#"{{"data":{deep},"type":"a"}}"#)).as_deref(), Some("a"));

@@ -1,4 +1,4 @@
-//! The Runtime API, faults of functions, pools.
+//! The Runtime API, failing functions, process pools.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Gateway, alive, eventually};
 
 #[tokio::test]
-async fn functions_see_lambdas_context_and_environment() {
+async fn functions_get_lambdas_context_and_environment() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let context = client.ask(r#"{"type":"ask","do":"context"}"#).await;
@@ -30,7 +30,7 @@ async fn functions_see_lambdas_context_and_environment() {
 }
 
 #[tokio::test]
-async fn failures_are_told_as_api_gateway_tells_them_and_processes_are_replaced() {
+async fn failing_functions_give_api_gateways_error_and_are_replaced() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let connection_id = client.connection_id().await;
@@ -41,19 +41,19 @@ async fn failures_are_told_as_api_gateway_tells_them_and_processes_are_replaced(
         assert!(failure["requestId"].is_string());
         assert!(client.ask(r#"{"type":"ask"}"#).await["requestContext"].is_object(), "{doing}");
     }
-    // One-way routes tell of failures too.
+    // One-way routes send errors too.
     let failure = client.ask(r#"{"type":"tell","do":"fail"}"#).await;
     assert_eq!(failure["message"], "Internal server error");
 }
 
 #[tokio::test]
-async fn a_function_that_takes_too_long_is_killed_and_replaced() {
+async fn function_past_its_timeout_is_killed_and_replaced() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     client.send(r#"{"type":"brief","do":"pid"}"#).await;
     let before: u32 = client.text().await.parse().unwrap();
     let failure = client.ask(r#"{"type":"brief","do":"sleep","ms":60000}"#).await;
-    assert_eq!(failure["message"], "Internal server error", "its own timeout is a fault of the function");
+    assert_eq!(failure["message"], "Internal server error", "its own timeout is the function's failure");
     eventually("the process is gone", || (!alive(before)).then_some(())).await;
     client.send(r#"{"type":"brief","do":"pid"}"#).await;
     assert_ne!(client.text().await.parse::<u32>().unwrap(), before);
@@ -61,26 +61,26 @@ async fn a_function_that_takes_too_long_is_killed_and_replaced() {
     assert_eq!(failure["message"], "Endpoint request timed out", "the integration's timeout is shorter");
 }
 
-/// Sends `count` frames at once, each of which holds a process for `ms`; returns the processes that answered.
+/// Sends `count` frames at once, each of which keeps a process busy for `ms`; returns the processes that responded.
 async fn burst(gateway: &Gateway, count: usize, ms: u64) -> BTreeSet<String> {
     let mut client = gateway.connect().await;
     for _ in 0..count {
         client.send(json!({ "type": "ask", "do": "sleep", "ms": ms }).to_string()).await;
     }
-    let mut answers = BTreeSet::new();
+    let mut processes = BTreeSet::new();
     for _ in 0..count {
-        let answer = client.text().await;
-        assert!(answer.starts_with("slept in "), "{answer}");
-        answers.insert(answer);
+        let response = client.text().await;
+        assert!(response.starts_with("slept in "), "{response}");
+        processes.insert(response);
     }
-    answers
+    processes
 }
 
 #[tokio::test]
-async fn pools_grow_with_their_callers_and_shrink_when_idle() {
+async fn pools_grow_with_load_and_shrink_when_idle() {
     let gateway = Gateway::start(&["--shrink-after", "1"]);
     let processes = burst(&gateway, 6, 1500).await;
-    assert!(processes.len() > 3, "callers at the same time get processes of their own: {processes:?}");
+    assert!(processes.len() > 3, "concurrent invocations have their own processes: {processes:?}");
     let pids: Vec<u32> = processes.iter().map(|text| text["slept in ".len()..].parse().unwrap()).collect();
     let left = || pids.iter().filter(|pid| alive(**pid)).count();
     eventually("spare processes end", || (left() <= 1).then_some(())).await;
@@ -88,7 +88,7 @@ async fn pools_grow_with_their_callers_and_shrink_when_idle() {
 }
 
 #[tokio::test]
-async fn callers_beyond_the_limit_wait_for_their_turn() {
+async fn invocations_beyond_the_limit_wait() {
     let gateway = Gateway::start(&["--max-concurrency", "2"]);
     assert!(burst(&gateway, 6, 200).await.len() <= 2);
     let mut client = gateway.connect().await;
@@ -97,11 +97,14 @@ async fn callers_beyond_the_limit_wait_for_their_turn() {
     }
     assert_eq!((client.text().await, client.text().await), ("begun".into(), "begun".into()));
     let failure = client.ask(r#"{"type":"hurried","do":"pid"}"#).await;
-    assert_eq!(failure["message"], "Endpoint request timed out", "waiting counts against the caller's time");
+    assert_eq!(
+        failure["message"], "Endpoint request timed out",
+        "waiting counts towards the caller's timeout"
+    );
 }
 
 #[tokio::test]
-async fn more_frames_than_may_be_in_flight_are_all_answered() {
+async fn frames_beyond_the_in_flight_limit_are_all_answered() {
     let gateway = Gateway::start(&["--max-concurrency", "4"]);
     let mut client = gateway.connect().await;
     for number in 0..300 {
@@ -117,7 +120,7 @@ async fn more_frames_than_may_be_in_flight_are_all_answered() {
 }
 
 #[tokio::test]
-async fn an_answer_beyond_lambdas_limit_is_a_fault_and_not_a_hang() {
+async fn response_beyond_lambdas_limit_is_an_error() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let failure = client.ask(r#"{"type":"ask","do":"large","bytes":8000000}"#).await;
@@ -125,7 +128,7 @@ async fn an_answer_beyond_lambdas_limit_is_a_fault_and_not_a_hang() {
     assert!(client.ask(r#"{"type":"ask"}"#).await["requestContext"].is_object());
 }
 
-/// A Lambda endpoint that knows two functions: `Guard` admits, `Echo` tells what it was asked, or fails.
+/// A Lambda endpoint with two functions: `Guard` authorises, `Echo` returns its name or fails.
 async fn lambda_endpoint() -> String {
     use axum::extract::Path;
     use axum::response::IntoResponse;
@@ -151,7 +154,7 @@ async fn lambda_endpoint() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn functions_may_run_behind_another_lambda_endpoint() {
+async fn functions_can_run_behind_another_lambda_endpoint() {
     let gateway = Gateway::start(&["--lambda-endpoint", &lambda_endpoint().await]);
     let mut client = gateway.connect().await;
     client.send(r#"{"type":"ask"}"#).await;

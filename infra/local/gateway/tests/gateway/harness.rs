@@ -1,4 +1,4 @@
-//! A gateway for one test, and clients of it.
+//! A gateway process for one test, and WebSocket clients.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
@@ -17,13 +17,13 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, Response};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// Longer than anything here takes, so that a test that hangs fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// A test that waits longer than this fails.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A flag of the harness alone: start the demo agent too.
+/// A flag for the harness only: start the demo agent too.
 pub(crate) const DEMO: &str = "--demo";
 
-/// What the stub of the `nsl` tool prints, and leaves behind so that a test can see how it was called.
+/// A stub of the `nsl` tool, which records how it was called.
 const TOOL: &str = r#"#!/bin/sh
 echo "$0 $*" >> "$(dirname "$0")/tool-calls"
 case "$1" in
@@ -32,7 +32,7 @@ case "$1" in
 esac
 "#;
 
-/// A directory that ends with the test.
+/// A directory that is removed at the end of the test.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -73,7 +73,7 @@ pub(crate) struct Gateway {
     pub(crate) child: Child,
     pub(crate) ready: Value,
     pub(crate) printed: Vec<String>,
-    pub(crate) scratch: Scratch,
+    pub(crate) scratch: Arc<Scratch>,
 }
 
 pub(crate) fn fixture() -> String {
@@ -113,10 +113,20 @@ impl Gateway {
     }
 
     pub(crate) fn start_with(template: &str, flags: &[&str]) -> Self {
-        Self::start_in(Scratch::new(), template, flags)
+        Self::start_in(Arc::new(Scratch::new()), template, flags)
     }
 
-    pub(crate) fn start_in(scratch: Scratch, template: &str, flags: &[&str]) -> Self {
+    /// A gateway that keeps its data in its scratch directory.
+    pub(crate) fn start_with_data(template: &str, flags: &[&str]) -> Self {
+        Self::start_with(template, &[flags, &["--data", "data"]].concat())
+    }
+
+    /// Starts another gateway with the data and the recorded events of this one, which has ended.
+    pub(crate) fn start_again(&self, template: &str) -> Self {
+        Self::start_in(Arc::clone(&self.scratch), template, &["--data", "data"])
+    }
+
+    pub(crate) fn start_in(scratch: Arc<Scratch>, template: &str, flags: &[&str]) -> Self {
         let mut command = command(&scratch, template, flags);
         let stderr = fs::File::create(scratch.path("stderr")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
@@ -129,7 +139,7 @@ impl Gateway {
         });
         let mut printed = Vec::new();
         while printed.last().is_none_or(|line| line != "ready") {
-            let line = lines.recv_timeout(PATIENCE);
+            let line = lines.recv_timeout(TIMEOUT);
             let stderr = || fs::read_to_string(scratch.path("stderr")).unwrap_or_default();
             printed.push(line.unwrap_or_else(|_| panic!("the gateway is not ready: {}", stderr())));
         }
@@ -159,19 +169,19 @@ impl Gateway {
         Ok((Client { socket }, response))
     }
 
-    /// The status with which a handshake is refused, and its body.
-    pub(crate) async fn refusal(&self, path: &str) -> (u16, String) {
+    /// Status and body of a rejected handshake.
+    pub(crate) async fn rejection(&self, path: &str) -> (u16, String) {
         match self.connect_with(path, &[]).await {
             Err(Error::Http(response)) => {
                 let body = response.body().clone().unwrap_or_default();
                 (response.status().as_u16(), String::from_utf8(body).unwrap())
             }
-            Err(fault) => panic!("{fault}"),
-            Ok(_) => panic!("the handshake was not refused"),
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("the handshake was accepted"),
         }
     }
 
-    /// Events that functions noted and that `wanted` holds for; waits until there is one.
+    /// Waits for an event that functions recorded and that matches.
     pub(crate) async fn recorded(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         eventually("an event is recorded", || self.all_recorded().into_iter().find(|event| wanted(event)))
             .await
@@ -182,7 +192,7 @@ impl Gateway {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// Calls an operation of the DynamoDB that the gateway uses.
+    /// Calls an operation of the gateway's DynamoDB.
     pub(crate) async fn dynamodb(&self, operation: &str, body: &Value) -> Value {
         let authorization = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/dynamodb/aws4_request, \
                              SignedHeaders=host, Signature=0";
@@ -193,10 +203,19 @@ impl Gateway {
         request.body(body.to_string()).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Sends a signal by the gateway's own process id.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Stops the gateway as Ctrl-C does.
+    pub(crate) async fn stop(&mut self) {
+        self.signal(rustix::process::Signal::INT);
+        assert!(self.exit().await.success());
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.scratch.path("stderr")).unwrap_or_default()
     }
 
     pub(crate) async fn exit(&mut self) -> ExitStatus {
@@ -210,14 +229,14 @@ impl Drop for Gateway {
         drop(self.child.kill());
         drop(self.child.wait());
         if std::thread::panicking() {
-            eprintln!("{}", fs::read_to_string(self.scratch.path("stderr")).unwrap_or_default());
+            eprintln!("{}", self.stderr());
         }
     }
 }
 
-/// Waits until `check` has something.
+/// Waits until `check` returns a value.
 pub(crate) async fn eventually<T>(claim: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = check() {
             return found;
@@ -227,7 +246,7 @@ pub(crate) async fn eventually<T>(claim: &str, mut check: impl FnMut() -> Option
     }
 }
 
-/// Whether a process with this id exists and is no zombie.
+/// Whether a process with this id exists and is not a zombie.
 pub(crate) fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
@@ -243,11 +262,11 @@ impl Client {
         self.socket.send(Message::text(text.into())).await.unwrap();
     }
 
-    /// The next message; pings and pongs are passed over.
+    /// The next message, without pings and pongs.
     pub(crate) async fn next(&mut self) -> Message {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a message arrives");
-            let message = next.expect("the connection is open").expect("the connection is sound");
+            let next = tokio::time::timeout(TIMEOUT, self.socket.next()).await.expect("a message arrives");
+            let message = next.expect("the connection is open").expect("the connection has no error");
             if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
                 return message;
             }
@@ -257,16 +276,16 @@ impl Client {
     pub(crate) async fn text(&mut self) -> String {
         match self.next().await {
             Message::Text(text) => text.as_str().to_owned(),
-            other => panic!("no text: {other:?}"),
+            other => panic!("not text: {other:?}"),
         }
     }
 
     pub(crate) async fn json(&mut self) -> Value {
         let text = self.text().await;
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"))
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
     }
 
-    /// Sends a frame and returns the answer.
+    /// Sends a frame and returns the next message.
     pub(crate) async fn ask(&mut self, text: impl Into<String>) -> Value {
         self.send(text).await;
         self.json().await

@@ -1,4 +1,4 @@
-//! The HTTP API: events, refusals, CORS, the authorizer's cache.
+//! The HTTP API: events, error responses, CORS, the authorizer's cache.
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::harness::Gateway;
 
 const ORIGIN: &str = "http://one.test";
 
-async fn ask(gateway: &Gateway, path: &str, authorization: Option<&str>) -> Response {
+async fn get(gateway: &Gateway, path: &str, authorization: Option<&str>) -> Response {
     let mut request =
         Client::new().get(format!("{}{path}", gateway.address("http"))).header("origin", ORIGIN);
     if let Some(authorization) = authorization {
@@ -16,9 +16,9 @@ async fn ask(gateway: &Gateway, path: &str, authorization: Option<&str>) -> Resp
     request.send().await.unwrap()
 }
 
-/// Status and message of a refusal, after checking that a browser may read it.
-async fn refusal(gateway: &Gateway, path: &str, authorization: Option<&str>) -> (u16, String) {
-    let response = ask(gateway, path, authorization).await;
+/// Status and message of an error response, after checking that a browser may read it.
+async fn error(gateway: &Gateway, path: &str, authorization: Option<&str>) -> (u16, String) {
+    let response = get(gateway, path, authorization).await;
     assert_eq!(response.headers()["access-control-allow-origin"], ORIGIN);
     assert_eq!(response.headers()["access-control-allow-credentials"], "true");
     let status = response.status().as_u16();
@@ -29,7 +29,7 @@ async fn refusal(gateway: &Gateway, path: &str, authorization: Option<&str>) -> 
 #[tokio::test]
 async fn events_are_of_payload_format_2() {
     let gateway = Gateway::start(&[]);
-    let response = ask(&gateway, "/api/logger/items/a%20b?x=1&x=2", Some("good")).await;
+    let response = get(&gateway, "/api/logger/items/a%20b?x=1&x=2", Some("good")).await;
     assert_eq!(response.headers()["access-control-expose-headers"], "etag");
     let event: Value = response.json().await.unwrap();
     assert_eq!(event["version"], "2.0");
@@ -41,9 +41,9 @@ async fn events_are_of_payload_format_2() {
     assert_eq!(event["requestContext"]["stage"], "$default");
     assert_eq!(event["requestContext"]["http"]["method"], "GET");
     assert_eq!(event["isBase64Encoded"], false);
-    let known: Value = ask(&gateway, "/items/known", Some("good")).await.json().await.unwrap();
+    let known: Value = get(&gateway, "/items/known", Some("good")).await.json().await.unwrap();
     assert_eq!(known["routeKey"], "GET /items/known");
-    // The crate that functions use reads the event.
+    // The crate that functions use parses the event.
     let parsed: aws_lambda_events::apigw::ApiGatewayV2httpRequest = serde_json::from_value(event).unwrap();
     assert_eq!(parsed.route_key.as_deref(), Some("GET /items/{id}"));
 }
@@ -74,18 +74,18 @@ async fn results_become_responses() {
     }
     let brief = format!("{}/brief", gateway.address("http"));
     let slow = Client::new().post(brief).body(r#"{"do":"sleep","ms":60000}"#).send().await.unwrap();
-    assert_eq!(slow.status(), 500, "the function's own timeout is its fault");
+    assert_eq!(slow.status(), 500, "the function's own timeout is its failure");
 }
 
 #[tokio::test]
-async fn refusals_are_those_of_api_gateway_and_readable_by_browsers() {
+async fn errors_are_those_of_api_gateway_and_readable_by_browsers() {
     let gateway = Gateway::start(&[]);
-    let refused = async |path, authorization| refusal(&gateway, path, authorization).await;
-    assert_eq!(refused("/nowhere", Some("good")).await, (404, "Not Found".into()));
-    assert_eq!(refused("/items/1", None).await, (401, "Unauthorized".into()));
-    assert_eq!(refused("/items/1", Some("bad")).await, (403, "Forbidden".into()));
-    assert_eq!(refused("/items/1", Some("broken")).await, (500, "Internal Server Error".into()));
-    assert_eq!(ask(&gateway, "/rest/open", None).await.status(), 200, "this route has no authorizer");
+    let error_of = async |path, authorization| error(&gateway, path, authorization).await;
+    assert_eq!(error_of("/nowhere", Some("good")).await, (404, "Not Found".into()));
+    assert_eq!(error_of("/items/1", None).await, (401, "Unauthorized".into()));
+    assert_eq!(error_of("/items/1", Some("bad")).await, (403, "Forbidden".into()));
+    assert_eq!(error_of("/items/1", Some("broken")).await, (500, "Internal Server Error".into()));
+    assert_eq!(get(&gateway, "/rest/open", None).await.status(), 200, "this route has no authorizer");
 }
 
 #[tokio::test]
@@ -106,13 +106,13 @@ async fn preflights_are_answered_without_a_function() {
 }
 
 #[tokio::test]
-async fn an_authorizers_answer_is_cached_by_identity() {
+async fn authorizer_results_are_cached_by_identity() {
     let gateway = Gateway::start(&[]);
     for _ in 0..3 {
-        assert_eq!(ask(&gateway, "/items/1", Some("good")).await.status(), 200);
-        assert_eq!(ask(&gateway, "/items/2", Some("bad")).await.status(), 403);
+        assert_eq!(get(&gateway, "/items/1", Some("good")).await.status(), 200);
+        assert_eq!(get(&gateway, "/items/2", Some("bad")).await.status(), 403);
     }
     assert_eq!(gateway.all_recorded().len(), 2, "one call for each identity");
-    let asked = gateway.recorded(|event| event["identitySource"][0] == "good").await;
-    assert_eq!(asked["routeArn"], "arn:aws:execute-api:us-east-1:000000000000:Http/$default/GET/items/1");
+    let event = gateway.recorded(|event| event["identitySource"][0] == "good").await;
+    assert_eq!(event["routeArn"], "arn:aws:execute-api:us-east-1:000000000000:Http/$default/GET/items/1");
 }

@@ -1,4 +1,4 @@
-//! From start to end: the ready file, the demo, drains, nothing left behind.
+//! Startup and shutdown: the ready file, the demo app, draining, no process left behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, Scratch, alive, eventually, fixture};
+use crate::harness::{Gateway, Scratch, alive, command, eventually, fixture};
 
 /// The processes that a gateway has started.
 fn children(gateway: &Gateway) -> Vec<u32> {
@@ -20,7 +20,7 @@ fn children(gateway: &Gateway) -> Vec<u32> {
 }
 
 #[tokio::test]
-async fn the_ready_file_tells_everything_and_ends_with_the_gateway() {
+async fn ready_file_has_all_addresses_and_is_removed_at_shutdown() {
     let mut gateway = Gateway::start(&[]);
     let ready = gateway.ready.clone();
     let (ws, http) = (gateway.address("ws"), gateway.address("http"));
@@ -43,8 +43,8 @@ async fn the_ready_file_tells_everything_and_ends_with_the_gateway() {
     );
     assert!(!calls.contains("agent"), "--no-demo turns the agent off");
     let printed = gateway.printed.join("\n");
-    for told in [ws.as_str(), &http, "demo", "owner", "key", "curl", "wscat"] {
-        assert!(printed.contains(told), "{told} is missing:\n{printed}");
+    for text in [ws.as_str(), &http, "demo", "owner", "key", "curl", "wscat"] {
+        assert!(printed.contains(text), "{text} is missing:\n{printed}");
     }
     gateway.signal(Signal::TERM);
     assert!(gateway.exit().await.success());
@@ -52,7 +52,7 @@ async fn the_ready_file_tells_everything_and_ends_with_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_drain_closes_connections_and_loses_nothing() {
+async fn shutdown_closes_connections_and_finishes_requests() {
     let mut gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     client.send(r#"{"type":"ask","do":"pid"}"#).await;
@@ -73,7 +73,7 @@ async fn a_drain_closes_connections_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_at_once() {
+async fn second_signal_ends_at_once() {
     let mut gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     client.send(r#"{"type":"tell","do":"sleep","ms":60000,"announce":true}"#).await;
@@ -87,10 +87,10 @@ async fn a_second_signal_ends_at_once() {
 }
 
 #[tokio::test]
-async fn a_killed_gateway_leaves_no_orphan() {
+async fn killed_gateway_leaves_no_process() {
     let mut gateway = Gateway::start(&["--demo"]);
     let mut client = gateway.connect().await;
-    // One function is inside its handler, where it would not notice that its Runtime API is gone.
+    // One function is inside its handler, where it does not notice that its Runtime API is gone.
     client.send(r#"{"type":"tell","do":"sleep","ms":60000,"announce":true}"#).await;
     assert_eq!(client.text().await, "begun");
     let called = || fs::read_to_string(gateway.scratch.path("bin/tool-calls")).unwrap().contains(" agent ");
@@ -103,7 +103,7 @@ async fn a_killed_gateway_leaves_no_orphan() {
 }
 
 #[tokio::test]
-async fn the_agent_gets_the_ready_file_and_ends_with_the_gateway() {
+async fn demo_agent_gets_the_ready_file_and_ends_with_the_gateway() {
     let mut gateway = Gateway::start(&["--demo"]);
     let calls = || fs::read_to_string(gateway.scratch.path("bin/tool-calls")).unwrap();
     let line = eventually("the agent is called", || {
@@ -119,12 +119,10 @@ async fn the_agent_gets_the_ready_file_and_ends_with_the_gateway() {
 }
 
 #[tokio::test]
-async fn data_outlives_the_gateway_and_one_directory_serves_one_at_a_time() {
-    let scratch = Scratch::new();
-    let data = scratch.path("data").display().to_string();
+async fn data_is_kept_and_its_directory_is_locked() {
     let put = json!({ "TableName": "ThingsTable", "Item": { "pk": { "S": "a" } } });
     let get = json!({ "TableName": "ThingsTable", "Key": { "pk": { "S": "a" } } });
-    let mut gateway = Gateway::start_in(scratch, &fixture(), &["--data", &data]);
+    let mut gateway = Gateway::start_with_data(&fixture(), &[]);
     assert!(gateway.scratch.path("data/ready.json").exists());
     assert!(gateway.scratch.path("data/functions.log").exists());
     gateway.dynamodb("PutItem", &put).await;
@@ -134,20 +132,18 @@ async fn data_outlives_the_gateway_and_one_directory_serves_one_at_a_time() {
     let ttl = gateway.dynamodb("DescribeTimeToLive", &json!({ "TableName": "ThingsTable" })).await;
     assert_eq!(ttl["TimeToLiveDescription"]["AttributeName"], "expiresAt");
 
-    let second = crate::harness::command(&Scratch::new(), &fixture(), &["--data", &data]).output().unwrap();
+    let data = gateway.scratch.path("data").display().to_string();
+    let second = command(&Scratch::new(), &fixture(), &["--data", &data]).output().unwrap();
     assert!(String::from_utf8_lossy(&second.stderr).contains("another gateway uses"));
 
-    gateway.signal(Signal::INT);
-    assert!(gateway.exit().await.success());
+    gateway.stop().await;
     assert!(!gateway.scratch.path("data/ready.json").exists());
-    let scratch = Scratch::new();
-    // The ready file of a gateway that was killed is gone before this one is ready.
-    let stale = scratch.path("ready.json");
+    // The ready file of a killed gateway is removed at startup.
+    let stale = gateway.scratch.path("ready.json");
     fs::write(&stale, "{}").unwrap();
-    let mut failing =
-        crate::harness::command(&scratch, &fixture(), &["--data", &data, "--dynamodb", "http://[::1]:1"]);
-    assert!(!failing.output().unwrap().status.success() && !stale.exists());
-    let gateway = Gateway::start_in(scratch, &fixture(), &["--data", &data]);
-    let found = gateway.dynamodb("GetItem", &get).await;
+    let flags = ["--data", "data", "--dynamodb", "http://[::1]:1"];
+    let failed = command(&gateway.scratch, &fixture(), &flags).output().unwrap();
+    assert!(!failed.status.success() && !stale.exists());
+    let found = gateway.start_again(&fixture()).dynamodb("GetItem", &get).await;
     assert_eq!(found["Item"]["pk"]["S"], "a");
 }

@@ -1,4 +1,4 @@
-//! What ends a connection: sizes, kinds of frames, time, a reader that is too slow.
+//! What ends a connection: message sizes, kinds of frames, time, a client that reads too slowly.
 
 use futures_util::SinkExt;
 use serde_json::{Value, json};
@@ -10,8 +10,8 @@ use crate::harness::{Client, Gateway};
 
 const KB: usize = 1024;
 
-/// The end that `$disconnect` was told.
-async fn told(gateway: &Gateway, code: u64) -> Value {
+/// The `$disconnect` event with this code.
+async fn disconnected(gateway: &Gateway, code: u64) -> Value {
     gateway.recorded(|event| event["requestContext"]["disconnectStatusCode"] == code).await
 }
 
@@ -22,54 +22,54 @@ async fn send_in_frames(client: &mut Client, text: &str, frame_bytes: usize) {
         let kind = if index == 0 { Data::Text } else { Data::Continue };
         let last = index + 1 == chunks.len();
         let frame = Frame::message(chunk.to_vec(), OpCode::Data(kind), last);
-        // The gateway may have closed already; what it says is what counts.
+        // The gateway may have closed already; the close code is what counts.
         drop(client.socket.send(Message::Frame(frame)).await);
     }
 }
 
-fn asking(bytes: usize) -> String {
+fn frame_of(bytes: usize) -> String {
     let head = r#"{"type":"ask","do":"pid","fill":""#;
     format!(r#"{head}{}"}}"#, "x".repeat(bytes - head.len() - 2))
 }
 
 #[tokio::test]
-async fn messages_and_frames_beyond_the_limits_close_with_1009() {
+async fn oversized_messages_and_frames_close_with_1009() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
-    client.send(asking(32 * KB)).await;
+    client.send(frame_of(32 * KB)).await;
     assert!(client.text().await.parse::<u32>().is_ok(), "32 KB in one frame pass");
-    send_in_frames(&mut client, &asking(100 * KB), 32 * KB).await;
+    send_in_frames(&mut client, &frame_of(100 * KB), 32 * KB).await;
     assert!(client.text().await.parse::<u32>().is_ok(), "100 KB in frames of 32 KB pass");
-    send_in_frames(&mut client, &asking(128 * KB), 32 * KB).await;
+    send_in_frames(&mut client, &frame_of(128 * KB), 32 * KB).await;
     assert!(client.text().await.parse::<u32>().is_ok(), "128 KB pass");
 
-    client.send(asking(32 * KB + 1)).await;
+    client.send(frame_of(32 * KB + 1)).await;
     assert_eq!(client.close_code().await, 1009);
-    told(&gateway, 1009).await;
+    disconnected(&gateway, 1009).await;
     let mut client = gateway.connect().await;
-    send_in_frames(&mut client, &asking(129 * KB), 16 * KB).await;
+    send_in_frames(&mut client, &frame_of(129 * KB), 16 * KB).await;
     assert_eq!(client.close_code().await, 1009);
     let mut client = gateway.connect().await;
     drop(client.socket.send(Message::text("x".repeat(4 * KB * KB))).await);
-    assert_eq!(client.close_code().await, 1009, "the close frame survives 4 MB that nobody reads");
+    assert_eq!(client.close_code().await, 1009, "the close frame arrives after 4 MB of unread messages");
 }
 
 #[tokio::test]
-async fn binary_frames_and_broken_text_are_refused() {
+async fn binary_frames_and_invalid_utf8_are_rejected() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     client.socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
     assert_eq!(client.close_code().await, 1003);
-    told(&gateway, 1003).await;
+    disconnected(&gateway, 1003).await;
     let mut client = gateway.connect().await;
     let broken = Frame::message(vec![b'a', 0xff], OpCode::Data(Data::Text), true);
     client.socket.send(Message::Frame(broken)).await.unwrap();
     assert_eq!(client.close_code().await, 1007);
-    told(&gateway, 1007).await;
+    disconnected(&gateway, 1007).await;
 }
 
 #[tokio::test]
-async fn idle_connections_close_and_messages_keep_them_open() {
+async fn only_idle_connections_close() {
     let gateway = Gateway::start(&["--idle-timeout", "1"]);
     let mut idle = gateway.connect().await;
     let mut busy = gateway.connect().await;
@@ -78,46 +78,46 @@ async fn idle_connections_close_and_messages_keep_them_open() {
         loop {
             tokio::select! {
                 code = &mut closed => break code,
-                () = talk(&mut busy) => {}
+                () = exchange(&mut busy) => {}
             }
         }
     };
     assert_eq!(code, 1001);
-    told(&gateway, 1001).await;
-    talk(&mut busy).await;
+    disconnected(&gateway, 1001).await;
+    exchange(&mut busy).await;
     assert_eq!(busy.close_code().await, 1001, "without messages it closes too");
 }
 
-async fn talk(client: &mut Client) {
+async fn exchange(client: &mut Client) {
     client.send(r#"{"type":"ask","do":"pid"}"#).await;
     client.text().await;
 }
 
 #[tokio::test]
-async fn no_connection_outlives_the_maximum_duration() {
+async fn connections_close_at_the_maximum_duration() {
     let gateway = Gateway::start(&["--max-duration", "1"]);
     let mut client = gateway.connect().await;
     let end = async { client.close_code().await };
     assert_eq!(end.await, 1001);
-    told(&gateway, 1001).await;
+    disconnected(&gateway, 1001).await;
 }
 
 #[tokio::test]
-async fn the_clients_own_code_and_its_absence_are_told() {
+async fn disconnect_event_has_the_clients_close_code() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let frame =
         tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 4000.into(), reason: "mine".into() };
     client.socket.close(Some(frame)).await.unwrap();
     assert_eq!(client.close_code().await, 4000, "the close is answered");
-    assert_eq!(told(&gateway, 4000).await["requestContext"]["disconnectReason"], "mine");
+    assert_eq!(disconnected(&gateway, 4000).await["requestContext"]["disconnectReason"], "mine");
     let client = gateway.connect().await;
     drop(client);
-    told(&gateway, 1006).await;
+    disconnected(&gateway, 1006).await;
 }
 
 #[tokio::test]
-async fn a_slow_reader_is_cut_off_and_delays_nobody() {
+async fn slow_client_is_disconnected_and_delays_no_other() {
     let gateway = Gateway::start(&[]);
     let mut slow = gateway.connect().await;
     let mut other = gateway.connect().await;
@@ -126,10 +126,10 @@ async fn a_slow_reader_is_cut_off_and_delays_nobody() {
     let flood = json!({ "type": "ask", "do": "flood", "to": target, "count": 2000, "bytes": 100_000 });
     other.send(flood.to_string()).await;
     other.send(r#"{"type":"ask","do":"pid"}"#).await;
-    // Both are answered, in whichever order, although the slow one reads nothing.
+    // Both are answered, in any order, although the slow client reads nothing.
     let answers = [other.text().await, other.text().await];
     let flood = answers.iter().find(|answer| answer.starts_with("flood ended with 410 after"));
     assert!(flood.is_some(), "{answers:?}");
     assert!(answers.iter().any(|answer| answer.parse::<u32>().is_ok()), "{answers:?}");
-    told(&gateway, 1008).await;
+    disconnected(&gateway, 1008).await;
 }

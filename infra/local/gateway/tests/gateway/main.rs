@@ -1,6 +1,6 @@
-//! The gateway from outside: the real program, a fixture template, one function binary that does as it is told.
+//! Tests of the gateway's program with a fixture template and one function binary that follows its events.
 //!
-//! One integration binary, so that it links once. Every test starts a gateway of its own on free ports.
+//! One binary, so that it links once. Every test starts its own gateway on free ports.
 
 #![expect(
     clippy::expect_used,
@@ -17,6 +17,7 @@ mod http;
 mod lifecycle;
 mod limits;
 mod management;
+mod split_stream;
 mod startup_errors;
 mod streams;
 mod websocket;

@@ -1,4 +1,4 @@
-//! The `@connections` API, spoken as the SDK speaks it.
+//! The `@connections` API, called as the SDK calls it.
 
 use reqwest::{Client as Http, Method};
 use serde_json::Value;
@@ -19,7 +19,7 @@ async fn send(url: &str, method: Method, body: &str, authorization: &str) -> (u1
 }
 
 #[tokio::test]
-async fn posts_arrive_and_gets_describe() {
+async fn post_delivers_and_get_describes() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let id = client.connection_id().await;
@@ -36,13 +36,13 @@ async fn posts_arrive_and_gets_describe() {
 }
 
 #[tokio::test]
-async fn delete_closes_with_1000_and_then_the_connection_is_gone() {
+async fn deleted_connection_closes_with_1000_and_is_gone() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let id = client.connection_id().await;
-    assert_eq!(call(&gateway, Method::POST, &id, "last words").await.0, 200);
+    assert_eq!(call(&gateway, Method::POST, &id, "last frame").await.0, 200);
     assert_eq!(call(&gateway, Method::DELETE, &id, "").await.0, 204);
-    assert_eq!(client.text().await, "last words", "what was queued before is still sent");
+    assert_eq!(client.text().await, "last frame", "what was queued before is still sent");
     assert_eq!(client.close_code().await, 1000);
     let end = gateway.recorded(|event| event["requestContext"]["eventType"] == "DISCONNECT").await;
     assert_eq!(end["requestContext"]["disconnectStatusCode"], 1000);
@@ -55,19 +55,19 @@ async fn delete_closes_with_1000_and_then_the_connection_is_gone() {
 }
 
 #[tokio::test]
-async fn wrong_calls_are_refused_with_the_codes_that_the_sdk_knows() {
+async fn invalid_calls_get_the_sdks_error_codes() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let id = client.connection_id().await;
-    let refused = |answer: (u16, Option<String>, String)| (answer.0, answer.1.unwrap());
+    let error = |answer: (u16, Option<String>, String)| (answer.0, answer.1.unwrap());
     let large = "x".repeat(128 * 1024 + 1);
     let answer = call(&gateway, Method::POST, &id, &large).await;
-    assert_eq!(refused(answer), (413, "PayloadTooLargeException".into()));
+    assert_eq!(error(answer), (413, "PayloadTooLargeException".into()));
     let url = format!("{}/@connections/{id}", gateway.address("management"));
     let answer = send(&url, Method::POST, "x", "Bearer token").await;
-    assert_eq!(refused(answer), (403, "ForbiddenException".into()));
+    assert_eq!(error(answer), (403, "ForbiddenException".into()));
     let answer = send(&url.replace("/test/", "/other/"), Method::POST, "x", "AWS4-HMAC-SHA256 x").await;
-    assert_eq!(refused(answer), (403, "ForbiddenException".into()));
+    assert_eq!(error(answer), (403, "ForbiddenException".into()));
     assert_eq!(call(&gateway, Method::POST, &id, &large[1..]).await.0, 200);
     assert_eq!(client.text().await.len(), 128 * 1024);
 }

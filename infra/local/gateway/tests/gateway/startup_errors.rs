@@ -1,11 +1,11 @@
-//! Starts that cannot succeed: one clear line each, and an exit code.
+//! Startup errors: one clear line each, and an exit code.
 
 use std::process::Command;
 
 use crate::harness::{Gateway, Scratch, command, fixture};
 
-/// The line with which a start fails.
-fn fault(mut command: Command) -> String {
+/// The line with which startup fails.
+fn error(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert!(!output.status.success());
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -20,77 +20,58 @@ fn program() -> Command {
 }
 
 #[test]
-fn help_names_the_flags() {
+fn help_lists_the_flags() {
     let output = program().arg("--help").output().unwrap();
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();
-    for flag in [
-        "--ws",
-        "--http",
-        "--dynamodb-addr",
-        "--dynamodb",
-        "--data",
-        "--memory",
-        "--no-demo",
-        "--functions",
-        "--template",
-        "--max-concurrency",
-        "--ready-file",
-        "--idle-timeout",
-        "--max-duration",
-        "--lambda-endpoint",
-        "--stream-window",
-        "--stream-chaos",
-    ] {
+    let flags = "--ws --http --dynamodb-addr --dynamodb --data --memory --no-demo --functions --template \
+        --max-concurrency --ready-file --idle-timeout --max-duration --lambda-endpoint --stream-window --stream-chaos";
+    for flag in flags.split_whitespace() {
         assert!(help.contains(flag), "{flag}");
     }
 }
 
 #[test]
-fn a_missing_template_is_one_clear_line() {
+fn missing_template_is_one_line() {
     let mut missing = program();
     missing.args(["--memory", "--template", "/nowhere/template.yaml"]);
     let output = missing.output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
-    assert!(fault(missing).contains("cannot read the template /nowhere/template.yaml"));
+    assert!(error(missing).contains("cannot read the template /nowhere/template.yaml"));
 }
 
 #[test]
-fn a_missing_binary_names_the_function() {
+fn missing_binary_names_the_function() {
     let scratch = Scratch::new();
     std::fs::remove_file(scratch.path("bin/echo_function")).unwrap();
-    let line = fault(command(&scratch, &fixture(), &[]));
+    let line = error(command(&scratch, &fixture(), &[]));
     assert!(line.contains("function Brief has no binary") && line.contains("--functions DIR"), "{line}");
 }
 
 #[test]
-fn a_function_that_fails_to_initialise_shows_its_last_words() {
+fn failed_initialisation_shows_the_functions_output() {
     let scratch = Scratch::new();
     std::fs::remove_file(scratch.path("bin/echo_function")).unwrap();
     scratch.script("echo_function", "#!/bin/sh\necho 'APPS_TABLE is not set' >&2\nexit 7\n");
-    let line = fault(command(&scratch, &fixture(), &[]));
+    let line = error(command(&scratch, &fixture(), &[]));
     assert!(line.contains("failed to start") && line.contains("APPS_TABLE is not set"), "{line}");
     assert!(line.contains("exit status: 7"), "{line}");
 }
 
 #[test]
-fn a_tool_that_fails_shows_its_complaint() {
+fn failed_tool_shows_its_error() {
     let scratch = Scratch::new();
     scratch.script("nsl", "#!/bin/sh\necho 'no such flag' >&2\nexit 1\n");
-    assert!(fault(command(&scratch, &fixture(), &[])).contains("no such flag"));
+    assert!(error(command(&scratch, &fixture(), &[])).contains("no such flag"));
 }
 
 #[test]
-fn a_busy_port_names_its_flag() {
+fn port_in_use_names_its_flag() {
     let gateway = Gateway::start(&[]);
     let taken = gateway.address("ws").replace("ws://", "");
-    let scratch = Scratch::new();
     let mut second = program();
-    second.current_dir(scratch.path("."));
-    std::fs::write(scratch.path("template.yaml"), fixture()).unwrap();
-    second
-        .args(["--memory", "--http", "127.0.0.1:0", "--ws", &taken, "--functions"])
-        .arg(scratch.path("bin"));
-    let line = fault(second);
+    second.current_dir(gateway.scratch.path("."));
+    second.args(["--memory", "--http", "127.0.0.1:0", "--functions", "bin", "--ws", &taken]);
+    let line = error(second);
     assert!(line.contains(&taken) && line.contains("--ws ADDR"), "{line}");
 }

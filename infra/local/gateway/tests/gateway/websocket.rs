@@ -1,4 +1,4 @@
-//! Handshakes, events and answers of the WebSocket API.
+//! Handshakes, events and responses of the WebSocket API.
 
 use aws_lambda_events::apigw::{
     ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayWebsocketProxyRequest,
@@ -9,9 +9,9 @@ use tokio::io::AsyncWriteExt;
 
 use crate::harness::Gateway;
 
-/// Checks that the crate which functions use reads the event.
+/// Checks that the crate that functions use parses the event.
 fn read<T: DeserializeOwned>(event: &Value) -> T {
-    serde_json::from_value(event.clone()).unwrap_or_else(|fault| panic!("{fault}: {event:#}"))
+    serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{error}: {event:#}"))
 }
 
 fn kind(event: &Value) -> Option<&str> {
@@ -25,10 +25,10 @@ async fn events_have_the_fields_of_api_gateway() {
     let message = client.ask(r#"{"type":"ask","n":1}"#).await;
     client.socket.close(None).await.unwrap();
 
-    let asked = gateway.recorded(|event| event["type"] == "REQUEST").await;
-    read::<ApiGatewayCustomAuthorizerRequestTypeRequest>(&asked);
-    assert_eq!(asked["methodArn"], "arn:aws:execute-api:us-east-1:000000000000:Ws/test/$connect");
-    assert_eq!(asked["headers"]["x-api-key"], "k");
+    let authorized = gateway.recorded(|event| event["type"] == "REQUEST").await;
+    read::<ApiGatewayCustomAuthorizerRequestTypeRequest>(&authorized);
+    assert_eq!(authorized["methodArn"], "arn:aws:execute-api:us-east-1:000000000000:Ws/test/$connect");
+    assert_eq!(authorized["headers"]["x-api-key"], "k");
 
     let connect = gateway.recorded(|event| kind(event) == Some("CONNECT")).await;
     read::<ApiGatewayWebsocketProxyRequest>(&connect);
@@ -77,7 +77,7 @@ async fn events_have_the_fields_of_api_gateway() {
 }
 
 #[tokio::test]
-async fn refused_handshakes_have_the_status_that_aws_gives() {
+async fn rejected_handshakes_have_the_status_of_aws() {
     let gateway = Gateway::start(&[]);
     for (path, expected, message) in [
         ("/?guard=deny", 403, "Forbidden"),
@@ -86,15 +86,15 @@ async fn refused_handshakes_have_the_status_that_aws_gives() {
         ("/?guard=malformed", 500, "Internal server error"),
         ("/?connect=fail", 502, "Internal server error"),
     ] {
-        let (status, body) = gateway.refusal(path).await;
+        let (status, body) = gateway.rejection(path).await;
         assert_eq!(status, expected, "{path}");
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["message"], message);
         assert!(body["connectionId"].is_string() && body["requestId"].is_string());
     }
-    assert_eq!(gateway.refusal("/?connect=429").await, (429, String::new()));
-    // The function got 410 for a post to the connection that it was admitting.
-    assert_eq!(gateway.refusal("/?connect=post").await.0, 418);
+    assert_eq!(gateway.rejection("/?connect=429").await, (429, String::new()));
+    // 418: the function's post to the connection failed with 410 before the handshake ended.
+    assert_eq!(gateway.rejection("/?connect=post").await.0, 418);
     let plain = reqwest::get(gateway.address("ws").replace("ws:", "http:")).await.unwrap();
     assert_eq!(plain.status(), 426);
     let kinds: Vec<Value> = gateway.all_recorded();
@@ -102,24 +102,24 @@ async fn refused_handshakes_have_the_status_that_aws_gives() {
 }
 
 #[tokio::test]
-async fn the_subprotocol_that_the_function_chose_is_echoed() {
+async fn function_chooses_the_subprotocol() {
     let gateway = Gateway::start(&[]);
     let offered = [("sec-websocket-protocol", "nsl.v1, key.abc")];
     let (mut client, response) = gateway.connect_with("/", &offered).await.unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], "nsl.v1");
     assert!(client.ask(r#"{"type":"ask"}"#).await.is_object());
-    let asked = gateway.recorded(|event| kind(event) == Some("CONNECT")).await;
-    assert_eq!(asked["headers"]["Sec-WebSocket-Protocol"], "nsl.v1, key.abc");
+    let authorized = gateway.recorded(|event| kind(event) == Some("CONNECT")).await;
+    assert_eq!(authorized["headers"]["Sec-WebSocket-Protocol"], "nsl.v1, key.abc");
 }
 
 #[tokio::test]
-async fn two_way_routes_answer_and_one_way_routes_do_not() {
+async fn only_two_way_routes_respond() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     // A result without a body is an empty message.
     client.send(r#"{"type":"ask","do":"nothing"}"#).await;
     assert_eq!(client.text().await, "");
-    // One-way routes send nothing: what arrives next is the post that the function makes itself.
+    // One-way routes send nothing: the next frame is the function's own post.
     client.send(r#"{"type":"tell","do":"pid"}"#).await;
     client.send(r#"{"type":"tell_it","do":"post","text":"posted"}"#).await;
     assert_eq!(client.text().await, "posted");
@@ -128,12 +128,12 @@ async fn two_way_routes_answer_and_one_way_routes_do_not() {
 }
 
 #[tokio::test]
-async fn any_frame_that_selects_no_route_reaches_default() {
+async fn unmatched_frames_go_to_the_default_route() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let deep = "[".repeat(16_000) + &"]".repeat(16_000);
     for frame in
-        ["hello", "", "{", "[]", r#"{"type":"nobody"}"#, r#"{"type":"$connect"}"#, r#"{"type":{}}"#, &deep]
+        ["hello", "", "{", "[]", r#"{"type":"unknown"}"#, r#"{"type":"$connect"}"#, r#"{"type":{}}"#, &deep]
     {
         let event = client.ask(frame).await;
         assert_eq!(event["requestContext"]["routeKey"], "$default", "{frame:.20}");
@@ -144,7 +144,7 @@ async fn any_frame_that_selects_no_route_reaches_default() {
 }
 
 #[tokio::test]
-async fn without_default_a_frame_that_selects_nothing_is_forbidden() {
+async fn unmatched_frame_without_default_route_is_forbidden() {
     let template = crate::harness::fixture();
     let lines = template.lines().filter(|line| !line.contains("$default: {"));
     let template: Vec<&str> = lines.collect();
@@ -152,13 +152,13 @@ async fn without_default_a_frame_that_selects_nothing_is_forbidden() {
     let gateway = Gateway::start_with(&template, &[]);
     let mut client = gateway.connect().await;
     let connection_id = client.connection_id().await;
-    let refusal = client.ask("hello").await;
-    assert_eq!((&refusal["message"], &refusal["connectionId"]), (&json!("Forbidden"), &json!(connection_id)));
-    assert!(refusal["requestId"].is_string());
+    let error = client.ask("hello").await;
+    assert_eq!((&error["message"], &error["connectionId"]), (&json!("Forbidden"), &json!(connection_id)));
+    assert!(error["requestId"].is_string());
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_during_the_handshake_is_told_as_disconnected() {
+async fn client_leaving_during_the_handshake_is_disconnected() {
     let gateway = Gateway::start(&[]);
     let address = gateway.address("ws").replace("ws://", "");
     let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();

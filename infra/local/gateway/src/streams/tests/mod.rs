@@ -1,3 +1,3 @@
-//! Tests of the delivery rules that need no I/O.
+//! Properties of delivery, checked on the code that decides without I/O.
 
 mod properties;

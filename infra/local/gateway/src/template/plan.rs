@@ -1,0 +1,78 @@
+//! The whole plan of a template.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::document::Document;
+use super::error::{PropertyPath, TemplateError};
+use super::functions::{self, Function};
+use super::http::{self, HttpPlan};
+use super::property::Property;
+use super::resolve::Resolver;
+use super::streams::{self, StreamPlan};
+use super::tables::{self, Table};
+use super::websocket::{self, WebSocketPlan};
+
+/// Everything that the gateway runs, with all references resolved.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// By logical id.
+    pub(crate) functions: BTreeMap<String, Function>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) streams: Vec<StreamPlan>,
+    pub(crate) websocket: Option<WebSocketPlan>,
+    pub(crate) http: Option<HttpPlan>,
+    /// The outputs, with addresses on AWS.
+    pub(crate) outputs: BTreeMap<String, String>,
+    /// Secrets that the functions' environments refer to; empty until they are generated or read.
+    pub(crate) secrets: BTreeMap<String, String>,
+}
+
+/// Reads the template at `path`; `overrides` are parameters' values instead of their defaults.
+pub(crate) fn read(
+    path: &Path,
+    overrides: &BTreeMap<String, String>,
+    region: &str,
+) -> Result<Plan, TemplateError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| TemplateError::Unreadable { path: path.to_path_buf(), source })?;
+    plan(&text, overrides, region)
+}
+
+/// The tables of the template at `path` with default parameters, for tests of functions without a gateway.
+pub fn tables_of(path: &Path, region: &str) -> anyhow::Result<Vec<Table>> {
+    Ok(read(path, &BTreeMap::new(), region)?.tables)
+}
+
+pub(crate) fn plan(
+    text: &str,
+    overrides: &BTreeMap<String, String>,
+    region: &str,
+) -> Result<Plan, TemplateError> {
+    let document = Document::parse(text, overrides)?;
+    let resolver = Resolver::new(&document, region)?;
+    let functions = functions::plan(&resolver)?;
+    let websocket = websocket::plan(&resolver, &functions)?;
+    let http = http::plan(&resolver, &functions)?;
+    let tables = tables::plan(&resolver)?;
+    let streams = streams::plan(&resolver, &functions, &tables)?;
+    let outputs = outputs(&document, &resolver)?;
+    Ok(Plan { functions, tables, streams, websocket, http, outputs, secrets: BTreeMap::new() })
+}
+
+/// The outputs without a condition, or with one that is true.
+fn outputs(document: &Document, resolver: &Resolver<'_>) -> Result<BTreeMap<String, String>, TemplateError> {
+    let mut outputs = BTreeMap::new();
+    for (name, output) in &document.outputs {
+        let id = format!("Outputs.{name}");
+        let is_active = match &output.condition {
+            Some(condition) => resolver.condition(condition, &PropertyPath::new(&id, "Condition"))?,
+            None => true,
+        };
+        if is_active {
+            let path = PropertyPath::new(id, "Value");
+            outputs.insert(name.clone(), Property { resolver, value: &output.value, path }.text()?);
+        }
+    }
+    Ok(outputs)
+}

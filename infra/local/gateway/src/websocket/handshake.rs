@@ -1,0 +1,203 @@
+//! Handshakes: the authorizer, then the `$connect` route, then the upgrade. Any path is accepted.
+//!
+//! The upgrade waits for both functions. A client that leaves meanwhile counts as a broken connection, so that
+//! `$disconnect` runs for every `$connect` that succeeded.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::api::WebSocketApi;
+use super::authorize::{HandshakeError, read_result};
+use super::close::Disconnect;
+use super::events::{ConnectionContext, Handshake, error_body};
+use super::message::{self, ProxyResult};
+use super::socket;
+use crate::{clock, ids};
+
+pub(crate) fn router(api: Arc<WebSocketApi>) -> Router {
+    Router::new().fallback(upgrade).with_state(api)
+}
+
+async fn upgrade(
+    State(api): State<Arc<WebSocketApi>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let Some(accept) = accept_key(&parts) else {
+        let error = (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "Upgrade Required");
+        return error.into_response();
+    };
+    let Some(upgraded) = parts.extensions.remove::<OnUpgrade>() else {
+        return StatusCode::UPGRADE_REQUIRED.into_response();
+    };
+    let handshake = read_handshake(&parts, peer);
+    let (reply, response) = oneshot::channel();
+    // In its own task, because the server drops this handler when the client disconnects.
+    let tasks = api.tasks.clone();
+    tasks.spawn(accept_or_reject(api, handshake, accept, upgraded, reply));
+    response.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+async fn accept_or_reject(
+    api: Arc<WebSocketApi>,
+    handshake: Handshake,
+    accept: String,
+    upgraded: OnUpgrade,
+    reply: oneshot::Sender<Response>,
+) {
+    let mut context = ConnectionContext {
+        connection_id: ids::gateway_id(),
+        connected_at_ms: clock::now_ms(),
+        host: handshake.host.clone(),
+        source_ip: handshake.source_ip.clone(),
+        user_agent: handshake.user_agent.clone(),
+        authorizer: None,
+    };
+    match connect(&api, &mut context, &handshake).await {
+        Ok(subprotocol) => {
+            let response = switching_protocols(&accept, subprotocol);
+            if reply.send(response).is_ok()
+                && let Ok(upgraded) = upgraded.await
+            {
+                socket::run(api, context, upgraded).await;
+            } else {
+                message::disconnected(&api, &context, &Disconnect::Broken).await;
+            }
+        }
+        // The client may have left already.
+        Err(response) => drop(reply.send(response)),
+    }
+}
+
+/// Invokes the authorizer and the `$connect` route. Returns the subprotocol that the function chose.
+async fn connect(
+    api: &WebSocketApi,
+    context: &mut ConnectionContext,
+    handshake: &Handshake,
+) -> Result<Option<HeaderValue>, Response> {
+    if let Some(authorizer) = &api.plan.authorizer {
+        let event = api.events.authorizer_event(context, handshake);
+        let result = api.invoker.invoke(authorizer, &event.body, message::MAX_TIMEOUT).await;
+        let authorized = read_result(result, &api.events.connect_arn())
+            .map_err(|error| rejected(&error, context, &event.request_id))?;
+        context.authorizer = Some(authorized);
+    }
+    let Some(route) = api.plan.routes.get("$connect") else { return Ok(None) };
+    let event = api.events.connect_event(context, handshake);
+    let result = api.invoker.invoke(&route.function, &event.body, route.timeout).await;
+    let Some(result) = result.ok().and_then(|result| ProxyResult::read(&result)) else {
+        let error = HandshakeError { status: StatusCode::BAD_GATEWAY, message: "Internal server error" };
+        return Err(rejected(&error, context, &event.request_id));
+    };
+    if !result.status.is_success() {
+        return Err(result.status.into_response());
+    }
+    Ok(result.header("sec-websocket-protocol"))
+}
+
+fn rejected(error: &HandshakeError, context: &ConnectionContext, request_id: &str) -> Response {
+    let body = error_body(error.message, context, request_id);
+    (error.status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+fn switching_protocols(accept: &str, subprotocol: Option<HeaderValue>) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(accept.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    response
+}
+
+/// The key that accepts the request, if it is a WebSocket handshake.
+fn accept_key(parts: &Parts) -> Option<String> {
+    let has_token = |name: HeaderName, wanted: &str| {
+        let value = parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.split(',').any(|token| token.trim().eq_ignore_ascii_case(wanted))
+    };
+    let is_handshake = parts.method == Method::GET
+        && has_token(header::CONNECTION, "upgrade")
+        && has_token(header::UPGRADE, "websocket")
+        && has_token(header::SEC_WEBSOCKET_VERSION, "13");
+    let key = parts.headers.get(header::SEC_WEBSOCKET_KEY)?;
+    is_handshake.then(|| derive_accept_key(key.as_bytes()))
+}
+
+fn read_handshake(parts: &Parts, peer: SocketAddr) -> Handshake {
+    let text = |headers: &HeaderMap, name: HeaderName| {
+        headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (name, value) in &parts.headers {
+        // API Gateway terminates the connection and does not forward these.
+        if *name == header::CONNECTION || *name == header::UPGRADE {
+            continue;
+        }
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.push((header_name(name.as_str()), value));
+    }
+    let source_ip = peer.ip().to_canonical().to_string();
+    let trace = ids::trace_id();
+    for (name, value) in [
+        ("X-Amzn-Trace-Id", trace.split(';').next().unwrap_or_default()),
+        ("X-Forwarded-For", &source_ip),
+        ("X-Forwarded-Proto", "http"),
+    ] {
+        headers.push((name.to_owned(), value.to_owned()));
+    }
+    Handshake {
+        headers,
+        query: parts.uri.query().map(str::to_owned),
+        host: text(&parts.headers, header::HOST).unwrap_or_default(),
+        source_ip,
+        user_agent: text(&parts.headers, header::USER_AGENT),
+    }
+}
+
+/// A header's name as clients usually write it, because hyper keeps lower case only. Names with `x-` are mostly sent
+/// in lower case and stay.
+fn header_name(lower: &str) -> String {
+    if lower.starts_with("x-") {
+        return lower.to_owned();
+    }
+    let words = lower.split('-').map(|word| match word {
+        "websocket" => "WebSocket".to_owned(),
+        word => {
+            let mut letters = word.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            first.into_iter().chain(letters).collect()
+        }
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_names_are_capitalised_as_clients_do() {
+        assert_eq!(header_name("sec-websocket-protocol"), "Sec-WebSocket-Protocol");
+        assert_eq!(header_name("user-agent"), "User-Agent");
+        assert_eq!(header_name("x-api-key"), "x-api-key");
+    }
+}
