@@ -1,7 +1,7 @@
-//! The function of the gateway's tests: it does what the event asks it to, misbehaving included.
+//! The function of the gateway's tests: does what the event requests, failures included.
 //!
-//! A frame's or request's body is `{"do": …}`; every event that is no frame is noted in the record file.
-//! Items of a stream ask in the same way.
+//! The body of a frame or request, and the item of a stream record, is `{"do": …}`. Events other than frames are
+//! appended to the record file.
 
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value cannot panic")]
 
@@ -50,23 +50,24 @@ fn record(event: &Value) -> Result<(), Error> {
     Ok(file.write_all(format!("{event}\n").as_bytes())?)
 }
 
-/// Takes a stream's batch. An item may ask for a failure with `do`, as often as `times` says (always without it).
+/// Handles a stream's batch. An item's `do` may request a failure, `times` often or always.
 async fn consume(event: &Value) -> Result<Value, Error> {
     let earlier = std::fs::read_to_string(variable("RECORD_FILE")).unwrap_or_default();
     record(event)?;
     let mut failures = Vec::new();
     for change in event["Records"].as_array().into_iter().flatten() {
-        let asked = |name: &str, kind: &str| change["dynamodb"]["NewImage"][name][kind].as_str();
+        let attribute = |name: &str, kind: &str| change["dynamodb"]["NewImage"][name][kind].as_str();
         let seen = || earlier.matches(&change["eventID"].to_string()).count();
-        if asked("times", "N").is_some_and(|times| times.parse::<usize>().is_ok_and(|times| seen() >= times))
+        if attribute("times", "N")
+            .is_some_and(|times| times.parse::<usize>().is_ok_and(|times| seen() >= times))
         {
             continue;
         }
-        match asked("do", "S") {
+        match attribute("do", "S") {
             Some("fail") => return Err("boom".into()),
             Some("garble") => return Ok(json!("done")),
             Some("sleep") => {
-                let ms = asked("ms", "N").and_then(|ms| ms.parse().ok()).unwrap_or_default();
+                let ms = attribute("ms", "N").and_then(|ms| ms.parse().ok()).unwrap_or_default();
                 tokio::time::sleep(Duration::from_millis(ms)).await;
             }
             Some("report") => {
@@ -124,54 +125,55 @@ async fn connect(event: &Value) -> Result<Value, Error> {
 
 async fn act(event: Value, context: &lambda_runtime::Context) -> Result<Value, Error> {
     let body = event["body"].as_str().unwrap_or_default();
-    let asked: Value = serde_json::from_str(body).unwrap_or_default();
-    let answer = |body: String| Ok(json!({ "statusCode": 200, "body": body }));
-    match asked["do"].as_str() {
+    let request: Value = serde_json::from_str(body).unwrap_or_default();
+    let respond = |body: String| Ok(json!({ "statusCode": 200, "body": body }));
+    match request["do"].as_str() {
         Some("nothing") => Ok(json!({ "statusCode": 200 })),
         Some("malformed") => Ok(Value::Null),
         Some("fail") => Err("boom".into()),
-        #[expect(clippy::panic, reason = "the test asks for it")]
-        Some("panic") => panic!("as asked"),
+        #[expect(clippy::panic, reason = "the test requests it")]
+        Some("panic") => panic!("as requested"),
         Some("exit") => std::process::exit(3),
         Some("sleep") => {
-            if asked["announce"] == true {
+            if request["announce"] == true {
                 post(&event, "begun").await?;
             }
-            tokio::time::sleep(Duration::from_millis(asked["ms"].as_u64().unwrap_or_default())).await;
-            answer(format!("slept in {}", std::process::id()))
+            tokio::time::sleep(Duration::from_millis(request["ms"].as_u64().unwrap_or_default())).await;
+            respond(format!("slept in {}", std::process::id()))
         }
-        Some("pid") => answer(std::process::id().to_string()),
-        Some("context") => answer(
+        Some("pid") => respond(std::process::id().to_string()),
+        Some("context") => respond(
             json!({ "requestId": context.request_id, "deadline": context.deadline,
                     "arn": context.invoked_function_arn, "name": context.env_config.function_name,
                     "memory": context.env_config.memory })
             .to_string(),
         ),
-        Some("variable") => answer(variable(asked["name"].as_str().unwrap_or_default())),
+        Some("variable") => respond(variable(request["name"].as_str().unwrap_or_default())),
         Some("variables") => {
             #[expect(clippy::disallowed_methods, reason = "the test's function has no settings file")]
             let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
-            answer(json!(names).to_string())
+            respond(json!(names).to_string())
         }
         Some("post") => {
-            let status = post(&event, asked["text"].as_str().unwrap_or_default()).await?;
-            answer(format!("posted {status}"))
+            let status = post(&event, request["text"].as_str().unwrap_or_default()).await?;
+            respond(format!("posted {status}"))
         }
         Some("flood") => {
-            let (count, bytes) = (asked["count"].as_u64().unwrap_or(1), asked["bytes"].as_u64().unwrap_or(1));
+            let (count, bytes) =
+                (request["count"].as_u64().unwrap_or(1), request["bytes"].as_u64().unwrap_or(1));
             let text = "x".repeat(usize::try_from(bytes)?);
-            let target = asked["to"].as_str().unwrap_or_default();
+            let target = request["to"].as_str().unwrap_or_default();
             for sent in 0..count {
                 let status = post_to(target, &text).await?;
                 if status != 200 {
-                    return answer(format!("flood ended with {status} after {sent}"));
+                    return respond(format!("flood ended with {status} after {sent}"));
                 }
             }
-            answer("flood passed".into())
+            respond("flood passed".into())
         }
-        Some("large") => answer("x".repeat(usize::try_from(asked["bytes"].as_u64().unwrap_or_default())?)),
-        Some("http") => Ok(asked["answer"].clone()),
-        _ => answer(event.to_string()),
+        Some("large") => respond("x".repeat(usize::try_from(request["bytes"].as_u64().unwrap_or_default())?)),
+        Some("http") => Ok(request["response"].clone()),
+        _ => respond(event.to_string()),
     }
 }
 

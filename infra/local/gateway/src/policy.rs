@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn context_values_become_text() {
-        let answer = json!({ "principalId": "p", "context": { "n": 5, "b": true, "s": "t", "none": null } });
+        let result = json!({ "principalId": "p", "context": { "n": 5, "b": true, "s": "t", "none": null } });
         let expected = json!({ "principalId": "p", "n": "5", "b": "true", "s": "t" });
-        assert_eq!(context(&answer).map(Json::Object), Some(expected));
+        assert_eq!(context(&result).map(Json::Object), Some(expected));
         assert_eq!(context(&json!({ "context": { "list": [] } })), None);
     }
 }

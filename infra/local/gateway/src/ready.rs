@@ -1,6 +1,6 @@
 //! The ready file: the gateway's addresses and the demo app, for scripts and for `nsl --local`.
 //!
-//! It holds the demo app's key, so only its owner may read it, and it is renamed into place when it is complete.
+//! It has the demo app's key, so only its owner may read it, and it is renamed into place when it is complete.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -11,7 +11,7 @@ use crate::ids;
 /// The files of the directory that users and scripts read.
 pub(crate) const READY_FILE: &str = "ready.json";
 pub(crate) const LOG_FILE: &str = "functions.log";
-/// The directory holds the demo app's key and stored metrics.
+/// The directory has the demo app's key and stored metrics in it.
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
 const OWNER_ONLY_FILE: u32 = 0o600;
 

@@ -66,7 +66,8 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Runs one invocation. Can be dropped: in the queue it is then never run, after that it runs to its end.
+    /// Runs one invocation. If the future is dropped, an invocation in the queue never runs; one that has started
+    /// runs to its end.
     pub(crate) async fn invoke(self: &Arc<Self>, event: Bytes) -> Result<Bytes, InvokeError> {
         let stopped = || InvokeError::Unavailable("the function is not running".to_owned());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| stopped())?;

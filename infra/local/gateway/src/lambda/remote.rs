@@ -48,7 +48,7 @@ impl RemoteLambda {
         let body = response.bytes().await.map_err(unavailable)?;
         if !status.is_success() {
             let text = String::from_utf8_lossy(&body);
-            return Err(InvokeError::Unavailable(format!("{url} answered {status}: {text}")));
+            return Err(InvokeError::Unavailable(format!("{url} responded with {status}: {text}")));
         }
         if failed {
             return Err(InvokeError::Function { message: error_message(&body) });

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::record::SequenceNumber;
 use crate::dynamodb::{Api, CallError, Client};
 
-/// A shard in the answer of DescribeStream.
+/// A shard in the response of DescribeStream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ShardDescription {
     pub(crate) id: String,

@@ -10,10 +10,8 @@ use super::filter_pattern::PatternError;
 pub(crate) enum TemplateError {
     #[error("cannot read the template {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("the template is not valid YAML: {0}")]
+    #[error("cannot parse the template: {0}")]
     Syntax(#[from] yaml_serde::Error),
-    #[error("the template has no {0}")]
-    NoSection(&'static str),
     #[error("parameter {0} has no default: pass --parameter {0}=VALUE")]
     NoDefault(String),
     #[error("--parameter {0}: the template has no such parameter")]

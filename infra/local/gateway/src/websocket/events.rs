@@ -225,9 +225,9 @@ mod tests {
             "isBase64Encoded": false,
         });
         assert_eq!(plain, expected);
-        let asked = api().connect_event(&connection(), &handshake(Some("a=1&a=2&b=%20"))).body;
-        assert_eq!(asked["queryStringParameters"], json!({ "a": "2", "b": " " }));
-        assert_eq!(asked["multiValueQueryStringParameters"], json!({ "a": ["1", "2"], "b": [" "] }));
+        let event = api().connect_event(&connection(), &handshake(Some("a=1&a=2&b=%20"))).body;
+        assert_eq!(event["queryStringParameters"], json!({ "a": "2", "b": " " }));
+        assert_eq!(event["multiValueQueryStringParameters"], json!({ "a": ["1", "2"], "b": [" "] }));
     }
 
     #[test]

@@ -1,85 +1,28 @@
 //! Route selection: the text at the selection path of a frame's body, which may be any text.
 //!
-//! The body is scanned without building a value, and values off the path are skipped without recursion, so deep
-//! nesting cannot overflow the stack.
+//! Values off the path are skipped without building or recursion, so deep nesting cannot overflow the stack.
 
-use std::fmt;
+use std::collections::HashMap;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 /// The string, number or boolean at `path` in `body`, as text. `None` if the body is not JSON or has no such scalar.
 /// Of duplicate keys the last counts.
 pub(crate) fn select_route_key(body: &str, path: &[String]) -> Option<String> {
-    let mut parser = serde_json::Deserializer::from_str(body);
-    let found = Scan { path }.deserialize(&mut parser).ok()?;
-    parser.end().ok()?;
-    found
-}
-
-struct Scan<'p> {
-    path: &'p [String],
-}
-
-impl<'de> DeserializeSeed<'de> for Scan<'_> {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<Self::Value, D::Error> {
-        parser.deserialize_any(self)
+    let mut value: &RawValue = serde_json::from_str(body).ok()?;
+    for name in path {
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
+        value = fields.get(name)?;
     }
-}
-
-impl Scan<'_> {
-    /// A scalar counts only at the end of the path.
-    fn scalar<E>(&self, text: String) -> Result<Option<String>, E> {
-        Ok(Some(text).filter(|_| self.path.is_empty()))
+    if value.get().starts_with(['{', '[']) {
+        return None;
     }
-}
-
-impl<'de> Visitor<'de> for Scan<'_> {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            match self.path.split_first() {
-                Some((wanted, rest)) if *wanted == key => found = map.next_value_seed(Scan { path: rest })?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(found)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        self.scalar(text.to_owned())
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-        self.scalar(flag.to_string())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        self.scalar(number.to_string())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        self.scalar(number.to_string())
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        self.scalar(number.to_string())
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
+    match serde_json::from_str(value.get()).ok()? {
+        Json::String(text) => Some(text),
+        Json::Number(number) => Some(number.to_string()),
+        Json::Bool(flag) => Some(flag.to_string()),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

@@ -42,7 +42,7 @@ async fn failing_functions_give_api_gateways_error_and_are_replaced() {
         assert!(client.ask(r#"{"type":"ask"}"#).await["requestContext"].is_object(), "{doing}");
     }
     // One-way routes send errors too.
-    let failure = client.ask(r#"{"type":"tell","do":"fail"}"#).await;
+    let failure = client.ask(r#"{"type":"notify","do":"fail"}"#).await;
     assert_eq!(failure["message"], "Internal server error");
 }
 
@@ -93,7 +93,7 @@ async fn invocations_beyond_the_limit_wait() {
     assert!(burst(&gateway, 6, 200).await.len() <= 2);
     let mut client = gateway.connect().await;
     for _ in 0..2 {
-        client.send(r#"{"type":"tell","do":"sleep","ms":10000,"announce":true}"#).await;
+        client.send(r#"{"type":"notify","do":"sleep","ms":10000,"announce":true}"#).await;
     }
     assert_eq!((client.text().await, client.text().await), ("begun".into(), "begun".into()));
     let failure = client.ask(r#"{"type":"hurried","do":"pid"}"#).await;

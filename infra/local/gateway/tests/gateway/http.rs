@@ -53,20 +53,20 @@ async fn results_become_responses() {
     let gateway = Gateway::start(&[]);
     let url = format!("{}/rest/any/thing", gateway.address("http"));
     let post = async |body: Value| Client::new().post(&url).body(body.to_string()).send().await.unwrap();
-    let answer = json!({ "statusCode": 202, "headers": { "ETag": "e" }, "cookies": ["a=1", "b=2"], "body": "aGk=",
+    let response = json!({ "statusCode": 202, "headers": { "ETag": "e" }, "cookies": ["a=1", "b=2"], "body": "aGk=",
                          "isBase64Encoded": true });
-    let response = post(json!({ "do": "http", "answer": answer })).await;
+    let response = post(json!({ "do": "http", "response": response })).await;
     assert_eq!(response.status(), 202);
     assert_eq!(response.headers()["etag"], "e");
     assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
     assert_eq!(response.text().await.unwrap(), "hi");
-    let response = post(json!({ "do": "http", "answer": { "plain": true } })).await;
+    let response = post(json!({ "do": "http", "response": { "plain": true } })).await;
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.text().await.unwrap(), r#"{"plain":true}"#);
     for broken in [
         json!({ "do": "fail" }),
         json!({ "do": "exit" }),
-        json!({ "do": "http", "answer": { "statusCode": 1 } }),
+        json!({ "do": "http", "response": { "statusCode": 1 } }),
     ] {
         let response = post(broken).await;
         assert_eq!(response.status(), 500);

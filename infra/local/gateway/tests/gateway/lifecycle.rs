@@ -76,7 +76,7 @@ async fn shutdown_closes_connections_and_finishes_requests() {
 async fn second_signal_ends_at_once() {
     let mut gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
-    client.send(r#"{"type":"tell","do":"sleep","ms":60000,"announce":true}"#).await;
+    client.send(r#"{"type":"notify","do":"sleep","ms":60000,"announce":true}"#).await;
     assert_eq!(client.text().await, "begun");
     let functions = children(&gateway);
     gateway.signal(Signal::INT);
@@ -91,7 +91,7 @@ async fn killed_gateway_leaves_no_process() {
     let mut gateway = Gateway::start(&["--demo"]);
     let mut client = gateway.connect().await;
     // One function is inside its handler, where it does not notice that its Runtime API is gone.
-    client.send(r#"{"type":"tell","do":"sleep","ms":60000,"announce":true}"#).await;
+    client.send(r#"{"type":"notify","do":"sleep","ms":60000,"announce":true}"#).await;
     assert_eq!(client.text().await, "begun");
     let called = || fs::read_to_string(gateway.scratch.path("bin/tool-calls")).unwrap().contains(" agent ");
     eventually("the agent runs", || called().then_some(())).await;

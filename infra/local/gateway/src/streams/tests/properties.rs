@@ -217,7 +217,7 @@ impl<'c> Simulation<'c> {
         false
     }
 
-    /// The function: fails for each change as often as the case says.
+    /// The function, which fails for each change as often as the case defines.
     fn invoke(&mut self, records: &[Record]) -> BatchResult {
         let batch = indices(records);
         let failed = batch.iter().position(|index| self.failures_left[*index] > 0);
