@@ -1,7 +1,4 @@
-//! Fan-out: stored reports to those who watch their application.
-//!
-//! Owns concurrency and patience. One frame is rendered once per dialect, not once per subscriber; one connection
-//! that is slow or gone delays nobody else. Ruled by design.md §7.
+//! Fan-out: stored reports to the subscribers of their app.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,21 +12,21 @@ use nsl_domain::time::TimestampMs;
 
 use crate::handler::Ingest;
 
-/// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s: subscribers that are not
-/// reached by then find the reports in their next replay, and the invocation ends by itself.
-const FAN_OUT_PATIENCE: Duration = Duration::from_secs(7);
+/// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s. Subscribers that are not
+/// reached by then get the reports with their next replay.
+const FAN_OUT_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// The frames of an application's new reports, rendered once.
+/// The frames of an app's new reports, each rendered once per dialect rather than once per subscriber.
 struct Frames {
     modern: Vec<String>,
     legacy: Vec<String>,
 }
 
 impl Frames {
-    fn of(reports: &[&Report], subscribers: &[Subscriber]) -> Self {
+    fn render(reports: &[&Report], subscribers: &[Subscriber]) -> Self {
         let rendered = |dialect| {
-            let wanted = subscribers.iter().any(|subscriber| subscriber.dialect == dialect);
-            let reports = if wanted { reports } else { &[] };
+            let is_needed = subscribers.iter().any(|subscriber| subscriber.dialect == dialect);
+            let reports = if is_needed { reports } else { &[] };
             reports.iter().filter_map(|report| live_frame(report, dialect)).collect()
         };
         Self { modern: rendered(Dialect::Modern), legacy: rendered(Dialect::Legacy) }
@@ -44,42 +41,39 @@ impl Frames {
 }
 
 impl Ingest {
-    /// Posts `stored` to the subscribers of their applications. What cannot be delivered is logged: the reports are
-    /// stored, and a viewer that missed one finds it in its next replay.
-    pub(crate) async fn broadcast(&self, stored: &[Report], now: TimestampMs) {
-        if tokio::time::timeout(FAN_OUT_PATIENCE, self.broadcast_all(stored, now)).await.is_err() {
-            tracing::error!(reports = stored.len(), "fan-out cut short");
-        }
-    }
-
-    async fn broadcast_all(&self, stored: &[Report], now: TimestampMs) {
+    /// Posts `reports` to the subscribers of their apps. Failures are logged: the reports are stored, and a subscriber
+    /// that missed one gets it with its next replay.
+    pub(crate) async fn broadcast(&self, reports: &[Report], now: TimestampMs) {
         let mut by_app: BTreeMap<&AppId, Vec<&Report>> = BTreeMap::new();
-        for report in stored {
+        for report in reports {
             by_app.entry(&report.app).or_default().push(report);
         }
-        for (app, reports) in by_app {
-            match self.audience.of_app(app, &self.app_cache, now).await {
-                Ok(Subscribers { active, expired }) => {
-                    let told = self.fan_out(app, &reports, &active, now);
-                    futures_util::join!(told, self.audience.expire(app, &expired));
-                }
-                Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
+        let posts = async {
+            for (app, reports) in by_app {
+                self.broadcast_app(app, &reports, now).await;
             }
+        };
+        if tokio::time::timeout(FAN_OUT_TIMEOUT, posts).await.is_err() {
+            tracing::error!(reports = reports.len(), "fan-out cut short");
         }
     }
 
-    async fn fan_out(&self, app: &AppId, reports: &[&Report], subscribers: &[Subscriber], now: TimestampMs) {
-        let frames = Frames::of(reports, subscribers);
+    async fn broadcast_app(&self, app: &AppId, reports: &[&Report], now: TimestampMs) {
+        let Subscribers { active, expired } = match self.audience.of_app(app, &self.app_cache, now).await {
+            Ok(subscribers) => subscribers,
+            Err(fault) => return tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
+        };
+        let frames = Frames::render(reports, &active);
         let posts = self.fan_out.to_subscribers(
             app,
-            subscribers,
+            &active,
             |subscriber| {
                 let Subscriber { connection, min_interval_ms, dialect, .. } = subscriber;
-                let admits = |_: &&String| self.pace.admits(connection, app, *min_interval_ms, now);
+                let admits = |_: &&String| self.min_interval.admit(connection, app, *min_interval_ms, now);
                 frames.in_dialect(*dialect).iter().filter(admits)
             },
             &self.counters,
         );
-        posts.await;
+        futures_util::join!(posts, self.audience.expire(app, &expired));
     }
 }

@@ -1,12 +1,12 @@
-//! The `ingest` function: validates reports, stores them and posts them to the subscribers of their application.
+//! The `ingest` function: validates reports, stores them and posts them to the subscribers of their app.
 
+mod authorise;
 mod deliver;
 mod handler;
 mod legacy;
 mod limits;
-mod pace;
-mod processes;
-mod refusals;
+mod min_interval;
+mod rejection_limiter;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -30,8 +30,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     ];
     let ingest = Ingest::new(&clients, &settings);
     boot::warm_up_with_posts(&clients, &tables, &ingest.connections_api).await;
-    // As a task, of a handler that lives as long as the process: to wake the first future of a runtime is a system call
-    // each time, and every answer of AWS wakes it.
+    // As a task, on a handler that lives as long as the process: waking the first future of a runtime costs a system call,
+    // and every response of AWS wakes it.
     let ingest: &'static Ingest = Box::leak(Box::new(ingest));
     tokio::spawn(lambda_runtime::run(service_fn(|event: LambdaEvent<_>| ingest.handle(event.payload))))
         .await?

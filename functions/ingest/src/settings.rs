@@ -1,4 +1,4 @@
-//! What the `ingest` function must be told.
+//! Settings of the `ingest` function.
 
 use nsl_aws::settings::{Misconfigured, Reader};
 use nsl_domain::time::HOUR_MS;
@@ -6,7 +6,7 @@ use nsl_domain::time::HOUR_MS;
 /// Longest retention of raw reports, in hours: a month.
 const MAX_RETENTION_HOURS: i64 = 720;
 
-/// Shortest: reports may be that late.
+/// Shortest retention of raw reports, in hours: the age of the oldest report that is accepted.
 const MIN_RETENTION_HOURS: i64 = 48;
 
 /// Names of tables, and how long raw reports are kept.

@@ -19,12 +19,16 @@ pub struct ReportSender {
 /// accepted nevertheless ([`crate::legacy::report`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportDraft {
-    pub(crate) app: AppId,
-    pub(crate) source: Field<Source>,
-    pub(crate) timestamp: Field<TimestampMs>,
+    /// The app that it is about.
+    pub app: AppId,
+    /// The `source`.
+    pub source: Field<Source>,
+    /// The `timestamp`.
+    pub timestamp: Field<TimestampMs>,
     /// Its position in the frame.
-    pub(crate) index: usize,
-    pub(crate) document: Document,
+    pub index: usize,
+    /// The document.
+    pub document: Document,
 }
 
 impl ReportDraft {

@@ -1,0 +1,93 @@
+//! Which apps the sender of a frame may report for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nsl_aws::event::SocketEvent;
+use nsl_aws::fault::Fault;
+use nsl_domain::app::App;
+use nsl_domain::frame::publish::ReportFrame;
+use nsl_domain::grant::{Action, Grant, authorise};
+use nsl_domain::ids::AppId;
+use nsl_domain::rejection::Rejection;
+use nsl_domain::time::TimestampMs;
+
+use crate::handler::Ingest;
+use crate::limits::Load;
+
+/// The apps of a frame, all of which its sender may report for.
+pub(crate) struct AuthorisedApps {
+    pub(crate) apps: BTreeMap<AppId, Arc<App>>,
+    /// Whether the grant is that of the library's `auth`. Nothing else shows that a frame is the library's.
+    pub(crate) is_legacy: bool,
+}
+
+/// Why a sender may not report for all apps of a frame.
+pub(crate) enum NotAuthorised {
+    /// The connection has no grant.
+    Unauthenticated,
+    Rejected(Rejection),
+    Failed(Fault),
+}
+
+impl From<Fault> for NotAuthorised {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+impl AuthorisedApps {
+    /// What the frame brings to each app.
+    pub(crate) fn loads(&self, frame: &ReportFrame, now: TimestampMs) -> BTreeMap<AppId, Load> {
+        let mut loads = BTreeMap::new();
+        for entry in &frame.entries {
+            if let Some((id, app)) = entry.app.as_ref().and_then(|id| self.apps.get_key_value(id)) {
+                loads.entry(id.clone()).or_insert_with(|| Load::of(app, now)).add(entry.bytes);
+            }
+        }
+        loads
+    }
+}
+
+impl Ingest {
+    /// The apps of the frame, if the sender may report for all of them. The cached grant of an `auth` accepts, but does
+    /// not reject: a later `auth` may have granted more.
+    pub(crate) async fn authorise(
+        &self,
+        frame: &ReportFrame,
+        event: &SocketEvent,
+    ) -> Result<AuthorisedApps, NotAuthorised> {
+        if let Some(grant) = &event.grant {
+            return self.authorise_by(grant, frame, event).await;
+        }
+        if let Some(grant) = self.grants.get(&event.connection, event.arrival) {
+            match self.authorise_by(&grant, frame, event).await {
+                Err(NotAuthorised::Rejected(_)) => {}
+                authorised_or_failed => return authorised_or_failed,
+            }
+        }
+        let session = self.sessions.find(&event.connection).await?;
+        let grant = session.and_then(|session| session.grant).ok_or(NotAuthorised::Unauthenticated)?;
+        self.grants.insert(event.connection.clone(), grant.clone(), event.arrival);
+        self.authorise_by(&grant, frame, event).await
+    }
+
+    async fn authorise_by(
+        &self,
+        grant: &Grant,
+        frame: &ReportFrame,
+        event: &SocketEvent,
+    ) -> Result<AuthorisedApps, NotAuthorised> {
+        let check = |app: Option<&App>| authorise(Some(grant), Action::Publish, app, event.arrival);
+        let mut apps = BTreeMap::new();
+        for id in frame.apps() {
+            if apps.contains_key(id) {
+                continue;
+            }
+            let checked = self.app_cache.authorise(id, event.arrival, check).await?;
+            let app = checked.map_err(NotAuthorised::Rejected)?;
+            apps.extend(app.map(|app| (id.clone(), app)));
+        }
+        Ok(AuthorisedApps { apps, is_legacy: grant.is_legacy() })
+    }
+}

@@ -1,0 +1,54 @@
+//! Keeps live frames of one subscription at least `minInterval` apart (docs/PROTOCOL.md, "Service to viewer").
+
+use nsl_domain::bounded::BoundedMap;
+use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::time::TimestampMs;
+use parking_lot::Mutex;
+
+/// When this function instance last sent a frame to each subscription that has a minimum interval.
+#[derive(Debug, Default)]
+pub(crate) struct MinInterval {
+    sent: Mutex<BoundedMap<(ConnectionId, AppId), TimestampMs>>,
+}
+
+impl MinInterval {
+    /// Whether a frame of `app` may be sent to `connection` at `now`: at least `min_interval_ms` after the last one.
+    /// If so, it counts as sent.
+    pub(crate) fn admit(
+        &self,
+        connection: &ConnectionId,
+        app: &AppId,
+        min_interval_ms: i64,
+        now: TimestampMs,
+    ) -> bool {
+        if min_interval_ms == 0 {
+            return true;
+        }
+        let mut sent = self.sent.lock();
+        let key = (connection.clone(), app.clone());
+        let is_too_early = |last: &TimestampMs| (0..min_interval_ms).contains(&now.ms_since(*last));
+        if sent.get(&key).is_some_and(is_too_early) {
+            return false;
+        }
+        sent.put(key, now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_at_least_the_interval_apart() {
+        let (viewer, shop) = (ConnectionId::new("v="), AppId::new("shop").unwrap());
+        let min_interval = MinInterval::default();
+        let admitted = |interval_ms: i64| {
+            let start = TimestampMs::clamped(1_000_000);
+            [0, 500, 999, 1_000, 1_500, 2_000]
+                .map(|offset_ms| min_interval.admit(&viewer, &shop, interval_ms, start.plus_ms(offset_ms)))
+        };
+        assert_eq!(admitted(0), [true; 6]);
+        assert_eq!(admitted(1_000), [true, false, false, true, false, true]);
+    }
+}

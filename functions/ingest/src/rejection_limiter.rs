@@ -1,0 +1,45 @@
+//! Limits how many rejections one connection is sent: a sender that goes on sending rejected frames learns nothing from
+//! the thousandth answer, and each is a billed message. The connection stays open, because the client may be fixed.
+
+use nsl_domain::bounded::BoundedMap;
+use nsl_domain::ids::ConnectionId;
+use nsl_domain::rate::{Rate, TokenBucket};
+use nsl_domain::time::TimestampMs;
+use parking_lot::Mutex;
+
+/// Rejections that a connection is sent: at first more than it has frames in flight.
+const REJECTIONS: Rate = Rate { per_second: 1, burst: 100 };
+
+/// What is left of [`REJECTIONS`] for each connection, as far as this function instance sent them.
+#[derive(Debug, Default)]
+pub(crate) struct RejectionLimiter {
+    connections: Mutex<BoundedMap<ConnectionId, TokenBucket>>,
+}
+
+impl RejectionLimiter {
+    /// Whether `connection` may be sent a rejection at `now`. If so, it counts as sent.
+    pub(crate) fn admit(&self, connection: &ConnectionId, now: TimestampMs) -> bool {
+        let mut connections = self.connections.lock();
+        let bucket = connections.get_or_insert_mut(connection.clone(), || TokenBucket::full(REJECTIONS, now));
+        let is_admitted = bucket.wait_ms(1, now) == Some(0);
+        if is_admitted {
+            bucket.take(1, now);
+        }
+        is_admitted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hundred_are_sent_at_once_and_then_one_a_second() {
+        let limiter = RejectionLimiter::default();
+        let at = |ms: i64| TimestampMs::clamped(1_800_000_000_000 + ms);
+        let connection = ConnectionId::new("a=");
+        let sent = |count: usize, ms| (0..count).filter(|_| limiter.admit(&connection, at(ms))).count();
+        assert_eq!([sent(150, 0), sent(1, 999), sent(2, 1_000), sent(9, 4_000)], [100, 0, 1, 3]);
+        assert!(limiter.admit(&ConnectionId::new("b="), at(0)), "another connection has its own limit");
+    }
+}
