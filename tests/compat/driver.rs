@@ -1,6 +1,6 @@
-//! Lets a model live on a real connection: carries its frames, rings its alarms, and holds every frame that comes
-//! against the list of what is deadly. The model's own intervals are compressed by the front's pace; the
-//! distance between the two copies of a report, and whatever the service itself measures, is not.
+//! Runs a model on a real connection: carries its frames, fires its timers and checks every received frame for
+//! compatibility. The model's own intervals are shortened by the endpoint's pace; the distance between the two copies of a
+//! report and whatever the service measures are not.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -18,166 +18,163 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::{Alarm, Effect, Fate, Input, Model, Tally, Wish, why_deadly};
+use super::{Effect, FrameCounts, Input, Model, ModelState, Timer, UserAction, why_incompatible};
 use crate::system::harness::{DEADLINE, now_ms};
 
-/// Between two looks at a model: short against the deadline, long against the work of looking.
+/// How often a waiting test looks at a model.
 const POLL: Duration = Duration::from_millis(20);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Where a model connects, as whom, and how many of its seconds one second is.
+/// Where a model connects, with which origin, and how many of its seconds pass in one second.
 #[derive(Clone, Debug)]
-pub(crate) struct Front {
+pub(crate) struct Endpoint {
     pub(crate) address: String,
     pub(crate) origin: Option<&'static str>,
     pub(crate) pace: u32,
 }
 
-/// A model that lives.
-pub(crate) struct Life<M> {
-    stage: Arc<Mutex<Stage<M>>>,
-    orders: UnboundedSender<Order>,
+/// A model on a real connection.
+pub(crate) struct RunningModel<M> {
+    shared: Arc<Mutex<Shared<M>>>,
+    commands: UnboundedSender<Command>,
     task: JoinHandle<()>,
 }
 
-struct Stage<M> {
+struct Shared<M> {
     model: M,
-    tally: Tally,
+    counts: FrameCounts,
 }
 
-enum Order {
-    Wish(Wish),
-    Overhear(String),
+enum Command {
+    Perform(UserAction),
+    Inject(String),
 }
 
-impl<M: Model> Life<M> {
-    pub(crate) fn begin(model: M, front: &Front) -> Self {
-        let stage = Arc::new(Mutex::new(Stage { model, tally: Tally::default() }));
-        let (orders, received) = unbounded_channel();
-        let (stage_of_actor, front) = (Arc::clone(&stage), front.clone());
-        let actor = Actor { stage: stage_of_actor, front, socket: None, alarms: Vec::new() };
-        Self { stage, orders, task: tokio::spawn(actor.live(received)) }
+impl<M: Model> RunningModel<M> {
+    pub(crate) fn start(model: M, endpoint: &Endpoint) -> Self {
+        let shared = Arc::new(Mutex::new(Shared { model, counts: FrameCounts::default() }));
+        let (commands, received) = unbounded_channel();
+        let (shared_with_actor, endpoint) = (Arc::clone(&shared), endpoint.clone());
+        let actor = Actor { shared: shared_with_actor, endpoint, socket: None, timers: Vec::new() };
+        Self { shared, commands, task: tokio::spawn(actor.live(received)) }
     }
 
-    pub(crate) fn wish(&self, wish: Wish) {
-        let _ = self.orders.send(Order::Wish(wish));
+    pub(crate) fn perform(&self, action: UserAction) {
+        let _ = self.commands.send(Command::Perform(action));
     }
 
-    /// Lets the model receive what API Gateway itself might send.
-    pub(crate) fn overhear(&self, text: &str) {
-        let _ = self.orders.send(Order::Overhear(text.to_owned()));
+    /// Passes `text` to the model as if it had been received.
+    pub(crate) fn inject(&self, text: &str) {
+        let _ = self.commands.send(Command::Inject(text.to_owned()));
     }
 
-    pub(crate) fn see<T>(&self, look: impl FnOnce(&M) -> T) -> T {
-        look(&self.stage.lock().expect("no model panics").model)
+    pub(crate) fn inspect<T>(&self, look: impl FnOnce(&M) -> T) -> T {
+        look(&self.shared.lock().expect("no model panics").model)
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        self.stage.lock().expect("no model panics").tally.clone()
+    pub(crate) fn counts(&self) -> FrameCounts {
+        self.shared.lock().expect("no model panics").counts.clone()
     }
 
-    /// Waits until the model's state is as wanted.
-    pub(crate) async fn until(&self, what: &str, fits: impl Fn(&M) -> bool) {
-        self.until_within(DEADLINE, what, fits).await;
+    /// Waits until the model satisfies `fits`.
+    pub(crate) async fn wait_until(&self, what: &str, fits: impl Fn(&M) -> bool) {
+        self.wait_until_within(DEADLINE, what, fits).await;
     }
 
-    /// The same for what the service promises within a longer time.
-    pub(crate) async fn until_within(&self, limit: Duration, what: &str, fits: impl Fn(&M) -> bool) {
+    pub(crate) async fn wait_until_within(&self, limit: Duration, what: &str, fits: impl Fn(&M) -> bool) {
         let until = Instant::now() + limit;
-        while !self.see(&fits) {
-            let fate = self.see(|model| model.fate().clone());
-            assert!(fate == Fate::Living, "no {what}: {fate:?}; {:?}", self.tally());
-            assert!(Instant::now() < until, "no {what} within {limit:?}; {:?}", self.tally());
+        while !self.inspect(&fits) {
+            let state = self.inspect(|model| model.state().clone());
+            assert!(state == ModelState::Running, "no {what}: {state:?}; {:?}", self.counts());
+            assert!(Instant::now() < until, "no {what} within {limit:?}; {:?}", self.counts());
             sleep(POLL).await;
         }
     }
 
-    /// Waits until the model has opened this many connections.
-    pub(crate) async fn opens(&self, connections: usize) {
+    pub(crate) async fn wait_for_connections(&self, connections: usize) {
         let until = Instant::now() + DEADLINE;
         while self.connections() < connections {
-            assert!(Instant::now() < until, "no connection within {DEADLINE:?}; {:?}", self.tally());
+            assert!(Instant::now() < until, "no connection within {DEADLINE:?}; {:?}", self.counts());
             sleep(POLL).await;
         }
     }
 
-    /// How many connections it has opened so far.
+    /// Connections opened so far.
     pub(crate) fn connections(&self) -> usize {
-        self.stage.lock().expect("no model panics").tally.connections.len()
+        self.shared.lock().expect("no model panics").counts.connections.len()
     }
 
-    /// Ends the life in peace and proves that it was one: the model neither died nor threw nor gave up, and the
-    /// service kept every promise that the counts can tell.
-    pub(crate) async fn end(self, who: &str) -> (M, Tally) {
-        drop(self.orders);
+    /// Stops the model; asserts that it was still running and that the counts show no violation.
+    pub(crate) async fn end(self, who: &str) -> (M, FrameCounts) {
+        drop(self.commands);
         self.task.await.unwrap_or_else(|cause| panic!("{who}: {cause}"));
-        let Ok(stage) = Arc::try_unwrap(self.stage) else { panic!("{who}: nobody else looks any more") };
-        let Stage { model, tally } = stage.into_inner().expect("no model panics");
-        assert_eq!(model.fate(), &Fate::Living, "{who} did not live; {tally:?}");
-        assert_eq!(tally.breaches(), Vec::<String>::new(), "{who}: {tally:?}");
-        (model, tally)
+        let Ok(shared) = Arc::try_unwrap(self.shared) else { panic!("{who}: the model is still shared") };
+        let Shared { model, counts } = shared.into_inner().expect("no model panics");
+        assert_eq!(model.state(), &ModelState::Running, "{who} stopped; {counts:?}");
+        assert_eq!(counts.violations(), Vec::<String>::new(), "{who}: {counts:?}");
+        (model, counts)
     }
 }
 
 struct Actor<M> {
-    stage: Arc<Mutex<Stage<M>>>,
-    front: Front,
+    shared: Arc<Mutex<Shared<M>>>,
+    endpoint: Endpoint,
     socket: Option<Socket>,
-    alarms: Vec<(Instant, Alarm)>,
+    timers: Vec<(Instant, Timer)>,
 }
 
 impl<M: Model> Actor<M> {
-    async fn live(mut self, mut orders: UnboundedReceiver<Order>) {
-        self.hear(Input::Started).await;
-        while self.is_living() {
-            let due = self.alarms.iter().map(|(at, _)| *at).min();
+    async fn live(mut self, mut commands: UnboundedReceiver<Command>) {
+        self.handle(Input::Started).await;
+        while self.is_running() {
+            let due = self.timers.iter().map(|(at, _)| *at).min();
             let input = tokio::select! {
-                order = orders.recv() => match order {
+                command = commands.recv() => match command {
                     None => break,
-                    Some(Order::Wish(wish)) => Input::Wished(wish),
-                    Some(Order::Overhear(text)) => Input::Received(text),
+                    Some(Command::Perform(action)) => Input::Action(action),
+                    Some(Command::Inject(text)) => Input::Received(text),
                 },
-                input = next_alarm(due, &mut self.alarms) => input,
+                input = next_timer(due, &mut self.timers) => input,
                 input = next_message(&mut self.socket) => input,
             };
-            self.hear(input).await;
+            self.handle(input).await;
         }
         if let Some(mut socket) = self.socket.take() {
             let _ = socket.close(None).await;
         }
-        self.with(|stage| stage.tally.close());
+        self.with(|shared| shared.counts.close());
     }
 
-    /// Tells the model, does what it wants, and goes on with what comes of that.
-    async fn hear(&mut self, input: Input) {
+    /// Passes `input` to the model, carries out the effects, and repeats with the inputs that these cause.
+    async fn handle(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             self.note(&input);
-            let effects = self.with(|stage| stage.model.hear(input, now_ms()));
+            let effects = self.with(|shared| shared.model.handle(input, now_ms()));
             for effect in effects {
                 match effect {
                     Effect::Connect => inputs.push_back(self.connect().await),
                     Effect::Send(frame) => self.send(&frame).await,
-                    Effect::Wake(alarm, after) => {
-                        self.alarms.push((Instant::now() + after / self.front.pace, alarm))
+                    Effect::SetTimer(timer, after) => {
+                        self.timers.push((Instant::now() + after / self.endpoint.pace, timer))
                     }
-                    Effect::WakeExactly(alarm, after) => self.alarms.push((Instant::now() + after, alarm)),
+                    Effect::SetExactTimer(timer, after) => self.timers.push((Instant::now() + after, timer)),
                 }
             }
         }
     }
 
     fn note(&mut self, input: &Input) {
-        self.with(|stage| match input {
-            Input::Opened => stage.tally.open(),
-            Input::HandshakeFailed => stage.tally.failed_handshakes += 1,
-            Input::Closed => stage.tally.close(),
+        self.with(|shared| match input {
+            Input::Opened => shared.counts.open(),
+            Input::HandshakeFailed => shared.counts.failed_handshakes += 1,
+            Input::Closed => shared.counts.close(),
             Input::Received(text) => {
                 let frame: Value = serde_json::from_str(text).unwrap_or_default();
-                stage.tally.receive(&frame);
-                if let Some(why) = why_deadly(stage.model.party(), text) {
-                    stage.tally.deadly.push(format!("{why}: {text}"));
+                shared.counts.receive(&frame);
+                if let Some(why) = why_incompatible(shared.model.kind(), text) {
+                    shared.counts.incompatible.push(format!("{why}: {text}"));
                 }
             }
             _ => {}
@@ -185,7 +182,7 @@ impl<M: Model> Actor<M> {
     }
 
     async fn connect(&mut self) -> Input {
-        match timeout(DEADLINE, handshake(&self.front)).await {
+        match timeout(DEADLINE, handshake(&self.endpoint)).await {
             Ok(Ok(socket)) => {
                 self.socket = Some(socket);
                 Input::Opened
@@ -196,38 +193,38 @@ impl<M: Model> Actor<M> {
 
     async fn send(&mut self, frame: &Value) {
         let Some(socket) = &mut self.socket else { return };
-        // A socket that breaks here is found closed when it is read next.
+        // If the socket breaks here, the next read reports it as closed.
         if socket.send(Message::text(frame.to_string())).await.is_ok() {
-            self.with(|stage| stage.tally.send(frame));
+            self.with(|shared| shared.counts.send(frame));
         }
     }
 
-    fn is_living(&self) -> bool {
-        self.with(|stage| *stage.model.fate() == Fate::Living)
+    fn is_running(&self) -> bool {
+        self.with(|shared| *shared.model.state() == ModelState::Running)
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Stage<M>) -> T) -> T {
-        act(&mut self.stage.lock().expect("no model panics"))
+    fn with<T>(&self, act: impl FnOnce(&mut Shared<M>) -> T) -> T {
+        act(&mut self.shared.lock().expect("no model panics"))
     }
 }
 
-async fn handshake(front: &Front) -> Result<Socket, Box<Error>> {
-    let mut request = front.address.as_str().into_client_request()?;
-    if let Some(origin) = front.origin {
+async fn handshake(endpoint: &Endpoint) -> Result<Socket, Box<Error>> {
+    let mut request = endpoint.address.as_str().into_client_request()?;
+    if let Some(origin) = endpoint.origin {
         request.headers_mut().insert("origin", HeaderValue::from_static(origin));
     }
     Ok(connect_async(request).await?.0)
 }
 
-/// The alarm that is due, once it is; for ever where there is none.
-async fn next_alarm(due: Option<Instant>, alarms: &mut Vec<(Instant, Alarm)>) -> Input {
+/// The timer that is due first; never completes if none is set.
+async fn next_timer(due: Option<Instant>, timers: &mut Vec<(Instant, Timer)>) -> Input {
     let Some(due) = due else { return std::future::pending().await };
     sleep_until(due).await;
-    let index = alarms.iter().position(|(at, _)| *at == due).expect("the alarm is still set");
-    Input::Rang(alarms.remove(index).1)
+    let index = timers.iter().position(|(at, _)| *at == due).expect("the timer is still set");
+    Input::TimerFired(timers.remove(index).1)
 }
 
-/// The next message, or the end; for ever where there is no connection.
+/// The next message or the close; never completes without a connection.
 async fn next_message(connected: &mut Option<Socket>) -> Input {
     let Some(socket) = connected else { return std::future::pending().await };
     loop {

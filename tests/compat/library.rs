@@ -1,52 +1,52 @@
-//! The published library inside a host application: reports once a second and twice over, and dies of much.
+//! The published library inside a host application: sends each report twice, once a second, and crashes on many frames.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::script::{Thrown, elements, message, path, property, switched};
-use super::{Alarm, Credentials, Dice, Effect, Fate, Input, Model, Party, Wish};
+use super::javascript::{Thrown, elements, message, path, property, switched};
+use super::{ClientKind, Credentials, Effect, Input, Model, ModelState, Timer, UserAction};
 use crate::system::harness::{iso, recorded_documents};
 
-/// Between two reports.
+/// Interval of reports.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Between the loss of a connection and the next attempt.
+/// Between a closed connection and the next attempt.
 const RECONNECT_AFTER: Duration = Duration::from_secs(3);
-/// Failed handshakes in a row after which it stays away for good.
+/// Consecutive failed handshakes after which it stops for good.
 const HANDSHAKES_MAX: u32 = 20;
-/// The second copy of a report comes fewer milliseconds than this after the first.
-const ECHO_MS_BELOW: u64 = 10;
+/// The second copy of a report follows within less than this.
+const SECOND_COPY_MS_BELOW: u64 = 10;
 
-/// Processes that were started: each uses as much memory more than the one before. Of two real ones no two reports
-/// are the same document either, which two models that tick in the same millisecond would otherwise send.
+/// Processes started so far. Each reports different memory usage, because two real processes never send equal documents.
 static PROCESSES: AtomicU64 = AtomicU64::new(0);
 
-/// How often it sends each report.
+/// Whether it sends each report twice.
 #[derive(Clone, Debug)]
 pub(crate) enum Copies {
     One,
-    /// Twice, at distances that the dice tell.
-    Two(Dice),
+    /// At a random distance.
+    Two(Rng),
 }
 
 pub(crate) struct Library {
     credentials: Credentials,
     copies: Copies,
-    /// What its version calls a report: `send_metrics`, or `metrics` before that.
+    /// The frame type of a report: `send_metrics`, in old versions `metrics`.
     report_type: &'static str,
     documents: &'static [Value],
-    /// Bytes that its process uses beyond the recorded ones.
+    /// Bytes of memory added to the recorded usage.
     memory: u64,
     is_open: bool,
-    /// Set by `auth_success` and never taken back: it reports on its next connection before that is welcomed.
-    is_welcome: bool,
+    /// Set by `auth_success` and never reset: on its next connection it reports before it is authenticated.
+    is_authenticated: bool,
     attempts: u32,
-    fate: Fate,
+    state: ModelState,
     waiting_lines: Vec<Value>,
-    echoes: VecDeque<Value>,
+    second_copies: VecDeque<Value>,
     reported: u64,
     lines: u64,
     history_lengths: Vec<usize>,
@@ -62,11 +62,11 @@ impl Library {
             documents: recorded_documents(),
             memory: PROCESSES.fetch_add(1, Ordering::Relaxed),
             is_open: false,
-            is_welcome: false,
+            is_authenticated: false,
             attempts: 0,
-            fate: Fate::Living,
+            state: ModelState::Running,
             waiting_lines: Vec::new(),
-            echoes: VecDeque::new(),
+            second_copies: VecDeque::new(),
             reported: 0,
             lines: 0,
             history_lengths: Vec::new(),
@@ -74,26 +74,26 @@ impl Library {
         }
     }
 
-    /// A version from before reports were called `send_metrics`.
-    pub(crate) fn of_old(credentials: Credentials, copies: Copies) -> Self {
+    /// An old version, whose reports are `metrics` frames.
+    pub(crate) fn with_old_report_type(credentials: Credentials, copies: Copies) -> Self {
         Self { report_type: "metrics", ..Self::new(credentials, copies) }
     }
 
-    /// Reports that left it, copies not counted. The `n`th is told by its `process.uptime`, which is `n` seconds.
+    /// Reports sent, without copies. The `n`th has a `process.uptime` of `n`.
     pub(crate) fn reported(&self) -> u64 {
         self.reported
     }
 
-    pub(crate) fn is_welcome(&self) -> bool {
-        self.is_welcome
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.is_authenticated
     }
 
-    /// How many entries each history held that it was given.
+    /// Number of log entries in each received history.
     pub(crate) fn history_lengths(&self) -> &[usize] {
         &self.history_lengths
     }
 
-    /// The switches that were thrown, in the order in which it heard of them.
+    /// The received switches in the order of arrival.
     pub(crate) fn commands(&self) -> &[(String, bool)] {
         &self.commands
     }
@@ -104,35 +104,35 @@ impl Library {
         vec![Effect::Send(self.credentials.frame("auth", json!({})))]
     }
 
-    fn come_back(&mut self) -> Vec<Effect> {
+    fn reconnect(&mut self) -> Vec<Effect> {
         self.is_open = false;
         if self.attempts >= HANDSHAKES_MAX {
-            self.fate = Fate::GaveUp;
+            self.state = ModelState::GaveUp;
             return Vec::new();
         }
         self.attempts += 1;
-        vec![Effect::Wake(Alarm::Reconnect, RECONNECT_AFTER)]
+        vec![Effect::SetTimer(Timer::Reconnect, RECONNECT_AFTER)]
     }
 
     fn report(&mut self, now_ms: i64) -> Vec<Effect> {
-        let again = Effect::Wake(Alarm::Report, REPORT_EVERY);
-        if !self.is_open || !self.is_welcome {
+        let again = Effect::SetTimer(Timer::Report, REPORT_EVERY);
+        if !self.is_open || !self.is_authenticated {
             return vec![again];
         }
         self.reported += 1;
         let index = usize::try_from(self.reported).expect("a small number") % self.documents.len();
         let mut metrics = self.documents[index].clone();
-        // Distinct numbers, as a process that grows older has them.
+        // Every report differs, as those of a real process do.
         metrics["process"]["uptime"] = json!(self.reported);
         let used = metrics["process"]["memoryUsage"]["rss"].as_u64().expect("a process uses memory");
         metrics["process"]["memoryUsage"]["rss"] = json!(used + self.memory);
         let first = self.report_frame(&metrics, now_ms);
-        let Copies::Two(dice) = &mut self.copies else { return vec![again, Effect::Send(first)] };
-        let apart_ms = dice.below(ECHO_MS_BELOW);
-        let stamp_ms = now_ms + i64::try_from(dice.below(apart_ms + 1)).expect("a few milliseconds");
-        let echo = self.report_frame(&metrics, stamp_ms);
-        self.echoes.push_back(echo);
-        let wake = Effect::WakeExactly(Alarm::Echo, Duration::from_millis(apart_ms));
+        let Copies::Two(rng) = &mut self.copies else { return vec![again, Effect::Send(first)] };
+        let apart_ms = rng.u64(..SECOND_COPY_MS_BELOW);
+        let stamp_ms = now_ms + i64::try_from(rng.u64(..apart_ms + 1)).expect("a few milliseconds");
+        let second_copy = self.report_frame(&metrics, stamp_ms);
+        self.second_copies.push_back(second_copy);
+        let wake = Effect::SetExactTimer(Timer::SecondCopy, Duration::from_millis(apart_ms));
         vec![again, Effect::Send(first), wake]
     }
 
@@ -149,19 +149,19 @@ impl Library {
                 "message": format!("line {}", self.lines), "metadata": {"n": self.lines}});
             frames.push(self.credentials.frame("logs", json!({"logs": [entry]})));
         }
-        if !self.is_welcome {
+        if !self.is_authenticated {
             self.waiting_lines.extend(frames);
             return Vec::new();
         }
-        // What is logged between two connections is lost.
+        // Lines that are logged while disconnected are lost.
         if self.is_open { frames.into_iter().map(Effect::Send).collect() } else { Vec::new() }
     }
 
-    /// What a frame makes it do, or what it dies of.
+    /// The effects of a frame, or the error that ends the process.
     fn read(&mut self, text: &str) -> Result<Vec<Effect>, Thrown> {
         let (message, kind) = message(text)?;
         match kind.as_str() {
-            "auth_success" => self.welcome(&message),
+            "auth_success" => self.on_auth_success(&message),
             "auth_error" => Err(format!("auth error: {}", message["payload"]["message"])),
             "clear" => Ok(vec![Effect::Send(json!({"type": "clear"}))]),
             "metrics" => path(&message, &["payload", "metrics"]).map(|_| Vec::new()),
@@ -171,10 +171,10 @@ impl Library {
                 self.history_lengths.push(logs.len());
                 Ok(Vec::new())
             }
-            "command" => self.obey(message.get("data")),
+            "command" => self.apply_command(message.get("data")),
             "get_last_actions" => {
                 for action in elements(message.get("payload"), "the list of actions")? {
-                    self.obey(property(Some(action), "data")?)?;
+                    self.apply_command(property(Some(action), "data")?)?;
                 }
                 Ok(Vec::new())
             }
@@ -182,9 +182,9 @@ impl Library {
         }
     }
 
-    fn welcome(&mut self, message: &Value) -> Result<Vec<Effect>, Thrown> {
+    fn on_auth_success(&mut self, message: &Value) -> Result<Vec<Effect>, Thrown> {
         path(message, &["payload", "userId"])?.ok_or("auth_success names no user")?;
-        self.is_welcome = true;
+        self.is_authenticated = true;
         let mut effects: Vec<Effect> =
             mem::take(&mut self.waiting_lines).into_iter().map(Effect::Send).collect();
         let mut history = self.credentials.frame("history", json!({}));
@@ -201,7 +201,7 @@ impl Library {
         Ok(Vec::new())
     }
 
-    fn obey(&mut self, command: Option<&Value>) -> Result<Vec<Effect>, Thrown> {
+    fn apply_command(&mut self, command: Option<&Value>) -> Result<Vec<Effect>, Thrown> {
         if let Some((kind, enabled)) = switched(command)? {
             self.commands.push((kind.to_owned(), enabled));
         }
@@ -210,36 +210,36 @@ impl Library {
 }
 
 impl Model for Library {
-    fn hear(&mut self, input: Input, now_ms: i64) -> Vec<Effect> {
-        if self.fate != Fate::Living {
+    fn handle(&mut self, input: Input, now_ms: i64) -> Vec<Effect> {
+        if self.state != ModelState::Running {
             return Vec::new();
         }
         match input {
-            Input::Started => vec![Effect::Connect, Effect::Wake(Alarm::Report, REPORT_EVERY)],
+            Input::Started => vec![Effect::Connect, Effect::SetTimer(Timer::Report, REPORT_EVERY)],
             Input::Opened => self.open(),
-            Input::HandshakeFailed | Input::Closed => self.come_back(),
-            Input::Rang(Alarm::Reconnect) => vec![Effect::Connect],
-            Input::Rang(Alarm::Report) => self.report(now_ms),
-            Input::Rang(Alarm::Echo) => {
-                let echo = self.echoes.pop_front().filter(|_| self.is_open);
-                echo.into_iter().map(Effect::Send).collect()
+            Input::HandshakeFailed | Input::Closed => self.reconnect(),
+            Input::TimerFired(Timer::Reconnect) => vec![Effect::Connect],
+            Input::TimerFired(Timer::Report) => self.report(now_ms),
+            Input::TimerFired(Timer::SecondCopy) => {
+                let second_copy = self.second_copies.pop_front().filter(|_| self.is_open);
+                second_copy.into_iter().map(Effect::Send).collect()
             }
-            Input::Rang(_) => Vec::new(),
-            Input::Wished(Wish::Log(count)) => self.log(count, now_ms),
-            Input::Wished(_) => Vec::new(),
+            Input::TimerFired(_) => Vec::new(),
+            Input::Action(UserAction::Log(count)) => self.log(count, now_ms),
+            Input::Action(_) => Vec::new(),
             Input::Received(text) => self.read(&text).unwrap_or_else(|thrown| {
-                self.fate = Fate::Died(thrown);
+                self.state = ModelState::Crashed(thrown);
                 Vec::new()
             }),
         }
     }
 
-    fn fate(&self) -> &Fate {
-        &self.fate
+    fn state(&self) -> &ModelState {
+        &self.state
     }
 
-    fn party(&self) -> Party {
-        Party::Library
+    fn kind(&self) -> ClientKind {
+        ClientKind::Library
     }
 }
 
@@ -248,18 +248,18 @@ mod tests {
     use super::*;
 
     const NOW_MS: i64 = 1_795_352_461_387;
-    const WELCOME: &str = r#"{"type":"auth_success","payload":{"appId":"shop","userId":"nehonix_1"}}"#;
+    const AUTH_SUCCESS: &str = r#"{"type":"auth_success","payload":{"appId":"shop","userId":"nehonix_1"}}"#;
 
     fn library(copies: Copies) -> Library {
         let mut library = Library::new(Credentials::new("nehonix_1", "shop"), copies);
-        library.hear(Input::Started, NOW_MS);
-        library.hear(Input::Opened, NOW_MS);
+        library.handle(Input::Started, NOW_MS);
+        library.handle(Input::Opened, NOW_MS);
         library
     }
 
-    fn welcomed(copies: Copies) -> Library {
+    fn authenticated(copies: Copies) -> Library {
         let mut library = library(copies);
-        library.hear(Input::Received(WELCOME.to_owned()), NOW_MS);
+        library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS);
         library
     }
 
@@ -270,30 +270,30 @@ mod tests {
             .collect()
     }
 
-    fn fate_after(text: &str) -> Fate {
-        let mut library = welcomed(Copies::One);
-        library.hear(Input::Received(text.to_owned()), NOW_MS);
-        library.fate().clone()
+    fn state_after(text: &str) -> ModelState {
+        let mut library = authenticated(Copies::One);
+        library.handle(Input::Received(text.to_owned()), NOW_MS);
+        library.state().clone()
     }
 
     #[test]
-    fn it_authenticates_when_it_opens_and_asks_for_history_when_it_is_welcome() {
+    fn library_authenticates_then_requests_history() {
         let mut library = Library::new(Credentials::new("nehonix_1", "shop"), Copies::One);
-        assert!(library.hear(Input::Started, NOW_MS).contains(&Effect::Connect));
-        let opened = library.hear(Input::Opened, NOW_MS);
+        assert!(library.handle(Input::Started, NOW_MS).contains(&Effect::Connect));
+        let opened = library.handle(Input::Opened, NOW_MS);
         let auth = json!({"type": "auth", "data": {"userId": "nehonix_1", "appId": "shop"}});
         assert_eq!(opened, [Effect::Send(auth)]);
         assert!(
-            frames(&library.hear(Input::Rang(Alarm::Report), NOW_MS)).is_empty(),
-            "it is not welcome yet"
+            frames(&library.handle(Input::TimerFired(Timer::Report), NOW_MS)).is_empty(),
+            "it is not authenticated yet"
         );
         let history = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
             "data": {"userId": "nehonix_1", "appId": "shop"}});
-        assert_eq!(library.hear(Input::Received(WELCOME.to_owned()), NOW_MS), [Effect::Send(history)]);
+        assert_eq!(library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS), [Effect::Send(history)]);
     }
 
     #[test]
-    fn its_frames_are_those_that_were_recorded_from_the_real_one() {
+    fn library_frames_have_the_recorded_shape() {
         let recorded: Vec<Value> = include_str!("../fixtures/library-frames.jsonl")
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -305,42 +305,43 @@ mod tests {
             (frame["type"].clone(), keys(frame), keys(&frame["data"]), keys(&frame["data"]["metrics"]))
         };
         let known: Vec<_> = recorded.iter().map(shape).collect();
-        let mut library = Library::new(Credentials::new("u", "a"), Copies::Two(Dice::new(1)));
-        let mut effects = library.hear(Input::Opened, NOW_MS);
-        effects.extend(library.hear(Input::Received(WELCOME.to_owned()), NOW_MS));
-        effects.extend(library.hear(Input::Rang(Alarm::Report), NOW_MS));
-        effects.extend(library.hear(Input::Rang(Alarm::Echo), NOW_MS));
-        effects.extend(library.hear(Input::Wished(Wish::Log(1)), NOW_MS));
+        let mut library = Library::new(Credentials::new("u", "a"), Copies::Two(Rng::with_seed(1)));
+        let mut effects = library.handle(Input::Opened, NOW_MS);
+        effects.extend(library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS));
+        effects.extend(library.handle(Input::TimerFired(Timer::Report), NOW_MS));
+        effects.extend(library.handle(Input::TimerFired(Timer::SecondCopy), NOW_MS));
+        effects.extend(library.handle(Input::Action(UserAction::Log(1)), NOW_MS));
         let sent = frames(&effects);
         assert_eq!(sent.len(), 5, "{sent:?}");
         for frame in sent {
-            assert!(known.contains(&shape(frame)), "the real one never sent {frame}");
+            assert!(known.contains(&shape(frame)), "the library never sent {frame}");
         }
     }
 
     #[test]
-    fn a_report_comes_twice_within_ten_milliseconds_and_its_document_is_the_same() {
-        let mut library = welcomed(Copies::Two(Dice::new(7)));
+    fn each_report_is_sent_twice_within_10_ms() {
+        let mut library = authenticated(Copies::Two(Rng::with_seed(7)));
         for n in 1..=100 {
-            let effects = library.hear(Input::Rang(Alarm::Report), NOW_MS);
+            let effects = library.handle(Input::TimerFired(Timer::Report), NOW_MS);
             let first = frames(&effects)[0].clone();
             let apart = effects.iter().find_map(|effect| match effect {
-                Effect::WakeExactly(Alarm::Echo, apart) => Some(*apart),
+                Effect::SetExactTimer(Timer::SecondCopy, apart) => Some(*apart),
                 _ => None,
             });
             assert!(apart.is_some_and(|apart| apart < Duration::from_millis(10)));
-            let effects = library.hear(Input::Rang(Alarm::Echo), NOW_MS);
-            let echo = frames(&effects)[0];
-            assert_eq!(echo["data"]["metrics"], first["data"]["metrics"]);
-            assert_eq!(echo["data"]["metrics"]["process"]["uptime"], n);
-            let stamps = [&first, echo].map(|frame| frame["data"]["timestamp"].as_str().unwrap().to_owned());
+            let effects = library.handle(Input::TimerFired(Timer::SecondCopy), NOW_MS);
+            let second_copy = frames(&effects)[0];
+            assert_eq!(second_copy["data"]["metrics"], first["data"]["metrics"]);
+            assert_eq!(second_copy["data"]["metrics"]["process"]["uptime"], n);
+            let stamps =
+                [&first, second_copy].map(|frame| frame["data"]["timestamp"].as_str().unwrap().to_owned());
             assert!((iso(NOW_MS)..=iso(NOW_MS + 9)).contains(&stamps[1]), "{stamps:?}");
         }
     }
 
     #[test]
-    fn it_dies_of_what_the_table_says_and_of_nothing_else() {
-        for deadly in [
+    fn library_crashes_only_at_listed_frames() {
+        for crashing in [
             "",
             "no json",
             "null",
@@ -355,7 +356,7 @@ mod tests {
             r#"{"type":"logs"}"#,
             r#"{"type":"logs","payload":{"logs":{}}}"#,
         ] {
-            assert!(matches!(fate_after(deadly), Fate::Died(_)), "it lived on after {deadly}");
+            assert!(matches!(state_after(crashing), ModelState::Crashed(_)), "it survived {crashing}");
         }
         for harmless in [
             "{}",
@@ -370,67 +371,71 @@ mod tests {
             r#"{"type":"command","data":{"type":"get_metrics"}}"#,
             r#"{"message":"Internal server error","connectionId":"x=","requestId":"y="}"#,
         ] {
-            assert_eq!(fate_after(harmless), Fate::Living, "it died of {harmless}");
+            assert_eq!(state_after(harmless), ModelState::Running, "it crashed on {harmless}");
         }
     }
 
     #[test]
-    fn it_answers_a_clear_with_a_clear() {
-        let effects = welcomed(Copies::One).hear(Input::Received(r#"{"type":"clear"}"#.into()), NOW_MS);
+    fn library_replies_to_clear_with_clear() {
+        let effects =
+            authenticated(Copies::One).handle(Input::Received(r#"{"type":"clear"}"#.into()), NOW_MS);
         assert_eq!(effects, [Effect::Send(json!({"type": "clear"}))]);
     }
 
     #[test]
-    fn it_remembers_that_it_was_welcome_and_reports_on_its_next_connection_at_once() {
-        let mut library = welcomed(Copies::One);
-        assert_eq!(library.hear(Input::Closed, NOW_MS), [Effect::Wake(Alarm::Reconnect, RECONNECT_AFTER)]);
-        assert!(frames(&library.hear(Input::Rang(Alarm::Report), NOW_MS)).is_empty());
-        assert_eq!(library.hear(Input::Rang(Alarm::Reconnect), NOW_MS), [Effect::Connect]);
-        library.hear(Input::Opened, NOW_MS);
-        assert_eq!(frames(&library.hear(Input::Rang(Alarm::Report), NOW_MS)).len(), 1);
+    fn reports_at_once_after_reconnecting() {
+        let mut library = authenticated(Copies::One);
+        assert_eq!(
+            library.handle(Input::Closed, NOW_MS),
+            [Effect::SetTimer(Timer::Reconnect, RECONNECT_AFTER)]
+        );
+        assert!(frames(&library.handle(Input::TimerFired(Timer::Report), NOW_MS)).is_empty());
+        assert_eq!(library.handle(Input::TimerFired(Timer::Reconnect), NOW_MS), [Effect::Connect]);
+        library.handle(Input::Opened, NOW_MS);
+        assert_eq!(frames(&library.handle(Input::TimerFired(Timer::Report), NOW_MS)).len(), 1);
     }
 
     #[test]
-    fn it_gives_up_after_twenty_failed_handshakes_in_a_row_and_not_before() {
+    fn library_gives_up_after_20_failed_handshakes() {
         let mut library = library(Copies::One);
         for _ in 0..19 {
-            library.hear(Input::HandshakeFailed, NOW_MS);
+            library.handle(Input::HandshakeFailed, NOW_MS);
         }
-        library.hear(Input::Opened, NOW_MS);
+        library.handle(Input::Opened, NOW_MS);
         for _ in 0..20 {
-            assert_eq!(library.hear(Input::HandshakeFailed, NOW_MS).len(), 1);
+            assert_eq!(library.handle(Input::HandshakeFailed, NOW_MS).len(), 1);
         }
-        assert!(library.hear(Input::HandshakeFailed, NOW_MS).is_empty());
-        assert_eq!(library.fate(), &Fate::GaveUp);
+        assert!(library.handle(Input::HandshakeFailed, NOW_MS).is_empty());
+        assert_eq!(library.state(), &ModelState::GaveUp);
     }
 
     #[test]
-    fn one_that_is_accepted_and_closed_comes_back_for_ever() {
+    fn library_reconnects_forever_after_accepted_handshakes() {
         let mut library = library(Copies::One);
         for _ in 0..1000 {
-            assert_eq!(library.hear(Input::Closed, NOW_MS).len(), 1);
-            library.hear(Input::Opened, NOW_MS);
+            assert_eq!(library.handle(Input::Closed, NOW_MS).len(), 1);
+            library.handle(Input::Opened, NOW_MS);
         }
-        assert_eq!(library.fate(), &Fate::Living);
+        assert_eq!(library.state(), &ModelState::Running);
     }
 
     #[test]
-    fn what_is_logged_before_it_is_welcome_comes_all_at_once() {
+    fn log_lines_before_authentication_are_sent_after_it() {
         let mut library = library(Copies::One);
-        assert!(library.hear(Input::Wished(Wish::Log(100)), NOW_MS).is_empty());
-        let effects = library.hear(Input::Received(WELCOME.to_owned()), NOW_MS);
+        assert!(library.handle(Input::Action(UserAction::Log(100)), NOW_MS).is_empty());
+        let effects = library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS);
         assert_eq!(frames(&effects).iter().filter(|frame| frame["type"] == "logs").count(), 100);
     }
 
     #[test]
-    fn it_hears_of_switches_live_and_by_the_list_of_what_was_done() {
-        let mut library = welcomed(Copies::One);
+    fn switches_arrive_live_and_in_the_action_list() {
+        let mut library = authenticated(Copies::One);
         let live = json!({"type": "command", "data": {"type": "console_toggle", "data": {"enabled": false}}});
-        library.hear(Input::Received(live.to_string()), NOW_MS);
+        library.handle(Input::Received(live.to_string()), NOW_MS);
         let done = json!({"data": {"type": "encryption_toggle", "data": {"enabled": true}}});
         let list = json!({"type": "get_last_actions", "payload": [done]});
-        library.hear(Input::Received(list.to_string()), NOW_MS);
-        let heard = [("console_toggle".to_owned(), false), ("encryption_toggle".to_owned(), true)];
-        assert_eq!(library.commands(), heard);
+        library.handle(Input::Received(list.to_string()), NOW_MS);
+        let switches = [("console_toggle".to_owned(), false), ("encryption_toggle".to_owned(), true)];
+        assert_eq!(library.commands(), switches);
     }
 }

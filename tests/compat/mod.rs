@@ -1,31 +1,33 @@
-//! The published library and its dashboard as state machines: what happens to one goes in, what it does comes out.
-//!
-//! Owns their behaviour as their sources have it, dying, throwing, asking again at once and doubling included, and
-//! the list of what kills them. Touches no socket and no clock; `driver` lets one live on a real connection.
-//! Ruled by docs/PROTOCOL.md, "The library and its dashboard".
+//! The published library and its dashboard as state machines, modelled on their sources, with their crashes, retries and
+//! doubled reports. They use no socket and no clock; `driver` runs one on a real connection.
+//! See docs/PROTOCOL.md, "The library and its dashboard".
 
+mod client_compatibility;
 mod dashboard;
-mod deadly;
-mod dice;
 mod driver;
-mod hour;
-mod laws;
+mod frame_counts;
+mod javascript;
 mod library;
-mod script;
-mod tally;
+mod properties;
+mod traffic_simulation;
 
+pub(crate) use client_compatibility::{ClientKind, why_incompatible};
 pub(crate) use dashboard::Dashboard;
-pub(crate) use deadly::{Party, why_deadly};
-pub(crate) use dice::Dice;
-pub(crate) use driver::{Front, Life};
+pub(crate) use driver::{Endpoint, RunningModel};
+pub(crate) use frame_counts::FrameCounts;
 pub(crate) use library::{Copies, Library};
-pub(crate) use tally::Tally;
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
-/// Who a model says it is.
+/// A random element of `from`, which is not empty.
+pub(crate) fn one_of<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
+    &from[rng.usize(..from.len())]
+}
+
+/// The identity that a model sends.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     pub(crate) user: String,
@@ -37,7 +39,7 @@ impl Credentials {
         Self { user: user.to_owned(), app: app.to_owned() }
     }
 
-    /// A frame of the type whose `data` names the two and whatever else stands in `more`.
+    /// A frame of type `kind` whose `data` has the credentials and the fields of `more`.
     pub(crate) fn frame(&self, kind: &str, more: Value) -> Value {
         let mut fields = json!({"userId": self.user, "appId": self.app});
         if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
@@ -47,7 +49,7 @@ impl Credentials {
     }
 }
 
-/// What happens to a model.
+/// An event that a model reacts to.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Started,
@@ -55,69 +57,69 @@ pub(crate) enum Input {
     HandshakeFailed,
     Closed,
     Received(String),
-    Rang(Alarm),
-    Wished(Wish),
+    TimerFired(Timer),
+    Action(UserAction),
 }
 
-/// What its user or its host application does.
+/// An action of the user or of the host application.
 #[derive(Clone, Debug)]
-pub(crate) enum Wish {
-    /// The application writes this many lines at once.
+pub(crate) enum UserAction {
+    /// The application logs this many lines at once.
     Log(u32),
-    /// The user throws a switch.
+    /// The user toggles a switch.
     Toggle { kind: &'static str, enabled: bool },
-    /// The user opens the page of logs.
+    /// The user opens the log page.
     History,
-    /// The user clears the page of logs.
+    /// The user clears the log page.
     Clear,
     /// The user filters by level.
     Filter,
 }
 
-/// What a model asks to be woken for.
+/// A timer of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alarm {
+pub(crate) enum Timer {
     Reconnect,
     Report,
-    Echo,
-    /// A status check of the connection with this number, which comes again after as long.
+    SecondCopy,
+    /// A status check of this connection, repeated after `every`.
     Status {
         connection: u32,
         every: Duration,
     },
-    /// A status check that comes once.
+    /// One status check of this connection.
     StatusOnce {
         connection: u32,
     },
 }
 
-/// What a model does.
+/// What a model does in reaction to an event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
     Connect,
     Send(Value),
-    /// After this much of the model's time, which a driver may compress.
-    Wake(Alarm, Duration),
-    /// After this much time of the clock on the wall.
-    WakeExactly(Alarm, Duration),
+    /// After this much of the model's time, which the driver may shorten.
+    SetTimer(Timer, Duration),
+    /// After this much real time.
+    SetExactTimer(Timer, Duration),
 }
 
-/// What has become of a model.
+/// Whether a model still runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Living,
+pub(crate) enum ModelState {
+    Running,
     /// The process of the host application has ended.
-    Died(String),
-    /// The page threw in the middle of a frame.
+    Crashed(String),
+    /// The page threw while it handled a frame.
     Threw(String),
-    /// It will not connect again.
+    /// It does not connect again.
     GaveUp,
 }
 
-/// A party that lives on a connection.
+/// A client of the service.
 pub(crate) trait Model: Send + 'static {
-    /// What it does when this happens at `now_ms`.
-    fn hear(&mut self, input: Input, now_ms: i64) -> Vec<Effect>;
-    fn fate(&self) -> &Fate;
-    fn party(&self) -> Party;
+    /// The effects of `input` at `now_ms`.
+    fn handle(&mut self, input: Input, now_ms: i64) -> Vec<Effect>;
+    fn state(&self) -> &ModelState;
+    fn kind(&self) -> ClientKind;
 }

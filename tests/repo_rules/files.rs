@@ -95,7 +95,7 @@ fn broken_links(path: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Findi
 }
 
 #[test]
-fn every_rust_file_opens_with_what_it_owns() {
+fn every_rust_file_opens_with_a_sentence() {
     assert!(opening("a.rs", "fn main() {}\n").is_some());
     assert!(opening("a.rs", "//! No sentence\nuse x;\n").is_some());
     assert!(opening("a.rs", &"//! Too much.\n".repeat(7)).is_some());
@@ -112,7 +112,7 @@ fn script_opening(path: &str, text: &str) -> Option<String> {
 }
 
 #[test]
-fn every_script_opens_with_what_it_owns_and_is_no_longer_than_a_rust_file() {
+fn every_script_opens_with_a_sentence_and_stays_short() {
     assert!(script_opening("a.js", "const a = 1;\n").is_some());
     assert!(script_opening("a.js", "// What it owns.\n").is_none());
     let scripts = files_with("js").into_iter().filter(|file| !file.path.contains("/vendor/"));
@@ -132,7 +132,7 @@ fn every_lib_is_a_table_of_contents() {
 }
 
 #[test]
-fn no_file_is_longer_than_a_reader_can_hold() {
+fn no_file_is_too_long() {
     assert_eq!(code_lines("//! x\n\nuse a;\n// why\nfn f() {\n}\n"), 3);
     let long = files_with("rs").into_iter().filter(|file| code_lines(file.code()) > CODE_LINES_MAX);
     assert_none(long.map(|file| format!("{} has {} lines of code", file.path, code_lines(file.code()))));
@@ -153,7 +153,7 @@ fn no_text_names_the_machine_it_was_written_on() {
 }
 
 #[test]
-fn no_text_holds_a_merge_marker() {
+fn no_text_contains_a_merge_marker() {
     assert!(is_merge_marker("<<<<<<< HEAD") && is_merge_marker(">>>>>>> theirs"));
     assert_none(text_files().iter().flat_map(|file| lines_with(&file.path, &file.text, is_merge_marker)));
 }

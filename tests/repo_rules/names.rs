@@ -98,14 +98,14 @@ fn no_item_has_an_empty_word_in_its_name() {
 }
 
 #[test]
-fn no_function_is_named_after_being_a_getter_or_a_test() {
+fn no_function_has_an_idle_prefix() {
     let sample = "    pub fn get_key(&self) {\nfn test_key() {\nfn gets_a_key() {\n";
     assert_eq!(items("a.rs", sample, idle_prefix).len(), 2);
     assert_none(files_with("rs").iter().flat_map(|file| items(&file.path, &file.text, idle_prefix)));
 }
 
 #[test]
-fn no_test_is_idle_and_no_code_is_a_stub() {
+fn no_test_is_ignored_and_no_code_is_a_stub() {
     assert_eq!(idle_test("a.rs", concat!("#[ig", "nore]\nfn f() {\n    to", "do!()\n}\n")).len(), 2);
     assert_none(files_with("rs").iter().flat_map(|file| idle_test(&file.path, &file.text)));
 }

@@ -23,7 +23,7 @@ fn websocket_of(page: &str) -> &str {
 }
 
 #[tokio::test]
-async fn anybody_is_served_the_page_and_it_names_the_websocket_that_is_here() {
+async fn page_is_public_and_names_its_websocket() {
     let gateway = Gateway::shared();
     for path in ["/", "/api/logger", "/api/logger/"] {
         let response = gateway.get(path, None).await;
@@ -43,7 +43,7 @@ async fn anybody_is_served_the_page_and_it_names_the_websocket_that_is_here() {
 }
 
 #[tokio::test]
-async fn a_browser_that_has_the_page_is_not_sent_it_again() {
+async fn cached_page_gets_304() {
     let gateway = Gateway::shared();
     let first = gateway.get("/", None).await;
     let tag = header(&first, ETAG);

@@ -13,12 +13,12 @@ const LIVE: Duration = Duration::from_secs(1);
 const LIVE_PERCENT: usize = 75;
 
 #[tokio::test]
-async fn every_frame_of_the_library_reaches_its_viewer_within_the_second_and_nobody_else() {
+async fn library_frames_reach_only_their_viewer_within_a_second() {
     let _quiet = QUIET.lock().await;
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let mut viewer = Client::viewer(gateway, &app).await;
-    let mut stranger = Client::viewer(gateway, &other).await;
+    let mut outsider = Client::viewer(gateway, &other).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     publisher.publish(&app, 0).await;
     viewer.next_report(0).await;
@@ -47,9 +47,9 @@ async fn every_frame_of_the_library_reaches_its_viewer_within_the_second_and_nob
     assert!(delays[delays.len() * LIVE_PERCENT / 100] < LIVE, "reports took {delays:?}");
 
     Client::authenticated(gateway, &other).await.publish(&other, 1).await;
-    stranger.next_report(1).await;
+    outsider.next_report(1).await;
     publisher.round_trip().await;
-    assert_eq!(stranger.untaken("metrics"), 0, "a stranger saw another application's reports");
+    assert_eq!(outsider.untaken("metrics"), 0, "a outsider saw another application's reports");
     assert_eq!(publisher.untaken("metrics"), 0, "a publisher that does not watch saw its reports");
     assert_eq!(publisher.untaken("error"), 0, "a recorded frame was refused");
 }

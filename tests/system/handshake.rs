@@ -33,14 +33,14 @@ async fn in_every_place(gateway: &Gateway, key: &str) -> [Result<Client, Box<Err
     [
         Client::open_with(gateway, &[("authorization", &format!("Bearer {key}"))]).await,
         Client::open_with(gateway, &[("x-api-key", key)]).await,
-        // A client that offers subprotocols refuses an answer that echoes none or another.
+        // A client that offers subprotocols refuses an answer that second_copies none or another.
         Client::open_with(gateway, &[("sec-websocket-protocol", &subprotocols(key))]).await,
         Client::open_at(&query(gateway, key), &[]).await,
     ]
 }
 
 #[tokio::test]
-async fn a_key_in_the_handshake_admits_without_another_word() {
+async fn key_in_the_handshake_authenticates() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     for (n, opened) in (0..).zip(in_every_place(gateway, &app.api_key).await) {
@@ -52,7 +52,7 @@ async fn a_key_in_the_handshake_admits_without_another_word() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_in_the_handshake_opens_nothing() {
+async fn wrong_key_fails_the_handshake() {
     let gateway = Gateway::shared();
     for refused in in_every_place(gateway, &wrong_key()).await {
         assert_eq!(status(refused), 401);
@@ -60,7 +60,7 @@ async fn a_wrong_key_in_the_handshake_opens_nothing() {
 }
 
 #[tokio::test]
-async fn two_keys_that_differ_open_nothing() {
+async fn two_different_keys_fail_the_handshake() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let bearer = format!("Bearer {}", app.api_key);
@@ -69,7 +69,7 @@ async fn two_keys_that_differ_open_nothing() {
 }
 
 #[tokio::test]
-async fn whatever_a_refusal_says_it_opens_no_connection() {
+async fn rejected_handshakes_open_no_connection() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let bearer = format!("Bearer {}", app.api_key);
@@ -84,7 +84,7 @@ async fn whatever_a_refusal_says_it_opens_no_connection() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_handshake_opens_no_other_application() {
+async fn key_in_the_handshake_is_limited_to_its_application() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let mut client = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await.expect("it opens");
@@ -97,7 +97,7 @@ async fn a_key_in_the_handshake_opens_no_other_application() {
 }
 
 #[tokio::test]
-async fn who_keeps_guessing_is_told_once_and_closed_at_the_fifth() {
+async fn connection_is_closed_at_the_fifth_wrong_key() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;

@@ -73,7 +73,7 @@ async fn the_hour_holds_exactly_what_the_library_reported() {
 }
 
 #[tokio::test]
-async fn every_numeric_leaf_becomes_a_series_and_nothing_else_does() {
+async fn only_numeric_leaves_become_series() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -88,7 +88,7 @@ async fn every_numeric_leaf_becomes_a_series_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn an_application_without_reports_has_an_empty_hour() {
+async fn application_without_reports_has_an_empty_hour() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let response = gateway.get(&hour_of(&app), Some(&app.api_key)).await;
@@ -99,7 +99,7 @@ async fn an_application_without_reports_has_an_empty_hour() {
 }
 
 #[tokio::test]
-async fn history_is_read_only_with_a_key_of_the_application() {
+async fn history_requires_a_key_of_the_application() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
@@ -115,7 +115,7 @@ async fn history_is_read_only_with_a_key_of_the_application() {
 }
 
 #[tokio::test]
-async fn a_wrong_question_is_told_what_is_wrong() {
+async fn invalid_query_gets_400_with_a_reason() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let refusal =
@@ -126,7 +126,7 @@ async fn a_wrong_question_is_told_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn the_latest_report_of_each_source_is_told() {
+async fn latest_has_one_report_per_source() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -151,7 +151,7 @@ async fn health_needs_no_key() {
 }
 
 #[tokio::test]
-async fn history_is_there_under_the_librarys_own_base_path() {
+async fn history_has_the_librarys_base_path() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let path = format!("/api/logger{}", hour_of(&app));
@@ -159,7 +159,7 @@ async fn history_is_there_under_the_librarys_own_base_path() {
 }
 
 #[tokio::test]
-async fn series_aggregates_and_span_may_be_chosen() {
+async fn series_aggregates_and_span_can_be_selected() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -183,7 +183,7 @@ async fn series_aggregates_and_span_may_be_chosen() {
 }
 
 #[tokio::test]
-async fn history_comes_as_csv_to_who_asks_for_it() {
+async fn history_is_csv_on_request() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     Client::authenticated(gateway, &app).await.publish(&app, 4).await;
@@ -199,7 +199,7 @@ async fn history_comes_as_csv_to_who_asks_for_it() {
 }
 
 #[tokio::test]
-async fn pages_of_the_configured_origins_may_ask_and_no_others() {
+async fn cors_allows_only_configured_origins() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let wrong = "nonsense".to_owned();
@@ -218,7 +218,7 @@ async fn pages_of_the_configured_origins_may_ask_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_page_may_ask_whether_it_may_ask() {
+async fn cors_preflight_is_answered() {
     let gateway = Gateway::shared();
     let request = gateway.http(reqwest::Method::OPTIONS, "/apps/any/metrics");
     let request = request.header("Origin", "http://localhost:3000");

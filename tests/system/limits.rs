@@ -18,7 +18,7 @@ const LEFT_SECONDS: i64 = 60;
 const MINUTE_MS: i64 = 60_000;
 
 #[tokio::test]
-async fn an_app_that_is_full_takes_nobody_until_somebody_leaves() {
+async fn full_app_rejects_connections_until_one_closes() {
     let gateway = Gateway::shared();
     let app = App::create_with(gateway, &["--max-connections", "2", "--scope", "publish"]).await;
     let key = [("x-api-key", app.api_key.as_str())];
@@ -45,7 +45,7 @@ async fn an_app_that_is_full_takes_nobody_until_somebody_leaves() {
 }
 
 #[tokio::test]
-async fn an_app_that_sent_more_than_it_may_is_refused_for_a_while() {
+async fn app_over_its_limit_is_rejected_for_a_while() {
     let folder = scratch_folder("limits");
     let data = folder.to_str().expect("a path of text");
     // The application is limited before the stream tells of its reports.

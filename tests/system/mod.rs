@@ -1,24 +1,24 @@
-//! What a stranger who has read docs/PROTOCOL.md may rely on, each as one test whose name is the promise.
+//! What a outsider who has read docs/PROTOCOL.md may rely on, each as one test whose name is the promise.
 //! The gateway runs the very binaries that AWS would run; the tests reach it over WebSocket and HTTP alone.
 
-mod admission;
+mod authentication;
 mod credentials;
-mod crowd;
 mod dashboard;
 mod delivery;
-mod doubles;
-mod dropin;
-mod faults;
-mod garbage;
+mod doubled_reports;
+mod drop_in;
+mod fan_out;
 mod handshake;
 pub(crate) mod harness;
 mod history;
-mod legacy;
-mod library;
+mod legacy_auth;
+mod legacy_frames;
 mod limits;
+mod malformed_frames;
+mod outages;
 mod overview;
 mod publishing;
 mod rollups;
-mod running;
-mod secrecy;
-mod watching;
+mod secrets;
+mod startup;
+mod subscriptions;

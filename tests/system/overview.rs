@@ -19,7 +19,7 @@ fn ids(apps: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_key_is_shown_its_application_and_an_owners_token_all_of_the_owners() {
+async fn overview_lists_the_applications_of_the_credential() {
     let gateway = Gateway::shared();
     let busy = App::create_with(gateway, &["--owner", OWNER]).await;
     let silent = App::create_with(gateway, &["--owner", OWNER]).await;
@@ -49,6 +49,6 @@ async fn a_key_is_shown_its_application_and_an_owners_token_all_of_the_owners() 
 }
 
 #[tokio::test]
-async fn nobody_without_a_credential_is_shown_an_application() {
+async fn overview_requires_a_credential() {
     assert_eq!(Gateway::shared().get("/apps", None).await.status(), 401);
 }

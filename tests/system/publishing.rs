@@ -9,7 +9,7 @@ fn report(app: &App, n: u64) -> Value {
 }
 
 #[tokio::test]
-async fn a_report_with_an_id_is_acknowledged_and_one_without_is_not() {
+async fn only_reports_with_an_id_are_acknowledged() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
@@ -23,7 +23,7 @@ async fn a_report_with_an_id_is_acknowledged_and_one_without_is_not() {
 }
 
 #[tokio::test]
-async fn a_batch_of_a_hundred_is_taken_and_one_more_is_refused_whole() {
+async fn batch_of_100_is_accepted_101_rejected() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
@@ -43,7 +43,7 @@ async fn a_batch_of_a_hundred_is_taken_and_one_more_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn a_bad_report_in_a_batch_costs_no_other() {
+async fn invalid_report_in_a_batch_rejects_no_other() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
@@ -127,7 +127,7 @@ async fn a_batch_that_names_a_foreign_application_stores_nothing() {
 }
 
 #[tokio::test]
-async fn a_report_may_be_two_days_late_and_five_minutes_early_and_no_more() {
+async fn reports_are_accepted_two_days_late_five_minutes_early() {
     const MINUTE_MS: i64 = 60_000;
     const TWO_DAYS_MS: i64 = 48 * 60 * MINUTE_MS;
     let gateway = Gateway::shared();

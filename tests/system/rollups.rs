@@ -49,7 +49,7 @@ async fn each_range_counts_every_report_of_its_span_once() {
 }
 
 #[tokio::test]
-async fn the_accidents_of_a_stream_change_no_count() {
+async fn stream_faults_change_no_count() {
     let gateway =
         Gateway::start(&["--memory", "--no-demo", "--stream-window", "0", "--stream-chaos", "7"]).await;
     let app = App::create(&gateway).await;
@@ -63,7 +63,7 @@ async fn the_accidents_of_a_stream_change_no_count() {
 }
 
 #[tokio::test]
-async fn what_the_caller_has_is_not_sent_again() {
+async fn unchanged_history_gets_304() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     publish_aged(gateway, &app, &[90 * MINUTE_MS]).await;
@@ -87,7 +87,7 @@ async fn what_the_caller_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_series_of_an_application_are_known_by_name_unit_and_last_value() {
+async fn series_list_has_name_unit_and_last_value() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;

@@ -2,7 +2,7 @@
 //! The policy is the table below; a run prints the table that it found (`cargo test credential -- --nocapture`).
 
 mod cases;
-mod ends;
+mod expiry;
 mod operations;
 mod tokens;
 
@@ -144,7 +144,7 @@ async fn each_credential_allows_exactly_what_the_policy_says() {
 }
 
 #[tokio::test]
-async fn an_app_that_is_switched_off_loses_its_connections_at_once() {
+async fn deactivated_app_loses_its_connections_at_once() {
     let gateway = Gateway::shared();
     let app = crate::system::harness::App::create(gateway).await;
     let other = crate::system::harness::App::create(gateway).await;
@@ -169,7 +169,7 @@ async fn an_app_that_is_switched_off_loses_its_connections_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_is_rotated_while_both_serve_and_the_older_ends() {
+async fn rotated_keys_overlap_until_the_old_is_dropped() {
     let gateway = Gateway::shared();
     let app = crate::system::harness::App::create(gateway).await;
     let new = nsl(gateway, &["app", "rotate-key", &app.app_id]).await["apiKey"].take();

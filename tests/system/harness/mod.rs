@@ -2,25 +2,25 @@
 //! Nothing here knows how the service works inside; docs/PROTOCOL.md is all that it relies on.
 
 mod app;
-mod bystanders;
-mod cable;
-mod calls;
+mod background_traffic;
 mod cli;
 mod client;
 mod clock;
+mod dynamodb_calls;
 mod gateway;
+mod partition;
 mod proxy;
 mod recording;
 mod settings;
 
 pub(crate) use app::App;
-pub(crate) use bystanders::Bystanders;
-pub(crate) use cable::Cabled;
-pub(crate) use calls::Calls;
+pub(crate) use background_traffic::BackgroundTraffic;
 pub(crate) use cli::nsl;
 pub(crate) use client::{Client, auth_frame, metrics_frame};
 pub(crate) use clock::{iso, now_ms};
+pub(crate) use dynamodb_calls::DynamoDbCalls;
 pub(crate) use gateway::{Gateway, binary, scratch_folder};
+pub(crate) use partition::PartitionedGateway;
 pub(crate) use proxy::Proxy;
 pub(crate) use recording::{library_frames, library_talk, recorded_documents};
 

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::calls::{Calls, Reader};
+use super::dynamodb_calls::{DynamoDbCalls, Reader};
 
 /// What is read of a connection at once.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 16 * 1024;
 pub(crate) struct Proxy {
     pub(crate) address: String,
     way: watch::Sender<Way>,
-    calls: Arc<Mutex<Calls>>,
+    calls: Arc<Mutex<DynamoDbCalls>>,
 }
 
 /// Where it leads.
@@ -34,7 +34,7 @@ impl Proxy {
         let (scheme, _) = target.split_once("://").expect("an address with a scheme");
         let address = format!("{scheme}://{}", listener.local_addr().expect("a bound address"));
         let (way, state) = watch::channel(Way { orders: 0, target: Some(host_of(target)) });
-        let calls = Arc::new(Mutex::new(Calls::default()));
+        let calls = Arc::new(Mutex::new(DynamoDbCalls::default()));
         let counted = Arc::clone(&calls);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -59,7 +59,7 @@ impl Proxy {
     }
 
     /// What the store behind it was asked since the last time that this was asked.
-    pub(crate) fn take_calls(&self) -> Calls {
+    pub(crate) fn take_calls(&self) -> DynamoDbCalls {
         std::mem::take(&mut *self.calls.lock().expect("no counter panics"))
     }
 }
@@ -69,7 +69,7 @@ fn host_of(address: &str) -> String {
     rest.trim_end_matches('/').to_owned()
 }
 
-async fn forward(mut client: TcpStream, mut state: watch::Receiver<Way>, calls: Arc<Mutex<Calls>>) {
+async fn forward(mut client: TcpStream, mut state: watch::Receiver<Way>, calls: Arc<Mutex<DynamoDbCalls>>) {
     let Way { orders, target: Some(target) } = state.borrow().clone() else { return };
     let Ok(mut server) = TcpStream::connect(&target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -80,7 +80,11 @@ async fn forward(mut client: TcpStream, mut state: watch::Receiver<Way>, calls: 
 }
 
 /// Carries both ways until either side ends, and reads along what the client asks.
-async fn relay(client: &mut TcpStream, server: &mut TcpStream, calls: &Mutex<Calls>) -> std::io::Result<()> {
+async fn relay(
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    calls: &Mutex<DynamoDbCalls>,
+) -> std::io::Result<()> {
     let mut chunk = vec![0; CHUNK_BYTES];
     let length = client.read(&mut chunk).await?;
     server.write_all(&chunk[..length]).await?;

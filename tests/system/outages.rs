@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::system::harness::{App, Bystanders, Cabled, Client, Gateway, metrics_frame, scratch_folder};
+use crate::system::harness::{
+    App, BackgroundTraffic, Client, Gateway, PartitionedGateway, metrics_frame, scratch_folder,
+};
 
 #[tokio::test]
-async fn a_viewer_that_vanishes_without_a_close_disturbs_nobody() {
+async fn viewer_lost_without_close_disturbs_no_other() {
     let gateway = Gateway::shared();
-    let bystanders = Bystanders::start(gateway).await;
+    let background = BackgroundTraffic::start(gateway).await;
     let app = App::create(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -18,11 +20,11 @@ async fn a_viewer_that_vanishes_without_a_close_disturbs_nobody() {
     }
     publisher.round_trip().await;
     assert_eq!(publisher.untaken("error"), 0);
-    bystanders.finish().await;
+    background.finish().await;
 }
 
 #[tokio::test]
-async fn a_publisher_that_vanishes_loses_nothing_that_it_was_acknowledged() {
+async fn acknowledged_reports_survive_a_lost_publisher() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -33,16 +35,16 @@ async fn a_publisher_that_vanishes_loses_nothing_that_it_was_acknowledged() {
 }
 
 #[tokio::test]
-async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
-    let mut cabled = Cabled::start(&[]).await;
-    let gateway = cabled.gateway();
+async fn unreachable_store_is_reported_and_recovers() {
+    let mut partitioned = PartitionedGateway::start(&[]).await;
+    let gateway = partitioned.gateway();
     let app = App::create(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     publisher.publish(&app, 1).await;
     viewer.next_report(1).await;
 
-    cabled.unplug();
+    partitioned.unplug();
     publisher.send(&metrics_frame(&app, "lost", json!({"n": 2}))).await;
     let is_answer = |frame: &Value| frame["type"] == "error" || frame["type"] == "ack";
     let answer = publisher.next_where("an answer to a report", is_answer).await["payload"].take();
@@ -51,33 +53,33 @@ async fn an_unreachable_store_is_told_as_such_and_used_again_once_it_is_back() {
     assert_eq!(answer["id"], "lost");
     publisher.round_trip().await;
 
-    cabled.plug_in();
+    partitioned.plug_in();
     assert_eq!(publisher.publish(&app, 3).await["accepted"], 1);
     viewer.next_report(3).await;
     assert_eq!(viewer.untaken("metrics"), 0, "a report that was not stored was delivered");
-    assert!(cabled.stop().await.success());
+    assert!(partitioned.stop().await.success());
 }
 
 #[tokio::test]
-async fn a_newcomer_is_told_that_the_store_is_unreachable() {
-    let mut cabled = Cabled::start(&[]).await;
-    let gateway = cabled.gateway();
+async fn auth_reports_an_unreachable_store() {
+    let mut partitioned = PartitionedGateway::start(&[]).await;
+    let gateway = partitioned.gateway();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
-    cabled.unplug();
+    partitioned.unplug();
     let auth = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}});
     client.send(&auth).await;
     let refusal = client.error().await;
     assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("unavailable"), &json!(true)));
 
-    cabled.plug_in();
+    partitioned.plug_in();
     client.send(&auth).await;
     client.next("auth_success").await;
-    assert!(cabled.stop().await.success());
+    assert!(partitioned.stop().await.success());
 }
 
 #[tokio::test]
-async fn a_stopped_gateway_ends_well_and_its_next_start_finds_every_report() {
+async fn restarted_gateway_finds_every_report() {
     let folder = scratch_folder("data");
     let arguments = ["--no-demo", "--data", folder.to_str().expect("a path of text")];
     let gateway = Gateway::start(&arguments).await;

@@ -71,7 +71,7 @@ fn traces(secret: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_key_no_token_and_no_secret_stands_in_any_log() {
+async fn no_log_contains_a_secret() {
     let gateway = Gateway::start_logging(&["--no-demo", "--verbose"], Some("debug")).await;
     let folder = gateway.folder().to_owned();
     let mut secrets = show_secrets(&gateway).await;

@@ -1,4 +1,4 @@
-//! What went over a model's connections, counted; and the promises of the service that can be read off the counts.
+//! Frames on a model's connections by type, and the promises of the service that can be checked from the counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// A connection is told its status at most this often, by the clock on the wall.
+/// A connection gets at most one status in this time.
 const STATUS_APART: Duration = Duration::from_secs(4);
-/// What the service sends unasked: reports, log lines and commands of others, and API Gateway's own errors.
+/// Frames that are not replies: reports, log lines and commands of others, and API Gateway's errors.
 const RELAYED: [&str; 4] = ["metrics", "logs", "command", ""];
-/// What the library sends that is stored, not answered.
+/// Frames of the library that get no reply.
 const REPORTED: [&str; 3] = ["send_metrics", "metrics", "logs"];
 
-/// Frames by type.
+/// Number of frames by type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts(BTreeMap<String, u64>);
+pub(crate) struct CountsByType(BTreeMap<String, u64>);
 
-impl Counts {
+impl CountsByType {
     pub(crate) fn add(&mut self, frame: &Value) {
         let kind = frame["type"].as_str().unwrap_or_default();
         *self.0.entry(kind.to_owned()).or_default() += 1;
@@ -42,13 +42,13 @@ impl Counts {
     }
 }
 
-/// One connection of a model's.
+/// One connection of a model.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     opened: Instant,
     closed: Option<Instant>,
-    pub(crate) sent: Counts,
-    pub(crate) received: Counts,
+    pub(crate) sent: CountsByType,
+    pub(crate) received: CountsByType,
 }
 
 impl Connection {
@@ -56,12 +56,12 @@ impl Connection {
         self.closed.unwrap_or_else(Instant::now) - self.opened
     }
 
-    /// What the service promised of this connection and did not keep.
-    fn breaches(&self) -> Vec<String> {
-        let mut breaches = Vec::new();
+    /// Promises of the service that this connection shows broken.
+    fn violations(&self) -> Vec<String> {
+        let mut violations = Vec::new();
         let mut at_most = |kind: &str, most: u64| {
             if self.received.of(kind) > most {
-                breaches.push(format!("{} {kind} where {most} are the most", self.received.of(kind)));
+                violations.push(format!("{} {kind}, at most {most} are allowed", self.received.of(kind)));
             }
         };
         at_most("auth_success", 1);
@@ -69,22 +69,22 @@ impl Connection {
         at_most("status_response", 1 + self.lasted().as_secs().div_ceil(STATUS_APART.as_secs()));
         at_most("get_last_actions", self.sent.of("get_last_actions"));
         at_most("command_response", self.sent.of("command"));
-        breaches
+        violations
     }
 }
 
-/// Everything that went over a model's connections.
+/// The frames on all connections of a model.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct FrameCounts {
     pub(crate) connections: Vec<Connection>,
     pub(crate) failed_handshakes: u32,
-    /// Frames that must never have come, with the reason.
-    pub(crate) deadly: Vec<String>,
+    /// Incompatible frames that were received, with the reason.
+    pub(crate) incompatible: Vec<String>,
 }
 
-impl Tally {
+impl FrameCounts {
     pub(crate) fn open(&mut self) {
-        let (sent, received) = (Counts::default(), Counts::default());
+        let (sent, received) = (CountsByType::default(), CountsByType::default());
         self.connections.push(Connection { opened: Instant::now(), closed: None, sent, received });
     }
 
@@ -106,45 +106,48 @@ impl Tally {
         }
     }
 
-    pub(crate) fn sent(&self) -> Counts {
+    pub(crate) fn sent(&self) -> CountsByType {
         self.summed(|connection| &connection.sent)
     }
 
-    pub(crate) fn received(&self) -> Counts {
+    pub(crate) fn received(&self) -> CountsByType {
         self.summed(|connection| &connection.received)
     }
 
-    /// Frames to the service that are neither reports nor log lines.
+    /// Frames sent, without reports and log lines.
     pub(crate) fn asked(&self) -> u64 {
         self.sent().without(&REPORTED)
     }
 
-    /// Frames of the service that answer something.
+    /// Frames received that are replies.
     pub(crate) fn answered(&self) -> u64 {
         self.received().without(&RELAYED)
     }
 
-    /// How long the longest connection lasted.
+    /// Duration of the longest connection.
     pub(crate) fn longest(&self) -> Duration {
         self.connections.iter().map(Connection::lasted).max().unwrap_or_default()
     }
 
-    /// What the service promised and did not keep, connection by connection.
-    pub(crate) fn breaches(&self) -> Vec<String> {
+    /// Broken promises of the service, by connection.
+    pub(crate) fn violations(&self) -> Vec<String> {
         let broken = self.connections.iter().enumerate().flat_map(|(index, connection)| {
-            connection.breaches().into_iter().map(move |breach| format!("connection {}: {breach}", index + 1))
+            connection
+                .violations()
+                .into_iter()
+                .map(move |violation| format!("connection {}: {violation}", index + 1))
         });
-        self.deadly.iter().cloned().chain(broken).collect()
+        self.incompatible.iter().cloned().chain(broken).collect()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.connections.extend(other.connections);
         self.failed_handshakes += other.failed_handshakes;
-        self.deadly.extend(other.deadly);
+        self.incompatible.extend(other.incompatible);
     }
 
-    fn summed(&self, of: impl Fn(&Connection) -> &Counts) -> Counts {
-        let mut sum = Counts::default();
+    fn summed(&self, of: impl Fn(&Connection) -> &CountsByType) -> CountsByType {
+        let mut sum = CountsByType::default();
         for connection in &self.connections {
             sum.merge(of(connection));
         }
@@ -158,24 +161,24 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_service_that_answers_twice_is_found() {
-        let mut tally = Tally::default();
-        tally.open();
+    fn duplicate_replies_are_violations() {
+        let mut counts = FrameCounts::default();
+        counts.open();
         for kind in ["auth", "get_last_actions", "send_metrics"] {
-            tally.send(&json!({"type": kind}));
+            counts.send(&json!({"type": kind}));
         }
         for kind in ["auth_success", "get_last_actions", "metrics", "status_response"] {
-            tally.receive(&json!({"type": kind}));
+            counts.receive(&json!({"type": kind}));
         }
-        assert_eq!(tally.breaches(), Vec::<String>::new());
-        assert_eq!((tally.asked(), tally.answered()), (2, 3));
+        assert_eq!(counts.violations(), Vec::<String>::new());
+        assert_eq!((counts.asked(), counts.answered()), (2, 3));
         for kind in ["auth_success", "get_last_actions"] {
-            tally.receive(&json!({"type": kind}));
+            counts.receive(&json!({"type": kind}));
         }
-        assert_eq!(tally.breaches().len(), 2);
-        tally.close();
-        tally.open();
-        tally.receive(&json!({"type": "auth_success"}));
-        assert_eq!(tally.breaches().len(), 2, "another connection is welcomed anew");
+        assert_eq!(counts.violations().len(), 2);
+        counts.close();
+        counts.open();
+        counts.receive(&json!({"type": "auth_success"}));
+        assert_eq!(counts.violations().len(), 2, "another connection is authenticated again");
     }
 }

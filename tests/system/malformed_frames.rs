@@ -1,12 +1,12 @@
 //! Whatever a client sends, it gets its answer, its connection goes on where API Gateway's would, and nobody else
-//! notices: a pair of bystanders exchanges reports all the while and must lose none.
+//! notices: a pair of background exchanges reports all the while and must lose none.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::system::harness::{App, Bystanders, Client, Gateway};
+use crate::system::harness::{App, BackgroundTraffic, Client, Gateway};
 
 /// API Gateway's limits of one frame and of one message.
 const FRAME_BYTES: usize = 32 * 1024;
@@ -107,9 +107,9 @@ fn in_parts(text: &str) -> Vec<Message> {
 }
 
 #[tokio::test]
-async fn every_piece_of_garbage_gets_its_answer_and_harms_nobody() {
+async fn every_malformed_frame_gets_its_error() {
     let gateway = Gateway::shared();
-    let bystanders = Bystanders::start(gateway).await;
+    let background = BackgroundTraffic::start(gateway).await;
     let app = App::create(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
     let mut client = Client::authenticated(gateway, &app).await;
@@ -124,11 +124,11 @@ async fn every_piece_of_garbage_gets_its_answer_and_harms_nobody() {
     viewer.next_report(1).await;
     assert_eq!(viewer.untaken("metrics"), 0, "a refused report was delivered");
     assert_eq!(client.untaken("error"), 0, "something was refused twice");
-    bystanders.finish().await;
+    background.finish().await;
 }
 
 #[tokio::test]
-async fn documents_at_the_very_limits_are_taken() {
+async fn documents_at_the_limits_are_accepted() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::viewer(gateway, &app).await;
@@ -141,9 +141,9 @@ async fn documents_at_the_very_limits_are_taken() {
 }
 
 #[tokio::test]
-async fn messages_that_api_gateway_refuses_close_only_their_own_connection() {
+async fn oversized_and_binary_messages_close_only_their_connection() {
     let gateway = Gateway::shared();
-    let bystanders = Bystanders::start(gateway).await;
+    let background = BackgroundTraffic::start(gateway).await;
     let app = App::create(gateway).await;
     let cases: [(&str, Vec<Message>, u16); 5] = [
         ("a frame of 33 KB", vec![Message::text("x".repeat(33 * 1024))], 1009),
@@ -161,7 +161,7 @@ async fn messages_that_api_gateway_refuses_close_only_their_own_connection() {
         }
         assert_eq!(client.close_code().await, code, "{what}");
     }
-    bystanders.finish().await;
+    background.finish().await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::system::harness::{App, Client, Gateway, now_ms};
 const LIFE: i64 = 8;
 
 #[tokio::test]
-async fn a_viewer_is_shown_reports_until_its_token_ends_and_is_told_then() {
+async fn viewer_gets_reports_until_its_token_expires() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;

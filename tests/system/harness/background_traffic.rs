@@ -11,12 +11,12 @@ use super::{App, Client, Gateway};
 /// Fewer exchanges than this would prove nothing.
 const REPORTS_MIN: u64 = 3;
 
-pub(crate) struct Bystanders {
+pub(crate) struct BackgroundTraffic {
     stop: Arc<AtomicBool>,
     exchange: JoinHandle<u64>,
 }
 
-impl Bystanders {
+impl BackgroundTraffic {
     pub(crate) async fn start(gateway: &Gateway) -> Self {
         let app = App::create(gateway).await;
         let mut viewer = Client::viewer(gateway, &app).await;
@@ -40,6 +40,6 @@ impl Bystanders {
     /// Ends the exchange and passes on its failure, if it failed.
     pub(crate) async fn finish(self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.exchange.await.expect("the bystanders exchanged every report");
+        self.exchange.await.expect("the background exchanged every report");
     }
 }

@@ -9,12 +9,12 @@ const SERVICE: &str = "DynamoDB_20120810.";
 const LENGTH: &str = "content-length";
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// Calls by operation and table; of a transaction its first table.
+/// DynamoDbCalls by operation and table; of a transaction its first table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Calls(BTreeMap<(String, String), u64>);
+pub(crate) struct DynamoDbCalls(BTreeMap<(String, String), u64>);
 
-impl Calls {
-    /// Calls of these operations on tables whose name holds `table`.
+impl DynamoDbCalls {
+    /// DynamoDbCalls of these operations on tables whose name holds `table`.
     pub(crate) fn on(&self, table: &str, operations: &[&str]) -> u64 {
         let fits = |(operation, name): &(String, String)| {
             name.contains(table) && operations.contains(&operation.as_str())
@@ -31,7 +31,7 @@ impl Calls {
     }
 }
 
-impl fmt::Display for Calls {
+impl fmt::Display for DynamoDbCalls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for ((operation, table), count) in &self.0 {
             write!(out, "\n    {operation} on {table}: {count}")?;
@@ -52,7 +52,7 @@ impl Reader {
         beginning.starts_with(b"POST / HTTP/1.1\r\n")
     }
 
-    pub(crate) fn read(&mut self, piece: &[u8], calls: &mut Calls) {
+    pub(crate) fn read(&mut self, piece: &[u8], calls: &mut DynamoDbCalls) {
         self.unread.extend_from_slice(piece);
         while let Some((head_bytes, body_bytes)) = self.whole_request() {
             let head = String::from_utf8_lossy(&self.unread[..head_bytes]);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_whatever_pieces_they_come_in() {
+    fn requests_are_counted_in_any_chunks() {
         let stream = [
             request("DynamoDB_20120810.PutItem", r#"{"TableName":"nsl-Reports","Item":{}}"#),
             request("DynamoDBStreams_20120810.GetRecords", "{}"),
@@ -105,7 +105,7 @@ mod tests {
         ]
         .concat();
         for size in [1, 7, 100, stream.len()] {
-            let (mut calls, mut reader) = (Calls::default(), Reader::default());
+            let (mut calls, mut reader) = (DynamoDbCalls::default(), Reader::default());
             for piece in stream.as_bytes().chunks(size) {
                 reader.read(piece, &mut calls);
             }

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{DASHBOARD, legacy_app, owner_of};
-use crate::compat::{Credentials, Dice, Party, why_deadly};
+use crate::compat::{ClientKind, Credentials, one_of, why_incompatible};
 use crate::system::harness::{App, Client, Gateway};
 
 const SEEDS: u64 = 6;
@@ -33,53 +34,53 @@ const TYPES: [&str; 14] = [
 ];
 
 /// A frame of a random type, with right, wrong, missing and nonsensical parts.
-fn any_frame(dice: &mut Dice, right: &Credentials) -> String {
-    if dice.below(10) == 0 {
+fn any_frame(rng: &mut Rng, right: &Credentials) -> String {
+    if rng.u64(..10) == 0 {
         let nonsense = ["", "null", "[]", "7", "{", "{}", "\"clear\"", r#"{"type":7}"#, r#"{"type":"auth"}"#];
-        return (*dice.one_of::<&str>(&nonsense)).to_owned();
+        return (*one_of(rng, &nonsense)).to_owned();
     }
     let wrong = [json!(7), json!(null), json!("no spaces"), json!("nobody"), json!({}), json!([])];
-    let mut frame = right.frame(dice.one_of::<&str>(&TYPES), json!({}));
+    let mut frame = right.frame(one_of::<&str>(rng, &TYPES), json!({}));
     for (field, value) in [
-        ("metrics", json!({"cpu": {"usage": dice.below(100)}, "payload": null, "logs": 1})),
-        ("logs", json!([{"id": dice.below(9), "message": "m"}, null, 7])),
-        ("type", json!(*dice.one_of(&["console_toggle", "encryption_toggle", "get_metrics", "clear"]))),
-        ("data", json!({"enabled": dice.below(2) == 0})),
+        ("metrics", json!({"cpu": {"usage": rng.u64(..100)}, "payload": null, "logs": 1})),
+        ("logs", json!([{"id": rng.u64(..9), "message": "m"}, null, 7])),
+        ("type", json!(*one_of(rng, &["console_toggle", "encryption_toggle", "get_metrics", "clear"]))),
+        ("data", json!({"enabled": rng.u64(..2) == 0})),
         ("timestamp", json!("yesterday")),
     ] {
-        match dice.below(4) {
-            0 => frame["data"][field] = dice.one_of(&wrong).clone(),
+        match rng.u64(..4) {
+            0 => frame["data"][field] = one_of(rng, &wrong).clone(),
             1 => {}
             _ => frame["data"][field] = value,
         }
     }
     for field in ["userId", "appId"] {
-        if dice.below(5) == 0 {
-            frame["data"][field] = dice.one_of(&wrong).clone();
+        if rng.u64(..5) == 0 {
+            frame["data"][field] = one_of(rng, &wrong).clone();
         }
     }
-    match dice.below(12) {
-        0 => frame["data"] = dice.one_of(&wrong).clone(),
-        1 => frame["ws_sent_config"] = json!({"response_type": *dice.one_of(&["clear", "auth_error", "x"])}),
+    match rng.u64(..12) {
+        0 => frame["data"] = one_of(rng, &wrong).clone(),
+        1 => frame["ws_sent_config"] = json!({"response_type": *one_of(rng, &["clear", "auth_error", "x"])}),
         _ => {}
     }
     frame.to_string()
 }
 
 /// Says random things on a connection of this side, and judges what it hears.
-async fn talk(gateway: &Gateway, app: &App, party: Party, seed: u64) {
-    let mut dice = Dice::new(seed);
+async fn talk(gateway: &Gateway, app: &App, party: ClientKind, seed: u64) {
+    let mut rng = Rng::with_seed(seed);
     let origin = [("origin", DASHBOARD)];
-    let headers: &[(&str, &str)] = if party == Party::Dashboard { &origin } else { &[] };
+    let headers: &[(&str, &str)] = if party == ClientKind::Dashboard { &origin } else { &[] };
     let mut client = Client::open_with(gateway, headers).await.expect("it connects");
     let right = owner_of(app);
     let mut said = Vec::new();
-    if dice.below(3) > 0 {
+    if rng.u64(..3) > 0 {
         client.send(&right.frame("auth", json!({}))).await;
         client.next("auth_success").await;
     }
     for _ in 0..FRAMES {
-        let frame = any_frame(&mut dice, &right);
+        let frame = any_frame(&mut rng, &right);
         if frame.is_empty() || !client.try_send_message(Message::text(frame.as_str())).await {
             continue;
         }
@@ -87,17 +88,17 @@ async fn talk(gateway: &Gateway, app: &App, party: Party, seed: u64) {
     }
     let any = |_: &Value| true;
     while let Some(heard) = client.heard_within(PATIENCE, any).await {
-        let why = why_deadly(party, &heard.to_string());
+        let why = why_incompatible(party, &heard.to_string());
         assert_eq!(why, None, "seed {seed}, {party:?}: {heard} after {said:#?}");
     }
 }
 
 #[tokio::test]
-async fn whatever_a_library_or_a_page_says_it_hears_nothing_deadly() {
+async fn random_frames_get_only_compatible_replies() {
     let gateway = Gateway::shared();
     let app = legacy_app(gateway).await;
     for seed in 0..SEEDS {
-        let (library, page) = (Party::Library, Party::Dashboard);
+        let (library, page) = (ClientKind::Library, ClientKind::Dashboard);
         // Side by side, so that each also hears what the other leads to.
         tokio::join!(talk(gateway, &app, library, seed), talk(gateway, &app, page, seed + SEEDS));
     }

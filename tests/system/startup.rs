@@ -11,7 +11,7 @@ use crate::system::harness::{Client, Gateway, binary};
 const GOING_AWAY: u16 = 1001;
 
 #[tokio::test]
-async fn the_ready_file_tells_where_everything_is() {
+async fn ready_file_has_every_address() {
     let ready = Gateway::shared().ready();
     assert!(
         ready.ws.starts_with("ws://") && ready.http.starts_with("http://"),
@@ -27,7 +27,7 @@ async fn the_ready_file_tells_where_everything_is() {
 }
 
 #[tokio::test]
-async fn nothing_complains_while_everything_starts() {
+async fn startup_logs_no_warning() {
     let gateway = Gateway::start(&["--memory", "--no-demo"]).await;
     let said = fs::read_to_string(gateway.folder().join("gateway.log")).expect("the gateway's log is there");
     assert!(said.contains("functions of"), "{said}");
@@ -57,7 +57,7 @@ async fn the_demo_shows_this_machine_every_second() {
 }
 
 #[tokio::test]
-async fn a_silent_connection_is_closed_and_a_talking_one_lives_until_its_time_is_up() {
+async fn idle_and_overlong_connections_are_closed() {
     let gateway =
         Gateway::start(&["--memory", "--no-demo", "--idle-timeout", "2", "--max-duration", "6"]).await;
     let mut silent = Client::open(&gateway).await;
@@ -76,7 +76,7 @@ async fn a_silent_connection_is_closed_and_a_talking_one_lives_until_its_time_is
 }
 
 #[tokio::test]
-async fn an_operator_sees_how_the_tables_are_and_how_far_rollups_follow() {
+async fn nsl_status_shows_tables_and_rollup_delay() {
     let gateway = Gateway::shared();
     let mut command = tokio::process::Command::new(binary("nsl"));
     let output =

@@ -12,7 +12,7 @@ fn ids(reports: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_subscriber_is_shown_the_recent_reports_at_once() {
+async fn subscriber_gets_recent_reports_at_once() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -32,7 +32,7 @@ async fn a_subscriber_is_shown_the_recent_reports_at_once() {
 }
 
 #[tokio::test]
-async fn a_returning_subscriber_is_shown_what_it_missed() {
+async fn returning_subscriber_gets_missed_reports() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -57,7 +57,7 @@ async fn a_returning_subscriber_is_shown_what_it_missed() {
 }
 
 #[tokio::test]
-async fn a_long_replay_is_split_into_frames_that_any_client_can_take() {
+async fn long_replay_is_split_into_small_frames() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -86,7 +86,7 @@ async fn a_long_replay_is_split_into_frames_that_any_client_can_take() {
 }
 
 #[tokio::test]
-async fn an_unsubscribed_viewer_is_shown_nothing_more() {
+async fn unsubscribed_viewer_gets_no_more_reports() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let mut viewer = Client::viewer(gateway, &app).await;
@@ -129,6 +129,6 @@ async fn a_publisher_that_subscribes_sees_its_own_reports() {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_even_to_a_stranger() {
+async fn ping_needs_no_authentication() {
     Client::open(Gateway::shared()).await.round_trip().await;
 }

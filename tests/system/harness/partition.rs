@@ -5,18 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use super::{Calls, Gateway, Proxy, scratch_folder};
+use super::{DynamoDbCalls, Gateway, Proxy, scratch_folder};
 
-pub(crate) struct Cabled {
+pub(crate) struct PartitionedGateway {
     engine: Gateway,
     store: Proxy,
-    front: Proxy,
+    endpoint: Proxy,
     folder: PathBuf,
     arguments: Vec<String>,
     gateway: Option<Gateway>,
 }
 
-impl Cabled {
+impl PartitionedGateway {
     /// The gateway gets these arguments besides.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let engine = Gateway::start(&["--memory", "--no-demo"]).await;
@@ -27,8 +27,8 @@ impl Cabled {
         fs::write(folder.join("demo-key"), &demo.api_key).expect("the key is written");
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let gateway = Self::start_gateway(&folder, &store, &arguments).await;
-        let front = Proxy::to(&gateway.ready().ws).await;
-        Self { engine, store, front, folder, arguments, gateway: Some(gateway) }
+        let endpoint = Proxy::to(&gateway.ready().ws).await;
+        Self { engine, store, endpoint, folder, arguments, gateway: Some(gateway) }
     }
 
     pub(crate) fn gateway(&self) -> &Gateway {
@@ -37,7 +37,7 @@ impl Cabled {
 
     /// Where clients connect, whichever gateway runs.
     pub(crate) fn address(&self) -> &str {
-        &self.front.address
+        &self.endpoint.address
     }
 
     /// Makes the store unreachable.
@@ -51,16 +51,16 @@ impl Cabled {
 
     /// Ends every client's connection as a broken line does, and lets them come back.
     pub(crate) fn hang_up(&self) {
-        self.front.switch_off();
-        self.front.lead_to(&self.gateway().ready().ws);
+        self.endpoint.switch_off();
+        self.endpoint.lead_to(&self.gateway().ready().ws);
     }
 
     /// Stops the gateway and starts another, which clients reach once it runs.
     pub(crate) async fn restart(&mut self) {
-        self.front.switch_off();
+        self.endpoint.switch_off();
         assert!(self.stop().await.success(), "the gateway ends well");
         let gateway = Self::start_gateway(&self.folder, &self.store, &self.arguments).await;
-        self.front.lead_to(&gateway.ready().ws);
+        self.endpoint.lead_to(&gateway.ready().ws);
         self.gateway = Some(gateway);
     }
 
@@ -69,7 +69,7 @@ impl Cabled {
     }
 
     /// What the store was asked since the last time that this was asked.
-    pub(crate) fn take_calls(&self) -> Calls {
+    pub(crate) fn take_calls(&self) -> DynamoDbCalls {
         self.store.take_calls()
     }
 

@@ -5,15 +5,15 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::system::harness::{App, Client, DEADLINE, Gateway, metrics_frame};
 
-/// More frames than every instance that a gateway runs hears of a stranger before it closes it.
-const STRANGER_FRAMES_MAX: usize = 300;
+/// More frames than every instance that a gateway runs hears of a outsider before it closes it.
+const UNAUTHENTICATED_FRAMES_MAX: usize = 300;
 
 fn auth(app_id: &str, api_key: &str) -> Value {
     json!({"type": "auth", "data": {"appId": app_id, "apiKey": api_key}})
 }
 
 #[tokio::test]
-async fn a_key_admits_to_its_application() {
+async fn key_authenticates_for_its_application() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
@@ -24,7 +24,7 @@ async fn a_key_admits_to_its_application() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_refused_and_may_be_put_right_on_the_same_connection() {
+async fn wrong_key_is_rejected_and_can_be_corrected() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
@@ -41,7 +41,7 @@ async fn a_wrong_key_is_refused_and_may_be_put_right_on_the_same_connection() {
 }
 
 #[tokio::test]
-async fn a_foreign_application_and_an_unknown_one_are_refused_alike() {
+async fn foreign_and_unknown_applications_are_rejected_alike() {
     let gateway = Gateway::shared();
     let (app, foreign) = (App::create(gateway).await, App::create(gateway).await);
     let mut refusals = Vec::new();
@@ -62,7 +62,7 @@ async fn a_foreign_application_and_an_unknown_one_are_refused_alike() {
 }
 
 #[tokio::test]
-async fn a_connection_that_has_proved_nothing_may_neither_publish_nor_watch() {
+async fn unauthenticated_connection_can_neither_publish_nor_view() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
@@ -80,24 +80,26 @@ async fn a_connection_that_has_proved_nothing_may_neither_publish_nor_watch() {
 }
 
 #[tokio::test]
-async fn a_stranger_that_keeps_publishing_is_told_and_then_closed() {
+async fn unauthenticated_publisher_is_rejected_then_closed() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
     let frame = json!({"type": "metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
     // Each function instance counts for itself, and the gateway may run several.
     let mut refusals = 0;
-    while refusals < STRANGER_FRAMES_MAX && client.try_send_message(Message::text(frame.to_string())).await {
+    while refusals < UNAUTHENTICATED_FRAMES_MAX
+        && client.try_send_message(Message::text(frame.to_string())).await
+    {
         let Some(refusal) = client.answer_within(&["error"], DEADLINE).await else { break };
         assert_eq!(refusal["payload"]["code"], "unauthorized");
         refusals += 1;
     }
-    assert!((5..STRANGER_FRAMES_MAX).contains(&refusals), "{refusals} frames were refused");
+    assert!((5..UNAUTHENTICATED_FRAMES_MAX).contains(&refusals), "{refusals} frames were refused");
     client.close_code().await;
 }
 
 #[tokio::test]
-async fn one_who_has_proved_something_is_never_closed_for_its_frames() {
+async fn authenticated_connection_survives_invalid_frames() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::authenticated(gateway, &app).await;
@@ -109,7 +111,7 @@ async fn one_who_has_proved_something_is_never_closed_for_its_frames() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_frame_that_it_refuses() {
+async fn error_has_the_id_of_its_frame() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
@@ -119,7 +121,7 @@ async fn a_refusal_names_the_frame_that_it_refuses() {
 }
 
 #[tokio::test]
-async fn incomplete_credentials_are_told_what_is_missing() {
+async fn incomplete_credentials_get_the_missing_field() {
     let gateway = Gateway::shared();
     let mut client = Client::open(gateway).await;
     for (data, code) in [
@@ -136,7 +138,7 @@ async fn incomplete_credentials_are_told_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_key_does_only_what_its_scope_says() {
+async fn key_is_limited_to_its_scope() {
     let gateway = Gateway::shared();
     let writer = App::create_with(gateway, &["--scope", "publish"]).await;
     let mut client = Client::authenticated(gateway, &writer).await;

@@ -11,7 +11,7 @@ const REPORTS_EACH: u64 = 10;
 const VIEWERS: usize = 10;
 
 #[tokio::test]
-async fn ten_viewers_each_get_every_report_of_ten_publishers_exactly_once() {
+async fn ten_viewers_get_every_report_exactly_once() {
     let _quiet = QUIET.lock().await;
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;

@@ -28,7 +28,7 @@ fn counted(history: &Value) -> u64 {
 }
 
 #[tokio::test]
-async fn a_doubled_recording_counts_once_for_a_viewer_and_in_history() {
+async fn doubled_recording_counts_once_live_and_in_history() {
     let gateway = Gateway::shared();
     let (app, mut library) = library(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
@@ -61,7 +61,7 @@ async fn a_doubled_recording_counts_once_for_a_viewer_and_in_history() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_silences_nobody_and_is_shown_to_the_operator() {
+async fn wrong_clock_is_corrected_and_shown_to_the_operator() {
     let gateway = Gateway::shared();
     let (app, mut library) = library(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;

@@ -8,7 +8,7 @@ use crate::system::harness::{App, Client, Gateway, iso, metrics_frame, now_ms};
 const DASHBOARD: &str = "http://localhost:3000";
 
 #[tokio::test]
-async fn the_librarys_own_auth_admits_a_publisher_to_a_legacy_application() {
+async fn legacy_auth_publishes_to_a_legacy_application() {
     let gateway = Gateway::shared();
     let user = "nehonix_11111111-2222-4333-8444-555555555555";
     let app = App::create_with(gateway, &["--legacy", "--owner", user]).await;
@@ -24,7 +24,7 @@ async fn the_librarys_own_auth_admits_a_publisher_to_a_legacy_application() {
 }
 
 #[tokio::test]
-async fn the_librarys_own_auth_admits_nobody_where_the_application_does_not_say_so() {
+async fn legacy_auth_fails_without_the_legacy_flag() {
     let gateway = Gateway::shared();
     let modern = App::create(gateway).await;
     let legacy = App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await;
@@ -45,7 +45,7 @@ async fn the_librarys_own_auth_admits_nobody_where_the_application_does_not_say_
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_watches_by_its_auth_alone() {
+async fn allowed_page_views_by_legacy_auth_alone() {
     let gateway = Gateway::shared();
     let app = App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await;
     let mut page = Client::open_with(gateway, &[("origin", DASHBOARD)]).await.expect("a page connects");
@@ -67,7 +67,7 @@ async fn a_page_of_an_allowed_origin_watches_by_its_auth_alone() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_is_not_let_in_by_the_librarys_auth() {
+async fn legacy_auth_rejects_a_foreign_origin() {
     let gateway = Gateway::shared();
     let app = App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await;
     let Ok(mut page) = Client::open_with(gateway, &[("origin", "http://evil.example")]).await else { return };

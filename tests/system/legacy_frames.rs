@@ -41,7 +41,7 @@ async fn library(gateway: &Gateway, app: &App) -> Client {
 }
 
 #[tokio::test]
-async fn the_recorded_frames_of_the_library_are_answered_as_it_reads_them() {
+async fn recorded_library_frames_get_compatible_replies() {
     let gateway = Gateway::shared();
     let app = legacy_app(gateway).await;
     let mut watcher = page(gateway, &app).await;
@@ -78,7 +78,7 @@ async fn the_recorded_frames_of_the_library_are_answered_as_it_reads_them() {
 }
 
 #[tokio::test]
-async fn a_status_tells_the_owner_and_nobody_else() {
+async fn status_is_shown_only_to_the_owner() {
     let gateway = Gateway::shared();
     let (legacy, modern) = (legacy_app(gateway).await, App::create(gateway).await);
     let ask = async |origin: &str, user: &str, app: &str| {
@@ -100,7 +100,7 @@ async fn a_status_tells_the_owner_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_command_of_the_page_reaches_the_library_and_holds() {
+async fn command_of_the_page_reaches_the_library_and_persists() {
     let gateway = Gateway::shared();
     let app = legacy_app(gateway).await;
     let (mut page, mut library) = (page(gateway, &app).await, library(gateway, &app).await);
@@ -125,7 +125,7 @@ async fn a_command_of_the_page_reaches_the_library_and_holds() {
 }
 
 #[tokio::test]
-async fn a_page_that_asks_for_ever_is_answered_once_in_a_while() {
+async fn repeated_requests_of_a_page_get_one_reply() {
     let gateway = Gateway::shared();
     let app = legacy_app(gateway).await;
     let mut page = page(gateway, &app).await;
@@ -146,7 +146,7 @@ async fn a_page_that_asks_for_ever_is_answered_once_in_a_while() {
 }
 
 #[tokio::test]
-async fn a_page_that_floods_is_closed_and_a_process_that_floods_is_not() {
+async fn flooding_page_is_closed_flooding_process_is_not() {
     let gateway = Gateway::shared();
     let app = legacy_app(gateway).await;
     let mut library = library(gateway, &app).await;
@@ -165,7 +165,7 @@ async fn a_page_that_floods_is_closed_and_a_process_that_floods_is_not() {
 }
 
 #[tokio::test]
-async fn malformed_and_misplaced_frames_are_taken_in_silence() {
+async fn malformed_legacy_frames_get_no_reply() {
     let gateway = Gateway::shared();
     let (app, other) = (legacy_app(gateway).await, legacy_app(gateway).await);
     let mut watcher = page(gateway, &other).await;

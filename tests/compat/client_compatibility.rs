@@ -1,53 +1,52 @@
-//! What no frame of the service may be, for each party: a list of its own, which shares no code with the models.
-//!
-//! It is stricter than they are: it also refuses what merely would show nothing. Ruled by docs/PROTOCOL.md.
+//! Which frames the service must not send to each client: a list that shares no code with the models.
+//! Stricter than they are: it also rejects frames that a client would only ignore.
 
 use serde_json::Value;
 
-/// No frame of the service is larger.
+/// Largest frame that the service may send.
 const FRAME_BYTES_MAX: usize = 30 * 1024;
-/// What a status tells, always all of it.
+/// A status must have all of these.
 const STATUS_FIELDS: [&str; 4] = ["userExists", "appExists", "userHasAccess", "appIsActive"];
 
-/// Who is listening.
+/// The client that receives a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Party {
+pub(crate) enum ClientKind {
     Library,
     Dashboard,
 }
 
-/// Why the frame must not reach this party, if it must not.
-pub(crate) fn why_deadly(party: Party, text: &str) -> Option<&'static str> {
+/// Why the frame must not be sent to this client; `None` if it may be.
+pub(crate) fn why_incompatible(party: ClientKind, text: &str) -> Option<&'static str> {
     if text.is_empty() {
         return Some("an empty message");
     }
     if text.len() > FRAME_BYTES_MAX {
         return Some("a frame beyond 30 KB");
     }
-    let Ok(frame) = serde_json::from_str::<Value>(text) else { return Some("no JSON") };
+    let Ok(frame) = serde_json::from_str::<Value>(text) else { return Some("not JSON") };
     if !frame.is_object() {
-        return Some("no object");
+        return Some("not an object");
     }
     let Some(kind) = frame.get("type") else {
         let is_of_transport = frame["message"].is_string() && frame["connectionId"].is_string();
-        return (!is_of_transport).then_some("neither a type nor a transport's error");
+        return (!is_of_transport).then_some("neither a type nor an API Gateway error");
     };
-    let Some(kind) = kind.as_str() else { return Some("a type that is no text") };
+    let Some(kind) = kind.as_str() else { return Some("a type that is not a string") };
     match party {
-        Party::Library => deadly_to_library(kind, &frame),
-        Party::Dashboard => deadly_to_dashboard(kind, &frame),
+        ClientKind::Library => incompatible_with_library(kind, &frame),
+        ClientKind::Dashboard => incompatible_with_dashboard(kind, &frame),
     }
 }
 
-fn deadly_to_library(kind: &str, frame: &Value) -> Option<&'static str> {
+fn incompatible_with_library(kind: &str, frame: &Value) -> Option<&'static str> {
     let payload = &frame["payload"];
     match kind {
         "auth_error" => Some("auth_error throws in the host application"),
         "clear" => Some("clear is answered with clear"),
         "connect" => Some("connect makes it another's publisher"),
         "auth_success" => (!payload["userId"].is_string()).then_some("auth_success without a user"),
-        "get_last_actions" => deadly_actions(payload),
-        "command" => deadly_command(&frame["data"]),
+        "get_last_actions" => incompatible_actions(payload),
+        "command" => incompatible_command(&frame["data"]),
         "request_history" => {
             (!payload["logs"].is_array()).then_some("request_history without an array of logs")
         }
@@ -57,7 +56,7 @@ fn deadly_to_library(kind: &str, frame: &Value) -> Option<&'static str> {
     }
 }
 
-fn deadly_to_dashboard(kind: &str, frame: &Value) -> Option<&'static str> {
+fn incompatible_with_dashboard(kind: &str, frame: &Value) -> Option<&'static str> {
     let payload = &frame["payload"];
     match kind {
         "auth_success" => (!payload["userId"].is_string()).then_some("auth_success without a user"),
@@ -68,8 +67,8 @@ fn deadly_to_dashboard(kind: &str, frame: &Value) -> Option<&'static str> {
                 && STATUS_FIELDS.iter().all(|field| payload["status"][*field].is_boolean());
             (!is_whole).then_some("a status that is not whole")
         }
-        "logs" | "history" => (!payload.is_array()).then_some("logs that are no array"),
-        "get_last_actions" => deadly_actions(payload),
+        "logs" | "history" => (!payload.is_array()).then_some("logs that are not an array"),
+        "get_last_actions" => incompatible_actions(payload),
         "metrics" => {
             let is_flat_and_nested = payload["metrics"].as_object().is_some_and(|metrics| {
                 let ours = ["metrics", "timestamp", "appId", "source", "id"];
@@ -82,12 +81,12 @@ fn deadly_to_dashboard(kind: &str, frame: &Value) -> Option<&'static str> {
     }
 }
 
-fn deadly_actions(actions: &Value) -> Option<&'static str> {
-    let Some(actions) = actions.as_array() else { return Some("actions that are no array") };
-    actions.iter().find_map(|action| deadly_command(&action["data"]))
+fn incompatible_actions(actions: &Value) -> Option<&'static str> {
+    let Some(actions) = actions.as_array() else { return Some("actions that are not an array") };
+    actions.iter().find_map(|action| incompatible_command(&action["data"]))
 }
 
-fn deadly_command(command: &Value) -> Option<&'static str> {
+fn incompatible_command(command: &Value) -> Option<&'static str> {
     if !command.is_object() {
         return Some("a command without its data");
     }
@@ -100,35 +99,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_party_wants_kills_the_other() {
+    fn clients_expect_different_payloads() {
         let array = r#"{"type":"logs","payload":[{"id":"1"}]}"#;
-        assert_eq!(why_deadly(Party::Dashboard, array), None);
-        assert!(why_deadly(Party::Library, array).is_some());
+        assert_eq!(why_incompatible(ClientKind::Dashboard, array), None);
+        assert!(why_incompatible(ClientKind::Library, array).is_some());
         let object = r#"{"type":"logs","payload":{"logs":[]}}"#;
-        assert_eq!(why_deadly(Party::Library, object), None);
-        assert!(why_deadly(Party::Dashboard, object).is_some());
+        assert_eq!(why_incompatible(ClientKind::Library, object), None);
+        assert!(why_incompatible(ClientKind::Dashboard, object).is_some());
         let refusal = r#"{"type":"auth_error","payload":{"message":"m"}}"#;
-        assert_eq!(why_deadly(Party::Dashboard, refusal), None);
-        assert!(why_deadly(Party::Library, refusal).is_some());
+        assert_eq!(why_incompatible(ClientKind::Dashboard, refusal), None);
+        assert!(why_incompatible(ClientKind::Library, refusal).is_some());
     }
 
     #[test]
-    fn what_is_no_frame_kills_both() {
+    fn malformed_frames_are_incompatible_with_both() {
         let large = format!(r#"{{"type":"pong","x":"{}"}}"#, "x".repeat(FRAME_BYTES_MAX));
         for text in ["", "x", "null", "[]", "{}", r#"{"type":7}"#, r#"{"message":"m"}"#, large.as_str()] {
-            assert!(why_deadly(Party::Library, text).is_some(), "{text:.40}");
-            assert!(why_deadly(Party::Dashboard, text).is_some(), "{text:.40}");
+            assert!(why_incompatible(ClientKind::Library, text).is_some(), "{text:.40}");
+            assert!(why_incompatible(ClientKind::Dashboard, text).is_some(), "{text:.40}");
         }
         let transport = r#"{"message":"Forbidden","connectionId":"x=","requestId":"y="}"#;
-        assert_eq!(why_deadly(Party::Library, transport), None);
+        assert_eq!(why_incompatible(ClientKind::Library, transport), None);
     }
 
     #[test]
     fn a_report_must_be_there_flat_and_nested() {
         let both =
             r#"{"type":"metrics","payload":{"cpu":{"usage":1},"metrics":{"cpu":{"usage":1}},"id":"i"}}"#;
-        assert_eq!(why_deadly(Party::Dashboard, both), None);
+        assert_eq!(why_incompatible(ClientKind::Dashboard, both), None);
         let nested = r#"{"type":"metrics","payload":{"metrics":{"cpu":{"usage":1}},"id":"i"}}"#;
-        assert!(why_deadly(Party::Dashboard, nested).is_some());
+        assert!(why_incompatible(ClientKind::Dashboard, nested).is_some());
     }
 }

@@ -1,15 +1,15 @@
 //! The published library and its dashboard, as models, against the running service: nothing that it answers may end
 //! one, count a report twice or make one ask without end. Ruled by docs/PROTOCOL.md, "The library and its dashboard".
 
-mod chance;
 mod cost;
+mod random_frames;
 mod scenario;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::compat::{Credentials, Dashboard, Front};
+use crate::compat::{Credentials, Dashboard, Endpoint};
 use crate::system::harness::{App, Gateway};
 
 /// One of the origins that the template allows by default.
@@ -25,24 +25,24 @@ fn owner_of(app: &App) -> Credentials {
 }
 
 /// A process that runs the library: its handshake has no origin.
-fn program(address: &str, pace: u32) -> Front {
-    Front { address: address.to_owned(), origin: None, pace }
+fn program(address: &str, pace: u32) -> Endpoint {
+    Endpoint { address: address.to_owned(), origin: None, pace }
 }
 
 /// A tab of the dashboard.
-fn page(address: &str, pace: u32) -> Front {
-    Front { address: address.to_owned(), origin: Some(DASHBOARD), pace }
+fn page(address: &str, pace: u32) -> Endpoint {
+    Endpoint { address: address.to_owned(), origin: Some(DASHBOARD), pace }
 }
 
 /// Reports that one connection may show again: the last known one, with which it begins and which the first live ones
-/// may overtake, and a frame whose delivery a busy machine confirmed too late, so that it was posted once more.
+/// may overtake, and a frame whose delivery a busy machine confirmed_commands too late, so that it was posted once more.
 const DRAWN_AGAIN_MAX: usize = 3;
 
 /// The reports that a tab drew, each of which it drew once on each of its connections, but for [`DRAWN_AGAIN_MAX`].
 fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
     let (mut drawn, mut of_connection) = (BTreeSet::new(), BTreeSet::new());
     let mut again: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (place, shown) in tab.shown().iter().enumerate() {
+    for (place, shown) in tab.drawn().iter().enumerate() {
         if !of_connection.insert((shown.connection, &shown.id)) {
             again.entry(shown.connection).or_default().push((place, &shown.id));
         }

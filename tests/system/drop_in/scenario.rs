@@ -1,0 +1,237 @@
+//! Minutes in the life of libraries and dashboards, good and bad, through whatever can happen to the service.
+//!
+//! The models' own intervals pass twice as fast. What the service measures by the clock is not compressed: a status
+//! in four seconds, twenty frames in ten, copies ten milliseconds apart; at this pace a tab stays below each of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::time::{Instant, sleep};
+
+use super::{counted, drawn_once, legacy_app, owner_of, page, program};
+use crate::compat::{Copies, Credentials, Dashboard, FrameCounts, Library, RunningModel, UserAction};
+use crate::system::harness::{App, Client, PartitionedGateway, QUIET, nsl};
+
+/// Seconds of the models in a second of ours. At three, a tab alone comes near twenty frames in ten seconds.
+const PACE: u32 = 2;
+/// How long each state of the world lasts: longer than any interval of a model's but the status of ten seconds.
+const PHASE: Duration = Duration::from_secs(5);
+/// Log lines at once; the service takes fifty a second of a connection.
+const STORM_LINES: u32 = 120;
+const LINES_TAKEN_MIN: usize = 20;
+/// How late an application may be seen switched off: an instance believes its record for a minute.
+const REVOCATION_LIMIT: Duration = Duration::from_secs(80);
+/// Reports that a tab must have drawn before the world changes.
+const DRAWN: usize = 3;
+/// What API Gateway says itself when an integration fails, and when it is asked too much.
+const TRANSPORT_ERRORS: [&str; 2] = [
+    r#"{"message":"Internal server error","connectionId":"UIcZQdQsoAMCLTw=","requestId":"UIcaLH0FoAMFz3w="}"#,
+    r#"{"message":"Too Many Requests","connectionId":"UIcZQdQsoAMCLTw=","requestId":"UIcaLH0FoAMFz3x="}"#,
+];
+
+/// Everyone who lives through the scenario.
+struct Clients {
+    app: App,
+    libraries: Vec<RunningModel<Library>>,
+    tabs: Vec<RunningModel<Dashboard>>,
+    /// Who has no business here, with the reason.
+    outsiders: Vec<(&'static str, RunningModel<Library>, RunningModel<Dashboard>)>,
+    sleeping: App,
+}
+
+impl Clients {
+    async fn gather(partitioned: &PartitionedGateway) -> Self {
+        let gateway = partitioned.gateway();
+        let app = legacy_app(gateway).await;
+        let sleeping = legacy_app(gateway).await;
+        nsl(gateway, &["app", "deactivate", &sleeping.app_id]).await;
+        let foreign = App::create_with(gateway, &["--legacy", "--owner", "nehonix_other"]).await;
+        let modern = App::create_with(gateway, &["--owner", "nehonix_owner"]).await;
+        let user = app.user_id.as_str();
+        let outsiders = [
+            ("wrong user", Credentials::new("nehonix_nobody", &app.app_id)),
+            ("unknown app", Credentials::new(user, "no-such-application")),
+            ("foreign app", Credentials::new(user, &foreign.app_id)),
+            ("app without the flag", Credentials::new(user, &modern.app_id)),
+            ("inactive app", owner_of(&sleeping)),
+        ];
+        let (process, tab) = (program(partitioned.address(), PACE), page(partitioned.address(), PACE));
+        let two = |seed| Copies::Two(Rng::with_seed(seed));
+        let outsiders = outsiders.into_iter().map(|(why, who)| {
+            let library = RunningModel::start(Library::new(who.clone(), two(7)), &process);
+            (why, library, RunningModel::start(Dashboard::new(who), &tab))
+        });
+        let outsiders = outsiders.collect();
+        let libraries = vec![
+            RunningModel::start(Library::new(owner_of(&app), two(1)), &process),
+            RunningModel::start(Library::with_old_report_type(owner_of(&app), two(2)), &process),
+        ];
+        let tabs = (0..2).map(|_| RunningModel::start(Dashboard::new(owner_of(&app)), &tab)).collect();
+        Self { app, libraries, tabs, outsiders, sleeping }
+    }
+
+    /// Waits until every tab draws reports that come from here on.
+    async fn wait_for_reports(&self, when: &str) {
+        for tab in &self.tabs {
+            let before = tab.inspect(|tab| tab.drawn().len());
+            tab.wait_until(when, |tab| tab.is_authenticated() && tab.drawn().len() >= before + DRAWN).await;
+        }
+    }
+
+    fn inject_everywhere(&self, text: &str) {
+        self.libraries.iter().for_each(|library| library.inject(text));
+        self.tabs.iter().for_each(|tab| tab.inject(text));
+    }
+}
+
+/// The owner uses the page, and the application logs more than is taken.
+async fn use_everything(clients: &Clients, partitioned: &PartitionedGateway) {
+    let (library, tab) = (&clients.libraries[0], &clients.tabs[0]);
+    library.wait_until("history of the library", |library| !library.history_lengths().is_empty()).await;
+    library.perform(UserAction::Log(STORM_LINES));
+    tab.wait_until("lines of a storm", |tab| tab.lines().len() >= LINES_TAKEN_MIN).await;
+    let before = library.inspect(|library| library.commands().len());
+    tab.perform(UserAction::Toggle { kind: "console_toggle", enabled: false });
+    library.wait_until("command", |library| library.commands().len() > before).await;
+    tab.wait_until("confirmation", |tab| tab.confirmed_commands() > 0).await;
+    for action in [UserAction::History, UserAction::Filter, UserAction::Clear] {
+        tab.perform(action);
+    }
+    let listed = tab.inspect(|tab| tab.lines().len());
+    tab.wait_until("history of a tab", |tab| tab.lines().len() > listed).await;
+    let late =
+        RunningModel::start(Dashboard::new(owner_of(&clients.app)), &page(partitioned.address(), PACE));
+    let held = [("console_toggle".to_owned(), false)];
+    late.wait_until("switch that was thrown before", |tab| tab.switches() == held).await;
+    late.end("a late tab").await;
+    for text in TRANSPORT_ERRORS {
+        clients.inject_everywhere(text);
+    }
+}
+
+/// The store cannot be reached for a while, in which two more are born.
+async fn lose_the_store(clients: &mut Clients, partitioned: &PartitionedGateway) {
+    partitioned.unplug();
+    sleep(PHASE / 2).await;
+    let owner = owner_of(&clients.app);
+    clients.tabs.push(RunningModel::start(Dashboard::new(owner.clone()), &page(partitioned.address(), PACE)));
+    let library = Library::new(owner, Copies::Two(Rng::with_seed(3)));
+    clients.libraries.push(RunningModel::start(library, &program(partitioned.address(), PACE)));
+    sleep(PHASE / 2).await;
+    partitioned.plug_in();
+}
+
+/// The operator switches the application off, which closes its connections, and on again.
+async fn switch_off_and_on(clients: &Clients, partitioned: &PartitionedGateway) {
+    let id = clients.app.app_id.as_str();
+    let connections = || -> Vec<usize> { clients.libraries.iter().map(RunningModel::connections).collect() };
+    let before = connections();
+    nsl(partitioned.gateway(), &["app", "deactivate", id]).await;
+    let is_told = |tab: &Dashboard| {
+        tab.statuses()
+            .last()
+            .is_some_and(|status| status["appExists"] == true && status["appIsActive"] == false)
+    };
+    for tab in &clients.tabs {
+        tab.wait_until_within(REVOCATION_LIMIT, "word that the application is inactive", is_told).await;
+    }
+    // They report on, as nobody now, and are not closed for that: they would come back every three seconds.
+    for (library, closed) in clients.libraries.iter().zip(before) {
+        library.wait_for_connections(closed + 1).await;
+    }
+    let back = connections();
+    sleep(PHASE).await;
+    assert_eq!(connections(), back, "a library was closed for reports that nobody may send");
+    nsl(partitioned.gateway(), &["app", "activate", id]).await;
+    for tab in &clients.tabs {
+        tab.wait_until("welcome without a new connection", Dashboard::is_authenticated).await;
+    }
+    // A library says `auth` once for each connection, so it is heard again with its next.
+    partitioned.hang_up();
+}
+
+/// What is left of everyone: how many reports there were, which of them were drawn, and what went over the
+/// connections of those who belong here and of outsiders.
+#[derive(Default)]
+struct Results {
+    reported: u64,
+    drawn: BTreeSet<String>,
+    ours: FrameCounts,
+    others: FrameCounts,
+}
+
+/// Ends everyone, and proves that each of them lived.
+async fn stop_all(clients: Clients) -> Results {
+    let Results { mut reported, mut drawn, mut ours, mut others } = Results::default();
+    for (index, tab) in clients.tabs.into_iter().enumerate() {
+        let who = format!("tab {index}");
+        let (tab, counts) = tab.end(&who).await;
+        drawn.extend(drawn_once(&tab, &who));
+        ours.merge(counts);
+    }
+    for (index, library) in clients.libraries.into_iter().enumerate() {
+        let (library, counts) = library.end(&format!("library {index}")).await;
+        reported += library.reported();
+        ours.merge(counts);
+    }
+    for (why, library, tab) in clients.outsiders {
+        let is_let_in = why == "inactive app";
+        let (library, counts) = library.end(&format!("library, {why}")).await;
+        assert!(is_let_in || !library.is_authenticated(), "the library of {why} was welcomed");
+        others.merge(counts);
+        let (tab, counts) = tab.end(&format!("tab, {why}")).await;
+        assert!(tab.auth_errors() > 0, "the tab of {why} was told nothing");
+        assert!(is_let_in || tab.drawn().is_empty(), "the tab of {why} was shown something");
+        others.merge(counts);
+    }
+    Results { reported, drawn, ours, others }
+}
+
+#[tokio::test]
+async fn legacy_clients_survive_outages_and_restarts() {
+    let _quiet = QUIET.lock().await;
+    let began = Instant::now();
+    let mut partitioned = PartitionedGateway::start(&["--stream-window", "1"]).await;
+    let mut clients = Clients::gather(&partitioned).await;
+    let mut viewer = Client::viewer(partitioned.gateway(), &clients.app).await;
+    clients.wait_for_reports("reports in the calm").await;
+    viewer.next("metrics").await;
+    use_everything(&clients, &partitioned).await;
+    nsl(partitioned.gateway(), &["app", "activate", &clients.sleeping.app_id]).await;
+    let (_, _, woken) = clients.outsiders.last().expect("the last outsider's application sleeps");
+    woken.wait_until("welcome of an application that was inactive", Dashboard::is_authenticated).await;
+
+    lose_the_store(&mut clients, &partitioned).await;
+    clients.wait_for_reports("reports after a fault of the store").await;
+    partitioned.restart().await;
+    clients.wait_for_reports("reports after a restart").await;
+    switch_off_and_on(&clients, &partitioned).await;
+    clients.wait_for_reports("reports after the application was inactive").await;
+
+    let app = clients.app.clone();
+    let lives = 2 * clients.outsiders.len() + clients.tabs.len() + clients.libraries.len();
+    let Results { reported, drawn, ours, others } = stop_all(clients).await;
+    let stored = counted(partitioned.gateway(), &app).await;
+    let drawn = u64::try_from(drawn.len()).expect("a count");
+    assert!(stored <= reported, "{stored} of {reported} reports are counted");
+    assert!(0 < drawn && drawn <= stored, "{drawn} reports were drawn and {stored} are counted");
+    let minutes = began.elapsed().as_secs_f64() * f64::from(PACE) / 60.0;
+    println!(
+        "{lives} models lived {minutes:.1} of their minutes each, on {} connections",
+        ours.connections.len()
+    );
+    for (who, counts) in [("those who belong here", &ours), ("outsiders", &others)] {
+        let (sent, received) = (counts.sent(), counts.received());
+        println!(
+            "  {who}: {} frames in, {} out, {} of these answers",
+            sent.total(),
+            received.total(),
+            counts.answered()
+        );
+    }
+    println!(
+        "  {reported} reports left the libraries once or twice, {stored} are counted, {drawn} were drawn"
+    );
+    println!("  the store was asked {}", partitioned.take_calls());
+}
