@@ -1,16 +1,16 @@
-//! The function beside a reference model that is too simple to be wrong: it folds the raw reports again each time.
+//! Tests of the function against a reference model that recomputes every figure from the raw reports.
 //!
-//! Whatever the stream does to the function (batches cut anywhere, delivered twice, out of order, to two instances at
-//! once, instances killed between any two calls, reports that come late), in the end both say the same.
+//! The stream may split batches anywhere, deliver them twice, out of order or to two instances at once, stop instances
+//! between any two calls and deliver late reports: in the end function and model agree.
 
 #![cfg(test)]
 
-mod accidents;
+mod app_settings;
 mod batches;
-mod damage;
-mod doubles;
-mod naive;
-mod terms;
-mod together;
-mod units;
+mod corrupt_rollups;
+mod duplicates;
+mod failures;
+mod many_apps;
+mod reference;
 mod world;
+mod write_units;

@@ -7,7 +7,7 @@ use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 use crate::hosts::span;
-use crate::shapes::{SHAPES, Shapes, document, greatest_error};
+use crate::shapes::{SHAPES, Shapes, assert_accurate_percentiles, document};
 use crate::table::{begin, row};
 use crate::week::{Week, coarser};
 
@@ -85,6 +85,6 @@ fn total(parts: &[&Rollup], name: &str) -> Bucket {
 
 fn tell_series(name: &str, whole: Bucket, values: Vec<f64>) {
     let count = values.len().to_string();
-    let greatest = greatest_error(name, &whole, values);
+    let greatest = assert_accurate_percentiles(name, &whole, values);
     row(&[name.to_owned(), count, format!("{:.3} %", greatest * 100.0)]);
 }

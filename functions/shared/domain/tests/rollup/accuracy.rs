@@ -1,4 +1,4 @@
-//! Percentiles of hours that were made of tens that were made of minutes, and read back from their bytes.
+//! Accuracy of the percentiles of hours, merged from ten-minute rollups, merged from minutes, encoded and decoded.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,17 @@ use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 use crate::hosts::{Host, Kind, span};
-use crate::shapes::{Shapes, document, greatest_error};
+use crate::shapes::{Shapes, assert_accurate_percentiles, document};
 
-/// Folds so many minutes of `next` documents, one a second, up to hours, and holds every series to its exact values.
+/// Builds `minutes` of documents of `next`, one a second, merges them up to hours and compares every series with its
+/// exact values.
 fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
     let source = Source::new("web-1").unwrap();
     let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut level = Vec::new();
     for minute in 0..minutes {
         let span = span(Resolution::Minute, minute * MINUTE_MS);
-        let mut fold = MinuteBuilder::new(span);
+        let mut builder = MinuteBuilder::new(span);
         for second in 0..60 {
             let document = next();
             for_each_sample(document.as_str(), |name, value| {
@@ -27,9 +28,9 @@ fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
             })
             .unwrap();
             let at = span.start().plus_ms(second * SECOND_MS);
-            fold.add(at, &source, document.hash(), document.as_str()).unwrap();
+            builder.add(at, &source, document.hash(), document.as_str()).unwrap();
         }
-        level.push(fold.finish());
+        level.push(builder.finish());
     }
     let later = level[0].span().start().plus_ms(DAY_MS);
     while let Some(above) = level[0].span().coarser().filter(|above| above.resolution() <= Resolution::Hour) {
@@ -38,11 +39,11 @@ fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
         let parts = level.chunk_by(|one, next| of_span(one) == of_span(next));
         level = parts.map(|parts| Rollup::from_finer(of_span(&parts[0]), parts, later).unwrap()).collect();
     }
-    let read = level.iter_mut().map(|hour| {
+    let decoded = level.iter_mut().map(|hour| {
         let bytes = hour.to_bytes().unwrap();
         Rollup::from_bytes(hour.span(), hour.through(), &bytes).unwrap()
     });
-    let whole = read
+    let whole = decoded
         .reduce(|mut whole, part| {
             whole.merge(&part);
             whole
@@ -50,7 +51,7 @@ fn assert_accurate(minutes: i64, mut next: impl FnMut() -> Document) {
         .unwrap();
     assert_eq!(whole.series().len(), values.len());
     for (name, bucket) in whole.series() {
-        greatest_error(name, bucket, values.remove(name).unwrap());
+        assert_accurate_percentiles(name, bucket, values.remove(name).unwrap());
     }
 }
 

@@ -1,7 +1,7 @@
-//! Rollups of every version of the encoding that was ever written stay readable, and say what they said.
+//! Bytes of every version of the encoding decode to the same values as when they were written.
 //!
-//! The files of `tests/golden` are added to and never edited: one `.bin` with the bytes, one `.json` with what they
-//! mean. A change of the encoding is a new version and new files.
+//! Files of `tests/golden` are added, never edited: a `.bin` with the bytes and a `.json` with the decoded values. A
+//! change of the encoding needs a new version and new files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,15 +14,15 @@ use serde_json::{Map, Value, json};
 use crate::hosts::{Host, Kind, hour, span};
 
 const QUANTILES: [f64; 4] = [0.05, 0.5, 0.95, 0.99];
-/// Quantiles pass through the machine's own `exp`, which may round differently elsewhere.
+/// Quantiles use the machine's `exp`, which may round differently elsewhere.
 const ROUNDING: f64 = 1e-12;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// What a rollup means, but for its quantiles.
-fn meaning(rollup: &Rollup) -> Value {
+/// The values of a rollup, without its quantiles.
+fn values_of(rollup: &Rollup) -> Value {
     let series = rollup.series().map(|(name, bucket)| {
         let at = bucket.last_origin();
         let last_at = json!([at.time.ms(), at.source.as_str(), format!("{:016x}", at.hash)]);
@@ -44,7 +44,7 @@ fn meaning(rollup: &Rollup) -> Value {
     })
 }
 
-/// What the samples of rank `floor(q * (count - 1))`, from 0, are taken for: the files tell these.
+/// The quantiles at rank `floor(q * (count - 1))`, from 0, which the files contain.
 fn quantiles(rollup: &Rollup) -> Vec<f64> {
     let of_series = |(_, bucket): (&str, &nsl_domain::bucket::Bucket)| {
         let count = bucket.count() as f64;
@@ -53,11 +53,11 @@ fn quantiles(rollup: &Rollup) -> Vec<f64> {
     rollup.series().flat_map(of_series).collect()
 }
 
-/// One value of each kind that the encoding knows, some of them in other reports than the rest.
+/// One value of each form of the encoding, some of them in other reports than the rest.
 fn wild() -> Rollup {
     let now = TimestampMs::clamped(2_000_000_000_000);
     let minute = span(Resolution::Minute, 0);
-    let mut fold = nsl_domain::rollup::MinuteBuilder::new(minute);
+    let mut builder = nsl_domain::rollup::MinuteBuilder::new(minute);
     let documents = [
         r#"{"a":{"b":-1.5,"c":0},"é":1e300,"cpu":{"usage":12.5},"":7}"#,
         r#"{"a":{"b":1e-12,"c":0},"é":-1e-300,"cpu":{"usage":99.25},"x.y":{"z":[1,2,3]}}"#,
@@ -66,14 +66,14 @@ fn wild() -> Rollup {
     for (index, document) in (0_i64..).zip(documents.iter().cycle().take(20)) {
         let source = nsl_domain::ids::Source::new(format!("host-{index:02}")).unwrap();
         let hash = index.cast_unsigned() * 0x0123_4567_89AB_CDEF;
-        fold.add(minute.start().plus_ms(index * 997), &source, hash, document).unwrap();
+        builder.add(minute.start().plus_ms(index * 997), &source, hash, document).unwrap();
     }
-    let ten = Rollup::from_finer(span(Resolution::TenMinutes, 0), &[fold.finish()], now).unwrap();
+    let ten = Rollup::from_finer(span(Resolution::TenMinutes, 0), &[builder.finish()], now).unwrap();
     Rollup::from_finer(span(Resolution::Hour, 0), &[ten], now).unwrap()
 }
 
-/// What this version writes, by the name of its file.
-fn written_now() -> [(String, Rollup); 4] {
+/// Rollups that this version writes, by the name of their file.
+fn current_rollups() -> [(String, Rollup); 4] {
     let mut linux = [Host::new(Kind::Linux, 1)];
     let mut mixed = [Host::new(Kind::Windows, 2), Host::new(Kind::Linux, 3), Host::new(Kind::Windows, 4)];
     let [mut minutes, ..] = hour(&mut linux);
@@ -87,23 +87,23 @@ fn written_now() -> [(String, Rollup); 4] {
     rollups.map(|(name, rollup)| (format!("v{ENCODING}-{name}"), rollup))
 }
 
-fn span_of(meaning: &Value) -> (RollupSpan, TimestampMs) {
-    let resolution = Resolution::at_least(meaning["seconds"].as_i64().unwrap()).unwrap();
-    let instant = |name: &str| TimestampMs::clamped(meaning[name].as_i64().unwrap());
+fn span_of(values: &Value) -> (RollupSpan, TimestampMs) {
+    let resolution = Resolution::at_least(values["seconds"].as_i64().unwrap()).unwrap();
+    let instant = |name: &str| TimestampMs::clamped(values[name].as_i64().unwrap());
     (RollupSpan::containing(resolution, instant("start")), instant("through"))
 }
 
 #[test]
 fn this_version_has_golden_files() {
-    for (name, mut rollup) in written_now() {
+    for (name, mut rollup) in current_rollups() {
         let (bytes, text) = (folder().join(format!("{name}.bin")), folder().join(format!("{name}.json")));
         if !bytes.exists() {
-            let mut meaning = meaning(&rollup);
-            meaning["quantiles"] = json!(quantiles(&rollup));
+            let mut values = values_of(&rollup);
+            values["quantiles"] = json!(quantiles(&rollup));
             fs::create_dir_all(folder()).unwrap();
             fs::write(&bytes, rollup.to_bytes().unwrap()).unwrap();
-            fs::write(&text, format!("{meaning:#}\n")).unwrap();
-            panic!("{name} was missing and is written: look at it and add it");
+            fs::write(&text, format!("{values:#}\n")).unwrap();
+            panic!("{name} was missing and has been written: check it and add it");
         }
     }
 }
@@ -120,12 +120,16 @@ fn golden_files_decode_to_their_recorded_values() {
             let (span, through) = span_of(&expected);
             let mut rollup = Rollup::from_bytes(span, through, &bytes).unwrap();
             let quantiles = quantiles(&rollup);
-            let said: Vec<f64> = serde_json::from_value(expected["quantiles"].take()).unwrap();
-            assert_eq!(said.len(), quantiles.len());
+            let recorded: Vec<f64> = serde_json::from_value(expected["quantiles"].take()).unwrap();
+            assert_eq!(recorded.len(), quantiles.len());
             let near = |(left, right): (&f64, &f64)| (left - right).abs() <= left.abs() * ROUNDING;
-            assert!(said.iter().zip(&quantiles).all(near), "{}: {said:?} {quantiles:?}", path.display());
+            assert!(
+                recorded.iter().zip(&quantiles).all(near),
+                "{}: {recorded:?} {quantiles:?}",
+                path.display()
+            );
             expected.as_object_mut().unwrap().remove("quantiles");
-            assert_eq!(meaning(&rollup), expected, "{}", path.display());
+            assert_eq!(values_of(&rollup), expected, "{}", path.display());
             if bytes[0] == ENCODING {
                 assert_eq!(rollup.to_bytes().unwrap(), bytes, "{}", path.display());
             }

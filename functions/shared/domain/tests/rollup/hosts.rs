@@ -1,7 +1,7 @@
-//! Hosts that report as the published library does: its recorded documents, carried on for as long as a test needs.
+//! Simulated hosts that report like the published library, based on its recorded documents.
 //!
-//! Livelier than what was recorded, so that a size found with them is no flattery: the processor is never steady,
-//! memory wanders, the heap is collected, buffers come and go.
+//! They vary more than the recordings, so that measured sizes are not too small: processor load, memory, heap and
+//! buffers all change.
 
 use nsl_domain::ids::Source;
 use nsl_domain::report::Document;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const DAY_START_MS: i64 = 1_795_305_600_000;
 const PAGE: f64 = 4_096.0;
 
-/// Which recording a host goes on with.
+/// The recording that a host continues.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// A container: two interfaces whose counters stay at zero.
@@ -23,11 +23,11 @@ pub(crate) enum Kind {
     Windows,
 }
 
-/// One host in the course of reporting.
+/// One host.
 pub(crate) struct Host {
     pub(crate) source: Source,
     document: Value,
-    seed: u64,
+    rng: fastrand::Rng,
     cpu: f64,
     used: f64,
     heap: f64,
@@ -46,30 +46,30 @@ impl Host {
         };
         let source = Source::new(format!("web-{index}.example.org")).unwrap();
         let used = document["memory"]["used"].as_f64().unwrap();
-        Self { source, document, seed: index, cpu: 40.0, used, heap: 5e6, buffers: 25_691.0, reports: 0 }
-    }
-
-    /// A number from 0 to 1, the same in every run (Steele, Lea and Flood's SplitMix64).
-    fn chance(&mut self) -> f64 {
-        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.seed;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) as f64 / u64::MAX as f64
+        Self {
+            source,
+            document,
+            rng: fastrand::Rng::with_seed(index),
+            cpu: 40.0,
+            used,
+            heap: 5e6,
+            buffers: 25_691.0,
+            reports: 0,
+        }
     }
 
     /// The document of the next second.
     pub(crate) fn next_document(&mut self) -> Document {
         self.reports += 1;
-        let (pull, noise) = (self.chance(), self.chance());
+        let (pull, noise) = (self.rng.f64(), self.rng.f64());
         self.cpu = (0.9 * self.cpu + 4.0 + 20.0 * (pull - 0.5) + 6.0 * (noise - 0.5)).clamp(0.3, 100.0);
         let total = self.document["memory"]["total"].as_f64().unwrap();
-        let step = ((self.chance() - 0.5) * 400.0).round() * PAGE;
+        let step = ((self.rng.f64() - 0.5) * 400.0).round() * PAGE;
         self.used = (self.used + step).clamp(0.02 * total, 0.95 * total);
-        self.heap = if self.heap > 9.5e6 { 5.1e6 } else { self.heap + (self.chance() * 60_000.0).round() };
+        self.heap = if self.heap > 9.5e6 { 5.1e6 } else { self.heap + (self.rng.f64() * 60_000.0).round() };
         self.buffers =
-            if self.buffers > 9e5 { 26_000.0 } else { self.buffers + (self.chance() * 5_000.0).round() };
-        let uptime = 86_400.0 + self.reports as f64 + (self.chance() * 1e6).round() / 1e9;
+            if self.buffers > 9e5 { 26_000.0 } else { self.buffers + (self.rng.f64() * 5_000.0).round() };
+        let uptime = 86_400.0 + self.reports as f64 + (self.rng.f64() * 1e6).round() / 1e9;
         let rss = 54e6_f64 + (self.heap / PAGE).round() * PAGE;
         let cpu = self.cpu;
         let document = &mut self.document;
@@ -102,18 +102,18 @@ pub(crate) fn span(resolution: Resolution, offset_ms: i64) -> RollupSpan {
 /// The rollup of the next minute of all `hosts`, each reporting once a second.
 pub(crate) fn next_minute(hosts: &mut [Host], minute: i64) -> Rollup {
     let span = span(Resolution::Minute, minute * MINUTE_MS);
-    let mut fold = MinuteBuilder::new(span);
+    let mut builder = MinuteBuilder::new(span);
     for second in 0..60 {
         for host in hosts.iter_mut() {
             let document = host.next_document();
             let at = span.start().plus_ms(second * 1_000 + 387);
-            fold.add(at, &host.source, document.hash(), document.as_str()).unwrap();
+            builder.add(at, &host.source, document.hash(), document.as_str()).unwrap();
         }
     }
-    fold.finish()
+    builder.finish()
 }
 
-/// The rollups of an hour of `hosts`: its minutes, its tens, and itself.
+/// The rollups of an hour of `hosts`: minutes, ten minutes, and the hour.
 pub(crate) fn hour(hosts: &mut [Host]) -> [Vec<Rollup>; 3] {
     let now = TimestampMs::clamped(DAY_START_MS + DAY_MS);
     let minutes: Vec<Rollup> = (0..60).map(|minute| next_minute(hosts, minute)).collect();

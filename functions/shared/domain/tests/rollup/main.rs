@@ -1,4 +1,4 @@
-//! Stored rollups as bytes: how small they are, and that those written once stay readable.
+//! Tests of encoded rollups: size, accuracy, and compatibility with golden files.
 
 #![cfg(test)]
 

@@ -1,12 +1,12 @@
-//! How many bytes the rollups of the library's reports take.
+//! Sizes of the rollups of the library's reports.
 
 use nsl_domain::rollup::Rollup;
 
 use crate::hosts::{Host, Kind, hour};
 
-/// Most bytes of the rollup of an hour of the library's series, one report a second.
+/// Most bytes of an hour's rollup of the library's series, one report a second.
 const HOUR_BYTES_MAX: usize = 2_500;
-/// A minute and its keys have to fit one write unit of 1,024 bytes, of which keys and names take less than 150.
+/// A minute must fit one write unit of 1,024 bytes with its keys and attribute names, which take less than 150.
 const MINUTE_BYTES_MAX: usize = 870;
 
 fn mean(rollups: &mut [Rollup]) -> usize {

@@ -1,6 +1,6 @@
-//! The reference: what the raw reports of a span say, each figure computed by its definition.
+//! The reference model: every figure of a span computed from its raw reports by definition.
 //!
-//! It shares nothing with the rollups but the sketch's bins, whose own laws hold them to exact quantiles elsewhere.
+//! It shares nothing with rollups but the bins of the sketch, which have tests of their own against exact quantiles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::world::{Shop, World};
 
-/// Furthest that a sum lies from the exact one, as a part of it.
+/// Greatest relative error of a sum.
 const SUM_ERROR: f64 = 1e-9;
 
-/// What one series says.
+/// The figures of one series.
 #[derive(Debug, PartialEq)]
 struct Figures {
     count: u64,
@@ -44,7 +44,7 @@ fn samples(document: &Value, path: &str, found: &mut BTreeMap<String, f64>) {
     }
 }
 
-/// Series by name, each with its samples in the order of time, source and hash.
+/// The samples of each series, in the order of time, source and hash.
 fn series_of(reports: &[&Report]) -> BTreeMap<String, Vec<f64>> {
     let mut ordered: Vec<&Report> = reports.to_vec();
     ordered.sort_by_key(|report| (report.timestamp, report.source.clone(), report.document.hash()));
@@ -79,48 +79,48 @@ fn figures_of(bucket: &Bucket) -> Figures {
     }
 }
 
-/// Holds `rollup` to what `reports`, all that lie in what it covers, say.
-fn assert_says(rollup: &Rollup, reports: &[&Report]) {
-    let place = format!("{:?} through {}", rollup.span(), rollup.through());
-    assert_eq!(rollup.reports(), reports.len() as u64, "{place}");
+/// Asserts that `rollup` equals what the model computes from `reports`, all that it covers.
+fn assert_matches(rollup: &Rollup, reports: &[&Report]) {
+    let context = format!("{:?} through {}", rollup.span(), rollup.through());
+    assert_eq!(rollup.reports(), reports.len() as u64, "{context}");
     let sources: BTreeSet<&str> = reports.iter().map(|report| report.source.as_str()).collect();
     let named: BTreeSet<&str> = rollup.sources().names().map(|source| source.as_str()).collect();
-    assert_eq!(named, sources, "{place}");
+    assert_eq!(named, sources, "{context}");
     let expected = series_of(reports);
     let names: Vec<&str> = rollup.series().map(|(name, _)| name).collect();
-    assert_eq!(names, expected.keys().collect::<Vec<_>>(), "{place}");
+    assert_eq!(names, expected.keys().collect::<Vec<_>>(), "{context}");
     for (name, bucket) in rollup.series() {
         let values = &expected[name];
-        assert_eq!(figures_of(bucket), figures(values), "{name} of {place}");
+        assert_eq!(figures_of(bucket), figures(values), "{name} of {context}");
         let exact: f64 = values.iter().sum();
-        assert!((bucket.sum() - exact).abs() <= exact.abs() * SUM_ERROR, "sum of {name} of {place}");
+        assert!((bucket.sum() - exact).abs() <= exact.abs() * SUM_ERROR, "sum of {name} of {context}");
     }
 }
 
-/// Holds every stored rollup to the raw reports of what it covers, and what is read from coarse to fine to all of
-/// them. Gives how many coarse rollups do not cover their span.
+/// Asserts that every stored rollup matches the raw reports it covers, and that reading from coarse to fine counts all
+/// reports. Returns how many rollups do not cover their whole span.
 pub(crate) async fn assert_agrees(world: &World, shop: &Shop) -> usize {
-    let mut unfinished = 0;
+    let mut incomplete = 0;
     for shard in shop.shards() {
         let of_shard: Vec<&Report> =
             unique(&shop.reports).into_iter().filter(|report| shop.shard_of(report) == shard).collect();
         for resolution in Resolution::ALL {
-            for held in world.stored(&shard, resolution).await {
-                let rollup = held.rollup().unwrap();
-                assert_says(
+            for stored in world.stored(&shard, resolution).await {
+                let rollup = stored.rollup().unwrap();
+                assert_matches(
                     &rollup,
                     &within(&of_shard, TimeSpan::new(rollup.span().start(), rollup.through())),
                 );
-                unfinished += usize::from(!rollup.is_complete());
+                incomplete += usize::from(!rollup.is_complete());
             }
         }
         let read = read_down(world, &shard, Resolution::Day, None).await;
-        assert_eq!(read.iter().map(Rollup::reports).sum::<u64>(), of_shard.len() as u64, "what is read");
+        assert_eq!(read.iter().map(Rollup::reports).sum::<u64>(), of_shard.len() as u64, "reports read");
     }
-    unfinished
+    incomplete
 }
 
-/// The same report stored twice is one.
+/// The reports without repetitions of the same one.
 fn unique(reports: &[Report]) -> Vec<&Report> {
     reports.iter().map(|report| (report.id(), report)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
@@ -129,7 +129,7 @@ fn within<'r>(reports: &[&'r Report], span: TimeSpan) -> Vec<&'r Report> {
     reports.iter().filter(|report| span.contains(report.timestamp)).copied().collect()
 }
 
-/// Reads as a query does: the coarse rollups as far as they cover their spans, and finer ones from there on.
+/// Reads as a query does: coarse rollups as far as they cover their spans, then finer ones.
 async fn read_down(
     world: &World,
     shard: &AppShard,
@@ -139,7 +139,7 @@ async fn read_down(
     let inside = |rollup: &Rollup| span.is_none_or(|span| span.contains(rollup.span().start()));
     let mut read = Vec::new();
     let stored = world.stored(shard, resolution).await;
-    for rollup in stored.iter().map(|held| held.rollup().unwrap()).filter(inside) {
+    for rollup in stored.iter().map(|stored| stored.rollup().unwrap()).filter(inside) {
         let rest = TimeSpan::new(rollup.through(), rollup.span().end());
         let finer = rollup.span().finer();
         read.push(rollup);

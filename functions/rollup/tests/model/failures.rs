@@ -1,4 +1,4 @@
-//! Everything that a stream may do to the function, at random, and all that an application may do to the stream.
+//! Random sequences of reports, deliveries and failures: in the end all rollups match the reference model.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
@@ -10,54 +10,59 @@ use nsl_test_support::Call;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::naive::assert_agrees;
+use crate::reference::assert_agrees;
 use crate::world::{Shop, World};
 
-/// Stories that are told at least; each has up to nineteen steps with up to five reports and two deliveries.
-const STORIES: u32 = 24;
+/// Least cases; each has up to nineteen steps with up to five reports and two deliveries.
+const MIN_CASES: u32 = 24;
 
-/// As many stories as `PROPTEST_CASES` asks for, where that is more.
-fn stories() -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "a longer run is asked for as of every property test")]
+/// The cases of `PROPTEST_CASES`, at least [`MIN_CASES`].
+fn cases() -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "the variable of every property test")]
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    asked.unwrap_or(STORIES).max(STORIES)
+    asked.unwrap_or(MIN_CASES).max(MIN_CASES)
 }
 
-/// Most calls after which an instance is killed.
+/// An instance is killed or stalled before this call.
 const MAX_CALLS: usize = 40;
 
-/// What happens next.
+/// One step of a sequence.
 #[derive(Debug, Clone)]
 struct Step {
-    /// The clock goes on.
     pause_ms: i64,
-    /// Reports that are stored: how old they are by then, who sends them, what they say.
-    reports: Vec<(i64, u8, Value)>,
+    reports: Vec<NewReport>,
     deliveries: Vec<Delivery>,
 }
 
-/// Some records of one shard of the stream are delivered.
+/// A report to store.
+#[derive(Debug, Clone)]
+struct NewReport {
+    age_ms: i64,
+    source: u8,
+    document: Value,
+}
+
+/// A batch from one shard of the stream.
 #[derive(Debug, Clone)]
 struct Delivery {
-    /// Which shard, and how many records.
-    lane: usize,
+    shard: usize,
     records: usize,
-    /// How many records that were dealt with before come along.
+    /// How many records of earlier batches are repeated.
     replayed: usize,
-    accident: Accident,
+    failure: Failure,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Accident {
+enum Failure {
     None,
     /// The instance is killed at its n-th call.
     Killed(usize),
     /// The batch is delivered to two instances at once.
-    Doubled,
-    /// The instance stalls after its n-th call, while another one deals with a report that comes in meanwhile.
+    Concurrent,
+    /// The instance stalls after its n-th call while another one handles a new report.
     Stalled(usize),
-    /// It is dealt with, and the answer is lost, so that it will be delivered again.
-    Unheard,
+    /// The response is lost, so that the batch is delivered again.
+    ResponseLost,
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -92,50 +97,55 @@ fn any_pause_ms() -> impl Strategy<Value = i64> {
         5 => 0..70 * SECOND_MS,
         3 => 0..10 * MINUTE_MS,
         1 => 0..3 * HOUR_MS,
-        // Up to the very end of a span, and a little beyond it.
+        // Up to the end of a span and a little past it.
         2 => (0..4_i64).prop_map(|seconds| MINUTE_MS + seconds * SECOND_MS),
     ]
 }
 
-fn any_accident() -> impl Strategy<Value = Accident> {
+fn any_failure() -> impl Strategy<Value = Failure> {
     prop_oneof![
-        4 => Just(Accident::None),
-        3 => (1..MAX_CALLS).prop_map(Accident::Killed),
-        2 => Just(Accident::Doubled),
-        3 => (1..MAX_CALLS).prop_map(Accident::Stalled),
-        1 => Just(Accident::Unheard),
+        4 => Just(Failure::None),
+        3 => (1..MAX_CALLS).prop_map(Failure::Killed),
+        2 => Just(Failure::Concurrent),
+        3 => (1..MAX_CALLS).prop_map(Failure::Stalled),
+        1 => Just(Failure::ResponseLost),
     ]
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let delivery = (0..4_usize, 1..8_usize, 0..3_usize, any_accident())
-        .prop_map(|(lane, records, replayed, accident)| Delivery { lane, records, replayed, accident });
-    let reports = prop::collection::vec((any_age_ms(), 0..5_u8, any_document()), 0..6);
+    let delivery = (0..4_usize, 1..8_usize, 0..3_usize, any_failure())
+        .prop_map(|(shard, records, replayed, failure)| Delivery { shard, records, replayed, failure });
+    let report = (any_age_ms(), 0..5_u8, any_document()).prop_map(|(age_ms, source, document)| NewReport {
+        age_ms,
+        source,
+        document,
+    });
+    let reports = prop::collection::vec(report, 0..6);
     (any_pause_ms(), reports, prop::collection::vec(delivery, 0..3))
         .prop_map(|(pause_ms, reports, deliveries)| Step { pause_ms, reports, deliveries })
 }
 
-/// The stream: what waits in each of its shards, and what was dealt with.
+/// The stream: the records waiting in each of its shards, and those already handled.
 #[derive(Default)]
 struct Stream {
     waiting: BTreeMap<AppShard, VecDeque<Value>>,
-    past: Vec<Value>,
+    handled: Vec<Value>,
 }
 
 impl Stream {
-    /// The first records that wait in a lane and some that were delivered before, the newest first.
+    /// The first waiting records of a shard, after some handled ones, newest first.
     fn batch(&self, delivery: &Delivery) -> Vec<Value> {
-        let lane = self.waiting.values().nth(delivery.lane % self.waiting.len().max(1));
-        let fresh = lane.into_iter().flatten().take(delivery.records).cloned();
-        self.past.iter().rev().take(delivery.replayed).cloned().chain(fresh).collect()
+        let shard = self.waiting.values().nth(delivery.shard % self.waiting.len().max(1));
+        let fresh = shard.into_iter().flatten().take(delivery.records).cloned();
+        self.handled.iter().rev().take(delivery.replayed).cloned().chain(fresh).collect()
     }
 
-    /// Takes out what a batch has dealt with.
+    /// Removes the records of a handled batch.
     fn advance(&mut self, delivery: &Delivery) {
         let count = self.waiting.len().max(1);
-        if let Some(lane) = self.waiting.values_mut().nth(delivery.lane % count) {
-            let done = delivery.records.min(lane.len());
-            self.past.extend(lane.drain(..done));
+        if let Some(shard) = self.waiting.values_mut().nth(delivery.shard % count) {
+            let done = delivery.records.min(shard.len());
+            self.handled.extend(shard.drain(..done));
         }
     }
 }
@@ -146,48 +156,48 @@ async fn deliver(world: &World, shop: &mut Shop, stream: &mut Stream, delivery: 
         return;
     }
     world.env.take_calls();
-    let heard = match delivery.accident {
-        Accident::None => world.deliver(&batch).await.failures.is_empty(),
-        Accident::Unheard => {
+    let is_handled = match delivery.failure {
+        Failure::None => world.deliver(&batch).await.is_empty(),
+        Failure::ResponseLost => {
             world.deliver(&batch).await;
             false
         }
-        Accident::Killed(calls) => {
+        Failure::Killed(calls) => {
             let enough = |made: &[Call]| made.len() >= calls;
             tokio::select! {
-                answer = world.deliver(&batch) => answer.failures.is_empty(),
+                retried = world.deliver(&batch) => retried.is_empty(),
                 () = world.env.wait(enough) => false,
             }
         }
-        Accident::Stalled(calls) => {
+        Failure::Stalled(calls) => {
             let mut stalled = pin!(world.deliver(&batch));
-            let ended = tokio::select! {
-                answer = &mut stalled => Some(answer),
+            let finished = tokio::select! {
+                retried = &mut stalled => Some(retried),
                 () = world.env.wait(|made| made.len() >= calls) => None,
             };
-            let meanwhile = shop.one_more_like(&batch[0]);
-            let record = world.store(shop, meanwhile).await;
-            let dealt_with = world.deliver(std::slice::from_ref(&record)).await.failures.is_empty();
-            assert!(dealt_with, "nothing fails here");
-            match ended {
-                Some(answer) => answer.failures.is_empty(),
-                None => stalled.await.failures.is_empty(),
+            let next = shop.next_report(&batch[0]);
+            let record = world.store(shop, next).await;
+            let is_handled = world.deliver(std::slice::from_ref(&record)).await.is_empty();
+            assert!(is_handled, "nothing fails here");
+            match finished {
+                Some(retried) => retried.is_empty(),
+                None => stalled.await.is_empty(),
             }
         }
-        Accident::Doubled => {
+        Failure::Concurrent => {
             let (one, other) = tokio::join!(world.deliver(&batch), world.deliver(&batch));
-            one.failures.is_empty() && other.failures.is_empty()
+            one.is_empty() && other.is_empty()
         }
     };
-    if heard {
+    if is_handled {
         stream.advance(delivery);
     }
 }
 
-/// Delivers everything that waits, without an accident.
+/// Delivers all waiting records, without a failure.
 async fn drain(world: &World, shop: &mut Shop, stream: &mut Stream) {
-    while let Some(lane) = stream.waiting.values().position(|lane| !lane.is_empty()) {
-        let delivery = Delivery { lane, records: 5, replayed: 0, accident: Accident::None };
+    while let Some(shard) = stream.waiting.values().position(|shard| !shard.is_empty()) {
+        let delivery = Delivery { shard, records: 5, replayed: 0, failure: Failure::None };
         deliver(world, shop, stream, &delivery).await;
     }
 }
@@ -198,23 +208,24 @@ async fn store(
     stream: &mut Stream,
     offset_ms: i64,
     source: u8,
-    said: &Value,
+    document: &Value,
 ) {
-    let report = shop.report(offset_ms, &format!("source-{source}"), said);
+    let report = shop.report(offset_ms, &format!("source-{source}"), document);
     let shard = shop.shard_of(&report);
     let record = world.store(shop, report).await;
     stream.waiting.entry(shard).or_default().push_back(record);
 }
 
-async fn tell(world: &World, shards: u16, story: Vec<Step>) {
-    let mut shop = world.open(shards).await;
+async fn run(world: &World, shards: u16, steps: Vec<Step>) {
+    let mut shop = world.register_shop(shards).await;
     let mut stream = Stream::default();
     let mut clock_ms = 0;
-    for step in story {
+    for step in steps {
         clock_ms += step.pause_ms;
         world.set_clock(clock_ms);
-        for (age_ms, source, said) in &step.reports {
-            store(world, &mut shop, &mut stream, clock_ms - age_ms, *source, said).await;
+        for report in &step.reports {
+            let offset_ms = clock_ms - report.age_ms;
+            store(world, &mut shop, &mut stream, offset_ms, report.source, &report.document).await;
         }
         for delivery in &step.deliveries {
             deliver(world, &mut shop, &mut stream, delivery).await;
@@ -223,7 +234,7 @@ async fn tell(world: &World, shards: u16, story: Vec<Step>) {
     drain(world, &mut shop, &mut stream).await;
     assert_agrees(world, &shop).await;
 
-    // It comes back after days: whatever it left unfinished is finished by then.
+    // New reports days later complete every incomplete span.
     clock_ms += 2 * DAY_MS;
     world.set_clock(clock_ms);
     for source in 0..5 {
@@ -231,14 +242,13 @@ async fn tell(world: &World, shards: u16, story: Vec<Step>) {
     }
     world.set_clock(clock_ms + 2 * DAY_MS);
     drain(world, &mut shop, &mut stream).await;
-    let unfinished = assert_agrees(world, &shop).await;
-    assert_eq!(unfinished, 0);
+    let incomplete = assert_agrees(world, &shop).await;
+    assert_eq!(incomplete, 0);
 }
 
-/// An application whose minute and everything above it is stored, with a report more that waits, delivered with
-/// `accident`.
-async fn tell_one(world: &World, clock_ms: i64, accident: Accident) {
-    let mut shop = world.open(1).await;
+/// Delivers one more report with `failure` to an application whose rollups are all stored.
+async fn run_one(world: &World, clock_ms: i64, failure: Failure) {
+    let mut shop = world.register_shop(1).await;
     let mut stream = Stream::default();
     world.set_clock(clock_ms);
     for (offset_ms, value) in [(0, 1), (MINUTE_MS, 2), (20 * MINUTE_MS, 3)] {
@@ -246,19 +256,19 @@ async fn tell_one(world: &World, clock_ms: i64, accident: Accident) {
     }
     drain(world, &mut shop, &mut stream).await;
     store(world, &mut shop, &mut stream, 10 * SECOND_MS, 1, &json!({"cpu": {"usage": 4}})).await;
-    deliver(world, &mut shop, &mut stream, &Delivery { lane: 0, records: 1, replayed: 0, accident }).await;
+    deliver(world, &mut shop, &mut stream, &Delivery { shard: 0, records: 1, replayed: 0, failure }).await;
     drain(world, &mut shop, &mut stream).await;
     assert_agrees(world, &shop).await;
 }
 
 #[tokio::test]
-async fn an_instance_that_stalls_or_dies_at_any_call_does_no_harm() {
+async fn stalling_or_dying_at_any_call_leaves_rollups_correct() {
     let world = World::start().await;
     for call in 1..20 {
-        // While the hour runs, and when the day is over.
+        // During the hour, and after the day.
         for clock_ms in [30 * MINUTE_MS, 40 * HOUR_MS] {
-            tell_one(&world, clock_ms, Accident::Stalled(call)).await;
-            tell_one(&world, clock_ms, Accident::Killed(call)).await;
+            run_one(&world, clock_ms, Failure::Stalled(call)).await;
+            run_one(&world, clock_ms, Failure::Killed(call)).await;
         }
     }
 }
@@ -267,16 +277,16 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 });
 
-/// One bed for all stories: each has an application of its own.
+/// One environment for all cases: each has an application of its own.
 static WORLD: LazyLock<World> = LazyLock::new(|| RUNTIME.block_on(World::start()));
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(stories()))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
-    fn whatever_happens_the_rollups_say_what_the_reports_say(
-        shards in 1..4_u16, story in prop::collection::vec(any_step(), 1..20),
+    fn rollups_match_the_reports_after_any_failures(
+        shards in 1..4_u16, steps in prop::collection::vec(any_step(), 1..20),
     ) {
-        RUNTIME.block_on(tell(&WORLD, shards, story));
+        RUNTIME.block_on(run(&WORLD, shards, steps));
     }
 }

@@ -1,0 +1,85 @@
+//! Batches of many applications: handled concurrently within a limit, each failing on its own.
+
+use std::time::Duration;
+
+use nsl_domain::time::{HOUR_MS, MINUTE_MS};
+use nsl_test_support::{Call, Failure};
+use serde_json::{Value, json};
+
+use crate::reference::assert_agrees;
+use crate::world::{Shop, World};
+
+/// Write shards that the function handles at a time.
+const CONCURRENT_SHARDS: usize = 8;
+
+/// Applications of a batch, more than are handled at a time.
+const MANY: usize = 12;
+
+/// Long enough for calls beyond the limit to arrive, if there are any.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+async fn register_many(world: &World) -> Vec<Shop> {
+    let mut shops = Vec::new();
+    for _ in 0..MANY {
+        shops.push(world.register_shop(1).await);
+    }
+    shops
+}
+
+/// Stores two reports of each application, interleaved as in one shard of the stream.
+async fn store_interleaved(world: &World, shops: &mut [Shop], offset_ms: i64) -> Vec<Value> {
+    let mut records = Vec::new();
+    for second in 0..2 {
+        for shop in &mut *shops {
+            let report = shop.report(offset_ms + second * 1_000, "web-1", &json!({ "n": second }));
+            let mut record = world.store(shop, report).await;
+            record["dynamodb"]["SequenceNumber"] = json!((records.len() + 100).to_string());
+            records.push(record);
+        }
+    }
+    records
+}
+
+/// How many reads of rollups have started.
+fn rollup_reads(made: &[Call]) -> usize {
+    made.iter().filter(|call| call.operation == "GetItem" && call.target == "RollupsTable").count()
+}
+
+#[tokio::test]
+async fn at_most_eight_write_shards_run_concurrently() {
+    let world = World::start().await;
+    let mut shops = register_many(&world).await;
+    let records = store_interleaved(&world, &mut shops, 0).await;
+    assert!(world.deliver(&records).await.is_empty());
+    world.env.take_calls();
+    // The applications are cached by now: the next call of each reads the span above its minute.
+    world.env.dynamodb.fail("GetItem", Failure::NoResponse, MANY);
+    let started = async {
+        world.env.wait(|made| rollup_reads(made) >= CONCURRENT_SHARDS).await;
+        tokio::time::sleep(A_MOMENT).await;
+    };
+    tokio::select! {
+        _ = world.deliver(&records) => panic!("DynamoDB does not respond"),
+        () = started => assert_eq!(rollup_reads(&world.env.take_calls()), CONCURRENT_SHARDS),
+    }
+}
+
+#[tokio::test]
+async fn only_records_of_failed_apps_are_retried() {
+    let world = World::start().await;
+    let mut shops = register_many(&world).await;
+    let records = store_interleaved(&world, &mut shops, 0).await;
+    assert!(world.deliver(&records).await.is_empty());
+    // Version 200 of the encoding: a rollup of a newer program is not overwritten, and its batch fails.
+    for index in [9, 4] {
+        let mut row = world.rows_in(&shops[index], "1h#0").await.remove(0);
+        row["buckets"] = json!({"B": "yAAAAAAAAAA="});
+        world.env.put("RollupsTable", row).await;
+    }
+    world.set_clock(2 * HOUR_MS);
+    let records = store_interleaved(&world, &mut shops, 20 * MINUTE_MS).await;
+    assert_eq!(world.deliver(&records).await, ["104"], "the first record of the failed apps");
+    for (index, shop) in shops.iter().enumerate().filter(|(index, _)| ![9, 4].contains(index)) {
+        assert_eq!(assert_agrees(&world, shop).await, 1, "all but the day of {index} is complete");
+    }
+}
