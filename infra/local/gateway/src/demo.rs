@@ -1,7 +1,6 @@
 //! The demo app and its agent, both run through the `nsl` tool: the gateway has no item format of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,16 +34,9 @@ pub(crate) struct DemoTool {
 
 impl DemoTool {
     fn command(&self, arguments: &[&str], ready_file: &Path) -> Command {
-        let mut command = parent_death::command(self.settings.program.as_deref(), &self.binary);
-        command
-            .args(arguments)
-            .arg("--local")
-            .arg(ready_file)
-            .env_clear()
-            .envs(tool_environment(&self.settings, &self.endpoints))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let environment = tool_environment(&self.settings, &self.endpoints);
+        let mut command = parent_death::command(self.settings.program.as_deref(), &self.binary, &environment);
+        command.args(arguments).arg("--local").arg(ready_file);
         command
     }
 

@@ -4,8 +4,10 @@
 //! execs the child. A function notices by itself that its Runtime API is gone, but not while its handler runs, and
 //! the demo agent has no Runtime API. Elsewhere children are started directly.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -19,8 +21,13 @@ const TERM_TIMEOUT: Duration = Duration::from_millis(500);
 /// its arguments.
 pub const EXEC_FLAG: &str = "--keep-child";
 
-/// A command that runs `binary` in its own process group, through the gateway's own program where Linux allows it.
-pub(crate) fn command(gateway_program: Option<&Path>, binary: &Path) -> Command {
+/// A command that runs `binary` with this environment in its own process group, through the gateway's own program
+/// on Linux. Its outputs are piped.
+pub(crate) fn command(
+    gateway_program: Option<&Path>,
+    binary: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Command {
     let mut command = match gateway_program.filter(|_| cfg!(target_os = "linux")) {
         Some(program) => {
             let mut command = Command::new(program);
@@ -30,7 +37,8 @@ pub(crate) fn command(gateway_program: Option<&Path>, binary: &Path) -> Command 
         None => Command::new(binary),
     };
     // Ctrl-C in the terminal must reach the gateway only: it ends its children after their invocations.
-    command.process_group(0).kill_on_drop(true);
+    command.process_group(0).kill_on_drop(true).env_clear().envs(environment);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::endpoints::Endpoints;
 use crate::lambda::function_variables;
-use crate::state::private_file;
+use crate::state::write_private_file;
 use crate::template::Plan;
 
 /// The document without the demo app, which is created with its help.
@@ -58,15 +58,7 @@ pub(crate) struct ReadyFile {
 
 impl ReadyFile {
     pub(crate) fn write(path: &Path, document: &Json) -> anyhow::Result<Self> {
-        let write = || -> std::io::Result<()> {
-            let mut temporary = path.as_os_str().to_owned();
-            temporary.push(format!(".{}", std::process::id()));
-            let mut file = private_file().create(true).truncate(true).open(&temporary)?;
-            file.write_all(format!("{document:#}\n").as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        };
-        write().with_context(|| format!("cannot write {}", path.display()))?;
+        write_private_file(path, &format!("{document:#}\n"))?;
         Ok(Self { path: path.to_path_buf() })
     }
 

@@ -5,13 +5,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use crate::ids;
-use crate::state::{StateDir, private_file};
+use crate::state::{StateDir, write_private_file};
 use crate::template::Plan;
 
 const OPENING: &str = "{{resolve:secretsmanager:";
@@ -63,9 +62,7 @@ fn read_or_generate(path: &Path) -> anyhow::Result<String> {
         return Ok(value);
     }
     let value = ids::secret();
-    let file = private_file().create_new(true).open(path);
-    file.and_then(|mut file| file.write_all(value.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    write_private_file(path, &value)?;
     Ok(value)
 }
 

@@ -1,6 +1,7 @@
 //! The directory of one gateway: data, ready file, log. A lock file keeps a second gateway out.
 
 use std::fs::{self, File, TryLockError};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -63,9 +64,17 @@ impl Drop for StateDir {
     }
 }
 
-/// Options that create a file which only its owner may read.
-pub(crate) fn private_file() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).mode(OWNER_ONLY_FILE);
-    options
+/// Writes a file that only its owner may read. It is renamed into place, so it is never incomplete.
+pub(crate) fn write_private_file(path: &Path, content: &str) -> anyhow::Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{}", std::process::id()));
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(OWNER_ONLY_FILE);
+        let mut file = options.open(&temporary)?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }

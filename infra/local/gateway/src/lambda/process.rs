@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::process::Child;
-use tokio::time::timeout;
+use tokio::sync::oneshot;
 
-use super::error::{InvokeError, error_message};
+use super::error::InvokeError;
 use super::output::{ChildOutput, StderrKind};
-use super::runtime_api::{Invocation, RuntimeApi, RuntimeCall};
+use super::runtime_api::{Invocation, RuntimeApi};
 use crate::console::Console;
 use crate::template::Function;
 use crate::{clock, ids, parent_death};
@@ -47,28 +47,17 @@ pub(crate) struct Invoked {
     pub(crate) is_reusable: bool,
 }
 
-enum Outcome {
-    /// The function returned this result or error.
-    Returned(Result<Bytes, InvokeError>),
-    /// The process will return nothing, for this reason.
-    Lost(String),
-}
-
 impl Process {
     /// Starts a process and waits until it asks for its first invocation.
     pub(crate) async fn start(launch: &Launch) -> Result<Self, String> {
         let api =
             RuntimeApi::start().await.map_err(|error| format!("no port for its Runtime API: {error}"))?;
-        let mut command = parent_death::command(launch.gateway_program.as_deref(), &launch.binary);
-        command
-            .env_clear()
-            .envs(&launch.environment)
+        let program = launch.gateway_program.as_deref();
+        let mut command = parent_death::command(program, &launch.binary, &launch.environment);
+        let mut child = command
             .env("AWS_LAMBDA_RUNTIME_API", &api.address)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child =
-            command.spawn().map_err(|error| format!("cannot start {}: {error}", launch.binary.display()))?;
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", launch.binary.display()))?;
         let function = &launch.function;
         let output =
             ChildOutput::follow(&mut child, &function.logical_id, StderrKind::Errors, &launch.console);
@@ -85,18 +74,13 @@ impl Process {
     }
 
     async fn initialise(&mut self) -> Result<(), String> {
-        let initialised = timeout(INIT_TIMEOUT, async {
-            tokio::select! {
-                call = self.api.calls.recv() => match call {
-                    Some(RuntimeCall::InitError { body }) => Err(error_message(&body)),
-                    Some(RuntimeCall::Next | RuntimeCall::Response { .. } | RuntimeCall::Error { .. }) => Ok(()),
-                    None => Err("its Runtime API was closed".to_owned()),
-                },
-                status = self.child.wait() => Err(exit_reason(status)),
+        tokio::select! {
+            ready = self.api.ready() => ready,
+            status = self.child.wait() => Err(exit_reason(status)),
+            () = tokio::time::sleep(INIT_TIMEOUT) => {
+                Err(format!("did not ask for an invocation within {} s", INIT_TIMEOUT.as_secs()))
             }
-        });
-        let timed_out = |_| Err(format!("did not ask for an invocation within {} s", INIT_TIMEOUT.as_secs()));
-        initialised.await.unwrap_or_else(timed_out)
+        }
     }
 
     pub(crate) fn has_exited(&mut self) -> bool {
@@ -110,62 +94,36 @@ impl Process {
     pub(crate) async fn invoke(&mut self, event: Bytes) -> Invoked {
         let request_id = ids::uuid();
         let limit = self.timeout;
+        let (reply, result) = oneshot::channel();
         let invocation = Invocation {
             request_id: request_id.clone(),
             event,
             deadline_ms: clock::now_ms() + clock::millis(limit),
             function_arn: self.function_arn.clone(),
+            reply,
         };
-        let lost = |message| Invoked { result: Err(InvokeError::Function { message }), is_reusable: false };
-        if self.api.invocations.send(invocation).await.is_err() {
-            return lost("its Runtime API was closed".to_owned());
-        }
-        let outcome = tokio::select! {
-            outcome = self.outcome_of(&request_id) => outcome,
+        // If the API is gone, `reply` is dropped and `result` fails.
+        drop(self.api.invocations.send(invocation).await);
+        let failure = tokio::select! {
+            biased;
+            result = result => match result {
+                Ok(result) => return Invoked { result, is_reusable: self.is_ready().await },
+                Err(_) => "it asked for the next invocation without a valid response".to_owned(),
+            },
+            status = self.child.wait() => {
+                format!("RequestId: {request_id} Error: Runtime exited: {}", exit_reason(status))
+            }
             () = tokio::time::sleep(limit) => {
-                return lost(format!("{request_id} Task timed out after {:.2} seconds", limit.as_secs_f64()));
+                format!("{request_id} Task timed out after {:.2} seconds", limit.as_secs_f64())
             }
         };
-        match outcome {
-            Outcome::Returned(result) => Invoked { result, is_reusable: self.is_ready().await },
-            Outcome::Lost(message) => lost(message),
-        }
-    }
-
-    async fn outcome_of(&mut self, expected: &str) -> Outcome {
-        loop {
-            let call = tokio::select! {
-                call = self.api.calls.recv() => call,
-                status = self.child.wait() => {
-                    let reason = exit_reason(status);
-                    return Outcome::Lost(format!("RequestId: {expected} Error: Runtime exited: {reason}"));
-                }
-            };
-            match call {
-                Some(RuntimeCall::Response { request_id, body }) if request_id == expected => {
-                    return Outcome::Returned(Ok(body));
-                }
-                Some(RuntimeCall::Error { request_id, body }) if request_id == expected => {
-                    return Outcome::Returned(Err(InvokeError::Function { message: error_message(&body) }));
-                }
-                // The Runtime API rejected its response, for example for its size.
-                Some(RuntimeCall::Next) => {
-                    return Outcome::Lost(
-                        "it asked for the next invocation without a valid response".to_owned(),
-                    );
-                }
-                Some(
-                    RuntimeCall::Response { .. } | RuntimeCall::Error { .. } | RuntimeCall::InitError { .. },
-                ) => {}
-                None => return Outcome::Lost("its Runtime API was closed".to_owned()),
-            }
-        }
+        Invoked { result: Err(InvokeError::Function { message: failure }), is_reusable: false }
     }
 
     /// Waits until the process asks for the next invocation; false if it exits instead.
     async fn is_ready(&mut self) -> bool {
         tokio::select! {
-            call = self.api.calls.recv() => call.is_some(),
+            ready = self.api.ready() => ready.is_ok(),
             _ = self.child.wait() => false,
         }
     }

@@ -15,38 +15,23 @@ use axum::serve::ListenerExt;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::error::{InvokeError, error_message};
 use crate::ids;
 
 /// Lambda limits a response to 6 MB. A little more is read, so that the process gets an error status for it.
 const MAX_RESPONSE_BYTES: usize = 7 * 1024 * 1024;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
     pub(crate) event: Bytes,
     pub(crate) deadline_ms: i64,
     pub(crate) function_arn: String,
-}
-
-/// A call of the process to its Runtime API.
-#[derive(Debug)]
-pub(crate) enum RuntimeCall {
-    /// It asks for an invocation: it is initialised, or done with the last one.
-    Next,
-    Response {
-        request_id: String,
-        body: Bytes,
-    },
-    Error {
-        request_id: String,
-        body: Bytes,
-    },
-    InitError {
-        body: Bytes,
-    },
+    /// Dropped without a result if the process asks for the next invocation instead.
+    pub(crate) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
 /// The Runtime API of one process.
@@ -55,16 +40,24 @@ pub(crate) struct RuntimeApi {
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) address: String,
     pub(crate) invocations: mpsc::Sender<Invocation>,
-    pub(crate) calls: mpsc::UnboundedReceiver<RuntimeCall>,
+    state: Arc<ApiState>,
     _server: AbortOnDropHandle<std::io::Result<()>>,
 }
 
 #[derive(Debug)]
 struct ApiState {
     invocations: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    calls: mpsc::UnboundedSender<RuntimeCall>,
-    /// The request id of the current invocation: a response to another one is rejected.
-    current: Mutex<Option<String>>,
+    current: Mutex<Option<Current>>,
+    /// The process asks for an invocation: it is initialised, or done with the last one.
+    is_ready: Notify,
+    init_error: Mutex<Option<String>>,
+}
+
+/// The invocation that the process has; a response to another one is rejected.
+#[derive(Debug)]
+struct Current {
+    request_id: String,
+    reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
 impl RuntimeApi {
@@ -72,32 +65,39 @@ impl RuntimeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (invocations, queue) = mpsc::channel(1);
-        let (called, calls) = mpsc::unbounded_channel();
-        let state = ApiState {
+        let state = Arc::new(ApiState {
             invocations: tokio::sync::Mutex::new(queue),
-            calls: called,
             current: Mutex::new(None),
-        };
+            is_ready: Notify::new(),
+            init_error: Mutex::new(None),
+        });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .layer(DefaultBodyLimit::max(MAX_RESPONSE_BYTES))
-            .with_state(Arc::new(state));
+            .with_state(Arc::clone(&state));
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { address, invocations, calls, _server: AbortOnDropHandle::new(server) })
+        Ok(Self { address, invocations, state, _server: AbortOnDropHandle::new(server) })
+    }
+
+    /// Waits until the process asks for an invocation, or reports that its initialisation failed.
+    pub(crate) async fn ready(&self) -> Result<(), String> {
+        self.state.is_ready.notified().await;
+        self.state.init_error.lock().take().map_or(Ok(()), Err)
     }
 }
 
 async fn next(State(state): State<Arc<ApiState>>) -> Response {
     let mut invocations = state.invocations.lock().await;
-    if state.calls.send(RuntimeCall::Next).is_err() {
-        return StatusCode::GONE.into_response();
-    }
+    // Still there if its response was rejected, for example for its size.
+    drop(state.current.lock().take());
+    state.is_ready.notify_one();
     let Some(invocation) = invocations.recv().await else { return StatusCode::GONE.into_response() };
-    *state.current.lock() = Some(invocation.request_id.clone());
+    let request_id = invocation.request_id.clone();
+    *state.current.lock() = Some(Current { request_id, reply: invocation.reply });
     let headers = [
         ("lambda-runtime-aws-request-id", invocation.request_id),
         ("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string()),
@@ -109,33 +109,33 @@ async fn next(State(state): State<Arc<ApiState>>) -> Response {
 }
 
 impl ApiState {
-    /// Forwards a response or error if it belongs to the current invocation.
-    fn finish(&self, request_id: &str, call: RuntimeCall) -> Response {
-        let mut current = self.current.lock();
-        if current.as_deref() != Some(request_id) {
+    /// Passes on the result of the current invocation.
+    fn finish(&self, request_id: &str, result: Result<Bytes, InvokeError>) -> Response {
+        let current = self.current.lock().take_if(|current| current.request_id == request_id);
+        let Some(current) = current else {
             let body = r#"{"errorType":"InvalidRequestID","errorMessage":"Invalid request ID"}"#;
             return (StatusCode::BAD_REQUEST, body).into_response();
-        }
-        *current = None;
-        self.forward(call)
+        };
+        // The invocation may have timed out.
+        drop(current.reply.send(result));
+        accepted()
     }
+}
 
-    fn forward(&self, call: RuntimeCall) -> Response {
-        match self.calls.send(call) {
-            Ok(()) => (StatusCode::ACCEPTED, r#"{"status":"OK"}"#).into_response(),
-            Err(_) => StatusCode::GONE.into_response(),
-        }
-    }
+fn accepted() -> Response {
+    (StatusCode::ACCEPTED, r#"{"status":"OK"}"#).into_response()
 }
 
 async fn response(State(state): State<Arc<ApiState>>, Path(id): Path<String>, body: Bytes) -> Response {
-    state.finish(&id, RuntimeCall::Response { request_id: id.clone(), body })
+    state.finish(&id, Ok(body))
 }
 
 async fn error(State(state): State<Arc<ApiState>>, Path(id): Path<String>, body: Bytes) -> Response {
-    state.finish(&id, RuntimeCall::Error { request_id: id.clone(), body })
+    state.finish(&id, Err(InvokeError::Function { message: error_message(&body) }))
 }
 
 async fn init_error(State(state): State<Arc<ApiState>>, body: Bytes) -> Response {
-    state.forward(RuntimeCall::InitError { body })
+    *state.init_error.lock() = Some(error_message(&body));
+    state.is_ready.notify_one();
+    accepted()
 }

@@ -3,14 +3,13 @@
 //! Delivery is at least once: records that were delivered but not yet checkpointed are delivered again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::record::SequenceNumber;
+use crate::state::write_private_file;
 
 /// The file's content.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -87,14 +86,7 @@ impl Checkpoints {
     }
 
     fn write(&self) -> anyhow::Result<()> {
-        let write = || -> std::io::Result<()> {
-            let temporary = self.path.with_extension("json.fresh");
-            let mut file = File::create(&temporary)?;
-            file.write_all(serde_json::to_string_pretty(&self.progress)?.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)
-        };
-        write().with_context(|| format!("cannot write {}", self.path.display()))
+        write_private_file(&self.path, &serde_json::to_string_pretty(&self.progress)?)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Event source mappings: deliver the records of table streams to functions, in batches.
 //!
 //! [`shard`], [`ordered_queue`] and [`batch_result`] decide without I/O what to deliver when; [`delivery`] does it for
-//! one shard, [`mapping`] for one stream. [`reader`] and [`streams_api`] read from DynamoDB.
+//! one shard, [`discovery`] for one stream. [`reader`] and [`streams_api`] read from DynamoDB.
 
 mod batch_result;
 mod chaos;
 mod checkpoints;
 mod delivery;
+mod discovery;
 mod mapping;
 mod on_failure;
 mod ordered_queue;
@@ -77,7 +78,7 @@ impl Streams {
                 console: Arc::clone(console),
                 has_warned: AtomicBool::new(false),
             };
-            tasks.push(tokio::spawn(Arc::new(mapping).run(checkpoints, stop.clone())));
+            tasks.push(tokio::spawn(discovery::run(Arc::new(mapping), checkpoints, stop.clone())));
         }
         Ok(Self { tasks, stop })
     }
