@@ -80,10 +80,10 @@ impl Reader {
 
     async fn next_page(&self, iterator: Option<&str>) -> anyhow::Result<Page> {
         match iterator {
-            Some(iterator) => streams_api::get_records(&self.client, iterator).await,
+            Some(iterator) => streams_api::read_page(&self.client, iterator).await,
             None => {
                 let (stream_arn, shard_id) = (&self.stream_arn, &self.shard_id);
-                streams_api::get_shard_iterator(&self.client, stream_arn, shard_id, self.after.as_ref()).await
+                streams_api::shard_iterator(&self.client, stream_arn, shard_id, self.after.as_ref()).await
             }
         }
     }

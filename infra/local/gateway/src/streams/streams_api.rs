@@ -55,7 +55,7 @@ pub(crate) async fn describe_shards(
 }
 
 /// The iterator of the first record after `after`, or of the oldest record.
-pub(crate) async fn get_shard_iterator(
+pub(crate) async fn shard_iterator(
     client: &Client,
     stream_arn: &str,
     shard: &str,
@@ -76,7 +76,7 @@ pub(crate) async fn get_shard_iterator(
     }
 }
 
-pub(crate) async fn get_records(client: &Client, iterator: &str) -> anyhow::Result<Page> {
+pub(crate) async fn read_page(client: &Client, iterator: &str) -> anyhow::Result<Page> {
     match client.call(Api::Streams, "GetRecords", &json!({ "ShardIterator": iterator })).await {
         Ok(mut response) => {
             let records = match response.get_mut("Records").map(Json::take) {

@@ -117,7 +117,7 @@ impl Gateway {
     }
 
     /// A gateway that keeps its data in its scratch directory.
-    pub(crate) fn start_with_data(template: &str, flags: &[&str]) -> Self {
+    pub(crate) fn start_persistent(template: &str, flags: &[&str]) -> Self {
         Self::start_with(template, &[flags, &["--data", "data"]].concat())
     }
 

@@ -122,7 +122,7 @@ async fn demo_agent_gets_the_ready_file_and_ends_with_the_gateway() {
 async fn data_is_kept_and_its_directory_is_locked() {
     let put = json!({ "TableName": "ThingsTable", "Item": { "pk": { "S": "a" } } });
     let get = json!({ "TableName": "ThingsTable", "Key": { "pk": { "S": "a" } } });
-    let mut gateway = Gateway::start_with_data(&fixture(), &[]);
+    let mut gateway = Gateway::start_persistent(&fixture(), &[]);
     assert!(gateway.scratch.path("data/ready.json").exists());
     assert!(gateway.scratch.path("data/functions.log").exists());
     gateway.dynamodb("PutItem", &put).await;

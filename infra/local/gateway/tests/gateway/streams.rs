@@ -157,7 +157,7 @@ async fn malformed_response_fails_the_batch() {
 async fn bisecting_isolates_the_failing_record() {
     let mapping = "BatchSize: 4, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 1, \
                    DestinationConfig: { OnFailure: { Destination: !GetAtt Lost.Arn } }";
-    let gateway = Gateway::start_with_data(&template(mapping), FULL_BATCHES_ONLY);
+    let gateway = Gateway::start_persistent(&template(mapping), FULL_BATCHES_ONLY);
     gateway.put("a", json!({})).await;
     gateway.put("b", json!({})).await;
     gateway.put("c", item("fail")).await;
@@ -182,7 +182,7 @@ async fn bisecting_isolates_the_failing_record() {
 #[tokio::test]
 async fn restart_continues_from_the_checkpoint() {
     let template = template("BatchSize: 10");
-    let mut gateway = Gateway::start_with_data(&template, &[]);
+    let mut gateway = Gateway::start_persistent(&template, &[]);
     gateway.put("a", json!({})).await;
     gateway.delivered(&[&["a"]]).await;
     // This record is in flight when the gateway is killed, so it is never acknowledged.
@@ -200,7 +200,7 @@ async fn restart_continues_from_the_checkpoint() {
 #[tokio::test]
 async fn shutdown_waits_for_the_batch_in_flight() {
     let template = template("BatchSize: 10");
-    let mut gateway = Gateway::start_with_data(&template, &[]);
+    let mut gateway = Gateway::start_persistent(&template, &[]);
     gateway.put("a", sleep_once("700")).await;
     gateway.delivered(&[&["a"]]).await;
     gateway.stop().await;
@@ -214,7 +214,7 @@ async fn batch_past_the_shutdown_limit_is_delivered_again() {
     let mapping = "BatchSize: 10, MaximumRetryAttempts: 0, \
                    DestinationConfig: { OnFailure: { Destination: !GetAtt Lost.Arn } }";
     let template = template(mapping).replace("Timeout: 10", "Timeout: 60");
-    let mut gateway = Gateway::start_with_data(&template, &[]);
+    let mut gateway = Gateway::start_persistent(&template, &[]);
     gateway.put("a", sleep_once("60000")).await;
     gateway.delivered(&[&["a"]]).await;
     gateway.stop().await;
@@ -226,7 +226,7 @@ async fn batch_past_the_shutdown_limit_is_delivered_again() {
 #[tokio::test]
 async fn latest_skips_records_from_before_the_first_start() {
     let earliest = template("BatchSize: 10");
-    let mut gateway = Gateway::start_with_data(&template("BatchSize: 10, Enabled: false"), &[]);
+    let mut gateway = Gateway::start_persistent(&template("BatchSize: 10, Enabled: false"), &[]);
     gateway.put("old", json!({})).await;
     gateway.stop().await;
     // Records have their creation time in seconds.
@@ -294,7 +294,7 @@ async fn chaos_delivers_at_least_once_in_order_per_item() {
 async fn time_to_live_deletes_have_the_service_identity() {
     let mapping = r#"BatchSize: 1, FilterCriteria: { Filters: [
         { Pattern: '{"eventName":["REMOVE"],"userIdentity":{"type":["Service"]}}' }] }"#;
-    let mut gateway = Gateway::start_with_data(&template(mapping), &[]);
+    let mut gateway = Gateway::start_persistent(&template(mapping), &[]);
     gateway.put("expires", json!({ "expiresAt": { "N": "1700000000" } })).await;
     gateway.put("goes", json!({})).await;
     let delete = json!({ "TableName": "Things", "Key": { "pk": { "S": "goes" } } });
@@ -316,7 +316,7 @@ async fn missing_stream_is_reported_once_and_found_later() {
     let (function, _) = after.split_once("      Events:").unwrap();
     let stream = "      StreamSpecification: { StreamViewType: NEW_IMAGE }\n";
     let without = format!("{}  Echo:{function}", before.replace(stream, ""));
-    let mut gateway = Gateway::start_with_data(&without, &[]);
+    let mut gateway = Gateway::start_persistent(&without, &[]);
     gateway.stop().await;
     let gateway = gateway.start_again(&with_stream);
     let warnings = || gateway.stderr().matches("has no stream").count();
