@@ -1,18 +1,17 @@
-//! What is answered to those who may ask.
+//! Successful answers of history, summary, series, latest reports and health.
 
+use nsl_domain::time::DAY_MS;
 use serde_json::json;
 
 use super::*;
 
-const MINUTE_MS: i64 = 60_000;
-
 #[tokio::test]
-async fn an_hour_is_sixty_minutes_of_what_was_reported() {
-    let world = World::start().await;
+async fn hour_has_sixty_minutes_of_what_was_reported() {
+    let service = TestService::start().await;
     for (offset_ms, usage) in [(-2 * MINUTE_MS, 10), (-2 * MINUTE_MS + 1_000, 30), (-500, 50)] {
-        world.store("shop", "web-1", offset_ms, &format!(r#"{{"cpu":{{"usage":{usage}}}}}"#)).await;
+        service.store("shop", "web-1", offset_ms, &format!(r#"{{"cpu":{{"usage":{usage}}}}}"#)).await;
     }
-    let answer = world.ask(Call { query: "timeRange=hour&agg=avg,max,count", ..Call::default() }).await;
+    let answer = service.get(metrics("timeRange=hour&agg=avg,max,count")).await;
     assert_eq!(answer.status, 200);
     let history = answer.json();
     assert_eq!(history["appId"], "shop");
@@ -23,110 +22,96 @@ async fn an_hour_is_sixty_minutes_of_what_was_reported() {
     assert_eq!(history["sources"], json!(["web-1"]));
     let timestamps = history["timestamps"].as_array().unwrap();
     assert_eq!((timestamps.len(), &timestamps[0]), (60, &json!(1_795_348_920)));
-    let usage = &history["series"]["cpu.usage"];
-    let last_three = |aggregate: &str| usage[aggregate].as_array().unwrap()[57..].to_vec();
-    assert_eq!(last_three("avg"), [json!(20), json!(null), json!(50)]);
-    assert_eq!(last_three("max"), [json!(30), json!(null), json!(50)]);
-    assert_eq!(last_three("count"), [json!(2), json!(0), json!(1)]);
+    for (aggregate, last_three) in [
+        ("avg", [json!(20), json!(null), json!(50)]),
+        ("max", [json!(30), json!(null), json!(50)]),
+        ("count", [json!(2), json!(0), json!(1)]),
+    ] {
+        assert_eq!(answer.column("cpu.usage", aggregate)[57..], last_three);
+    }
     assert_eq!(history["cpu"]["usage"], 30);
 }
 
 #[tokio::test]
-async fn days_and_weeks_have_their_own_steps() {
-    let world = World::start().await;
-    for (time_range, step, points) in [("day", 600, 144), ("week", 3_600, 168)] {
-        let query = format!("timeRange={time_range}");
-        let history = world.ask(Call { query: &query, ..Call::default() }).await.json();
+async fn each_time_range_has_its_step_and_points_without_reports() {
+    let service = TestService::start().await;
+    for (time_range, step, points) in [("hour", 60, 60), ("day", 600, 144), ("week", 3_600, 168)] {
+        let history = service.get(metrics(&format!("timeRange={time_range}"))).await.json();
         assert_eq!(history["step"], step);
         assert_eq!(history["timestamps"].as_array().unwrap().len(), points);
+        assert_eq!((&history["series"], &history["sources"]), (&json!({}), &json!([])));
     }
 }
 
 #[tokio::test]
-async fn a_span_between_two_instants_is_answered_at_the_step_that_was_asked_for() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -30 * MINUTE_MS, r#"{"a":1,"b":2,"c":{"d":3}}"#).await;
+async fn span_of_two_instants_has_the_requested_step() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -30 * MINUTE_MS, r#"{"a":1,"b":2,"c":{"d":3}}"#).await;
     let query = "from=2026-11-22T12:00:00Z&to=2026-11-22T13:00:00Z&step=600&series=a,c.*";
-    let history = world.ask(Call { query, ..Call::default() }).await.json();
-    assert_eq!(history.get("timeRange"), None);
-    assert_eq!(history["timestamps"].as_array().unwrap().len(), 6);
-    assert_eq!(history["series"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a", "c.d"]);
+    let answer = service.get(metrics(query)).await;
+    assert_eq!(answer.json().get("timeRange"), None);
+    assert_eq!(answer.json()["timestamps"].as_array().unwrap().len(), 6);
+    assert_eq!(answer.series_names(), ["a", "c.d"]);
 }
 
 #[tokio::test]
-async fn other_apps_and_rollups_past_their_age_are_not_in_it() {
-    let world = World::start().await;
-    world.store("bank", "web-1", -MINUTE_MS, r#"{"money":1}"#).await;
-    world.store("shop", "web-1", -MINUTE_MS, r#"{"a":1}"#).await;
-    // Minutes are kept for eight days, and hours for longer. Deletion by age is days late, so the rows are there.
-    world.store("shop", "web-1", -8 * 24 * 60 * MINUTE_MS - 60_000, r#"{"old":1}"#).await;
-    let names = async |query: &str| {
-        let history = world.ask(Call { query, ..Call::default() }).await.json();
-        history["series"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()
-    };
-    assert_eq!(names("timeRange=week").await, ["a"]);
+async fn other_apps_and_expired_rollups_are_not_answered() {
+    let service = TestService::start().await;
+    service.store("bank", "web-1", -MINUTE_MS, r#"{"money":1}"#).await;
+    service.store("shop", "web-1", -MINUTE_MS, r#"{"a":1}"#).await;
+    // Minutes are kept for eight days, hours longer. DynamoDB deletes expired rows days later, so both are there.
+    service.store("shop", "web-1", -8 * DAY_MS - MINUTE_MS, r#"{"old":1}"#).await;
     let day = "from=2026-11-14T00:00:00Z&to=2026-11-15T00:00:00Z";
-    assert_eq!(names(&format!("{day}&step=3600")).await, ["old"]);
-    // A window that begins where minutes are kept shows none that are not, though they lie in it.
-    assert_eq!(
-        names("from=2026-11-14T13:01:30Z&to=2026-11-14T14:00:00Z&step=60").await,
-        Vec::<String>::new()
-    );
+    for (query, names) in [
+        ("timeRange=week", &["a"][..]),
+        (&format!("{day}&step=3600"), &["old"]),
+        // The window begins where minutes are still kept; the expired one in it is left out.
+        ("from=2026-11-14T13:01:30Z&to=2026-11-14T14:00:00Z&step=60", &[]),
+    ] {
+        assert_eq!(service.get(metrics(query)).await.series_names(), names, "{query}");
+    }
 }
 
 #[tokio::test]
-async fn a_window_is_answered_at_the_finest_step_that_is_kept_of_it() {
-    let world = World::start().await;
-    let days_ago = |days: i64| -days * 24 * 60 * MINUTE_MS;
-    for (days, n) in [(3, 3), (9, 9), (40, 40), (401, 401)] {
-        world.store("shop", "web-1", days_ago(days), &format!(r#"{{"n":{n}}}"#)).await;
+async fn window_has_the_finest_step_that_is_kept() {
+    let service = TestService::start().await;
+    let ages = [(3, 60), (9, 600), (40, 3_600), (401, 86_400)];
+    for (days, _) in ages {
+        service.store("shop", "web-1", -days * DAY_MS, &format!(r#"{{"n":{days}}}"#)).await;
     }
-    for (days, step) in [(3, 60), (9, 600), (40, 3_600), (401, 86_400)] {
-        let from = NOW_MS + days_ago(days) - 30 * MINUTE_MS;
-        let hour = format!("from={from}&to={}&agg=sum", from + 60 * MINUTE_MS);
-        // Without a step, with one that is finer than what is kept, and with a coarser one, which is taken.
-        for (words, step) in [("", step), ("&step=1", step), ("&step=86400", 86_400)] {
-            let history =
-                world.ask(Call { query: &format!("{hour}{words}"), ..Call::default() }).await.json();
-            assert_eq!(history["step"], step, "{days} days{words}");
-            let sums = history["series"]["n"]["sum"].as_array().unwrap();
-            assert_eq!(sums.iter().filter_map(Value::as_i64).sum::<i64>(), days, "{days} days{words}");
+    for (days, kept) in ages {
+        let from = NOW_MS - days * DAY_MS - 30 * MINUTE_MS;
+        let hour = format!("from={from}&to={}&agg=sum", from + HOUR_MS);
+        // Without a step, with one that is finer than what is kept, and with a coarser one, which is used.
+        for (parameter, step) in [("", kept), ("&step=1", kept), ("&step=86400", 86_400)] {
+            let answer = service.get(metrics(&format!("{hour}{parameter}"))).await;
+            assert_eq!(answer.json()["step"], step, "{days} days{parameter}");
+            assert_eq!(answer.total("n", "sum"), days as f64, "{days} days{parameter}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_app_without_reports_has_a_history_of_gaps() {
-    let world = World::start().await;
-    let history = world.ask(Call::default()).await.json();
-    assert_eq!((&history["series"], &history["sources"]), (&json!({}), &json!([])));
-    assert_eq!(history["timestamps"].as_array().unwrap().len(), 60);
-}
-
-#[tokio::test]
-async fn a_row_that_cannot_be_read_spoils_nothing() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -MINUTE_MS, r#"{"a":1}"#).await;
-    let row = |n: i64, document: &str| {
-        json!({"pk": {"S": "shop#2026-11-22T13#0"}, "sk": {"S": format!("{:015}#x#{n}", NOW_MS - n)},
-            "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": (NOW_MS - n).to_string()},
-            "document": {"S": document}, "expiresAt": {"N": (NOW_MS / 1000 + 48 * 3_600).to_string()}})
-    };
-    world.env.put("ReportsTable", row(1, "no json")).await;
-    world.env.put("ReportsTable", row(2, r#"{"b":2}"#)).await;
-    for route in [METRICS, LATEST] {
-        assert_eq!(world.ask(Call { route, ..Call::default() }).await.status, 200);
+async fn unreadable_row_fails_no_answer() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -MINUTE_MS, r#"{"a":1}"#).await;
+    for (n, document) in [(1, "no json"), (2, r#"{"b":2}"#)] {
+        let ms = NOW_MS - n;
+        let row = json!({"pk": {"S": "shop#2026-11-22T13#0"}, "sk": {"S": format!("{ms:015}#x#{n}")},
+            "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": ms.to_string()},
+            "document": {"S": document}, "expiresAt": {"N": (NOW_MS / 1000 + 48 * 3_600).to_string()}});
+        service.env.put("ReportsTable", row).await;
     }
-    let history = world.ask(Call::default()).await.json();
-    assert_eq!(history["series"].as_object().unwrap().keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(service.get(call(LATEST)).await.status, 200);
+    assert_eq!(service.get(call(METRICS)).await.series_names(), ["a", "b"]);
 }
 
 #[tokio::test]
-async fn a_spreadsheet_gets_csv() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -500, r#"{"cpu":{"usage":61.5}}"#).await;
+async fn csv_is_answered_if_accepted() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -500, r#"{"cpu":{"usage":61.5}}"#).await;
     for accept in ["text/csv", "text/csv, */*;q=0.1"] {
-        let answer = world.ask(Call { query: "agg=avg,count", accept, ..Call::default() }).await;
+        let answer = service.get(Call { accept, ..metrics("agg=avg,count") }).await;
         assert_eq!((answer.status, answer.media_type.as_str()), (200, "text/csv; charset=utf-8"));
         let lines: Vec<_> = answer.text.split("\r\n").collect();
         assert_eq!(lines[0], "time,cpu.usage.avg,cpu.usage.count");
@@ -137,37 +122,37 @@ async fn a_spreadsheet_gets_csv() {
 }
 
 #[tokio::test]
-async fn the_last_report_of_each_source_is_told() {
-    let world = World::start().await;
+async fn latest_has_the_last_report_of_each_source() {
+    let service = TestService::start().await;
     for (source, offset_ms, n) in
         [("a", -3_000, 1), ("a", -2_000, 2), ("b", -9_000, 3), ("c", -61 * MINUTE_MS, 4)]
     {
-        world.store("shop", source, offset_ms, &format!(r#"{{"n":{n}}}"#)).await;
+        service.store("shop", source, offset_ms, &format!(r#"{{"n":{n}}}"#)).await;
     }
-    let latest = world.ask(Call { route: LATEST, ..Call::default() }).await.json();
+    let latest = service.get(call(LATEST)).await.json();
     let reports = latest["reports"].as_array().unwrap();
     assert_eq!(latest["appId"], "shop");
-    let told: Vec<_> = reports.iter().map(|report| (&report["source"], &report["metrics"]["n"])).collect();
-    assert_eq!(told, [(&json!("a"), &json!(2)), (&json!("b"), &json!(3)), (&json!("c"), &json!(4))]);
+    let last: Vec<_> = reports.iter().map(|report| (&report["source"], &report["metrics"]["n"])).collect();
+    assert_eq!(last, [(&json!("a"), &json!(2)), (&json!("b"), &json!(3)), (&json!("c"), &json!(4))]);
     assert_eq!(reports[0]["timestamp"], "2026-11-22T13:00:59.387Z");
 }
 
 #[tokio::test]
 async fn health_needs_neither_grant_nor_store() {
-    let world = World::start().await;
-    world.env.dynamodb.go_offline();
-    let answer = world.ask(Call { route: "GET /health", grant: None, ..Call::default() }).await;
+    let service = TestService::start().await;
+    service.env.dynamodb.go_offline();
+    let answer = service.get(Call { grant: None, ..call("GET /health") }).await;
     assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("ok")));
     assert!(answer.json()["version"].is_string());
 }
 
 #[tokio::test]
-async fn a_summary_has_a_row_for_each_series_and_the_change_since_the_window_before() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -90 * MINUTE_MS, r#"{"cpu":{"usage":10}}"#).await;
-    world.store("shop", "web-1", -20 * MINUTE_MS, r#"{"cpu":{"usage":10},"n":1}"#).await;
-    world.store("shop", "web-1", -1_000, r#"{"cpu":{"usage":14}}"#).await;
-    let summary = world.ask(Call { route: SUMMARY, ..Call::default() }).await.json();
+async fn summary_compares_each_series_with_the_window_before() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -90 * MINUTE_MS, r#"{"cpu":{"usage":10}}"#).await;
+    service.store("shop", "web-1", -20 * MINUTE_MS, r#"{"cpu":{"usage":10},"n":1}"#).await;
+    service.store("shop", "web-1", -1_000, r#"{"cpu":{"usage":14}}"#).await;
+    let summary = service.get(call(SUMMARY)).await.json();
     let rows = summary["series"].as_array().unwrap();
     assert_eq!(rows.len(), 2);
     let cpu = &rows[0];
@@ -178,13 +163,12 @@ async fn a_summary_has_a_row_for_each_series_and_the_change_since_the_window_bef
 }
 
 #[tokio::test]
-async fn the_known_series_are_told_with_unit_and_last_value() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -3 * 60 * MINUTE_MS, r#"{"memory":{"used":1}}"#).await;
-    world.store("shop", "web-2", -1_000, r#"{"cpu":{"usage":14}}"#).await;
-    let answer = world.ask(Call { route: SERIES, ..Call::default() }).await.json();
+async fn series_are_listed_with_unit_and_last_value() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -3 * HOUR_MS, r#"{"memory":{"used":1}}"#).await;
+    service.store("shop", "web-2", -1_000, r#"{"cpu":{"usage":14}}"#).await;
     assert_eq!(
-        answer["series"],
+        service.get(call(SERIES)).await.json()["series"],
         json!([
             {"name": "cpu.usage", "unit": "percent", "last": 14},
             {"name": "memory.used", "unit": "bytes", "last": 1},
@@ -193,31 +177,20 @@ async fn the_known_series_are_told_with_unit_and_last_value() {
 }
 
 #[tokio::test]
-async fn what_is_older_than_its_app_keeps_it_is_not_shown_though_it_is_stored() {
-    let world = World::start().await;
+async fn stored_rows_past_the_retention_of_their_app_are_not_answered() {
+    let service = TestService::start().await;
     let mut brief = app("brief");
     brief.retention.minute = Some(96);
     brief.retention.ten_minutes = Some(96);
     brief.retention.hour = Some(96);
-    world.env.register(&brief).await;
-    for name in ["shop", "brief"] {
-        world.store(name, "old-1", -5 * 24 * 60 * MINUTE_MS, r#"{"a":1}"#).await;
-        world.store(name, "new-1", -3 * 24 * 60 * MINUTE_MS, r#"{"a":2}"#).await;
-    }
+    service.env.register(&brief).await;
     for (name, sum, sources) in [("shop", 3.0, 2), ("brief", 2.0, 1)] {
-        let ask = |route, query| {
-            world.ask(Call {
-                app: name,
-                route,
-                query,
-                grant: Some(grant(name, Scope::View)),
-                ..Call::default()
-            })
-        };
-        let history = ask(METRICS, "timeRange=week&agg=sum").await.json();
-        let sums = history["series"]["a"]["sum"].as_array().unwrap();
-        assert_eq!(sums.iter().filter_map(serde_json::Value::as_f64).sum::<f64>(), sum, "{name}");
-        let latest = ask(LATEST, "").await.json();
+        service.store(name, "old-1", -5 * DAY_MS, r#"{"a":1}"#).await;
+        service.store(name, "new-1", -3 * DAY_MS, r#"{"a":2}"#).await;
+        let of_app = |call| Call { app: name, grant: Some(grant(name, Scope::View)), ..call };
+        let history = service.get(of_app(metrics("timeRange=week&agg=sum"))).await;
+        assert_eq!(history.total("a", "sum"), sum, "{name}");
+        let latest = service.get(of_app(call(LATEST))).await.json();
         assert_eq!(latest["reports"].as_array().unwrap().len(), sources, "{name}");
     }
 }

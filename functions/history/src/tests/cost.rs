@@ -1,5 +1,5 @@
-//! What an answer costs: a few queries whatever its window, eventually consistent for rollups and consistent for the
-//! raw tail, and never a scan.
+//! What an answer costs: a few queries for any window, eventually consistent for rollups and consistent for the raw
+//! tail.
 
 use std::collections::BTreeMap;
 
@@ -8,199 +8,163 @@ use nsl_domain::time::{DAY_MS, SECOND_MS};
 use super::hosts::{Host, Kind};
 use super::*;
 
-const READ_APP: &str = "GetItem AppsTable consistent";
-const READ_ROLLUPS: &str = "Query RollupsTable eventual";
-const READ_TAIL: &str = "Query ReportsTable consistent";
-
 #[tokio::test]
-async fn a_range_costs_the_same_few_queries_whatever_was_reported() {
-    let world = World::start().await;
-    let history = world.instance();
-    for minutes in [3, 25, 70, 200, 3_000] {
-        world.store("shop", "web-1", -minutes * MINUTE_MS, r#"{"a":1}"#).await;
+async fn range_costs_the_same_few_queries_for_any_reports() {
+    let service = TestService::start().await;
+    let history = service.instance();
+    for minutes in [3, 25, 70, 200, 3_000, 15_000] {
+        service.store("shop", "web-1", -minutes * MINUTE_MS, r#"{"a":1}"#).await;
     }
-    ask(&history, Call::default()).await;
-    world.env.take_calls();
-    // Each finer resolution is asked for too, and the tail, which lies in two hours at one minute past one.
-    for (time_range, resolutions) in [("hour", 1), ("day", 2), ("week", 3)] {
+    get(&history, call(METRICS)).await;
+    service.env.take_calls();
+    // Each finer resolution is read too, and the tail, which is in two hours at one minute past one. A summary reads
+    // the window before too, which has no tail.
+    for (route, time_range, queries) in [
+        (METRICS, "hour", 1),
+        (METRICS, "day", 2),
+        (METRICS, "week", 3),
+        (SUMMARY, "hour", 2),
+        (SUMMARY, "day", 3),
+        (SUMMARY, "week", 4),
+    ] {
         let query = format!("timeRange={time_range}");
-        let answer = ask(&history, Call { query: &query, ..Call::default() }).await;
-        assert_eq!(answer.status, 200);
-        let lines = world.env.take_lines();
-        assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), resolutions, "{time_range}");
-        let tail = lines.iter().filter(|line| *line == READ_TAIL).count();
-        assert!((1..=2).contains(&tail), "{time_range}: {lines:?}");
-        assert_eq!(lines.len(), resolutions + tail);
+        assert_eq!(get(&history, Call { query: &query, ..call(route) }).await.status, 200);
+        let [rollups, tail] = service.take_counts([READ_ROLLUPS, READ_TAIL]);
+        assert_eq!(rollups, queries, "{route} {time_range}");
+        assert!((1..=2).contains(&tail), "{route} {time_range}: {tail}");
     }
 }
 
 #[tokio::test]
-async fn the_dashboard_costs_no_call_of_a_store() {
-    let world = World::start().await;
+async fn dashboard_costs_no_call() {
+    let service = TestService::start().await;
     let event = events::http_call("GET /", ("/", ""), &[], &[], None);
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    let answer = world.instance().answer(&request, TimestampMs::clamped(NOW_MS)).await;
+    let answer = service.instance().answer(&request, now()).await;
     assert_eq!(answer.status().as_u16(), 200);
-    assert_eq!(world.env.take_lines(), Vec::<String>::new());
+    assert!(service.env.take_lines().is_empty());
 }
 
 #[tokio::test]
-async fn a_summary_costs_one_query_more_for_the_window_before() {
-    let world = World::start().await;
-    let history = world.instance();
-    for minutes in [3, 25, 70, 200, 3_000, 15_000] {
-        world.store("shop", "web-1", -minutes * MINUTE_MS, r#"{"a":1}"#).await;
-    }
-    ask(&history, Call::default()).await;
-    world.env.take_calls();
-    for (time_range, queries) in [("hour", 2), ("day", 3), ("week", 4)] {
-        let query = format!("timeRange={time_range}");
-        ask(&history, Call { route: SUMMARY, query: &query, ..Call::default() }).await;
-        let lines = world.env.take_lines();
-        assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), queries, "{time_range}");
-        // What is over has no tail.
-        let tail = lines.iter().filter(|line| *line == READ_TAIL).count();
-        assert!((1..=2).contains(&tail), "{time_range}: {lines:?}");
-        assert_eq!(lines.len(), queries + tail);
-    }
+async fn each_shard_costs_the_same_queries() {
+    let service = TestService::start().await;
+    service.env.register(&App { shards: 3, ..app("wide") }).await;
+    service.get(Call { app: "wide", grant: Some(grant("wide", Scope::View)), ..call(METRICS) }).await;
+    assert_eq!(service.take_counts([READ_APP, READ_ROLLUPS, READ_TAIL]), [1, 3, 6]);
 }
 
 #[tokio::test]
-async fn a_shard_more_costs_the_queries_again() {
-    let world = World::start().await;
-    let mut wide = app("wide");
-    wide.shards = 3;
-    world.env.register(&wide).await;
-    let call = Call { app: "wide", grant: Some(grant("wide", Scope::View)), ..Call::default() };
-    world.ask(call).await;
-    let lines = world.env.take_lines();
-    assert_eq!(lines[0], READ_APP);
-    assert_eq!(lines.iter().filter(|line| *line == READ_ROLLUPS).count(), 3);
-    assert_eq!(lines.iter().filter(|line| *line == READ_TAIL).count(), 6);
-}
-
-#[tokio::test]
-async fn a_cold_instance_reads_the_app_once() {
-    let world = World::start().await;
-    let history = world.instance();
-    for reads in [1, 0] {
-        ask(&history, Call::default()).await;
-        let lines = world.env.take_lines();
-        assert_eq!(lines.iter().filter(|line| *line == READ_APP).count(), reads);
+async fn latest_and_series_cost_one_query_and_the_tail() {
+    let service = TestService::start().await;
+    let history = service.instance();
+    // Only the first call of an instance reads the application.
+    for (route, app_reads) in [(LATEST, 1), (LATEST, 0), (SERIES, 0)] {
+        get(&history, call(route)).await;
+        let counts = service.take_counts([READ_APP, READ_LAST_REPORTS, READ_TAIL]);
+        assert_eq!(counts, [app_reads, 1, 2]);
     }
 }
 
 #[tokio::test]
-async fn the_latest_reports_cost_one_query_and_the_tail() {
-    let world = World::start().await;
-    let history = world.instance();
-    for (route, extra) in [(LATEST, &[READ_APP][..]), (LATEST, &[]), (SERIES, &[])] {
-        ask(&history, Call { route, ..Call::default() }).await;
-        let expected = [extra, &["Query RollupsTable consistent", READ_TAIL, READ_TAIL]].concat();
-        assert_eq!(world.env.take_lines(), expected);
-    }
-}
-
-#[tokio::test]
-async fn a_call_that_is_refused_reads_no_report() {
-    let world = World::start().await;
-    for (call, lines) in [
-        (Call { query: "timeRange=year", ..Call::default() }, &[READ_APP][..]),
-        (Call { grant: Some(grant("bank", Scope::View)), ..Call::default() }, &[READ_APP]),
-        (Call { app: "a b", ..Call::default() }, &[]),
-        (Call { route: "GET /health", grant: None, ..Call::default() }, &[]),
-        (Call { route: "GET /nowhere", ..Call::default() }, &[]),
+async fn rejected_call_reads_no_report() {
+    let service = TestService::start().await;
+    for (call, app_reads) in [
+        (metrics("timeRange=year"), 1),
+        (Call { grant: Some(grant("bank", Scope::View)), ..call(METRICS) }, 1),
+        (Call { app: "a b", ..call(METRICS) }, 0),
+        (Call { grant: None, ..call("GET /health") }, 0),
+        (call("GET /nowhere"), 0),
     ] {
-        world.ask(call).await;
-        assert_eq!(world.env.take_lines(), lines);
+        service.get(call).await;
+        assert_eq!(service.take_counts([READ_APP]), [app_reads]);
     }
 }
 
-/// Most read units of rollups that a week costs, and most calls.
-const WEEK_UNITS_MAX: f64 = 60.0;
-const WEEK_CALLS_MAX: usize = 5;
+/// Most read units and queries of rollups of a week.
+const MAX_WEEK_UNITS: f64 = 60.0;
+const MAX_WEEK_QUERIES: usize = 5;
 
-/// The present of the week that is measured: where an answer needs every resolution.
+/// A time at which an answer needs every resolution.
 fn week_end() -> TimestampMs {
-    TimestampMs::clamped(NOW_MS).aligned_to(HOUR_MS).plus_ms(37 * MINUTE_MS + 40 * SECOND_MS)
+    now().aligned_to(HOUR_MS).plus_ms(37 * MINUTE_MS + 40 * SECOND_MS)
 }
 
-/// The rollups of one hour of so many sources, each of which reports so often, by resolution.
-fn an_hour(sources: u64, every_s: i64) -> BTreeMap<Resolution, Vec<Rollup>> {
+/// The rollups of one hour, by resolution, of this many sources with a report every `every_s` seconds.
+fn hour(sources: u64, every_s: i64) -> BTreeMap<Resolution, Vec<Rollup>> {
     let start = week_end().aligned_to(HOUR_MS).plus_ms(-HOUR_MS);
     let mut hosts: Vec<Host> = (0..sources).map(|index| Host::new(Kind::Linux, index)).collect();
     let mut minutes = Vec::new();
     for minute in 0..60 {
         let span = RollupSpan::containing(Resolution::Minute, start.plus_ms(minute * MINUTE_MS));
-        let mut fold = MinuteBuilder::new(span);
-        for (place, host) in hosts.iter_mut().enumerate() {
-            let first = (minute * 60 + place as i64) % every_s;
+        let mut builder = MinuteBuilder::new(span);
+        for (index, host) in hosts.iter_mut().enumerate() {
+            let first = (minute * 60 + index as i64) % every_s;
             for second in (first..60).step_by(every_s as usize) {
                 let document = host.next_document();
                 let at = span.start().plus_ms(second * SECOND_MS + 387);
-                fold.add(at, &host.source, document.hash(), document.as_str()).unwrap();
+                builder.add(at, &host.source, document.hash(), document.as_str()).unwrap();
             }
         }
-        minutes.push(fold.finish());
+        minutes.push(builder.finish());
     }
-    let above = |parts: &[Rollup]| Rollup::from_finer(parts[0].span().coarser().unwrap(), parts, week_end());
-    let tens: Vec<Rollup> = minutes.chunks(10).map(|parts| above(parts).unwrap()).collect();
-    let hours = vec![above(&tens).unwrap()];
+    let coarser =
+        |parts: &[Rollup]| Rollup::from_finer(parts[0].span().coarser().unwrap(), parts, week_end());
+    let tens: Vec<Rollup> = minutes.chunks(10).map(|parts| coarser(parts).unwrap()).collect();
+    let hours = vec![coarser(&tens).unwrap()];
     BTreeMap::from([(Resolution::Minute, minutes), (Resolution::TenMinutes, tens), (Resolution::Hour, hours)])
 }
 
-/// Stores a week in which every hour is like that one, as far as an answer reads it.
-async fn store_week(world: &World, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
-    let rollups = world.env.rollups();
+/// Stores what an answer reads of a week in which every hour is like `hour`.
+async fn store_week(service: &TestService, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
+    let rollups = service.env.rollups();
     let shard = AppShard { app: id("shop"), shard: 0 };
-    for (resolution, reach_ms) in [
+    for (resolution, length_ms) in [
         (Resolution::Minute, 2 * HOUR_MS),
         (Resolution::TenMinutes, 26 * HOUR_MS),
         (Resolution::Hour, 8 * DAY_MS),
     ] {
-        let first = week_end().plus_ms(-reach_ms).aligned_to(resolution.ms());
-        let like = hour[&resolution].iter().cycle();
-        for (place, like) in (0..reach_ms / resolution.ms() + 1).zip(like) {
-            let span = RollupSpan::containing(resolution, first.plus_ms(place * resolution.ms()));
+        let first = week_end().plus_ms(-length_ms).aligned_to(resolution.ms());
+        let rollups_of_hour = hour[&resolution].iter().cycle();
+        for (index, rollup) in (0..length_ms / resolution.ms() + 1).zip(rollups_of_hour) {
+            let span = RollupSpan::containing(resolution, first.plus_ms(index * resolution.ms()));
             let through = if span.is_settled(week_end()) {
                 span.end()
             } else {
                 week_end().aligned_to(span.finer().map_or(MINUTE_MS, Resolution::ms))
             };
-            let bytes = like.clone().to_bytes().unwrap();
+            let bytes = rollup.clone().to_bytes().unwrap();
             let rollup = Rollup::from_bytes(span, through, &bytes).unwrap();
             rollups.put(&shard, &rollup, bytes, None).await.unwrap();
         }
     }
-    world.env.take_calls();
-    world.env.take_consumed();
+    service.env.forget_calls();
 }
 
-/// Calls and read units of rollups of a range.
-async fn cost(world: &World, range: &str) -> (usize, f64) {
-    let history = world.instance();
+/// Queries and read units of rollups of a range.
+async fn cost(service: &TestService, range: &str) -> (usize, f64) {
+    let history = service.instance();
     let query = format!("timeRange={range}");
-    let answer = ask_at(&history, Call { query: &query, ..Call::default() }, week_end()).await;
+    let answer = get_at(&history, metrics(&query), week_end()).await;
     assert_eq!(answer.status, 200);
-    let spent = world.env.take_consumed();
-    let of_rollups = || spent.iter().filter(|one| one.target == "RollupsTable");
+    let consumed = service.env.take_consumed();
+    let of_rollups = || consumed.iter().filter(|one| one.target == "RollupsTable");
     (of_rollups().count(), of_rollups().map(|one| one.units).sum())
 }
 
 #[tokio::test]
-async fn a_week_costs_at_most_sixty_units_and_five_queries_whatever_the_number_of_sources() {
+async fn week_costs_at_most_60_units_and_5_queries_for_any_sources() {
     let mut costs = Vec::new();
     for (sources, every_s) in [(3, 1), (1_000, 300)] {
-        let world = World::start().await;
-        store_week(&world, &an_hour(sources, every_s)).await;
-        let (day, week) = (cost(&world, "day").await, cost(&world, "week").await);
+        let service = TestService::start().await;
+        store_week(&service, &hour(sources, every_s)).await;
+        let (day, week) = (cost(&service, "day").await, cost(&service, "week").await);
         println!("{sources} sources: day {day:?}, week {week:?}");
-        assert!(week.0 <= WEEK_CALLS_MAX && week.1 <= WEEK_UNITS_MAX, "{sources} sources: {week:?}");
+        assert!(week.0 <= MAX_WEEK_QUERIES && week.1 <= MAX_WEEK_UNITS, "{sources} sources: {week:?}");
         costs.push([day, week]);
     }
-    // As many reports, of three sources and of a thousand: the number of names changes no call and next to no unit.
+    // Three sources and a thousand with as many reports in all cost the same queries and nearly the same units.
     for (few, many) in costs[0].iter().zip(costs[1]) {
-        assert_eq!(few.0, many.0, "calls");
+        assert_eq!(few.0, many.0, "queries");
         assert!((few.1 - many.1).abs() <= 0.1 * few.1, "{} units and {}", few.1, many.1);
     }
 }

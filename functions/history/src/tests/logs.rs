@@ -1,4 +1,4 @@
-//! Log entries over HTTP: which, in what order, for whom, and at what cost.
+//! Log entries over HTTP.
 
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::logs::MAX_SHOWN_ENTRIES;
@@ -6,90 +6,93 @@ use serde_json::json;
 
 use super::*;
 
-const LOGS: &str = "GET /apps/{appId}/logs";
+const READ_LOGS: &str = "Query LogsTable consistent";
 
-impl World {
-    /// Keeps `entries` that arrived `age_ms` before the present.
-    async fn keep(&self, age_ms: i64, entries: &[Value]) {
+impl TestService {
+    /// Stores `entries` that arrived `age_ms` ago.
+    async fn log(&self, age_ms: i64, entries: &[Value]) {
         let entries: Vec<String> = entries.iter().map(Value::to_string).collect();
-        let logs = self.env.log_entries();
-        let at = TimestampMs::clamped(NOW_MS - age_ms);
-        logs.put(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
+        let (connection, at) = (ConnectionId::new("l="), now().plus_ms(-age_ms));
+        self.env.log_entries().put(&id("shop"), &connection, &entries, at).await.unwrap();
         self.env.take_calls();
     }
 }
 
-fn asked(query: &str) -> Call<'_> {
-    Call { route: LOGS, query, ..Call::default() }
+fn logs(query: &str) -> Call<'_> {
+    Call { query, ..call(LOGS) }
 }
 
 #[tokio::test]
-async fn a_range_shows_its_entries_oldest_first() {
-    let world = World::start().await;
+async fn time_range_has_its_entries_oldest_first() {
+    let service = TestService::start().await;
     for (age_ms, n) in [(47 * HOUR_MS, 1), (2 * HOUR_MS, 2), (MINUTE_MS, 3)] {
-        world.keep(age_ms, &[json!({"n": n}), json!({"n": n, "second": true})]).await;
+        service.log(age_ms, &[json!(n), json!(n)].map(|n| json!({ "n": n }))).await;
     }
-    for (query, first) in [("", 3), ("timeRange=hour", 3), ("timeRange=day", 2), ("timeRange=week", 1)] {
-        let answer = world.ask(asked(query)).await.json();
-        let numbers: Vec<i64> =
-            answer["logs"].as_array().unwrap().iter().map(|entry| entry["n"].as_i64().unwrap()).collect();
-        let expected: Vec<i64> = (first..=3).flat_map(|n| [n, n]).collect();
-        assert_eq!(numbers, expected, "{query}");
+    for (query, numbers) in [
+        ("", &[3, 3][..]),
+        ("timeRange=hour", &[3, 3]),
+        ("timeRange=day", &[2, 2, 3, 3]),
+        ("timeRange=week", &[1, 1, 2, 2, 3, 3]),
+    ] {
+        let answer = service.get(logs(query)).await.json();
+        let entries: Vec<Value> = numbers.iter().map(|n| json!({ "n": n })).collect();
+        assert_eq!(answer["logs"], json!(entries), "{query}");
         assert_eq!((&answer["appId"], &answer["complete"]), (&json!("shop"), &json!(true)));
     }
 }
 
 #[tokio::test]
-async fn what_is_past_its_two_days_is_not_shown_though_it_is_there() {
-    let world = World::start().await;
-    world.keep(48 * HOUR_MS, &[json!({"n": 1})]).await;
-    world.keep(48 * HOUR_MS - 1_000, &[json!({"n": 2})]).await;
-    let answer = world.ask(asked("timeRange=week")).await.json();
+async fn entries_older_than_two_days_are_not_answered() {
+    let service = TestService::start().await;
+    service.log(48 * HOUR_MS, &[json!({"n": 1})]).await;
+    service.log(48 * HOUR_MS - 1_000, &[json!({"n": 2})]).await;
+    let answer = service.get(logs("timeRange=week")).await.json();
     assert_eq!(answer["logs"], json!([{"n": 2}]));
 }
 
 #[tokio::test]
-async fn the_newest_thousand_are_shown_and_that_there_were_more_is_told() {
-    let world = World::start().await;
+async fn newest_thousand_entries_are_answered() {
+    let service = TestService::start().await;
     let most = i64::try_from(MAX_SHOWN_ENTRIES).unwrap();
     for frame in 0..=most / 100 {
         let entries: Vec<Value> = (0..100).map(|n| json!({"n": frame * 100 + n})).collect();
-        world.keep(MINUTE_MS - frame, &entries).await;
+        service.log(MINUTE_MS - frame, &entries).await;
     }
-    let answer = world.ask(asked("")).await.json();
-    let shown = answer["logs"].as_array().unwrap();
-    assert_eq!((shown.len(), &shown[0]["n"], &answer["complete"]), (1_000, &json!(100), &json!(false)));
+    let answer = service.get(logs("")).await.json();
+    let entries = answer["logs"].as_array().unwrap();
+    assert_eq!((entries.len(), &entries[0]["n"], &answer["complete"]), (1_000, &json!(100), &json!(false)));
 }
 
 #[tokio::test]
-async fn an_answer_costs_one_query_and_its_tag_holds_until_something_is_logged() {
-    let world = World::start().await;
-    world.keep(MINUTE_MS, &[json!({"n": 1})]).await;
-    let history = world.instance();
-    let answer = ask(&history, asked("timeRange=day")).await;
-    assert_eq!(world.env.take_lines(), ["GetItem AppsTable consistent", "Query LogsTable consistent"]);
-    let again = ask(&history, Call { has: &answer.tag, ..asked("timeRange=day") }).await;
+async fn logs_cost_one_query_and_their_tag_holds_until_an_entry() {
+    let service = TestService::start().await;
+    service.log(MINUTE_MS, &[json!({"n": 1})]).await;
+    let history = service.instance();
+    let answer = get(&history, logs("timeRange=day")).await;
+    assert_eq!(service.take_counts([READ_APP, READ_LOGS]), [1, 1]);
+    let tagged = Call { if_none_match: &answer.tag, ..logs("timeRange=day") };
+    let again = get(&history, tagged.clone()).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
-    assert_eq!(world.env.take_lines(), ["Query LogsTable consistent"]);
-    world.keep(0, &[json!({"n": 2})]).await;
-    let changed = ask(&history, Call { has: &answer.tag, ..asked("timeRange=day") }).await;
+    assert_eq!(service.take_counts([READ_LOGS]), [1]);
+    service.log(0, &[json!({"n": 2})]).await;
+    let changed = get(&history, tagged).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.tag, answer.tag);
 }
 
 #[tokio::test]
-async fn who_may_not_view_sees_no_log() {
-    let world = World::start().await;
-    world.env.register(&app("bank")).await;
-    world.keep(MINUTE_MS, &[json!({"n": 1})]).await;
+async fn logs_are_only_for_viewers() {
+    let service = TestService::start().await;
+    service.env.register(&app("bank")).await;
+    service.log(MINUTE_MS, &[json!({"n": 1})]).await;
     for (grant, app, status) in [
         (None, "shop", 401),
         (Some(grant("shop", Scope::Publish)), "shop", 403),
         (Some(grant("bank", Scope::View)), "shop", 403),
         (Some(grant("shop", Scope::View)), "nowhere", 403),
-        (Some(Grant { proof: Proof::Legacy, ..super::grant("shop", Scope::View) }), "shop", 401),
+        (Some(Grant { proof: Proof::Legacy, ..grant("shop", Scope::View) }), "shop", 401),
     ] {
-        assert_eq!(world.ask(Call { app, grant, ..asked("") }).await.status, status);
+        assert_eq!(service.get(Call { app, grant, ..logs("") }).await.status, status);
     }
-    assert_eq!(world.ask(asked("timeRange=year")).await.status, 400);
+    assert_eq!(service.get(logs("timeRange=year")).await.status, 400);
 }

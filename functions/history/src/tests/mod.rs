@@ -1,6 +1,4 @@
-//! The function against the test environment: an HTTP call's event in, an answer out, and what it cost.
-//!
-//! Now is an argument, so the windows of these tests never move.
+//! The handlers against a real engine: an event in, a response and its calls of DynamoDB out. Now is fixed.
 
 mod answers;
 mod caching;
@@ -20,14 +18,14 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use lambda_http::{Body, Response};
-use nsl_domain::app::{KeyRecord, Status};
+use nsl_domain::app::{App, Status};
 use nsl_domain::grant::{Grant, GrantedApps, Proof};
-use nsl_domain::ids::{AppId, Scope, Source, UserId};
+use nsl_domain::ids::{AppId, Scope, Source};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
-use nsl_test_support::fixtures::{NOW_MS, app, grant, id};
+use nsl_test_support::fixtures::{NOW_MS, app, grant, id, now};
 use nsl_test_support::{TestEnvironment, events};
 use serde_json::Value;
 
@@ -38,40 +36,44 @@ const METRICS: &str = "GET /apps/{appId}/metrics";
 const SUMMARY: &str = "GET /apps/{appId}/summary";
 const SERIES: &str = "GET /apps/{appId}/series";
 const LATEST: &str = "GET /apps/{appId}/metrics/latest";
+const LOGS: &str = "GET /apps/{appId}/logs";
+const APPS: &str = "GET /apps";
 
-/// One test's service with the application `shop`.
-struct World {
+const READ_APP: &str = "GetItem AppsTable consistent";
+const READ_ROLLUPS: &str = "Query RollupsTable eventual";
+const READ_LAST_REPORTS: &str = "Query RollupsTable consistent";
+const READ_TAIL: &str = "Query ReportsTable consistent";
+
+/// The function's tables, with the application `shop`.
+struct TestService {
     env: TestEnvironment,
-    /// Every report that was stored.
+    /// Every stored report.
     stored: Mutex<Vec<Report>>,
 }
 
-/// One call of the HTTP API.
+/// A call of the HTTP API.
+#[derive(Clone)]
 struct Call<'a> {
     route: &'a str,
     app: &'a str,
     query: &'a str,
     accept: &'a str,
-    /// The tag of the answer that the caller has.
-    has: &'a str,
+    if_none_match: &'a str,
     grant: Option<Grant>,
 }
 
-impl Default for Call<'_> {
-    /// The history of `shop`, asked for by a viewer of it.
-    fn default() -> Self {
-        Self {
-            route: METRICS,
-            app: "shop",
-            query: "",
-            accept: "application/json",
-            has: "",
-            grant: Some(grant("shop", Scope::View)),
-        }
-    }
+/// A call of `route` for `shop` by one of its viewers.
+fn call(route: &str) -> Call<'_> {
+    let grant = Some(grant("shop", Scope::View));
+    Call { route, app: "shop", query: "", accept: "application/json", if_none_match: "", grant }
 }
 
-/// What a caller sees of an answer.
+/// Such a call for the history of `shop`.
+fn metrics(query: &str) -> Call<'_> {
+    Call { query, ..call(METRICS) }
+}
+
+/// The parts of a response that the tests look at.
 struct Answer {
     status: u16,
     media_type: String,
@@ -86,12 +88,11 @@ impl Answer {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_owned()
         };
-        // Answers are for this caller alone.
         assert!(header("cache-control").contains("private"));
         assert_eq!(header("vary"), "Authorization, Origin, Accept");
         let (status, media_type) = (response.status().as_u16(), header("content-type"));
         let (tag, cache_control) = (header("etag"), header("cache-control"));
-        let Body::Text(text) = response.into_body() else { panic!("the answer is no text") };
+        let Body::Text(text) = response.into_body() else { panic!("the body is not text") };
         Self { status, media_type, tag, cache_control, text }
     }
 
@@ -99,25 +100,39 @@ impl Answer {
         assert_eq!(self.media_type, "application/json");
         serde_json::from_str(&self.text).unwrap()
     }
+
+    /// The values of one aggregate of a series; none if the series is absent.
+    fn column(&self, series: &str, aggregate: &str) -> Vec<Value> {
+        self.json()["series"][series][aggregate].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The sum of the same.
+    fn total(&self, series: &str, aggregate: &str) -> f64 {
+        self.column(series, aggregate).iter().filter_map(Value::as_f64).sum()
+    }
+
+    fn series_names(&self) -> Vec<String> {
+        self.json()["series"].as_object().unwrap().keys().cloned().collect()
+    }
 }
 
-impl World {
+impl TestService {
     async fn start() -> Self {
         Self { env: TestEnvironment::with_app(&app("shop")).await, stored: Mutex::default() }
     }
 
-    /// An instance of the function that has answered no call.
+    /// An instance of the function with an empty cache.
     fn instance(&self) -> History {
         let settings = Settings::read(|name| self.env.variable(name));
         History::new(&self.env.clients, &settings.unwrap())
     }
 
-    /// Stores a report of `app`, stamped `offset_ms` after the present, and rolls it up if it is a minute old.
+    /// Stores a report stamped `offset_ms` after now, and rolls it up if it is more than a minute old.
     async fn store(&self, app_name: &str, source: &str, offset_ms: i64, document: &str) {
         let report = Report {
             app: id(app_name),
             source: Source::new(source).unwrap(),
-            timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
+            timestamp: now().plus_ms(offset_ms),
             document: Document::accept(document).unwrap(),
         };
         self.env.reports().store(&report, &app(app_name), 48 * HOUR_MS).await.unwrap();
@@ -128,47 +143,56 @@ impl World {
         self.env.take_calls();
     }
 
-    /// Does what the rollup function does once it has been told of `report`.
+    /// Does what the rollup function does for `report`.
     async fn roll_up(&self, report: &Report) {
         let rollups = self.env.rollups();
         let shard = AppShard { app: report.app.clone(), shard: 0 };
-        let mut above = Some(RollupSpan::containing(Resolution::Minute, report.timestamp));
-        while let Some(span) = above {
+        let mut next = Some(RollupSpan::containing(Resolution::Minute, report.timestamp));
+        while let Some(span) = next {
             let before = rollups.find(&shard, span).await.unwrap();
             let mut rollup = rolled_up(&self.stored.lock().unwrap(), &report.app, span);
             let bytes = rollup.to_bytes().unwrap();
             rollups.put(&shard, &rollup, bytes, before.as_ref()).await.unwrap();
-            above = span.coarser();
+            next = span.coarser();
         }
         rollups.put_last_report(report).await.unwrap();
     }
 
-    async fn ask(&self, call: Call<'_>) -> Answer {
-        ask(&self.instance(), call).await
+    /// The answer of a new instance.
+    async fn get(&self, call: Call<'_>) -> Answer {
+        get(&self.instance(), call).await
+    }
+
+    /// How many calls of each of these operations were made since the last look; panics if there were others.
+    fn take_counts<const N: usize>(&self, operations: [&str; N]) -> [usize; N] {
+        let lines = self.env.take_lines();
+        let counts = operations.map(|operation| lines.iter().filter(|line| *line == operation).count());
+        assert_eq!(counts.iter().sum::<usize>(), lines.len(), "{lines:?}");
+        counts
     }
 }
 
-/// The rollup of `span` from all that is stored of `app`, at the present.
+/// The rollup of `span` from all stored reports of `app`.
 fn rolled_up(stored: &[Report], app: &AppId, span: RollupSpan) -> Rollup {
     let within = || stored.iter().filter(|report| report.app == *app && span.contains(report.timestamp));
     let Some(finer) = span.finer() else {
-        let mut fold = MinuteBuilder::new(span);
+        let mut minute = MinuteBuilder::new(span);
         for report in within() {
-            let _ =
-                fold.add(report.timestamp, &report.source, report.document.hash(), report.document.as_str());
+            let (hash, document) = (report.document.hash(), report.document.as_str());
+            let _ = minute.add(report.timestamp, &report.source, hash, document);
         }
-        return fold.finish();
+        return minute.finish();
     };
     let below: BTreeSet<_> = within().map(|report| RollupSpan::containing(finer, report.timestamp)).collect();
     let below: Vec<Rollup> = below.into_iter().map(|below| rolled_up(stored, app, below)).collect();
-    Rollup::from_finer(span, &below, TimestampMs::clamped(NOW_MS)).unwrap()
+    Rollup::from_finer(span, &below, now()).unwrap()
 }
 
-async fn ask(history: &History, call: Call<'_>) -> Answer {
-    ask_at(history, call, TimestampMs::clamped(NOW_MS)).await
+async fn get(history: &History, call: Call<'_>) -> Answer {
+    get_at(history, call, now()).await
 }
 
-async fn ask_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
+async fn get_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
     let path = call.route.trim_start_matches("GET ").replace("{appId}", call.app);
     let grant = call.grant.map(|grant| grant.to_text());
     let attached = grant.as_ref().map(|grant| [("grant", grant.as_str())]);
@@ -176,7 +200,7 @@ async fn ask_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
         call.route,
         (&path, call.query),
         &[("appId", call.app)],
-        &[("accept", call.accept), ("if-none-match", call.has)],
+        &[("accept", call.accept), ("if-none-match", call.if_none_match)],
         attached.as_ref().map(|attached| &attached[..]),
     );
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();

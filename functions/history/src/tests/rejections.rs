@@ -1,76 +1,55 @@
-//! Who may not ask, and what may not be asked: `{message, code, field?}` with its status.
+//! Rejections: `{message, code, field?}` with the status of the code.
 
+use nsl_domain::app::KeyRecord;
 use nsl_test_support::Failure;
 
 use super::*;
 
-/// Attempts of one call, the first included: `nsl_aws::boot` says so.
+/// Attempts of one call of DynamoDB, the first included: see `nsl_aws::boot`.
 const ATTEMPTS: usize = 3;
 
-/// Status, code and field of a refusal, whose message is for people.
-fn refusal(answer: &Answer) -> (u16, String, Option<String>) {
+/// Asserts status, code and field (empty: none) of a rejection, which also has a message.
+fn assert_rejected(answer: &Answer, (status, code, field): (u16, &str, &str)) {
     let body = answer.json();
     assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
-    let field = body.get("field").map(|field| field.as_str().unwrap().to_owned());
-    (answer.status, body["code"].as_str().unwrap().to_owned(), field)
-}
-
-fn told(status: u16, code: &str, field: &str) -> (u16, String, Option<String>) {
-    (status, code.to_owned(), (!field.is_empty()).then(|| field.to_owned()))
+    let found = (
+        answer.status,
+        body["code"].as_str().unwrap(),
+        body.get("field").map_or("", |field| field.as_str().unwrap()),
+    );
+    assert_eq!(found, (status, code, field));
 }
 
 #[tokio::test]
-async fn without_a_grant_it_is_401() {
-    let world = World::start().await;
-    for route in [METRICS, LATEST] {
-        let answer = world.ask(Call { route, grant: None, ..Call::default() }).await;
-        assert_eq!(refusal(&answer), told(401, "unauthorized", ""));
+async fn only_viewers_of_an_active_app_are_answered() {
+    let service = TestService::start().await;
+    let inactive = App { status: Status::Inactive, ..app("old") };
+    for app in [&app("bank"), &inactive] {
+        service.env.register(app).await;
     }
-}
-
-#[tokio::test]
-async fn a_key_that_was_taken_back_is_401() {
-    let world = World::start().await;
-    let mut stale = grant("shop", Scope::View);
-    stale.proof = Proof::Key(KeyRecord::of("an old key", Scope::View).id);
-    let answer = world.ask(Call { grant: Some(stale), ..Call::default() }).await;
-    assert_eq!(refusal(&answer), told(401, "unauthorized", ""));
-}
-
-#[tokio::test]
-async fn a_foreign_and_an_unknown_app_are_403_alike() {
-    let world = World::start().await;
-    world.env.register(&app("bank")).await;
-    for route in [METRICS, LATEST] {
-        let foreign = world.ask(Call { route, app: "bank", ..Call::default() }).await;
-        let unknown = world.ask(Call { route, app: "nowhere", ..Call::default() }).await;
-        assert_eq!(foreign.status, 403);
-        assert_eq!((foreign.status, &foreign.text), (unknown.status, &unknown.text));
-        assert_eq!(refusal(&foreign).1, "forbidden");
+    let revoked = Proof::Key(KeyRecord::of("an old key", Scope::View).id);
+    let revoked = Grant { proof: revoked, ..grant("shop", Scope::View) };
+    for (app, grant, expected) in [
+        ("shop", None, (401, "unauthorized", "")),
+        ("shop", Some(revoked), (401, "unauthorized", "")),
+        ("shop", Some(grant("shop", Scope::Publish)), (403, "forbidden", "data.appId")),
+        ("bank", Some(grant("shop", Scope::View)), (403, "forbidden", "data.appId")),
+        ("nowhere", Some(grant("shop", Scope::View)), (403, "forbidden", "data.appId")),
+        ("old", Some(grant("old", Scope::View)), (403, "app_inactive", "")),
+        ("a#b", Some(grant("shop", Scope::View)), (400, "invalid_field", "appId")),
+    ] {
+        for route in [METRICS, LATEST] {
+            assert_rejected(&service.get(Call { app, grant: grant.clone(), ..call(route) }).await, expected);
+        }
     }
+    // The answer does not reveal whether an application exists.
+    let [foreign, unknown] = ["bank", "nowhere"].map(|app| service.get(Call { app, ..call(METRICS) }));
+    assert_eq!(foreign.await.text, unknown.await.text);
 }
 
 #[tokio::test]
-async fn a_grant_to_publish_reads_nothing() {
-    let world = World::start().await;
-    let publisher = Some(grant("shop", Scope::Publish));
-    let answer = world.ask(Call { grant: publisher, ..Call::default() }).await;
-    assert_eq!(refusal(&answer).1, "forbidden");
-}
-
-#[tokio::test]
-async fn an_app_that_is_switched_off_is_403() {
-    let world = World::start().await;
-    let mut old = app("old");
-    old.status = Status::Inactive;
-    world.env.register(&old).await;
-    let call = Call { app: "old", grant: Some(grant("old", Scope::View)), ..Call::default() };
-    assert_eq!(refusal(&world.ask(call).await), told(403, "app_inactive", ""));
-}
-
-#[tokio::test]
-async fn a_question_that_means_nothing_is_400_and_told_which_part() {
-    let world = World::start().await;
+async fn invalid_query_is_400_with_its_parameter() {
+    let service = TestService::start().await;
     for (query, code, field) in [
         ("timeRange=year", "invalid_field", "timeRange"),
         ("timeRange=", "invalid_field", "timeRange"),
@@ -86,21 +65,18 @@ async fn a_question_that_means_nothing_is_400_and_told_which_part() {
         ("series=", "invalid_field", "series"),
         ("agg=median", "invalid_field", "agg"),
     ] {
-        let answer = world.ask(Call { query, ..Call::default() }).await;
-        assert_eq!(refusal(&answer), told(400, code, field), "{query}");
+        assert_rejected(&service.get(metrics(query)).await, (400, code, field));
     }
-    let answer = world.ask(Call { app: "a#b", ..Call::default() }).await;
-    assert_eq!(refusal(&answer), told(400, "invalid_field", "appId"));
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_could_deliver_is_400_and_told_what_fits() {
-    let world = World::start().await;
+async fn too_large_answer_is_400_with_what_fits() {
+    let service = TestService::start().await;
     let numbers: Vec<usize> = (0..100).collect();
-    world.store("shop", "web-1", -3 * MINUTE_MS, &serde_json::json!({ "n": numbers }).to_string()).await;
+    service.store("shop", "web-1", -3 * MINUTE_MS, &serde_json::json!({ "n": numbers }).to_string()).await;
     let names: Vec<String> = (0..100).map(|index| format!("n.{index}")).collect();
-    let day = |series: usize, words: &str| {
-        format!("timeRange=day&step=60&series={}{words}", names[..series].join(","))
+    let day = |series: usize, parameters: &str| {
+        format!("timeRange=day&step=60&series={}{parameters}", names[..series].join(","))
     };
     let nine = "&agg=avg,min,max,p50,p95,p99,last,count,sum";
     for (route, query, fits) in [
@@ -112,39 +88,37 @@ async fn an_answer_that_nobody_could_deliver_is_400_and_told_what_fits() {
         (SUMMARY, day(65, ""), false),
         (SUMMARY, format!("series={}", names.join(",")), true),
     ] {
-        let answer = world.ask(Call { route, query: &query, ..Call::default() }).await;
+        let answer = service.get(Call { query: &query, ..call(route) }).await;
         if fits {
             assert_eq!(answer.status, 200, "{query}: {}", answer.text);
         } else {
-            assert_eq!(refusal(&answer), told(400, "too_many_series", "series"), "{query}");
+            assert_rejected(&answer, (400, "too_many_series", "series"));
             assert!(answer.text.contains("1440 points"), "{}", answer.text);
         }
     }
 }
 
 #[tokio::test]
-async fn a_path_that_is_none_is_404() {
-    let world = World::start().await;
+async fn unknown_path_is_404() {
+    let service = TestService::start().await;
     for route in ["GET /nowhere", "GET /apps/{appId}"] {
-        let answer = world.ask(Call { route, ..Call::default() }).await;
-        assert_eq!(refusal(&answer), told(404, "not_found", ""));
+        assert_rejected(&service.get(call(route)).await, (404, "not_found", ""));
     }
 }
 
 #[tokio::test]
-async fn a_store_out_of_reach_is_503_and_passes() {
-    let world = World::start().await;
-    let history = world.instance();
+async fn unreachable_store_is_503_until_it_is_back() {
+    let service = TestService::start().await;
+    let history = service.instance();
+    let unavailable = (503, "unavailable", "");
     for operation in ["GetItem", "Query"] {
-        world.env.dynamodb.fail(operation, Failure::InternalError, ATTEMPTS);
-        let answer = ask(&history, Call::default()).await;
-        assert_eq!(refusal(&answer), told(503, "unavailable", ""), "{operation}");
+        service.env.dynamodb.fail(operation, Failure::InternalError, ATTEMPTS);
+        assert_rejected(&get(&history, call(METRICS)).await, unavailable);
     }
-    world.env.dynamodb.go_offline();
+    service.env.dynamodb.go_offline();
     for route in [METRICS, LATEST] {
-        let answer = ask(&history, Call { route, ..Call::default() }).await;
-        assert_eq!(refusal(&answer), told(503, "unavailable", ""));
+        assert_rejected(&get(&history, call(route)).await, unavailable);
     }
-    world.env.dynamodb.go_online();
-    assert_eq!(ask(&history, Call::default()).await.status, 200);
+    service.env.dynamodb.go_online();
+    assert_eq!(get(&history, call(METRICS)).await.status, 200);
 }

@@ -1,49 +1,41 @@
-//! More sources than one page holds: what is told of them, and that there are more.
+//! More sources than one page of last reports.
 
 use serde_json::json;
 
 use super::*;
 
-const APPS: &str = "GET /apps";
-
-/// A hundred sources whose last reports, of ten minutes ago, are more than a megabyte, and one that reports now.
-async fn crowded() -> World {
-    let world = World::start().await;
-    let rollups = world.env.rollups();
+#[tokio::test]
+async fn one_page_of_sources_and_the_active_ones_are_listed() {
+    let service = TestService::start().await;
+    // The last reports of a hundred sources, ten minutes ago, are more than a megabyte; one source reports now.
     for n in 0..100 {
         let document = json!({ "n": n, "text": "x".repeat(12_000) }).to_string();
         let last = Report {
             app: id("shop"),
             source: Source::new(format!("s-{n:02}")).unwrap(),
-            timestamp: TimestampMs::clamped(NOW_MS - 10 * MINUTE_MS),
+            timestamp: now().plus_ms(-10 * MINUTE_MS),
             document: Document::accept(&document).unwrap(),
         };
-        rollups.put_last_report(&last).await.unwrap();
+        service.env.rollups().put_last_report(&last).await.unwrap();
     }
-    world.store("shop", "a-1", -1_000, r#"{"cpu":{"usage":7}}"#).await;
-    world
-}
-
-#[tokio::test]
-async fn a_page_of_sources_and_those_that_report_now_are_told_and_that_there_are_more() {
-    let world = crowded().await;
-    let history = world.instance();
-    let latest = ask(&history, Call { route: LATEST, ..Call::default() }).await.json();
+    service.store("shop", "a-1", -1_000, r#"{"cpu":{"usage":7}}"#).await;
+    let history = service.instance();
+    let latest = get(&history, call(LATEST)).await.json();
     let reports = latest["reports"].as_array().unwrap();
     assert!((70..100).contains(&reports.len()), "{}", reports.len());
-    let told = |name: &str| reports.iter().any(|report| report["source"] == name);
-    // Those whose names are greatest, which started last where a source is named by its start.
-    assert_eq!((&reports[0]["source"], told("s-99"), told("s-00")), (&json!("a-1"), true, false));
+    let is_listed = |name: &str| reports.iter().any(|report| report["source"] == name);
+    // The page begins with the greatest names, which started last if a source is named by its start.
+    assert_eq!((&reports[0]["source"], is_listed("s-99"), is_listed("s-00")), (&json!("a-1"), true, false));
     assert_eq!(latest["truncated"], json!(["sources"]));
-    world.env.take_calls();
-    let series = ask(&history, Call { route: SERIES, ..Call::default() }).await.json();
+    service.env.take_calls();
+    let series = get(&history, call(SERIES)).await.json();
     assert_eq!(
         (&series["series"][0]["name"], &series["truncated"]),
         (&json!("cpu.usage"), &json!(["sources"]))
     );
-    assert_eq!(world.env.take_lines().len(), 3, "a page each of sources and of the two hours of the tail");
-    let overview = ask(&history, Call { route: APPS, ..Call::default() }).await.json();
-    let shop = &overview["apps"][0];
+    // One page of sources, and one of each of the two hours of the tail.
+    assert_eq!(service.take_counts([READ_LAST_REPORTS, READ_TAIL]), [1, 2]);
+    let shop = &get(&history, call(APPS)).await.json()["apps"][0];
     assert_eq!(
         (&shop["sources"], &shop["cpu"], &shop["truncated"]),
         (&json!(1), &json!(7), &json!(["sources"]))
@@ -51,11 +43,11 @@ async fn a_page_of_sources_and_those_that_report_now_are_told_and_that_there_are
 }
 
 #[tokio::test]
-async fn nothing_is_said_to_be_truncated_that_is_whole() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -1_000, r#"{"cpu":{"usage":7}}"#).await;
+async fn complete_answers_are_not_truncated() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -1_000, r#"{"cpu":{"usage":7}}"#).await;
     for route in [LATEST, SERIES, APPS, METRICS, SUMMARY] {
-        let answer = world.ask(Call { route, ..Call::default() }).await;
+        let answer = service.get(call(route)).await;
         assert!(answer.status == 200 && !answer.text.contains("truncated"), "{route}: {}", answer.text);
     }
 }

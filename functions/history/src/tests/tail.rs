@@ -1,80 +1,76 @@
-//! A raw tail of more than one page: what is shown of it, and what is told.
+//! Raw tails: more than one page, and rollups that lag behind.
 
 use serde_json::json;
 
 use super::*;
 
-/// A document that leaves a page of a megabyte room for some eighty.
-fn bulky(n: usize) -> String {
+/// A document of which a page of one megabyte has room for about eighty.
+fn large(n: usize) -> String {
     json!({ "n": n, "cpu": {"usage": n}, "text": "x".repeat(12_000) }).to_string()
 }
 
-/// More than a megabyte of the last minute by two busy sources, the older of which reported in its first half only,
-/// and before them a report of a third one.
-async fn busy() -> World {
-    let world = World::start().await;
-    world.store("shop", "quiet", -3 * MINUTE_MS, r#"{"n":1000}"#).await;
+/// More than a megabyte in the last minute from two sources, of which `early` reported only at its start, and an older
+/// report of a third one.
+async fn busy() -> TestService {
+    let service = TestService::start().await;
+    service.store("shop", "quiet", -3 * MINUTE_MS, r#"{"n":1000}"#).await;
     for n in 0..100 {
         let source = if n < 10 { "early" } else { "late" };
-        // All of it in the hour that has begun.
-        world.store("shop", source, -50_000 + 500 * n as i64, &bulky(n)).await;
+        // All of it in the running hour.
+        service.store("shop", source, -50_000 + 500 * n as i64, &large(n)).await;
     }
-    world
+    service
 }
 
 #[tokio::test]
-async fn the_newest_report_of_each_source_is_told_however_much_they_report() {
-    let world = busy().await;
-    let told = async || {
-        let latest = world.ask(Call { route: LATEST, ..Call::default() }).await.json();
+async fn newest_report_of_each_source_is_answered_at_any_rate() {
+    let service = busy().await;
+    let last = async || {
+        let latest = service.get(call(LATEST)).await.json();
         let reports = latest["reports"].as_array().unwrap();
-        let told = reports.iter().map(|report| (report["source"].clone(), report["metrics"]["n"].clone()));
-        told.collect::<Vec<_>>()
+        let last = reports.iter().map(|report| (report["source"].clone(), report["metrics"]["n"].clone()));
+        last.collect::<Vec<_>>()
     };
-    // What a page does not reach is told as it was noted, which the rollup function has not done yet.
-    let (late, early, quiet) =
-        ((json!("late"), json!(99)), (json!("early"), json!(9)), (json!("quiet"), json!(1000)));
-    assert_eq!(told().await, [late.clone(), quiet.clone()]);
-    let noted = world.stored.lock().unwrap()[10].clone();
-    world.roll_up(&noted).await;
-    assert_eq!(told().await, [late, early, quiet]);
+    let [late, early, quiet] =
+        [("late", 99), ("early", 9), ("quiet", 1000)].map(|(name, n)| (json!(name), json!(n)));
+    // A page of the tail does not reach `early`, and the rollup function has not stored its last report yet.
+    assert_eq!(last().await, [late.clone(), quiet.clone()]);
+    let last_early = service.stored.lock().unwrap()[10].clone();
+    service.roll_up(&last_early).await;
+    assert_eq!(last().await, [late, early, quiet]);
 }
 
 #[tokio::test]
-async fn the_overview_and_the_series_follow_an_app_that_reports_much() {
-    let world = busy().await;
-    let overview = world.ask(Call { route: "GET /apps", ..Call::default() }).await.json();
-    let shop = &overview["apps"][0];
+async fn overview_and_series_have_the_newest_of_many_reports() {
+    let service = busy().await;
+    let shop = &service.get(call(APPS)).await.json()["apps"][0];
     assert_eq!((&shop["lastReport"], &shop["cpu"]), (&json!("2026-11-22T13:01:00.887Z"), &json!(99)));
-    let series = world.ask(Call { route: SERIES, ..Call::default() }).await.json();
+    let series = service.get(call(SERIES)).await.json();
     assert_eq!(series["series"][1], json!({"name": "n", "unit": null, "last": 99}));
 }
 
 #[tokio::test]
-async fn history_ends_where_its_rollups_do_while_they_lag_and_not_where_an_app_was_silent() {
-    let world = World::start().await;
-    world.store("shop", "web-1", -20 * MINUTE_MS, r#"{"n":1}"#).await;
-    let complete_to = async |has_returned: bool| {
-        let history = world.ask(Call { query: "agg=count", ..Call::default() }).await.json();
-        let sum =
-            history["series"]["n"]["count"].as_array().unwrap().iter().filter_map(Value::as_i64).sum::<i64>();
-        assert_eq!(sum, 1 + i64::from(has_returned));
-        history["completeTo"].clone()
-    };
-    assert_eq!(complete_to(false).await, "2026-11-22T13:01:01.387Z");
-    // A report of five minutes ago that was rolled up by nobody: there may be others before it.
-    let hour = (NOW_MS - 5 * MINUTE_MS) / 1000;
-    let row = json!({"pk": {"S": "shop#2026-11-22T12#0"}, "sk": {"S": format!("{:015}#x#0", hour * 1000)},
-        "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": (hour * 1000).to_string()},
-        "document": {"S": r#"{"n":1}"#}, "expiresAt": {"N": (hour + 72 * 3_600).to_string()}});
-    world.env.put("ReportsTable", row).await;
-    assert_eq!(complete_to(true).await, "2026-11-22T12:42:00.000Z");
+async fn history_ends_where_rollups_lag_but_not_where_an_app_was_silent() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -20 * MINUTE_MS, r#"{"n":1}"#).await;
+    let silent = service.get(metrics("agg=count")).await;
+    assert_eq!(silent.total("n", "count"), 1.0);
+    assert_eq!(silent.json()["completeTo"], "2026-11-22T13:01:01.387Z");
+    // A report of five minutes ago without a rollup: others may be missing before it.
+    let ms = NOW_MS - NOW_MS % 1_000 - 5 * MINUTE_MS;
+    let row = json!({"pk": {"S": "shop#2026-11-22T12#0"}, "sk": {"S": format!("{ms:015}#x#0")},
+        "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": ms.to_string()},
+        "document": {"S": r#"{"n":1}"#}, "expiresAt": {"N": (ms / 1_000 + 72 * 3_600).to_string()}});
+    service.env.put("ReportsTable", row).await;
+    let lagging = service.get(metrics("agg=count")).await;
+    assert_eq!(lagging.total("n", "count"), 2.0);
+    assert_eq!(lagging.json()["completeTo"], "2026-11-22T12:42:00.000Z");
 }
 
 #[tokio::test]
-async fn history_ends_where_its_raw_reports_are_more_than_a_page_and_tells_it() {
-    let world = busy().await;
-    let history = world.ask(Call { query: "agg=count&series=n", ..Call::default() }).await.json();
+async fn history_ends_where_its_raw_reports_exceed_a_page() {
+    let service = busy().await;
+    let history = service.get(metrics("agg=count&series=n")).await.json();
     assert_eq!(history["completeTo"], "2026-11-22T12:58:00.000Z");
     assert_eq!(history["to"], "2026-11-22T13:02:00.000Z");
 }

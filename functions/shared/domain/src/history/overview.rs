@@ -89,28 +89,14 @@ fn mean(values: Vec<f64>) -> Option<Number> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::DEFAULT_SHARDS;
-    use crate::history::LatestFold;
-    use crate::ids::{Source, UserId};
+    use crate::ids::Source;
     use serde_json::{Value, json};
 
     const PRESENT_MS: i64 = 1_800_000_000_000;
 
     /// The overview of reports, each given as source, age and document.
     fn overview(reports: &[(&str, i64, &str)]) -> Value {
-        let app = App {
-            id: AppId::new("shop").unwrap(),
-            owner: UserId::new("ann").unwrap(),
-            name: "The shop".into(),
-            status: Status::Active,
-            keys: Vec::new(),
-            legacy: false,
-            shards: DEFAULT_SHARDS,
-            tokens_not_before: None,
-            limits: Default::default(),
-            retention: Default::default(),
-            limited_until: None,
-        };
+        let app = App { name: "The shop".into(), ..App::example() };
         let mut fold = LatestFold::new(app.id.clone());
         for (source, age_ms, document) in reports {
             let stamp = TimestampMs::clamped(PRESENT_MS - age_ms);
