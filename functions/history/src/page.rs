@@ -23,8 +23,8 @@ macro_rules! modules {
 }
 
 const MODULES: &[(&str, &str)] = modules! {
-    "make" "language" "theme" "units" "times" "samples" "range" "bucket" "report_log" "rates" "seam" "live_cells"
-    "panels" "place" "credential" "backoff" "feed" "service" "app_model" "history_loader" "notice" "sign_in"
+    "elements" "storage" "language" "theme" "units" "times" "samples" "range" "bucket" "report_log" "rates"
+    "history_merge" "live_cells" "panels" "route" "credential" "backoff" "feed" "service" "app_model" "history_loader" "notice" "sign_in"
     "spark_line" "apps_page" "plot" "panel_view" "chart_grid" "controls" "series_search" "report_list"
     "summary_table" "app_page" "top_bar" "main"
 };

@@ -1,63 +1,63 @@
-// What is known of one application: its history, its live reports, and the columns of each chart made of both.
-// Draws nothing and asks nobody; time is an argument.
+// The state of one application: its history, its live reports, and the columns of each chart from both. It has no I/O;
+// time is an argument.
 
 import { cellTimes, cellsBySource, combined, fillFromMinutes } from "./live_cells.js";
 import { HOUR_MS, LIVE_MS, MINUTE_MS, stepOf, timesOf } from "./range.js";
 import { ratesOfColumn } from "./rates.js";
 import { ReportLog } from "./report_log.js";
 import { samplesOf } from "./samples.js";
-import { seamColumn } from "./seam.js";
+import { mergedColumn } from "./history_merge.js";
 import { isCounter } from "./units.js";
 
-/** A source that was heard this shortly before a connection was lost may have reported since. */
+/** A source that reported this recently before a connection was lost may have reported since. */
 const ACTIVE_MS = 2 * MINUTE_MS;
-/** The live grid reaches beyond both edges, so that scrolling always has something to show. */
+/** The live grid extends beyond both edges for scrolling. */
 const LIVE_MARGIN_MS = 10_000;
-/** Sources that get a line of their own. */
+/** Most sources with a line of their own. */
 export const SOURCES_MAX = 40;
 
 export class AppModel {
   log = new ReportLog();
   minutes = null;
   coarse = null;
-  /** Whether a report came that the history at hand may lack. */
+  /** Whether a report arrived that the loaded history may lack. */
   isStale = false;
-  /** What the log may promise once history was asked for again. */
+  /** From when the log is complete once history is loaded again. */
   #claim = null;
-  #heardAt = null;
+  #receivedAt = null;
   #listed = new Set();
 
-  /** Takes a report as the service sends it; answers whether it was not known. */
-  take(payload, now) {
-    this.#heardAt = now;
+  /** Adds a report of the service; returns whether it is new. */
+  add(payload, now) {
+    this.#receivedAt = now;
     const at = Date.parse(payload.timestamp);
     if (Number.isNaN(at)) return false;
-    const verdict = this.log.add({ id: payload.id, at, source: payload.source, samples: samplesOf(payload.metrics) }, now);
-    if (verdict !== "repeat" && at < this.log.completeFrom) this.isStale = true;
-    return verdict !== "repeat";
+    const outcome = this.log.add({ id: payload.id, at, source: payload.source, samples: samplesOf(payload.metrics) }, now);
+    if (outcome !== "repeat" && at < this.log.completeFrom) this.isStale = true;
+    return outcome !== "repeat";
   }
 
-  /** From when on reports may be missing: what a subscription asks for. */
+  /** From when reports may be missing: the `since` of a subscription. */
   resumeFrom(now) {
-    if (this.log.completeFrom === Infinity || this.#heardAt === null) return now - LIVE_MS;
-    let from = this.#heardAt;
-    for (const { at } of this.log.latest().values()) if (at > this.#heardAt - ACTIVE_MS) from = Math.min(from, at);
+    if (this.log.completeFrom === Infinity || this.#receivedAt === null) return now - LIVE_MS;
+    let from = this.#receivedAt;
+    for (const { at } of this.log.latest().values()) if (at > this.#receivedAt - ACTIVE_MS) from = Math.min(from, at);
     return from;
   }
 
-  /** Notes that a subscription's replay has arrived whole. */
+  /** Records that the replay of a subscription is complete. */
   replayed({ since, earliest, complete }) {
-    // Of the earliest instant of a cut replay some reports may be missing.
+    // A truncated replay may lack reports of its earliest instant.
     const from = complete || earliest === Infinity ? since : earliest + 1;
     if (this.log.completeFrom === Infinity) return this.log.claim(from);
-    // What came late during an outage, or before what is replayed, only history has: so it is asked for first.
+    // Only history has reports that were late during an outage or are older than the replay, so it is loaded first.
     this.#claim = from;
     this.isStale = true;
     return undefined;
   }
 
-  /** Begins to ask for history; answers with what takes it. */
-  ask() {
+  /** Starts loading history; returns the function that stores it. */
+  startLoad() {
     const claim = this.#claim;
     this.isStale = false;
     return (minutes, coarse) => {
@@ -69,12 +69,12 @@ export class AppModel {
     };
   }
 
-  /** Adds names that the service listed to those that were seen. */
-  list(names) {
+  /** Adds names that the service listed. */
+  addNames(names) {
     for (const name of names) this.#listed.add(name);
   }
 
-  /** Every series that is known, by name. */
+  /** The names of all series, sorted. */
   names() {
     const names = new Set(this.#listed);
     for (const history of [this.minutes, this.coarse]) for (const name of history?.series.keys() ?? []) names.add(name);
@@ -82,13 +82,13 @@ export class AppModel {
     return [...names].sort();
   }
 
-  /** Names of the sources that were heard in the last hour, in a steady order. */
+  /** Names of the sources that reported in the last hour, sorted. */
   sources() {
     return [...this.log.latest().keys()].sort().slice(0, SOURCES_MAX);
   }
 
-  /** How many of all sources have lines of their own, and since when where that is not the whole of a range, else null. */
-  apart(range, now) {
+  /** How many of all sources are drawn, and since when, or null if that is the whole range. */
+  sourceCoverage(range, now) {
     const all = this.log.latest().size;
     const since = this.log.completeFrom;
     const from = now - (range === "live" ? LIVE_MS : HOUR_MS) + MINUTE_MS;
@@ -99,19 +99,19 @@ export class AppModel {
     return [...this.log.latest().values()].filter(({ at }) => at > now - ACTIVE_MS).length;
   }
 
-  /** The newest instant that a report was stamped with. */
+  /** The newest timestamp. */
   lastReport() {
     return this.log.entries.at(-1)?.at ?? null;
   }
 
-  /** `{times, step, lines}` of these series, in milliseconds; `bySource` gives each source a line of the first. */
+  /** `{times, step, lines}` of these series, in milliseconds; with `bySource`, one line of the first for each source. */
   columns(names, { range, bySource }, now) {
     if (range === "live") return this.#live(names, bySource, now);
     if (typeof range !== "string") return this.#chosen(names);
     const step = stepOf(range);
     const times = timesOf(range, now);
     if (bySource && step === MINUTE_MS) return { times, step, lines: this.#minutesBySource(names[0], times) };
-    const lines = names.map((name) => this.#rated(name, seamColumn(this, name, times, step), times, step, now));
+    const lines = names.map((name) => this.#rated(name, mergedColumn(this, name, times, step), times, step, now));
     return { times, step, lines };
   }
 
@@ -134,21 +134,21 @@ export class AppModel {
     const history = this.coarse;
     if (history === null) return { times: [], step: MINUTE_MS, lines: names.map(() => ({ avg: [], min: [], max: [] })) };
     const { times, step } = history;
-    // A selection is over, or history knows of it what there is: no live report is added.
+    // History has everything that a selection shows: no live report is added.
     const levels = { coarse: history, minutes: step === MINUTE_MS ? history : null, log: { entries: [], completeFrom: Infinity } };
-    const lines = names.map((name) => this.#rated(name, seamColumn(levels, name, times, step), times, step, history.completeTo));
+    const lines = names.map((name) => this.#rated(name, mergedColumn(levels, name, times, step), times, step, history.completeTo));
     return { times, step, lines };
   }
 
   #minutesBySource(name, times) {
     return this.sources().map((source) => {
       const entries = this.log.entries.filter((entry) => entry.source === source);
-      const column = seamColumn({ log: { entries, completeFrom: -Infinity } }, name, times, MINUTE_MS);
+      const column = mergedColumn({ log: { entries, completeFrom: -Infinity } }, name, times, MINUTE_MS);
       return { source, avg: isCounter(name) ? ratesOfColumn(column, () => MINUTE_MS, true) : column.avg };
     });
   }
 
-  /** A counter's column as rates, any other as it is. */
+  /** The column of a counter as rates, any other unchanged. */
   #rated(name, column, times, step, now) {
     if (!isCounter(name)) return column;
     const spanOf = (index) => Math.max(1, Math.min(step, now - times[index]));
@@ -164,7 +164,7 @@ export class AppModel {
 
   #minuteRates(name) {
     const times = this.minutes?.times ?? [];
-    const column = this.#rated(name, seamColumn(this, name, times, MINUTE_MS), times, MINUTE_MS, times.at(-1) + MINUTE_MS);
+    const column = this.#rated(name, mergedColumn(this, name, times, MINUTE_MS), times, MINUTE_MS, times.at(-1) + MINUTE_MS);
     return (minute) => column.avg[times.indexOf(minute)] ?? null;
   }
 }

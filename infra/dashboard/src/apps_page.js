@@ -1,9 +1,9 @@
-// The list of applications: state, sources now, what the processors and the memory do, and the last hour of the CPU.
+// The list of applications: state, active sources, CPU and memory, and the last hour of the CPU.
 
-import { say, sayCount } from "./language.js";
-import { make, put, setText } from "./make.js";
+import { t, tCount } from "./language.js";
+import { make, put, setText } from "./elements.js";
 import { failureNotice, notice, skeleton } from "./notice.js";
-import { fragmentOf } from "./place.js";
+import { fragmentOf } from "./route.js";
 import { sparkLine } from "./spark_line.js";
 import { agoText } from "./times.js";
 import { count, humanise } from "./units.js";
@@ -11,8 +11,8 @@ import { count, humanise } from "./units.js";
 const LIST_REFRESH_MS = 10_000;
 /** The last hour changes slowly. */
 const SPARK_REFRESH_MS = 60_000;
-/** Histories that are asked for at the same time, of up to fifty applications. */
-const ASKING_MAX = 4;
+/** Histories that are loaded at the same time. */
+const CONCURRENT_MAX = 4;
 const PERCENT_TOP = 100;
 
 export class AppsPage {
@@ -28,12 +28,12 @@ export class AppsPage {
   constructor(service, onFailure) {
     this.#service = service;
     this.#onFailure = onFailure;
-    document.title = say("product");
+    document.title = t("product");
     this.#show(skeleton(3, "card"));
     this.refresh();
   }
 
-  /** The page is seen again. */
+  /** The page is visible again. */
   wake() {
     this.refresh();
   }
@@ -48,7 +48,7 @@ export class AppsPage {
     try {
       const answer = await this.#service.apps();
       if (this.#closed) return;
-      this.#list_apps(answer);
+      this.#showApps(answer);
       await this.#refreshSparks(answer.apps);
     } catch (failure) {
       if (this.#closed || this.#onFailure(failure)) return;
@@ -60,13 +60,13 @@ export class AppsPage {
   }
 
   #show(...content) {
-    put(this.element, make("header", { class: "title" }, make("h1", {}, say("apps")), make("p", { class: "muted" }, say("appsNow"))), content);
+    put(this.element, make("header", { class: "title" }, make("h1", {}, t("apps")), make("p", { class: "muted" }, t("appsNow"))), content);
   }
 
-  #list_apps({ apps, complete }) {
+  #showApps({ apps, complete }) {
     if (apps.length === 0) {
       const code = "nsl app create --name Shop --owner me";
-      this.#show(notice({ kind: "quiet", title: say("noAppsTitle"), text: say("noAppsText"), code }));
+      this.#show(notice({ kind: "quiet", title: t("noAppsTitle"), text: t("noAppsText"), code }));
       return;
     }
     for (const app of apps) {
@@ -77,7 +77,7 @@ export class AppsPage {
     const isSame = elements.length === this.#list.children.length && elements.every((one, index) => one === this.#list.children[index]);
     if (!isSame) put(this.#list, elements);
     if (this.#list.isConnected) return;
-    this.#show(this.#list, complete ? null : make("p", { class: "muted" }, say("manyApps")));
+    this.#show(this.#list, complete ? null : make("p", { class: "muted" }, t("manyApps")));
   }
 
   async #refreshSparks(apps) {
@@ -86,12 +86,12 @@ export class AppsPage {
     const left = apps.filter((app) => app.status === "active" && app.lastReport !== null);
     const work = async () => {
       for (let app = left.shift(); app !== undefined && !this.#closed; app = left.shift()) {
-        const words = { timeRange: "hour", series: "cpu.usage", agg: "avg" };
-        const answer = await this.#service.metrics(app.appId, words).catch(() => null);
+        const params = { timeRange: "hour", series: "cpu.usage", agg: "avg" };
+        const answer = await this.#service.metrics(app.appId, params).catch(() => null);
         this.#cards.get(app.appId).draw(answer?.series["cpu.usage"]?.avg ?? []);
       }
     };
-    await Promise.all(Array.from({ length: ASKING_MAX }, work));
+    await Promise.all(Array.from({ length: CONCURRENT_MAX }, work));
   }
 }
 
@@ -110,14 +110,14 @@ class AppCard {
     const isActive = app.status === "active";
     setText(this.#name, app.name || app.appId);
     this.link.dataset.state = !isActive ? "inactive" : app.sources > 0 ? "reporting" : "silent";
-    const sources = app.sources > 0 ? sayCount("sources", app.sources, count(app.sources)) : say("noSources");
-    const ago = app.lastReport === null ? say("never") : say("lastReport", { ago: agoText(now - Date.parse(app.lastReport)) });
-    setText(this.#state, isActive ? `${sources}, ${ago}` : say("inactive"));
-    const figure = (label, value) => make("div", {}, make("dt", {}, say(label)), make("dd", {}, humanise(value, "percent")));
+    const sources = app.sources > 0 ? tCount("sources", app.sources, count(app.sources)) : t("noSources");
+    const ago = app.lastReport === null ? t("never") : t("lastReport", { ago: agoText(now - Date.parse(app.lastReport)) });
+    setText(this.#state, isActive ? `${sources}, ${ago}` : t("inactive"));
+    const figure = (label, value) => make("div", {}, make("dt", {}, t(label)), make("dd", {}, humanise(value, "percent")));
     put(this.#figures, isActive ? [figure("cpu", app.cpu), figure("memory", app.memory)] : []);
   }
 
   draw(values) {
-    put(this.#spark, values.some((value) => value !== null) ? sparkLine(values, say("lastHour"), PERCENT_TOP) : null);
+    put(this.#spark, values.some((value) => value !== null) ? sparkLine(values, t("lastHour"), PERCENT_TOP) : null);
   }
 }

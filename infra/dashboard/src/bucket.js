@@ -1,5 +1,4 @@
-// Count, sum, least and greatest of the samples in a span. Merging is associative and commutative,
-// so it never matters in which order reports and history meet.
+// Count, sum, minimum and maximum of the samples in a span. Merging is associative and commutative.
 
 /** The bucket of no samples. */
 export const EMPTY = Object.freeze({ count: 0, sum: 0, min: Infinity, max: -Infinity });
@@ -21,7 +20,7 @@ export function merge(one, other) {
   };
 }
 
-/** The average, or null of no samples. */
+/** The average; null without samples. */
 export function average(bucket) {
   return bucket.count === 0 ? null : bucket.sum / bucket.count;
 }

@@ -1,20 +1,20 @@
-// The charts of a page: which there are, what each is given to draw, and when. Nothing is drawn that nobody sees, and no
-// more often than eyes can tell.
+// The charts of a page: which there are, their columns, and when they are drawn. Charts outside the visible part are
+// skipped.
 
-import { make, put } from "./make.js";
+import { make, put } from "./elements.js";
 import { PanelView } from "./panel_view.js";
 import { panelsOf } from "./panels.js";
 import { LIVE_MS } from "./range.js";
-import { say } from "./language.js";
+import { t } from "./language.js";
 import { isCounter } from "./units.js";
 
-/** Charts are made anew from the reports at most this often; in between they only move. */
+/** Charts are redrawn from the reports at most this often; in between they only scroll. */
 const REDRAW_LIVE_MS = 250;
 const REDRAW_HISTORY_MS = 1_000;
-/** Those who asked for less motion see the live charts move once a second. */
+/** With reduced motion, live charts scroll once a second. */
 const CALM_MS = 1_000;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
-/** The live window ends this long ago: a report takes that long to arrive, and the line's end is seen. */
+/** The live window ends this long ago, because reports take that long to arrive. */
 const LIVE_DELAY_MS = 1_000;
 
 export class ChartGrid {
@@ -26,7 +26,7 @@ export class ChartGrid {
   #drawnAt = -Infinity;
   #movedTo = 0;
   #arranged = "";
-  /** Charts that were out of sight when the others were made. */
+  /** Charts that were not visible when the others were drawn. */
   #skipped = [];
 
   constructor(model, actions) {
@@ -34,44 +34,44 @@ export class ChartGrid {
     this.#actions = actions;
   }
 
-  /** Something arrived: the charts are made anew at their next turn. */
+  /** New data arrived: the charts are redrawn when due. */
   touch() {
     this.#isDirty = true;
   }
 
-  /** The charts are made anew at once. */
+  /** The charts are redrawn at once. */
   redraw() {
     this.#drawnAt = -Infinity;
     this.#isDirty = true;
   }
 
-  /** One frame at `now`; `clock` is time that never jumps. */
-  frame(place, now, clock) {
-    const every = place.range === "live" ? REDRAW_LIVE_MS : REDRAW_HISTORY_MS;
+  /** Draws one frame at `now`; `clock` is monotonic. */
+  frame(route, now, clock) {
+    const every = route.range === "live" ? REDRAW_LIVE_MS : REDRAW_HISTORY_MS;
     if (this.#skipped.some((view) => view.isNear())) this.redraw();
     const isDue = clock - this.#drawnAt >= every && (this.#isDirty || clock - this.#drawnAt >= 10 * every);
     if (isDue) {
       this.#drawnAt = clock;
       this.#isDirty = false;
-      this.#draw(place, now);
-    } else if (place.range === "live") {
+      this.#draw(route, now);
+    } else if (route.range === "live") {
       this.#move(now);
     }
   }
 
-  /** The points of the first line of a series in the charts that are shown. */
-  rates(name, place, now) {
-    return this.#model.columns([name], { ...place, range: place.range === "live" ? "hour" : place.range, bySource: false }, now).lines[0]?.avg ?? [];
+  /** The points of a series in the shown range. */
+  rates(name, route, now) {
+    return this.#model.columns([name], { ...route, range: route.range === "live" ? "hour" : route.range, bySource: false }, now).lines[0]?.avg ?? [];
   }
 
   close() {
     for (const view of this.#views.values()) view.close();
   }
 
-  #draw(place, now) {
-    const panels = panelsOf(this.#model.names(), place.added);
+  #draw(route, now) {
+    const panels = panelsOf(this.#model.names(), route.added);
     this.#arrange(panels);
-    const window = windowOf(place.range, now);
+    const window = windowOf(route.range, now);
     this.#skipped = [];
     for (const panel of panels) {
       const view = this.#views.get(panel.id);
@@ -79,10 +79,10 @@ export class ChartGrid {
         this.#skipped.push(view);
         continue;
       }
-      const { times, step, lines } = this.#model.columns(panel.lines.map(({ name }) => name), place, now);
-      const drawn = lines.flatMap((column, index) => drawnOf(panel, column, index, place));
-      const apart = lines.some(({ source }) => source !== undefined) ? wordsOf(panel.lines[0]) : null;
-      view.show({ times, step, apart, window: window ?? spanOf(times, step), lines: drawn.map(({ line }) => line), columns: drawn.map(({ column }) => column) });
+      const { times, step, lines } = this.#model.columns(panel.lines.map(({ name }) => name), route, now);
+      const drawn = lines.flatMap((column, index) => drawnOf(panel, column, index, route));
+      const coverage = lines.some(({ source }) => source !== undefined) ? labelOf(panel.lines[0]) : null;
+      view.show({ times, step, coverage, window: window ?? spanOf(times, step), lines: drawn.map(({ line }) => line), columns: drawn.map(({ column }) => column) });
     }
     this.#movedTo = now;
   }
@@ -91,9 +91,9 @@ export class ChartGrid {
     const key = (one) => one.map(({ id, lines }) => `${id}:${lines.length}`).join("\n");
     if (this.#arranged === key(panels)) return;
     this.#arranged = key(panels);
-    const kept = new Set(panels.map(({ id }) => id));
+    const shownIds = new Set(panels.map(({ id }) => id));
     for (const [id, view] of this.#views) {
-      if (kept.has(id)) continue;
+      if (shownIds.has(id)) continue;
       view.close();
       this.#views.delete(id);
     }
@@ -111,20 +111,20 @@ export class ChartGrid {
   }
 }
 
-/** The lines that a column becomes: itself with its band, and its 95th percentile. */
+/** The lines of a column: itself with its band, and its 95th percentile. */
 function drawnOf(panel, column, index, { range, p95 }) {
   if (column.source !== undefined) return [{ line: { label: column.source, color: index }, column }];
   const { name, label } = panel.lines[index];
   const band = index === 0 && !isCounter(name) && column.min !== undefined;
-  const line = { label: wordsOf(panel.lines[index]), color: index, band, hasArea: index === 0, isDashed: label === "total" && index > 0 };
+  const line = { label: labelOf(panel.lines[index]), color: index, band, hasArea: index === 0, isDashed: label === "total" && index > 0 };
   const drawn = [{ line, column }];
   const isWanted = p95 && range !== "live" && index === 0 && !isCounter(name);
   if (isWanted) drawn.push({ line: { label: "p95", color: 3, isDashed: true }, column: { avg: column.p95 } });
   return drawn;
 }
 
-function wordsOf({ name, label }) {
-  return /[↓↑]| min$/.test(label) || label === name ? label : say(label);
+function labelOf({ name, label }) {
+  return /[↓↑]| min$/.test(label) || label === name ? label : t(label);
 }
 
 /** The window of the live view; other ranges show all their points. */

@@ -1,24 +1,24 @@
-// The live reports of one application: a connection that comes back by itself and asks for what it missed.
-// It judges no report: whoever listens drops repeats by their id. Ruled by docs/PROTOCOL.md.
+// The live reports of one application: a connection that reconnects by itself and requests what it missed. Listeners
+// drop repeated reports by their id.
 
 import { wait } from "./backoff.js";
 import { subprotocols } from "./credential.js";
 
 /** API Gateway closes a connection after ten minutes without traffic. */
 const PING_EVERY_MS = 5 * 60_000;
-/** An answer that takes longer will not come: the network is gone without a word. */
-const ANSWER_PATIENCE_MS = 15_000;
-/** A connection that lived this long was a good one. */
-const GOOD_MS = 10_000;
-/** How long a refused subscription is left alone. */
+/** Without an answer for this long, the connection is considered lost. */
+const ANSWER_TIMEOUT_MS = 15_000;
+/** A connection that lasted this long resets the backoff. */
+const STABLE_MS = 10_000;
+/** Delay before a rejected subscription is tried again. */
 const REFUSED_MS = 20_000;
-/** Replays reach no further back: docs/PROTOCOL.md. */
+/** The longest replay of the service. */
 export const REPLAY_MAX_MS = 15 * 60_000;
 
 export class Feed {
   #options;
   #socket = null;
-  #timers = { dial: 0, ping: 0, answer: 0 };
+  #timers = { connect: 0, ping: 0, answer: 0 };
   #failures = 0;
   #openedAt = 0;
   #wasLive = false;
@@ -28,32 +28,32 @@ export class Feed {
   /** `options`: address, credential, app, since() and the listeners onState, onReports, onReplayed, onRefused, onLost. */
   constructor(options) {
     this.#options = options;
-    this.#dial();
+    this.#connect();
   }
 
-  /** Dials at once instead of waiting; a connection that is open must prove that it lives. */
-  nudge() {
+  /** Connects at once instead of waiting, or pings an open connection. */
+  checkConnection() {
     if (this.#ended) return;
-    if (this.#socket === null) this.#dial();
+    if (this.#socket === null) this.#connect();
     else if (this.#socket.readyState === WebSocket.OPEN) this.#ping();
   }
 
   close() {
     this.#ended = true;
-    this.#drop();
+    this.#disconnect();
   }
 
-  #dial() {
-    this.#drop();
+  #connect() {
+    this.#disconnect();
     this.#openedAt = 0;
-    this.#options.onState({ kind: this.#wasLive ? "redialling" : "connecting" });
+    this.#options.onState({ kind: this.#wasLive ? "reconnecting" : "connecting" });
     const { address, credential } = this.#options;
     const socket = new WebSocket(address, subprotocols(credential));
     this.#socket = socket;
     this.#expectAnswer();
     socket.onopen = () => this.#subscribe();
-    socket.onmessage = ({ data }) => this.#hear(data);
-    socket.onclose = () => this.#lose(socket);
+    socket.onmessage = ({ data }) => this.#onMessage(data);
+    socket.onclose = () => this.#onLost(socket);
   }
 
   #subscribe() {
@@ -72,14 +72,14 @@ export class Feed {
   #expectAnswer() {
     clearTimeout(this.#timers.answer);
     const socket = this.#socket;
-    this.#timers.answer = setTimeout(() => this.#lose(socket), ANSWER_PATIENCE_MS);
+    this.#timers.answer = setTimeout(() => this.#onLost(socket), ANSWER_TIMEOUT_MS);
   }
 
   #send(frame) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(frame));
   }
 
-  #hear(text) {
+  #onMessage(text) {
     const frame = parsed(text);
     if (frame === null) return;
     clearTimeout(this.#timers.answer);
@@ -109,32 +109,32 @@ export class Feed {
     this.#options.onReplayed(replay);
   }
 
-  // Between a subscription and its answer every refusal counts; later only that the credential has ended.
+  // Between a subscription and its answer every rejection counts; later only that the credential is no longer valid.
   #refused(payload) {
     if (this.#replay === null && payload.code !== "unauthorized") return;
     this.#options.onRefused(payload);
     if (this.#ended) return;
     this.#failures += 1;
-    this.#drop();
-    this.#await(REFUSED_MS);
+    this.#disconnect();
+    this.#wait(REFUSED_MS);
   }
 
-  #lose(socket) {
+  #onLost(socket) {
     if (this.#ended || socket !== this.#socket) return;
     const lived = this.#openedAt === 0 ? 0 : performance.now() - this.#openedAt;
-    this.#failures = lived > GOOD_MS ? 0 : this.#failures + 1;
-    this.#drop();
-    this.#await(wait(this.#failures, Math.random()));
+    this.#failures = lived > STABLE_MS ? 0 : this.#failures + 1;
+    this.#disconnect();
+    this.#wait(wait(this.#failures, Math.random()));
     this.#options.onLost({ neverOpened: lived === 0 });
   }
 
-  #await(delay) {
+  #wait(delay) {
     this.#options.onState({ kind: "waiting", until: performance.now() + delay });
-    this.#timers.dial = setTimeout(() => this.#dial(), delay);
+    this.#timers.connect = setTimeout(() => this.#connect(), delay);
   }
 
-  #drop() {
-    clearTimeout(this.#timers.dial);
+  #disconnect() {
+    clearTimeout(this.#timers.connect);
     clearTimeout(this.#timers.answer);
     clearInterval(this.#timers.ping);
     const socket = this.#socket;
@@ -145,7 +145,7 @@ export class Feed {
   }
 }
 
-/** A frame with a type; API Gateway's own reports of failures have none and ask for nothing. */
+/** A frame with a type; the error messages of API Gateway have none and are ignored. */
 function parsed(text) {
   try {
     const frame = JSON.parse(text);

@@ -1,18 +1,18 @@
-// Asks for the history that a page shows, and again as time goes on. An answer that a later question overtook is dropped.
+// Loads the history that a page shows. The answer to an outdated request is dropped.
 
 import { queryOf } from "./range.js";
-import { selection, wordOf, panelsOf } from "./panels.js";
-import { History } from "./seam.js";
+import { selection, seriesParam, panelsOf } from "./panels.js";
+import { History } from "./history_merge.js";
 
-const ASKED_FIGURES = "avg,min,max,count";
+const AGGREGATES = "avg,min,max,count";
 
 export class HistoryLoader {
   #service;
   #app;
   #model;
-  #turn = 0;
-  /** Words of `series=`; names in place of patterns where those match too many. */
-  #words = null;
+  #load = 0;
+  /** The parameter `series`; names instead of patterns if those match too many. */
+  #series = null;
 
   constructor(service, app, model) {
     this.#service = service;
@@ -20,49 +20,49 @@ export class HistoryLoader {
     this.#model = model;
   }
 
-  /** Brings the model's history up to date for a place; answers whether this is still what is wanted. */
+  /** Loads the history of a route into the model; returns whether this is still the latest request. */
   async load({ range, added, p95 }) {
-    const turn = (this.#turn += 1);
+    const load = (this.#load += 1);
     const isNamed = typeof range === "string";
     const isFine = range === "live" || range === "hour";
-    const ask = (words) => this.#metrics({ ...words, agg: p95 ? `${ASKED_FIGURES},p95` : ASKED_FIGURES }, added);
-    // Minutes complete the running point of a day or week: see seam.js.
-    const take = this.#model.ask();
+    const ask = (params) => this.#metrics({ ...params, agg: p95 ? `${AGGREGATES},p95` : AGGREGATES }, added);
+    // Minutes complete the running point of a day or week: see history_merge.js.
+    const take = this.#model.startLoad();
     const answers = [isNamed ? ask({ timeRange: "hour" }) : null, isFine ? null : ask(queryOf(range))];
     const [minutes, coarse] = await Promise.all(answers).catch((failure) => {
       this.#model.isStale = true;
       throw failure;
     });
-    if (turn !== this.#turn) return false;
+    if (load !== this.#load) return false;
     take(...[minutes, coarse].map((answer) => answer && new History(answer)));
     return true;
   }
 
-  /** The service's summary of a place. */
+  /** The summary of a route. */
   async summary({ range, added }) {
-    const answer = await this.#asked((series) => this.#service.summary(this.#app, { ...queryOf(range), series }), added);
+    const answer = await this.#withSeries((series) => this.#service.summary(this.#app, { ...queryOf(range), series }), added);
     return answer.series;
   }
 
-  /** Lists every series that the service knows. */
+  /** Lists every series of the application. */
   async listSeries() {
     const { series } = await this.#service.series(this.#app);
-    this.#model.list(series.map(({ name }) => name));
+    this.#model.addNames(series.map(({ name }) => name));
   }
 
-  #metrics(words, added) {
-    return this.#asked((series) => this.#service.metrics(this.#app, { ...words, series }), added);
+  #metrics(params, added) {
+    return this.#withSeries((series) => this.#service.metrics(this.#app, { ...params, series }), added);
   }
 
-  async #asked(ask, added) {
-    const words = () => [...new Set([...(this.#words ?? selection([])), ...added.map(wordOf)])].join(",");
+  async #withSeries(ask, added) {
+    const params = () => [...new Set([...(this.#series ?? selection([])), ...added.map(seriesParam)])].join(",");
     try {
-      return await ask(words());
+      return await ask(params());
     } catch (failure) {
-      if (failure.kind !== "too_wide" || this.#words !== null) throw failure;
+      if (failure.kind !== "too_wide" || this.#series !== null) throw failure;
       await this.listSeries();
-      this.#words = panelsOf(this.#model.names(), []).flatMap(({ lines }) => lines.map(({ name }) => wordOf(name)));
-      return await ask(words());
+      this.#series = panelsOf(this.#model.names(), []).flatMap(({ lines }) => lines.map(({ name }) => seriesParam(name)));
+      return await ask(params());
     }
   }
 }

@@ -1,40 +1,41 @@
-// The words of the page in English and French, and what the browser keeps of a viewer's choices.
-// A word that depends on a number has a form for one and one for more.
+// The texts of the page in English and French. A text that depends on a number has a form for one and one for more.
 
-export const WORDS = {
+import { readStored, writeStored } from "./storage.js";
+
+export const TEXTS = {
   en: {
     product: "Metrics", apps: "Applications", signOut: "Sign out", theme: "Light or dark", language: "Language",
     signIn: "Sign in", credential: "API key or token", keep: "Remember on this device",
     keepHint: "Otherwise it is forgotten when this tab is closed.",
     signInHint: "Paste an application’s API key, or a token. On this machine, the gateway prints a link that signs in.",
-    malformed: "This is neither a key nor a token: neither has such letters or spaces.",
-    refused: "This key or token is not accepted: it is mistyped, has expired, was taken back, or its application is switched off.",
-    ended: "Your key or token is no longer accepted: it has expired, was taken back, or its application is switched off.",
+    malformed: "This is neither a key nor a token: those have no spaces and only ASCII characters.",
+    refused: "This key or token is not accepted: it is mistyped, expired or revoked, or its application is switched off.",
+    ended: "Your key or token is no longer accepted: it has expired or was revoked, or its application is switched off.",
     noViewing: "This key may publish, but not view. Ask for a key with the view scope.",
     open: "Open", loading: "Loading…", retry: "Try again", back: "All applications",
     live: "Live", hour: "Hour", day: "Day", week: "Week", range: "Span of time", selected: "Selection", reset: "Back to live",
-    connecting: "Connecting…", waiting: "Back in {n} s", redialling: "Reconnecting…", on: "Live", off: "Not live",
+    connecting: "Connecting…", waiting: "Back in {n} s", reconnecting: "Reconnecting…", on: "Live", off: "Not live",
     lostTitle: "The connection was lost",
-    lostText: "What arrives meanwhile is kept by the service, and appears here without a gap.", now: "Try now",
+    lostText: "The service stores what arrives meanwhile, and it will appear here without a gap.", now: "Try now",
     "sources.one": "{n} source", "sources.other": "{n} sources", noSources: "no source now",
     lastReport: "last report {ago}", never: "no report yet", inactive: "inactive",
     cpu: "CPU", memory: "Memory", process: "Process memory", load: "Load average", network: "Network",
     total: "total", user: "user", system: "system", used: "used", rss: "resident", heapUsed: "heap used", heapTotal: "heap",
-    bySource: "By source", meanOf: "average of {n}", drawn: "{n} of {of} sources are drawn.", apartSince: "This page can tell sources apart only since {t}.", p95: "95th percentile", view: "View",
-    addSeries: "Add a series", searchHint: "Search {n} series", noMatch: "No series has that in its name.", more: "{n} more: type to narrow",
+    bySource: "By source", meanOf: "average of {n}", drawn: "{n} of {of} sources are drawn.", apartSince: "Sources are shown separately only since {t}.", p95: "95th percentile", view: "View",
+    addSeries: "Add a series", searchHint: "Search {n} series", noMatch: "No series has a name like this.", more: "{n} more: type to narrow",
     remove: "Remove {name}", hide: "Show or hide {name}",
-    summary: "Summary", series: "Series", avg: "Average", min: "Least", max: "Greatest", change: "Change", changeHint: "against the span before",
+    summary: "Summary", series: "Series", avg: "Average", min: "Minimum", max: "Maximum", change: "Change", changeHint: "against the span before",
     reports: "Last reports", "taken.one": "{n} report received on this page", "taken.other": "{n} reports received on this page",
     reportsEmpty: "Reports appear here as they arrive.", paused: "Paused while a report is open",
-    noAppsTitle: "There is no application here yet", noAppsText: "This token may see every application of its owner, who has none. Make one with:",
+    noAppsTitle: "There is no application here yet", noAppsText: "This token may view every application of its owner, who has none. Create one with:",
     manyApps: "Only the first 50 applications are shown.",
-    noReportsTitle: "Nothing has been reported yet", noReportsText: "The charts begin with the first report. From any WebSocket client:",
+    noReportsTitle: "Nothing has been reported yet", noReportsText: "Charts appear with the first report. From any WebSocket client:",
     spanEmpty: "Nothing was reported in this span.",
-    inactiveTitle: "This application is switched off", inactiveText: "It takes no reports and shows none. Its owner can switch it on with:",
-    forbiddenTitle: "This application is not yours to view", forbiddenText: "It may not exist, or your key or token does not name it.",
-    unreachableTitle: "The service cannot be reached", unreachableText: "Check the network. This page keeps trying by itself.",
+    inactiveTitle: "This application is switched off", inactiveText: "It accepts no reports and shows none. Its owner can switch it on with:",
+    forbiddenTitle: "You may not view this application", forbiddenText: "It may not exist, or your key or token does not include it.",
+    unreachableTitle: "The service cannot be reached", unreachableText: "Check the network. This page retries by itself.",
     unavailableTitle: "The service is busy", unavailableText: "This page tries again by itself in a moment.",
-    rejectedTitle: "The service refused this question",
+    rejectedTitle: "The service rejected this request",
     chart: "{title}, {span}. Now: {values}. Arrow keys read the points, plus and minus zoom, Escape goes back.", nothing: "nothing",
     selectedSpan: "From {from} to {to}", ago: "{t} ago", just: "just now", appsNow: "Refreshed every ten seconds", lastHour: "CPU, last hour",
   },
@@ -43,20 +44,20 @@ export const WORDS = {
     signIn: "Se connecter", credential: "Clé d’API ou jeton", keep: "Mémoriser sur cet appareil",
     keepHint: "Sinon, oubliée à la fermeture de cet onglet.",
     signInHint: "Collez la clé d’API d’une application, ou un jeton. Sur cette machine, la passerelle affiche un lien qui connecte directement.",
-    malformed: "Ce n’est ni une clé ni un jeton : ils n’ont ni espaces ni de telles lettres.",
+    malformed: "Ce n’est ni une clé ni un jeton : ceux-ci n’ont ni espaces ni caractères hors ASCII.",
     refused: "Cette clé ou ce jeton n’est pas accepté : faute de frappe, expiration, révocation, ou application désactivée.",
     ended: "Votre clé ou votre jeton n’est plus accepté : expiration, révocation, ou application désactivée.",
     noViewing: "Cette clé permet d’envoyer, pas de consulter. Demandez une clé de consultation.",
     open: "Ouvrir", loading: "Chargement…", retry: "Réessayer", back: "Toutes les applications",
     live: "Direct", hour: "Heure", day: "Jour", week: "Semaine", range: "Période", selected: "Sélection", reset: "Revenir au direct",
-    connecting: "Connexion…", waiting: "Retour dans {n} s", redialling: "Reconnexion…", on: "En direct", off: "Hors direct",
+    connecting: "Connexion…", waiting: "Retour dans {n} s", reconnecting: "Reconnexion…", on: "En direct", off: "Hors direct",
     lostTitle: "La connexion est perdue",
     lostText: "Le service garde ce qui arrive entre-temps : tout s’affichera ici, sans trou.", now: "Essayer maintenant",
     "sources.one": "{n} source", "sources.other": "{n} sources", noSources: "aucune source",
     lastReport: "dernier rapport {ago}", never: "aucun rapport", inactive: "inactive",
     cpu: "Processeur", memory: "Mémoire", process: "Mémoire du processus", load: "Charge moyenne", network: "Réseau",
     total: "total", user: "utilisateur", system: "système", used: "utilisée", rss: "résidente", heapUsed: "tas utilisé", heapTotal: "tas",
-    bySource: "Par source", meanOf: "moyenne de {n}", drawn: "{n} sources sur {of} sont tracées.", apartSince: "Cette page ne distingue les sources que depuis {t}.", p95: "95e centile", view: "Affichage",
+    bySource: "Par source", meanOf: "moyenne de {n}", drawn: "{n} sources sur {of} sont tracées.", apartSince: "Les sources ne sont affichées séparément que depuis {t}.", p95: "95e centile", view: "Affichage",
     addSeries: "Ajouter une série", searchHint: "Chercher parmi {n} séries", noMatch: "Aucune série ne porte ce nom.", more: "{n} de plus : précisez",
     remove: "Retirer {name}", hide: "Afficher ou masquer {name}",
     summary: "Résumé", series: "Série", avg: "Moyenne", min: "Minimum", max: "Maximum", change: "Évolution", changeHint: "par rapport à la période précédente",
@@ -67,70 +68,49 @@ export const WORDS = {
     noReportsTitle: "Rien n’a encore été mesuré", noReportsText: "Les graphiques commencent au premier rapport. Depuis tout client WebSocket :",
     spanEmpty: "Rien n’a été mesuré sur cette période.",
     inactiveTitle: "Cette application est désactivée", inactiveText: "Elle ne reçoit et n’affiche aucun rapport. Son propriétaire peut la réactiver :",
-    forbiddenTitle: "Cette application ne vous est pas ouverte", forbiddenText: "Elle n’existe peut-être pas, ou votre clé ou jeton ne la nomme pas.",
+    forbiddenTitle: "Vous ne pouvez pas consulter cette application", forbiddenText: "Elle n’existe peut-être pas, ou votre clé ou jeton ne l’inclut pas.",
     unreachableTitle: "Le service est injoignable", unreachableText: "Vérifiez le réseau. Cette page réessaie d’elle-même.",
     unavailableTitle: "Le service est occupé", unavailableText: "Cette page réessaie d’elle-même dans un instant.",
-    rejectedTitle: "Le service a refusé cette question",
+    rejectedTitle: "Le service a rejeté cette requête",
     chart: "{title}, {span}. Maintenant : {values}. Les flèches lisent les points, plus et moins zooment, Échap revient.", nothing: "rien",
     selectedSpan: "De {from} à {to}", ago: "il y a {t}", just: "à l’instant", appsNow: "Actualisé toutes les dix secondes", lastHour: "Processeur, dernière heure",
   },
 };
-const STORED_LANGUAGE = "nsl-language";
+const LANGUAGE = "nsl-language";
 
-let spoken = "en";
-/** A browser that refuses to keep anything forgets with the page, and works. */
-const keptHere = new Map();
+let active = "en";
 
-/** The languages of the page by their own names. */
+/** The languages of the page. */
 export const LANGUAGES = { en: "English", fr: "Français" };
 
-/** Speaks what the viewer chose before, else the first of the browser's languages that the page knows. */
+/** Uses the language that the viewer chose before, else the first language of the browser that the page has. */
 export function startLanguage(preferred) {
-  const wished = [recall(STORED_LANGUAGE), ...preferred].map((tag) => tag?.slice(0, 2));
-  speak(wished.find((tag) => tag in LANGUAGES) ?? "en");
+  const candidates = [readStored(LANGUAGE), ...preferred].map((tag) => tag?.slice(0, 2));
+  activate(candidates.find((tag) => tag in LANGUAGES) ?? "en");
 }
 
 export function chooseLanguage(language) {
-  keep(STORED_LANGUAGE, language);
-  speak(language);
-}
-
-/** What is kept under `key`, or null. */
-export function recall(key, store = "localStorage") {
-  try {
-    return globalThis[store].getItem(key);
-  } catch {
-    return keptHere.get(store + key) ?? null;
-  }
-}
-
-/** Keeps a text under `key`, or nothing more of it where it is null. */
-export function keep(key, text, store = "localStorage") {
-  try {
-    if (text === null) globalThis[store].removeItem(key);
-    else globalThis[store].setItem(key, text);
-  } catch {
-    keptHere.set(store + key, text);
-  }
+  writeStored(LANGUAGE, language);
+  activate(language);
 }
 
 export function language() {
-  return spoken;
+  return active;
 }
 
-/** The words of `key` with `{name}` replaced by what `values` has of that name. */
-export function say(key, values = {}) {
-  const words = WORDS[spoken][key] ?? key;
-  return words.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+/** The text of `key`, translated, with each `{name}` replaced by its value. */
+export function t(key, values = {}) {
+  const text = TEXTS[active][key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }
 
-/** The form of `key` for `n`, which is told as `shown`. */
-export function sayCount(key, n, shown) {
-  const form = new Intl.PluralRules(spoken).select(n) === "one" ? "one" : "other";
-  return say(`${key}.${form}`, { n: shown });
+/** The form of `key` for the number `n`, displayed as `shown`. */
+export function tCount(key, n, shown) {
+  const form = new Intl.PluralRules(active).select(n) === "one" ? "one" : "other";
+  return t(`${key}.${form}`, { n: shown });
 }
 
-function speak(tag) {
-  spoken = tag;
+function activate(tag) {
+  active = tag;
   document.documentElement.lang = tag;
 }

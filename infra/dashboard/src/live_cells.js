@@ -1,5 +1,5 @@
-// The live view: a grid of seconds, filled from the reports of each source, and from minutes of history where the
-// reports do not reach. `undefined` is a second without a report, which a line passes over; `null` is silence.
+// The live view: a grid of seconds with the reports of each source, and minutes of history before those. `undefined` is
+// a second without a report, which a line bridges; `null` is a gap, because the source is silent.
 
 import { MINUTE_MS } from "./range.js";
 import { rateBetween } from "./rates.js";
@@ -7,12 +7,12 @@ import { valueIn } from "./report_log.js";
 import { isCounter } from "./units.js";
 
 export const CELL_MS = 1000;
-/** A source that reports nothing for this long is silent, */
-const PATIENCE_CELLS = 10;
-/** or for so many times what usually lies between two of its reports: one may be late, and another lost. */
-const PATIENCE_REPORTS = 2.5;
-/** More of it at the end of the grid, which reaches ten seconds beyond now, and reports take a moment to arrive. */
-const PATIENCE_END_CELLS = 15;
+/** A source without a report for this long is silent, */
+const SILENT_CELLS = 10;
+/** or for this many of its usual intervals: one report may be late, and another lost. */
+const SILENT_INTERVALS = 2.5;
+/** Additional seconds at the end of the grid, which is ten seconds after now; reports take a moment to arrive. */
+const SILENT_END_CELLS = 15;
 
 /** Starts of the seconds in [from, to). */
 export function cellTimes(from, to) {
@@ -20,7 +20,7 @@ export function cellTimes(from, to) {
   return Array.from({ length: Math.floor(to / CELL_MS) - first + 1 }, (_, index) => (first + index) * CELL_MS);
 }
 
-/** For each source that told `name` its values in the seconds of `times`, averaged where it told several. */
+/** The values of `name` in the seconds of `times` by source; several values in a second are averaged. */
 export function cellsBySource(log, name, times) {
   const sources = new Map();
   if (times.length === 0) return sources;
@@ -32,7 +32,7 @@ export function cellsBySource(log, name, times) {
     const value = valueIn(entry, name);
     if (value === undefined) continue;
     let line = sources.get(entry.source);
-    if (line === undefined) sources.set(entry.source, (line = { cells: new Array(times.length), tally: null }));
+    if (line === undefined) sources.set(entry.source, (line = { cells: new Array(times.length), mean: null }));
     const shown = counts ? rateSince(line, entry.at, value) : value;
     note(line, Math.floor((entry.at - times[0]) / CELL_MS), shown);
   }
@@ -48,41 +48,41 @@ function rateSince(line, at, value) {
 
 function note(line, cell, value) {
   if (value === null || cell < 0 || cell >= line.cells.length) return;
-  const tally = line.tally?.cell === cell ? line.tally : (line.tally = { cell, sum: 0, count: 0 });
-  tally.sum += value;
-  tally.count += 1;
-  line.cells[cell] = tally.sum / tally.count;
+  const mean = line.mean?.cell === cell ? line.mean : (line.mean = { cell, sum: 0, count: 0 });
+  mean.sum += value;
+  mean.count += 1;
+  line.cells[cell] = mean.sum / mean.count;
 }
 
 function markSilence(cells) {
-  const told = [...cells.keys()].filter((cell) => cells[cell] !== undefined);
-  const gaps = told.slice(1).map((cell, index) => cell - told[index]);
-  const patience = patienceFor(gaps);
-  for (const [index, gap] of gaps.entries()) if (gap > patience) cells.fill(null, told[index] + 1, told[index + 1]);
-  const last = told.at(-1);
-  if (cells.length - last > patience + PATIENCE_END_CELLS) cells.fill(null, last + 1);
+  const reported = [...cells.keys()].filter((cell) => cells[cell] !== undefined);
+  const gaps = reported.slice(1).map((cell, index) => cell - reported[index]);
+  const limit = silentAfter(gaps);
+  for (const [index, gap] of gaps.entries()) if (gap > limit) cells.fill(null, reported[index] + 1, reported[index + 1]);
+  const last = reported.at(-1);
+  if (cells.length - last > limit + SILENT_END_CELLS) cells.fill(null, last + 1);
 }
 
-function patienceFor(gaps) {
-  if (gaps.every((gap) => gap <= PATIENCE_CELLS)) return PATIENCE_CELLS;
+function silentAfter(gaps) {
+  if (gaps.every((gap) => gap <= SILENT_CELLS)) return SILENT_CELLS;
   const usual = [...gaps].sort((one, other) => one - other)[(gaps.length - 1) >> 1];
-  return Math.max(PATIENCE_CELLS, PATIENCE_REPORTS * usual);
+  return Math.max(SILENT_CELLS, SILENT_INTERVALS * usual);
 }
 
-/** Average, least and greatest over the sources in each second; a source stands for its last value until it is silent. */
+/** Average, minimum and maximum over the sources in each second; a source keeps its last value until it is silent. */
 export function combined(lines, length) {
   const column = { avg: new Array(length), min: new Array(length), max: new Array(length) };
-  const held = lines.map(() => undefined);
+  const latestValues = lines.map(() => undefined);
   for (let cell = 0; cell < length; cell += 1) {
-    let told = false;
+    let hasReport = false;
     for (const [index, cells] of lines.entries()) {
       if (cells[cell] === undefined) continue;
-      held[index] = cells[cell];
-      told ||= cells[cell] !== null;
+      latestValues[index] = cells[cell];
+      hasReport ||= cells[cell] !== null;
     }
-    const values = held.filter((value) => typeof value === "number");
-    const isSilent = values.length === 0 && held.includes(null);
-    if (!told && !isSilent) continue;
+    const values = latestValues.filter((value) => typeof value === "number");
+    const isSilent = values.length === 0 && latestValues.includes(null);
+    if (!hasReport && !isSilent) continue;
     column.avg[cell] = isSilent ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
     column.min[cell] = isSilent ? null : Math.min(...values);
     column.max[cell] = isSilent ? null : Math.max(...values);
@@ -90,7 +90,7 @@ export function combined(lines, length) {
   return column;
 }
 
-/** Puts the averages of history's minutes into the minutes of which the log has nothing. */
+/** Fills minutes without reports in the log with the averages of history. */
 export function fillFromMinutes(column, name, times, minutes, rateOf) {
   if (minutes === null || times.length === 0) return;
   const first = times[0] - (times[0] % MINUTE_MS);
@@ -100,7 +100,7 @@ export function fillFromMinutes(column, name, times, minutes, rateOf) {
     const end = Math.min(times.length, (minute + MINUTE_MS - times[0]) / CELL_MS);
     const isEmpty = column.avg.slice(begin, end).every((value) => value === undefined || value === null);
     const bucket = minutes.bucket(name, minute);
-    // Of the whole minute, also where the grid begins within it: what is drawn stands still while the grid moves on.
+    // The middle of the whole minute, even if the grid begins within it, so that the point does not move with the grid.
     const middle = Math.floor((start + end) / 2);
     if (!isEmpty || bucket.count === 0 || middle < 0 || middle >= times.length) continue;
     const value = rateOf === null ? bucket.sum / bucket.count : rateOf(minute);

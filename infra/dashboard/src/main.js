@@ -1,19 +1,18 @@
-// The dashboard: signs in, shows the page that the address names, and drives its frames. It knows what any page could
-// know: the address of the WebSocket that stands in its own document, and what the viewer gave it.
+// The dashboard: signs in, shows the page of the route, and draws its frames.
 
 import { AppPage } from "./app_page.js";
 import { AppsPage } from "./apps_page.js";
-import { forget, remember, remembered, takeFromAddress } from "./credential.js";
+import { forget, storeCredential, storedCredential, takeFromAddress } from "./credential.js";
 import { startLanguage } from "./language.js";
-import { make, put } from "./make.js";
-import { fragmentOf, readPlace } from "./place.js";
+import { make, put } from "./elements.js";
+import { fragmentOf, readRoute } from "./route.js";
 import { Service } from "./service.js";
 import { signIn } from "./sign_in.js";
 import { startTheme } from "./theme.js";
 import { TopBar } from "./top_bar.js";
 
 const ADDRESS = document.querySelector("meta[name=nsl-websocket]").content;
-/** The API stands beside the page, under whatever path the page has. */
+/** The API has the same base path as the page. */
 const BASE = location.pathname.replace(/\/?$/, "/");
 
 class Dashboard {
@@ -22,7 +21,7 @@ class Dashboard {
   #credential = null;
   #service = null;
   #page = null;
-  #place = null;
+  #route = null;
 
   async start() {
     startTheme(() => this.#page?.wake?.());
@@ -39,62 +38,62 @@ class Dashboard {
   #onAddress() {
     const given = takeFromAddress();
     if (given !== null && given !== this.#credential) {
-      remember(given, false);
-      this.#signOff();
+      storeCredential(given, false);
+      this.#reset();
     }
-    this.#credential ??= remembered();
-    if (this.#credential === null) this.#askWho(null);
-    else this.#open(readPlace(location.hash));
+    this.#credential ??= storedCredential();
+    if (this.#credential === null) this.#showSignIn(null);
+    else this.#open(readRoute(location.hash));
   }
 
-  #open(place) {
+  #open(route) {
     this.#service ??= new Service(BASE, this.#credential);
-    const isSame = this.#page instanceof AppPage && this.#place?.app === place.app;
-    this.#place = place;
-    if (isSame) return this.#page.moveTo(place);
+    const isSame = this.#page instanceof AppPage && this.#route?.app === route.app;
+    this.#route = route;
+    if (isSame) return this.#page.moveTo(route);
     this.#page?.close();
-    this.#bar.tell(null);
+    this.#bar.showState(null);
     this.#bar.show(true);
     const onFailure = (failure) => this.#onFailure(failure);
-    if (place.app === null) this.#page = new AppsPage(this.#service, onFailure);
-    else this.#page = new AppPage(this.#tools(onFailure), place);
+    if (route.app === null) this.#page = new AppsPage(this.#service, onFailure);
+    else this.#page = new AppPage(this.#tools(onFailure), route);
     put(this.#view, this.#page.element);
     return undefined;
   }
 
   #tools(onFailure) {
-    const go = (place) => (location.hash = fragmentOf(place));
-    const onState = (state) => this.#bar.tell(state);
+    const go = (route) => (location.hash = fragmentOf(route));
+    const onState = (state) => this.#bar.showState(state);
     return { service: this.#service, address: ADDRESS, credential: this.#credential, onState, onFailure, go };
   }
 
-  /** Whether a failure was the whole dashboard's matter. */
+  /** Signs out if the credential is rejected; returns whether it did. */
   #onFailure(failure) {
     if (failure.kind !== "unauthorised") return false;
-    // What else the browser remembers may still be good.
+    // Another stored credential may still be valid.
     forget(this.#credential);
-    this.#askWho("ended");
+    this.#showSignIn("ended");
     return true;
   }
 
-  #askWho(reason) {
-    this.#signOff();
+  #showSignIn(reason) {
+    this.#reset();
     this.#bar.show(false);
-    put(this.#view, make("main", { class: "page narrow" }, signIn(reason, (credential, isForLong) => this.#tryOut(credential, isForLong))));
+    put(this.#view, make("main", { class: "page narrow" }, signIn(reason, (credential, persist) => this.#trySignIn(credential, persist))));
     this.#view.querySelector("#credential").focus();
   }
 
-  /** Tries a credential; answers with the reason of a refusal, or null. */
-  async #tryOut(credential, isForLong) {
+  /** Tries a credential; returns the key of an error text, or null. */
+  async #trySignIn(credential, persist) {
     try {
       const { apps } = await new Service(BASE, credential).apps();
-      remember(credential, isForLong);
+      storeCredential(credential, persist);
       this.#credential = credential;
-      const wished = readPlace(location.hash);
+      const requested = readRoute(location.hash);
       const only = apps.length === 1 ? apps[0].appId : null;
-      const place = wished.app === null ? { ...wished, app: only } : wished;
-      history.replaceState(null, "", fragmentOf(place));
-      this.#open(place);
+      const route = requested.app === null ? { ...requested, app: only } : requested;
+      history.replaceState(null, "", fragmentOf(route));
+      this.#open(route);
       return null;
     } catch (failure) {
       const reasons = { unauthorised: "refused", forbidden: "noViewing", unreachable: "unreachableTitle", unavailable: "unavailableTitle" };
@@ -102,19 +101,19 @@ class Dashboard {
     }
   }
 
-  /** The place goes too: the next credential may not see it. */
+  /** Clears the route too: the next credential may not view it. */
   #signOut() {
     forget();
     history.replaceState(null, "", "#");
-    this.#askWho(null);
+    this.#showSignIn(null);
   }
 
-  #signOff() {
+  #reset() {
     this.#page?.close();
     this.#page = null;
     this.#service = null;
     this.#credential = null;
-    this.#bar.tell(null);
+    this.#bar.showState(null);
   }
 
   #restart() {

@@ -1,7 +1,7 @@
-// What happened and what to do about it: the page's states that are no charts.
+// Notices: what happened and what to do about it.
 
-import { say } from "./language.js";
-import { make } from "./make.js";
+import { t } from "./language.js";
+import { make } from "./elements.js";
 
 /** A notice: `{kind, title, text, code, action: {label, run}}`, all but the kind and the title optional. */
 export function notice({ kind, title, text, code, action }) {
@@ -18,28 +18,28 @@ export function notice({ kind, title, text, code, action }) {
 
 /** The notice of a failed call. */
 export function failureNotice(failure, app, retry) {
-  const again = { label: say("retry"), run: retry };
+  const again = { label: t("retry"), run: retry };
   if (failure.kind === "inactive") return inactiveNotice(app);
   if (failure.kind === "forbidden") {
-    return notice({ kind: "error", title: say("forbiddenTitle"), text: say("forbiddenText"), action: toApps() });
+    return notice({ kind: "error", title: t("forbiddenTitle"), text: t("forbiddenText"), action: toApps() });
   }
   if (failure.kind === "unreachable" || failure.kind === "unavailable") {
-    return notice({ kind: "error", title: say(`${failure.kind}Title`), text: say(`${failure.kind}Text`), action: again });
+    return notice({ kind: "error", title: t(`${failure.kind}Title`), text: t(`${failure.kind}Text`), action: again });
   }
-  return notice({ kind: "error", title: say("rejectedTitle"), text: failure.message, action: again });
+  return notice({ kind: "error", title: t("rejectedTitle"), text: failure.message, action: again });
 }
 
 export function inactiveNotice(app) {
   const code = `nsl app activate ${app}`;
-  return notice({ kind: "quiet", title: say("inactiveTitle"), text: say("inactiveText"), code, action: toApps() });
+  return notice({ kind: "quiet", title: t("inactiveTitle"), text: t("inactiveText"), code, action: toApps() });
 }
 
-/** Grey shapes in the places of what is coming. */
+/** Grey placeholders while content loads. */
 export function skeleton(count, shape) {
   const shapes = Array.from({ length: count }, () => make("div", { class: `skeleton ${shape}` }));
-  return make("div", { class: shape === "card" ? "apps" : "charts", role: "status", "aria-label": say("loading") }, shapes);
+  return make("div", { class: shape === "card" ? "apps" : "charts", role: "status", "aria-label": t("loading") }, shapes);
 }
 
 function toApps() {
-  return { label: say("back"), run: () => (location.hash = "#") };
+  return { label: t("back"), run: () => (location.hash = "#") };
 }

@@ -1,15 +1,15 @@
-// A chart with its title, its present value, its legend and its keys. Which numbers it shows is told to it.
+// A chart with its title, current value, legend and keyboard control.
 
-import { language, say, sayCount } from "./language.js";
-import { make, put, setText } from "./make.js";
+import { language, t, tCount } from "./language.js";
+import { make, put, setText } from "./elements.js";
 import { Plot } from "./plot.js";
 import { pointText, timeText } from "./times.js";
 import { count, humanise, unitOf } from "./units.js";
 
 const HEIGHT_PX = 190;
-/** Colours of lines in the style sheet. */
+/** Number of line colours in the style sheet. */
 const COLORS = 8;
-/** A key zooms to this part of the window, around the cursor. */
+/** The part of the window that a key zooms to, around the cursor. */
 const ZOOM = 0.5;
 
 export class PanelView {
@@ -17,48 +17,48 @@ export class PanelView {
   #actions;
   #plot = null;
   #plotKey = "";
-  #shown = { times: [], step: 1, lines: [], columns: [], window: [0, 0], apart: null };
+  #shown = { times: [], step: 1, lines: [], columns: [], window: [0, 0], coverage: null };
   #cursor = null;
   #value = make("p", { class: "value" });
   #note = make("p", { class: "note" });
   #legend = make("ul", { class: "legend" });
   #holder = make("div", { class: "plot", tabindex: "0", role: "group", "aria-roledescription": "chart" });
-  #spoken = make("p", { class: "unseen", "aria-live": "polite" });
+  #status = make("p", { class: "unseen", "aria-live": "polite" });
   #empty = make("p", { class: "empty muted", hidden: true });
 
   /** `actions`: onSelect(from, to), onReset() and, for a panel that was added, onRemove(name). */
   constructor(panel, actions) {
     this.#panel = panel;
     this.#actions = actions;
-    this.title = panel.isAdded ? panel.title : say(panel.title);
+    this.title = panel.isAdded ? panel.title : t(panel.title);
     this.#holder.addEventListener("keydown", (event) => this.#onKey(event));
     this.#holder.addEventListener("blur", () => this.#moveTo(null));
-    const remove = make("button", { type: "button", class: "icon", "aria-label": say("remove", { name: panel.title }), onclick: () => actions.onRemove(panel.title) }, "×");
+    const remove = make("button", { type: "button", class: "icon", "aria-label": t("remove", { name: panel.title }), onclick: () => actions.onRemove(panel.title) }, "×");
     const heading = make("h2", { title: this.title }, this.title);
     const head = make("header", {}, heading, this.#note, this.#value, panel.isAdded ? remove : null);
-    this.element = make("section", { class: "panel", "aria-label": this.title }, head, this.#holder, this.#empty, this.#legend, this.#spoken);
+    this.element = make("section", { class: "panel", "aria-label": this.title }, head, this.#holder, this.#empty, this.#legend, this.#status);
     new ResizeObserver(() => this.#plot?.resize(this.#holder.clientWidth)).observe(this.#holder);
   }
 
-  /** Whether the viewer can see it: what is scrolled away is not drawn. */
+  /** Whether it is in or near the visible part of the page; others are not drawn. */
   isNear() {
     const { top, bottom } = this.element.getBoundingClientRect();
     return bottom > -HEIGHT_PX && top < innerHeight + HEIGHT_PX;
   }
 
   /**
-   * Shows `{times, step, lines, columns, window, apart}`; each line has a label, a colour's number and perhaps a band.
-   * Where lines are sources, `apart` says what is shown of each.
+   * Shows `{times, step, lines, columns, window, coverage}`; each line has a label, a colour's number and perhaps a band.
+   * If lines are sources, `coverage` is the label of what is shown of each.
    */
   show(shown) {
     this.#shown = shown;
     const isEmpty = shown.columns.every(({ avg }) => avg.every((value) => value === null || value === undefined));
     this.#empty.hidden = !isEmpty;
-    setText(this.#empty, say("spanEmpty"));
+    setText(this.#empty, t("spanEmpty"));
     const key = JSON.stringify([shown.lines, language(), document.documentElement.dataset.theme]);
     if (key !== this.#plotKey) this.#build(key);
     this.#plot.show(shown.times, shown.columns, shown.window);
-    this.#tell();
+    this.#showValues();
   }
 
   scroll(from, to) {
@@ -93,7 +93,7 @@ export class PanelView {
       const value = make("span", { class: "figure" });
       const swatch = make("i", { class: line.isDashed ? "swatch dashed" : "swatch" });
       swatch.style.setProperty("--swatch", `var(--line-${line.color % COLORS})`);
-      const press = make("button", { type: "button", "aria-pressed": "true", title: say("hide", { name: line.label }), onclick: () => this.#toggle(index, press) },
+      const press = make("button", { type: "button", "aria-pressed": "true", title: t("hide", { name: line.label }), onclick: () => this.#toggle(index, press) },
         swatch, make("span", { class: "name" }, line.label), value);
       return make("li", {}, press);
     });
@@ -110,28 +110,28 @@ export class PanelView {
   #hover(index) {
     if ((index ?? null) === this.#cursor) return;
     this.#cursor = index ?? null;
-    this.#tell();
+    this.#showValues();
   }
 
-  /** Tells the values under the cursor, else the latest. */
-  #tell() {
-    const { times, step, columns, lines, apart } = this.#shown;
+  /** Shows the values at the cursor, or the latest. */
+  #showValues() {
+    const { times, step, columns, lines, coverage } = this.#shown;
     const values = columns.map(({ avg }) => (this.#cursor === null ? latest(avg) : valueNear(avg, this.#cursor)));
     const texts = values.map((value) => humanise(value, this.#unit()));
-    const told = values.filter((value) => typeof value === "number");
-    const mean = told.reduce((sum, value) => sum + value, 0) / told.length;
-    const what = apart === null ? "" : `${apart}, ${say("meanOf", { n: sayCount("sources", told.length, count(told.length)) })}`;
-    setText(this.#value, apart === null ? texts[0] ?? "" : humanise(mean, this.#unit()));
+    const numbers = values.filter((value) => typeof value === "number");
+    const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+    const what = coverage === null ? "" : `${coverage}, ${t("meanOf", { n: tCount("sources", numbers.length, count(numbers.length)) })}`;
+    setText(this.#value, coverage === null ? texts[0] ?? "" : humanise(mean, this.#unit()));
     setText(this.#note, times[this.#cursor] === undefined ? what : pointText(times[this.#cursor], step));
     for (const [index, item] of [...this.#legend.children].entries()) setText(item.querySelector(".figure"), texts[index] ?? "");
-    const spoken = lines.map(({ label }, index) => `${label} ${texts[index]}`).join(", ");
-    if (this.#cursor === null) this.#name(what === "" ? this.title : `${this.title}, ${what}`, spoken);
-    return spoken;
+    const readout = lines.map(({ label }, index) => `${label} ${texts[index]}`).join(", ");
+    if (this.#cursor === null) this.#name(what === "" ? this.title : `${this.title}, ${what}`, readout);
+    return readout;
   }
 
-  #name(title, spoken) {
+  #name(title, readout) {
     const [from, to] = this.#shown.window.map((at) => timeText(at, "minute"));
-    const label = say("chart", { title, span: say("selectedSpan", { from, to }), values: spoken || say("nothing") });
+    const label = t("chart", { title, span: t("selectedSpan", { from, to }), values: readout || t("nothing") });
     if (this.#holder.getAttribute("aria-label") !== label) this.#holder.setAttribute("aria-label", label);
   }
 
@@ -152,8 +152,8 @@ export class PanelView {
     if (this.#plot === null || this.#shown.times.length === 0) return;
     this.#plot.point(index);
     this.#cursor = index;
-    const spoken = this.#tell();
-    setText(this.#spoken, index === null ? "" : `${pointText(this.#shown.times[index], this.#shown.step)}: ${spoken}`);
+    const readout = this.#showValues();
+    setText(this.#status, index === null ? "" : `${pointText(this.#shown.times[index], this.#shown.step)}: ${readout}`);
   }
 
   #zoom(part) {
@@ -175,7 +175,7 @@ function readTheme() {
   return { muted: read("--muted"), grid: read("--grid"), font: `11px ${getComputedStyle(document.body).fontFamily}`, lines };
 }
 
-/** The last value; a point that has only begun may have none. */
+/** The last value; a running point may have none. */
 function latest(values) {
   let nulls = 0;
   for (let index = values.length - 1; index >= 0 && nulls < 2; index -= 1) {
@@ -185,7 +185,7 @@ function latest(values) {
   return null;
 }
 
-/** The value of a point, or of the one before it that the line comes from. */
+/** The value of a point, or of the last one before it that has one. */
 function valueNear(values, index) {
   let at = index;
   while (at > 0 && values[at] === undefined) at -= 1;

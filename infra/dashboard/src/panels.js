@@ -1,7 +1,6 @@
-// Which charts an application's page shows, and which series stand in each: the library's own fields first, then what
-// the viewer asked for.
+// The charts of an application and the series of each: those of the library first, then those that the viewer added.
 
-/** Asked for before any name is known. */
+/** Requested before any name is known. */
 const FIRST_PATTERNS = [
   "cpu.usage",
   "cpu.user",
@@ -15,21 +14,21 @@ const FIRST_PATTERNS = [
   "network.interfaces.*.bytes*",
 ];
 const LOAD_MINUTES = ["1 min", "5 min", "15 min"];
-/** Interfaces in the network chart; the others can be had by search. */
+/** Most interfaces in the network chart; others can be searched. */
 const INTERFACES_MAX = 3;
 const INTERFACE = /^network\.interfaces\.(.+)\.bytes(Received|Sent)$/;
 
-/** The words of `series=` for a page with these series added. */
+/** The entries of the parameter `series` with these series added. */
 export function selection(added) {
-  return [...FIRST_PATTERNS, ...added.map(wordOf)];
+  return [...FIRST_PATTERNS, ...added.map(seriesParam)];
 }
 
-/** A comma would end the word, so a name with one is asked for by a pattern that it matches. */
-export function wordOf(name) {
+/** A comma would end the entry, so a name with one is requested by a pattern that matches it. */
+export function seriesParam(name) {
   return name.replaceAll(",", "*");
 }
 
-/** The charts for these names: `{id, title, unit, lines: [{name, label}]}`; `title` is a key of the language. */
+/** The charts for these names: `{id, title, unit, lines: [{name, label}]}`; `title` is a key of the texts. */
 export function panelsOf(names, added) {
   const known = new Set(names);
   const lines = (...pairs) => pairs.filter(([name]) => known.has(name)).map(([name, label]) => ({ name, label }));

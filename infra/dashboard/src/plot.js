@@ -1,32 +1,32 @@
 // One chart on a canvas: lines, a band around the first, a cursor that all charts share, selection by dragging.
-// Wraps uPlot, which stands beside this script in the page.
+// Wraps uPlot, which the page contains.
 
 import { axisLabels } from "./times.js";
 import { humanise } from "./units.js";
 
 const CURSOR_KEY = "nsl";
 const LINE_WIDTH = 1.6;
-/** Parts of opacity, as the last two digits of a colour. */
+/** Opacities, as the last two digits of a colour. */
 const BAND_ALPHA = "2e";
 const AREA_ALPHA = "14";
-/** Tops of an axis of percent: the least that holds all points. */
+/** Tops of a percent axis: the smallest that fits all points. */
 const PERCENT_TOPS = [10, 25, 50, 100];
 const HEADROOM = 1.08;
-/** Values that differ by less than this part of the greatest would be a flat line on an axis from zero. */
+/** If the minimum exceeds this part of the maximum, an axis from zero would show a flat line. */
 const FLAT = 0.75;
 const LETTER_PX = 6.2;
 const AXIS_MARGIN_PX = 16;
 const BINARY_INCREMENTS = Array.from({ length: 60 }, (_, power) => 2 ** power);
 /** A drag shorter than this is a click. */
 const DRAG_MIN_PX = 8;
-/** Points are shown where at most this many stand between two gaps: their line would be too short to be seen. */
+/** Up to this many points between two gaps are drawn as dots: a line would be too short to see. */
 const DOTS_MAX = 2;
 
 export class Plot {
   #plot;
   #bands;
 
-  /** `lines` have a label and a colour each, `isDashed` and `band` where wished. */
+  /** `lines` have a label and a colour each, and optionally `isDashed` and `band`. */
   constructor(holder, { unit, lines, isZeroBased, theme, onCursor, onSelect, height }) {
     this.#bands = lines.map(({ band }) => Boolean(band));
     const { series, bands } = seriesOf(lines);
@@ -47,7 +47,7 @@ export class Plot {
       holder,
     );
     followFinger(this.#plot.over);
-    // For a person with the console open, and for tests.
+    // For the console and tests.
     holder.plot = this.#plot;
   }
 
@@ -68,7 +68,7 @@ export class Plot {
     this.#plot.setScale("x", { min: from / 1000, max: to / 1000 });
   }
 
-  /** Shows or hides the line at this place. */
+  /** Shows or hides a line. */
   toggle(index, isShown) {
     const first = 1 + this.#bands.slice(0, index).reduce((sum, band) => sum + (band ? 3 : 1), 0);
     for (let series = first; series < first + (this.#bands[index] ? 3 : 1); series += 1) {
@@ -76,7 +76,7 @@ export class Plot {
     }
   }
 
-  /** Puts the cursor on a point, or away. */
+  /** Moves the cursor to a point; null hides it. */
   point(index) {
     const left = index === null ? -10 : this.#plot.valToPos(this.#plot.data[0][index], "x");
     this.#plot.setCursor({ left, top: index === null ? -10 : this.#plot.over.clientHeight / 2 });
@@ -110,7 +110,7 @@ function seriesOf(lines) {
   return { series, bands };
 }
 
-/** The places of the points that are alone between gaps, or null where none is. */
+/** The indices of the points that are alone between gaps; null if there are none. */
 export function aloneIn(values) {
   const alone = [];
   let run = [];
@@ -141,14 +141,14 @@ function select(plot, onSelect) {
   onSelect(plot.posToVal(left, "x") * 1000, plot.posToVal(left + width, "x") * 1000);
 }
 
-/** A finger that goes sideways draws as a mouse does; up and down it scrolls the page. */
+/** Touches select like the mouse when moving sideways; vertical moves scroll the page. */
 function followFinger(over) {
   const mouse = { pointerdown: "mousedown", pointermove: "mousemove", pointerup: "mouseup", pointercancel: "mouseup" };
   let start = 0;
   const follow = ({ type, pointerType, clientX, clientY }) => {
     if (pointerType === "mouse") return;
     if (type === "pointerdown") start = clientX;
-    // What became scrolling ends where it began, and selects nothing.
+    // A touch that became scrolling ends where it began, so that nothing is selected.
     const at = type === "pointercancel" ? start : clientX;
     over.dispatchEvent(new MouseEvent(mouse[type], { bubbles: true, clientX: at, clientY, movementX: 1 }));
   };

@@ -1,7 +1,7 @@
-// Counters as rates: what grew in a source, per second, between two of its reports, or between two points of history.
-// A counter that began anew shows no rate until it has grown again.
+// Rates of counters per second, between two reports of a source or two points of history. A counter that was reset has no
+// rate until it grows again.
 
-/** A source came or went where a point has this much more or less than the one before: its average jumps. */
+/** Relative difference of the counts of two points that means that a source came or went, so that the average jumps. */
 const COUNT_DIFFERS = 0.1;
 
 /** The rate between two samples `{at, value}` of one source, or null. */
@@ -11,24 +11,24 @@ export function rateBetween(before, after) {
 }
 
 /**
- * The rates of a column of history, a source on average: the growth of the averages from the middle of a point to the
+ * The average rates per source of a column of history: the growth of the average from the middle of a point to the
  * middle of the next. `spanOf(index)` is how many milliseconds of that point have passed.
  */
 export function ratesOfColumn({ avg, min, max, count }, spanOf, isOneSource) {
   const rates = avg.map(() => null);
-  let began = false;
+  let wasReset = false;
   for (let index = 1; index < avg.length; index += 1) {
     if (avg[index] === null || avg[index - 1] === null) {
-      began = false;
+      wasReset = false;
       continue;
     }
     const restarts = isOneSource && min[index] < max[index - 1];
     const comesOrGoes = !isOneSource && differs(count[index - 1] / spanOf(index - 1), count[index] / spanOf(index));
     const apart = (spanOf(index - 1) + spanOf(index)) / 2000;
     const grown = avg[index] - avg[index - 1];
-    if (!restarts && !comesOrGoes && !began && grown >= 0 && apart > 0) rates[index] = grown / apart;
-    // The average of the point of a restart is of both lives.
-    began = restarts;
+    if (!restarts && !comesOrGoes && !wasReset && grown >= 0 && apart > 0) rates[index] = grown / apart;
+    // The average of a point with a reset mixes values before and after it.
+    wasReset = restarts;
   }
   return rates;
 }

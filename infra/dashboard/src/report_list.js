@@ -1,7 +1,7 @@
-// The last reports as they arrive: when, from where, and the document as it was sent.
+// The last reports: time, source and document.
 
-import { say, sayCount } from "./language.js";
-import { make, put, setText } from "./make.js";
+import { t, tCount } from "./language.js";
+import { make, put, setText } from "./elements.js";
 import { timeText } from "./times.js";
 import { count, humanise } from "./units.js";
 
@@ -13,27 +13,27 @@ export class ReportList {
   #reports = [];
   #taken = make("p", { class: "muted small taken" });
   #list = make("ul", { class: "reports" });
-  #empty = make("p", { class: "muted" }, say("reportsEmpty"));
+  #empty = make("p", { class: "muted" }, t("reportsEmpty"));
   #dirty = true;
-  element = make("section", { class: "block" }, make("header", { class: "block-head" }, make("h2", {}, say("reports")), this.#taken), this.#empty, this.#list);
+  element = make("section", { class: "block" }, make("header", { class: "block-head" }, make("h2", {}, t("reports")), this.#taken), this.#empty, this.#list);
 
-  /** Notes a report that was not known. */
+  /** Adds a new report. */
   add(payload) {
     const at = Date.parse(payload.timestamp);
-    let place = 0;
-    while (place < this.#reports.length && Date.parse(this.#reports[place].timestamp) > at) place += 1;
-    if (place >= REPORTS_LISTED_MAX) return;
-    this.#reports.splice(place, 0, payload);
+    let index = 0;
+    while (index < this.#reports.length && Date.parse(this.#reports[index].timestamp) > at) index += 1;
+    if (index >= REPORTS_LISTED_MAX) return;
+    this.#reports.splice(index, 0, payload);
     this.#reports.length = Math.min(this.#reports.length, REPORTS_LISTED_MAX);
     this.#dirty = true;
   }
 
-  /** Draws what was noted. A report that is being read stays where it is. */
+  /** Updates the list, unless a report in it is open. */
   refresh(taken) {
-    setText(this.#taken, taken === 0 ? "" : sayCount("taken", taken, count(taken)));
+    setText(this.#taken, taken === 0 ? "" : tCount("taken", taken, count(taken)));
     this.#taken.dataset.taken = String(taken);
     const isRead = this.#list.querySelector("details[open]") !== null || this.#list.contains(document.activeElement);
-    if (isRead) setText(this.#taken, say("paused"));
+    if (isRead) setText(this.#taken, t("paused"));
     if (!this.#dirty || isRead) return;
     this.#dirty = false;
     this.#empty.hidden = this.#reports.length > 0;
@@ -44,7 +44,7 @@ export class ReportList {
 function reportItem(payload) {
   const { metrics } = payload;
   const text = make("pre", { tabindex: "0" });
-  const figure = (label, value, unit) => (typeof value === "number" ? make("span", { class: "figure" }, `${say(label)} ${humanise(value, unit)}`) : null);
+  const figure = (label, value, unit) => (typeof value === "number" ? make("span", { class: "figure" }, `${t(label)} ${humanise(value, unit)}`) : null);
   const line = make("summary", {},
     make("time", { datetime: payload.timestamp }, timeText(Date.parse(payload.timestamp), "second")),
     make("span", { class: "source", title: payload.source }, payload.source),

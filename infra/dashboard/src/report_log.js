@@ -1,18 +1,18 @@
-// The reports that this page has seen lately: each once, by its id, in the order of their timestamps, and bounded.
-// `completeFrom` is the promise that the seam rests on: of reports stamped since then, the log has every one.
+// The recent reports of the page: each once, by its id, in the order of their timestamps, and bounded.
+// The log has every report stamped since `completeFrom`; history_merge.js depends on it.
 
-/** As long as the hour view, so that its sources can be told apart as far back as the page has seen them. */
+/** As long as the hour view, which can show each source as far back. */
 export const KEPT_MS = 61 * 60_000;
-/** Bounds of memory: a report takes about 100 bytes and 8 for each number. */
+/** Limits of memory: a report takes about 100 bytes, and 8 for each number. */
 const REPORTS_MAX = 15_000;
 const NUMBERS_MAX = 1_500_000;
-/** Sets of names that are remembered, for documents share them; beyond that all are forgotten. */
+/** Most cached sets of names, which documents share; one more empties the cache. */
 const SHAPES_MAX = 256;
 
 export class ReportLog {
   entries = [];
   completeFrom = Infinity;
-  /** Reports taken since the page was opened. */
+  /** Reports received since the page was opened. */
   taken = 0;
   #ids = new Set();
   #shapes = new Map();
@@ -24,25 +24,25 @@ export class ReportLog {
     this.#limits = { keptMs: KEPT_MS, reports: REPORTS_MAX, numbers: NUMBERS_MAX, ...limits };
   }
 
-  /** Takes a report; answers whether it is `added`, a `repeat`, or too `old` to be kept. */
+  /** Adds a report; returns `added`, `repeat` or `old`, which is not kept. */
   add({ id, at, source, samples }, now) {
     if (this.#ids.has(id)) return "repeat";
     if (at < this.#evictedTo || at < now - this.#limits.keptMs) return "old";
     this.#ids.add(id);
     this.taken += 1;
     const entry = { id, at, source, shape: this.#shapeOf(samples.names), values: Float64Array.from(samples.values) };
-    this.entries.splice(this.#place(at), 0, entry);
+    this.entries.splice(this.#indexOf(at), 0, entry);
     this.#numbers += entry.values.length;
     this.#evict(now);
     return "added";
   }
 
-  /** Promises that every report stamped since `from` is here. What was evicted cannot be promised. */
+  /** Records that the log has every report stamped since `from`, except evicted ones. */
   claim(from) {
     this.completeFrom = Math.max(from, this.#evictedTo);
   }
 
-  /** The latest report of each source, with the sources that were heard last at the end. */
+  /** The latest report of each source; the most recent sources are last. */
   latest() {
     const latest = new Map();
     for (const entry of this.entries) latest.set(entry.source, entry);
@@ -60,8 +60,8 @@ export class ReportLog {
     return low;
   }
 
-  /** Behind those of the same instant, so that equal stamps keep the order of arrival. */
-  #place(at) {
+  /** After those of the same instant, so that equal timestamps keep the order of arrival. */
+  #indexOf(at) {
     const last = this.entries.at(-1);
     return last === undefined || last.at <= at ? this.entries.length : this.since(at + 1);
   }
@@ -87,8 +87,8 @@ export class ReportLog {
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
       if (this.#shapes.size >= SHAPES_MAX) this.#shapes.clear();
-      // A name that stands twice means its last value, as for the service.
-      shape = { names, places: new Map(names.map((name, place) => [name, place])) };
+      // The last value of a repeated name counts, as in the service.
+      shape = { names, indices: new Map(names.map((name, index) => [name, index])) };
       this.#shapes.set(key, shape);
     }
     return shape;
@@ -97,6 +97,6 @@ export class ReportLog {
 
 /** The value of a series in an entry of the log, or undefined. */
 export function valueIn(entry, name) {
-  const place = entry.shape.places.get(name);
-  return place === undefined ? undefined : entry.values[place];
+  const index = entry.shape.indices.get(name);
+  return index === undefined ? undefined : entry.values[index];
 }

@@ -1,9 +1,9 @@
-// The numbers of a metrics document: each leaf under its dotted path, as the service names series.
+// The numbers of a metrics document by dotted path, as the service names series.
 
-/** Deeper than the service accepts a document: a guard, not a rule. */
+/** More than the service accepts: only protects the page. */
 const DEPTH_MAX = 16;
 
-/** Names and values of the finite numbers in `document`, in its order; everything else is passed over. */
+/** Names and values of the finite numbers in `document`, in its order. */
 export function samplesOf(document) {
   const samples = { names: [], values: [] };
   collect(document, "", 0, samples);

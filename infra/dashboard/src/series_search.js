@@ -1,23 +1,23 @@
-// The field that finds a series by a part of its name, among thousands, and adds its chart.
+// The field that searches a series by a part of its name and adds its chart.
 
-import { say } from "./language.js";
-import { make, put } from "./make.js";
+import { t } from "./language.js";
+import { make, put } from "./elements.js";
 import { count } from "./units.js";
 
-/** Names that are listed at a time. */
+/** Most names that are listed. */
 const NAMES_LISTED_MAX = 40;
 
 export class SeriesSearch {
   #names = () => [];
   #choose;
-  #place = -1;
-  #list = make("ul", { id: "found", role: "listbox", class: "found", hidden: true, "aria-label": say("series") });
+  #marked = -1;
+  #list = make("ul", { id: "found", role: "listbox", class: "found", hidden: true, "aria-label": t("series") });
   #field = make("input", {
-    type: "search", role: "combobox", class: "search", "aria-label": say("addSeries"), "aria-expanded": "false", "aria-controls": "found",
-    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: say("addSeries"),
+    type: "search", role: "combobox", class: "search", "aria-label": t("addSeries"), "aria-expanded": "false", "aria-controls": "found",
+    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: t("addSeries"),
   });
 
-  /** `names()` are those that can be found now; `choose(name)` is told of the one that was wanted. */
+  /** `names()` returns the names to search; `choose(name)` receives the chosen one. */
   constructor(names, choose) {
     this.#names = names;
     this.#choose = choose;
@@ -35,12 +35,12 @@ export class SeriesSearch {
   #open() {
     const wanted = this.#field.value.trim().toLowerCase();
     const all = this.#names();
-    this.#field.placeholder = say("searchHint", { n: count(all.length) });
+    this.#field.placeholder = t("searchHint", { n: count(all.length) });
     const found = all.filter((name) => name.toLowerCase().includes(wanted));
     const listed = found.slice(0, NAMES_LISTED_MAX);
     const options = listed.map((name, index) => make("li", { role: "option", id: `found-${index}`, tabindex: "-1", title: name, "aria-selected": "false", onclick: () => this.#take(name) }, name));
     const left = found.length - listed.length;
-    const tail = found.length === 0 ? say("noMatch") : left > 0 ? say("more", { n: count(left) }) : null;
+    const tail = found.length === 0 ? t("noMatch") : left > 0 ? t("more", { n: count(left) }) : null;
     put(this.#list, options, tail === null ? null : make("li", { class: "muted", role: "presentation" }, tail));
     this.#list.hidden = false;
     this.#field.setAttribute("aria-expanded", "true");
@@ -57,11 +57,11 @@ export class SeriesSearch {
     return [...this.#list.querySelectorAll("[role=option]")];
   }
 
-  #mark(place) {
+  #mark(index) {
     const options = this.#options();
-    this.#place = Math.min(place, options.length - 1);
-    for (const [index, option] of options.entries()) option.setAttribute("aria-selected", String(index === this.#place));
-    const marked = options[this.#place];
+    this.#marked = Math.min(index, options.length - 1);
+    for (const [index, option] of options.entries()) option.setAttribute("aria-selected", String(index === this.#marked));
+    const marked = options[this.#marked];
     if (marked === undefined) return this.#field.removeAttribute("aria-activedescendant");
     this.#field.setAttribute("aria-activedescendant", marked.id);
     marked.scrollIntoView({ block: "nearest" });
@@ -74,9 +74,9 @@ export class SeriesSearch {
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (this.#list.hidden) this.#open();
-      this.#mark(Math.max(0, this.#place + (event.key === "ArrowDown" ? 1 : -1)));
+      this.#mark(Math.max(0, this.#marked + (event.key === "ArrowDown" ? 1 : -1)));
     } else if (event.key === "Enter") {
-      const marked = this.#options()[this.#place];
+      const marked = this.#options()[this.#marked];
       if (marked !== undefined) this.#take(marked.textContent);
     }
   }

@@ -1,11 +1,11 @@
-// The service's HTTP API: one call at a time in, an answer or a named failure out. Knows the service's clock by its answers.
+// A client of the HTTP API: returns the answer or throws a Failure. Estimates the clock of the service from its answers.
 
-/** No call waits longer, API Gateway's own limit. */
-const PATIENCE_MS = 30_000;
-/** The Date header tells whole seconds: a smaller difference may be none. */
+/** The limit of API Gateway. */
+const CALL_TIMEOUT_MS = 30_000;
+/** The Date header has whole seconds: a smaller difference is ignored. */
 const CLOCK_DIFFERS_MS = 2_000;
 
-/** Why a call has no answer: unauthorised, inactive, forbidden, too_wide, rejected, unavailable or unreachable. */
+/** Why a call failed: unauthorised, inactive, forbidden, too_wide, rejected, unavailable or unreachable. */
 export class Failure extends Error {
   constructor(kind, message = "") {
     super(message);
@@ -25,36 +25,36 @@ export class Service {
     this.#fetch = fetch;
   }
 
-  /** The present by the service's clock, for a viewer's own may be wrong or jump. */
+  /** Now by the clock of the service: that of the viewer may be wrong or jump. */
   now() {
     return Date.now() + this.#aheadMs;
   }
 
-  /** The applications that the credential may see. */
+  /** The applications that the credential may view. */
   apps() {
-    return this.#ask("apps");
+    return this.#get("apps");
   }
 
-  metrics(app, words) {
-    return this.#askOf(app, "metrics", words);
+  metrics(app, params) {
+    return this.#getOf(app, "metrics", params);
   }
 
-  summary(app, words) {
-    return this.#askOf(app, "summary", words);
+  summary(app, params) {
+    return this.#getOf(app, "summary", params);
   }
 
   series(app) {
-    return this.#askOf(app, "series");
+    return this.#getOf(app, "series");
   }
 
-  #askOf(app, what, words) {
-    return this.#ask(`apps/${encodeURIComponent(app)}/${what}`, words);
+  #getOf(app, what, params) {
+    return this.#get(`apps/${encodeURIComponent(app)}/${what}`, params);
   }
 
-  async #ask(path, words = {}) {
-    const query = new URLSearchParams(words).toString();
+  async #get(path, params = {}) {
+    const query = new URLSearchParams(params).toString();
     const response = await this.#send(`${this.#base}${path}${query === "" ? "" : `?${query}`}`);
-    this.#note(response.headers.get("date"));
+    this.#setClock(response.headers.get("date"));
     const answer = await response.json().catch(() => ({}));
     if (!response.ok) throw new Failure(kindOf(response.status, answer.code), answer.message);
     return answer;
@@ -63,20 +63,20 @@ export class Service {
   async #send(address) {
     const headers = { authorization: `Bearer ${this.#credential}` };
     try {
-      // An answer that the browser keeps is asked for again: where live reports begin, a minute would be a gap.
-      return await this.#fetch(address, { headers, cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+      // Revalidates cached answers: one that is a minute old would leave a gap before the live reports.
+      return await this.#fetch(address, { headers, cache: "no-cache", signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
     } catch (cause) {
       throw new Failure("unreachable", String(cause?.message ?? cause));
     }
   }
 
-  #note(date) {
+  #setClock(date) {
     const ahead = Date.parse(date ?? "") + 500 - Date.now();
     if (!Number.isNaN(ahead)) this.#aheadMs = Math.abs(ahead) > CLOCK_DIFFERS_MS ? ahead : 0;
   }
 }
 
-/** API Gateway's own refusals have no code: 401 of no credential, 403 of a wrong one. */
+/** Rejections of API Gateway have no code: 401 without a credential, 403 with a wrong one. */
 export function kindOf(status, code) {
   if (status === 401 || code === "unauthorized" || (status === 403 && code === undefined)) return "unauthorised";
   if (code === "app_inactive") return "inactive";

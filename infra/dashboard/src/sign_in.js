@@ -1,27 +1,27 @@
-// The form that asks for a key or a token. It tells why the last one was refused.
+// The form for a key or a token, with the reason why the last one was rejected.
 
-import { isSound } from "./credential.js";
-import { say } from "./language.js";
-import { make, setText } from "./make.js";
+import { isValid } from "./credential.js";
+import { t } from "./language.js";
+import { make, setText } from "./elements.js";
 
-/** The form; `submit(credential, isForLong)` answers with a key of the language where it is refused. */
+/** The form; `submit(credential, persist)` returns the key of an error text, or null. */
 export function signIn(reason, submit) {
   const field = make("input", {
     id: "credential", type: "password", name: "credential", required: true, autocomplete: "current-password",
     spellcheck: "false", autocapitalize: "none", "aria-describedby": "fault hint", placeholder: "nehonix@….nsl",
   });
   const keep = make("input", { id: "keep", type: "checkbox", "aria-describedby": "keep-hint" });
-  const fault = make("p", { id: "fault", class: "fault", role: "alert" }, reason === null ? "" : say(reason));
-  const button = make("button", { type: "submit", class: "primary" }, say("open"));
+  const fault = make("p", { id: "fault", class: "fault", role: "alert" }, reason === null ? "" : t(reason));
+  const button = make("button", { type: "submit", class: "primary" }, t("open"));
   const refuse = (key) => {
-    setText(fault, key === null ? "" : say(key));
+    setText(fault, key === null ? "" : t(key));
     field.setAttribute("aria-invalid", String(key !== null));
     field.focus();
   };
   const onsubmit = async (event) => {
     event.preventDefault();
     const text = field.value.trim();
-    if (!isSound(text)) return refuse("malformed");
+    if (!isValid(text)) return refuse("malformed");
     button.disabled = true;
     const refused = await submit(text, keep.checked);
     button.disabled = false;
@@ -30,13 +30,13 @@ export function signIn(reason, submit) {
   return make(
     "form",
     { class: "sign-in", onsubmit, autocomplete: "on" },
-    make("h1", {}, say("signIn")),
-    make("p", { id: "hint", class: "muted" }, say("signInHint")),
-    make("label", { for: "credential" }, say("credential")),
+    make("h1", {}, t("signIn")),
+    make("p", { id: "hint", class: "muted" }, t("signInHint")),
+    make("label", { for: "credential" }, t("credential")),
     field,
     fault,
-    make("label", { class: "check" }, keep, make("span", {}, say("keep"))),
-    make("p", { id: "keep-hint", class: "muted small" }, say("keepHint")),
+    make("label", { class: "check" }, keep, make("span", {}, t("keep"))),
+    make("p", { id: "keep-hint", class: "muted small" }, t("keepHint")),
     button,
   );
 }

@@ -1,6 +1,6 @@
-// A small line without axes. Gaps stay gaps, and a point between two of them is a dash.
+// A small line without axes. A point between two gaps is a dash.
 
-import { draw } from "./make.js";
+import { draw } from "./elements.js";
 
 const WIDTH = 120;
 const HEIGHT = 32;
@@ -8,7 +8,7 @@ const MARGIN = 2;
 /** Half the width of a lone point, in points. */
 const DASH = 0.5;
 
-/** A drawing of `values`, from the lesser of 0 and the least of them up to `top` or the greatest. */
+/** A drawing of `values`, from their minimum or 0 up to their maximum or `top`. */
 export function sparkLine(values, label, top = 0) {
   const known = values.filter((value) => value !== null);
   const low = Math.min(0, ...known);
@@ -26,7 +26,7 @@ export function sparkLine(values, label, top = 0) {
   return draw("svg", box, areas, strokes);
 }
 
-/** The stretches of `values` without a gap, each as pairs of place and value. */
+/** The runs of `values` without a gap, each as pairs of index and value. */
 function runs(values) {
   const found = [];
   let run = null;

@@ -1,7 +1,7 @@
-// One row for each series that is shown: average, least, greatest, 95th percentile, and the change against the span before.
+// One row for each series: average, minimum, maximum, 95th percentile, and the change from the span before.
 
-import { say } from "./language.js";
-import { make, put, setText } from "./make.js";
+import { t } from "./language.js";
+import { make, put, setText } from "./elements.js";
 import { change, humanise, isCounter, unitOf } from "./units.js";
 
 const P95 = 0.95;
@@ -9,16 +9,16 @@ const P95 = 0.95;
 export class SummaryTable {
   #body = make("tbody", {});
   #span = make("p", { class: "muted small" });
-  #empty = make("p", { class: "muted", hidden: true }, say("spanEmpty"));
+  #empty = make("p", { class: "muted", hidden: true }, t("spanEmpty"));
   #table = make("table", {}, make("thead", {}, make("tr", {},
-    make("th", { scope: "col" }, say("series")),
-    ...["avg", "min", "max"].map((key) => make("th", { scope: "col", class: "number" }, say(key))),
-    make("th", { scope: "col", class: "number", title: say("p95") }, "p95"),
-    make("th", { scope: "col", class: "number", title: say("changeHint") }, say("change")))), this.#body);
-  element = make("section", { class: "block" }, make("header", { class: "block-head" }, make("h2", {}, say("summary")), this.#span),
-    this.#empty, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": say("summary") }, this.#table));
+    make("th", { scope: "col" }, t("series")),
+    ...["avg", "min", "max"].map((key) => make("th", { scope: "col", class: "number" }, t(key))),
+    make("th", { scope: "col", class: "number", title: t("p95") }, "p95"),
+    make("th", { scope: "col", class: "number", title: t("changeHint") }, t("change")))), this.#body);
+  element = make("section", { class: "block" }, make("header", { class: "block-head" }, make("h2", {}, t("summary")), this.#span),
+    this.#empty, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("summary") }, this.#table));
 
-  /** Shows the service's rows; `ratesOf(name)` are the drawn points of a counter, whose own totals mean nothing. */
+  /** Shows the rows of the service; those of counters are computed from `ratesOf(name)`, the drawn rates. */
   show(rows, span, ratesOf) {
     setText(this.#span, span);
     this.#empty.hidden = rows.length > 0;
@@ -33,7 +33,7 @@ function tableRow(row) {
   return make("tr", {}, make("th", { scope: "row", title: row.name }, row.name), figure(row.avg), figure(row.min), figure(row.max), figure(row.p95), changed);
 }
 
-/** A row out of rates: the percentile is of the nearest rank, as the service's. */
+/** A row from rates; the percentile is by nearest rank, as in the service. */
 function rateRow(name, rates) {
   const known = rates.filter((rate) => rate !== null && rate !== undefined).sort((one, other) => one - other);
   if (known.length === 0) return { name };

@@ -1,8 +1,8 @@
-// Light or dark: as the system says, until the viewer says otherwise.
+// Light or dark: the setting of the system, until the viewer chooses.
 
-import { keep, recall } from "./language.js";
+import { readStored, writeStored } from "./storage.js";
 
-const STORED_THEME = "nsl-theme";
+const THEME = "nsl-theme";
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
 export function startTheme(onChange) {
@@ -11,12 +11,12 @@ export function startTheme(onChange) {
 }
 
 export function toggleTheme() {
-  keep(STORED_THEME, current() === "dark" ? "light" : "dark");
+  writeStored(THEME, current() === "dark" ? "light" : "dark");
   apply();
 }
 
 function current() {
-  return recall(STORED_THEME) ?? (DARK.matches ? "dark" : "light");
+  return readStored(THEME) ?? (DARK.matches ? "dark" : "light");
 }
 
 function apply() {

@@ -1,10 +1,10 @@
-// Instants as people read them, in the zone of the viewer.
+// Formats instants in the time zone of the viewer.
 
-import { language, say } from "./language.js";
+import { language, t } from "./language.js";
 import { duration } from "./units.js";
 
 const DAY_MS = 86_400_000;
-/** Less than this ago is now. */
+/** Less than this ago is "just now". */
 const NOW_MS = 5_000;
 
 const styles = {
@@ -21,17 +21,17 @@ export function timeText(ms, style) {
   return timeFormats.get(key).format(ms);
 }
 
-/** The time of a point: with its second, its minute or its day, as the width of a point asks for. */
+/** The time of a point: with seconds, minutes or the day, depending on its width and age. */
 export function pointText(ms, step) {
   if (step < 60_000) return timeText(ms, "second");
   return timeText(ms, Date.now() - ms < DAY_MS / 2 && step < DAY_MS ? "minute" : "full");
 }
 
 export function agoText(ms) {
-  return ms < NOW_MS ? say("just") : say("ago", { t: duration(Math.round(ms / 1000)) });
+  return ms < NOW_MS ? t("just") : t("ago", { t: duration(Math.round(ms / 1000)) });
 }
 
-/** Labels of a time axis whose marks are this many seconds apart: a day's first mark says the day. */
+/** Labels of a time axis with marks `increment` seconds apart; midnight is labelled with the day. */
 export function axisLabels(seconds, increment) {
   const style = increment < 60 ? "second" : increment < 86_400 ? "minute" : "day";
   return seconds.map((second) => {

@@ -3,7 +3,7 @@
 //! meaning of each line stay as they are.
 
 /// Operators that need no spaces. Plus and minus do: `a + +b` is not `a++b`.
-const SPACED: [(&str, &str); 16] = [
+const SPACED: [(&str, &str); 22] = [
     (" = ", "="),
     (" => ", "=>"),
     (" === ", "==="),
@@ -15,6 +15,12 @@ const SPACED: [(&str, &str); 16] = [
     (" ?? ", "??"),
     (" < ", "<"),
     (" > ", ">"),
+    (" >= ", ">="),
+    (" <= ", "<="),
+    (" += ", "+="),
+    (" -= ", "-="),
+    (" ||= ", "||="),
+    (" * ", "*"),
     (", ", ","),
     ("; ", ";"),
     (": ", ":"),

@@ -32,9 +32,9 @@ export class Gateway {
     const at = (address) => (address === undefined ? "127.0.0.1:0" : new URL(address).host);
     const addresses = ["--ws", at(this.ready?.ws), "--http", at(this.ready?.http)];
     const data = this.#options.includes("--memory") ? [] : ["--data", join(this.#folder, "data")];
-    const places = ["--template", join(ROOT, "template.yaml"), "--functions", BINARIES, ...data];
+    const paths = ["--template", join(ROOT, "template.yaml"), "--functions", BINARIES, ...data];
     const file = join(this.#folder, "ready.json");
-    const all = [...places, ...addresses, "--no-demo", "--stream-window", "2", "--ready-file", file, ...this.#options];
+    const all = [...paths, ...addresses, "--no-demo", "--stream-window", "2", "--ready-file", file, ...this.#options];
     this.#child = spawn(join(BINARIES, "nsl-gateway"), all, { cwd: this.#folder, stdio: ["ignore", "pipe", "pipe"] });
     running.add(this.#child);
     this.output = "";

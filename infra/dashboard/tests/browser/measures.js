@@ -5,7 +5,7 @@ import { loadavg } from "node:os";
 
 import { Page } from "./page.js";
 import { Publisher } from "./publisher.js";
-import { keyOf, stream } from "./world.js";
+import { keyOf, stream } from "./reports.js";
 
 /** Figures of time are always told, and fail a run only on a machine that does nothing else, by its user's word. */
 const HOLDS_BARS = process.env.NSL_HOLD_BARS === "1";
@@ -101,7 +101,7 @@ export async function hours_of_reports_leave_memory_bounded({ browser, gateway, 
 async function feedReports(count) {
   const start = (window.fed ??= 0);
   for (let index = start; index < start + count; index += 1) {
-    const metrics = Object.fromEntries(Array.from({ length: 40 }, (_, place) => [`m${place}`, index + place]));
+    const metrics = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`m${index}`, index + index]));
     const payload = { id: `fed-${index}`, source: `s${index % 4}`, timestamp: new Date().toISOString(), metrics };
     window.lastSocket.onmessage({ data: JSON.stringify({ type: "metrics", payload }) });
     if (index % 500 === 0) await new Promise((resolve) => setTimeout(resolve));

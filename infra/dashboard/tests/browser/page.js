@@ -1,16 +1,15 @@
-// The browser, and what a test says to the page and reads off it. Anything that the page's policy refuses, and any error
-// in its scripts, fails the test that caused it.
+// The browser, and actions and readings on the page. Policy violations and script errors fail the scene.
 
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { chromium } from "playwright-core";
 
-/** Where screenshots are kept. */
+/** The folder of the screenshots. */
 export const SHOTS = resolve(import.meta.dirname, "../../../../target/dashboard");
-/** What Chromium needs to start as root, and to ask nobody on the network for anything. */
+/** Lets Chromium start as root and without network services. */
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-precise-memory-info"];
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 export async function openBrowser(executablePath) {
   mkdirSync(SHOTS, { recursive: true });
@@ -18,7 +17,7 @@ export async function openBrowser(executablePath) {
 }
 
 export class Page {
-  #complaints = [];
+  #errors = [];
   #page;
   #context;
 
@@ -26,16 +25,16 @@ export class Page {
     const page = new Page();
     page.#context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: "en-GB", colorScheme: "light", timezoneId: "Europe/Paris", ...options });
     page.#page = await page.#context.newPage();
-    page.#page.setDefaultTimeout(PATIENCE_MS);
-    page.#page.on("pageerror", (fault) => page.#complaints.push(`${fault.name}: ${fault.message}`));
+    page.#page.setDefaultTimeout(TIMEOUT_MS);
+    page.#page.on("pageerror", (fault) => page.#errors.push(`${fault.name}: ${fault.message}`));
     page.#page.on("console", (line) => page.#note(line));
     return page;
   }
 
-  // What a browser says of refused calls and lost connections is no fault of the page.
+  // Console errors about rejected calls and lost connections are expected.
   #note(line) {
     const isExpected = /WebSocket connection to|Failed to load resource/.test(line.text());
-    if (line.type() === "error" && !isExpected) this.#complaints.push(line.text());
+    if (line.type() === "error" && !isExpected) this.#errors.push(line.text());
   }
 
   get tab() {
@@ -52,7 +51,7 @@ export class Page {
     await this.#page.locator(`.ranges input[value=${name}]`).check({ force: true });
   }
 
-  /** The points that a chart draws of its first line, without gaps. */
+  /** The points of the first line of a chart, without gaps. */
   points(title) {
     return this.#page.evaluate((title) => {
       const panel = [...document.querySelectorAll(".panel")].find((one) => one.getAttribute("aria-label") === title);
@@ -63,15 +62,15 @@ export class Page {
     }, title);
   }
 
-  /** What of a chart's first line is to be seen on its canvas: `[drawn, all]` of its points, and of the middles between them. */
+  /** How much of the first line is visible on the canvas: `[drawn, all]` of its points and of the middles between them. */
   async ink(title) {
     const points = await this.points(title);
     const middles = points.slice(1).map(([at, value], index) => [(at + points[index][0]) / 2, (value + points[index][1]) / 2]);
-    const count = async (places) => (places.length === 0 ? [0, 0] : [await this.#page.evaluate(inkAt, [title, places]), places.length]);
+    const count = async (points) => (points.length === 0 ? [0, 0] : [await this.#page.evaluate(inkAt, [title, points]), points.length]);
     return { points: await count(points), middles: await count(middles) };
   }
 
-  /** How many reports the page has taken. */
+  /** How many reports the page has received. */
   async taken() {
     return Number(await this.#page.locator(".taken").getAttribute("data-taken"));
   }
@@ -80,9 +79,9 @@ export class Page {
     return this.#page.locator(selector).first().innerText();
   }
 
-  /** Waits until `fits` of what `read` answers; fails with the last answer. */
-  async until(what, read, fits, patience = PATIENCE_MS) {
-    const end = Date.now() + patience;
+  /** Waits until `fits` accepts the result of `read`; fails with the last one. */
+  async until(what, read, fits, timeout = TIMEOUT_MS) {
+    const end = Date.now() + timeout;
     let answer;
     while (Date.now() < end) {
       answer = await read();
@@ -90,7 +89,7 @@ export class Page {
       await this.#page.waitForTimeout(50);
     }
     await this.shot("failed");
-    throw new Error(`${what}: still ${JSON.stringify(answer)?.slice(0, 300)}; complaints: ${this.#complaints}`);
+    throw new Error(`${what}: still ${JSON.stringify(answer)?.slice(0, 300)}; errors: ${this.#errors}`);
   }
 
   shot(name, options = {}) {
@@ -104,18 +103,18 @@ export class Page {
 
   async close() {
     await this.#context.close();
-    if (this.#complaints.length > 0) throw new Error(`the page complained: ${this.#complaints.join("; ")}`);
+    if (this.#errors.length > 0) throw new Error(`errors of the page: ${this.#errors.join("; ")}`);
   }
 }
 
-/** At how many of these instants and values the canvas has an opaque colour, within a pixel. */
-function inkAt([title, places]) {
+/** At how many of these points the canvas has an opaque colour, within a pixel. */
+function inkAt([title, points]) {
   const panel = [...document.querySelectorAll(".panel")].find((one) => one.getAttribute("aria-label") === title);
   const { plot } = panel.querySelector(".plot");
   const isColour = ([red, green, blue, alpha]) => alpha > 100 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60;
-  return places.filter(([at, value]) => {
+  return points.filter(([at, value]) => {
     const [x, y] = [plot.valToPos(at, "x", true), plot.valToPos(value, "y", true)].map(Math.round);
     const { data } = plot.ctx.getImageData(x - 1, y - 1, 3, 3);
-    return Array.from({ length: 9 }, (_, place) => data.slice(4 * place, 4 * place + 4)).some(isColour);
+    return Array.from({ length: 9 }, (_, index) => data.slice(4 * index, 4 * index + 4)).some(isColour);
   }).length;
 }

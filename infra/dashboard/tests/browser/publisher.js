@@ -1,5 +1,4 @@
-// A publisher over the wire, which waits for the acknowledgement of what it sends and counts it; and what a machine would
-// report, made up so that it looks like one.
+// A publisher that waits for acknowledgements and counts them, and made-up reports of a machine.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -9,7 +8,7 @@ const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 /** A batch may have 100 reports and 30 KB: docs/PROTOCOL.md. */
 const BATCH = 30;
-const REDIAL_MS = 100;
+const RECONNECT_MS = 100;
 
 export class Publisher {
   accepted = 0;
@@ -36,7 +35,7 @@ export class Publisher {
     this.#socket?.close();
   }
 
-  /** Says a batch again where the connection ends before its acknowledgement: storing is idempotent. */
+  /** Repeats a batch if the connection ends before its acknowledgement: storing is idempotent. */
   async #send(batch) {
     for (;;) {
       const socket = await this.#open();
@@ -55,7 +54,7 @@ export class Publisher {
   async #open() {
     while (this.#socket?.readyState !== WebSocket.OPEN) {
       const socket = new WebSocket(this.#address, { headers: { "x-api-key": this.#app.apiKey } });
-      socket.on("message", (text) => this.#hear(JSON.parse(text)));
+      socket.on("message", (text) => this.#onFrame(JSON.parse(text)));
       const opened = new Promise((resolve) => {
         socket.once("open", () => resolve(true));
         socket.once("error", () => resolve(false));
@@ -64,13 +63,13 @@ export class Publisher {
         this.#socket = socket;
         this.#lost = new Promise((resolve) => socket.once("close", () => resolve(null)));
       } else {
-        await sleep(REDIAL_MS);
+        await sleep(RECONNECT_MS);
       }
     }
     return this.#socket;
   }
 
-  #hear({ type, payload }) {
+  #onFrame({ type, payload }) {
     if (type === "ack") this.#acks.get(payload.id)?.(payload);
     if (type === "error") throw new Error(JSON.stringify(payload));
   }

@@ -1,4 +1,4 @@
-// Runs the scenes one after the other beside one gateway, and tells what they took. Ends with the number of failures.
+// Runs the scenes in order against one gateway and prints their times. The exit status is the number of failures.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,10 +8,10 @@ import * as measures from "./measures.js";
 import { SHOTS, openBrowser } from "./page.js";
 import { Publisher } from "./publisher.js";
 import * as scenes from "./scenes.js";
-import { seed } from "./world.js";
+import { seed } from "./reports.js";
 
 const [executable, ...wanted] = process.argv.slice(2);
-/** In this order: the measurements first, while nothing else has been asked. */
+/** The measurement of the first paint comes first, before any other request. */
 const SCENES = [
   measures.the_first_charts_are_there_within_half_a_second,
   scenes.the_link_of_the_gateway_signs_in_and_the_key_leaves_the_address,
@@ -30,7 +30,7 @@ const SCENES = [
   scenes.a_stopped_service_is_told_and_comes_back,
 ];
 
-/** Waits for most of a minute, in which functions believe what they read: it runs beside the others. */
+/** Waits for most of a minute for cached applications to expire, so it runs beside the others. */
 const BESIDE = scenes.an_application_that_is_switched_off_says_so_within_the_minute;
 
 async function prepare() {
@@ -44,11 +44,11 @@ async function prepare() {
   return { gateway, app, wide, crowd, hostile, off, token, publisher: new Publisher(gateway, app), figures: {} };
 }
 
-async function run(scene, world) {
+async function run(scene, setup) {
   const { name } = scene;
   const began = Date.now();
   try {
-    await scene(world);
+    await scene(setup);
     console.log(`ok      ${name} (${Date.now() - began} ms)`);
     return 0;
   } catch (fault) {
@@ -58,16 +58,16 @@ async function run(scene, world) {
 }
 
 const began = Date.now();
-const world = { ...(await prepare()), browser: await openBrowser(executable) };
+const setup = { ...(await prepare()), browser: await openBrowser(executable) };
 console.log(`prepared in ${Date.now() - began} ms`);
 const isWanted = ({ name }) => wanted.length === 0 || wanted.some((one) => name.includes(one));
 const [first, ...others] = SCENES.filter(isWanted);
-let failures = first === undefined ? 0 : await run(first, world);
-const beside = isWanted(BESIDE) ? run(BESIDE, world) : 0;
-for (const scene of others) failures += await run(scene, world);
+let failures = first === undefined ? 0 : await run(first, setup);
+const beside = isWanted(BESIDE) ? run(BESIDE, setup) : 0;
+for (const scene of others) failures += await run(scene, setup);
 failures += await beside;
-await world.browser.close();
-await world.gateway.end();
-writeFileSync(join(SHOTS, "figures.json"), JSON.stringify(world.figures, null, 2));
-console.log(`${failures} scenes failed, ${Math.round((Date.now() - began) / 1000)} s; ${JSON.stringify(world.figures)}; screenshots in target/dashboard`);
+await setup.browser.close();
+await setup.gateway.end();
+writeFileSync(join(SHOTS, "figures.json"), JSON.stringify(setup.figures, null, 2));
+console.log(`${failures} scenes failed, ${Math.round((Date.now() - began) / 1000)} s; ${JSON.stringify(setup.figures)}; screenshots in target/dashboard`);
 process.exit(failures);

@@ -1,4 +1,4 @@
-// What a viewer does and sees, each as a claim about the page in a real browser beside a real gateway.
+// Claims about the page in a real browser with a real gateway.
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Gateway } from "./gateway.js";
 import { Page } from "./page.js";
 import { Publisher, machineReport } from "./publisher.js";
-import { SOURCES, counts, keyOf, rolledUp, stream } from "./world.js";
+import { SOURCES, counts, keyOf, rolledUp, stream } from "./reports.js";
 
 const MINUTE_MS = 60_000;
 
@@ -29,28 +29,28 @@ export async function a_wrong_key_is_told_and_a_right_one_opens({ browser, gatew
   await page.goto(gateway, "");
   await page.shot("sign-in");
   const field = page.tab.locator("#credential");
-  for (const [text, told] of [["not a key", "neither a key"], [`nehonix@${"0".repeat(64)}.nsl`, "not accepted"]]) {
+  for (const [text, expected] of [["not a key", "neither a key"], [`nehonix@${"0".repeat(64)}.nsl`, "not accepted"]]) {
     await field.fill(text);
     await field.press("Enter");
-    await page.until("the refusal", () => page.text(".fault"), (said) => said.includes(told));
+    await page.until("the refusal", () => page.text(".fault"), (text) => text.includes(expected));
   }
   await page.shot("unauthorised");
   await field.fill(app.apiKey);
   await field.press("Enter");
   await page.until("the charts", () => page.points("CPU"), (points) => points.length > 2);
   const stored = () => page.tab.evaluate(() => [localStorage.getItem("nsl-credential"), sessionStorage.getItem("nsl-credential")]);
-  assert.deepEqual(await stored(), [null, app.apiKey], "kept for the tab alone, unless the viewer says so");
+  assert.deepEqual(await stored(), [null, app.apiKey], "kept for the tab alone by default");
   await page.tab.getByRole("button", { name: "Sign out" }).click();
   await page.until("the form", () => page.tab.locator("#credential").count(), (count) => count === 1);
   assert.deepEqual(await stored(), [null, null]);
-  assert.ok(!page.tab.url().includes("app="), "the next key would be led to what it may not see");
+  assert.ok(!page.tab.url().includes("app="), "the route of the last key was kept");
   await page.tab.locator("#keep").check();
   await field.fill(app.apiKey);
   await field.press("Enter");
   await page.until("the charts", () => page.points("CPU"), (points) => points.length > 2);
   await page.goto(gateway, keyOf(hostile));
   await page.until("the application of the link", () => page.text("h1"), (name) => name.includes("alert"));
-  assert.deepEqual(await stored(), [app.apiKey, hostile.apiKey], "a link is for its tab, what was to be remembered is");
+  assert.deepEqual(await stored(), [app.apiKey, hostile.apiKey], "the key of a link is stored for its tab only");
   await page.close();
 }
 
@@ -90,7 +90,7 @@ export async function charts_move_with_each_report_and_ranges_show_history({ bro
   await page.close();
 }
 
-/** Whoever goes by keys stays where they are, whatever a key changes. */
+/** The focus stays when a key changes the page. */
 async function keys_move_on_through_the_ranges(page) {
   const focused = () => page.tab.evaluate(() => document.activeElement.value);
   await page.tab.locator(".ranges input[value=live]").focus();
@@ -134,7 +134,7 @@ async function drag_selects(page) {
   await page.shot("selected");
   await page.tab.locator(".selected").click();
   await page.until("live again", () => page.tab.url(), (url) => !url.includes("range="));
-  assert.equal(await page.tab.evaluate(() => document.activeElement.value), "live", "the focus is where the button led");
+  assert.equal(await page.tab.evaluate(() => document.activeElement.value), "live", "the focus moved to the live range");
 }
 
 export async function reports_that_are_far_apart_are_seen({ browser, gateway }) {
@@ -176,7 +176,7 @@ export async function keys_read_the_points_and_sources_are_told_apart({ browser,
   await page.tab.locator(".switch").first().click();
   await page.until("a line for each source", () => page.tab.locator(".panel").first().locator(".legend .name").allInnerTexts(), (names) => names.join() === "web-1,web-2");
   await page.until("what is drawn, and what the figure is", () => page.tab.locator(".panel .note").first().textContent(), (note) => note === "total, average of 2 sources");
-  await page.until("how far back", () => page.text(".hint"), (hint) => /sources apart only since \d\d:\d\d/.test(hint));
+  await page.until("how far back", () => page.text(".hint"), (hint) => /shown separately only since \d\d:\d\d/.test(hint));
   await page.shot("by-source");
   await page.close();
 }
@@ -232,7 +232,7 @@ export async function an_application_that_is_switched_off_says_so_within_the_min
   await page.goto(gateway, keyOf(app));
   await page.until("the report", () => page.taken(), (taken) => taken === 1);
   await gateway.nsl("app", "deactivate", app.appId);
-  // Once the authorizer's own minute is over, the key is refused before anybody looks at the application.
+  // Once the authorizer's own minute is over, the key is refused before the application is read.
   await page.until("the news", () => page.tab.locator(".notice h2, .fault").allInnerTexts(), ([text]) => text?.includes("switched off"), 90_000);
   await page.shot("switched-off");
   publisher.close();

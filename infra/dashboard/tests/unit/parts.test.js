@@ -1,12 +1,12 @@
-// Parts of the page by themselves: the feed's refusals, clocks that jump, what is announced, what a hidden page asks.
+// Parts of the page in isolation: rejections of the feed, clock jumps, announcements, hidden pages, stored credentials.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { AppsPage } from "../../src/apps_page.js";
-import { forget, remember, remembered } from "../../src/credential.js";
+import { forget, storeCredential, storedCredential } from "../../src/credential.js";
 import { Feed } from "../../src/feed.js";
-import { keep, recall } from "../../src/language.js";
+import { readStored, writeStored } from "../../src/storage.js";
 import { Service } from "../../src/service.js";
 
 globalThis.matchMedia = () => ({ matches: false });
@@ -16,7 +16,7 @@ const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
 const HOUR_MS = 3_600_000;
 const [KEY, OTHER] = ["a".repeat(20), "b".repeat(20)];
 
-/** As much of an element as these parts touch. */
+/** The part of an element that these parts use. */
 class Element {
   children = [];
   dataset = {};
@@ -48,7 +48,7 @@ class Socket {
   close() {
     this.readyState = 3;
   }
-  say(type, payload) {
+  receive(type, payload) {
     this.onmessage({ data: JSON.stringify({ type, payload }) });
   }
 }
@@ -68,7 +68,7 @@ afterEach(() => {
   for (const name of ["document", "WebSocket", "localStorage", "sessionStorage"]) delete globalThis[name];
 });
 
-/** A feed that is live, and what it was refused. */
+/** A live feed, and the codes of its rejections. */
 function liveFeed() {
   const refused = [];
   const nothing = () => {};
@@ -77,35 +77,35 @@ function liveFeed() {
     onReplayed: nothing, onLost: nothing, onRefused: ({ code }) => (refused.push(code), feed.close()),
   });
   Socket.last.onopen();
-  Socket.last.say("subscribed", { complete: true, continued: false, reports: [] });
+  Socket.last.receive("subscribed", { complete: true, continued: false, reports: [] });
   return { socket: Socket.last, refused };
 }
 
-test("a credential that ends while the feed is live is refused, and no other word of an error is", () => {
+test("only an unauthorized error ends a live feed", () => {
   const { socket, refused } = liveFeed();
-  for (const code of ["rate_limited", "invalid_field", "unavailable", "forbidden", undefined]) socket.say("error", { code });
+  for (const code of ["rate_limited", "invalid_field", "unavailable", "forbidden", undefined]) socket.receive("error", { code });
   assert.deepEqual([refused, socket.readyState], [[], 1]);
-  socket.say("error", { code: "unauthorized", message: "the credentials to watch a have ended", retryable: false });
+  socket.receive("error", { code: "unauthorized", message: "the credentials to watch a have ended", retryable: false });
   assert.deepEqual([refused, socket.readyState], [["unauthorized"], 3]);
 });
 
-test("the present is the service's, whatever the viewer's clock says and however it jumps", async () => {
+test("now follows the clock of the service when that of the viewer jumps", async () => {
   let served = NOW;
   const answer = () => ({ ok: true, headers: new Headers({ date: new Date(served).toUTCString() }), json: async () => ({}) });
   const service = new Service("/", KEY, async () => answer());
-  const told = async () => (await service.apps(), Math.abs(service.now() - served));
-  assert.ok((await told()) < 1_000, "clocks that agree");
+  const clockError = async () => (await service.apps(), Math.abs(service.now() - served));
+  assert.ok((await clockError()) < 1_000, "clocks that agree");
   for (const jump of [-HOUR_MS, 2 * HOUR_MS, 3 * 24 * HOUR_MS, -HOUR_MS]) {
     mock.timers.setTime(Date.now() + jump);
     served += 60_000;
-    assert.ok((await told()) <= 1_500, `after a jump of ${jump} ms`);
+    assert.ok((await clockError()) <= 1_500, `after a jump of ${jump} ms`);
   }
   mock.timers.setTime(served + 1_900);
   await service.apps();
-  assert.equal(service.now(), Date.now(), "a difference that may be none of the clocks' is none");
+  assert.equal(service.now(), Date.now(), "a difference below the resolution of the Date header is ignored");
 });
 
-test("an answer without a sound date leaves the clock as it was", async () => {
+test("an answer without a valid date does not change the clock", async () => {
   const dates = [new Date(NOW + HOUR_MS).toUTCString(), null, "soon"];
   const service = new Service("/", KEY, async () => ({ ok: true, headers: { get: () => dates.shift() }, json: async () => ({}) }));
   for (let call = 0; call < 3; call += 1) {
@@ -114,24 +114,24 @@ test("an answer without a sound date leaves the clock as it was", async () => {
   }
 });
 
-test("a wait is told by a clock that never jumps, and its seconds are not announced", () => {
+test("a wait is shown by a monotonic clock, and its seconds are not announced", () => {
   const clock = mock.method(performance, "now", () => 1_000);
   const bar = new TopBar({});
   bar.show(true);
-  const [pill, spoken] = [bar.element.children[1], bar.element.children[2]];
-  bar.tell({ kind: "waiting", until: 6_000 });
-  assert.deepEqual([pill.textContent, spoken.textContent], ["Back in 5 s", "Reconnecting…"]);
+  const [pill, announcement] = [bar.element.children[1], bar.element.children[2]];
+  bar.showState({ kind: "waiting", until: 6_000 });
+  assert.deepEqual([pill.textContent, announcement.textContent], ["Back in 5 s", "Reconnecting…"]);
   mock.timers.setTime(NOW - HOUR_MS);
   clock.mock.mockImplementation(() => 3_000);
   bar.tick();
-  assert.deepEqual([pill.textContent, spoken.textContent], ["Back in 3 s", "Reconnecting…"]);
-  assert.deepEqual([pill.attributes["aria-hidden"], pill.attributes.role, spoken.attributes.role], ["true", undefined, "status"]);
-  bar.tell({ kind: "live" });
-  assert.deepEqual([pill.textContent, spoken.textContent], ["Live", "Live"]);
+  assert.deepEqual([pill.textContent, announcement.textContent], ["Back in 3 s", "Reconnecting…"]);
+  assert.deepEqual([pill.attributes["aria-hidden"], pill.attributes.role, announcement.attributes.role], ["true", undefined, "status"]);
+  bar.showState({ kind: "live" });
+  assert.deepEqual([pill.textContent, announcement.textContent], ["Live", "Live"]);
   clock.mock.restore();
 });
 
-test("a list that nobody sees asks for nothing, and asks at once when it is seen again", async () => {
+test("a hidden list requests nothing and refreshes when visible again", async () => {
   let asked = 0;
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   const page = new AppsPage({ apps: async () => ((asked += 1), { apps: [], complete: true }), now: () => NOW }, () => false);
@@ -145,32 +145,32 @@ test("a list that nobody sees asks for nothing, and asks at once when it is seen
   page.wake();
   assert.equal(asked, 3);
   await pass();
-  assert.equal(asked, 4, "and goes on");
+  assert.equal(asked, 4, "and continues");
   page.close();
 });
 
-test("a link's credential is for its tab, and one that ended takes no other with it", () => {
+test("forgetting the credential of a tab keeps that of the browser", () => {
   globalThis.localStorage = storeOf();
   globalThis.sessionStorage = storeOf();
-  remember(KEY, true);
-  remember(OTHER, false);
-  assert.equal(remembered(), OTHER);
+  storeCredential(KEY, true);
+  storeCredential(OTHER, false);
+  assert.equal(storedCredential(), OTHER);
   forget(OTHER);
-  assert.equal(remembered(), KEY);
-  remember(OTHER, true);
-  assert.equal(remembered(), OTHER);
+  assert.equal(storedCredential(), KEY);
+  storeCredential(OTHER, true);
+  assert.equal(storedCredential(), OTHER);
   forget();
-  assert.equal(remembered(), null);
+  assert.equal(storedCredential(), null);
 });
 
-test("a browser that keeps nothing forgets with the page", () => {
+test("without browser storage a credential is kept until the page is closed", () => {
   for (const store of ["localStorage", "sessionStorage"]) {
     Object.defineProperty(globalThis, store, { configurable: true, get: () => { throw new DOMException("denied", "SecurityError"); } });
   }
-  remember(KEY, false);
-  assert.equal(remembered(), KEY);
+  storeCredential(KEY, false);
+  assert.equal(storedCredential(), KEY);
   forget();
-  assert.equal(remembered(), null);
-  keep("any", "thing");
-  assert.equal(recall("any"), "thing");
+  assert.equal(storedCredential(), null);
+  writeStored("any", "thing");
+  assert.equal(readStored("any"), "thing");
 });

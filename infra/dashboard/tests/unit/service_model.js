@@ -1,5 +1,5 @@
-// A model of the service for tests: what it stores, what it replays, what history it answers, as docs/PROTOCOL.md says.
-// Randomness comes from a seed, so that a failure can be had again.
+// A model of the service for tests: its stored reports, replays and history (docs/PROTOCOL.md). Randomness is seeded, so
+// that failures are reproducible.
 
 import { MINUTE_MS } from "../../src/range.js";
 
@@ -7,7 +7,7 @@ const OVERLAP_MS = 5_000;
 const REPLAY_MAX_MS = 15 * MINUTE_MS;
 const REPLAY_REPORTS_MAX = 500;
 
-/** Numbers from 0 to 1 that a seed decides. */
+/** A generator of numbers from 0 to 1 with a seed. */
 export function randomFrom(seed) {
   let state = seed * 2654435761 + 1;
   return () => {
@@ -18,7 +18,7 @@ export function randomFrom(seed) {
   };
 }
 
-export class World {
+export class ServiceModel {
   stored = [];
 
   store(at, source, value) {
@@ -28,7 +28,7 @@ export class World {
     return payload;
   }
 
-  /** What `subscribe` answers at `now`. */
+  /** The answer to `subscribe` at `now`. */
   replay(since, now) {
     const earliest = now - REPLAY_MAX_MS;
     const wanted = this.stored.filter(({ at }) => at > Math.max(since - OVERLAP_MS, earliest)).sort((one, other) => one.at - other.at);
@@ -37,7 +37,7 @@ export class World {
     return { reports: reports.map(({ payload }) => payload), complete, earliest: reports[0]?.at ?? Infinity };
   }
 
-  /** What `metrics` answers at `now`, of so many points of this width. */
+  /** The answer to `metrics` at `now`, with `points` points of width `step`. */
   history(step, points, now) {
     const last = Math.floor(now / step) * step;
     const times = Array.from({ length: points }, (_, index) => last - (points - 1 - index) * step);
@@ -52,7 +52,7 @@ export class World {
     return { step: step / 1000, timestamps: seconds, series: { "a.b": figures }, sources: [], completeTo: new Date(now).toISOString() };
   }
 
-  /** The plain definition of a point. */
+  /** The definition of a point. */
   bucket(from, step) {
     const values = this.stored.filter(({ at }) => at >= from && at < from + step).map(({ value }) => value);
     return { count: values.length, sum: values.reduce((sum, value) => sum + value, 0), min: Math.min(...values), max: Math.max(...values) };

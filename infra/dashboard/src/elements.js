@@ -1,18 +1,18 @@
-// Elements of the page. Text is only ever text: nothing here reads markup, and the page's policy would refuse it.
+// Creates and fills elements of the page. Text never becomes markup: nothing here parses it, and the policy forbids it.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element with attributes, listeners (`onclick: f`) and children; a child that is a string becomes text. */
+/** An element with attributes, listeners (`onclick: f`) and children; a string becomes text. */
 export function make(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same for drawings. */
+/** The same for SVG. */
 export function draw(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Replaces everything inside `element`. */
+/** Replaces the children of `element`. */
 export function put(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => (child ?? null) !== null));
 }
@@ -28,7 +28,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Sets an element's text where it differs, so that a reader of the screen is told only of changes. */
+/** Sets the text of an element if it differs, so that a screen reader announces only changes. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,13 +1,12 @@
-// Where history ends and the live reports begin. Each point is taken from exactly one place: from the reports where the
-// log has every one of its span, else from minutes where those reach it, else from the coarse history. So no report is
-// counted twice or left out, whenever history was asked for and however often the connection was lost.
+// Merges history and live reports into points. Each point has one origin: the reports if the log has every one of its
+// span, else minutes of history if they cover it, else coarse history. So no report is counted twice or left out,
+// however often the connection was lost.
 
 import { EMPTY, average, bucketOf, merge } from "./bucket.js";
 import { MINUTE_MS } from "./range.js";
 import { valueIn } from "./report_log.js";
 
-
-/** History as the service answers it, with the figures of a series at hand by instant. */
+/** An answer of the service, with the values of a series by instant. */
 export class History {
   constructor(answer) {
     this.step = answer.step * 1000;
@@ -19,16 +18,16 @@ export class History {
     this.series = new Map(Object.entries(answer.series));
   }
 
-  reaches(at) {
+  covers(at) {
     return at >= this.from && at < this.to;
   }
 
   bucket(name, at) {
     const figures = this.series.get(name);
-    const place = (at - this.from) / this.step;
-    const count = figures?.count?.[place] ?? 0;
+    const index = (at - this.from) / this.step;
+    const count = figures?.count?.[index] ?? 0;
     if (count === 0) return EMPTY;
-    return { count, sum: figures.avg[place] * count, min: figures.min[place], max: figures.max[place] };
+    return { count, sum: figures.avg[index] * count, min: figures.min[index], max: figures.max[index] };
   }
 
   p95(name, at) {
@@ -48,12 +47,12 @@ export function minutesOfLog(log, name) {
   return minutes;
 }
 
-/** The bucket of the span from `at`, of this many milliseconds, in whole minutes. */
+/** The bucket of the span of `step` milliseconds from `at`, in whole minutes. */
 export function bucketAt({ coarse, minutes, log, logged }, name, at, step) {
-  if (at >= log.completeFrom) return logOf(logged, at, step);
-  if (step === MINUTE_MS || !minutes?.reaches(at)) {
+  if (at >= log.completeFrom) return loggedBucket(logged, at, step);
+  if (step === MINUTE_MS || !minutes?.covers(at)) {
     const level = step === MINUTE_MS ? minutes : coarse;
-    return level?.reaches(at) ? level.bucket(name, at) : EMPTY;
+    return level?.covers(at) ? level.bucket(name, at) : EMPTY;
   }
   let bucket = EMPTY;
   for (let minute = at; minute < at + step; minute += MINUTE_MS) {
@@ -62,7 +61,7 @@ export function bucketAt({ coarse, minutes, log, logged }, name, at, step) {
   return bucket;
 }
 
-function logOf(logged, at, step) {
+function loggedBucket(logged, at, step) {
   let bucket = EMPTY;
   for (let minute = at; minute < at + step; minute += MINUTE_MS) {
     bucket = merge(bucket, logged.get(minute) ?? EMPTY);
@@ -70,8 +69,8 @@ function logOf(logged, at, step) {
   return bucket;
 }
 
-/** The points of one series at `times`: a gap is null, and counts 0. */
-export function seamColumn(levels, name, times, step) {
+/** The points of one series at `times`; a gap is null with a count of 0. */
+export function mergedColumn(levels, name, times, step) {
   const logged = minutesOfLog(levels.log, name);
   const column = { avg: [], min: [], max: [], count: [], p95: [] };
   const own = step === MINUTE_MS ? levels.minutes : levels.coarse;
@@ -81,7 +80,7 @@ export function seamColumn(levels, name, times, step) {
     column.min.push(bucket.count === 0 ? null : bucket.min);
     column.max.push(bucket.count === 0 ? null : bucket.max);
     column.count.push(bucket.count);
-    column.p95.push(own?.reaches(at) ? own.p95(name, at) : null);
+    column.p95.push(own?.covers(at) ? own.p95(name, at) : null);
   }
   return column;
 }

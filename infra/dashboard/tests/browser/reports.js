@@ -1,4 +1,4 @@
-// What scenes share: the link of an app, reports of hours and days, a stream of them, and what history counts.
+// Reports for scenes: seeding history, a live stream, and counts in history.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -6,11 +6,11 @@ import { Publisher, machineReport } from "./publisher.js";
 
 export const SOURCES = ["web-1", "web-2"];
 const MINUTE_MS = 60_000;
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 export const keyOf = ({ apiKey, appId }) => `#key=${apiKey}&app=${appId}`;
 
-/** Publishes an hour in detail and two days coarsely, so that every range has something to show. */
+/** Publishes an hour in detail and two days coarsely, so that every range has points. */
 export async function seed(gateway, app) {
   const now = Date.now();
   const reports = [];
@@ -18,22 +18,22 @@ export async function seed(gateway, app) {
     for (let ago = 46 * 60; ago > 60; ago -= 30) reports.push(machineReport(source, now - ago * MINUTE_MS));
     for (let ago = 3600; ago > 10; ago -= ago > 300 ? 20 : 4) reports.push(machineReport(source, now - ago * 1000));
   }
-  const hands = Array.from({ length: 4 }, () => new Publisher(gateway, app));
-  await Promise.all(hands.map((hand, index) => hand.publish(reports.filter((_, place) => place % hands.length === index))));
-  for (const hand of hands) hand.close();
+  const publishers = Array.from({ length: 4 }, () => new Publisher(gateway, app));
+  await Promise.all(publishers.map((publisher, place) => publisher.publish(reports.filter((_, index) => index % publishers.length === place))));
+  for (const publisher of publishers) publisher.close();
   await rolledUp(gateway, app, reports.length);
 }
 
-/** Waits until history has what was published. */
+/** Waits until history has everything that was published. */
 export async function rolledUp(gateway, app, published) {
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + TIMEOUT_MS;
   while ((await counts(gateway, app, "week")) < published) {
-    if (Date.now() > end) throw new Error("history never had all that was published");
+    if (Date.now() > end) throw new Error("history lacks published reports");
     await sleep(200);
   }
 }
 
-/** Reports of `sources` each second until it is stopped. */
+/** Publishes reports of `sources` each second until it is stopped. */
 export function stream(publisher, sources, every = 1000) {
   let isOn = true;
   const done = (async () => {
@@ -46,7 +46,7 @@ export function stream(publisher, sources, every = 1000) {
   return { stop: () => ((isOn = false), done) };
 }
 
-/** How many reports history has of an app. */
+/** The number of reports of an app in history. */
 export async function counts(gateway, { appId, apiKey }, range = "hour") {
   const headers = { authorization: `Bearer ${apiKey}` };
   const answer = await fetch(`${gateway.ready.http}/apps/${appId}/metrics?timeRange=${range}&series=cpu.usage`, { headers });
