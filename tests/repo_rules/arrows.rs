@@ -1,21 +1,21 @@
-//! Rules about who may depend on whom, and where versions and lints are stated.
-//! ARCHITECTURE.md draws the same arrows: function -> aws -> domain, and none into the gateway or the tests.
+//! Rules about dependencies between crates, and where versions and lints are set.
+//! ARCHITECTURE.md, "Invariants", has the same arrows: function -> aws -> domain, none into the gateway or the tests.
 
 use super::repository::{Dependency, Package, packages, read};
 use super::{Findings, assert_none};
 
-/// What the core may use besides the standard library.
+/// The crates that the domain may depend on.
 const DOMAIN_MAY_USE: [&str; 7] =
     ["jiff", "lru", "serde", "serde_json", "sha2", "sketches-ddsketch", "thiserror"];
-/// What the functions' tests stand on. It borrows the gateway's engine, and no function ships it.
-const TEST_BED: &str = "nsl-test-support";
-/// What the benchmarks measure, and what they stand on. The load generator beside them knows none of it.
-const MEASURED: [&str; 5] = ["nsl-domain", "nsl-aws", "nsl-rollup", "nsl-history", TEST_BED];
+/// For tests only: it depends on the gateway for its engine.
+const TEST_SUPPORT: &str = "nsl-test-support";
+/// What the benchmarks may depend on; the load generator in the same crate may not.
+const MEASURED: [&str; 5] = ["nsl-domain", "nsl-aws", "nsl-rollup", "nsl-history", TEST_SUPPORT];
 const CORE: [&str; 3] = ["nsl-domain", "nsl-auth", "nsl-aws"];
-/// The crate of tests allows what a test needs, so it states its lints itself.
+/// This crate allows what tests need, so it sets its own lints.
 const OWN_LINTS: [&str; 1] = ["tests"];
 
-/// The project's own crates that the crate in this folder may name.
+/// The project's crates that the crate in this folder may depend on.
 fn may_name(folder: &str) -> &'static [&'static str] {
     match folder {
         "functions/shared/domain" | "infra/local/gateway" | "infra/local/launcher" | "tests" => &[],
@@ -29,10 +29,10 @@ fn may_name(folder: &str) -> &'static [&'static str] {
     }
 }
 
-fn wrong_arrows(folder: &str, dependencies: &[Dependency]) -> Findings {
+fn forbidden_dependencies(folder: &str, dependencies: &[Dependency]) -> Findings {
     let own = dependencies.iter().filter(|dependency| dependency.path.is_some());
     let of_tests = |dependency: &Dependency| {
-        dependency.name == TEST_BED
+        dependency.name == TEST_SUPPORT
             && dependency.kind.as_deref() == Some("dev")
             && folder.starts_with("functions/")
     };
@@ -47,7 +47,7 @@ fn wrong_arrows(folder: &str, dependencies: &[Dependency]) -> Findings {
         .collect()
 }
 
-fn impure(dependencies: &[Dependency]) -> Findings {
+fn forbidden_in_domain(dependencies: &[Dependency]) -> Findings {
     let shipped = dependencies.iter().filter(|dependency| dependency.kind.is_none());
     shipped
         .filter(|dependency| !DOMAIN_MAY_USE.contains(&dependency.name.as_str()))
@@ -55,7 +55,7 @@ fn impure(dependencies: &[Dependency]) -> Findings {
         .collect()
 }
 
-fn names_the_sdk(folder: &str, dependencies: &[Dependency]) -> Findings {
+fn sdk_dependencies(folder: &str, dependencies: &[Dependency]) -> Findings {
     let is_sdk =
         |name: &str| ["aws-sdk-", "aws-config", "aws-smithy-"].iter().any(|sdk| name.starts_with(sdk));
     let named =
@@ -98,35 +98,39 @@ fn manifest_of(package: &Package) -> (String, String) {
 #[test]
 fn arrows_between_the_crates_go_one_way() {
     let ingest = dependency("nsl-ingest", Some("functions/ingest"));
-    assert_eq!(wrong_arrows("functions/session", &[ingest]).len(), 1);
+    assert_eq!(forbidden_dependencies("functions/session", &[ingest]).len(), 1);
     let domain = [dependency("nsl-domain", Some("functions/shared/domain"))];
-    assert_eq!(wrong_arrows("infra/local/gateway", &domain).len(), 1);
-    assert_eq!(wrong_arrows("tests", &domain).len(), 1);
-    let shipped_test_bed = [dependency(TEST_BED, Some("tests/support"))];
-    assert_eq!(wrong_arrows("functions/ingest", &shipped_test_bed).len(), 1);
+    assert_eq!(forbidden_dependencies("infra/local/gateway", &domain).len(), 1);
+    assert_eq!(forbidden_dependencies("tests", &domain).len(), 1);
+    let shipped_test_support = [dependency(TEST_SUPPORT, Some("tests/support"))];
+    assert_eq!(forbidden_dependencies("functions/ingest", &shipped_test_support).len(), 1);
     let measured_by_the_load = [dependency("nsl-rollup", Some("functions/rollup"))];
-    assert_eq!(wrong_arrows("infra/bench", &measured_by_the_load).len(), 1);
-    assert_none(packages().iter().flat_map(|package| wrong_arrows(&package.folder(), &package.dependencies)));
-}
-
-#[test]
-fn the_domain_uses_nothing_but_its_allowed_crates() {
-    assert_eq!(impure(&[dependency("tokio", None)]).len(), 1);
-    let packages = packages();
-    let domain = packages.iter().find(|package| package.name == "nsl-domain").expect("the domain exists");
-    assert_none(impure(&domain.dependencies));
-}
-
-#[test]
-fn only_the_skin_names_the_sdk() {
-    assert_eq!(names_the_sdk("functions/ingest", &[dependency("aws-sdk-dynamodb", None)]).len(), 1);
+    assert_eq!(forbidden_dependencies("infra/bench", &measured_by_the_load).len(), 1);
     assert_none(
-        packages().iter().flat_map(|package| names_the_sdk(&package.folder(), &package.dependencies)),
+        packages()
+            .iter()
+            .flat_map(|package| forbidden_dependencies(&package.folder(), &package.dependencies)),
     );
 }
 
 #[test]
-fn every_version_is_stated_at_the_root() {
+fn domain_depends_only_on_allowed_crates() {
+    assert_eq!(forbidden_in_domain(&[dependency("tokio", None)]).len(), 1);
+    let packages = packages();
+    let domain = packages.iter().find(|package| package.name == "nsl-domain").expect("the domain exists");
+    assert_none(forbidden_in_domain(&domain.dependencies));
+}
+
+#[test]
+fn only_nsl_aws_depends_on_the_sdk() {
+    assert_eq!(sdk_dependencies("functions/ingest", &[dependency("aws-sdk-dynamodb", None)]).len(), 1);
+    assert_none(
+        packages().iter().flat_map(|package| sdk_dependencies(&package.folder(), &package.dependencies)),
+    );
+}
+
+#[test]
+fn every_version_is_set_at_the_root() {
     let sample = "[package]\nversion = \"1\"\n[dev-dependencies]\nserde = \"1\"\nsha2.workspace = true\n";
     assert_eq!(own_versions("a", sample), ["a: serde = \"1\""]);
     let manifests = packages().iter().map(manifest_of).collect::<Vec<_>>();
@@ -134,10 +138,10 @@ fn every_version_is_stated_at_the_root() {
 }
 
 #[test]
-fn every_crate_takes_the_lints_of_the_workspace() {
+fn every_crate_inherits_the_workspace_lints() {
     assert!(!has_workspace_lints("[package]\nname = \"a\"\n"));
     let packages = packages();
     let bound = packages.iter().filter(|package| !OWN_LINTS.contains(&package.folder().as_str()));
-    let lax = bound.map(manifest_of).filter(|(_, text)| !has_workspace_lints(text));
-    assert_none(lax.map(|(path, _)| format!("{path} lacks [lints] workspace = true")));
+    let others = bound.map(manifest_of).filter(|(_, text)| !has_workspace_lints(text));
+    assert_none(others.map(|(path, _)| format!("{path} lacks [lints] workspace = true")));
 }

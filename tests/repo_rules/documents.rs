@@ -1,11 +1,11 @@
-//! Rules about the documents: what they list, they list whole.
+//! Rules about documents: their lists are complete, and what comments cite of them exists.
 
 use std::collections::BTreeSet;
 
 use yaml_serde::Value;
 
-use super::assert_none;
-use super::repository::{files_with, read};
+use super::repository::{files_with, read, root, text_files};
+use super::{Findings, assert_none};
 
 /// The names that the domain gives its rejection codes on the wire.
 fn wire_codes(source: &str) -> BTreeSet<&str> {
@@ -57,4 +57,76 @@ fn every_promise_names_tests_that_exist() {
     let files = files_with("rs");
     let exists = |name: &str| files.iter().any(|file| file.text.contains(&format!("fn {name}(")));
     assert_none(named.iter().filter(|name| !exists(name)).map(|name| format!("no test is named {name}")));
+}
+
+/// Documents whose last citations are being removed.
+const STAGED: [&str; 2] = ["design", "protocol"];
+
+/// The comments of a text, consecutive lines joined: `//` in code, `#` in scripts and configuration.
+fn comments(path: &str, text: &str) -> Vec<String> {
+    let marker = if path.ends_with(".rs") || path.ends_with(".js") { "//" } else { "#" };
+    let mut comments = vec![String::new()];
+    for line in text.lines().map(str::trim) {
+        match line.strip_prefix(marker) {
+            Some(rest) => {
+                let words = rest.trim_start_matches(['/', '!', '#']).trim();
+                comments.last_mut().expect("never empty").push_str(&format!("{words} "));
+            }
+            None => comments.push(String::new()),
+        }
+    }
+    comments
+}
+
+/// Documents that comments cite and that do not exist, and headings that these do not have. A heading is cited by the
+/// path of its document, a comma and the heading in quotes.
+fn broken_citations(path: &str, text: &str, document: impl Fn(&str) -> Option<String>) -> Findings {
+    let mut findings = Findings::new();
+    for comment in comments(path, text) {
+        for (end, _) in comment.match_indices(".md") {
+            let is_path = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+            let name = comment[..end].rsplit(|letter| !is_path(letter)).next().unwrap_or_default();
+            let after = &comment[end + ".md".len()..];
+            if name.is_empty() || name.starts_with("//") || after.starts_with(char::is_alphanumeric) {
+                continue;
+            }
+            if STAGED.contains(&name) {
+                continue;
+            }
+            let Some(cited) = document(&format!("{name}.md")) else {
+                findings.push(format!("{path}: {name}.md does not exist"));
+                continue;
+            };
+            let heading = after.strip_prefix(", \"").and_then(|rest| rest.split_once('"'));
+            let has = |heading: &str| {
+                cited
+                    .lines()
+                    .any(|line| line.starts_with('#') && line.trim_start_matches('#').trim() == heading)
+            };
+            let missing = heading.filter(|(heading, _)| !has(heading));
+            findings.extend(missing.map(|(heading, _)| format!("{path}: {name}.md has no \"{heading}\"")));
+        }
+    }
+    findings
+}
+
+#[test]
+fn every_cited_document_and_heading_exists() {
+    let sample =
+        "// See b.md, \"One\n// two\", and b.md, \"Three\".\nlet x = \"c.md\"; \n/// As gone.md says.\n";
+    let document = |path: &str| (path == "b.md").then(|| "# One two\n".to_owned());
+    assert_eq!(
+        broken_citations("a.rs", sample, document),
+        ["a.rs: b.md has no \"Three\"", "a.rs: gone.md does not exist"]
+    );
+    let files = text_files();
+    let ours = files.iter().filter(|file| !file.path.contains("/vendor/") && !file.path.ends_with(".md"));
+    assert_none(ours.flat_map(|file| {
+        let folder = root().join(&file.path).parent().expect("a file has a folder").to_owned();
+        broken_citations(&file.path, &file.text, |name| {
+            [root().join(name), folder.join(name)]
+                .iter()
+                .find_map(|place| std::fs::read_to_string(place).ok())
+        })
+    }));
 }

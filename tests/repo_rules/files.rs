@@ -1,4 +1,4 @@
-//! Rules about files as wholes: how they open, how long they are, what no text of ours contains.
+//! Rules about whole files: how they open, how long they are, and what none of them may contain.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,11 +9,11 @@ use super::{Findings, assert_none};
 /// Most lines of a file's opening comment. A crate's root may open with an essay.
 const OPENING_LINES_MAX: usize = 6;
 const ROOT_OPENING_LINES_MAX: usize = 30;
-/// Lines of code in one file, tests, comments and blank lines left out.
+/// Most lines of code in one file, without tests, comments and blank lines.
 const CODE_LINES_MAX: usize = 400;
-/// Lines of a lib.rs, which is a table of contents.
+/// Most lines of a lib.rs, which is a table of contents.
 const LIB_LINES_MAX: usize = 100;
-/// Lines of one function with its signature.
+/// Most lines of one function with its signature.
 const FUNCTION_LINES_MAX: usize = 60;
 
 fn opening(path: &str, text: &str) -> Option<String> {
@@ -30,7 +30,7 @@ fn code_lines(text: &str) -> usize {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
-/// Name, first line and length of each function, by the indentation that rustfmt gives its closing brace.
+/// Name, first line and length of each function, found by the indentation of the closing brace.
 fn functions(text: &str) -> Vec<(String, usize, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
@@ -66,7 +66,7 @@ fn lines_with(path: &str, text: &str, matches: impl Fn(&str) -> bool) -> Finding
 }
 
 fn names_a_machine(line: &str) -> bool {
-    // Written in halves, so that this file does not find itself.
+    // Split, so that this file does not match.
     [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/"), concat!("/Us", "ers/")]
         .iter()
         .any(|path| line.contains(path))
@@ -76,7 +76,7 @@ fn is_merge_marker(line: &str) -> bool {
     ["<<<<<<< ", ">>>>>>> ", "||||||| "].iter().any(|marker| line.starts_with(marker))
 }
 
-/// Relative links of a Markdown text that lead nowhere; code blocks and addresses are left out.
+/// Relative links of a Markdown text whose target does not exist; code blocks and URLs are ignored.
 fn broken_links(path: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Findings {
     let folder = Path::new(path).parent().unwrap_or(Path::new(""));
     let mut findings = Vec::new();
@@ -102,7 +102,7 @@ fn every_rust_file_opens_with_a_sentence() {
     assert_none(files_with("rs").iter().filter_map(|file| opening(&file.path, &file.text)));
 }
 
-/// Scripts of the dashboard open as Rust files do; what is vendored stays as it came.
+/// Scripts of the dashboard open as Rust files do, vendored ones excepted.
 fn script_opening(path: &str, text: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().take_while(|line| line.starts_with("// ")).collect();
     if !lines.iter().any(|line| line.trim_end().ends_with('.')) {
@@ -114,7 +114,7 @@ fn script_opening(path: &str, text: &str) -> Option<String> {
 #[test]
 fn every_script_opens_with_a_sentence_and_stays_short() {
     assert!(script_opening("a.js", "const a = 1;\n").is_some());
-    assert!(script_opening("a.js", "// What it owns.\n").is_none());
+    assert!(script_opening("a.js", "// What it does.\n").is_none());
     let scripts = files_with("js").into_iter().filter(|file| !file.path.contains("/vendor/"));
     let scripts: Vec<_> = scripts.collect();
     assert!(scripts.len() > 30, "the dashboard's scripts were not found");
@@ -147,7 +147,7 @@ fn no_function_is_longer_than_a_screen() {
 }
 
 #[test]
-fn no_text_names_the_machine_it_was_written_on() {
+fn no_text_has_a_path_of_a_developers_machine() {
     assert!(names_a_machine(concat!("see /ro", "ot/x")));
     assert_none(text_files().iter().flat_map(|file| lines_with(&file.path, &file.text, names_a_machine)));
 }
@@ -159,7 +159,7 @@ fn no_text_contains_a_merge_marker() {
 }
 
 #[test]
-fn every_relative_link_leads_somewhere() {
+fn every_relative_link_has_a_target() {
     let sample = "[a](b.md#c) [d](https://e.f) [g](#h)\n```\n[i](j)\n```\n";
     assert_eq!(broken_links("docs/x.md", sample, |_| false), ["docs/x.md: b.md does not exist"]);
     let exists = |path: &Path| root().join(path).exists();
@@ -167,10 +167,10 @@ fn every_relative_link_leads_somewhere() {
 }
 
 #[test]
-fn every_script_may_be_executed() {
+fn every_script_is_executable() {
     let scripts: Vec<_> = text_files().into_iter().filter(|file| file.text.starts_with("#!/")).collect();
     assert!(scripts.iter().any(|file| file.path == ".ci/run"), "the CI script was not found");
     let mode = |path: &str| root().join(path).metadata().unwrap().permissions().mode();
-    let refused = scripts.iter().filter(|file| mode(&file.path) & 0o111 == 0);
-    assert_none(refused.map(|file| format!("{} is not executable", file.path)));
+    let failing = scripts.iter().filter(|file| mode(&file.path) & 0o111 == 0);
+    assert_none(failing.map(|file| format!("{} is not executable", file.path)));
 }

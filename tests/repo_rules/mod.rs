@@ -1,6 +1,6 @@
-//! The repository's rules that no lint can state, each as one test whose name is the rule.
-//! Every rule is a function from text to findings; its test first shows that it would catch a violation, then
-//! that the repository has none. They read files and `cargo metadata`, and build nothing.
+//! Rules of the repository that no lint can express, each as one test whose name is the rule.
+//! A rule is a function from text to findings; its test first shows that it finds a fault in a sample, then that the
+//! repository has none. Rules read files and `cargo metadata`, and build nothing.
 
 mod arrows;
 mod circles;

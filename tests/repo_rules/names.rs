@@ -1,12 +1,14 @@
-//! Rules about names of files and items, and about tests that do not run or do not end.
+//! Rules about names of files, crates and items, and about tests that do not run.
 
-use super::repository::files_with;
+use super::repository::{files_with, packages};
 use super::{Findings, assert_none};
 
-/// Words that say nothing about what a thing is.
+/// Words that do not describe a thing.
 const EMPTY_WORDS: [&str; 11] =
     ["util", "utils", "helper", "helpers", "common", "manager", "processor", "data", "info", "misc", "stuff"];
-/// Words of the longest name that is no sentence.
+/// Most words of a test's name, which is a claim of about eight.
+const TEST_WORDS_MAX: usize = 18;
+/// Most words of a name that is not a sentence.
 const NAME_WORDS_MAX: usize = 5;
 const ITEM_KEYWORDS: [&str; 6] = ["fn", "struct", "enum", "trait", "mod", "type"];
 
@@ -43,7 +45,7 @@ fn empty_word(name: &str) -> Option<String> {
 
 fn empty_path(path: &str) -> Option<String> {
     let word = path.split('/').find_map(|part| empty_word(part.trim_end_matches(".rs")))?;
-    Some(format!("{path}: \"{word}\" says nothing"))
+    Some(format!("{path}: \"{word}\" describes nothing"))
 }
 
 fn items(path: &str, text: &str, fault: impl Fn(&str, &str) -> Option<String>) -> Findings {
@@ -57,16 +59,21 @@ fn items(path: &str, text: &str, fault: impl Fn(&str, &str) -> Option<String>) -
 }
 
 fn empty_item(_kind: &str, name: &str) -> Option<String> {
-    // A test's name is a sentence, and a sentence may speak of anything.
+    // A test's name is a sentence, which may have any word.
     if words(name).len() > NAME_WORDS_MAX {
         return None;
     }
-    empty_word(name).map(|word| format!("\"{word}\" says nothing"))
+    empty_word(name).map(|word| format!("\"{word}\" describes nothing"))
+}
+
+fn overlong(kind: &str, name: &str) -> Option<String> {
+    let count = words(name).len();
+    (kind == "fn" && count > TEST_WORDS_MAX).then(|| format!("has {count} words, at most {TEST_WORDS_MAX}"))
 }
 
 fn idle_prefix(kind: &str, name: &str) -> Option<String> {
     let prefix = ["get_", "test_"].into_iter().find(|prefix| kind == "fn" && name.starts_with(prefix))?;
-    Some(format!("the prefix {prefix} says nothing"))
+    Some(format!("the prefix {prefix} is redundant"))
 }
 
 fn idle_test(path: &str, text: &str) -> Findings {
@@ -102,6 +109,21 @@ fn no_function_has_an_idle_prefix() {
     let sample = "    pub fn get_key(&self) {\nfn test_key() {\nfn gets_a_key() {\n";
     assert_eq!(items("a.rs", sample, idle_prefix).len(), 2);
     assert_none(files_with("rs").iter().flat_map(|file| items(&file.path, &file.text, idle_prefix)));
+}
+
+#[test]
+fn no_name_is_longer_than_a_claim() {
+    let sample =
+        format!("fn {}a() {{\nfn {}a() {{\n", "b_".repeat(TEST_WORDS_MAX - 1), "b_".repeat(TEST_WORDS_MAX));
+    assert_eq!(items("a.rs", &sample, overlong).len(), 1);
+    assert_none(files_with("rs").iter().flat_map(|file| items(&file.path, &file.text, overlong)));
+}
+
+#[test]
+fn every_crate_is_named_after_the_project() {
+    let is_ours = |name: &str| name.starts_with("nsl-");
+    assert!(is_ours("nsl-aws") && !is_ours("aws"));
+    assert_none(packages().into_iter().map(|package| package.name).filter(|name| !is_ours(name)));
 }
 
 #[test]

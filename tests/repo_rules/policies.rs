@@ -1,17 +1,17 @@
-//! Rules about what template.yaml lets its functions do, and how it keeps what they store.
-//! docs/SECURITY.md gives the reasons of the wildcards.
+//! Rules about the permissions of the functions in template.yaml, and about the recovery of its tables.
+//! docs/SECURITY.md has the reasons of the wildcards.
 
 use yaml_serde::Value;
 
 use super::repository::read;
 use super::{Findings, assert_none};
 
-/// Where a resource may end in a wildcard: connection ids, which are not known before they open.
+/// The only resource with a wildcard: connection ids are not known in advance.
 const OPEN_ENDED: &str = "/@connections/*";
-/// The table whose items end by themselves within hours and can be made again.
-const FLEETING: &str = "ConnectionsTable";
+/// The table whose items expire within hours and can be recreated.
+const EPHEMERAL: &str = "ConnectionsTable";
 
-/// Every text of a value, below tags such as `!Sub` too.
+/// Every string in a value, also below tags such as `!Sub`.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
@@ -22,7 +22,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// The resources of one kind with their names.
+/// The resources of one type with their names.
 fn named(template: &Value, kind: &str) -> Vec<(String, Value)> {
     let all = template["Resources"].as_mapping().expect("the template has resources");
     let of_kind = all.iter().filter(|(_, resource)| resource["Type"] == kind);
@@ -55,19 +55,19 @@ fn wildcards(template: &Value) -> Findings {
     findings
 }
 
-fn careless_tables(template: &Value) -> Findings {
+fn unrecoverable_tables(template: &Value) -> Findings {
     let mut findings = Findings::new();
     for (name, table) in named(template, "AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
         let recovers = &properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
-        if name != FLEETING && !is_on(template, recovers) {
+        if name != EPHEMERAL && !is_on(template, recovers) {
             findings.push(format!("{name} cannot be recovered"));
         }
     }
     findings
 }
 
-/// Whether `value` is true, or refers to a parameter that is unless somebody turns it off.
+/// Whether `value` is true, or refers to a parameter whose default is true.
 fn is_on(template: &Value, value: &Value) -> bool {
     let Value::Tagged(tagged) = value else { return *value == true };
     let parameter = tagged.value.as_str().unwrap_or_default();
@@ -79,7 +79,7 @@ fn parsed(text: &str) -> Value {
 }
 
 #[test]
-fn no_policy_has_a_wildcard_but_for_connection_ids() {
+fn only_connection_ids_have_a_wildcard() {
     let sample = parsed(
         "Resources:
   A:
@@ -105,7 +105,7 @@ fn no_policy_has_a_wildcard_but_for_connection_ids() {
 }
 
 #[test]
-fn every_table_that_lasts_can_be_recovered() {
+fn every_permanent_table_can_be_recovered() {
     let sample = parsed(
         "Parameters: { Yes: { Default: 'true' }, No: { Default: 'false' } }
 Resources:
@@ -117,6 +117,6 @@ Resources:
            PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: !Ref No } } }
 ",
     );
-    assert_eq!(careless_tables(&sample), ["Apps cannot be recovered", "Off cannot be recovered"]);
-    assert_none(careless_tables(&parsed(&read("template.yaml"))));
+    assert_eq!(unrecoverable_tables(&sample), ["Apps cannot be recovered", "Off cannot be recovered"]);
+    assert_none(unrecoverable_tables(&parsed(&read("template.yaml"))));
 }

@@ -1,5 +1,5 @@
-//! The repository as the rules see it: its text files, its packages, its template.
-//! Build output, hidden folders other than the project's own, and files that are no UTF-8 are left out.
+//! What the rules read: the text files and packages of the repository.
+//! Build output, foreign hidden folders and files that are not UTF-8 are left out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-/// What is wrong, one sentence each, led by the place.
+/// One sentence for each fault, starting with the place.
 pub(super) type Findings = Vec<String>;
 
 /// Hidden folders and files that belong to the project.
@@ -47,7 +47,7 @@ struct Metadata {
 }
 
 impl TextFile {
-    /// The part of a Rust file before its unit tests; nothing of a file that holds only tests.
+    /// The part of a Rust file before its unit tests; empty for a file of tests.
     pub(super) fn code(&self) -> &str {
         let only_tests = self.path.split('/').any(|part| matches!(part, "tests" | "benches" | "tests.rs"));
         if only_tests {

@@ -1,5 +1,5 @@
-//! Rules about template.yaml, the only source of functions and routes.
-//! infra/checks judges what SAM makes of it; these rules hold without SAM.
+//! Rules about the functions and routes in template.yaml.
+//! infra/checks tests what SAM makes of it; these rules do not need SAM.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use yaml_serde::Value;
 use super::repository::{packages, read};
 use super::{Findings, assert_none};
 
-/// The message types of the published library and its dashboard. Two-way, they would answer with empty messages,
-/// which end the library's process.
+/// The message types of the published library and its dashboard. Two-way routes can send empty messages, which crash the
+/// library.
 const LIBRARY_TYPES: [&str; 12] = [
     "auth",
     "metrics",
@@ -31,7 +31,7 @@ fn resources(template: &Value, kind: &str) -> Vec<Value> {
     all.values().filter(|resource| resource["Type"] == kind).cloned().collect()
 }
 
-/// Keys of the routes that have a body of their own to answer with.
+/// Keys of the routes whose response is sent to the client.
 fn two_way_routes(template: &Value) -> BTreeSet<String> {
     let selects = |route: &Value| route.get("RouteResponseSelectionExpression").is_some();
     let mut keys = BTreeSet::new();
@@ -47,7 +47,7 @@ fn two_way_routes(template: &Value) -> BTreeSet<String> {
     keys
 }
 
-fn deadly_routes(template: &Value) -> Findings {
+fn two_way_library_routes(template: &Value) -> Findings {
     let used = LIBRARY_TYPES.iter().chain(&PREDEFINED);
     let two_way = two_way_routes(template);
     used.filter(|key| two_way.contains(**key)).map(|key| format!("{key} is a two-way route")).collect()
@@ -78,8 +78,11 @@ fn no_route_that_the_library_uses_is_two_way() {
     Properties: { RouteKey: send_metrics, RouteResponseSelectionExpression: $default }
 ",
     );
-    assert_eq!(deadly_routes(&sample), ["auth is a two-way route", "send_metrics is a two-way route"]);
-    assert_none(deadly_routes(&parsed(&read("template.yaml"))));
+    assert_eq!(
+        two_way_library_routes(&sample),
+        ["auth is a two-way route", "send_metrics is a two-way route"]
+    );
+    assert_none(two_way_library_routes(&parsed(&read("template.yaml"))));
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Who is let in by the first frame, and what the others are told.
+//! Authentication by the first frame: what succeeds, and the errors of what does not.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::system::harness::{App, Client, DEADLINE, Gateway, metrics_frame};
 
-/// More frames than every instance that a gateway runs hears of a outsider before it closes it.
+/// More frames than it takes until one instance of the function closes an unauthenticated connection.
 const UNAUTHENTICATED_FRAMES_MAX: usize = 300;
 
 fn auth(app_id: &str, api_key: &str) -> Value {
@@ -30,10 +30,10 @@ async fn wrong_key_is_rejected_and_can_be_corrected() {
     let mut client = Client::open(gateway).await;
     let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
     client.send(&auth(&app.app_id, &wrong)).await;
-    let refusal = client.error().await;
-    assert_eq!(refusal["code"], "unauthorized");
-    assert_eq!(refusal["retryable"], false);
-    assert!(!refusal.to_string().contains(&"0".repeat(64)), "a refusal repeats no credential");
+    let rejection = client.error().await;
+    assert_eq!(rejection["code"], "unauthorized");
+    assert_eq!(rejection["retryable"], false);
+    assert!(!rejection.to_string().contains(&"0".repeat(64)), "an error has no credential");
 
     client.send(&auth(&app.app_id, &app.api_key)).await;
     client.next("auth_success").await;
@@ -44,7 +44,7 @@ async fn wrong_key_is_rejected_and_can_be_corrected() {
 async fn foreign_and_unknown_applications_are_rejected_alike() {
     let gateway = Gateway::shared();
     let (app, foreign) = (App::create(gateway).await, App::create(gateway).await);
-    let mut refusals = Vec::new();
+    let mut rejections = Vec::new();
     for named in [foreign.app_id.as_str(), "no-such-application"] {
         let mut client = Client::open(gateway).await;
         client.send(&auth(named, &app.api_key)).await;
@@ -56,9 +56,9 @@ async fn foreign_and_unknown_applications_are_rejected_alike() {
         let by_metrics = client.error().await;
         client.send(&json!({"type": "subscribe", "data": {"appId": named}})).await;
         let by_subscribe = client.error().await;
-        refusals.push([by_auth, by_metrics, by_subscribe]);
+        rejections.push([by_auth, by_metrics, by_subscribe]);
     }
-    assert_eq!(refusals[0], refusals[1]);
+    assert_eq!(rejections[0], rejections[1]);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn unauthenticated_connection_can_neither_publish_nor_view() {
         assert_eq!(client.error().await["code"], "unauthorized", "{frame}");
     }
     let mut viewer = Client::authenticated(gateway, &app).await;
-    assert_eq!(viewer.subscribe(&app).await["reports"], json!([]), "an unproved report was stored");
+    assert_eq!(viewer.subscribe(&app).await["reports"], json!([]), "an unauthenticated report was stored");
 }
 
 #[tokio::test]
@@ -85,16 +85,16 @@ async fn unauthenticated_publisher_is_rejected_then_closed() {
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
     let frame = json!({"type": "metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
-    // Each function instance counts for itself, and the gateway may run several.
-    let mut refusals = 0;
-    while refusals < UNAUTHENTICATED_FRAMES_MAX
+    // Each function instance counts separately, and the gateway may run several.
+    let mut rejections = 0;
+    while rejections < UNAUTHENTICATED_FRAMES_MAX
         && client.try_send_message(Message::text(frame.to_string())).await
     {
-        let Some(refusal) = client.answer_within(&["error"], DEADLINE).await else { break };
-        assert_eq!(refusal["payload"]["code"], "unauthorized");
-        refusals += 1;
+        let Some(rejection) = client.reply_within(&["error"], DEADLINE).await else { break };
+        assert_eq!(rejection["payload"]["code"], "unauthorized");
+        rejections += 1;
     }
-    assert!((5..UNAUTHENTICATED_FRAMES_MAX).contains(&refusals), "{refusals} frames were refused");
+    assert!((5..UNAUTHENTICATED_FRAMES_MAX).contains(&rejections), "{rejections} frames were rejected");
     client.close_code().await;
 }
 
@@ -116,8 +116,8 @@ async fn error_has_the_id_of_its_frame() {
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
     client.send(&metrics_frame(&app, "mine", json!({"n": 1}))).await;
-    let refusal = client.error().await;
-    assert_eq!((&refusal["code"], &refusal["id"]), (&json!("unauthorized"), &json!("mine")));
+    let rejection = client.error().await;
+    assert_eq!((&rejection["code"], &rejection["id"]), (&json!("unauthorized"), &json!("mine")));
 }
 
 #[tokio::test]

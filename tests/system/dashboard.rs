@@ -1,5 +1,5 @@
-//! The dashboard as it is served: one document for anybody, with a policy, which names the WebSocket that is here.
-//! What it does in a browser is looked at by infra/dashboard/check.
+//! The dashboard as it is served: one public document with a policy that names the WebSocket of this deployment.
+//! infra/dashboard/check tests it in a browser.
 
 use reqwest::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
@@ -8,7 +8,7 @@ use reqwest::{Method, Response};
 
 use crate::system::harness::{App, Client, Gateway};
 
-/// The whole page with its scripts, uncompressed.
+/// Largest page, with its scripts, uncompressed.
 const PAGE_BYTES_MAX: usize = 150_000;
 
 fn header(response: &Response, name: HeaderName) -> String {

@@ -1,4 +1,4 @@
-//! The way of a report: from the library's own frames to the screens of its application's viewers.
+//! A report from the library's frame to the viewers of its application.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::system::harness::{App, Client, Gateway, QUIET, library_frames, now_ms};
 
-/// A live view is one that is at most a second behind.
+/// Largest delay of a live report.
 const LIVE: Duration = Duration::from_secs(1);
-/// Reports of a hundred that must be live. A machine that also compiles may delay the others.
+/// Percentage of reports that must be live; a busy machine may delay the others.
 const LIVE_PERCENT: usize = 75;
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn library_frames_reach_only_their_viewer_within_a_second() {
         let (metrics, timestamp) = (frame["data"]["metrics"].clone(), frame["data"]["timestamp"].clone());
         let sent = Instant::now();
         publisher.send(&frame).await;
-        // The library sends most of its frames twice. A frame that is equal to the last one is the same report.
+        // The library sends most of its frames twice; an equal frame is the same report.
         if !seen.insert(format!("{metrics}{timestamp}")) {
             continue;
         }
@@ -49,9 +49,9 @@ async fn library_frames_reach_only_their_viewer_within_a_second() {
     Client::authenticated(gateway, &other).await.publish(&other, 1).await;
     outsider.next_report(1).await;
     publisher.round_trip().await;
-    assert_eq!(outsider.untaken("metrics"), 0, "a outsider saw another application's reports");
-    assert_eq!(publisher.untaken("metrics"), 0, "a publisher that does not watch saw its reports");
-    assert_eq!(publisher.untaken("error"), 0, "a recorded frame was refused");
+    assert_eq!(outsider.remaining("metrics"), 0, "a viewer got reports of another application");
+    assert_eq!(publisher.remaining("metrics"), 0, "a publisher without a subscription got its reports");
+    assert_eq!(publisher.remaining("error"), 0, "a recorded frame was rejected");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The library's reports as they really come: each twice over, at once, from a clock that nobody can correct.
+//! The library's reports as they arrive: each twice at once, possibly from a wrong clock.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::system::harness::{App, Client, Gateway, iso, library_frames, now_ms, nsl};
 
-/// A clock that was set to another zone.
+/// A clock in another time zone.
 const WRONG_BY_MS: i64 = 7 * 60 * 60 * 1_000;
-/// Furthest that a stamp of arrival lies from ours: one machine's clock, and a slow machine.
+/// Largest difference between our clock and a timestamp of arrival, on a slow machine.
 const ARRIVAL_SLACK_MS: i64 = 60_000;
 
-/// An application of the library, and a connection that proved it as the library does.
+/// A legacy application and an authenticated connection of the library.
 async fn library(gateway: &Gateway) -> (App, Client) {
     let app = App::create_with(gateway, &["--legacy"]).await;
     let mut library = Client::open(gateway).await;
@@ -21,7 +21,7 @@ async fn library(gateway: &Gateway) -> (App, Client) {
     (app, library)
 }
 
-/// The number of reports in the last hour's history.
+/// The number of reports in the history of the last hour.
 fn counted(history: &Value) -> u64 {
     let counts = history["series"]["cpu.usage"]["count"].as_array();
     counts.into_iter().flatten().filter_map(Value::as_u64).sum()
@@ -36,7 +36,7 @@ async fn doubled_recording_counts_once_live_and_in_history() {
     let documents: BTreeSet<String> =
         frames.iter().map(|frame| frame["data"]["metrics"].to_string()).collect();
     assert_eq!(frames.len(), 2 * documents.len(), "the recording is doubled");
-    // All at once, so that copies meet in several instances of the function.
+    // All at once, so that copies reach several instances of the function.
     for frame in &frames {
         library.send(frame).await;
     }
@@ -56,8 +56,8 @@ async fn doubled_recording_counts_once_live_and_in_history() {
     assert_eq!(replay["reports"].as_array().map(Vec::len), Some(documents.len()), "{replay}");
     library.round_trip().await;
     viewer.round_trip().await;
-    assert_eq!(viewer.untaken("metrics"), 0, "a copy was shown");
-    assert_eq!(library.untaken("error") + library.untaken("ack"), 0, "a copy was answered");
+    assert_eq!(viewer.remaining("metrics"), 0, "a copy was shown");
+    assert_eq!(library.remaining("error") + library.remaining("ack"), 0, "a copy was answered");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Credentials that come with the handshake, in each of their places, and what a wrong one is told.
+//! Credentials in each of their places in the handshake, and the status of a wrong one.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,20 +20,20 @@ fn query(gateway: &Gateway, key: &str) -> String {
     format!("{}/?apiKey={key}", gateway.ready().ws.trim_end_matches('/'))
 }
 
-fn status(refused: Result<Client, Box<Error>>) -> u16 {
-    match refused.map_err(|error| *error) {
+fn status(rejected: Result<Client, Box<Error>>) -> u16 {
+    match rejected.map_err(|error| *error) {
         Err(Error::Http(response)) => response.status().as_u16(),
-        Err(other) => panic!("no answer to the handshake: {other}"),
+        Err(other) => panic!("no reply to the handshake: {other}"),
         Ok(_) => 101,
     }
 }
 
-/// Opens a connection with `key` in each place where one may stand.
+/// Opens a connection with `key` in each of its places.
 async fn in_every_place(gateway: &Gateway, key: &str) -> [Result<Client, Box<Error>>; 4] {
     [
         Client::open_with(gateway, &[("authorization", &format!("Bearer {key}"))]).await,
         Client::open_with(gateway, &[("x-api-key", key)]).await,
-        // A client that offers subprotocols refuses an answer that second_copies none or another.
+        // A client that offers subprotocols rejects a response that echoes none or another.
         Client::open_with(gateway, &[("sec-websocket-protocol", &subprotocols(key))]).await,
         Client::open_at(&query(gateway, key), &[]).await,
     ]
@@ -54,8 +54,8 @@ async fn key_in_the_handshake_authenticates() {
 #[tokio::test]
 async fn wrong_key_fails_the_handshake() {
     let gateway = Gateway::shared();
-    for refused in in_every_place(gateway, &wrong_key()).await {
-        assert_eq!(status(refused), 401);
+    for rejected in in_every_place(gateway, &wrong_key()).await {
+        assert_eq!(status(rejected), 401);
     }
 }
 
@@ -76,9 +76,9 @@ async fn rejected_handshakes_open_no_connection() {
     let differing = [("authorization", bearer.as_str()), ("x-api-key", other.api_key.as_str())];
     let mut attempts = Vec::from(in_every_place(gateway, &wrong_key()).await);
     attempts.push(Client::open_with(gateway, &differing).await);
-    // Stand-ins for AWS differ in the status; this must hold on each.
-    for (place, refused) in attempts.into_iter().enumerate() {
-        let status = status(refused);
+    // Emulators of AWS differ in the status.
+    for (place, rejected) in attempts.into_iter().enumerate() {
+        let status = status(rejected);
         assert!(status >= 400, "place {place}: {status}");
     }
 }
@@ -110,5 +110,5 @@ async fn connection_is_closed_at_the_fifth_wrong_key() {
     }
     client.send(&guess).await;
     client.close_code().await;
-    assert_eq!(client.untaken("error"), 0, "a repeated guess was answered");
+    assert_eq!(client.remaining("error"), 0, "a repeated guess was answered");
 }

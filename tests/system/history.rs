@@ -1,4 +1,4 @@
-//! What was reported, asked for over HTTP: the columns of an hour, and who may read them.
+//! History over HTTP: the columns of a span, and which keys may read them.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::system::harness::{App, Client, Gateway, library_frames, now_ms};
 
-/// An hour is asked for as so many points of so many seconds.
+/// An hour has this many points of this many seconds.
 const HOUR_POINTS: usize = 60;
 const STEP_SECONDS: i64 = 60;
-/// Sums are not formed in the same order everywhere.
+/// Relative error of sums that are added in another order.
 const TOLERANCE: f64 = 1e-9;
 
 fn hour_of(app: &App) -> String {
@@ -104,13 +104,13 @@ async fn history_requires_a_key_of_the_application() {
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
     for key in [None, Some("nonsense"), Some(wrong.as_str())] {
-        let refusal = gateway.get(&hour_of(&app), key).await;
-        assert!([401, 403].contains(&refusal.status().as_u16()), "{key:?}: {}", refusal.status());
+        let rejection = gateway.get(&hour_of(&app), key).await;
+        assert!([401, 403].contains(&rejection.status().as_u16()), "{key:?}: {}", rejection.status());
     }
     let unknown = gateway.get("/apps/no-such-application/metrics?timeRange=hour", Some(&other.api_key)).await;
     let foreign = gateway.get(&hour_of(&app), Some(&other.api_key)).await;
     assert!([401, 403, 404].contains(&foreign.status().as_u16()), "{}", foreign.status());
-    assert_eq!(foreign.status(), unknown.status(), "a foreign application is told from an unknown one");
+    assert_eq!(foreign.status(), unknown.status(), "a foreign application differs from an unknown one");
     assert_eq!(foreign.text().await.unwrap(), unknown.text().await.unwrap());
 }
 
@@ -118,10 +118,10 @@ async fn history_requires_a_key_of_the_application() {
 async fn invalid_query_gets_400_with_a_reason() {
     let gateway = Gateway::shared();
     let app = App::create(gateway).await;
-    let refusal =
+    let rejection =
         gateway.get(&format!("/apps/{}/metrics?timeRange=eon", app.app_id), Some(&app.api_key)).await;
-    assert_eq!(refusal.status(), 400);
-    let body: Value = refusal.json().await.expect("an error is JSON");
+    assert_eq!(rejection.status(), 400);
+    let body: Value = rejection.json().await.expect("an error is JSON");
     assert!(body["message"].is_string() && body["code"].is_string(), "{body}");
 }
 
@@ -172,14 +172,14 @@ async fn series_aggregates_and_span_can_be_selected() {
     let (from, to) = (stamp - 20 * 60_000, stamp + 60_000);
     let choice = format!("from={from}&to={to}&step=60&series=cpu.*&agg=last,sum");
     let path = format!("/apps/{}/metrics?{choice}", app.app_id);
-    // Ten minutes old, it is in history as soon as the stream has delivered it.
+    // A report of ten minutes ago is in history as soon as the stream has delivered it.
     let history = gateway.json_where(&path, &app, |history| history["series"]["cpu.usage"].is_object()).await;
     let series = history["series"].as_object().unwrap_or_else(|| panic!("no series in {history}"));
     assert_eq!(series.keys().collect::<Vec<_>>(), ["cpu.usage", "cpu.user"]);
     let usage = series["cpu.usage"].as_object().expect("columns by aggregate");
     assert_eq!(usage.keys().collect::<Vec<_>>(), ["last", "sum"]);
-    let told: Vec<f64> = usage["last"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
-    assert_eq!(told, [5.0]);
+    let values: Vec<f64> = usage["last"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+    assert_eq!(values, [5.0]);
 }
 
 #[tokio::test]

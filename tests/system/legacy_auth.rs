@@ -1,10 +1,10 @@
-//! The published library and its dashboard, which hold no secret and cannot be changed.
+//! Authentication of the published library and its dashboard, which have no secret.
 
 use serde_json::json;
 
 use crate::system::harness::{App, Client, Gateway, iso, metrics_frame, now_ms};
 
-/// One of the origins that the template allows by default.
+/// An origin that the template allows by default.
 const DASHBOARD: &str = "http://localhost:3000";
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn legacy_auth_fails_without_the_legacy_flag() {
     let gateway = Gateway::shared();
     let modern = App::create(gateway).await;
     let legacy = App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await;
-    for (app, user) in [(&modern, modern.user_id.as_str()), (&legacy, "nehonix_stranger")] {
+    for (app, user) in [(&modern, modern.user_id.as_str()), (&legacy, "nehonix_other")] {
         let mut viewer = Client::viewer(gateway, app).await;
         let mut library = Client::open(gateway).await;
         library.send(&json!({"type": "auth", "data": {"userId": user, "appId": app.app_id}})).await;
@@ -38,9 +38,9 @@ async fn legacy_auth_fails_without_the_legacy_flag() {
 
         Client::authenticated(gateway, app).await.publish(app, 2).await;
         viewer.next_report(2).await;
-        assert_eq!(viewer.untaken("metrics"), 0, "a report of nobody was delivered");
-        assert_eq!(library.untaken("auth_success"), 0, "{user} was admitted");
-        assert_eq!(library.untaken("auth_error"), 0, "the library throws on auth_error");
+        assert_eq!(viewer.remaining("metrics"), 0, "an unauthenticated report was delivered");
+        assert_eq!(library.remaining("auth_success"), 0, "{user} was authenticated");
+        assert_eq!(library.remaining("auth_error"), 0, "the library throws on auth_error");
     }
 }
 
@@ -63,7 +63,7 @@ async fn allowed_page_views_by_legacy_auth_alone() {
     page.round_trip().await;
     publisher.publish(&app, 2).await;
     page.next_where("the next report", |frame| frame["payload"]["n"] == 2).await;
-    assert_eq!(page.untaken("metrics"), 0, "a page published");
+    assert_eq!(page.remaining("metrics"), 0, "a page published");
 }
 
 #[tokio::test]
@@ -73,9 +73,9 @@ async fn legacy_auth_rejects_a_foreign_origin() {
     let Ok(mut page) = Client::open_with(gateway, &[("origin", "http://evil.example")]).await else { return };
     page.send(&json!({"type": "auth", "data": {"userId": "nehonix_owner", "appId": app.app_id}})).await;
     page.round_trip().await;
-    let mut witness = Client::viewer(gateway, &app).await;
+    let mut observer = Client::viewer(gateway, &app).await;
     Client::authenticated(gateway, &app).await.publish(&app, 1).await;
-    witness.next_report(1).await;
+    observer.next_report(1).await;
     page.round_trip().await;
-    assert_eq!(page.untaken("auth_success") + page.untaken("metrics"), 0);
+    assert_eq!(page.remaining("auth_success") + page.remaining("metrics"), 0);
 }

@@ -1,17 +1,16 @@
-//! What the library and its dashboard send beside reports: logs, history, status, commands, and endless repeats.
-//!
-//! The library's frames are those that were recorded from it; docs/PROTOCOL.md says what they lead to.
+//! Frames of the library and its dashboard other than reports: logs, history, status, commands and endless repeats.
+//! The frames of the library are recorded ones; docs/PROTOCOL.md has the replies.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::system::harness::{App, Client, Gateway, library_talk};
+use crate::system::harness::{App, Client, Gateway, recorded_other_frames};
 
-/// One of the origins that the template allows by default, and one that it does not.
+/// An origin that the template allows by default, and another.
 const DASHBOARD: &str = "http://localhost:3000";
 const FOREIGN: &str = "http://evil.example";
 
-/// An application that lets the library in.
+/// An application with the legacy flag.
 async fn legacy_app(gateway: &Gateway) -> App {
     App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await
 }
@@ -20,7 +19,7 @@ fn frame(kind: &str, app: &App) -> Value {
     json!({"type": kind, "data": {"userId": app.user_id, "appId": app.app_id}})
 }
 
-/// A page of the dashboard that was let in.
+/// An authenticated page of the dashboard.
 async fn page(gateway: &Gateway, app: &App) -> Client {
     let mut page = page_of(gateway, DASHBOARD).await;
     page.send(&frame("auth", app)).await;
@@ -32,7 +31,7 @@ async fn page_of(gateway: &Gateway, origin: &str) -> Client {
     Client::open_with(gateway, &[("origin", origin)]).await.expect("a page connects")
 }
 
-/// A process that runs the library and was let in.
+/// An authenticated process that runs the library.
 async fn library(gateway: &Gateway, app: &App) -> Client {
     let mut library = Client::open(gateway).await;
     library.send(&frame("auth", app)).await;
@@ -48,7 +47,7 @@ async fn recorded_library_frames_get_compatible_replies() {
     let mut modern = Client::viewer(gateway, &app).await;
     let mut library = Client::open(gateway).await;
     let mut logged = Vec::new();
-    for frame in library_talk(&app) {
+    for frame in recorded_other_frames(&app) {
         library.send(&frame).await;
         match frame["type"].as_str() {
             Some("auth") => drop(library.next("auth_success").await),
@@ -66,9 +65,9 @@ async fn recorded_library_frames_get_compatible_replies() {
         }
     }
     library.round_trip().await;
-    // Each of these ends the library's process, or would be an error that it is never told.
-    for deadly in ["auth_error", "clear", "error", "logs", "history", "command"] {
-        assert_eq!(library.untaken(deadly), 0, "{deadly} was sent");
+    // Each of these crashes the library, or is an error that it must not get.
+    for incompatible in ["auth_error", "clear", "error", "logs", "history", "command"] {
+        assert_eq!(library.remaining(incompatible), 0, "{incompatible} was sent");
     }
     watcher.send(&frame("history", &app)).await;
     assert_eq!(watcher.next("history").await["payload"], json!(logged));
@@ -88,10 +87,10 @@ async fn status_is_shown_only_to_the_owner() {
     };
     let good = ask(DASHBOARD, &legacy.user_id, &legacy.app_id).await;
     assert_eq!((&good["success"], &good["status"]["appIsActive"]), (&json!(true), &json!(true)));
-    let unknown = ask(DASHBOARD, "nobody", "nowhere").await;
+    let unknown = ask(DASHBOARD, "unknown", "nowhere").await;
     assert_eq!((&unknown["success"], &unknown["status"]["appExists"]), (&json!(false), &json!(false)));
     for (origin, user, app) in [
-        (DASHBOARD, "nehonix_stranger", legacy.app_id.as_str()),
+        (DASHBOARD, "nehonix_other", legacy.app_id.as_str()),
         (DASHBOARD, modern.user_id.as_str(), modern.app_id.as_str()),
         (FOREIGN, legacy.user_id.as_str(), legacy.app_id.as_str()),
     ] {
@@ -121,7 +120,7 @@ async fn command_of_the_page_reaches_the_library_and_persists() {
 
     library.send(&command).await;
     library.round_trip().await;
-    assert_eq!(library.untaken("command"), 0, "a publisher commands nobody");
+    assert_eq!(library.remaining("command"), 0, "a publisher may not send commands");
 }
 
 #[tokio::test]
@@ -141,7 +140,7 @@ async fn repeated_requests_of_a_page_get_one_reply() {
     for kind in
         ["auth_success", "auth_error", "status_response", "get_last_actions", "history", "clear", "error"]
     {
-        assert_eq!(page.untaken(kind), 0, "{kind} came again");
+        assert_eq!(page.remaining(kind), 0, "{kind} came again");
     }
 }
 
@@ -152,7 +151,7 @@ async fn flooding_page_is_closed_flooding_process_is_not() {
     let mut library = library(gateway, &app).await;
     let mut page = page(gateway, &app).await;
     let flood = frame("clear", &app).to_string();
-    // More than every instance that a gateway runs hears before one of them has heard enough.
+    // More frames than it takes until one instance of the function closes the connection.
     for _ in 0..300 {
         library.send_text(&flood).await;
         if !page.try_send_message(Message::text(flood.as_str())).await {
@@ -193,11 +192,11 @@ async fn malformed_legacy_frames_get_no_reply() {
     }
     for client in [&mut early, &mut library, &mut claimant] {
         client.round_trip().await;
-        assert_eq!(client.untaken("error"), 0);
+        assert_eq!(client.remaining("error"), 0);
     }
     watcher.round_trip().await;
-    assert_eq!(watcher.untaken("logs"), 0, "logs of one who may not send them were relayed");
+    assert_eq!(watcher.remaining("logs"), 0, "unauthorized logs were relayed");
     library.send(&logs(&app)).await;
     claimant.next("logs").await;
-    assert_eq!(claimant.untaken("logs"), 0, "a page that claims to be a publisher was heard");
+    assert_eq!(claimant.remaining("logs"), 0, "a page published logs");
 }

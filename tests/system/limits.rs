@@ -1,4 +1,4 @@
-//! What an application may at most: connections, and reports as the rollups count them.
+//! An application's limits: connections, and reports as the rollups count them.
 
 use std::time::Duration;
 
@@ -8,12 +8,11 @@ use crate::system::harness::{
     App, Client, DEADLINE, Gateway, auth_frame, metrics_frame, now_ms, nsl, scratch_folder,
 };
 
-/// What an application that is held to a report a second may send within a minute: as many as a full bucket holds,
-/// and sixty more.
+/// Most reports in a minute with a limit of one a second: a full bucket of 100 and 60 more.
 const ALLOWED_IN_A_MINUTE: i64 = 160;
-/// From the end of a minute that held too much to the end of the refusal, and as long as the excess takes besides.
+/// From the end of a minute with too many reports to the end of the rejection, without the time for the excess.
 const REFUSED_MS: i64 = 180_000;
-/// For how long the application of this test is refused: time enough to start a gateway.
+/// How long the application of this test is rejected: enough to start a gateway.
 const LEFT_SECONDS: i64 = 60;
 const MINUTE_MS: i64 = 60_000;
 
@@ -24,18 +23,18 @@ async fn full_app_rejects_connections_until_one_closes() {
     let key = [("x-api-key", app.api_key.as_str())];
     let first = Client::open_with(gateway, &key).await.expect("room for a first");
     let mut second = Client::authenticated(gateway, &app).await;
-    let refused = Client::open_with(gateway, &key).await.err().map(|error| error.to_string());
-    assert!(refused.as_ref().is_some_and(|refused| refused.contains("429")), "{refused:?}");
+    let rejected = Client::open_with(gateway, &key).await.err().map(|error| error.to_string());
+    assert!(rejected.as_ref().is_some_and(|rejected| rejected.contains("429")), "{rejected:?}");
     let mut third = Client::open(gateway).await;
     third.send(&auth_frame(&app)).await;
-    let refusal = third.error().await;
-    assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("rate_limited"), &json!(true)));
-    assert_eq!(second.publish(&app, 1).await["accepted"], 1, "who is in is not disturbed");
+    let rejection = third.error().await;
+    assert_eq!((&rejection["code"], &rejection["retryable"]), (&json!("rate_limited"), &json!(true)));
+    assert_eq!(second.publish(&app, 1).await["accepted"], 1, "open connections keep working");
 
     drop(first);
     loop {
         third.send(&auth_frame(&app)).await;
-        let answer = third.answer_within(&["auth_success", "error"], DEADLINE).await.expect("an answer");
+        let answer = third.reply_within(&["auth_success", "error"], DEADLINE).await.expect("an answer");
         if answer["type"] == "auth_success" {
             break;
         }
@@ -48,7 +47,7 @@ async fn full_app_rejects_connections_until_one_closes() {
 async fn app_over_its_limit_is_rejected_for_a_while() {
     let folder = scratch_folder("limits");
     let data = folder.to_str().expect("a path of text");
-    // The application is limited before the stream tells of its reports.
+    // The limit is set before the stream delivers the reports.
     let arguments = ["--no-demo", "--data", data, "--stream-window", "15"];
     let gateway = Gateway::start(&arguments).await;
     let app = App::create(&gateway).await;
@@ -76,19 +75,19 @@ async fn app_over_its_limit_is_rejected_for_a_while() {
     drop(publisher);
     assert!(gateway.interrupt().await.success());
 
-    // No instance of this gateway believes what the application was before.
+    // No instance of this gateway has the app cached.
     let gateway = Gateway::start(&arguments).await;
     let mut publisher = Client::authenticated(&gateway, &app).await;
     publisher.send(&metrics_frame(&app, "early", json!({"n": 2}))).await;
-    let refusal = publisher.error().await;
+    let rejection = publisher.error().await;
     assert_eq!(
-        (&refusal["code"], &refusal["retryable"]),
+        (&rejection["code"], &rejection["retryable"]),
         (&json!("rate_limited"), &json!(true)),
-        "{refusal}"
+        "{rejection}"
     );
-    let wait_ms = refusal["retryAfterMs"].as_u64().expect("a hint");
-    assert!((1..=LEFT_SECONDS.unsigned_abs() * 1_000).contains(&wait_ms), "{refusal}");
+    let wait_ms = rejection["retryAfterMs"].as_u64().expect("a hint");
+    assert!((1..=LEFT_SECONDS.unsigned_abs() * 1_000).contains(&wait_ms), "{rejection}");
     tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-    assert_eq!(publisher.publish(&app, 3).await["accepted"], 1, "told when, and let in then");
+    assert_eq!(publisher.publish(&app, 3).await["accepted"], 1, "accepted after the hint");
     assert!(gateway.interrupt().await.success());
 }

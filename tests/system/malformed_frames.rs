@@ -1,5 +1,5 @@
-//! Whatever a client sends, it gets its answer, its connection goes on where API Gateway's would, and nobody else
-//! notices: a pair of background exchanges reports all the while and must lose none.
+//! Malformed frames get an error, close the connection only where API Gateway's would, and disturb no other client:
+//! background traffic must lose no report.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -8,7 +8,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::system::harness::{App, BackgroundTraffic, Client, Gateway};
 
-/// API Gateway's limits of one frame and of one message.
 const FRAME_BYTES: usize = 32 * 1024;
 const MESSAGE_BYTES: usize = 128 * 1024;
 
@@ -29,8 +28,8 @@ fn report(app: &App, metrics: &str) -> String {
     format!(r#"{{"type":"metrics","data":{{"appId":"{}","metrics":{metrics}}}}}"#, app.app_id)
 }
 
-/// Text frames and the codes with which the protocol lets them be refused.
-fn refused_texts(app: &App) -> Vec<(&'static str, String, &'static [&'static str])> {
+/// Text frames and the codes with which they may be rejected.
+fn rejected_texts(app: &App) -> Vec<(&'static str, String, &'static [&'static str])> {
     let id = &app.app_id;
     let stamped = |stamp: &str| {
         format!(r#"{{"type":"metrics","data":{{"appId":"{id}","metrics":{{}},"timestamp":{stamp}}}}}"#)
@@ -59,7 +58,7 @@ fn refused_texts(app: &App) -> Vec<(&'static str, String, &'static [&'static str
         ("an application with a hash", data(r##"{"appId":"a#b","metrics":{}}"##), &["invalid_field"]),
         (
             "an unknown application",
-            data(r#"{"appId":"nobody","metrics":{}}"#),
+            data(r#"{"appId":"unknown","metrics":{}}"#),
             &["unauthorized", "forbidden"],
         ),
         ("no metrics", data(&format!(r#"{{"appId":"{id}"}}"#)), &["missing_field"]),
@@ -86,7 +85,7 @@ fn refused_texts(app: &App) -> Vec<(&'static str, String, &'static [&'static str
     ]
 }
 
-/// As many brackets as one frame holds.
+/// As many brackets as fit into one frame.
 fn deepest_brackets() -> String {
     format!("{}{}", "[".repeat(16_000), "]".repeat(16_000))
 }
@@ -95,7 +94,7 @@ fn part(text: &[u8], code: Data, is_last: bool) -> Message {
     Message::Frame(Frame::message(text.to_vec(), OpCode::Data(code), is_last))
 }
 
-/// The message in frames as large as they may be.
+/// The message in frames of the largest size.
 fn in_parts(text: &str) -> Vec<Message> {
     let chunks: Vec<&[u8]> = text.as_bytes().chunks(FRAME_BYTES).collect();
     let code = |index| if index == 0 { Data::Text } else { Data::Continue };
@@ -113,17 +112,17 @@ async fn every_malformed_frame_gets_its_error() {
     let app = App::create(gateway).await;
     let mut viewer = Client::viewer(gateway, &app).await;
     let mut client = Client::authenticated(gateway, &app).await;
-    for (what, text, codes) in refused_texts(&app) {
+    for (what, text, codes) in rejected_texts(&app) {
         client.send_text(&text).await;
-        let refusal = client.error().await;
-        let code = refusal["code"].as_str().unwrap_or_default();
-        assert!(codes.contains(&code), "{what} was refused with {refusal} and not with {codes:?}");
-        assert_eq!(refusal["retryable"], false, "{what}: {refusal}");
+        let rejection = client.error().await;
+        let code = rejection["code"].as_str().unwrap_or_default();
+        assert!(codes.contains(&code), "{what} was rejected with {rejection} and not with {codes:?}");
+        assert_eq!(rejection["retryable"], false, "{what}: {rejection}");
     }
     client.publish(&app, 1).await;
     viewer.next_report(1).await;
-    assert_eq!(viewer.untaken("metrics"), 0, "a refused report was delivered");
-    assert_eq!(client.untaken("error"), 0, "something was refused twice");
+    assert_eq!(viewer.remaining("metrics"), 0, "a rejected report was delivered");
+    assert_eq!(client.remaining("error"), 0, "something was rejected twice");
     background.finish().await;
 }
 
@@ -137,7 +136,7 @@ async fn documents_at_the_limits_are_accepted() {
         let shown = client.next("metrics").await["payload"]["metrics"].take();
         assert_eq!(shown, serde_json::from_str::<serde_json::Value>(&metrics).unwrap());
     }
-    assert_eq!(client.untaken("error"), 0);
+    assert_eq!(client.remaining("error"), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! What a outsider who has read docs/PROTOCOL.md may rely on, each as one test whose name is the promise.
-//! The gateway runs the very binaries that AWS would run; the tests reach it over WebSocket and HTTP alone.
+//! What docs/PROTOCOL.md promises, each promise as one test.
+//! The gateway runs the binaries that AWS would run; the tests reach it only over WebSocket and HTTP.
 
 mod authentication;
 mod credentials;

@@ -1,4 +1,4 @@
-//! What breaks: viewers that vanish, a store that cannot be reached, a gateway that is stopped.
+//! Lost viewers, an unreachable store, a stopped gateway.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn viewer_lost_without_close_disturbs_no_other() {
         viewer.next_report(n).await;
     }
     publisher.round_trip().await;
-    assert_eq!(publisher.untaken("error"), 0);
+    assert_eq!(publisher.remaining("error"), 0);
     background.finish().await;
 }
 
@@ -44,19 +44,23 @@ async fn unreachable_store_is_reported_and_recovers() {
     publisher.publish(&app, 1).await;
     viewer.next_report(1).await;
 
-    partitioned.unplug();
+    partitioned.cut_dynamodb();
     publisher.send(&metrics_frame(&app, "lost", json!({"n": 2}))).await;
     let is_answer = |frame: &Value| frame["type"] == "error" || frame["type"] == "ack";
     let answer = publisher.next_where("an answer to a report", is_answer).await["payload"].take();
-    let refusal = if answer["rejected"].is_array() { &answer["rejected"][0] } else { &answer };
-    assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("unavailable"), &json!(true)), "{answer}");
+    let rejection = if answer["rejected"].is_array() { &answer["rejected"][0] } else { &answer };
+    assert_eq!(
+        (&rejection["code"], &rejection["retryable"]),
+        (&json!("unavailable"), &json!(true)),
+        "{answer}"
+    );
     assert_eq!(answer["id"], "lost");
     publisher.round_trip().await;
 
-    partitioned.plug_in();
+    partitioned.restore_dynamodb();
     assert_eq!(publisher.publish(&app, 3).await["accepted"], 1);
     viewer.next_report(3).await;
-    assert_eq!(viewer.untaken("metrics"), 0, "a report that was not stored was delivered");
+    assert_eq!(viewer.remaining("metrics"), 0, "a report that was not stored was delivered");
     assert!(partitioned.stop().await.success());
 }
 
@@ -66,13 +70,13 @@ async fn auth_reports_an_unreachable_store() {
     let gateway = partitioned.gateway();
     let app = App::create(gateway).await;
     let mut client = Client::open(gateway).await;
-    partitioned.unplug();
+    partitioned.cut_dynamodb();
     let auth = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}});
     client.send(&auth).await;
-    let refusal = client.error().await;
-    assert_eq!((&refusal["code"], &refusal["retryable"]), (&json!("unavailable"), &json!(true)));
+    let rejection = client.error().await;
+    assert_eq!((&rejection["code"], &rejection["retryable"]), (&json!("unavailable"), &json!(true)));
 
-    partitioned.plug_in();
+    partitioned.restore_dynamodb();
     client.send(&auth).await;
     client.next("auth_success").await;
     assert!(partitioned.stop().await.success());

@@ -1,4 +1,4 @@
-//! The overview over HTTP: which applications a credential is shown, and how each is doing.
+//! The overview over HTTP: the applications of a credential and their state.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a publisher is told of its reports: acknowledgements, batches, and the ones that are refused.
+//! Acknowledgements, batches and rejected reports.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn only_reports_with_an_id_are_acknowledged() {
     let ack = publisher.publish(&app, 2).await;
     assert_eq!(ack, json!({"id": "report-2", "accepted": 1, "rejected": []}));
     publisher.round_trip().await;
-    assert_eq!(publisher.untaken("ack") + publisher.untaken("error"), 0);
+    assert_eq!(publisher.remaining("ack") + publisher.remaining("error"), 0);
 }
 
 #[tokio::test]
@@ -31,15 +31,15 @@ async fn batch_of_100_is_accepted_101_rejected() {
     let batch = |reports: u64| (0..reports).map(|n| report(&app, n)).collect::<Vec<_>>();
 
     publisher.send(&json!({"type": "metrics", "id": "101", "data": batch(101)})).await;
-    let refusal = publisher.error().await;
-    assert_eq!((&refusal["code"], &refusal["id"]), (&json!("too_large"), &json!("101")));
+    let rejection = publisher.error().await;
+    assert_eq!((&rejection["code"], &rejection["id"]), (&json!("too_large"), &json!("101")));
 
     publisher.send(&json!({"type": "metrics", "id": "100", "data": batch(100)})).await;
     assert_eq!(publisher.ack("100").await, json!({"id": "100", "accepted": 100, "rejected": []}));
     for n in 0..100 {
         viewer.next_report(n).await;
     }
-    assert_eq!(viewer.untaken("metrics"), 0, "a refused batch was delivered");
+    assert_eq!(viewer.remaining("metrics"), 0, "a rejected batch was delivered");
 }
 
 #[tokio::test]
@@ -56,9 +56,9 @@ async fn invalid_report_in_a_batch_rejects_no_other() {
     let ack = publisher.ack("mixed").await;
     assert_eq!(ack["accepted"], 3);
     let rejected = ack["rejected"].as_array().expect("a list");
-    let told: Vec<_> = rejected.iter().map(|one| (&one["index"], &one["code"], &one["field"])).collect();
+    let errors: Vec<_> = rejected.iter().map(|one| (&one["index"], &one["code"], &one["field"])).collect();
     assert_eq!(
-        told,
+        errors,
         [
             (&json!(1), &json!("missing_field"), &json!("metrics")),
             (&json!(3), &json!("timestamp_out_of_range"), &json!("timestamp")),
@@ -123,7 +123,7 @@ async fn a_batch_that_names_a_foreign_application_stores_nothing() {
     assert!(answer.to_string().contains("\"forbidden\""), "{answer}");
     publisher.publish(&app, 3).await;
     viewer.next_report(3).await;
-    assert_eq!(viewer.untaken("metrics"), 0);
+    assert_eq!(viewer.remaining("metrics"), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,4 @@
-//! History beyond the last minutes: what was reported hours ago, late, in any order and through any accident of the
-//! stream, counts exactly once in every range.
+//! History of older reports: whatever their order, lateness or stream faults, each counts exactly once in every range.
 
 use serde_json::{Value, json};
 
@@ -8,7 +7,7 @@ use crate::system::harness::{App, Client, Gateway, now_ms};
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
-/// Publishes one report for each age in milliseconds, whose number is its place, and waits until all are stored.
+/// Publishes one report for each age in milliseconds, numbered by index, and waits until all are stored.
 async fn publish_aged(gateway: &Gateway, app: &App, ages_ms: &[i64]) {
     let mut publisher = Client::authenticated(gateway, app).await;
     let now = now_ms();
@@ -53,7 +52,7 @@ async fn stream_faults_change_no_count() {
     let gateway =
         Gateway::start(&["--memory", "--no-demo", "--stream-window", "0", "--stream-chaos", "7"]).await;
     let app = App::create(&gateway).await;
-    // Late and in no order, over two days.
+    // Late and unordered, over two days.
     let ages: Vec<i64> = (0..100).map(|place| (place * 7_919) % (46 * HOUR_MS / 1_000) * 1_000).collect();
     publish_aged(&gateway, &app, &ages).await;
     let history = gateway.json_where(&path(&app, "week"), &app, |history| counted(history) == 100).await;
@@ -73,7 +72,7 @@ async fn unchanged_history_gets_304() {
         let request = gateway.http(reqwest::Method::GET, &day).bearer_auth(&app.api_key);
         async move { request.header("If-None-Match", tag).send().await.expect("an answer") }
     };
-    // A rollup above may still be on its way into the store.
+    // A coarser rollup may still be written.
     for _ in 0..50 {
         let tag = ask(String::new()).await.headers()["etag"].to_str().unwrap().to_owned();
         let again = ask(tag).await;

@@ -1,4 +1,4 @@
-//! That no secret is written anywhere: the logs of a run with every kind of credential, read from end to end.
+//! No log contains a secret, after a run with every kind of credential.
 
 use std::fs;
 
@@ -8,14 +8,14 @@ use serde_json::json;
 
 use crate::system::harness::{App, Client, Gateway, nsl};
 
-/// A key of the right form that opens nothing, and a password that somebody types in the wrong place.
+/// A well-formed key of no application, and a password sent by mistake.
 const WRONG_KEY: &str = "nehonix@0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.nsl";
 const PASSWORD: &str = "correct-horse-battery-staple";
-/// Characters of a secret that give it away.
-const TELLING: usize = 24;
+/// Length of an end of a secret that must not be logged either.
+const END_LENGTH: usize = 24;
 
-/// A run in which secrets are shown, rightly and wrongly, in every place where one may stand. Answers with them.
-async fn show_secrets(gateway: &Gateway) -> Vec<String> {
+/// Sends secrets, valid and invalid, in every place that a credential can have; returns the secrets.
+async fn send_secrets(gateway: &Gateway) -> Vec<String> {
     let app = App::create(gateway).await;
     let new = nsl(gateway, &["app", "rotate-key", &app.app_id]).await["apiKey"].take();
     let issued = nsl(gateway, &["token", "issue", "--app", &app.app_id, "--scope", "both"]).await;
@@ -38,7 +38,7 @@ async fn show_secrets(gateway: &Gateway) -> Vec<String> {
             ("x-api-key", secret),
             ("sec-websocket-protocol", offered.as_str()),
         ] {
-            // Refused or not, it was shown.
+            // The secret was sent, accepted or not.
             let _ = Client::open_with(gateway, &[header]).await;
         }
         for name in ["apiKey", "token"] {
@@ -51,8 +51,8 @@ async fn show_secrets(gateway: &Gateway) -> Vec<String> {
             client
                 .next_where("an answer", |frame| frame["type"] == "auth_success" || frame["type"] == "error")
                 .await;
-            client.publish_or_refused(&app).await;
-            // Where a credential does not belong.
+            client.publish_or_rejected(&app).await;
+            // Secrets in the wrong fields.
             client.send(&json!({"type": "auth", "data": {"appId": secret, name: secret}})).await;
             client.round_trip().await;
             client.send_text(&format!("{{\"type\": \"metrics\", \"apiKey\": \"{secret}")).await;
@@ -64,9 +64,9 @@ async fn show_secrets(gateway: &Gateway) -> Vec<String> {
     secrets.into()
 }
 
-/// The forms in which a secret must not be found: itself, its end, which no other text has, and its encodings.
+/// The forms of a secret that must not be logged: itself, its end and its encodings.
 fn traces(secret: &str) -> Vec<String> {
-    let end = &secret[secret.len().saturating_sub(TELLING)..];
+    let end = &secret[secret.len().saturating_sub(END_LENGTH)..];
     vec![secret.to_owned(), end.to_owned(), URL_SAFE_NO_PAD.encode(secret), STANDARD.encode(secret)]
 }
 
@@ -74,7 +74,7 @@ fn traces(secret: &str) -> Vec<String> {
 async fn no_log_contains_a_secret() {
     let gateway = Gateway::start_logging(&["--no-demo", "--verbose"], Some("debug")).await;
     let folder = gateway.folder().to_owned();
-    let mut secrets = show_secrets(&gateway).await;
+    let mut secrets = send_secrets(&gateway).await;
     secrets.extend(gateway.ready().secrets.values().cloned());
     assert!(secrets.len() > 6, "the secret that signs is among them");
     assert!(gateway.interrupt().await.success());
@@ -86,7 +86,7 @@ async fn no_log_contains_a_secret() {
     assert!(logs.iter().any(|log| log.contains("DEBUG")), "the debug lines are there");
     let lines: Vec<&str> = logs.iter().flat_map(|log| log.lines()).collect();
     for trace in secrets.iter().flat_map(|secret| traces(secret)) {
-        let telling = lines.iter().find(|line| line.contains(&trace));
-        assert!(telling.is_none(), "a log tells {trace:?}: {}", telling.unwrap_or(&""));
+        let leaking = lines.iter().find(|line| line.contains(&trace));
+        assert!(leaking.is_none(), "a log contains {trace:?}: {}", leaking.unwrap_or(&""));
     }
 }

@@ -1,4 +1,4 @@
-//! What one command starts: the addresses it tells, the demo application, and the agent that feeds it.
+//! What one command starts: the addresses in the ready file, the demo application and its agent.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -29,16 +29,16 @@ async fn ready_file_has_every_address() {
 #[tokio::test]
 async fn startup_logs_no_warning() {
     let gateway = Gateway::start(&["--memory", "--no-demo"]).await;
-    let said = fs::read_to_string(gateway.folder().join("gateway.log")).expect("the gateway's log is there");
-    assert!(said.contains("functions of"), "{said}");
-    let complaint = said.lines().find(|line| line.contains("WARN") || line.contains("ERROR"));
-    assert_eq!(complaint, None);
+    let log = fs::read_to_string(gateway.folder().join("gateway.log")).expect("the gateway's log is there");
+    assert!(log.contains("functions of"), "{log}");
+    let warning = log.lines().find(|line| line.contains("WARN") || line.contains("ERROR"));
+    assert_eq!(warning, None);
 }
 
 #[tokio::test]
 async fn the_demo_shows_this_machine_every_second() {
     let gateway = Gateway::start(&["--memory"]).await;
-    let app = gateway.ready().app.clone().expect("the demo application is told");
+    let app = gateway.ready().app.clone().expect("the ready file has the demo application");
     let mut viewer = Client::viewer(&gateway, &app).await;
     let first = viewer.next("metrics").await["payload"].take();
     let second = viewer.next("metrics").await["payload"].take();
@@ -66,7 +66,7 @@ async fn idle_and_overlong_connections_are_closed() {
     let silence = tokio::spawn(async move { (silent.close_code().await, began.elapsed()) });
     while talking.is_open() {
         talking.try_round_trip().await;
-        // A connection that never pauses is closed for that.
+        // A connection that sends without a pause is closed for flooding.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let (code, silent_for) = silence.await.expect("the silent connection is closed");

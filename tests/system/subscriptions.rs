@@ -1,4 +1,4 @@
-//! What a viewer is shown: recent reports at first, every accepted one after, and no more when it asks no more.
+//! What a subscriber gets: recent reports first, then each accepted one until it unsubscribes.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ async fn long_replay_is_split_into_small_frames() {
         let ack = publisher.next_where("ack of a batch", acked).await;
         assert_eq!(ack["payload"]["accepted"], 20, "{ack}");
     }
-    // That no frame passes 30 KB is what the client asserts of every frame.
+    // The client asserts of every frame that it has at most 30 KB.
     let mut viewer = Client::authenticated(gateway, &app).await;
     let subscribed = viewer.subscribe(&app).await;
     let mut shown = ids(&subscribed);
@@ -90,18 +90,18 @@ async fn unsubscribed_viewer_gets_no_more_reports() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
     let mut viewer = Client::viewer(gateway, &app).await;
-    let mut witness = Client::viewer(gateway, &app).await;
+    let mut observer = Client::viewer(gateway, &app).await;
     viewer.send(&json!({"type": "unsubscribe", "data": {"appId": app.app_id}})).await;
     assert_eq!(viewer.next("unsubscribed").await["payload"], json!({"appId": app.app_id}));
 
     Client::authenticated(gateway, &app).await.publish(&app, 1).await;
-    witness.next_report(1).await;
+    observer.next_report(1).await;
     viewer.send(&json!({"type": "auth", "data": {"appId": other.app_id, "apiKey": other.api_key}})).await;
     viewer.next("auth_success").await;
     viewer.subscribe(&other).await;
     Client::authenticated(gateway, &other).await.publish(&other, 2).await;
     viewer.next_report(2).await;
-    assert_eq!(viewer.untaken("metrics"), 0);
+    assert_eq!(viewer.remaining("metrics"), 0);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn subscribing_twice_delivers_once() {
         viewer.next_report(n).await;
     }
     viewer.round_trip().await;
-    assert_eq!(viewer.untaken("metrics"), 0, "a report came twice");
+    assert_eq!(viewer.remaining("metrics"), 0, "a report came twice");
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ impl Ingest {
         app: &App,
         event: &SocketEvent,
     ) -> Result<Option<Report>, Rejection> {
-        let frame = LegacyFrame { connection: &event.connection, message: &event.message_id, index: draft.index };
+        let frame =
+            LegacyFrame { connection: &event.connection, message: &event.message_id, index: draft.index };
         let LegacyReport { mut report, time } = LegacyReport::from_draft(draft, sender);
         if time != ReportTime::Trusted {
             self.counters.add(Counter::WrongClocks, 1);

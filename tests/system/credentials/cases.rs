@@ -1,4 +1,4 @@
-//! The credentials that are tried, each with the application that it is tried on.
+//! The credentials under test, each with the application that it is used on.
 
 use std::collections::BTreeSet;
 
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use super::tokens::{altered, claims, signed, signed_with_private_key, unsigned, with};
 use crate::system::harness::{App, Gateway, now_ms, nsl};
 
-/// More bytes than a credential may have.
+/// More than the bytes that a credential may have.
 const TOO_LONG: usize = 8 * 1024 + 1;
-/// An origin of the template's list, and one that is not in it.
+/// An allowed origin of the template, and another.
 const OWN_PAGE: &str = "http://localhost:3000";
 const FOREIGN_PAGE: &str = "http://evil.example";
 
-/// What is shown at a handshake and over HTTP.
+/// What is sent in a handshake and over HTTP.
 #[derive(Clone)]
-pub(super) enum Shown {
+pub(super) enum Sent {
     Nothing,
     One(String),
-    /// One in the place that is tried, another in some other place.
+    /// One in the tested place, another elsewhere.
     Two(String, String),
 }
 
@@ -26,23 +26,23 @@ pub(super) enum Shown {
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) app: String,
-    /// What a batch names besides.
+    /// Another application, for a batch of two.
     pub(super) other: String,
-    pub(super) shown: Shown,
-    /// What proves something in the first frame, beside the application's id.
+    pub(super) shown: Sent,
+    /// The fields of `auth` beside the application's id.
     pub(super) in_band: Option<Value>,
     pub(super) origin: Option<&'static str>,
 }
 
 impl Case {
-    /// Whether a refusal of its `auth` may be silence.
+    /// Whether its rejected `auth` may get no reply.
     pub(super) fn may_be_silent(&self) -> bool {
         self.in_band.as_ref().is_some_and(|proof| proof["userId"].is_string())
     }
 }
 
-/// Makes the applications and the credentials. Whatever is taken back is taken back before it is tried: that it is
-/// within a minute otherwise is asserted where time is an argument. Also the ids of the applications that are on.
+/// Creates the applications and credentials; also returns the ids of the active applications. Keys and tokens are revoked
+/// before their first use, because a cached app is valid for up to a minute.
 pub(super) async fn cases(gateway: &Gateway) -> (Vec<Case>, BTreeSet<String>) {
     let apps = Apps::make(gateway).await;
     let mut cases = by_key(gateway, &apps).await;
@@ -79,17 +79,17 @@ impl Apps {
         }
     }
 
-    fn case(&self, name: &'static str, app: &App, shown: Shown, in_band: Option<Value>) -> Case {
+    fn case(&self, name: &'static str, app: &App, shown: Sent, in_band: Option<Value>) -> Case {
         let (app, other) = (app.app_id.clone(), self.bank.app_id.clone());
         Case { name, app, other, shown, in_band, origin: None }
     }
 
     fn key(&self, name: &'static str, app: &App, key: &str) -> Case {
-        self.case(name, app, Shown::One(key.to_owned()), Some(json!({"apiKey": key})))
+        self.case(name, app, Sent::One(key.to_owned()), Some(json!({"apiKey": key})))
     }
 
     fn token(&self, name: &'static str, app: &App, token: &str) -> Case {
-        self.case(name, app, Shown::One(token.to_owned()), Some(json!({"token": token})))
+        self.case(name, app, Sent::One(token.to_owned()), Some(json!({"token": token})))
     }
 }
 
@@ -99,7 +99,7 @@ async fn by_key(gateway: &Gateway, apps: &Apps) -> Vec<Case> {
     nsl(gateway, &["app", "rotate-key", id, "--drop-old"]).await;
     nsl(gateway, &["app", "deactivate", &apps.closed.app_id]).await;
     vec![
-        apps.case("nothing", &apps.shop, Shown::Nothing, None),
+        apps.case("nothing", &apps.shop, Sent::Nothing, None),
         apps.key("nonsense", &apps.shop, "open sesame"),
         apps.key("key", &apps.shop, &apps.shop.api_key),
         apps.key("key to publish", &apps.writer, &apps.writer.api_key),
@@ -153,7 +153,7 @@ fn by_flawed_token(gateway: &Gateway, apps: &Apps) -> Vec<Case> {
         token("expired", signed(&but(json!({"iat": now - 7_200, "exp": now - 1})), secret)),
         token("not yet valid", signed(&but(json!({"nbf": now + 3_000})), secret)),
         token("of another audience", signed(&but(json!({"aud": "billing"})), secret)),
-        token("of another secret", signed(&right, "thirty-two bytes that nobody chose")),
+        token("of another secret", signed(&right, "thirty-two bytes of a wrong secret")),
         token("with changed claims", forged),
         token("alg none", unsigned(&right)),
         token("public key as secret", signed(&right, public_key)),
@@ -163,7 +163,7 @@ fn by_flawed_token(gateway: &Gateway, apps: &Apps) -> Vec<Case> {
 fn by_user(apps: &Apps) -> Vec<Case> {
     let case = |name, app: &App, user: &str, origin| {
         let proof = Some(json!({"userId": user}));
-        Case { origin, ..apps.case(name, app, Shown::Nothing, proof) }
+        Case { origin, ..apps.case(name, app, Sent::Nothing, proof) }
     };
     vec![
         case("library, legacy on", &apps.library, "ann", None),
@@ -177,7 +177,7 @@ fn by_user(apps: &Apps) -> Vec<Case> {
 
 fn by_odd_text(apps: &Apps) -> Vec<Case> {
     let (key, another) = (&apps.shop.api_key, &apps.reader.api_key);
-    let contradicting = Shown::Two(key.clone(), another.clone());
+    let contradicting = Sent::Two(key.clone(), another.clone());
     let both = json!({"apiKey": key, "token": another});
     vec![
         apps.key("8 KB and more", &apps.shop, &"x".repeat(TOO_LONG)),

@@ -1,4 +1,4 @@
-//! What a viewer is shown when its credentials end while it watches.
+//! A token that expires while its viewer is subscribed.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::tokens::{claims, signed, with};
 use crate::system::harness::{App, Client, Gateway, now_ms};
 
-/// Seconds that the token lives: enough to connect and subscribe on a busy machine.
+/// Lifetime of the token in seconds: enough to connect and subscribe on a busy machine.
 const LIFE: i64 = 8;
 
 #[tokio::test]
@@ -27,10 +27,10 @@ async fn viewer_gets_reports_until_its_token_expires() {
     let left_ms = u64::try_from(ends_ms - now_ms()).unwrap_or(0);
     tokio::time::sleep(Duration::from_millis(left_ms + 100)).await;
     publisher.publish(&app, 2).await;
-    let told = guest.error().await;
-    assert_eq!((&told["code"], &told["retryable"]), (&json!("unauthorized"), &json!(false)), "{told}");
+    let error = guest.error().await;
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("unauthorized"), &json!(false)), "{error}");
     publisher.publish(&app, 3).await;
     member.next_report(3).await;
     guest.round_trip().await;
-    assert_eq!((guest.untaken("metrics"), guest.untaken("error")), (0, 0), "not a word more");
+    assert_eq!((guest.remaining("metrics"), guest.remaining("error")), (0, 0), "nothing after the error");
 }

@@ -1,5 +1,5 @@
-//! Who may do what: every operation tried with every credential, and exactly the allowed ones allowed.
-//! The policy is the table below; a run prints the table that it found (`cargo test credential -- --nocapture`).
+//! Every operation with every credential: exactly those of the policy below are allowed.
+//! A run prints the table that it found (`cargo test credential -- --nocapture`).
 
 mod cases;
 mod expiry;
@@ -15,13 +15,13 @@ use crate::system::harness::{Client, Gateway, now_ms, nsl};
 use cases::cases;
 use operations::attempt;
 
-/// Where a handshake may carry a credential, then what the connection that it opened may do, then the same after an
-/// `auth` in the first frame, then HTTP.
+/// The places of a credential in the handshake, what that connection may do, the same after an `auth` in the first frame,
+/// and HTTP.
 ///
-/// `+` is allowed, a number the status of a refused handshake or call. `una`, `for`, `off` and `inv` are the codes
-/// `unauthorized`, `forbidden`, `app_inactive` and `invalid_field`, `err` is the dashboard's `auth_error`, `sil` is
-/// silence, and `.` cannot be tried. `own` is a list of applications without the one that is tried. A handshake
-/// without a credential is allowed to say `auth`, and nothing else.
+/// `+` is allowed, a number is the status of a rejected handshake or call. `una`, `for`, `off` and `inv` are the codes
+/// `unauthorized`, `forbidden`, `app_inactive` and `invalid_field`, `err` is the dashboard's `auth_error`, `sil` is no
+/// reply, and `.` cannot be tried. `own` is an overview without the tested application. A handshake without a credential
+/// opens a connection that may only send `auth`.
 const POLICY: &str = "
                           handshake by                  and then                      in band  and then                      HTTP
                           header key    subpr query     publi batch subsc since     auth     publi batch subsc since     metri lates  summa series logs  apps
@@ -62,13 +62,13 @@ key and a NUL             .      .      401   401       .     .     .     .     
 two that contradict       401    401    401   401       .     .     .     .         inv      una   una   una   una       +     +      +     +      +     +
 ";
 
-/// Cells of the policy, by the name of the credential.
+/// The cells of the policy by credential.
 fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
     let rows = POLICY.lines().skip(3);
     rows.map(|row| (row[..26].trim(), row[26..].split_whitespace().collect())).collect()
 }
 
-/// The found cells in the layout of the policy.
+/// `found` in the layout of the policy.
 fn table(found: &[(&'static str, Vec<String>)]) -> String {
     let mut table: String = POLICY.lines().take(3).map(|line| format!("{line}\n")).collect();
     let positions: Vec<usize> = columns(POLICY.lines().nth(2).expect("a line of headings"));
@@ -83,7 +83,7 @@ fn table(found: &[(&'static str, Vec<String>)]) -> String {
     table
 }
 
-/// Where the words of a line begin.
+/// The positions at which words start.
 fn columns(line: &str) -> Vec<usize> {
     let starts = |index: &usize| {
         let is_blank = |index: usize| line.as_bytes()[index] == b' ';
@@ -92,19 +92,19 @@ fn columns(line: &str) -> Vec<usize> {
     (0..line.len()).filter(starts).collect()
 }
 
-/// What is stored of each application: the numbers of its reports.
+/// The numbers of the reports by application.
 type Stored = BTreeMap<String, BTreeSet<u64>>;
 
 async fn stored(gateway: &Gateway, apps: &BTreeSet<String>, since_ms: i64) -> Stored {
     let named = apps.iter().cloned().collect::<Vec<_>>().join(",");
     let token = nsl(gateway, &["token", "issue", "--app", &named]).await["token"].take();
     let bearer = format!("Bearer {}", token.as_str().expect("a token"));
-    let mut witness = Client::open_with(gateway, &[("authorization", &bearer)]).await.expect("a witness");
+    let mut observer = Client::open_with(gateway, &[("authorization", &bearer)]).await.expect("a observer");
     let mut stored = Stored::new();
     for app in apps {
         let subscribe = json!({"type": "subscribe", "data": {"appId": app, "since": since_ms}});
-        witness.send(&subscribe).await;
-        let shown = witness.next("subscribed").await["payload"].take();
+        observer.send(&subscribe).await;
+        let shown = observer.next("subscribed").await["payload"].take();
         assert_eq!((&shown["complete"], &shown["continued"]), (&json!(true), &json!(false)), "{shown}");
         let reports = shown["reports"].as_array().expect("a list of reports");
         let numbers = reports.iter().map(|report| report["metrics"]["n"].as_u64().expect("a number"));
@@ -153,16 +153,16 @@ async fn deactivated_app_loses_its_connections_at_once() {
     at_handshake.publish(&app, 1).await;
     let mut in_band = Client::authenticated(gateway, &app).await;
     let mut viewer = Client::viewer(gateway, &app).await;
-    let mut bystander = Client::authenticated(gateway, &other).await;
+    let mut other_client = Client::authenticated(gateway, &other).await;
 
     let off = nsl(gateway, &["app", "deactivate", &app.app_id]).await;
     assert_eq!((&off["status"], &off["closed"]), (&json!("inactive"), &json!(3)));
     for client in [&mut at_handshake, &mut in_band, &mut viewer] {
         client.close_code().await;
     }
-    assert_eq!(bystander.publish(&other, 1).await["accepted"], 1);
-    let refused = Client::open_with(gateway, &key).await.err().map(|error| error.to_string());
-    assert!(refused.is_some_and(|refused| refused.contains("403")));
+    assert_eq!(other_client.publish(&other, 1).await["accepted"], 1);
+    let rejected = Client::open_with(gateway, &key).await.err().map(|error| error.to_string());
+    assert!(rejected.is_some_and(|rejected| rejected.contains("403")));
 
     nsl(gateway, &["app", "activate", &app.app_id]).await;
     Client::open_with(gateway, &key).await.expect("a connection after the app is on again");
@@ -191,8 +191,8 @@ async fn a_deleted_app_is_unknown_and_its_reports_are_gone() {
     let deleted = nsl(gateway, &["app", "delete", &app.app_id, "--yes", "--settle", "0"]).await;
     assert_eq!(deleted["deleted"], true);
     assert!(deleted["erased"].as_u64().is_some_and(|rows| rows >= 1), "{deleted}");
-    let refused = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await;
-    assert!(refused.err().is_some_and(|error| error.to_string().contains("401")));
+    let rejected = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await;
+    assert!(rejected.err().is_some_and(|error| error.to_string().contains("401")));
     let again = ["--app-id", app.app_id.as_str(), "--owner", "passing"];
     let reborn = crate::system::harness::App::create_with(gateway, &again).await;
     let mut viewer = Client::authenticated(gateway, &reborn).await;

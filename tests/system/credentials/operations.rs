@@ -1,4 +1,4 @@
-//! What is tried with a credential, and how its outcome is written in the table.
+//! The operations that are tried with a credential, and their outcomes as cells of the table.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-use super::cases::{Case, Shown};
+use super::cases::{Case, Sent};
 use super::tokens::base64url;
 use crate::system::harness::{Client, DEADLINE, Gateway, now_ms};
 
-/// How long nothing must come to be silence, where silence is an answer.
+/// Time without a frame after which there is no reply.
 const SILENCE: Duration = Duration::from_secs(1);
-/// Numbers that one credential's reports may have.
+/// The reports of each credential have this many numbers to use.
 const REPORTS_OF_CASE: u64 = 100;
 const NOT_TRIED: &str = ".";
-/// The call that names no application.
+/// The only call without an application.
 const OVERVIEW: &str = "/apps";
 
-/// Where a handshake carries a credential.
+/// The place of a credential in the handshake.
 #[derive(Clone, Copy)]
 enum Place {
     Authorization,
@@ -29,7 +29,7 @@ enum Place {
 
 const PLACES: [Place; 4] = [Place::Authorization, Place::ApiKey, Place::Subprotocol, Place::Query];
 
-/// What a connection does.
+/// An operation of a connection.
 #[derive(Clone, Copy)]
 enum Operation {
     Publish,
@@ -41,13 +41,13 @@ enum Operation {
 const OPERATIONS: [Operation; 4] =
     [Operation::Publish, Operation::Batch, Operation::Subscribe, Operation::SubscribeSince];
 
-/// What became of every operation, and which reports were acknowledged.
+/// The outcome of each operation, and the acknowledged reports by application and number.
 pub(super) struct Outcomes {
     pub(super) cells: Vec<String>,
     pub(super) accepted: Vec<(String, u64)>,
 }
 
-/// Tries every operation with the credential of `case`, which is the one of this number.
+/// Tries every operation with the credential of `case`; `number` is its index.
 pub(super) async fn attempt(gateway: &Gateway, case: &Case, number: u64) -> Outcomes {
     let mut outcomes = Outcomes { cells: Vec::new(), accepted: Vec::new() };
     let mut opened = None;
@@ -64,9 +64,9 @@ pub(super) async fn attempt(gateway: &Gateway, case: &Case, number: u64) -> Outc
     outcomes.cells.push(authenticate(&mut client, case).await);
     outcomes.operate(&mut client, case, number * REPORTS_OF_CASE + REPORTS_OF_CASE / 2).await;
     for path in ["metrics?timeRange=hour", "metrics/latest", "summary", "series", "logs"] {
-        outcomes.cells.push(ask(gateway, case, &format!("/apps/{}/{path}", case.app)).await);
+        outcomes.cells.push(get(gateway, case, &format!("/apps/{}/{path}", case.app)).await);
     }
-    outcomes.cells.push(ask(gateway, case, OVERVIEW).await);
+    outcomes.cells.push(get(gateway, case, OVERVIEW).await);
     outcomes
 }
 
@@ -75,8 +75,8 @@ impl Outcomes {
         for (operation, n) in OPERATIONS.into_iter().zip(first..) {
             let (frame, apps) = operation.frame(case, n);
             client.send(&frame).await;
-            let answer = client.answer_within(&["ack", "subscribed", "error"], DEADLINE).await;
-            let answer = answer.unwrap_or_else(|| panic!("{}: no answer to {frame}", case.name));
+            let answer = client.reply_within(&["ack", "subscribed", "error"], DEADLINE).await;
+            let answer = answer.unwrap_or_else(|| panic!("{}: no reply to {frame}", case.name));
             let whole = answer["payload"]["accepted"] == apps.len();
             let cell = match answer["type"].as_str() {
                 Some("ack") if whole => "+".to_owned(),
@@ -93,7 +93,7 @@ impl Outcomes {
 }
 
 impl Operation {
-    /// The frame, and the applications that it reports for.
+    /// The frame, and the applications of its reports.
     fn frame(self, case: &Case, n: u64) -> (Value, Vec<String>) {
         let report = |app: &String| json!({"appId": app, "metrics": {"n": n}});
         let batch = [&case.app, &case.other];
@@ -117,9 +117,9 @@ impl Operation {
 /// Opens a connection with the credential in `place`.
 async fn handshake(gateway: &Gateway, case: &Case, place: Place) -> (String, Option<Client>) {
     let (text, second) = match &case.shown {
-        Shown::Nothing => return outcome(open(gateway, case, &[]).await),
-        Shown::One(text) => (text, None),
-        Shown::Two(text, second) => (text, Some(second)),
+        Sent::Nothing => return outcome(open(gateway, case, &[]).await),
+        Sent::One(text) => (text, None),
+        Sent::Two(text, second) => (text, Some(second)),
     };
     let bearer = |text: &String| ("authorization", format!("Bearer {text}"));
     let subprotocol = format!("nsl.v1, key.{}", base64url(text));
@@ -167,8 +167,8 @@ async fn authenticate(client: &mut Client, case: &Case) -> String {
     let mut proof = proof.clone();
     proof["appId"] = json!(case.app);
     client.send(&json!({"type": "auth", "data": proof})).await;
-    let patience = if case.may_be_silent() { SILENCE } else { DEADLINE };
-    let answer = client.answer_within(&["auth_success", "auth_error", "error"], patience).await;
+    let limit = if case.may_be_silent() { SILENCE } else { DEADLINE };
+    let answer = client.reply_within(&["auth_success", "auth_error", "error"], limit).await;
     match answer.as_ref().map(|answer| (answer["type"].as_str(), &answer["payload"]["code"])) {
         None => "sil".to_owned(),
         Some((Some("auth_success"), _)) => "+".to_owned(),
@@ -177,11 +177,11 @@ async fn authenticate(client: &mut Client, case: &Case) -> String {
     }
 }
 
-async fn ask(gateway: &Gateway, case: &Case, path: &str) -> String {
+async fn get(gateway: &Gateway, case: &Case, path: &str) -> String {
     let (text, second) = match &case.shown {
-        Shown::Nothing => (None, None),
-        Shown::One(text) => (Some(text), None),
-        Shown::Two(text, second) => (Some(text), Some(second)),
+        Sent::Nothing => (None, None),
+        Sent::One(text) => (Some(text), None),
+        Sent::Two(text, second) => (Some(text), Some(second)),
     };
     let mut request = gateway.http(reqwest::Method::GET, path);
     if let Some(text) = text {
@@ -201,13 +201,13 @@ async fn ask(gateway: &Gateway, case: &Case, path: &str) -> String {
     }
 }
 
-/// Whether an overview shows `app`.
+/// Whether an overview has `app`.
 fn lists(overview: &Value, app: &str) -> bool {
     let shown = overview["apps"].as_array().expect("a list of applications");
     shown.iter().any(|shown| shown["appId"] == app)
 }
 
-/// A rejection code as the table writes it.
+/// The abbreviation of a rejection code in the table.
 fn short(code: &Value) -> String {
     let code = code.as_str().unwrap_or_default();
     let shorts =

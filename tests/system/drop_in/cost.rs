@@ -1,5 +1,5 @@
-//! What a library and its dashboard cost: frames, answers, stored reports and calls of the store, with and without
-//! the doubling, and for a hundred tabs.
+//! What libraries and dashboards cost: frames, replies, stored reports and DynamoDB calls, with and without doubled
+//! reports, and for a hundred tabs.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use super::{counted, drawn_once, legacy_app, owner_of, page, program};
 use crate::compat::{Copies, Dashboard, FrameCounts, Library, RunningModel};
 use crate::system::harness::{Client, DynamoDbCalls, PartitionedGateway, QUIET};
 
-/// For how long the doubling is counted, and the tabs are.
+/// Duration of the measurements of doubled reports and of tabs.
 const PHASE: Duration = Duration::from_secs(8);
 const LONG_PHASE: Duration = Duration::from_secs(14);
-/// What a library on its own pace reports four times as fast.
+/// The library reports four times a second.
 const PACE: u32 = 4;
-/// After which nothing is under way any more.
+/// Time after which every frame has been handled.
 const SETTLED: Duration = Duration::from_secs(2);
 const TABS: usize = 100;
 const TABS_AT_ONCE: usize = 10;
-/// What a tab and a library may cost together, beyond reports, as frames in ten seconds.
+/// Most frames in ten seconds of a tab and a library together, without reports: requests and replies.
 const ASKED_IN_TEN: u64 = 15;
 const ANSWERED_IN_TEN: u64 = 5;
-/// What a tab asks, and is answered, once when it opens.
+/// Requests and replies of a tab when it opens.
 const OPENING_ASKED: u64 = 6;
 const OPENING_ANSWERED: u64 = 4;
-/// DynamoDbCalls of the store that a tab's opening may cost, and a frame of reports; any other frame may cost one.
+/// Most DynamoDB calls when a tab opens, and for a frame of reports; any other frame may cost one.
 const OPENING_CALLS: u64 = 12;
 const REPORT_CALLS: u64 = 3;
 const WRITES: [&str; 2] = ["PutItem", "TransactWriteItems"];
 
-/// What one spell cost.
+/// The counts of one measurement.
 struct PhaseCost {
     reported: u64,
     frames: u64,
@@ -40,36 +40,36 @@ struct PhaseCost {
     calls: DynamoDbCalls,
 }
 
-/// A library and a tab, each at its own pace, for one spell.
+/// Runs a library and a tab for one measurement.
 async fn run_phase(copies: Copies) -> PhaseCost {
-    // No rollup is computed meanwhile, so that what the store is asked is due to frames alone.
+    // No rollup is computed meanwhile, so that all DynamoDB calls are caused by frames.
     let partitioned = PartitionedGateway::start(&["--stream-window", "300"]).await;
     let app = legacy_app(partitioned.gateway()).await;
     let tab = RunningModel::start(Dashboard::new(owner_of(&app)), &page(partitioned.address(), 1));
-    tab.wait_until("welcome", Dashboard::is_authenticated).await;
+    tab.wait_until("authentication", Dashboard::is_authenticated).await;
     let mut viewer = Client::viewer(partitioned.gateway(), &app).await;
     partitioned.take_calls();
     let library =
         RunningModel::start(Library::new(owner_of(&app), copies), &program(partitioned.address(), PACE));
-    library.wait_until("welcome of the library", Library::is_authenticated).await;
+    library.wait_until("authentication of the library", Library::is_authenticated).await;
     sleep(PHASE).await;
-    let (library, said) = library.end("the library").await;
+    let (library, sent) = library.end("the library").await;
     sleep(SETTLED).await;
     let calls = partitioned.take_calls();
-    let (tab, heard) = tab.end("the tab").await;
+    let (tab, received) = tab.end("the tab").await;
     let shown = u64::try_from(drawn_once(&tab, "the tab").len()).expect("a count");
     assert_eq!(u64::try_from(tab.drawn().len()).expect("a count"), shown, "the tab drew a copy");
     viewer.round_trip().await;
     assert_eq!(
-        u64::try_from(viewer.untaken("metrics")).expect("a count"),
+        u64::try_from(viewer.remaining("metrics")).expect("a count"),
         shown,
         "a viewer beside it differs"
     );
     let counted = counted(partitioned.gateway(), &app).await;
-    let answers = said.answered() + heard.answered();
+    let answers = sent.answered() + received.answered();
     PhaseCost {
         reported: library.reported(),
-        frames: said.sent().of("send_metrics"),
+        frames: sent.sent().of("send_metrics"),
         answers,
         shown,
         counted,
@@ -85,20 +85,20 @@ async fn doubled_report_is_stored_counted_and_shown_once() {
     for (cost, name, copies) in [(&once, "once", 1), (&twice, "twice over", 2)] {
         let writes = cost.calls.on("Reports", &WRITES);
         println!(
-            "{} reports sent {name}: {} frames, {} answers, {} shown, {} counted, {writes} writes, store asked{}",
+            "{} reports sent {name}: {} frames, {} answers, {} shown, {} counted, {writes} writes, DynamoDB calls{}",
             cost.reported, cost.frames, cost.answers, cost.shown, cost.counted, cost.calls
         );
         assert!(cost.reported > 0 && cost.frames <= copies * cost.reported);
         assert_eq!((cost.shown, cost.counted), (cost.reported, cost.reported), "sent {name}");
-        // The retries of a conflict come on top.
+        // Conflicts are retried.
         assert!(writes <= 2 * cost.frames, "{writes} writes for {} frames", cost.frames);
-        // Only the winner of two copies asks who watches.
+        // Only the copy that is stored reads the subscribers.
         let asked_who_watches = cost.calls.on("Connections", &["Query"]);
         assert!(asked_who_watches <= cost.reported + OPENING_ASKED, "{}", cost.calls);
     }
 }
 
-/// Lets so many tabs watch a library, and returns what they said and heard, and what the store was asked.
+/// Runs a library and this many tabs; returns their frames and the DynamoDB calls.
 async fn watch(tabs: usize) -> (FrameCounts, DynamoDbCalls) {
     let partitioned = PartitionedGateway::start(&["--stream-window", "300"]).await;
     let app = legacy_app(partitioned.gateway()).await;
@@ -108,7 +108,7 @@ async fn watch(tabs: usize) -> (FrameCounts, DynamoDbCalls) {
         RunningModel::start(Library::new(owner_of(&app), copies), &program(partitioned.address(), 1));
     let endpoint = page(partitioned.address(), 1);
     let mut opened = Vec::new();
-    // A few at a time: what is measured is what tabs cost, not how many a laptop's gateway can let in at once.
+    // A few at a time, so that a slow machine can open them.
     while opened.len() < tabs {
         let few = (opened.len()..tabs).take(TABS_AT_ONCE);
         let few: Vec<_> =
@@ -122,11 +122,11 @@ async fn watch(tabs: usize) -> (FrameCounts, DynamoDbCalls) {
     let (_, mut counts) = library.end("the library").await;
     for (index, tab) in opened.into_iter().enumerate() {
         let who = format!("tab {index}");
-        let (tab, heard) = tab.end(&who).await;
+        let (tab, received) = tab.end(&who).await;
         drawn_once(&tab, &who);
-        let connections = heard.connections.len();
+        let connections = received.connections.len();
         assert_eq!(connections, 1, "{who} was closed");
-        counts.merge(heard);
+        counts.merge(received);
     }
     (counts, partitioned.take_calls())
 }
@@ -140,7 +140,7 @@ async fn cost_of_dashboard_tabs_is_linear() {
         let longest = counts.longest().as_secs();
         let most = |in_ten: u64, opening: u64| tabs * (in_ten * longest.div_ceil(10) + opening);
         let (asked, answered) = (counts.asked(), counts.answered());
-        println!("{tabs} tabs for {longest} s: {asked} frames in, {answered} answers, store asked{calls}");
+        println!("{tabs} tabs for {longest} s: {asked} frames in, {answered} answers, DynamoDB calls{calls}");
         assert!(asked <= most(ASKED_IN_TEN, OPENING_ASKED), "{asked} frames in");
         assert!(answered <= most(ANSWERED_IN_TEN, OPENING_ANSWERED), "{answered} answers");
         let reports = counts.sent().of("send_metrics");

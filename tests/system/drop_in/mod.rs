@@ -1,5 +1,5 @@
-//! The published library and its dashboard, as models, against the running service: nothing that it answers may end
-//! one, count a report twice or make one ask without end. Ruled by docs/PROTOCOL.md, "The library and its dashboard".
+//! Models of the published library and its dashboard against the running service: no reply may crash one, count a report
+//! twice or start an endless loop. See docs/PROTOCOL.md, "The library and its dashboard".
 
 mod cost;
 mod random_frames;
@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::compat::{Credentials, Dashboard, Endpoint};
 use crate::system::harness::{App, Gateway};
 
-/// One of the origins that the template allows by default.
+/// An origin that the template allows by default.
 const DASHBOARD: &str = "http://localhost:3000";
 
-/// An application that lets the library in.
+/// An application with the legacy flag.
 async fn legacy_app(gateway: &Gateway) -> App {
     App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await
 }
@@ -24,21 +24,21 @@ fn owner_of(app: &App) -> Credentials {
     Credentials::new(&app.user_id, &app.app_id)
 }
 
-/// A process that runs the library: its handshake has no origin.
+/// The endpoint of a library, whose handshake has no origin.
 fn program(address: &str, pace: u32) -> Endpoint {
     Endpoint { address: address.to_owned(), origin: None, pace }
 }
 
-/// A tab of the dashboard.
+/// The endpoint of a tab of the dashboard.
 fn page(address: &str, pace: u32) -> Endpoint {
     Endpoint { address: address.to_owned(), origin: Some(DASHBOARD), pace }
 }
 
-/// Reports that one connection may show again: the last known one, with which it begins and which the first live ones
-/// may overtake, and a frame whose delivery a busy machine confirmed_commands too late, so that it was posted once more.
+/// Reports that one connection may receive again: the last known one, which the first live ones may overtake, and a frame
+/// that is posted again because a busy machine confirmed it too late.
 const DRAWN_AGAIN_MAX: usize = 3;
 
-/// The reports that a tab drew, each of which it drew once on each of its connections, but for [`DRAWN_AGAIN_MAX`].
+/// The ids of the reports that a tab drew; asserts that each was drawn once per connection, but for [`DRAWN_AGAIN_MAX`].
 fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
     let (mut drawn, mut of_connection) = (BTreeSet::new(), BTreeSet::new());
     let mut again: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -58,7 +58,7 @@ fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
     drawn
 }
 
-/// The number of reports in the last hour's history, or fewer where the stream has not delivered all.
+/// The number of reports in the history of the last hour; fewer if the stream has not delivered all.
 async fn counted(gateway: &Gateway, app: &App) -> u64 {
     let path = format!("/apps/{}/metrics?timeRange=hour&series=process.uptime", app.app_id);
     let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("history is JSON");

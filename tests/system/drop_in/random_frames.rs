@@ -1,5 +1,5 @@
-//! Random talk in the library's dialect, sense and nonsense, from both sides and before and after `auth`: whatever
-//! it leads to, nothing comes back that is deadly to the side that said it.
+//! Random frames in the library's dialect, valid and invalid, before and after `auth`: no reply is incompatible with the
+//! client that sent them.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::compat::{ClientKind, Credentials, one_of, why_incompatible};
 use crate::system::harness::{App, Client, Gateway};
 
 const SEEDS: u64 = 6;
-/// Few enough in a row that no side is closed as a flood before it has tried most types.
+/// Few enough that no client is closed for flooding before it has sent most types.
 const FRAMES: usize = 40;
-/// What comes later than this after the last frame was not its answer.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Time after the last frame in which replies arrive.
+const REPLY_TIME: Duration = Duration::from_millis(500);
 const TYPES: [&str; 14] = [
     "auth",
     "send_metrics",
@@ -33,13 +33,13 @@ const TYPES: [&str; 14] = [
     "status_response",
 ];
 
-/// A frame of a random type, with right, wrong, missing and nonsensical parts.
+/// A frame of a random type with valid, invalid and missing parts.
 fn any_frame(rng: &mut Rng, right: &Credentials) -> String {
     if rng.u64(..10) == 0 {
         let nonsense = ["", "null", "[]", "7", "{", "{}", "\"clear\"", r#"{"type":7}"#, r#"{"type":"auth"}"#];
         return (*one_of(rng, &nonsense)).to_owned();
     }
-    let wrong = [json!(7), json!(null), json!("no spaces"), json!("nobody"), json!({}), json!([])];
+    let wrong = [json!(7), json!(null), json!("no spaces"), json!("unknown"), json!({}), json!([])];
     let mut frame = right.frame(one_of::<&str>(rng, &TYPES), json!({}));
     for (field, value) in [
         ("metrics", json!({"cpu": {"usage": rng.u64(..100)}, "payload": null, "logs": 1})),
@@ -67,14 +67,14 @@ fn any_frame(rng: &mut Rng, right: &Credentials) -> String {
     frame.to_string()
 }
 
-/// Says random things on a connection of this side, and judges what it hears.
-async fn talk(gateway: &Gateway, app: &App, party: ClientKind, seed: u64) {
+/// Sends random frames as a client of this kind, and checks the replies.
+async fn send_random_frames(gateway: &Gateway, app: &App, party: ClientKind, seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let origin = [("origin", DASHBOARD)];
     let headers: &[(&str, &str)] = if party == ClientKind::Dashboard { &origin } else { &[] };
     let mut client = Client::open_with(gateway, headers).await.expect("it connects");
     let right = owner_of(app);
-    let mut said = Vec::new();
+    let mut sent = Vec::new();
     if rng.u64(..3) > 0 {
         client.send(&right.frame("auth", json!({}))).await;
         client.next("auth_success").await;
@@ -84,12 +84,12 @@ async fn talk(gateway: &Gateway, app: &App, party: ClientKind, seed: u64) {
         if frame.is_empty() || !client.try_send_message(Message::text(frame.as_str())).await {
             continue;
         }
-        said.push(frame);
+        sent.push(frame);
     }
     let any = |_: &Value| true;
-    while let Some(heard) = client.heard_within(PATIENCE, any).await {
-        let why = why_incompatible(party, &heard.to_string());
-        assert_eq!(why, None, "seed {seed}, {party:?}: {heard} after {said:#?}");
+    while let Some(received) = client.next_within(REPLY_TIME, any).await {
+        let why = why_incompatible(party, &received.to_string());
+        assert_eq!(why, None, "seed {seed}, {party:?}: {received} after {sent:#?}");
     }
 }
 
@@ -99,7 +99,10 @@ async fn random_frames_get_only_compatible_replies() {
     let app = legacy_app(gateway).await;
     for seed in 0..SEEDS {
         let (library, page) = (ClientKind::Library, ClientKind::Dashboard);
-        // Side by side, so that each also hears what the other leads to.
-        tokio::join!(talk(gateway, &app, library, seed), talk(gateway, &app, page, seed + SEEDS));
+        // Both at once, so that each also gets the frames that the other causes.
+        tokio::join!(
+            send_random_frames(gateway, &app, library, seed),
+            send_random_frames(gateway, &app, page, seed + SEEDS)
+        );
     }
 }

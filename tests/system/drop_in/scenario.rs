@@ -1,7 +1,7 @@
-//! Minutes in the life of libraries and dashboards, good and bad, through whatever can happen to the service.
+//! Libraries and dashboards through an outage, a restart, a deactivated application and invalid credentials.
 //!
-//! The models' own intervals pass twice as fast. What the service measures by the clock is not compressed: a status
-//! in four seconds, twenty frames in ten, copies ten milliseconds apart; at this pace a tab stays below each of them.
+//! The models' intervals pass twice as fast. The limits that the service measures are in real time: one status in 4 s,
+//! 20 frames in 10 s, copies 10 ms apart. At this pace a tab stays below each of them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,29 +13,29 @@ use super::{counted, drawn_once, legacy_app, owner_of, page, program};
 use crate::compat::{Copies, Credentials, Dashboard, FrameCounts, Library, RunningModel, UserAction};
 use crate::system::harness::{App, Client, PartitionedGateway, QUIET, nsl};
 
-/// Seconds of the models in a second of ours. At three, a tab alone comes near twenty frames in ten seconds.
+/// How many of the models' seconds pass in one second. At three, a tab comes near 20 frames in 10 s.
 const PACE: u32 = 2;
-/// How long each state of the world lasts: longer than any interval of a model's but the status of ten seconds.
+/// Duration of each state: longer than any interval of a model but the status of 10 s.
 const PHASE: Duration = Duration::from_secs(5);
-/// Log lines at once; the service takes fifty a second of a connection.
+/// Log lines at once; the service accepts 50 a second from a connection.
 const STORM_LINES: u32 = 120;
 const LINES_TAKEN_MIN: usize = 20;
-/// How late an application may be seen switched off: an instance believes its record for a minute.
+/// Time until every instance has seen that an application is inactive: apps are cached for a minute.
 const REVOCATION_LIMIT: Duration = Duration::from_secs(80);
-/// Reports that a tab must have drawn before the world changes.
+/// Reports that a tab must have drawn before the next state.
 const DRAWN: usize = 3;
-/// What API Gateway says itself when an integration fails, and when it is asked too much.
+/// What API Gateway itself sends for a failed integration and for throttling.
 const TRANSPORT_ERRORS: [&str; 2] = [
     r#"{"message":"Internal server error","connectionId":"UIcZQdQsoAMCLTw=","requestId":"UIcaLH0FoAMFz3w="}"#,
     r#"{"message":"Too Many Requests","connectionId":"UIcZQdQsoAMCLTw=","requestId":"UIcaLH0FoAMFz3x="}"#,
 ];
 
-/// Everyone who lives through the scenario.
+/// The clients of the scenario.
 struct Clients {
     app: App,
     libraries: Vec<RunningModel<Library>>,
     tabs: Vec<RunningModel<Dashboard>>,
-    /// Who has no business here, with the reason.
+    /// Clients with invalid credentials, with the reason.
     outsiders: Vec<(&'static str, RunningModel<Library>, RunningModel<Dashboard>)>,
     sleeping: App,
 }
@@ -50,7 +50,7 @@ impl Clients {
         let modern = App::create_with(gateway, &["--owner", "nehonix_owner"]).await;
         let user = app.user_id.as_str();
         let outsiders = [
-            ("wrong user", Credentials::new("nehonix_nobody", &app.app_id)),
+            ("wrong user", Credentials::new("nehonix_unknown", &app.app_id)),
             ("unknown app", Credentials::new(user, "no-such-application")),
             ("foreign app", Credentials::new(user, &foreign.app_id)),
             ("app without the flag", Credentials::new(user, &modern.app_id)),
@@ -71,7 +71,7 @@ impl Clients {
         Self { app, libraries, tabs, outsiders, sleeping }
     }
 
-    /// Waits until every tab draws reports that come from here on.
+    /// Waits until every tab has drawn new reports.
     async fn wait_for_reports(&self, when: &str) {
         for tab in &self.tabs {
             let before = tab.inspect(|tab| tab.drawn().len());
@@ -85,7 +85,7 @@ impl Clients {
     }
 }
 
-/// The owner uses the page, and the application logs more than is taken.
+/// The owner uses the page, and the application logs more than is accepted.
 async fn use_everything(clients: &Clients, partitioned: &PartitionedGateway) {
     let (library, tab) = (&clients.libraries[0], &clients.tabs[0]);
     library.wait_until("history of the library", |library| !library.history_lengths().is_empty()).await;
@@ -110,49 +110,48 @@ async fn use_everything(clients: &Clients, partitioned: &PartitionedGateway) {
     }
 }
 
-/// The store cannot be reached for a while, in which two more are born.
-async fn lose_the_store(clients: &mut Clients, partitioned: &PartitionedGateway) {
-    partitioned.unplug();
+/// The store is unreachable for a while, in which two more clients start.
+async fn cut_the_store(clients: &mut Clients, partitioned: &PartitionedGateway) {
+    partitioned.cut_dynamodb();
     sleep(PHASE / 2).await;
     let owner = owner_of(&clients.app);
     clients.tabs.push(RunningModel::start(Dashboard::new(owner.clone()), &page(partitioned.address(), PACE)));
     let library = Library::new(owner, Copies::Two(Rng::with_seed(3)));
     clients.libraries.push(RunningModel::start(library, &program(partitioned.address(), PACE)));
     sleep(PHASE / 2).await;
-    partitioned.plug_in();
+    partitioned.restore_dynamodb();
 }
 
-/// The operator switches the application off, which closes its connections, and on again.
+/// The operator deactivates the application, which closes its connections, and activates it again.
 async fn switch_off_and_on(clients: &Clients, partitioned: &PartitionedGateway) {
     let id = clients.app.app_id.as_str();
     let connections = || -> Vec<usize> { clients.libraries.iter().map(RunningModel::connections).collect() };
     let before = connections();
     nsl(partitioned.gateway(), &["app", "deactivate", id]).await;
-    let is_told = |tab: &Dashboard| {
+    let is_inactive = |tab: &Dashboard| {
         tab.statuses()
             .last()
             .is_some_and(|status| status["appExists"] == true && status["appIsActive"] == false)
     };
     for tab in &clients.tabs {
-        tab.wait_until_within(REVOCATION_LIMIT, "word that the application is inactive", is_told).await;
+        tab.wait_until_within(REVOCATION_LIMIT, "inactive status", is_inactive).await;
     }
-    // They report on, as nobody now, and are not closed for that: they would come back every three seconds.
+    // They keep reporting, unauthenticated, and are not closed for that: they would reconnect every three seconds.
     for (library, closed) in clients.libraries.iter().zip(before) {
         library.wait_for_connections(closed + 1).await;
     }
     let back = connections();
     sleep(PHASE).await;
-    assert_eq!(connections(), back, "a library was closed for reports that nobody may send");
+    assert_eq!(connections(), back, "a library was closed for unauthenticated reports");
     nsl(partitioned.gateway(), &["app", "activate", id]).await;
     for tab in &clients.tabs {
-        tab.wait_until("welcome without a new connection", Dashboard::is_authenticated).await;
+        tab.wait_until("authentication without a new connection", Dashboard::is_authenticated).await;
     }
-    // A library says `auth` once for each connection, so it is heard again with its next.
-    partitioned.hang_up();
+    // A library sends `auth` once for each connection, so it needs a new one.
+    partitioned.cut_clients();
 }
 
-/// What is left of everyone: how many reports there were, which of them were drawn, and what went over the
-/// connections of those who belong here and of outsiders.
+/// The results of all clients: reports sent, reports drawn, and the frames of valid clients and of outsiders.
 #[derive(Default)]
 struct Results {
     reported: u64,
@@ -161,7 +160,7 @@ struct Results {
     others: FrameCounts,
 }
 
-/// Ends everyone, and proves that each of them lived.
+/// Stops all clients and asserts that each was still running.
 async fn stop_all(clients: Clients) -> Results {
     let Results { mut reported, mut drawn, mut ours, mut others } = Results::default();
     for (index, tab) in clients.tabs.into_iter().enumerate() {
@@ -176,13 +175,13 @@ async fn stop_all(clients: Clients) -> Results {
         ours.merge(counts);
     }
     for (why, library, tab) in clients.outsiders {
-        let is_let_in = why == "inactive app";
+        let may_authenticate = why == "inactive app";
         let (library, counts) = library.end(&format!("library, {why}")).await;
-        assert!(is_let_in || !library.is_authenticated(), "the library of {why} was welcomed");
+        assert!(may_authenticate || !library.is_authenticated(), "the library of {why} was authenticated");
         others.merge(counts);
         let (tab, counts) = tab.end(&format!("tab, {why}")).await;
-        assert!(tab.auth_errors() > 0, "the tab of {why} was told nothing");
-        assert!(is_let_in || tab.drawn().is_empty(), "the tab of {why} was shown something");
+        assert!(tab.auth_errors() > 0, "the tab of {why} got no error");
+        assert!(may_authenticate || tab.drawn().is_empty(), "the tab of {why} drew a report");
         others.merge(counts);
     }
     Results { reported, drawn, ours, others }
@@ -195,14 +194,14 @@ async fn legacy_clients_survive_outages_and_restarts() {
     let mut partitioned = PartitionedGateway::start(&["--stream-window", "1"]).await;
     let mut clients = Clients::gather(&partitioned).await;
     let mut viewer = Client::viewer(partitioned.gateway(), &clients.app).await;
-    clients.wait_for_reports("reports in the calm").await;
+    clients.wait_for_reports("reports before any fault").await;
     viewer.next("metrics").await;
     use_everything(&clients, &partitioned).await;
     nsl(partitioned.gateway(), &["app", "activate", &clients.sleeping.app_id]).await;
     let (_, _, woken) = clients.outsiders.last().expect("the last outsider's application sleeps");
-    woken.wait_until("welcome of an application that was inactive", Dashboard::is_authenticated).await;
+    woken.wait_until("authentication for an activated application", Dashboard::is_authenticated).await;
 
-    lose_the_store(&mut clients, &partitioned).await;
+    cut_the_store(&mut clients, &partitioned).await;
     clients.wait_for_reports("reports after a fault of the store").await;
     partitioned.restart().await;
     clients.wait_for_reports("reports after a restart").await;
@@ -210,7 +209,7 @@ async fn legacy_clients_survive_outages_and_restarts() {
     clients.wait_for_reports("reports after the application was inactive").await;
 
     let app = clients.app.clone();
-    let lives = 2 * clients.outsiders.len() + clients.tabs.len() + clients.libraries.len();
+    let models = 2 * clients.outsiders.len() + clients.tabs.len() + clients.libraries.len();
     let Results { reported, drawn, ours, others } = stop_all(clients).await;
     let stored = counted(partitioned.gateway(), &app).await;
     let drawn = u64::try_from(drawn.len()).expect("a count");
@@ -218,10 +217,10 @@ async fn legacy_clients_survive_outages_and_restarts() {
     assert!(0 < drawn && drawn <= stored, "{drawn} reports were drawn and {stored} are counted");
     let minutes = began.elapsed().as_secs_f64() * f64::from(PACE) / 60.0;
     println!(
-        "{lives} models lived {minutes:.1} of their minutes each, on {} connections",
+        "{models} models ran for {minutes:.1} of their minutes on {} connections",
         ours.connections.len()
     );
-    for (who, counts) in [("those who belong here", &ours), ("outsiders", &others)] {
+    for (who, counts) in [("valid clients", &ours), ("outsiders", &others)] {
         let (sent, received) = (counts.sent(), counts.received());
         println!(
             "  {who}: {} frames in, {} out, {} of these answers",
@@ -233,5 +232,5 @@ async fn legacy_clients_survive_outages_and_restarts() {
     println!(
         "  {reported} reports left the libraries once or twice, {stored} are counted, {drawn} were drawn"
     );
-    println!("  the store was asked {}", partitioned.take_calls());
+    println!("  DynamoDB calls: {}", partitioned.take_calls());
 }

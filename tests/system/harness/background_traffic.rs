@@ -1,5 +1,5 @@
-//! A publisher and a viewer that keep exchanging reports while a test does its worst beside them.
-//! Each report must be acknowledged and delivered before the next is sent; one that is lost fails the test.
+//! A publisher and a viewer that exchange reports while a test disturbs the service.
+//! Each report must be acknowledged and delivered before the next is sent; a lost one fails the test.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::{App, Client, Gateway};
 
-/// Fewer exchanges than this would prove nothing.
+/// Fewest exchanged reports.
 const REPORTS_MIN: u64 = 3;
 
 pub(crate) struct BackgroundTraffic {
@@ -27,19 +27,23 @@ impl BackgroundTraffic {
             let mut exchanged = 0;
             while exchanged < REPORTS_MIN || !stopped.load(Ordering::Relaxed) {
                 let ack = publisher.publish(&app, exchanged).await;
-                assert_eq!(ack["accepted"], 1, "a bystander's report was refused: {ack}");
+                assert_eq!(ack["accepted"], 1, "a background report was rejected: {ack}");
                 viewer.next_report(exchanged).await;
                 exchanged += 1;
             }
-            assert_eq!(publisher.untaken("error") + viewer.untaken("error"), 0, "a bystander got an error");
+            assert_eq!(
+                publisher.remaining("error") + viewer.remaining("error"),
+                0,
+                "background traffic got an error"
+            );
             exchanged
         });
         Self { stop, exchange }
     }
 
-    /// Ends the exchange and passes on its failure, if it failed.
+    /// Stops the exchange; panics if it failed.
     pub(crate) async fn finish(self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.exchange.await.expect("the background exchanged every report");
+        self.exchange.await.expect("background traffic lost no report");
     }
 }

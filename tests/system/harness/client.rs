@@ -1,6 +1,5 @@
-//! A WebSocket client that holds every frame it receives to the protocol's general promises.
-//!
-//! Frames are kept until a test takes them, so the order in which a test asks does not matter.
+//! A WebSocket client that checks every received frame against the general promises of the protocol.
+//! Frames are kept until a test takes them, so a test may take them in any order.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,31 +15,31 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{App, DEADLINE, Gateway};
 
-/// No frame of the service is larger: docs/PROTOCOL.md, limits.
+/// Largest frame of the service.
 const FRAME_BYTES_MAX: usize = 30 * 1024;
-/// What a close without a code reads as, and an end without a close.
+/// The codes of a close without a code, and of an end without a close.
 const NO_CODE: u16 = 1005;
 const NO_CLOSE: u16 = 1006;
 
 pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Received and not taken yet, oldest first.
+    /// Frames that were not taken yet, oldest first.
     inbox: Vec<Value>,
     closed: Option<u16>,
 }
 
 impl Client {
-    /// A connection that has said nothing yet.
+    /// Opens an unauthenticated connection.
     pub(crate) async fn open(gateway: &Gateway) -> Self {
         Self::open_with(gateway, &[]).await.unwrap_or_else(|cause| panic!("connecting: {cause}"))
     }
 
-    /// A connection whose handshake carries these headers, or why there is none.
+    /// Opens a connection with these headers in the handshake.
     pub(crate) async fn open_with(gateway: &Gateway, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
         Self::open_at(&gateway.ready().ws, headers).await
     }
 
-    /// The same at an address that carries a query.
+    /// Opens a connection at an address that may have a query.
     pub(crate) async fn open_at(address: &str, headers: &[(&str, &str)]) -> Result<Self, Box<Error>> {
         let mut request = address.into_client_request()?;
         for (name, value) in headers {
@@ -51,7 +50,7 @@ impl Client {
         Ok(Self { socket, inbox: Vec::new(), closed: None })
     }
 
-    /// A connection that has proved with its key that it may publish and view.
+    /// Opens a connection and authenticates it with the key of `app`.
     pub(crate) async fn authenticated(gateway: &Gateway, app: &App) -> Self {
         let mut client = Self::open(gateway).await;
         client.send(&auth_frame(app)).await;
@@ -59,14 +58,14 @@ impl Client {
         client
     }
 
-    /// An authenticated connection that is subscribed.
+    /// Opens an authenticated connection and subscribes it.
     pub(crate) async fn viewer(gateway: &Gateway, app: &App) -> Self {
         let mut client = Self::authenticated(gateway, app).await;
         client.subscribe(app).await;
         client
     }
 
-    /// Subscribes and returns the answer's payload.
+    /// Subscribes and returns the payload of `subscribed`.
     pub(crate) async fn subscribe(&mut self, app: &App) -> Value {
         self.send(&json!({"type": "subscribe", "data": {"appId": app.app_id}})).await;
         self.next("subscribed").await["payload"].take()
@@ -84,7 +83,7 @@ impl Client {
         self.socket.send(message).await.unwrap_or_else(|cause| panic!("sending a frame: {cause}"));
     }
 
-    /// Sends where the other side may close in the middle.
+    /// Sends a message; returns false if the service has closed the connection.
     pub(crate) async fn try_send_message(&mut self, message: Message) -> bool {
         self.socket.send(message).await.is_ok()
     }
@@ -94,7 +93,7 @@ impl Client {
         self.next_where(kind, |frame| frame["type"] == kind).await
     }
 
-    /// The payload of the next `metrics` frame whose report's `n` is this.
+    /// The payload of the next `metrics` frame whose report has this `n`.
     pub(crate) async fn next_report(&mut self, n: u64) -> Value {
         let wanted = |frame: &Value| frame["type"] == "metrics" && frame["payload"]["metrics"]["n"] == n;
         self.next_where(&format!("report {n}"), wanted).await["payload"].take()
@@ -106,8 +105,8 @@ impl Client {
         self.ack(&format!("report-{n}")).await
     }
 
-    /// Sends one report and waits until it is acknowledged or refused.
-    pub(crate) async fn publish_or_refused(&mut self, app: &App) {
+    /// Sends one report and waits until it is acknowledged or rejected.
+    pub(crate) async fn publish_or_rejected(&mut self, app: &App) {
         self.send(&metrics_frame(app, "any", json!({"n": 0}))).await;
         self.next_where("a verdict", |frame| frame["type"] == "ack" || frame["type"] == "error").await;
     }
@@ -118,7 +117,7 @@ impl Client {
         self.next_where(&format!("ack of {id}"), wanted).await["payload"].take()
     }
 
-    /// The payload of the next `error`, whose shape it proves.
+    /// The payload of the next `error`; asserts its shape.
     pub(crate) async fn error(&mut self) -> Value {
         let payload = self.next("error").await["payload"].take();
         let is_text = |field: &str| payload[field].as_str().is_some_and(|text| !text.is_empty());
@@ -127,16 +126,16 @@ impl Client {
         payload
     }
 
-    /// Waits until the service has answered something that was sent after all else.
+    /// Waits for the reply to a `ping`, which is sent after all other frames.
     pub(crate) async fn round_trip(&mut self) {
         self.send(&json!({"type": "ping"})).await;
         self.next("pong").await;
     }
 
-    /// The same where the other side may close instead of answering.
+    /// Sends a `ping` and waits for the reply or the close.
     pub(crate) async fn try_round_trip(&mut self) {
         if self.try_send_message(Message::text(r#"{"type":"ping"}"#)).await {
-            while self.untaken("pong") == 0 && self.is_open() {
+            while self.remaining("pong") == 0 && self.is_open() {
                 let received = timeout(DEADLINE, self.receive()).await;
                 assert!(received.is_ok(), "no pong within {DEADLINE:?}; {}", self.state());
             }
@@ -150,7 +149,7 @@ impl Client {
         self.closed.is_none()
     }
 
-    /// The code with which the other side closes, whatever arrives before.
+    /// Waits for the close and returns its code.
     pub(crate) async fn close_code(&mut self) -> u16 {
         let until = Instant::now() + DEADLINE;
         while self.closed.is_none() {
@@ -160,23 +159,23 @@ impl Client {
         self.closed.expect("the loop ends with a code")
     }
 
-    /// Frames of this type that were received and not taken.
-    pub(crate) fn untaken(&self, kind: &str) -> usize {
+    /// The number of received frames of this type that were not taken.
+    pub(crate) fn remaining(&self, kind: &str) -> usize {
         self.inbox.iter().filter(|frame| frame["type"] == kind).count()
     }
 
-    /// The next frame of one of these types, unless none comes for as long as `patience`, or the end before it.
-    pub(crate) async fn answer_within(&mut self, kinds: &[&str], patience: Duration) -> Option<Value> {
-        self.heard_within(patience, |frame| kinds.iter().any(|kind| frame["type"] == *kind)).await
+    /// The next frame of one of these types; `None` after `limit` or the close.
+    pub(crate) async fn reply_within(&mut self, kinds: &[&str], limit: Duration) -> Option<Value> {
+        self.next_within(limit, |frame| kinds.iter().any(|kind| frame["type"] == *kind)).await
     }
 
-    /// The next frame that fits, unless none comes for as long as `patience`, or the end before it.
-    pub(crate) async fn heard_within(
+    /// The next frame that fits; `None` after `limit` or the close.
+    pub(crate) async fn next_within(
         &mut self,
-        patience: Duration,
+        limit: Duration,
         fits: impl Fn(&Value) -> bool,
     ) -> Option<Value> {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + limit;
         loop {
             if let Some(index) = self.inbox.iter().position(&fits) {
                 return Some(self.inbox.remove(index));
@@ -187,7 +186,7 @@ impl Client {
         }
     }
 
-    /// Takes the oldest frame that fits, waiting for one.
+    /// Waits for a frame that fits and takes the oldest.
     pub(crate) async fn next_where(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + DEADLINE;
         loop {
@@ -200,7 +199,7 @@ impl Client {
         }
     }
 
-    /// Ends the connection as a cut cable does: no close frame, no farewell of TCP.
+    /// Drops the connection without a close frame or a TCP FIN.
     pub(crate) fn vanish(self) {
         if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
             stream.set_zero_linger().expect("a socket can linger for no time");
@@ -209,7 +208,7 @@ impl Client {
 
     async fn receive(&mut self) {
         match self.socket.next().await {
-            Some(Ok(Message::Text(text))) => self.inbox.push(sound_frame(text.as_str())),
+            Some(Ok(Message::Text(text))) => self.inbox.push(checked_frame(text.as_str())),
             Some(Ok(Message::Close(frame))) => {
                 self.closed = Some(frame.map_or(NO_CODE, |frame| frame.code.into()))
             }
@@ -220,7 +219,7 @@ impl Client {
     }
 
     fn state(&self) -> String {
-        let mut state = format!("closed: {:?}, untaken frames: {}", self.closed, self.inbox.len());
+        let mut state = format!("closed: {:?}, remaining frames: {}", self.closed, self.inbox.len());
         for frame in self.inbox.iter().take(5) {
             let _ = write!(state, "\n  {frame}");
         }
@@ -232,14 +231,13 @@ pub(crate) fn auth_frame(app: &App) -> Value {
     json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}})
 }
 
-/// A report without a timestamp, which asks for an acknowledgement.
+/// A report without a timestamp, to be acknowledged with `id`.
 pub(crate) fn metrics_frame(app: &App, id: &str, metrics: Value) -> Value {
     json!({"type": "metrics", "id": id, "data": {"appId": app.app_id, "metrics": metrics}})
 }
 
-/// What every frame must be, for the published library dies of an empty one: a JSON object with a type, or API
-/// Gateway's own report of a failure.
-fn sound_frame(text: &str) -> Value {
+/// Asserts that a frame is a JSON object with a type or an error of API Gateway: an empty one crashes the library.
+fn checked_frame(text: &str) -> Value {
     assert!(text.len() <= FRAME_BYTES_MAX, "a frame of {} bytes: {text:.200}", text.len());
     let frame: Value = serde_json::from_str(text).unwrap_or_else(|cause| panic!("{cause} in {text:?}"));
     let of_transport = frame["message"].is_string() && frame["connectionId"].is_string();

@@ -1,4 +1,4 @@
-//! The one place of the tests that reads the wall clock: reports must be stamped close to the present.
+//! The only place of the tests that reads the clock: reports need timestamps close to the present.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ pub(crate) fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// The instant as JavaScript's `toISOString` writes it, always with milliseconds.
+/// The time as JavaScript's `toISOString` formats it, always with milliseconds.
 pub(crate) fn iso(ms: i64) -> String {
     format!("{:.3}", Timestamp::from_millisecond(ms).expect("an instant in range"))
 }

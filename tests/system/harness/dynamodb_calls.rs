@@ -1,20 +1,20 @@
-//! What a DynamoDB was asked, read off the requests on their way: operation and table, and nothing else of them.
+//! Counts the DynamoDB calls in the bytes of a connection, by operation and table.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The header that names the operation, and what stands before the operation's name in it.
+/// The header of the operation, and the prefix of its value.
 const TARGET: &str = "x-amz-target";
 const SERVICE: &str = "DynamoDB_20120810.";
 const LENGTH: &str = "content-length";
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// DynamoDbCalls by operation and table; of a transaction its first table.
+/// The number of calls by operation and table; a transaction counts for its first table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DynamoDbCalls(BTreeMap<(String, String), u64>);
 
 impl DynamoDbCalls {
-    /// DynamoDbCalls of these operations on tables whose name holds `table`.
+    /// Calls of these operations on tables whose name contains `table`.
     pub(crate) fn on(&self, table: &str, operations: &[&str]) -> u64 {
         let fits = |(operation, name): &(String, String)| {
             name.contains(table) && operations.contains(&operation.as_str())
@@ -40,15 +40,15 @@ impl fmt::Display for DynamoDbCalls {
     }
 }
 
-/// Reads the requests of one connection, whatever pieces they come in.
+/// Reads the requests of one connection from chunks of any size.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     unread: Vec<u8>,
 }
 
 impl Reader {
-    /// Whether a connection that begins so speaks to a DynamoDB.
-    pub(crate) fn understands(beginning: &[u8]) -> bool {
+    /// Whether a connection that starts with these bytes goes to DynamoDB.
+    pub(crate) fn is_dynamodb(beginning: &[u8]) -> bool {
         beginning.starts_with(b"POST / HTTP/1.1\r\n")
     }
 
@@ -64,7 +64,7 @@ impl Reader {
         }
     }
 
-    /// The lengths of head and body of the first request, once all of it is there.
+    /// The lengths of head and body of the first request, if it is complete.
     fn whole_request(&self) -> Option<(usize, usize)> {
         let end = self.unread.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD)?;
         let head_bytes = end + END_OF_HEAD.len();
@@ -112,6 +112,6 @@ mod tests {
             assert_eq!(calls.on("Reports", &["PutItem"]), 2, "in pieces of {size}: {calls}");
             assert_eq!((calls.on("Connections", &["Query"]), calls.on("", &["GetRecords"])), (1, 0));
         }
-        assert!(Reader::understands(stream.as_bytes()) && !Reader::understands(b"GET / HTTP/1.1\r\n"));
+        assert!(Reader::is_dynamodb(stream.as_bytes()) && !Reader::is_dynamodb(b"GET / HTTP/1.1\r\n"));
     }
 }

@@ -1,7 +1,7 @@
-//! Starts the gateway as a child process on free ports and ends it again, whatever becomes of the test.
+//! Starts the gateway as a child process on free ports and stops it, however the test ends.
 //!
-//! A child outlives a test process that is killed, so a watcher beside it reads a pipe that only the test process
-//! holds open: when the pipe ends, for whatever reason, the watcher sends the gateway the signal of Ctrl-C.
+//! A child outlives a test process that is killed. So a watcher beside it reads a pipe whose only writer is the test
+//! process: when the pipe closes, the watcher interrupts the gateway.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,26 +16,26 @@ use serde_json::Value;
 
 use super::{App, DEADLINE, settings};
 
-/// Time for a gateway to create its tables and to start, and to drain and end.
+/// Limits for starting, with tables to create, and for stopping.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
-/// For history to say what was sent: hundreds of recomputed rollups, on a machine that does other things too.
+/// Limit for history to include what was sent: hundreds of rollups on a busy machine.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(90);
-/// Between two looks at a file or a process: short against the deadlines, long against the work of looking.
+/// Interval at which a file or process is polled.
 const POLL: Duration = Duration::from_millis(20);
-/// For how long the files of a finished run are kept.
+/// How long the files of a finished run are kept.
 const LOGS_KEPT: Duration = Duration::from_secs(3600);
-/// Lines of the gateway's output that a failed start repeats.
+/// Lines of the gateway's log that a failed start reports.
 const LOG_LINES: usize = 40;
 
-/// `$$` stays the shell's own process id in the watcher, and becomes the gateway's by `exec`.
+/// `$$` in the watcher is the process id of the shell, which `exec` turns into the gateway.
 const WITH_WATCHER: &str =
     "exec 3<&0; (read -r _ <&3; kill -INT $$) 2>/dev/null & exec \"$@\" 3<&- </dev/null";
 
 pub(crate) struct Gateway {
-    /// Absent where somebody else started what the tests run against.
+    /// `None` if the tests run against a deployed service.
     child: Option<Child>,
-    lifeline: Option<ChildStdin>,
+    watcher_pipe: Option<ChildStdin>,
     folder: PathBuf,
     ready: Ready,
 }
@@ -53,10 +53,10 @@ pub(crate) struct Ready {
 }
 
 impl Gateway {
-    /// The gateway that serves every test whose own application isolates it enough.
+    /// The gateway of all tests that need no other isolation than their own application.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Result<Gateway, String>> = OnceLock::new();
-        // No test waits for the minute in which a stream's batch collects.
+        // Without a window, so that no test waits until a stream batch is complete.
         let arguments = ["--memory", "--no-demo", "--stream-window", "0"].map(str::to_owned);
         let started = SHARED.get_or_init(|| match settings::ready_file() {
             Some(file) => Self::deployed(&file),
@@ -65,15 +65,15 @@ impl Gateway {
         started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
     }
 
-    /// A gateway of the test's own, with these arguments besides addresses, template and binaries.
+    /// Starts a gateway for one test with additional `arguments`.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         Self::start_logging(arguments, None).await
     }
 
-    /// The same whose functions log at this level.
+    /// Starts a gateway whose functions log at `level`.
     pub(crate) async fn start_logging(arguments: &[&str], level: Option<&'static str>) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        // What the gateway needs while it starts may be served by the test's own runtime.
+        // The starting gateway may need a proxy that runs on the test's runtime.
         let starting = tokio::task::spawn_blocking(move || Self::try_start(&arguments, level));
         let started = starting.await.expect("starting does not panic");
         started.unwrap_or_else(|fault| panic!("the gateway does not start: {fault}"))
@@ -83,7 +83,7 @@ impl Gateway {
         &self.ready
     }
 
-    /// Where it keeps its log and, unless it was told otherwise, everything else.
+    /// The folder of its log and, by default, of its data.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -92,14 +92,14 @@ impl Gateway {
         self.folder.join("ready.json")
     }
 
-    /// GETs `path` of the HTTP API with `key` as bearer token.
+    /// Sends GET `path` to the HTTP API with `key` as bearer token.
     pub(crate) async fn get(&self, path: &str, key: Option<&str>) -> reqwest::Response {
         let request = self.http(reqwest::Method::GET, path);
         let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
         request.send().await.unwrap_or_else(|cause| panic!("GET {path}: {cause}"))
     }
 
-    /// The answer to `path`, asked for again until it fits.
+    /// The response to GET `path`, repeated until it fits.
     pub(crate) async fn json_where(&self, path: &str, app: &App, fits: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + SETTLE_DEADLINE;
         loop {
@@ -113,25 +113,25 @@ impl Gateway {
         }
     }
 
-    /// A call of the HTTP API that has not been sent.
+    /// A request to the HTTP API, not sent yet.
     pub(crate) fn http(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         let address = format!("{}{path}", self.ready.http.trim_end_matches('/'));
         reqwest::Client::new().request(method, address).timeout(DEADLINE)
     }
 
-    /// Does what Ctrl-C does, and waits for the end while the test's own runtime goes on.
+    /// Interrupts the gateway and waits for its exit without blocking the test's runtime.
     pub(crate) async fn interrupt(mut self) -> ExitStatus {
         let ended = tokio::task::spawn_blocking(move || self.end());
         ended.await.expect("ending does not panic").expect("a gateway that the test started")
     }
 
-    /// What the ready file of a deployed service tells.
+    /// The deployed service of a ready file.
     fn deployed(file: &Path) -> Result<Self, String> {
         let folder = scratch_folder("deployed");
         let text = fs::read(file).map_err(|cause| format!("{}: {cause}", file.display()))?;
         fs::write(folder.join("ready.json"), &text).map_err(|cause| cause.to_string())?;
         let ready = serde_json::from_slice(&text).map_err(|cause| format!("{}: {cause}", file.display()))?;
-        Ok(Self { child: None, lifeline: None, folder, ready })
+        Ok(Self { child: None, watcher_pipe: None, folder, ready })
     }
 
     fn try_start(arguments: &[String], level: Option<&str>) -> Result<Self, String> {
@@ -147,11 +147,11 @@ impl Gateway {
         command.args(arguments).current_dir(&folder).stdin(Stdio::piped());
         command.stderr(log.try_clone().map_err(|cause| cause.to_string())?).stdout(log);
         let mut child = command.spawn().map_err(|cause| cause.to_string())?;
-        let lifeline = child.stdin.take();
+        let watcher_pipe = child.stdin.take();
         match await_ready(&mut child, &ready_file) {
-            Ok(ready) => Ok(Self { child: Some(child), lifeline, folder, ready }),
+            Ok(ready) => Ok(Self { child: Some(child), watcher_pipe, folder, ready }),
             Err(fault) => {
-                drop(lifeline);
+                drop(watcher_pipe);
                 let _ = child.kill();
                 let _ = child.wait();
                 Err(format!("{fault}\n{}", last_lines(&folder.join("gateway.log"))))
@@ -160,7 +160,7 @@ impl Gateway {
     }
 
     fn end(&mut self) -> Option<ExitStatus> {
-        drop(self.lifeline.take());
+        drop(self.watcher_pipe.take());
         let child = self.child.as_mut()?;
         let began = Instant::now();
         while began.elapsed() < STOP_DEADLINE {
@@ -176,19 +176,19 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if self.lifeline.is_some() {
+        if self.watcher_pipe.is_some() {
             self.end();
         }
     }
 }
 
-/// A folder of this test process's own, below cargo's folder for what tests write.
+/// A new folder of this test process, below cargo's folder for temporary files of tests.
 pub(crate) fn scratch_folder(name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     static RUN: OnceLock<PathBuf> = OnceLock::new();
     let run = RUN.get_or_init(|| {
         let runs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nsl-tests");
-        forget_old(&runs);
+        remove_old(&runs);
         runs.join(std::process::id().to_string())
     });
     let folder = run.join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
@@ -196,8 +196,8 @@ pub(crate) fn scratch_folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Removes what earlier runs left, save the newest, for a failure's logs are worth reading.
-fn forget_old(runs: &Path) {
+/// Removes the folders of older runs; recent ones may have the logs of a failure.
+fn remove_old(runs: &Path) {
     for run in fs::read_dir(runs).into_iter().flatten().flatten() {
         let modified = run.metadata().and_then(|metadata| metadata.modified()).ok();
         let age = modified.and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
@@ -214,7 +214,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// Where cargo puts the workspace's binaries: beside the folder of this test's own.
+/// Where cargo puts the workspace's binaries: above the folder of the test binary.
 fn binaries() -> PathBuf {
     let test = std::env::current_exe().expect("this executable has a path");
     test.parent().and_then(Path::parent).expect("this executable is below the binaries' folder").to_owned()
@@ -224,8 +224,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace")
 }
 
-/// An engine of the gateway's own; or, where the environment names another DynamoDB and nothing has to outlive the
-/// gateway, that one under a region that no other gateway has: DynamoDB Local keeps the tables of each apart.
+/// Uses the embedded engine; or, if the environment names another DynamoDB and the gateway needs no data folder, that one
+/// in a region of its own: DynamoDB Local separates the tables by region.
 fn use_dynamodb(command: &mut Command, arguments: &[String]) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
@@ -244,7 +244,7 @@ fn use_dynamodb(command: &mut Command, arguments: &[String]) {
 fn await_ready(child: &mut Child, ready_file: &Path) -> Result<Ready, String> {
     let began = Instant::now();
     while began.elapsed() < START_DEADLINE {
-        // A file that is being written is no JSON yet.
+        // An incomplete file is not JSON.
         let ready = fs::read(ready_file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if let Some(ready) = ready {
             return Ok(ready);

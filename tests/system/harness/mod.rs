@@ -1,5 +1,5 @@
-//! What the system tests share: a running gateway, applications, clients that speak the wire, recorded input.
-//! Nothing here knows how the service works inside; docs/PROTOCOL.md is all that it relies on.
+//! What the system tests share: a running gateway, applications, WebSocket clients and recorded frames.
+//! The harness relies only on docs/PROTOCOL.md, not on the implementation.
 
 mod app;
 mod background_traffic;
@@ -22,12 +22,12 @@ pub(crate) use dynamodb_calls::DynamoDbCalls;
 pub(crate) use gateway::{Gateway, binary, scratch_folder};
 pub(crate) use partition::PartitionedGateway;
 pub(crate) use proxy::Proxy;
-pub(crate) use recording::{library_frames, library_talk, recorded_documents};
+pub(crate) use recording::{library_frames, recorded_documents, recorded_other_frames};
 
 use std::time::Duration;
 
-/// How long a test waits for anything before it fails: generous, for a slow machine must not fail a sound system.
+/// How long a test waits for anything before it fails: generous, because machines under load are slow.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Held by a test that measures delays, and by one whose load would be measured.
+/// Locked by tests that measure delays and by tests whose load would disturb them.
 pub(crate) static QUIET: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

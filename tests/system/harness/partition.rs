@@ -1,5 +1,5 @@
-//! A gateway whose store is another gateway's engine, with cables that can be pulled: one to the store, one to the
-//! clients. It can be stopped and started anew while its clients keep their address and its store what it holds.
+//! A gateway that uses another gateway's engine through a proxy, and is reached through a proxy: both connections can be
+//! cut. It can be restarted while clients keep their address and the tables their rows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ pub(crate) struct PartitionedGateway {
 }
 
 impl PartitionedGateway {
-    /// The gateway gets these arguments besides.
+    /// `arguments` are passed to the gateway.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let engine = Gateway::start(&["--memory", "--no-demo"]).await;
         let store = Proxy::to(&engine.ready().dynamodb).await;
         let folder = scratch_folder("data");
-        // It is given the demo application's key, since it finds the engine's record of it.
-        let demo = engine.ready().app.as_ref().expect("the demo application is told");
+        // The gateway finds the demo application in the engine's tables and needs its key.
+        let demo = engine.ready().app.as_ref().expect("the ready file has the demo application");
         fs::write(folder.join("demo-key"), &demo.api_key).expect("the key is written");
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let gateway = Self::start_gateway(&folder, &store, &arguments).await;
@@ -35,32 +35,32 @@ impl PartitionedGateway {
         self.gateway.as_ref().expect("the gateway runs")
     }
 
-    /// Where clients connect, whichever gateway runs.
+    /// The address for clients, which stays the same after a restart.
     pub(crate) fn address(&self) -> &str {
         &self.endpoint.address
     }
 
-    /// Makes the store unreachable.
-    pub(crate) fn unplug(&self) {
+    /// Makes DynamoDB unreachable.
+    pub(crate) fn cut_dynamodb(&self) {
         self.store.switch_off();
     }
 
-    pub(crate) fn plug_in(&self) {
-        self.store.lead_to(&self.engine.ready().dynamodb);
+    pub(crate) fn restore_dynamodb(&self) {
+        self.store.forward_to(&self.engine.ready().dynamodb);
     }
 
-    /// Ends every client's connection as a broken line does, and lets them come back.
-    pub(crate) fn hang_up(&self) {
+    /// Cuts the connection of every client; they can reconnect.
+    pub(crate) fn cut_clients(&self) {
         self.endpoint.switch_off();
-        self.endpoint.lead_to(&self.gateway().ready().ws);
+        self.endpoint.forward_to(&self.gateway().ready().ws);
     }
 
-    /// Stops the gateway and starts another, which clients reach once it runs.
+    /// Stops the gateway and starts another at the same address for clients.
     pub(crate) async fn restart(&mut self) {
         self.endpoint.switch_off();
-        assert!(self.stop().await.success(), "the gateway ends well");
+        assert!(self.stop().await.success(), "the gateway exits successfully");
         let gateway = Self::start_gateway(&self.folder, &self.store, &self.arguments).await;
-        self.endpoint.lead_to(&gateway.ready().ws);
+        self.endpoint.forward_to(&gateway.ready().ws);
         self.gateway = Some(gateway);
     }
 
@@ -68,7 +68,7 @@ impl PartitionedGateway {
         self.gateway.take().expect("the gateway runs").interrupt().await
     }
 
-    /// What the store was asked since the last time that this was asked.
+    /// The DynamoDB calls since the last take.
     pub(crate) fn take_calls(&self) -> DynamoDbCalls {
         self.store.take_calls()
     }

@@ -1,5 +1,4 @@
-//! A TCP proxy that can be switched off and led elsewhere: what is behind it is then unreachable, or another.
-//! It can count what a store behind it is asked.
+//! A TCP proxy that can be switched off and pointed at another target, and that counts DynamoDB calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,21 +8,21 @@ use tokio::sync::watch;
 
 use super::dynamodb_calls::{DynamoDbCalls, Reader};
 
-/// What is read of a connection at once.
+/// Size of the read buffer.
 const CHUNK_BYTES: usize = 16 * 1024;
 
 pub(crate) struct Proxy {
     pub(crate) address: String,
-    way: watch::Sender<Way>,
+    route: watch::Sender<Route>,
     calls: Arc<Mutex<DynamoDbCalls>>,
 }
 
-/// Where it leads.
+/// The current target.
 #[derive(Clone, Default)]
-struct Way {
-    /// Changes with every order, so that a connection is cut by one that leads to where it leads already.
-    orders: u64,
-    /// Nowhere while it is switched off.
+struct Route {
+    /// Number of changes so far, so that setting the same target again also cuts connections.
+    changes: u64,
+    /// `None` while switched off.
     target: Option<String>,
 }
 
@@ -33,7 +32,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let (scheme, _) = target.split_once("://").expect("an address with a scheme");
         let address = format!("{scheme}://{}", listener.local_addr().expect("a bound address"));
-        let (way, state) = watch::channel(Way { orders: 0, target: Some(host_of(target)) });
+        let (route, state) = watch::channel(Route { changes: 0, target: Some(host_of(target)) });
         let calls = Arc::new(Mutex::new(DynamoDbCalls::default()));
         let counted = Arc::clone(&calls);
         tokio::spawn(async move {
@@ -41,24 +40,24 @@ impl Proxy {
                 tokio::spawn(forward(client, state.clone(), Arc::clone(&counted)));
             }
         });
-        Self { address, way, calls }
+        Self { address, route, calls }
     }
 
-    /// Cuts every connection and drops each new one at once.
+    /// Cuts every connection and drops new ones.
     pub(crate) fn switch_off(&self) {
-        self.turn(None);
+        self.set_target(None);
     }
 
-    /// Leads to `target` from here on, and cuts what led elsewhere.
-    pub(crate) fn lead_to(&self, target: &str) {
-        self.turn(Some(host_of(target)));
+    /// Forwards to `target` from now on and cuts existing connections.
+    pub(crate) fn forward_to(&self, target: &str) {
+        self.set_target(Some(host_of(target)));
     }
 
-    fn turn(&self, target: Option<String>) {
-        self.way.send_modify(|way| *way = Way { orders: way.orders + 1, target });
+    fn set_target(&self, target: Option<String>) {
+        self.route.send_modify(|route| *route = Route { changes: route.changes + 1, target });
     }
 
-    /// What the store behind it was asked since the last time that this was asked.
+    /// The DynamoDB calls since the last take.
     pub(crate) fn take_calls(&self) -> DynamoDbCalls {
         std::mem::take(&mut *self.calls.lock().expect("no counter panics"))
     }
@@ -69,17 +68,17 @@ fn host_of(address: &str) -> String {
     rest.trim_end_matches('/').to_owned()
 }
 
-async fn forward(mut client: TcpStream, mut state: watch::Receiver<Way>, calls: Arc<Mutex<DynamoDbCalls>>) {
-    let Way { orders, target: Some(target) } = state.borrow().clone() else { return };
+async fn forward(mut client: TcpStream, mut state: watch::Receiver<Route>, calls: Arc<Mutex<DynamoDbCalls>>) {
+    let Route { changes, target: Some(target) } = state.borrow().clone() else { return };
     let Ok(mut server) = TcpStream::connect(&target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     tokio::select! {
         _ = relay(&mut client, &mut server, &calls) => {}
-        _ = state.wait_for(|way| way.orders != orders) => {}
+        _ = state.wait_for(|route| route.changes != changes) => {}
     }
 }
 
-/// Carries both ways until either side ends, and reads along what the client asks.
+/// Copies both directions until either side ends, and counts the requests of the client.
 async fn relay(
     client: &mut TcpStream,
     server: &mut TcpStream,
@@ -88,7 +87,7 @@ async fn relay(
     let mut chunk = vec![0; CHUNK_BYTES];
     let length = client.read(&mut chunk).await?;
     server.write_all(&chunk[..length]).await?;
-    if !Reader::understands(&chunk[..length]) {
+    if !Reader::is_dynamodb(&chunk[..length]) {
         return copy_bidirectional(client, server).await.map(drop);
     }
     let mut reader = Reader::default();

@@ -1,4 +1,4 @@
-//! The frames that were recorded from the published library, made one application's and brought to the present.
+//! Frames recorded from the published library, with the ids of an application and current timestamps.
 
 use std::sync::LazyLock;
 
@@ -10,8 +10,8 @@ use super::{App, iso};
 const LIBRARY_FRAMES: &str = include_str!("../../fixtures/library-frames.jsonl");
 const WINDOWS_DOCUMENT: &str = include_str!("../../fixtures/metrics-windows-host.json");
 
-/// The recorded frames that are no reports, with the application's ids, in the order in which the library sent them.
-pub(crate) fn library_talk(app: &App) -> Vec<Value> {
+/// The recorded frames other than reports, with the ids of `app`, in the recorded order.
+pub(crate) fn recorded_other_frames(app: &App) -> Vec<Value> {
     let recorded =
         LIBRARY_FRAMES.lines().map(|line| serde_json::from_str(line).expect("a recorded frame is JSON"));
     let mut frames: Vec<Value> = recorded.filter(|frame: &Value| frame["type"] != "send_metrics").collect();
@@ -22,8 +22,7 @@ pub(crate) fn library_talk(app: &App) -> Vec<Value> {
     frames
 }
 
-/// The recorded `send_metrics` frames with the application's ids; the last is stamped `last_ms`, and each is as
-/// far before it as it was recorded.
+/// The recorded `send_metrics` frames with the ids of `app`, and timestamps shifted so that the last is `last_ms`.
 pub(crate) fn library_frames(app: &App, last_ms: i64) -> Vec<Value> {
     let mut frames = recorded_frames();
     let shift = last_ms - frames.iter().map(recorded_ms).max().expect("frames were recorded");
@@ -36,7 +35,7 @@ pub(crate) fn library_frames(app: &App, last_ms: i64) -> Vec<Value> {
     frames
 }
 
-/// The documents of metrics that were recorded, of a Linux host and of a Windows host.
+/// The recorded metrics documents of a Linux host and a Windows host.
 pub(crate) fn recorded_documents() -> &'static [Value] {
     static DOCUMENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
         let windows = serde_json::from_str(WINDOWS_DOCUMENT).expect("a recorded document is JSON");
