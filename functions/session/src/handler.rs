@@ -1,7 +1,7 @@
-//! From a WebSocket event to what the conversation wants, and back to API Gateway.
+//! From a WebSocket event to the conversation, and its reply back to API Gateway.
 //!
-//! Owns the order of one invocation and where its frames go: the first one into the result on a route that answers
-//! by itself, all others to the connection. A fault becomes `unavailable` here, never silence on such a route.
+//! On a route that answers by itself the first frame is the result of the invocation; all others are posted to the
+//! connection.
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use nsl_auth::token::TrustedKeys;
@@ -22,19 +22,21 @@ use nsl_aws::sessions::Sessions;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
 use nsl_domain::app::MAX_CONNECTIONS;
-use nsl_domain::conversation::{Conversation, Move, Standing, Tally, Verdict};
+use nsl_domain::conversation::{self, AuthContext, FrameCounts, Reply};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::envelope::RejectedFrame;
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::{Grant, GrantedApps};
 use nsl_domain::ids::AppId;
+use nsl_domain::legacy;
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
 
-use crate::familiar::Familiars;
+use crate::connection_cache::Connections;
+use crate::effects::FrameEffects;
 use crate::settings::Settings;
 
-/// The subprotocol that the service speaks; a browser that offers one drops a socket that echoes none.
+/// The one subprotocol. A browser that offers some closes a socket whose handshake echoes none.
 const SUBPROTOCOL: &str = "nsl.v1";
 
 /// The route of `auth`.
@@ -55,7 +57,7 @@ pub(crate) struct Session {
     pub(crate) commands: Commands,
     pub(crate) trusted: TrustedKeys,
     pub(crate) connections_api: ConnectionsApi,
-    pub(crate) familiars: Familiars,
+    connections: Connections,
     unauthenticated: UnauthenticatedConnections,
     pub(crate) counters: Counters,
 }
@@ -73,7 +75,7 @@ impl Session {
             rollups: clients.rollups(&settings.rollups_table, Retention::default()),
             logs: clients.log_entries(&settings.logs_table),
             commands: clients.commands(&settings.connections_table),
-            familiars: Familiars::default(),
+            connections: Connections::default(),
             connections_api: clients.connections_api(),
             unauthenticated: clients.unauthenticated(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
@@ -95,10 +97,10 @@ impl Session {
         Ok(response)
     }
 
-    /// A connection without a session row could never authenticate, and a publisher without its row never be closed
-    /// by its app's owner, so a fault refuses the handshake.
+    /// A fault refuses the handshake: a connection without a session row could never authenticate, and a publisher
+    /// without its row could never be closed by its app's owner.
     async fn connect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
-        match self.admit(event).await {
+        match self.open(event).await {
             Ok(true) => {}
             Ok(false) => {
                 tracing::info!(connection = %event.connection, "connect refused, its app is full");
@@ -118,12 +120,12 @@ impl Session {
         response
     }
 
-    /// Whether the connection is let in: not where its grant names one app and that is full. A grant of several would
-    /// cost a query for each.
-    async fn admit(&self, event: &SocketEvent) -> Result<bool, Fault> {
+    /// Stores the rows of a new connection; false where its grant names one app and that is full. A grant of several
+    /// apps is not counted, which would cost a query for each.
+    async fn open(&self, event: &SocketEvent) -> Result<bool, Fault> {
         if let Some(GrantedApps::Apps(apps)) = event.grant.as_ref().map(|grant| &grant.reach)
             && let [app] = apps.as_slice()
-            && !self.has_room(app, event.arrival).await?
+            && !self.has_connection_room(app, event.arrival).await?
         {
             return Ok(false);
         }
@@ -134,17 +136,17 @@ impl Session {
     }
 
     /// Whether `app` may have one more connection.
-    pub(crate) async fn has_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
+    pub(crate) async fn has_connection_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
         let known = self.app_cache.cached(app, now).await?;
         let most = known.map_or(MAX_CONNECTIONS, |known| known.max_connections());
         self.publishers.has_connection_room(app, most, now).await
     }
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
-        self.familiars.forget(&event.connection);
-        match self.forget(event).await {
+        self.connections.remove(&event.connection);
+        match self.delete_rows(event).await {
             Ok(()) => tracing::info!(connection = %event.connection, "disconnected"),
-            // What is left behind ends by age, or by the first post that finds nobody.
+            // Rows that are left expire, or are deleted by the first post to the gone connection.
             Err(fault) => {
                 tracing::warn!(connection = %event.connection, reason = fault.chain(), "disconnect left rows");
             }
@@ -152,7 +154,7 @@ impl Session {
         answer(200, None)
     }
 
-    async fn forget(&self, event: &SocketEvent) -> Result<(), Fault> {
+    async fn delete_rows(&self, event: &SocketEvent) -> Result<(), Fault> {
         let left = self.sessions.close(&event.connection).await?;
         for app in &left.watched {
             self.subscriptions.delete(app, &event.connection).await?;
@@ -164,16 +166,16 @@ impl Session {
     }
 
     async fn message(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
-        let verdict = self.converse(event).await;
-        self.count(&verdict.tally);
-        let answers_by_itself = ANSWERED_BY_ROUTE.contains(&event.route.as_str());
-        let mut frames = verdict.frames.into_iter();
-        let body = if answers_by_itself { frames.next() } else { None };
-        let rest: Vec<String> = frames.collect();
-        if let Err(fault) = self.send(event, &rest, verdict.close).await {
-            tracing::warn!(connection = %event.connection, reason = fault.chain(), "an answer was not delivered");
+        let reply = self.reply(event).await;
+        self.count(&reply.counts);
+        let is_result = ANSWERED_BY_ROUTE.contains(&event.route.as_str());
+        let mut frames = reply.frames.into_iter();
+        let body = if is_result { frames.next() } else { None };
+        let posted: Vec<String> = frames.collect();
+        if let Err(fault) = self.send(event, &posted, reply.close).await {
+            tracing::warn!(connection = %event.connection, reason = fault.chain(), "reply not delivered");
         }
-        if verdict.is_of_stranger
+        if reply.counts_as_unauthenticated
             && self.unauthenticated.count_rejected(&event.connection, event.arrival).await
         {
             self.counters.add(Counter::ClosedConnections, 1);
@@ -181,86 +183,70 @@ impl Session {
         answer(200, body)
     }
 
-    fn count(&self, tally: &Tally) {
-        self.counters.add(Counter::AbsorbedFrames, u64::from(tally.absorbed));
-        self.counters.add(Counter::SilencedPublishers, u64::from(tally.silenced));
-        self.counters.add(Counter::DroppedLogs, tally.dropped_logs);
+    fn count(&self, counts: &FrameCounts) {
+        self.counters.add(Counter::AbsorbedFrames, u64::from(counts.absorbed));
+        self.counters.add(Counter::SilencedPublishers, u64::from(counts.silenced));
+        self.counters.add(Counter::DroppedLogs, counts.dropped_logs);
     }
 
-    async fn converse(&self, event: &SocketEvent) -> Verdict {
+    async fn reply(&self, event: &SocketEvent) -> Reply {
         let frame = match ControlFrame::read(&event.body) {
             Ok(frame) => frame,
-            Err(refused) => return self.refuse(refused, event),
+            Err(rejected) => return self.reject(rejected, event),
         };
-        // Who was granted something at the handshake may prove only that, in either dialect.
+        // A grant of the handshake can be confirmed by `auth` and not changed, in either dialect.
         let is_confirmation = event.grant.is_some() && matches!(frame.request, Request::Auth { .. });
         if frame.request.is_legacy() && !is_confirmation {
-            return self.converse_legacy(frame, event).await;
+            return self.reply_legacy(frame.request, event).await;
         }
-        // A library behind a relay that adds its key proves it anew for ever, and is never closed for its frames.
-        if !is_confirmation && let Err(verdict) = self.familiars.hear_modern(&frame, event) {
-            return verdict;
+        // Confirmations are not limited: a library behind a relay that adds its key sends them for ever.
+        if !is_confirmation && let Err(reply) = self.connections.count_modern(&frame, event) {
+            return reply;
         }
-        let id = frame.id.clone();
-        let standing = match self.standing(event, &frame.request).await {
-            Ok(standing) => standing,
+        let context = match self.auth_context(event, &frame.request).await {
+            Ok(context) => context,
             Err(fault) => {
                 tracing::error!(connection = %event.connection, reason = fault.chain(), "session not read");
-                return Verdict { frames: vec![Outbound::unavailable(id).render()], ..Verdict::default() };
+                return Reply::of(&Outbound::unavailable(frame.id));
             }
         };
-        let (mut conversation, first) = Conversation::hear(frame, standing, event.arrival);
-        self.go_on(&mut conversation, first, event).await
+        let effects = FrameEffects { session: self, event };
+        conversation::converse(frame, &context, event.arrival, &effects).await
     }
 
-    async fn converse_legacy(&self, frame: ControlFrame, event: &SocketEvent) -> Verdict {
-        let familiarity = match self.familiars.attend(&frame.request, event) {
-            Ok(familiarity) => familiarity,
-            Err(verdict) => return verdict,
+    async fn reply_legacy(&self, request: Request, event: &SocketEvent) -> Reply {
+        let mut context = match self.connections.legacy_context(&request, event) {
+            Ok(context) => context,
+            Err(reply) => return reply,
         };
-        let (mut conversation, first) = Conversation::hear_legacy(frame, familiarity, event.arrival);
-        let verdict = self.go_on(&mut conversation, first, event).await;
-        if let Some(remembered) = conversation.remembered() {
-            self.familiars.remember(remembered, event);
-        }
-        verdict
+        let reply = legacy::converse(request, &mut context, &FrameEffects { session: self, event }).await;
+        self.connections.keep(context, event);
+        reply
     }
 
-    async fn go_on(&self, conversation: &mut Conversation, first: Move, event: &SocketEvent) -> Verdict {
-        let mut next = first;
-        loop {
-            match next {
-                Move::End(verdict) => return verdict,
-                Move::Ask(question) => next = conversation.learn(self.perform(question, event).await),
-            }
-        }
-    }
-
-    /// The refusal of a frame that cannot be read. A wrong `auth` has a count of its own, and so has a connection that
-    /// is known to speak the library's dialect; of all others the unauthenticated are counted.
-    fn refuse(&self, refused: RejectedFrame, event: &SocketEvent) -> Verdict {
-        let RejectedFrame { rejection, id } = refused;
+    /// Rejects a frame that cannot be read. A malformed `auth` is counted with the library's frames, as is a frame of a
+    /// connection that is known to be in its dialect; all others count as unauthenticated.
+    fn reject(&self, rejected: RejectedFrame, event: &SocketEvent) -> Reply {
+        let RejectedFrame { rejection, id } = rejected;
         tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
         self.counters.add(Counter::rejections(rejection.code), 1);
         let is_auth = event.route == AUTH_ROUTE && event.grant.is_none();
-        if (is_auth || self.familiars.speaks_legacy(event))
-            && let Err(verdict) = self.familiars.hear(event)
+        if (is_auth || self.connections.is_legacy(event))
+            && let Err(reply) = self.connections.count_legacy(event)
         {
-            return verdict;
+            return reply;
         }
-        let is_of_stranger = event.grant.is_none() && event.route != AUTH_ROUTE;
-        let refusal = Outbound::Error { rejection, id };
-        Verdict { frames: vec![refusal.render()], is_of_stranger, ..Verdict::default() }
+        let counts_as_unauthenticated = event.grant.is_none() && event.route != AUTH_ROUTE;
+        Reply { counts_as_unauthenticated, ..Reply::of(&Outbound::Error { rejection, id }) }
     }
 
-    /// What the connection may do: what the handshake granted, else what its session row says. `ping` needs neither,
-    /// and costs no call.
-    async fn standing(&self, event: &SocketEvent, request: &Request) -> Result<Standing, Fault> {
+    /// The grant of the handshake, or else of the session row. `ping` needs neither, and costs no call.
+    async fn auth_context(&self, event: &SocketEvent, request: &Request) -> Result<AuthContext, Fault> {
         if event.grant.is_some() || matches!(request, Request::Ping) {
-            return Ok(Standing { grant: event.grant.clone(), is_fixed: true });
+            return Ok(AuthContext { grant: event.grant.clone(), is_fixed: true });
         }
         let session = self.sessions.find(&event.connection).await?;
-        Ok(Standing { grant: session.and_then(|session| session.grant), is_fixed: false })
+        Ok(AuthContext { grant: session.and_then(|session| session.grant), is_fixed: false })
     }
 
     async fn send(&self, event: &SocketEvent, frames: &[String], close: bool) -> Result<(), Fault> {

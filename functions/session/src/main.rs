@@ -1,9 +1,9 @@
-//! The `session` function: holds the conversation of a connection.
+//! The `session` function: `$connect`, `$disconnect`, and every frame that is not a report.
 
-mod familiar;
+mod connection_cache;
+mod effects;
 mod handler;
-mod perform;
-mod relay;
+mod legacy;
 mod settings;
 #[cfg(test)]
 mod tests;

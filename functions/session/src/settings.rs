@@ -1,8 +1,8 @@
-//! What the `session` function must be told.
+//! Settings of the `session` function, from its environment.
 
 use nsl_aws::settings::{Misconfigured, Reader, TokenSettings};
 
-/// Names of tables and whose tokens are believed; endpoints, region and credentials are the SDK's own matter.
+/// Table names and trusted token issuers. The SDK reads endpoints, region and credentials by itself.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) apps_table: String,

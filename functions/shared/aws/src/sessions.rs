@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::{AppId, ConnectionId};
-use nsl_domain::legacy::session::{LegacySession, ReplyKind};
+use nsl_domain::legacy::session::{Claim, LegacySession, ReplyKind};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 
 use crate::fault::Fault;
@@ -52,17 +52,6 @@ pub struct Closed {
 pub enum Updated {
     /// Done.
     Done,
-    /// The connection is no longer there.
-    Gone,
-}
-
-/// What became of a claim to give an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// It is the caller's to give, and nobody else's for a while.
-    Won(LegacySession),
-    /// One of its kind was given a short while ago.
-    Lost(LegacySession),
     /// The connection is no longer there.
     Gone,
 }

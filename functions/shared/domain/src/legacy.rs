@@ -1,17 +1,20 @@
-//! Everything that only the published library and its dashboard need. They cannot be changed; they repeat themselves,
-//! and some replies kill their processes, so most of this is about when not to answer.
+//! Everything that only the published library and its dashboard need (docs/PROTOCOL.md, "The library and its
+//! dashboard"). They cannot be changed, they repeat themselves, and some replies end their processes: much of this
+//! decides when not to answer.
 
-pub(crate) mod auth;
+mod auth;
 pub mod command;
-pub(crate) mod conversation;
+pub mod context;
+mod conversation;
 pub mod dedup_window;
+pub mod effects;
 pub mod frames;
 pub mod logs;
 pub mod report;
-pub(crate) mod request_flow;
+mod request_flow;
 pub mod session;
 
+pub use conversation::converse;
+
 #[cfg(test)]
-mod hour;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,8 +1,9 @@
 //! What is kept for the published library: who was answered when, log entries, commands that hold.
 
-use nsl_aws::sessions::{Claim, Updated};
+use nsl_aws::sessions::Updated;
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::legacy::logs::LOG_RETENTION_MS;
+use nsl_domain::legacy::session::Claim;
 use nsl_domain::legacy::session::{LegacySession, ReplyKind};
 use serde_json::json;
 

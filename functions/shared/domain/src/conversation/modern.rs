@@ -1,170 +1,139 @@
 //! This protocol's own dialect: `auth` with a secret, `subscribe`, `unsubscribe`, `ping`.
 //!
-//! Owns the stages between two questions. Refuses the library's types. Ruled by protocol.md §1 and design.md §7.
+//! A grant is stored before it is confirmed, and a subscription before its replay is read.
 
-use super::{Answer, MAX_AUTH_REFUSALS, MAX_SUBSCRIPTIONS, Move, Question, Standing, Verdict};
-use crate::frame::control::{ControlFrame, Request};
+use super::effects::{EffectError, Effects};
+use super::limits::{FULL_FOR_MS, MAX_AUTH_REJECTIONS, MAX_SUBSCRIPTIONS};
+use super::reply::Reply;
+use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
 use crate::frame::replay;
-use crate::grant::Grant;
+use crate::grant::{Action, Grant};
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
-use crate::time::{MINUTE_MS, TimestampMs};
+use crate::time::TimestampMs;
 
-/// When who found no room may try again, in milliseconds: rows of connections that left without a word are seen to be
-/// gone with the next report.
-pub const FULL_FOR_MS: i64 = MINUTE_MS;
+type Outcome<E> = Result<Reply, EffectError<<E as Effects>::Fault>>;
 
-/// One frame's way through it.
-#[derive(Debug)]
-pub struct Modern {
-    standing: Standing,
+/// The authentication of a connection before its frame is read.
+#[derive(Debug, Clone)]
+pub struct AuthContext {
+    /// The grant of the handshake or of an earlier `auth`.
+    pub grant: Option<Grant>,
+    /// Whether the grant was given at the handshake; it cannot change during the connection then.
+    pub is_fixed: bool,
+}
+
+/// The reply to `frame`, which arrived at `now`. A route that answers by itself gets a frame whatever happens.
+pub async fn converse<E: Effects>(
+    frame: ControlFrame,
+    context: &AuthContext,
     now: TimestampMs,
+    effects: &E,
+) -> Reply {
+    let ControlFrame { id, request } = frame;
+    let is_auth = matches!(request, Request::Auth { .. });
+    let outcome = match request {
+        Request::Ping => Ok(Reply::of(&Outbound::Pong)),
+        Request::Auth { app, credential } => auth(app, &credential, id.clone(), context, effects).await,
+        Request::Subscribe { app, since, min_interval_ms } => {
+            subscribe(&app, since, min_interval_ms, context, now, effects).await
+        }
+        Request::Unsubscribe { app } => unsubscribe(app, context, effects).await,
+        // These are answered by the `legacy` module.
+        Request::Legacy(_) => Ok(Reply::silence()),
+    };
+    match outcome {
+        Ok(reply) => reply,
+        Err(EffectError::Rejected(rejection)) => Reply {
+            counts_as_unauthenticated: !is_auth && context.grant.is_none(),
+            ..Reply::of(&Outbound::Error { rejection, id })
+        },
+        Err(EffectError::Fault(fault)) => {
+            effects.log_fault(fault);
+            Reply::of(&Outbound::unavailable(id))
+        }
+    }
+}
+
+async fn auth<E: Effects>(
+    app: AppId,
+    credential: &Credential,
     id: Option<FrameId>,
-    stage: Stage,
+    context: &AuthContext,
+    effects: &E,
+) -> Outcome<E> {
+    let grant = match effects.prove(&app, credential).await {
+        Err(EffectError::Rejected(rejection)) => {
+            return Ok(match effects.count_rejection().await? {
+                Some(count) => reject_credential(rejection, count, id),
+                None => Reply::of(&Outbound::unavailable(id)),
+            });
+        }
+        proved => proved?,
+    };
+    if context.is_fixed {
+        if context.grant.as_ref() != Some(&grant) {
+            let message = "the connection was authorised at its handshake, for something else";
+            return Err(EffectError::Rejected(Rejection::new(Code::Forbidden, message)));
+        }
+        return Ok(Reply::of(&Outbound::AuthSuccess { app, user: grant.user }));
+    }
+    // A connection that has the application already takes no more room.
+    let is_counted = context.grant.as_ref().is_some_and(|held| held.reach == grant.reach);
+    if !is_counted && !effects.has_connection_room(&app).await? {
+        return Err(full("the app has as many connections as it may"));
+    }
+    if !effects.store_grant(&grant).await? {
+        return Ok(Reply::silence());
+    }
+    Ok(Reply::of(&Outbound::AuthSuccess { app, user: grant.user }))
 }
 
-/// What the last question was about.
-#[derive(Debug)]
-enum Stage {
-    Proving { app: AppId },
-    CountingRefusal { rejection: Rejection },
-    FindingRoom { app: AppId, grant: Grant },
-    Remembering { app: AppId, grant: Grant },
-    Admitting { app: AppId, since: Option<TimestampMs>, min_interval_ms: i64 },
-    Subscribing { app: AppId, since: Option<TimestampMs> },
-    Replaying { app: AppId, reaches_back: bool },
-    Unsubscribing { app: AppId },
-    Ended,
+/// The first wrong credential is answered, later ones are not, and one too many closes the connection.
+fn reject_credential(rejection: Rejection, count: u32, id: Option<FrameId>) -> Reply {
+    let error = (count <= 1).then(|| Outbound::Error { rejection, id }.render());
+    Reply { frames: error.into_iter().collect(), close: count >= MAX_AUTH_REJECTIONS, ..Reply::default() }
 }
 
-impl Modern {
-    pub(super) fn hear(frame: ControlFrame, standing: Standing, now: TimestampMs) -> (Self, Move) {
-        let mut conversation = Self { standing, now, id: frame.id, stage: Stage::Ended };
-        let first = conversation.begin(frame.request);
-        (conversation, first)
+async fn subscribe<E: Effects>(
+    app: &AppId,
+    since: Option<TimestampMs>,
+    min_interval_ms: i64,
+    context: &AuthContext,
+    now: TimestampMs,
+    effects: &E,
+) -> Outcome<E> {
+    let grant = authenticated::<E>(context)?;
+    effects.authorise(grant, Action::View, app).await?;
+    if !effects.has_subscription_room(app).await? {
+        return Err(full("the app has as many subscriptions as it may"));
     }
-
-    pub(super) fn learn(&mut self, answer: Answer) -> Move {
-        match (std::mem::replace(&mut self.stage, Stage::Ended), answer) {
-            (Stage::Proving { app }, Answer::Proved(Ok(grant))) if self.standing.is_fixed => {
-                self.confirm(app, grant)
-            }
-            (Stage::Proving { app }, Answer::Proved(Ok(grant))) => self.settle(app, grant),
-            (Stage::FindingRoom { app, grant }, Answer::Done) => self.remember(app, grant),
-            (Stage::FindingRoom { .. }, Answer::TooMany) => Move::End(self.turn_away()),
-            (Stage::Proving { .. }, Answer::Proved(Err(rejection))) => {
-                self.ask(Question::CountRefusal, Stage::CountingRefusal { rejection })
-            }
-            (Stage::CountingRefusal { rejection }, Answer::Refusals(count)) => {
-                Move::End(self.refuse_credential(rejection, count))
-            }
-            (Stage::Remembering { app, grant }, Answer::Done) => {
-                Move::End(Verdict::say(&Outbound::AuthSuccess { app, user: grant.user }))
-            }
-            (Stage::Remembering { .. }, Answer::Gone) => Move::End(Verdict::silence()),
-            (Stage::Admitting { app, since, min_interval_ms }, Answer::Allowed(Ok(()))) => {
-                self.subscribe(app, since, min_interval_ms)
-            }
-            (Stage::Admitting { .. }, Answer::Allowed(Err(rejection))) => self.refuse(rejection),
-            (Stage::Subscribing { app, since }, Answer::Done) => {
-                let (from, reaches_back) = replay::replay_start(since, self.now);
-                self.ask(
-                    Question::ReadRecent { app: app.clone(), from },
-                    Stage::Replaying { app, reaches_back },
-                )
-            }
-            (Stage::Subscribing { .. }, Answer::TooMany) => self.refuse(too_many_subscriptions()),
-            (Stage::Replaying { app, reaches_back }, Answer::Recent { reports, all }) => {
-                let (subscribed, replays) = replay::frames(&app, &reports, reaches_back && all);
-                let frames = std::iter::once(subscribed).chain(replays).collect();
-                Move::End(Verdict { frames, ..Verdict::default() })
-            }
-            (Stage::Unsubscribing { app }, Answer::Done) => {
-                Move::End(Verdict::say(&Outbound::Unsubscribed { app }))
-            }
-            // The route answers by itself: whatever happens, its answer must have a body.
-            _ => Move::End(Verdict::say(&Outbound::unavailable(self.id.take()))),
-        }
+    let dialect = if grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
+    if !effects.add_subscription(app, grant, min_interval_ms, dialect).await? {
+        let message =
+            format!("a connection watches at most {MAX_SUBSCRIPTIONS} apps, unsubscribe from one first");
+        let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
+        return Err(EffectError::Rejected(rejection));
     }
-
-    fn begin(&mut self, request: Request) -> Move {
-        match request {
-            Request::Ping => Move::End(Verdict::say(&Outbound::Pong)),
-            // These have a dialect of their own.
-            Request::Legacy(_) => Move::End(Verdict::silence()),
-            Request::Auth { app, credential } => {
-                self.ask(Question::Prove { app: app.clone(), credential }, Stage::Proving { app })
-            }
-            Request::Subscribe { app, since, min_interval_ms } => {
-                let grant = self.standing.grant.clone();
-                let question = Question::MayWatch { grant, app: app.clone() };
-                self.ask(question, Stage::Admitting { app, since, min_interval_ms })
-            }
-            Request::Unsubscribe { app } if self.standing.grant.is_some() => {
-                self.ask(Question::RemoveSubscription(app.clone()), Stage::Unsubscribing { app })
-            }
-            Request::Unsubscribe { .. } => self.refuse(Rejection::unauthorized()),
-        }
-    }
-
-    fn ask(&mut self, question: Question, stage: Stage) -> Move {
-        self.stage = stage;
-        Move::Ask(question)
-    }
-
-    fn refuse(&mut self, rejection: Rejection) -> Move {
-        let is_of_stranger = self.standing.grant.is_none();
-        let refusal = Outbound::Error { rejection, id: self.id.take() };
-        Move::End(Verdict { is_of_stranger, ..Verdict::say(&refusal) })
-    }
-
-    fn subscribe(&mut self, app: AppId, since: Option<TimestampMs>, min_interval_ms: i64) -> Move {
-        let Some(grant) = &self.standing.grant else { return self.refuse(Rejection::unauthorized()) };
-        let dialect = if grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
-        let proof = grant.subscription_proof();
-        let question = Question::AddSubscription { app: app.clone(), min_interval_ms, dialect, proof };
-        self.ask(question, Stage::Subscribing { app, since })
-    }
-
-    /// A connection that was authorised at its handshake may prove the same again, and nothing else.
-    fn confirm(&mut self, app: AppId, grant: Grant) -> Move {
-        if self.standing.grant.as_ref() == Some(&grant) {
-            return Move::End(Verdict::say(&Outbound::AuthSuccess { app, user: grant.user }));
-        }
-        let message = "the connection was authorised at its handshake, for something else";
-        self.refuse(Rejection::new(Code::Forbidden, message))
-    }
-
-    /// Who proves anew what the connection holds already takes no more room.
-    fn settle(&mut self, app: AppId, grant: Grant) -> Move {
-        if self.standing.grant.as_ref().is_some_and(|held| held.reach == grant.reach) {
-            return self.remember(app, grant);
-        }
-        self.ask(Question::FindRoom(app.clone()), Stage::FindingRoom { app, grant })
-    }
-
-    fn remember(&mut self, app: AppId, grant: Grant) -> Move {
-        self.ask(Question::Remember(grant.clone()), Stage::Remembering { app, grant })
-    }
-
-    fn turn_away(&mut self) -> Verdict {
-        let message = "the app has as many connections as it may";
-        let rejection = Rejection::new(Code::RateLimited, message).at("data.appId").for_ms(FULL_FOR_MS);
-        Verdict::say(&Outbound::Error { rejection, id: self.id.take() })
-    }
-
-    /// The first wrong credential is answered, later ones are not, and one too many closes the connection.
-    fn refuse_credential(&mut self, rejection: Rejection, count: u32) -> Verdict {
-        let refusal = (count <= 1).then(|| Outbound::Error { rejection, id: self.id.take() });
-        let frames = refusal.iter().map(Outbound::render).collect();
-        Verdict { frames, close: count >= MAX_AUTH_REFUSALS, ..Verdict::default() }
-    }
+    let (from, reaches_back) = replay::replay_start(since, now);
+    let recent = effects.recent_reports(app, from).await?;
+    let (subscribed, replays) = replay::frames(app, &recent.reports, reaches_back && recent.is_complete);
+    Ok(Reply { frames: std::iter::once(subscribed).chain(replays).collect(), ..Reply::default() })
 }
 
-fn too_many_subscriptions() -> Rejection {
-    let message =
-        format!("a connection watches at most {MAX_SUBSCRIPTIONS} apps, unsubscribe from one first");
-    Rejection::new(Code::RateLimited, message).at("data.appId")
+async fn unsubscribe<E: Effects>(app: AppId, context: &AuthContext, effects: &E) -> Outcome<E> {
+    authenticated::<E>(context)?;
+    effects.remove_subscription(&app).await?;
+    Ok(Reply::of(&Outbound::Unsubscribed { app }))
+}
+
+fn authenticated<E: Effects>(context: &AuthContext) -> Result<&Grant, EffectError<E::Fault>> {
+    context.grant.as_ref().ok_or_else(|| EffectError::Rejected(Rejection::unauthorized()))
+}
+
+fn full<F>(message: &str) -> EffectError<F> {
+    let rejection = Rejection::new(Code::RateLimited, message).at("data.appId").for_ms(FULL_FOR_MS);
+    EffectError::Rejected(rejection)
 }

@@ -1,145 +1,161 @@
-//! What is promised in this protocol's own dialect, frame by frame and over random answers.
+//! What is promised in this protocol's own dialect, frame by frame and over random results of its effects.
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::frame::control::{ControlFrame, Request};
+use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
-use crate::grant::{GrantedApps, Proof};
-use crate::ids::{KeyId, Scope, UserId};
+use crate::grant::{Grant, GrantedApps, Proof, Role};
+use crate::ids::{AppId, KeyId, Scope, UserId};
+use crate::legacy::tests::compatibility::failure;
+use crate::legacy::tests::fake_effects::{FakeEffects, finished};
+use crate::time::TimestampMs;
 
 fn shop() -> AppId {
     AppId::new("shop").unwrap()
 }
 
-fn ann() -> UserId {
-    UserId::new("ann").unwrap()
-}
-
 fn grant(scope: Scope, proof: Proof) -> Grant {
-    Grant { user: ann(), scope, reach: GrantedApps::Apps(vec![shop()]), proof, until: None }
+    let user = UserId::new("ann").unwrap();
+    Grant { user, scope, reach: GrantedApps::Apps(vec![shop()]), proof, until: None }
 }
 
 fn by_key() -> Grant {
     grant(Scope::Both, Proof::Key(KeyId::new("k1").unwrap()))
 }
 
-fn key() -> Credential {
-    Credential::ApiKey("k".into())
+fn auth() -> Request {
+    Request::Auth { app: shop(), credential: Credential::ApiKey("k".into()) }
 }
 
-fn hear(request: Request, grant: Option<Grant>) -> (Conversation, Move) {
+fn subscribe() -> Request {
+    Request::Subscribe { app: shop(), since: None, min_interval_ms: 250 }
+}
+
+fn reply(request: Request, context: &AuthContext, effects: &FakeEffects) -> Reply {
     let frame = ControlFrame { id: Some(FrameId::Number(7)), request };
-    let standing = Standing { grant, is_fixed: false };
-    Conversation::hear(frame, standing, TimestampMs::clamped(1_800_000_000_000))
+    finished(converse(frame, context, TimestampMs::EXAMPLE, effects))
 }
 
-fn types(ended: &Move) -> Vec<String> {
-    let Move::End(verdict) = ended else { panic!("still asking: {ended:?}") };
+fn with(grant: Option<Grant>) -> AuthContext {
+    AuthContext { grant, is_fixed: false }
+}
+
+fn types(reply: &Reply) -> Vec<String> {
     let kind =
         |frame: &String| serde_json::from_str::<Value>(frame).unwrap()["type"].as_str().unwrap().to_owned();
-    verdict.frames.iter().map(kind).collect()
-}
-
-fn is_of_stranger(ended: &Move) -> bool {
-    matches!(ended, Move::End(verdict) if verdict.is_of_stranger)
+    reply.frames.iter().map(kind).collect()
 }
 
 #[test]
-fn a_grant_is_kept_before_it_is_told() {
-    let (mut conversation, first) = hear(Request::Auth { app: shop(), credential: key() }, None);
-    assert_eq!(first, Move::Ask(Question::Prove { app: shop(), credential: key() }));
-    assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::FindRoom(shop())));
-    assert_eq!(conversation.learn(Answer::Done), Move::Ask(Question::Remember(by_key())));
-    assert_eq!(types(&conversation.learn(Answer::Done)), ["auth_success"]);
+fn grant_is_stored_before_it_is_confirmed() {
+    let effects = FakeEffects { proved: Some(by_key()), ..FakeEffects::default() };
+    assert_eq!(types(&reply(auth(), &with(None), &effects)), ["auth_success"]);
+    assert_eq!(
+        *effects.calls.borrow(),
+        [
+            "prove shop ApiKey(..)".to_owned(),
+            "has_connection_room shop".to_owned(),
+            format!("store_grant {}", by_key().to_text()),
+        ]
+    );
+    let gone = FakeEffects { is_stored: false, proved: Some(by_key()), ..FakeEffects::default() };
+    assert_eq!(reply(auth(), &with(None), &gone), Reply::silence());
 }
 
 #[test]
-fn a_full_app_turns_the_next_one_away() {
-    let (mut conversation, _) = hear(Request::Auth { app: shop(), credential: key() }, None);
-    conversation.learn(Answer::Proved(Ok(by_key())));
-    let turned = conversation.learn(Answer::TooMany);
-    assert_eq!(types(&turned), ["error"]);
-    assert!(matches!(turned, Move::End(verdict) if !verdict.close && !verdict.is_of_stranger));
+fn full_app_rejects_another_connection() {
+    let effects =
+        FakeEffects { proved: Some(by_key()), has_connection_room: false, ..FakeEffects::default() };
+    let rejected = reply(auth(), &with(None), &effects);
+    assert_eq!(types(&rejected), ["error"]);
+    assert!(!rejected.close && !rejected.counts_as_unauthenticated);
 }
 
 #[test]
-fn who_proves_the_same_again_takes_no_more_room() {
-    let (mut conversation, _) = hear(Request::Auth { app: shop(), credential: key() }, Some(by_key()));
-    assert_eq!(conversation.learn(Answer::Proved(Ok(by_key()))), Move::Ask(Question::Remember(by_key())));
+fn repeated_auth_takes_no_more_room() {
+    let effects = FakeEffects { proved: Some(by_key()), ..FakeEffects::default() };
+    reply(auth(), &with(Some(by_key())), &effects);
+    assert_eq!(effects.names(), ["prove", "store_grant"]);
 }
 
 #[test]
-fn a_grant_of_the_handshake_can_be_confirmed_and_not_changed() {
+fn handshake_grant_can_be_confirmed_but_not_changed() {
     let other = grant(Scope::View, Proof::Key(KeyId::new("k2").unwrap()));
     for (proved, answer) in [(by_key(), "auth_success"), (other, "error")] {
-        let frame = ControlFrame { id: None, request: Request::Auth { app: shop(), credential: key() } };
-        let standing = Standing { grant: Some(by_key()), is_fixed: true };
-        let (mut conversation, _) = Conversation::hear(frame, standing, TimestampMs::clamped(0));
-        assert_eq!(types(&conversation.learn(Answer::Proved(Ok(proved)))), [answer]);
+        let effects = FakeEffects { proved: Some(proved), ..FakeEffects::default() };
+        let context = AuthContext { grant: Some(by_key()), is_fixed: true };
+        assert_eq!(types(&reply(auth(), &context, &effects)), [answer]);
+        assert_eq!(effects.names(), ["prove"]);
     }
 }
 
 #[test]
-fn a_wrong_key_is_told_once_then_silence_then_the_end() {
-    for (count, frames, close) in [(1, 1, false), (2, 0, false), (MAX_AUTH_REFUSALS, 0, true)] {
-        let (mut conversation, _) = hear(Request::Auth { app: shop(), credential: key() }, None);
-        let asked = conversation.learn(Answer::Proved(Err(Rejection::unauthorized())));
-        assert_eq!(asked, Move::Ask(Question::CountRefusal));
-        let Move::End(verdict) = conversation.learn(Answer::Refusals(count)) else { panic!() };
-        assert_eq!((verdict.frames.len(), verdict.close), (frames, close), "{count}");
+fn wrong_key_is_answered_once_and_closed_at_the_fifth() {
+    for (count, frames, close) in [(1, 1, false), (2, 0, false), (MAX_AUTH_REJECTIONS, 0, true)] {
+        let effects = FakeEffects { rejections: Some(count), ..FakeEffects::default() };
+        let rejected = reply(auth(), &with(None), &effects);
+        assert_eq!((rejected.frames.len(), rejected.close), (frames, close), "{count}");
+        assert_eq!(effects.names(), ["prove", "count_rejection"]);
     }
 }
 
 #[test]
-fn a_subscription_is_kept_before_the_replay_is_read() {
-    let request = Request::Subscribe { app: shop(), since: None, min_interval_ms: 250 };
-    let (mut conversation, first) = hear(request, Some(by_key()));
-    let may = Question::MayWatch { grant: Some(by_key()), app: shop() };
-    assert_eq!(first, Move::Ask(may));
-    let (dialect, proof) = (Dialect::Modern, by_key().subscription_proof());
-    let expected = Question::AddSubscription { app: shop(), min_interval_ms: 250, dialect, proof };
-    assert_eq!(conversation.learn(Answer::Allowed(Ok(()))), Move::Ask(expected));
-    let asked = conversation.learn(Answer::Done);
-    assert!(matches!(asked, Move::Ask(Question::ReadRecent { .. })), "{asked:?}");
-    assert_eq!(types(&conversation.learn(Answer::Recent { reports: vec![], all: true })), ["subscribed"]);
+fn subscription_is_stored_before_its_replay_is_read() {
+    let effects = FakeEffects::default();
+    assert_eq!(types(&reply(subscribe(), &with(Some(by_key())), &effects)), ["subscribed"]);
+    let calls = effects.calls.borrow();
+    assert_eq!(calls[0], format!("authorise View shop {}", by_key().to_text()));
+    assert_eq!(calls[1..3], ["has_subscription_room shop", "add_subscription shop key k1 250 Modern"]);
+    assert!(calls[3].starts_with("recent_reports shop") && calls.len() == 4);
 }
 
 #[test]
-fn a_stranger_may_neither_subscribe_nor_unsubscribe() {
-    let request = Request::Subscribe { app: shop(), since: None, min_interval_ms: 0 };
-    let (mut conversation, _) = hear(request, None);
-    let refused = conversation.learn(Answer::Allowed(Err(Rejection::unauthorized())));
-    assert_eq!(types(&refused), ["error"]);
-    assert!(is_of_stranger(&refused));
-    let (_, refused) = hear(Request::Unsubscribe { app: shop() }, None);
-    assert_eq!(types(&refused), ["error"]);
-    assert!(is_of_stranger(&refused));
+fn unauthenticated_connection_neither_subscribes_nor_unsubscribes() {
+    for request in [subscribe(), Request::Unsubscribe { app: shop() }] {
+        let effects = FakeEffects::default();
+        let rejected = reply(request, &with(None), &effects);
+        assert_eq!(types(&rejected), ["error"]);
+        assert!(rejected.counts_as_unauthenticated && effects.names().is_empty());
+    }
 }
 
 fn any_request() -> impl Strategy<Value = Request> {
-    prop_oneof![
-        Just(Request::Ping),
-        Just(Request::Auth { app: shop(), credential: key() }),
-        Just(Request::Subscribe { app: shop(), since: None, min_interval_ms: 0 }),
-        Just(Request::Unsubscribe { app: shop() }),
-    ]
+    prop::sample::select(vec![Request::Ping, auth(), subscribe(), Request::Unsubscribe { app: shop() }])
 }
 
-fn any_answer() -> impl Strategy<Value = Answer> {
-    prop_oneof![
-        Just(Answer::Proved(Ok(by_key()))),
-        Just(Answer::Proved(Err(Rejection::unauthorized()))),
-        Just(Answer::Done),
-        Just(Answer::Gone),
-        Just(Answer::TooMany),
-        (1..10_u32).prop_map(Answer::Refusals),
-        Just(Answer::Allowed(Ok(()))),
-        Just(Answer::Allowed(Err(Rejection::unauthorized()))),
-        Just(Answer::Recent { reports: vec![], all: true }),
-        Just(Answer::Failed),
-    ]
+fn any_effects() -> impl Strategy<Value = FakeEffects> {
+    let failing = prop::option::weighted(
+        0.3,
+        prop::sample::select(vec![
+            "prove",
+            "count_rejection",
+            "has_connection_room",
+            "store_grant",
+            "authorise",
+            "has_subscription_room",
+            "add_subscription",
+            "remove_subscription",
+            "recent_reports",
+        ]),
+    );
+    let proved = prop::option::of(Just(by_key()));
+    let rejections = prop::option::of(1..10_u32);
+    (proved, rejections, any::<[bool; 5]>(), failing).prop_map(|(proved, rejections, flags, failing)| {
+        let [is_authorised, has_connection_room, has_subscription_room, is_subscribed, is_stored] = flags;
+        FakeEffects {
+            proved,
+            rejections,
+            is_authorised,
+            has_connection_room,
+            has_subscription_room,
+            is_subscribed,
+            is_stored,
+            failing: failing.into_iter().collect(),
+            ..FakeEffects::default()
+        }
+    })
 }
 
 fn any_grant() -> impl Strategy<Value = Option<Grant>> {
@@ -148,36 +164,21 @@ fn any_grant() -> impl Strategy<Value = Option<Grant>> {
 
 proptest! {
     #[test]
-    fn whatever_is_answered_every_frame_ends_soon_and_two_way_routes_have_a_body(
-        request in any_request(),
-        grant in any_grant(),
-        answers in prop::collection::vec(any_answer(), 8),
+    fn two_way_routes_always_reply_and_nothing_breaks_a_program(
+        request in any_request(), grant in any_grant(), effects in any_effects(),
     ) {
-        let is_tried = matches!(request, Request::Auth { .. } | Request::Ping) || grant.is_some();
-        let two_way =
-            matches!(request, Request::Ping | Request::Subscribe { .. } | Request::Unsubscribe { .. });
         let is_auth = matches!(request, Request::Auth { .. });
-        let (mut conversation, mut next) = hear(request, grant);
-        let mut proved = false;
-        for answer in answers {
-            if matches!(next, Move::End(_)) {
-                break;
-            }
-            proved |= matches!(answer, Answer::Proved(Ok(_)));
-            next = conversation.learn(answer);
+        let never_counts = is_auth || request == Request::Ping || grant.is_some();
+        let reply = reply(request, &with(grant), &effects);
+        let kinds = types(&reply);
+        prop_assert!(is_auth || !kinds.is_empty(), "an empty body ends the library's process");
+        prop_assert!(!is_auth || kinds.len() <= 1);
+        prop_assert!(!(never_counts && reply.counts_as_unauthenticated));
+        prop_assert!(effects.proved.is_some() || !kinds.contains(&"auth_success".to_owned()));
+        for frame in &reply.frames {
+            prop_assert_eq!(failure(frame, Role::Program), None);
         }
-        let kinds = types(&next);
-        if two_way {
-            prop_assert!(!kinds.is_empty());
-        }
-        if is_auth {
-            prop_assert!(kinds.len() <= 1);
-        }
-        prop_assert!(!(is_tried && is_of_stranger(&next)), "an auth or a ping counts");
-        prop_assert!(proved || !kinds.contains(&"auth_success".to_owned()));
-        let Move::End(verdict) = next else { panic!() };
-        for frame in &verdict.frames {
-            prop_assert_eq!(crate::frame::outbound::deadly::hurt(frame, Role::Program), None);
-        }
+        let failed = effects.names().iter().any(|name| effects.failing.contains(&name.as_str()));
+        prop_assert_eq!(effects.logged_faults.get(), usize::from(failed));
     }
 }

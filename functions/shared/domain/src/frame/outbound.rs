@@ -234,9 +234,6 @@ fn merged(first: &str, second: &str) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod deadly;
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use crate::frame::packing::MAX_OUTBOUND_BYTES;

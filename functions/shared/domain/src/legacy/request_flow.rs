@@ -1,291 +1,131 @@
-//! What the library and its dashboard ask for beside `auth`: status, logs, history, commands.
+//! What the library and its dashboard ask for besides `auth`: status, logs, history, commands, the last report.
 //!
-//! Owns who may: `logs` needs leave to publish; commands and the last report leave to view; history and the commands
-//! that hold are told to whoever `legacy` lets in, and to other viewers. Refuses in silence. Ruled by protocol.md §2,
-//! rules 2, 6 and 8.
+//! `logs` needs permission to publish, commands and the last report permission to view. History and the last commands
+//! are also open to the library, which may only publish. Rejections are not sent, except for a command.
 
-use super::conversation::Listener;
-use super::session::ReplyKind;
+use super::command::{Command, IssuedCommand};
+use super::context::LegacyContext;
+use super::effects::LegacyEffects;
+use super::frames::{HistoryShape, LegacyRequest};
+use super::logs;
+use super::session::{Claim, ReplyKind};
 use crate::app::{App, Status};
-use crate::conversation::{Answer, Move, Question, Tally, Verdict};
+use crate::conversation::effects::EffectError;
+use crate::conversation::reply::{FrameCounts, Reply};
 use crate::frame::fields::Field;
 use crate::frame::outbound::{AppStatus, Dialect, Outbound, live_frame};
-use crate::grant::{Action, Grant, GrantedApps, Role};
+use crate::grant::{Action, Grant, Role};
 use crate::ids::{AppId, Scope, UserId};
-use crate::legacy::command::{Command, IssuedCommand};
-use crate::legacy::frames::{HistoryShape, LegacyRequest};
-use crate::legacy::logs;
 
-/// One frame that asks for something.
-#[derive(Debug)]
-pub(super) struct Errand {
-    task: Task,
-    app: Field<AppId>,
-    stage: Stage,
+type Outcome<E, T> = Result<T, EffectError<<E as crate::conversation::effects::Effects>::Fault>>;
+
+/// A grant that was checked for an application.
+struct Permission {
+    app: AppId,
+    grant: Grant,
 }
 
-/// What is asked for.
-#[derive(Debug)]
-enum Task {
-    Status(Field<UserId>),
-    History(HistoryShape),
-    LastActions,
-    Logs { entries: Vec<String>, dropped: usize },
-    Command(Option<Command>),
-    Metrics,
-}
-
-/// What the last question was about.
-#[derive(Debug)]
-enum Stage {
-    Learning,
-    Finding(UserId),
-    Admitting { app: AppId, grant: Grant },
-    Reading,
-    Keeping(AppId),
-    Telling,
-    Ended,
-}
-
-impl Errand {
-    /// Absorbs the frame if this instance knows enough, or else asks the session row.
-    pub(super) fn begin(request: LegacyRequest, log_room: usize, listener: &mut Listener) -> (Self, Move) {
-        let (task, app) = match request {
-            LegacyRequest::Status { user, app } => (Task::Status(user), app),
-            LegacyRequest::History { app, shape } => (Task::History(shape), app),
-            LegacyRequest::LastActions { app } => (Task::LastActions, app),
-            LegacyRequest::Logs { app, mut entries, dropped: unreadable } => {
-                let dropped = unreadable + entries.len().saturating_sub(log_room);
-                entries.truncate(log_room);
-                (Task::Logs { entries, dropped }, app)
-            }
-            LegacyRequest::Command { app, command } => (Task::Command(command), app),
-            LegacyRequest::Metrics { app } => (Task::Metrics, app),
-            LegacyRequest::Ignored => {
-                let idle = Self { task: Task::Metrics, app: Field::Absent, stage: Stage::Ended };
-                return (idle, listener.dismissal().unwrap_or(Move::End(Verdict::absorbed())));
-            }
-        };
-        let mut errand = Self { task, app, stage: Stage::Ended };
-        let first = errand.start(listener);
-        (errand, first)
+/// The reply to `request`.
+pub(super) async fn answer<E: LegacyEffects>(
+    request: LegacyRequest,
+    context: &mut LegacyContext,
+    effects: &E,
+) -> Outcome<E, Reply> {
+    if let Some(dismissal) = context.dismissal() {
+        return Ok(dismissal);
     }
-
-    pub(super) fn learn(&mut self, answer: Answer, listener: &mut Listener) -> Move {
-        match (std::mem::replace(&mut self.stage, Stage::Ended), answer) {
-            (Stage::Learning, Answer::Claimed(remembered) | Answer::Recalled(remembered)) => {
-                listener.remembered = Some(remembered);
-                listener.dismissal().unwrap_or_else(|| self.proceed(listener))
-            }
-            (Stage::Learning, Answer::Repeated(remembered)) => {
-                listener.remembered = Some(remembered);
-                listener.dismissal().unwrap_or(Move::End(Verdict::absorbed()))
-            }
-            (Stage::Finding(user), Answer::App(app)) => {
-                Move::End(Verdict::say(&Outbound::Status(status_of(app.as_deref(), &user, listener.role))))
-            }
-            (Stage::Admitting { app, grant }, Answer::Allowed(Ok(()))) => self.act(app, &grant, listener),
-            (Stage::Admitting { .. }, Answer::Allowed(Err(_))) => Move::End(self.refuse()),
-            (Stage::Keeping(app), Answer::Done) => self.tell(app),
-            (Stage::Telling, _) => Move::End(self.told()),
-            (Stage::Reading, answer) => Move::End(self.show(answer, listener)),
-            _ => Move::End(self.fail()),
-        }
+    if let Some(kind) = kind_of(&request)
+        && let Some(unclaimed) = claim(kind, context, effects).await?
+    {
+        return Ok(unclaimed);
     }
-
-    /// The kind of answer that this frame wants; `logs` wants none.
-    fn kind(&self) -> Option<ReplyKind> {
-        match self.task {
-            Task::Status(_) => Some(ReplyKind::Status),
-            Task::History(_) => Some(ReplyKind::History),
-            Task::LastActions => Some(ReplyKind::LastActions),
-            Task::Command(_) => Some(ReplyKind::Command),
-            Task::Metrics => Some(ReplyKind::Metrics),
-            Task::Logs { .. } => None,
+    match request {
+        LegacyRequest::Status { user, app } => status(&user, &app, context, effects).await,
+        LegacyRequest::History { app, shape } => history(&app, shape, context, effects).await,
+        LegacyRequest::LastActions { app } => last_actions(&app, context, effects).await,
+        LegacyRequest::Command { app, command: issued } => command(&app, issued, context, effects).await,
+        LegacyRequest::Metrics { app } => last_report(&app, context, effects).await,
+        LegacyRequest::Logs { app, entries, dropped } => {
+            Ok(logs(&app, entries, dropped, context, effects).await)
         }
-    }
-
-    fn start(&mut self, listener: &Listener) -> Move {
-        if let Some(dismissal) = listener.dismissal() {
-            return dismissal;
-        }
-        let Some(kind) = self.kind() else { return self.start_logs(listener) };
-        let is_repeat =
-            listener.remembered.as_ref().is_some_and(|known| known.has_just_answered(kind, listener.now));
-        if is_repeat {
-            return Move::End(Verdict::absorbed());
-        }
-        self.ask(Question::Claim(kind), Stage::Learning)
-    }
-
-    fn start_logs(&mut self, listener: &Listener) -> Move {
-        if matches!(&self.task, Task::Logs { entries, .. } if entries.is_empty()) {
-            return Move::End(self.told());
-        }
-        if listener.grant().is_some() {
-            return self.proceed(listener);
-        }
-        self.ask(Question::Recall, Stage::Learning)
-    }
-
-    fn ask(&mut self, question: Question, stage: Stage) -> Move {
-        self.stage = stage;
-        Move::Ask(question)
-    }
-
-    /// Once it is known who speaks. A stranger is told the status of what it names, and nothing else.
-    fn proceed(&mut self, listener: &Listener) -> Move {
-        let app = self.meant(listener.grant());
-        if let Task::Status(user) = &self.task {
-            let user = match user {
-                Field::Valid(user) => Some(user.clone()),
-                Field::Absent => listener.grant().map(|grant| grant.user.clone()),
-                Field::Malformed => None,
-            };
-            return match app.zip(user) {
-                Some((app, user)) => self.ask(Question::FindApp(app), Stage::Finding(user)),
-                None => Move::End(Verdict::say(&Outbound::Status(AppStatus::Unknown))),
-            };
-        }
-        match listener.grant().cloned().zip(app) {
-            Some((grant, app)) if self.is_open_to(&grant) => {
-                let action = self.action(&grant);
-                let question = Question::May { grant: Some(grant.clone()), action, app: app.clone() };
-                self.ask(question, Stage::Admitting { app, grant })
-            }
-            Some(_) => Move::End(self.refuse()),
-            None => Move::End(self.fail()),
-        }
-    }
-
-    /// The application that is named, or the only one of the grant.
-    fn meant(&self, grant: Option<&Grant>) -> Option<AppId> {
-        match (&self.app, grant.map(|grant| &grant.reach)) {
-            (Field::Valid(app), _) => Some(app.clone()),
-            (Field::Absent, Some(GrantedApps::Apps(apps))) => match apps.as_slice() {
-                [only] => Some(only.clone()),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// A command changes what publishers do: leave to view alone is not enough, except for the dashboard, whose grant
-    /// has nothing else.
-    fn is_open_to(&self, grant: &Grant) -> bool {
-        match self.task {
-            Task::Command(command) => {
-                let may_command =
-                    if grant.is_legacy() { grant.scope == Scope::View } else { grant.scope == Scope::Both };
-                may_command && command.is_some()
-            }
-            _ => true,
-        }
-    }
-
-    /// What the sender must be allowed to do. The library asks for its own history, and may only publish.
-    fn action(&self, grant: &Grant) -> Action {
-        match self.task {
-            Task::Logs { .. } => Action::Publish,
-            Task::History(_) | Task::LastActions if grant.is_legacy() && grant.scope == Scope::Publish => {
-                Action::Publish
-            }
-            _ => Action::View,
-        }
-    }
-
-    fn act(&mut self, app: AppId, grant: &Grant, listener: &Listener) -> Move {
-        match &mut self.task {
-            Task::History(_) => self.ask(Question::ReadLogs(app), Stage::Reading),
-            Task::LastActions => {
-                self.app = Field::Valid(app.clone());
-                self.ask(Question::ReadCommands(app), Stage::Reading)
-            }
-            Task::Metrics => self.ask(Question::ReadLast(app), Stage::Reading),
-            Task::Logs { entries, .. } => {
-                let entries = entries.clone();
-                self.ask(Question::KeepLogs { app: app.clone(), entries }, Stage::Keeping(app))
-            }
-            Task::Command(Some(command)) => {
-                let given = IssuedCommand { command: *command, user: grant.user.clone(), at: listener.now };
-                self.ask(Question::KeepCommand { app: app.clone(), given }, Stage::Keeping(app))
-            }
-            Task::Command(None) | Task::Status(_) => Move::End(self.refuse()),
-        }
-    }
-
-    /// What is kept is told: stored first, then broadcast.
-    fn tell(&mut self, app: AppId) -> Move {
-        match &self.task {
-            Task::Logs { entries, .. } => {
-                let groups = logs::groups(entries).into_iter();
-                let frames = groups.map(|group| Outbound::Logs(group.to_vec()).render()).collect();
-                self.ask(Question::TellViewers { app, frames }, Stage::Telling)
-            }
-            Task::Command(Some(command)) => {
-                let frame = Outbound::Command(*command).render();
-                self.ask(Question::TellPublishers { app, frame }, Stage::Telling)
-            }
-            _ => Move::End(Verdict::silence()),
-        }
-    }
-
-    /// The end of what was told to others.
-    fn told(&self) -> Verdict {
-        match &self.task {
-            Task::Logs { dropped, .. } => drop_logs(*dropped),
-            Task::Command(command) => Verdict::say(&Outbound::CommandResponse(*command)),
-            _ => Verdict::silence(),
-        }
-    }
-
-    /// The end of what was asked for.
-    fn show(&self, answer: Answer, listener: &Listener) -> Verdict {
-        match (&self.task, answer) {
-            (Task::History(wished), Answer::Logs(entries)) => {
-                // Whatever it asks for, a program is answered in the one shape that the library reads.
-                let shape = if listener.role == Role::Program { HistoryShape::Library } else { *wished };
-                let groups = logs::groups(&entries).into_iter();
-                let frames = groups.map(|group| Outbound::History(group.to_vec(), shape).render());
-                Verdict { frames: frames.collect(), ..Verdict::default() }
-            }
-            (Task::LastActions, Answer::Commands(given)) => match &self.app {
-                Field::Valid(app) => Verdict::say(&Outbound::LastActions(app.clone(), given)),
-                _ => Verdict::silence(),
-            },
-            (Task::Metrics, Answer::Last(Some(report))) => {
-                let is_legacy = listener.grant().is_some_and(Grant::is_legacy);
-                let dialect = if is_legacy { Dialect::Legacy } else { Dialect::Modern };
-                let frames = live_frame(&report, dialect).into_iter().collect();
-                Verdict { frames, ..Verdict::default() }
-            }
-            _ => Verdict::silence(),
-        }
-    }
-
-    /// A dashboard that gives a command waits for a response; nothing else of this dialect can be refused aloud.
-    fn refuse(&self) -> Verdict {
-        match &self.task {
-            Task::Command(_) => Verdict::say(&Outbound::CommandResponse(None)),
-            _ => self.fail(),
-        }
-    }
-
-    fn fail(&self) -> Verdict {
-        match &self.task {
-            Task::Logs { entries, dropped } => drop_logs(entries.len() + dropped),
-            _ => Verdict::silence(),
-        }
+        LegacyRequest::Ignored => Ok(Reply::absorbed()),
     }
 }
 
-fn drop_logs(count: usize) -> Verdict {
-    let dropped_logs = u64::try_from(count).unwrap_or(u64::MAX);
-    Verdict { tally: Tally { dropped_logs, ..Tally::default() }, ..Verdict::default() }
+/// The kind of reply that a request gets at most once in a while.
+fn kind_of(request: &LegacyRequest) -> Option<ReplyKind> {
+    match request {
+        LegacyRequest::Status { .. } => Some(ReplyKind::Status),
+        LegacyRequest::History { .. } => Some(ReplyKind::History),
+        LegacyRequest::LastActions { .. } => Some(ReplyKind::LastActions),
+        LegacyRequest::Command { .. } => Some(ReplyKind::Command),
+        LegacyRequest::Metrics { .. } => Some(ReplyKind::Metrics),
+        LegacyRequest::Logs { .. } | LegacyRequest::Ignored => None,
+    }
 }
 
-/// What is told of `app` to one who says to be `user`: the same for an application that is unknown, another's, or not
-/// open to the library, and for a page that it would not be open to.
+/// Claims a reply of this kind. `Some` is the reply to a frame that may not have one: it repeats an answered one, the
+/// connection is gone, or its session row shows that it must be closed.
+async fn claim<E: LegacyEffects>(
+    kind: ReplyKind,
+    context: &mut LegacyContext,
+    effects: &E,
+) -> Outcome<E, Option<Reply>> {
+    let now = context.now;
+    if context.session.as_ref().is_some_and(|session| session.has_just_answered(kind, now)) {
+        return Ok(Some(Reply::absorbed()));
+    }
+    Ok(match effects.claim_reply(kind).await? {
+        Claim::Won(session) => {
+            context.set_session(session);
+            context.dismissal()
+        }
+        Claim::Lost(session) => {
+            context.set_session(session);
+            Some(context.dismissal().unwrap_or_else(Reply::absorbed))
+        }
+        Claim::Gone => Some(Reply::silence()),
+    })
+}
+
+/// The checked grant of the connection; `None` where it has none or the frame names no application.
+async fn permission<E: LegacyEffects>(
+    named: &Field<AppId>,
+    action: impl Fn(&Grant) -> Action,
+    context: &LegacyContext,
+    effects: &E,
+) -> Outcome<E, Option<Permission>> {
+    let Some((grant, app)) = context.grant().cloned().zip(context.app_of(named)) else { return Ok(None) };
+    effects.authorise(&grant, action(&grant), &app).await?;
+    Ok(Some(Permission { app, grant }))
+}
+
+/// The library reads the history of its own application, and may only publish.
+fn view_or_publish(grant: &Grant) -> Action {
+    if grant.is_legacy() && grant.scope == Scope::Publish { Action::Publish } else { Action::View }
+}
+
+/// The only request that is answered without a grant.
+async fn status<E: LegacyEffects>(
+    user: &Field<UserId>,
+    named: &Field<AppId>,
+    context: &LegacyContext,
+    effects: &E,
+) -> Outcome<E, Reply> {
+    let user = match user {
+        Field::Valid(user) => Some(user),
+        Field::Absent => context.grant().map(|grant| &grant.user),
+        Field::Malformed => None,
+    };
+    let status = match context.app_of(named).zip(user) {
+        Some((app, user)) => status_of(effects.find_app(&app).await?.as_deref(), user, context.role),
+        None => AppStatus::Unknown,
+    };
+    Ok(Reply::of(&Outbound::Status(status)))
+}
+
+/// The same for an application that is unknown, another user's, or without the legacy flag, and for a page that legacy
+/// applications are not shown to.
 fn status_of(app: Option<&App>, user: &UserId, role: Role) -> AppStatus {
     match app {
         Some(app) if app.legacy && app.owner == *user && role != Role::ForeignPage => match app.status {
@@ -294,4 +134,129 @@ fn status_of(app: Option<&App>, user: &UserId, role: Role) -> AppStatus {
         },
         _ => AppStatus::Unknown,
     }
+}
+
+async fn history<E: LegacyEffects>(
+    app: &Field<AppId>,
+    shape: HistoryShape,
+    context: &LegacyContext,
+    effects: &E,
+) -> Outcome<E, Reply> {
+    let Some(permission) = permission(app, view_or_publish, context, effects).await? else {
+        return Ok(Reply::silence());
+    };
+    let entries = effects.log_entries(&permission.app).await?;
+    // Whatever it asks for, a program gets the one shape that the library reads.
+    let shape = if context.role == Role::Program { HistoryShape::Library } else { shape };
+    let groups = logs::groups(&entries).into_iter();
+    let frames = groups.map(|group| Outbound::History(group.to_vec(), shape).render()).collect();
+    Ok(Reply { frames, ..Reply::default() })
+}
+
+async fn last_actions<E: LegacyEffects>(
+    app: &Field<AppId>,
+    context: &LegacyContext,
+    effects: &E,
+) -> Outcome<E, Reply> {
+    let Some(permission) = permission(app, view_or_publish, context, effects).await? else {
+        return Ok(Reply::silence());
+    };
+    let commands = effects.commands(&permission.app).await?;
+    Ok(Reply::of(&Outbound::LastActions(permission.app, commands)))
+}
+
+async fn last_report<E: LegacyEffects>(
+    app: &Field<AppId>,
+    context: &LegacyContext,
+    effects: &E,
+) -> Outcome<E, Reply> {
+    let Some(permission) = permission(app, |_| Action::View, context, effects).await? else {
+        return Ok(Reply::silence());
+    };
+    let last = effects.last_report(&permission.app).await?;
+    let dialect = if permission.grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
+    let frames = last.and_then(|report| live_frame(&report, dialect)).into_iter().collect();
+    Ok(Reply { frames, ..Reply::default() })
+}
+
+/// Stored, then posted to the publishers. The dashboard waits for a response, so a rejection is one.
+async fn command<E: LegacyEffects>(
+    app: &Field<AppId>,
+    command: Option<Command>,
+    context: &LegacyContext,
+    effects: &E,
+) -> Outcome<E, Reply> {
+    let Some((grant, _)) = context.grant().zip(context.app_of(app)) else { return Ok(Reply::silence()) };
+    let Some(command) = command.filter(|_| may_command(grant)) else {
+        return Ok(Reply::of(&Outbound::CommandResponse(None)));
+    };
+    let permission = match permission(app, |_| Action::View, context, effects).await {
+        Err(EffectError::Rejected(_)) => return Ok(Reply::of(&Outbound::CommandResponse(None))),
+        permission => permission?,
+    };
+    let Some(Permission { app, grant }) = permission else { return Ok(Reply::silence()) };
+    let issued = IssuedCommand { command, user: grant.user, at: context.now };
+    effects.store_command(&app, &issued).await?;
+    let posted = effects.post_to_publishers(&app, Outbound::Command(command).render()).await;
+    posted.unwrap_or_else(|fault| effects.log_fault(fault));
+    Ok(Reply::of(&Outbound::CommandResponse(Some(command))))
+}
+
+/// A command changes what publishers do, so a credential that may only view is not enough; the dashboard's grant may
+/// only view, and is.
+fn may_command(grant: &Grant) -> bool {
+    grant.scope == if grant.is_legacy() { Scope::View } else { Scope::Both }
+}
+
+/// Stores log entries, posts them to the subscribers, and counts those that were not stored.
+async fn logs<E: LegacyEffects>(
+    app: &Field<AppId>,
+    mut entries: Vec<String>,
+    malformed: usize,
+    context: &mut LegacyContext,
+    effects: &E,
+) -> Reply {
+    let dropped = malformed + entries.len().saturating_sub(context.log_room);
+    entries.truncate(context.log_room);
+    if entries.is_empty() {
+        return dropped_logs(dropped);
+    }
+    let stored = store_logs(app, &entries, context, effects).await;
+    if let Some(dismissal) = context.dismissal() {
+        return dismissal;
+    }
+    match stored {
+        Ok(true) => dropped_logs(dropped),
+        Ok(false) | Err(EffectError::Rejected(_)) => dropped_logs(dropped + entries.len()),
+        Err(EffectError::Fault(fault)) => {
+            effects.log_fault(fault);
+            dropped_logs(dropped + entries.len())
+        }
+    }
+}
+
+/// Whether `entries` were stored. The session row is read only where this instance does not have the grant.
+async fn store_logs<E: LegacyEffects>(
+    app: &Field<AppId>,
+    entries: &[String],
+    context: &mut LegacyContext,
+    effects: &E,
+) -> Outcome<E, bool> {
+    if context.grant().is_none() {
+        let Some(session) = effects.find_session().await? else { return Ok(false) };
+        context.set_session(session);
+    }
+    let permission = permission(app, |_| Action::Publish, context, effects).await?;
+    let Some(Permission { app, .. }) = permission else { return Ok(false) };
+    effects.store_log_entries(&app, entries).await?;
+    let groups = logs::groups(entries).into_iter();
+    let frames: Vec<String> = groups.map(|group| Outbound::Logs(group.to_vec()).render()).collect();
+    let posted = effects.post_to_subscribers(&app, &frames).await;
+    posted.unwrap_or_else(|fault| effects.log_fault(fault));
+    Ok(true)
+}
+
+fn dropped_logs(count: usize) -> Reply {
+    let dropped_logs = u64::try_from(count).unwrap_or(u64::MAX);
+    Reply { counts: FrameCounts { dropped_logs, ..FrameCounts::default() }, ..Reply::default() }
 }

@@ -1,7 +1,6 @@
-//! What a session row remembers of a connection in the library's dialect: what it proved and what it was answered.
+//! What the session row stores of a connection in the library's dialect: its grant, and when it was answered.
 //!
-//! Owns the distances between two answers of a kind, and who has been wrong for too long. The row is one for all
-//! function instances, so that the number of answers does not depend on theirs. Ruled by protocol.md §2.
+//! The row is one for all function instances, so that the number of replies does not depend on the number of those.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +8,15 @@ use crate::grant::{Grant, GrantedApps, Role};
 use crate::ids::{AppId, UserId};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
-/// Least distance between two attempts of a connection to prove something, in milliseconds: the dashboard tries again
-/// after every good `status_response`, one that became right must get in soon, and none may cost much.
+/// Shortest time between two checked `auth` of a connection, in milliseconds: the dashboard tries again after every
+/// good `status_response`, and a connection whose credentials became right must get in soon.
 pub const ATTEMPT_EVERY_MS: i64 = 10 * SECOND_MS;
 
-/// How long a program may hold nothing but wrong credentials: it is never told, and comes back every three seconds
+/// How long a program with wrong credentials stays connected. It gets no error, and reconnects every three seconds
 /// when it is closed.
 pub const WRONG_FOR_MS: i64 = 10 * MINUTE_MS;
 
-/// A kind of answer, of which there is at most one in a while on a connection.
+/// A kind of reply, of which a connection gets at most one in a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReplyKind {
     /// `status_response`.
@@ -26,9 +25,9 @@ pub enum ReplyKind {
     History,
     /// `get_last_actions`.
     LastActions,
-    /// `command_response`, and the command's way to the publishers.
+    /// `command_response`, and the command to the publishers.
     Command,
-    /// `metrics` in answer to `request_metrics`.
+    /// `metrics` in reply to `request_metrics`.
     Metrics,
 }
 
@@ -36,8 +35,8 @@ impl ReplyKind {
     /// Every kind.
     pub const ALL: [Self; 5] = [Self::Status, Self::History, Self::LastActions, Self::Command, Self::Metrics];
 
-    /// Least distance between two answers of this kind, in milliseconds. A person who turns two switches one after
-    /// the other waits a second; all else is asked by timers.
+    /// Shortest time between two replies of this kind, in milliseconds. A person who clicks two switches in a row waits
+    /// a second; timers send everything else.
     pub fn every_ms(self) -> i64 {
         match self {
             Self::Command => SECOND_MS,
@@ -46,16 +45,27 @@ impl ReplyKind {
     }
 }
 
-/// What is remembered.
+/// The result of claiming a reply, with the session row as it is after that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The caller may send the reply; no other instance may for a while.
+    Won(LegacySession),
+    /// A reply of this kind was sent a short while ago.
+    Lost(LegacySession),
+    /// The connection is gone.
+    Gone,
+}
+
+/// The part of a session row that the library's dialect uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LegacySession {
-    /// What it has proved.
+    /// The grant of the last successful `auth`.
     pub grant: Option<Grant>,
-    /// When it proved that.
+    /// When a legacy `auth` last succeeded.
     pub welcomed_at: Option<TimestampMs>,
-    /// When its first wrong credentials came, of those since it last proved something.
+    /// When the first wrong credentials came since the last successful `auth`.
     pub wrong_since: Option<TimestampMs>,
-    /// When its last ones came.
+    /// When the last wrong credentials came.
     pub wrong_at: Option<TimestampMs>,
     /// When it was last answered, by kind.
     pub answered: BTreeMap<ReplyKind, TimestampMs>,
@@ -63,24 +73,38 @@ pub struct LegacySession {
 
 impl LegacySession {
     /// Whether exactly this was proved by the library's `auth`.
-    pub fn holds(&self, app: &AppId, user: &UserId) -> bool {
+    pub fn has_proved(&self, app: &AppId, user: &UserId) -> bool {
         let legacy = self.grant.as_ref().filter(|grant| grant.is_legacy());
         legacy.is_some_and(|grant| grant.user == *user && grant.reach == GrantedApps::Apps(vec![app.clone()]))
     }
 
-    /// Whether an attempt to prove something at `now` comes too soon after another.
+    /// Whether an `auth` at `now` comes too soon after another.
     pub fn has_just_tried(&self, now: TimestampMs) -> bool {
         [self.welcomed_at, self.wrong_at].into_iter().flatten().any(|at| now.ms_since(at) < ATTEMPT_EVERY_MS)
     }
 
-    /// Whether an answer of this kind at `now` comes too soon after another.
+    /// Whether a reply of this kind at `now` comes too soon after another.
     pub fn has_just_answered(&self, kind: ReplyKind, now: TimestampMs) -> bool {
         self.answered.get(&kind).is_some_and(|at| now.ms_since(*at) < kind.every_ms())
     }
 
-    /// Whether a program on this connection has been wrong for too long.
+    /// Whether this is a program whose credentials have been wrong for too long.
     pub fn is_long_wrong(&self, role: Role, now: TimestampMs) -> bool {
         let wrong_for = self.wrong_since.map(|since| now.ms_since(since));
         role == Role::Program && self.grant.is_none() && wrong_for.is_some_and(|ms| ms >= WRONG_FOR_MS)
+    }
+
+    /// Notes a successful `auth`.
+    pub(super) fn accept(&mut self, grant: Grant, now: TimestampMs) {
+        self.grant = Some(grant);
+        self.welcomed_at = Some(now);
+        self.wrong_since = None;
+        self.wrong_at = None;
+    }
+
+    /// Notes wrong credentials.
+    pub(super) fn note_wrong(&mut self, now: TimestampMs) {
+        self.wrong_since.get_or_insert(now);
+        self.wrong_at = Some(now);
     }
 }

@@ -1,30 +1,36 @@
-//! What ends a process that runs the library, and what makes the dashboard throw; and that no frame that the service
-//! can send does either. Ruled by the table of replies in protocol.md §2.
+//! No frame that the service can render ends a process that runs the library, or makes the dashboard throw.
 
 use serde_json::{Value, json};
 
-use super::*;
+use crate::frame::envelope::FrameId;
+use crate::frame::outbound::{AppStatus, Dialect, Outbound, RejectedReport, live_frame};
 use crate::frame::packing::MAX_OUTBOUND_BYTES;
 use crate::frame::replay;
 use crate::grant::Role;
+use crate::ids::{AppId, Source, UserId};
 use crate::legacy::command::Switch;
+use crate::legacy::command::{Command, IssuedCommand};
+use crate::legacy::frames::HistoryShape;
+use crate::rejection::{Code, Rejection};
 use crate::report::Document;
+use crate::report::Report;
+use crate::time::TimestampMs;
 
-/// Why `text` would hurt who receives it on a connection of `role`; `None` where it does not.
-pub(crate) fn hurt(text: &str, role: Role) -> Option<&'static str> {
-    let Ok(frame) = serde_json::from_str::<Value>(text) else { return Some("is no JSON") };
+/// Why a client of `role` fails on the frame `text`; `None` where it does not.
+pub(crate) fn failure(text: &str, role: Role) -> Option<&'static str> {
+    let Ok(frame) = serde_json::from_str::<Value>(text) else { return Some("is not JSON") };
     if !frame["type"].is_string() {
         return Some("has no type");
     }
-    if role == Role::Program { hurts_library(&frame) } else { hurts_page(&frame) }
+    if role == Role::Program { library_failure(&frame) } else { dashboard_failure(&frame) }
 }
 
-fn hurts_library(frame: &Value) -> Option<&'static str> {
+fn library_failure(frame: &Value) -> Option<&'static str> {
     let payload = &frame["payload"];
     match frame["type"].as_str()? {
         "auth_success" if !payload["userId"].is_string() => Some("dies without userId"),
         "auth_error" => Some("throws"),
-        "clear" => Some("answers clear, for ever"),
+        "clear" => Some("replies with clear, for ever"),
         "connect" => Some("takes other credentials"),
         "logs" => Some("reads payload.logs"),
         "metrics" if !payload.is_object() => Some("reads payload.metrics"),
@@ -35,7 +41,7 @@ fn hurts_library(frame: &Value) -> Option<&'static str> {
     }
 }
 
-fn hurts_page(frame: &Value) -> Option<&'static str> {
+fn dashboard_failure(frame: &Value) -> Option<&'static str> {
     let payload = &frame["payload"];
     let is_entries = payload.as_array().is_some_and(|entries| entries.iter().all(Value::is_object));
     match frame["type"].as_str()? {
@@ -63,7 +69,7 @@ fn is_actions(payload: &Value) -> bool {
     payload.as_array().is_some_and(|actions| actions.iter().all(|action| is_command(&action["data"])))
 }
 
-/// Whether a frame of this kind is ever sent on a connection of this role. Exhaustive: a new frame must be judged.
+/// Whether a frame of this kind is ever sent to a client of this role. Exhaustive, so that a new frame is classified.
 fn is_sent_to(frame: &Outbound, role: Role) -> bool {
     match frame {
         Outbound::AuthError | Outbound::Logs(_) | Outbound::History(_, HistoryShape::Dashboard) => {
@@ -117,20 +123,20 @@ fn every_frame() -> Vec<Outbound> {
 }
 
 #[test]
-fn no_frame_that_is_sent_kills_the_library_or_breaks_its_dashboard() {
+fn no_frame_that_is_sent_breaks_its_receiver() {
     for frame in every_frame() {
         for role in [Role::Program, Role::Page, Role::ForeignPage] {
             let text = frame.render();
             assert!(text.len() <= MAX_OUTBOUND_BYTES);
             if is_sent_to(&frame, role) {
-                assert_eq!(hurt(&text, role), None, "{role:?}: {text}");
+                assert_eq!(failure(&text, role), None, "{role:?}: {text}");
             }
         }
     }
 }
 
 #[test]
-fn no_report_hurts_whatever_its_document_says() {
+fn no_report_breaks_a_client_whatever_its_document() {
     for document in [
         "{}",
         r#"{"type":"auth_error","payload":null,"logs":7,"metrics":null,"userId":[]}"#,
@@ -146,14 +152,14 @@ fn no_report_hurts_whatever_its_document_says() {
         let (subscribed, replays) = replay::frames(&report.app, std::slice::from_ref(&report), true);
         for text in live.iter().chain([&subscribed]).chain(&replays) {
             for role in [Role::Program, Role::Page] {
-                assert_eq!(hurt(text, role), None, "{role:?}: {text}");
+                assert_eq!(failure(text, role), None, "{role:?}: {text}");
             }
         }
     }
 }
 
 #[test]
-fn what_kills_is_told_from_what_does_not() {
+fn breaking_frames_are_recognised() {
     for (frame, program, page) in [
         (json!({"type": "auth_success", "payload": {}}), true, false),
         (json!({"type": "auth_error", "payload": {"message": "m"}}), true, false),
@@ -167,8 +173,8 @@ fn what_kills_is_told_from_what_does_not() {
         (json!({"type": "anything", "payload": null}), false, false),
     ] {
         let text = frame.to_string();
-        assert_eq!(hurt(&text, Role::Program).is_some(), program, "{text}");
-        assert_eq!(hurt(&text, Role::Page).is_some(), page, "{text}");
+        assert_eq!(failure(&text, Role::Program).is_some(), program, "{text}");
+        assert_eq!(failure(&text, Role::Page).is_some(), page, "{text}");
     }
-    assert!(hurt("", Role::Program).is_some() && hurt("no json", Role::Page).is_some());
+    assert!(failure("", Role::Program).is_some() && failure("no json", Role::Page).is_some());
 }

@@ -1,0 +1,122 @@
+//! The effects of this protocol's own conversation, over the tables: what each costs is in docs/DATA_MODEL.md, and
+//! asserted by the cost tests.
+
+use nsl_auth::prove::{ProofContext, prove};
+use nsl_aws::event::SocketEvent;
+use nsl_aws::fault::Fault;
+use nsl_aws::sessions::Updated;
+use nsl_aws::subscriptions::{Added, Subscriber};
+use nsl_domain::app::{App, MAX_CONNECTIONS};
+use nsl_domain::conversation::effects::{EffectError, Effects, RecentReports};
+use nsl_domain::frame::control::Credential;
+use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
+use nsl_domain::grant::{Action, Grant, authorise};
+use nsl_domain::ids::AppId;
+use nsl_domain::time::TimestampMs;
+
+use crate::handler::Session;
+
+/// The effects of one frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameEffects<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) event: &'a SocketEvent,
+}
+
+impl Effects for FrameEffects<'_> {
+    type Fault = Fault;
+
+    fn log_fault(&self, fault: Fault) {
+        tracing::error!(connection = %self.event.connection, reason = fault.chain(), "frame failed");
+    }
+
+    async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<Fault>> {
+        let Self { session, event } = self;
+        let known = session.app_cache.fetch(app, event.arrival).await?;
+        let context = ProofContext { trusted: &session.trusted, role: event.role, now: event.arrival };
+        prove(credential, known.as_deref(), context).map_err(|rejection| {
+            // Only registered apps are logged: any other name may be a credential in the wrong place.
+            let app = known.as_deref().map(|known| known.id.as_str());
+            tracing::warn!(connection = %event.connection, app, address = event.address, "credential refused");
+            EffectError::Rejected(rejection)
+        })
+    }
+
+    async fn count_rejection(&self) -> Result<Option<u32>, Fault> {
+        let Self { session, event } = self;
+        let count = session.sessions.count_rejection(&event.connection, event.arrival).await?;
+        tracing::warn!(connection = %event.connection, count, "wrong credentials");
+        Ok(count)
+    }
+
+    async fn has_connection_room(&self, app: &AppId) -> Result<bool, Fault> {
+        self.session.has_connection_room(app, self.event.arrival).await
+    }
+
+    /// The session row first: it lists the publisher's rows, for `$disconnect`.
+    async fn store_grant(&self, grant: &Grant) -> Result<bool, Fault> {
+        let Self { session, event } = self;
+        match session.sessions.store_grant(&event.connection, grant).await? {
+            Updated::Gone => Ok(false),
+            Updated::Done => {
+                session.publishers.add(grant.publishes(), &event.connection, event.arrival).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn authorise(&self, grant: &Grant, action: Action, app: &AppId) -> Result<(), EffectError<Fault>> {
+        let now = self.event.arrival;
+        let judge = |known: Option<&App>| authorise(Some(grant), action, known, now);
+        let authorised = self.session.app_cache.authorise(app, now, judge).await?;
+        authorised.map(drop).map_err(EffectError::Rejected)
+    }
+
+    /// A viewer has no row before it subscribes, so this is where it is counted.
+    async fn has_subscription_room(&self, app: &AppId) -> Result<bool, Fault> {
+        let Self { session, event } = self;
+        let known = session.app_cache.cached(app, event.arrival).await?;
+        let most = known.map_or(MAX_CONNECTIONS, |known| known.max_subscriptions());
+        session.publishers.has_subscription_room(app, &event.connection, most, event.arrival).await
+    }
+
+    /// A page of the published dashboard is subscribed by its `auth`, which counted the connections but not the
+    /// subscriptions of the app.
+    async fn add_subscription(
+        &self,
+        app: &AppId,
+        grant: &Grant,
+        min_interval_ms: i64,
+        dialect: Dialect,
+    ) -> Result<bool, Fault> {
+        let Self { session, event } = self;
+        if dialect == Dialect::Legacy {
+            let known = session.app_cache.cached(app, event.arrival).await?;
+            let has_own_limit = known.is_some_and(|known| known.limits.subscriptions.is_some());
+            if has_own_limit && !self.has_subscription_room(app).await? {
+                return Ok(false);
+            }
+        }
+        let (connection, proof) = (event.connection.clone(), grant.subscription_proof());
+        let subscriber = Subscriber { connection, min_interval_ms, dialect, proof };
+        Ok(match session.subscriptions.add(app, &subscriber, event.arrival).await? {
+            Added::Done => true,
+            Added::Refused => false,
+        })
+    }
+
+    async fn remove_subscription(&self, app: &AppId) -> Result<(), Fault> {
+        self.session.subscriptions.remove(app, &self.event.connection).await
+    }
+
+    async fn recent_reports(&self, app: &AppId, from: TimestampMs) -> Result<RecentReports, Fault> {
+        let now = self.event.arrival;
+        let Some(known) = self.session.app_cache.cached(app, now).await? else {
+            return Ok(RecentReports { reports: Vec::new(), is_complete: true });
+        };
+        let (reports, is_complete) =
+            self.session.reports.recent(&known, from, now, MAX_REPLAY_REPORTS).await?;
+        Ok(RecentReports { reports, is_complete })
+    }
+}

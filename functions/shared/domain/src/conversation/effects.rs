@@ -1,0 +1,87 @@
+//! The effects that a conversation needs, each about the connection that sent the frame.
+//!
+//! The session function implements them over the AWS crate, tests over fixed results. A method that returns `Ok` has
+//! taken effect; the conversation decides what a fault means to the client.
+
+use crate::frame::control::Credential;
+use crate::frame::outbound::Dialect;
+use crate::grant::{Action, Grant};
+use crate::ids::AppId;
+use crate::rejection::Rejection;
+use crate::report::Report;
+use crate::time::TimestampMs;
+
+/// Why an effect gave no result.
+#[derive(Debug)]
+pub enum EffectError<F> {
+    /// The client may not have it.
+    Rejected(Rejection),
+    /// The service failed.
+    Fault(F),
+}
+
+/// So that `?` turns the fault of an effect that rejects nothing into this.
+impl<F> From<F> for EffectError<F> {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Recent reports of an application.
+#[derive(Debug, Clone, Default)]
+pub struct RecentReports {
+    /// The reports, oldest first.
+    pub reports: Vec<Report>,
+    /// Whether there are no others in the requested time.
+    pub is_complete: bool,
+}
+
+/// What the conversation of a connection may do.
+#[allow(async_fn_in_trait, reason = "the runtime of a function is single-threaded and needs no `Send`")]
+pub trait Effects {
+    /// Why an effect failed on our side.
+    type Fault;
+
+    /// Logs a fault that ends the frame or is ignored.
+    fn log_fault(&self, fault: Self::Fault);
+
+    /// The grant that `credential` proves for `app`, or the rejection.
+    async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<Self::Fault>>;
+
+    /// Counts wrong credentials of the connection and returns the count; `None` where the connection is gone.
+    async fn count_rejection(&self) -> Result<Option<u32>, Self::Fault>;
+
+    /// Whether `app` may have one more connection.
+    async fn has_connection_room(&self, app: &AppId) -> Result<bool, Self::Fault>;
+
+    /// Stores the grant, for the later frames of the connection, and the connection as a publisher where it is one;
+    /// false where the connection is gone.
+    async fn store_grant(&self, grant: &Grant) -> Result<bool, Self::Fault>;
+
+    /// Whether `grant` allows `action` on `app`, or the rejection.
+    async fn authorise(
+        &self,
+        grant: &Grant,
+        action: Action,
+        app: &AppId,
+    ) -> Result<(), EffectError<Self::Fault>>;
+
+    /// Whether `app` may have one more subscription, or has this connection's already.
+    async fn has_subscription_room(&self, app: &AppId) -> Result<bool, Self::Fault>;
+
+    /// Stores a subscription that was made with `grant`, with at least `min_interval_ms` between two live frames in
+    /// `dialect`; false where there is no room for it.
+    async fn add_subscription(
+        &self,
+        app: &AppId,
+        grant: &Grant,
+        min_interval_ms: i64,
+        dialect: Dialect,
+    ) -> Result<bool, Self::Fault>;
+
+    /// Removes a subscription, whether there was one or not.
+    async fn remove_subscription(&self, app: &AppId) -> Result<(), Self::Fault>;
+
+    /// The newest reports of `app` with a timestamp of `from` or later.
+    async fn recent_reports(&self, app: &AppId, from: TimestampMs) -> Result<RecentReports, Self::Fault>;
+}

@@ -1,0 +1,59 @@
+//! What is known of a connection in the library's dialect while its frame is answered.
+
+use super::session::LegacySession;
+use crate::conversation::reply::Reply;
+use crate::frame::fields::Field;
+use crate::grant::{Grant, GrantedApps, Role};
+use crate::ids::AppId;
+use crate::time::TimestampMs;
+
+/// A connection in the library's dialect.
+#[derive(Debug, Clone)]
+pub struct LegacyContext {
+    /// The kind of client.
+    pub role: Role,
+    /// The grant of the handshake.
+    pub handshake_grant: Option<Grant>,
+    /// The session row, as far as it is known: before the frame from this instance's cache.
+    pub session: Option<LegacySession>,
+    /// Log entries that it may send now.
+    pub log_room: usize,
+    /// When the frame arrived.
+    pub now: TimestampMs,
+    /// Whether the session row was read for this frame, so that the cache should have it.
+    pub is_session_fresh: bool,
+}
+
+impl LegacyContext {
+    /// Notes the session row as it was just read.
+    pub(super) fn set_session(&mut self, session: LegacySession) {
+        self.session = Some(session);
+        self.is_session_fresh = true;
+    }
+
+    /// What the connection may do, as far as it is known.
+    pub(super) fn grant(&self) -> Option<&Grant> {
+        self.handshake_grant.as_ref().or_else(|| self.session.as_ref()?.grant.as_ref())
+    }
+
+    /// Closes a program whose credentials have been wrong for too long; `None` for all others.
+    pub(super) fn dismissal(&self) -> Option<Reply> {
+        let is_dismissed = self.session.as_ref()?.is_long_wrong(self.role, self.now);
+        (is_dismissed && self.handshake_grant.is_none()).then(|| Reply { close: true, ..Reply::silence() })
+    }
+
+    /// The application of a frame: the named one, or the only one of the grant.
+    pub(super) fn app_of(&self, named: &Field<AppId>) -> Option<AppId> {
+        match named {
+            Field::Valid(app) => Some(app.clone()),
+            Field::Malformed => None,
+            Field::Absent => match &self.grant()?.reach {
+                GrantedApps::Apps(apps) => match apps.as_slice() {
+                    [only] => Some(only.clone()),
+                    _ => None,
+                },
+                GrantedApps::Owner(_) => None,
+            },
+        }
+    }
+}
