@@ -1,20 +1,20 @@
-//! What happens when AWS fails: who is told, what is kept, and that it passes.
+//! What happens while AWS fails, and after.
 
 use nsl_test_support::{Behaviour, Call, Failure};
 
 use super::*;
 
-/// Attempts of one call, the first included: `nsl_aws::boot` says so.
+/// Attempts of one call, including the first, as `nsl_aws::boot` sets.
 const ATTEMPTS: usize = 3;
 
 #[tokio::test]
-async fn an_unreachable_store_is_told_as_unavailable_and_passes() {
+async fn unreachable_dynamodb_is_unavailable_until_it_is_back() {
     let world = World::start().await;
     let cold = world.instance();
     let warm = world.warm_instance().await;
     world.env.dynamodb.go_offline();
-    hear(&cold, &metrics(&report(1)), STRANGER, NOW_MS).await;
-    hear(&warm, &metrics(&report(1)), STRANGER, NOW_MS).await;
+    cold.receive(&metrics(&report(1))).await;
+    warm.receive(&metrics(&report(1))).await;
     let frames = world.env.frames(PUBLISHER);
     assert_eq!(frames.len(), 2);
     for frame in frames {
@@ -25,18 +25,18 @@ async fn an_unreachable_store_is_told_as_unavailable_and_passes() {
     world.env.take_calls();
 
     world.env.dynamodb.go_online();
-    hear(&cold, &metrics(&report(1)), STRANGER, NOW_MS).await;
-    hear(&warm, &metrics(&report(2)), STRANGER, NOW_MS).await;
+    cold.receive(&metrics(&report(1))).await;
+    warm.receive(&metrics(&report(2))).await;
     assert!(world.env.frames(PUBLISHER).is_empty());
     assert_eq!(world.stored().await, 3);
 }
 
 #[tokio::test]
-async fn an_ack_tells_which_report_to_send_again() {
+async fn ack_lists_unstored_report_as_retryable() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
     world.env.dynamodb.fail("PutItem", Failure::InternalError, ATTEMPTS);
-    hear(&ingest, &metrics_with_id(&report(1)), STRANGER, NOW_MS).await;
+    ingest.receive(&metrics_with_id(&report(1))).await;
     let payload = &world.env.frames(PUBLISHER)[0]["payload"];
     assert_eq!(payload["accepted"], 0);
     assert_eq!(payload["rejected"][0]["code"], "unavailable");
@@ -44,91 +44,91 @@ async fn an_ack_tells_which_report_to_send_again() {
 }
 
 #[tokio::test]
-async fn a_short_fault_of_the_store_is_not_noticed() {
+async fn short_dynamodb_fault_is_retried() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
     for failure in [Failure::Throttled, Failure::InternalError, Failure::ConnectionDropped] {
         world.env.dynamodb.fail("PutItem", failure, 1);
         world.env.dynamodb.fail("Query", failure, 1);
-        hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
-        assert_eq!(world.env.frames("viewer-0=").len(), 1, "{failure:?}");
+        ingest.receive(&metrics(&report(1))).await;
+        assert_eq!(world.env.frames(VIEWER).len(), 1, "{failure:?}");
         assert!(world.env.frames(PUBLISHER).is_empty(), "{failure:?}");
         assert_eq!(world.env.take_calls().len(), 5, "{failure:?}");
     }
 }
 
 #[tokio::test]
-async fn a_report_that_is_not_stored_is_not_broadcast() {
+async fn unstored_report_is_not_broadcast() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
     world.env.dynamodb.fail("PutItem", Failure::InternalError, ATTEMPTS);
-    hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
+    ingest.receive(&metrics(&report(1))).await;
     let calls = world.env.take_calls();
     assert!(calls.iter().all(|call| call.operation == "PutItem" || call.target == PUBLISHER), "{calls:?}");
 }
 
 #[tokio::test]
-async fn subscribers_that_cannot_be_read_cost_no_report() {
+async fn report_is_stored_while_subscribers_cannot_be_read() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
     world.env.dynamodb.fail("Query", Failure::InternalError, ATTEMPTS);
-    hear(&ingest, &metrics_with_id(&report(1)), STRANGER, NOW_MS).await;
+    ingest.receive(&metrics_with_id(&report(1))).await;
     assert_eq!(world.env.frames(PUBLISHER)[0]["payload"]["accepted"], 1);
-    assert!(world.env.frames("viewer-0=").is_empty());
+    assert!(world.env.frames(VIEWER).is_empty());
     assert_eq!(world.stored().await, 2);
 }
 
 #[tokio::test]
-async fn a_slow_subscriber_delays_nobody() {
+async fn blocked_subscriber_delays_no_other() {
     let world = World::start().await;
     world.subscribers(4).await;
     let ingest = world.warm_instance().await;
-    world.env.connections.set_behaviour("viewer-0=", Behaviour::Blocked);
+    world.env.connections.set_behaviour(VIEWER, Behaviour::Blocked);
     world.env.connections.set_behaviour("viewer-1=", Behaviour::Gone);
     world.env.connections.set_behaviour("viewer-2=", Behaviour::InternalError);
     let batch = metrics(&json!([report(1), report(2), report(3)]));
-    let heard = hear(&ingest, &batch, STRANGER, NOW_MS);
+    let handled = ingest.receive(&batch);
     let posts_to = |calls: &[Call], target: &str| calls.iter().filter(|call| call.target == target).count();
-    let watched = async {
-        // All three frames are with the fast one while the slow one has not even taken its first.
+    let observed = async {
+        // The fast viewer gets all three frames before the blocked one accepts its first.
         world.env.wait(|calls| posts_to(calls, "viewer-3=") == 3).await;
         world.env.wait(|calls| calls.iter().any(|call| call.operation == "DeleteItem")).await;
-        assert_eq!(world.env.frames("viewer-0=").len(), 1);
+        assert_eq!(world.env.frames(VIEWER).len(), 1);
         world.env.connections.unblock();
     };
-    tokio::join!(heard, watched);
-    assert_eq!(world.env.frames("viewer-0=").len(), 3);
+    tokio::join!(handled, observed);
+    assert_eq!(world.env.frames(VIEWER).len(), 3);
     assert_eq!(world.env.frames("viewer-2=").len(), ATTEMPTS);
     assert_eq!(world.stored().await, 4);
 }
 
 #[tokio::test]
-async fn a_throttled_post_is_tried_again() {
+async fn throttled_post_is_retried() {
     let world = World::start().await;
     world.subscribers(2).await;
     let ingest = world.warm_instance().await;
-    world.env.connections.set_behaviour("viewer-0=", Behaviour::Throttled);
-    hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
-    assert_eq!(world.env.frames("viewer-0=").len(), ATTEMPTS);
+    world.env.connections.set_behaviour(VIEWER, Behaviour::Throttled);
+    ingest.receive(&metrics(&report(1))).await;
+    assert_eq!(world.env.frames(VIEWER).len(), ATTEMPTS);
     assert_eq!(world.env.frames("viewer-1=").len(), 1);
     let rows = world.env.rows("ConnectionsTable").await;
-    assert!(rows.iter().any(|row| row["sk"]["S"] == "s#viewer-0="), "a throttled viewer is no gone one");
+    assert!(rows.iter().any(|row| row["sk"]["S"] == "s#viewer-0="), "a throttled viewer is not gone");
 }
 
 #[tokio::test]
-async fn an_unreachable_desk_costs_no_report() {
+async fn report_is_stored_while_the_connections_api_is_unreachable() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
     world.env.connections.go_offline();
-    hear(&ingest, &metrics_with_id(&report(1)), STRANGER, NOW_MS).await;
+    ingest.receive(&metrics_with_id(&report(1))).await;
     assert_eq!(world.stored().await, 2);
     world.env.connections.go_online();
     world.env.take_calls();
-    hear(&ingest, &metrics_with_id(&report(2)), STRANGER, NOW_MS).await;
-    assert_eq!(world.env.frames("viewer-0=").len(), 1);
+    ingest.receive(&metrics_with_id(&report(2))).await;
+    assert_eq!(world.env.frames(VIEWER).len(), 1);
     assert_eq!(world.env.frames(PUBLISHER).len(), 1);
 }

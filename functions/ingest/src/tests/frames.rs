@@ -1,14 +1,13 @@
-//! What becomes of a frame: what is stored, who is told what.
+//! What a frame leads to: stored reports, live frames and replies.
 
 use nsl_aws::counters::Counter;
 use nsl_domain::rejection::Code;
 use nsl_test_support::Behaviour;
-use serde_json::Value;
 
 use super::*;
 
-/// The one frame that was posted to the publisher since the last look.
-fn answered(world: &World) -> Value {
+/// The one frame that was posted to the publisher since calls were last taken.
+fn reply(world: &World) -> Value {
     let frames = world.env.frames(PUBLISHER);
     assert_eq!(frames.len(), 1, "{frames:?}");
     world.env.take_calls();
@@ -16,22 +15,22 @@ fn answered(world: &World) -> Value {
 }
 
 /// The code of the one error that was posted to the publisher.
-fn refused(world: &World) -> String {
-    let frame = answered(world);
+fn error_code(world: &World) -> String {
+    let frame = reply(world);
     assert_eq!(frame["type"], "error", "{frame}");
     frame["payload"]["code"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a_report_reaches_the_subscribers_of_its_app_and_nobody_else() {
+async fn report_reaches_the_subscribers_of_its_app_only() {
     let world = World::start().await;
     world.env.register(&app("bank", Status::Active)).await;
-    world.subscribe("shopper=", "shop", 0, Dialect::Modern).await;
-    world.subscribe("banker=", "bank", 0, Dialect::Modern).await;
-    world.subscribe("both=", "bank", 0, Dialect::Modern).await;
-    world.subscribe("both=", "shop", 0, Dialect::Modern).await;
+    for (connection, app) in [("shopper=", "shop"), ("banker=", "bank"), ("both=", "bank"), ("both=", "shop")]
+    {
+        world.subscribe(connection, app, 0, Dialect::Modern).await;
+    }
     let ingest = world.warm_instance().await;
-    hear(&ingest, &metrics(&report(7)), STRANGER, NOW_MS).await;
+    ingest.receive(&metrics(&report(7))).await;
 
     let frames = world.env.frames("shopper=");
     assert_eq!(frames, world.env.frames("both="));
@@ -49,43 +48,52 @@ async fn a_report_reaches_the_subscribers_of_its_app_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_stored_report_has_its_place_and_its_end() {
+async fn stored_report_expires_by_the_retention_of_its_app() {
     let world = World::start().await;
-    world.warm_instance().await;
+    let mut archive = app("archive", Status::Active);
+    archive.retention.raw = Some(100);
+    world.env.register(&archive).await;
+    let ingest = world.instance();
+    for name in ["shop", "archive"] {
+        ingest.receive_by(&publishing(name), &metrics(&report_of(name, 0)), NOW_MS).await;
+    }
     let rows = world.env.rows("ReportsTable").await;
-    // Shown for 48 hours, and there a day longer for the rollup of its minute.
-    let end = NOW_MS / 1000 + (48 + 24) * 3600;
-    assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0]["pk"]["S"], "shop#2026-11-22T13#0");
-    assert!(rows[0]["sk"]["S"].as_str().unwrap().starts_with("001795352461387#UIcZQdQsoAMCLTw#"));
-    assert_eq!(rows[0]["document"]["S"], r#"{"cpu":{"usage":61.4}}"#);
-    assert_eq!(rows[0]["expiresAt"]["N"], end.to_string());
+    assert_eq!(rows.len(), 2);
+    for (name, hours) in [("shop", 48), ("archive", 100)] {
+        let row = rows.iter().find(|row| row["appId"]["S"] == name).unwrap();
+        assert_eq!(row["pk"]["S"], format!("{name}#2026-11-22T13#0"));
+        assert!(row["sk"]["S"].as_str().unwrap().starts_with("001795352461387#UIcZQdQsoAMCLTw#"));
+        assert_eq!(row["document"]["S"], r#"{"cpu":{"usage":61.4}}"#);
+        // A day more, for the rollup of its minute.
+        let expires_at = NOW_MS / 1_000 + (hours + 24) * 3_600;
+        assert_eq!(row["expiresAt"]["N"], expires_at.to_string(), "{name}");
+    }
 }
 
 #[tokio::test]
-async fn the_same_report_sent_again_is_stored_once() {
+async fn same_report_sent_again_is_stored_once() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
     for _ in 0..2 {
-        hear(&ingest, &metrics_with_id(&report(0)), STRANGER, NOW_MS).await;
-        assert_eq!(answered(&world)["payload"], json!({"id": "f1", "accepted": 1, "rejected": []}));
+        ingest.receive(&metrics_with_id(&report(0))).await;
+        assert_eq!(reply(&world)["payload"], json!({"id": "f1", "accepted": 1, "rejected": []}));
     }
     assert_eq!(world.stored().await, 1);
 }
 
 #[tokio::test]
-async fn one_bad_report_of_a_batch_loses_no_other() {
+async fn bad_report_costs_no_other_of_its_batch() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
     let batch =
         json!([report(1), {"appId": "shop"}, report(2), {"appId": "shop", "metrics": {}, "timestamp": 0}]);
-    hear(&ingest, &metrics_with_id(&batch), STRANGER, NOW_MS).await;
+    ingest.receive(&metrics_with_id(&batch)).await;
     assert_eq!(world.stored().await, 3);
-    assert_eq!(world.env.frames("viewer-0=").len(), 2);
-    let payload = answered(&world)["payload"].clone();
+    assert_eq!(world.env.frames(VIEWER).len(), 2);
+    let payload = &reply(&world)["payload"];
     assert_eq!(payload["accepted"], 2);
-    let rejected: Vec<_> = payload["rejected"].as_array().unwrap().iter().collect();
+    let rejected = payload["rejected"].as_array().unwrap();
     assert_eq!(rejected.len(), 2);
     assert_eq!((&rejected[0]["index"], &rejected[0]["code"]), (&json!(1), &json!("missing_field")));
     assert_eq!((&rejected[1]["index"], &rejected[1]["code"]), (&json!(3), &json!("timestamp_out_of_range")));
@@ -93,250 +101,174 @@ async fn one_bad_report_of_a_batch_loses_no_other() {
 }
 
 #[tokio::test]
-async fn without_an_id_the_first_bad_report_is_named() {
+async fn frame_without_id_gets_its_first_rejection() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
-    hear(&ingest, &metrics(&json!([report(1), {"appId": "shop"}])), STRANGER, NOW_MS).await;
-    let payload = answered(&world)["payload"].clone();
+    ingest.receive(&metrics(&json!([report(1), {"appId": "shop"}]))).await;
+    let payload = &reply(&world)["payload"];
     assert_eq!(payload["code"], "missing_field");
     assert_eq!(payload["field"], "data[1].metrics");
     assert_eq!(payload["retryable"], false);
 }
 
 #[tokio::test]
-async fn reports_are_taken_under_both_names_of_their_frame() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
-    let frame = json!({"type": "send_metrics", "data": report(5)}).to_string();
-    hear(&ingest, &frame, STRANGER, NOW_MS).await;
-    assert_eq!(world.stored().await, 2);
-}
-
-#[tokio::test]
-async fn a_frame_that_names_a_foreign_app_stores_nothing() {
+async fn frame_with_an_app_of_others_stores_nothing() {
     let world = World::start().await;
     world.env.register(&app("bank", Status::Active)).await;
-    let granted = publishing("shop").to_text();
-    for foreign in ["bank", "nowhere"] {
-        let mut second = report(1);
-        second["appId"] = json!(foreign);
-        let batch = json!([report(0), second]);
-        hear(&world.instance(), &metrics(&batch), &[("grant", &granted)], NOW_MS).await;
-        assert_eq!(refused(&world), "forbidden", "{foreign}");
+    for other in ["bank", "nowhere"] {
+        let batch = json!([report(0), report_of(other, 1)]);
+        world.instance().receive_by(&publishing("shop"), &metrics(&batch), NOW_MS).await;
+        assert_eq!(error_code(&world), "forbidden", "{other}");
     }
     assert_eq!(world.stored().await, 0);
 }
 
 #[tokio::test]
-async fn who_proved_nothing_publishes_nothing() {
+async fn connection_without_a_grant_publishes_nothing() {
     let world = World::start().await;
     let ingest = world.instance();
-    for opened in [false, true] {
-        if opened {
+    for is_open in [false, true] {
+        if is_open {
             world.open(PUBLISHER, None).await;
-            world.env.take_calls();
         }
-        hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
-        assert_eq!(refused(&world), "unauthorized");
+        ingest.receive(&metrics(&report(0))).await;
+        assert_eq!(error_code(&world), "unauthorized");
     }
-    hear(&ingest, &metrics(&report(0)), &[("grant", "no grant"), ("role", "program")], NOW_MS).await;
-    assert_eq!(refused(&world), "unauthorized");
+    let malformed: events::Attached<'_> = &[("grant", "no grant"), ("role", "program")];
+    ingest.receive_attached(&metrics(&report(0)), malformed, NOW_MS).await;
+    assert_eq!(error_code(&world), "unauthorized");
     assert_eq!(world.stored().await, 0);
 }
 
 #[tokio::test]
-async fn a_grant_to_view_does_not_publish() {
-    let world = World::start().await;
-    let granted = grant("shop", Scope::View).to_text();
-    hear(&world.instance(), &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    assert_eq!(refused(&world), "forbidden");
-    assert_eq!(world.stored().await, 0);
-}
-
-#[tokio::test]
-async fn an_app_that_is_switched_off_takes_nothing() {
+async fn viewer_and_inactive_app_publish_nothing() {
     let world = World::start().await;
     world.env.register(&app("old", Status::Inactive)).await;
-    let granted = publishing("old").to_text();
-    let mut of_old = report(0);
-    of_old["appId"] = json!("old");
-    world.env.take_calls();
-    hear(&world.instance(), &metrics(&of_old), &[("grant", &granted)], NOW_MS).await;
-    assert_eq!(refused(&world), "app_inactive");
+    for (name, scope, code) in [("shop", Scope::View, "forbidden"), ("old", Scope::Publish, "app_inactive")] {
+        let frame = metrics(&report_of(name, 0));
+        world.instance().receive_by(&grant(name, scope), &frame, NOW_MS).await;
+        assert_eq!(error_code(&world), code);
+    }
+    assert_eq!(world.stored().await, 0);
 }
 
 #[tokio::test]
-async fn a_key_that_is_taken_back_closes_the_door_within_a_minute() {
-    let world = World::start().await;
-    let granted = publishing("shop").to_text();
-    let ingest = world.instance();
-    hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
-    let mut shop = app("shop", Status::Active);
-    shop.keys = vec![KeyRecord::of("another key", Scope::Both)];
-    world.env.register(&shop).await;
-    world.env.take_calls();
-    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_001).await;
-    assert_eq!(refused(&world), "unauthorized");
-    assert_eq!(world.stored().await, 1);
+async fn revoked_key_and_inactive_app_are_rejected_within_a_minute() {
+    for (changed, code) in
+        [(shop_with_key("another key"), "unauthorized"), (app("shop", Status::Inactive), "app_inactive")]
+    {
+        let world = World::start().await;
+        let ingest = world.instance();
+        ingest.receive_by(&publishing("shop"), &metrics(&report(0)), NOW_MS).await;
+        world.replace_shop(&changed).await;
+        ingest.receive_by(&publishing("shop"), &metrics(&report(1)), NOW_MS + 60_001).await;
+        assert_eq!(error_code(&world), code);
+        assert_eq!(world.stored().await, 1);
+    }
 }
 
 #[tokio::test]
-async fn an_app_that_is_switched_off_closes_the_door_within_a_minute() {
+async fn limited_app_is_rejected_until_its_time() {
     let world = World::start().await;
-    let granted = publishing("shop").to_text();
     let ingest = world.instance();
-    hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    let apps = world.env.apps();
-    let on = apps.find(&id("shop")).await.unwrap().unwrap();
-    let off = App { status: Status::Inactive, ..on.clone() };
-    assert_eq!(apps.save(&on, &off).await.unwrap(), nsl_aws::apps::Saved::Done);
-    world.env.take_calls();
-    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_001).await;
-    assert_eq!(refused(&world), "app_inactive");
-    assert_eq!(world.stored().await, 1);
-}
-
-#[tokio::test]
-async fn an_app_that_was_found_to_send_too_much_is_refused_until_it_may_again() {
-    let world = World::start().await;
-    let granted = publishing("shop").to_text();
-    let ingest = world.instance();
-    hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
-    let apps = world.env.apps();
+    let send = async |offset_ms, at_ms| {
+        ingest.receive_by(&publishing("shop"), &metrics(&report(offset_ms)), NOW_MS + at_ms).await;
+    };
+    send(0, 0).await;
     let until = TimestampMs::clamped(NOW_MS + 180_000);
-    assert_eq!(apps.limit(&id("shop"), until).await.unwrap(), nsl_aws::apps::Limited::Done);
-    world.env.take_calls();
-    // Within the minute it is believed to be free.
-    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 60_000).await;
+    let limited = world.env.apps().limit(&id("shop"), until).await;
+    assert_eq!(limited.unwrap(), nsl_aws::apps::Limited::Done);
+    // The cached app is not limited yet.
+    send(1, 60_000).await;
     assert_eq!(world.stored().await, 2);
     world.env.take_calls();
-    hear(&ingest, &metrics(&report(2)), &[("grant", &granted)], NOW_MS + 60_001).await;
-    let payload = world.env.frames(PUBLISHER)[0]["payload"].clone();
+    send(2, 60_001).await;
+    let payload = &reply(&world)["payload"];
     assert_eq!(payload["code"], "rate_limited");
     assert_eq!((&payload["retryable"], &payload["retryAfterMs"]), (&json!(true), &json!(119_999)));
     assert_eq!(world.stored().await, 2);
-    hear(&ingest, &metrics(&report(3)), &[("grant", &granted)], NOW_MS + 180_000).await;
+    send(3, 180_000).await;
     assert_eq!(world.stored().await, 3);
 }
 
 #[tokio::test]
-async fn a_legacy_publisher_over_its_limit_hears_nothing() {
+async fn persistent_sender_gets_a_hundred_rejections_then_one_a_second() {
     let world = World::start().await;
-    let mut legacy = publishing("shop");
-    legacy.proof = Proof::Legacy;
-    world.open(PUBLISHER, Some(&legacy)).await;
-    let apps = world.env.apps();
-    apps.limit(&id("shop"), TimestampMs::clamped(NOW_MS + 60_000)).await.unwrap();
-    world.env.take_calls();
-    let ingest = world.instance();
-    hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS).await;
-    assert!(world.env.frames(PUBLISHER).is_empty());
-    assert_eq!(world.stored().await, 0);
-    assert_eq!(ingest.counters.total(Counter::rejections(Code::RateLimited)), 1);
-}
-
-#[tokio::test]
-async fn who_sends_what_is_refused_for_ever_is_told_a_hundred_times_and_counted() {
-    let world = World::start().await;
-    let granted = publishing("bank").to_text();
     let ingest = world.instance();
     for _ in 0..150 {
-        hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS).await;
+        ingest.receive_by(&publishing("bank"), &metrics(&report(0)), NOW_MS).await;
     }
     assert_eq!(world.env.frames(PUBLISHER).len(), 100);
     assert_eq!(ingest.counters.total(Counter::rejections(Code::Forbidden)), 150);
     assert_eq!(ingest.counters.total(Counter::AbsorbedFrames), 50);
-    hear(&ingest, &metrics(&report(0)), &[("grant", &granted)], NOW_MS + 1_000).await;
+    ingest.receive_by(&publishing("bank"), &metrics(&report(0)), NOW_MS + 1_000).await;
     assert_eq!(world.env.frames(PUBLISHER).len(), 101);
 }
 
 #[tokio::test]
-async fn raw_reports_are_kept_as_long_as_their_app_says() {
+async fn frame_over_the_rate_stores_nothing() {
     let world = World::start().await;
-    let mut archive = app("archive", Status::Active);
-    archive.retention.raw = Some(100);
-    world.env.register(&archive).await;
     let ingest = world.instance();
-    for name in ["shop", "archive"] {
-        let granted = publishing(name).to_text();
-        let report = json!({"appId": name, "timestamp": NOW_MS, "metrics": {"a": 1}});
-        hear(&ingest, &metrics(&report), &[("grant", &granted)], NOW_MS).await;
-    }
-    let rows = world.env.rows("ReportsTable").await;
-    for (name, hours) in [("shop", 48), ("archive", 100)] {
-        let row = rows.iter().find(|row| row["appId"]["S"] == name).unwrap();
-        // A day of grace beyond what is shown.
-        let expires_at = NOW_MS / 1_000 + (hours + 24) * 3_600;
-        assert_eq!(row["expiresAt"]["N"], expires_at.to_string(), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_runaway_is_refused_and_nothing_of_its_frame_is_stored() {
-    let world = World::start().await;
-    let granted = publishing("shop").to_text();
-    let ingest = world.instance();
-    let empty = json!({"type": "metrics", "data": vec![json!({"appId": "shop"}); 100]}).to_string();
+    let empty = metrics(&vec![json!({"appId": "shop"}); 100].into());
     for _ in 0..50 {
-        hear(&ingest, &empty, &[("grant", &granted)], NOW_MS).await;
+        ingest.receive_by(&publishing("shop"), &empty, NOW_MS).await;
     }
     world.env.take_calls();
-    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS).await;
-    assert_eq!(refused(&world), "rate_limited");
+    ingest.receive_by(&publishing("shop"), &metrics(&report(1)), NOW_MS).await;
+    assert_eq!(error_code(&world), "rate_limited");
     assert_eq!(world.stored().await, 0);
-    hear(&ingest, &metrics(&report(1)), &[("grant", &granted)], NOW_MS + 2).await;
+    ingest.receive_by(&publishing("shop"), &metrics(&report(1)), NOW_MS + 2).await;
     assert_eq!(world.stored().await, 1);
 }
 
 #[tokio::test]
-async fn a_legacy_viewer_reads_the_document_flat() {
+async fn legacy_viewer_gets_the_document_flat() {
     let world = World::start().await;
     world.subscribe("dashboard=", "shop", 0, Dialect::Legacy).await;
     world.subscribe("modern=", "shop", 0, Dialect::Modern).await;
     let ingest = world.warm_instance().await;
-    hear(&ingest, &metrics(&report(1)), STRANGER, NOW_MS).await;
-    let payload = world.env.frames("dashboard=").remove(0)["payload"].take();
+    ingest.receive(&metrics(&report(1))).await;
+    let payload = &world.env.frames("dashboard=")[0]["payload"];
     assert_eq!(payload["cpu"]["usage"], 61.4);
     assert_eq!(payload["metrics"]["cpu"]["usage"], 61.4);
     assert_eq!(world.env.frames("modern=")[0]["payload"].get("cpu"), None);
 }
 
 #[tokio::test]
-async fn a_paced_viewer_gets_frames_no_closer_than_it_asked() {
+async fn viewer_gets_frames_no_closer_than_its_min_interval() {
     let world = World::start().await;
-    world.subscribe("paced=", "shop", 1_000, Dialect::Modern).await;
-    world.subscribe("eager=", "shop", 0, Dialect::Modern).await;
+    world.subscribe("slow=", "shop", 1_000, Dialect::Modern).await;
+    world.subscribe("fast=", "shop", 0, Dialect::Modern).await;
     let ingest = world.instance();
     world.open(PUBLISHER, Some(&publishing("shop"))).await;
-    world.env.take_calls();
     for offset_ms in [0, 500, 999, 1_000, 1_999, 2_000] {
-        hear(&ingest, &metrics(&report(offset_ms)), STRANGER, NOW_MS + offset_ms).await;
+        ingest.receive_at(&metrics(&report(offset_ms)), NOW_MS + offset_ms).await;
     }
-    assert_eq!(world.env.frames("eager=").len(), 6);
-    let stamps: Vec<_> =
-        world.env.frames("paced=").iter().map(|f| f["payload"]["timestamp"].clone()).collect();
-    assert_eq!(stamps, ["2026-11-22T13:01:01.387Z", "2026-11-22T13:01:02.387Z", "2026-11-22T13:01:03.387Z"]);
+    assert_eq!(world.env.frames("fast=").len(), 6);
+    let frames = world.env.frames("slow=");
+    let timestamps: Vec<_> = frames.iter().map(|frame| &frame["payload"]["timestamp"]).collect();
+    let expected = ["2026-11-22T13:01:01.387Z", "2026-11-22T13:01:02.387Z", "2026-11-22T13:01:03.387Z"];
+    assert_eq!(timestamps, expected);
 }
 
 #[tokio::test]
-async fn a_gone_subscriber_is_forgotten_and_the_others_are_served() {
+async fn gone_subscriber_is_deleted_and_others_get_their_frames() {
     let world = World::start().await;
     world.subscribers(3).await;
     let ingest = world.warm_instance().await;
     world.env.connections.set_behaviour("viewer-1=", Behaviour::Gone);
-    hear(&ingest, &metrics(&json!([report(1), report(2)])), STRANGER, NOW_MS).await;
-    assert_eq!(world.env.frames("viewer-0=").len(), 2);
-    assert_eq!(world.env.frames("viewer-1=").len(), 1);
-    assert_eq!(world.env.frames("viewer-2=").len(), 2);
+    ingest.receive(&metrics(&json!([report(1), report(2)]))).await;
     let rows = world.env.rows("ConnectionsTable").await;
-    let watching = |viewer: &str| rows.iter().any(|row| row["sk"]["S"] == format!("s#{viewer}"));
-    assert!(watching("viewer-0=") && !watching("viewer-1=") && watching("viewer-2="));
+    for (viewer, frames, is_subscribed) in
+        [("viewer-0=", 2, true), ("viewer-1=", 1, false), ("viewer-2=", 2, true)]
+    {
+        assert_eq!(world.env.frames(viewer).len(), frames, "{viewer}");
+        assert_eq!(rows.iter().any(|row| row["sk"]["S"] == format!("s#{viewer}")), is_subscribed, "{viewer}");
+    }
 }
 
 #[tokio::test]
-async fn bad_frames_are_answered_by_their_code() {
+async fn rejected_frames_are_answered_with_their_code() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
     let with = |field: &str, value: Value| {
@@ -363,41 +295,32 @@ async fn bad_frames_are_answered_by_their_code() {
         (with("appId", json!("nowhere")), "forbidden"),
         (metrics(&vec![report(0); 101].into()), "too_large"),
     ] {
-        hear(&ingest, &frame, STRANGER, NOW_MS).await;
-        assert_eq!(refused(&world), code, "{:.200}", frame);
+        ingest.receive(&frame).await;
+        assert_eq!(error_code(&world), code, "{frame:.200}");
     }
     assert_eq!(world.stored().await, 1);
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_remembered() {
+async fn new_auth_and_new_key_are_accepted_at_once() {
     let world = World::start().await;
     world.env.register(&app("bank", Status::Active)).await;
     let ingest = world.warm_instance().await;
-    let mut of_bank = report(1);
-    of_bank["appId"] = json!("bank");
-    hear(&ingest, &metrics(&of_bank), STRANGER, NOW_MS).await;
-    assert_eq!(refused(&world), "forbidden");
+    ingest.receive(&metrics(&report_of("bank", 1))).await;
+    assert_eq!(error_code(&world), "forbidden");
     world.open(PUBLISHER, Some(&publishing("bank"))).await;
-    world.env.take_calls();
-    hear(&ingest, &metrics(&of_bank), STRANGER, NOW_MS).await;
-    assert!(world.env.frames(PUBLISHER).is_empty(), "proved for another app, by another auth");
+    ingest.receive(&metrics(&report_of("bank", 1))).await;
+    assert!(world.env.frames(PUBLISHER).is_empty(), "authenticated for another app");
 
-    let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
-    let mut shop = app("shop", Status::Active);
-    shop.keys = vec![KeyRecord::of("the next key", Scope::Both)];
-    world.env.register(&shop).await;
-    world.env.take_calls();
-    let mut by_next_key = publishing("shop");
-    by_next_key.proof = Proof::Key(KeyRecord::of("the next key", Scope::Both).id);
-    hear(&ingest, &metrics(&report(2)), &[("grant", &by_next_key.to_text())], NOW_MS).await;
-    assert!(world.env.frames(PUBLISHER).is_empty(), "a key that was added is taken at once");
+    world.replace_shop(&shop_with_key("the next key")).await;
+    let grant = grant_by_key("the next key", Scope::Publish);
+    ingest.receive_by(&grant, &metrics(&report(2)), NOW_MS).await;
+    assert!(world.env.frames(PUBLISHER).is_empty(), "a key was added");
     assert_eq!(world.stored().await, 3);
 }
 
 #[tokio::test]
-async fn no_answer_is_longer_than_a_frame_whatever_it_has_to_name() {
+async fn replies_with_long_names_fit_a_frame() {
     let world = World::start().await;
     let ingest = world.warm_instance().await;
     for letter in ["x", "\\u0001", "\\\"", "é", "\\\\"] {
@@ -408,10 +331,9 @@ async fn no_answer_is_longer_than_a_frame_whatever_it_has_to_name() {
         };
         for data in [of(1, &name.repeat(2)), format!("[{}]", of(4, &name))] {
             for id in ["", r#""id":"f1","#] {
-                let frame = format!(r#"{{"type":"metrics",{id}"data":{data}}}"#);
-                hear(&ingest, &frame, STRANGER, NOW_MS).await;
-                let answer = answered(&world).to_string();
-                assert!(answer.len() <= 30 * 1024, "{letter}: {} bytes: {answer:.300}", answer.len());
+                ingest.receive(&format!(r#"{{"type":"metrics",{id}"data":{data}}}"#)).await;
+                let reply = reply(&world).to_string();
+                assert!(reply.len() <= 30 * 1024, "{letter}: {} bytes: {reply:.300}", reply.len());
             }
         }
     }

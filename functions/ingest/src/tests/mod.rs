@@ -1,14 +1,12 @@
-//! The function against the test environment: recorded events in; calls, rows and frames out.
-//!
-//! Nothing here waits for time to pass: it stands in the events.
+//! Recorded events in; calls, rows and frames out. Time passes only in the events.
 
 mod audience;
 mod cost;
-mod doubles;
 mod faults;
 mod frames;
+mod legacy;
 
-use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use nsl_aws::apps::Saved;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
@@ -22,13 +20,16 @@ use serde_json::{Value, json};
 use crate::handler::Ingest;
 use crate::settings::Settings;
 
-/// The connection of the publisher, as API Gateway names one.
+/// The connection of the publisher.
 const PUBLISHER: &str = "UIcZQdQsoAMCLTw=";
 
-/// What the authorizer attaches to a program that proved nothing.
-const STRANGER: events::Attached<'static> = &[("role", "program"), ("sourceIp", "203.0.113.7")];
+/// The connection of the first of [`World::subscribers`].
+const VIEWER: &str = "viewer-0=";
 
-/// One test's service with the application `shop`.
+/// What the authorizer attaches to a program without a credential.
+const NO_GRANT: events::Attached<'static> = &[("role", "program"), ("sourceIp", "203.0.113.7")];
+
+/// One test's service, with the app `shop`.
 struct World {
     env: TestEnvironment,
 }
@@ -38,22 +39,22 @@ impl World {
         Self { env: TestEnvironment::with_app(&app("shop", Status::Active)).await }
     }
 
-    /// An instance of the function that has seen no event.
+    /// An instance of the function that has handled no event.
     fn instance(&self) -> Ingest {
         let settings = Settings::read(|name| self.env.variable(name));
         Ingest::new(&self.env.clients, &settings.unwrap())
     }
 
-    /// One that has stored a report of `shop` from [`PUBLISHER`] already.
+    /// An instance that has stored a report of `shop` from [`PUBLISHER`], which authenticated in-band.
     async fn warm_instance(&self) -> Ingest {
         let ingest = self.instance();
         self.open(PUBLISHER, Some(&publishing("shop"))).await;
-        hear(&ingest, &metrics(&report(0)), STRANGER, NOW_MS - 1).await;
+        ingest.receive_at(&metrics(&report(0)), NOW_MS - 1).await;
         self.env.take_calls();
         ingest
     }
 
-    /// Opens a connection, and lets it prove `grant` by an in-band `auth`.
+    /// Opens a connection, with the grant of an in-band `auth`.
     async fn open(&self, connection: &str, grant: Option<&Grant>) {
         let sessions = self.env.sessions();
         let connection = ConnectionId::new(connection);
@@ -61,60 +62,101 @@ impl World {
         if let Some(grant) = grant {
             sessions.store_grant(&connection, grant).await.unwrap();
         }
+        self.env.take_calls();
     }
 
+    /// Opens a connection that subscribes to `app` by its key.
     async fn subscribe(&self, connection: &str, app: &str, min_interval_ms: i64, dialect: Dialect) {
         let proof = grant(app, Scope::View).subscription_proof();
         let connection = ConnectionId::new(connection);
-        self.seat(app, &Subscriber { connection, min_interval_ms, dialect, proof }).await;
+        self.add(app, &Subscriber { connection, min_interval_ms, dialect, proof }).await;
     }
 
-    /// Opens a connection that watches `app`.
-    async fn seat(&self, app: &str, subscriber: &Subscriber) {
+    async fn add(&self, app: &str, subscriber: &Subscriber) {
         self.open(subscriber.connection.as_str(), None).await;
-        let subscriptions = self.env.subscriptions();
-        let added = subscriptions.add(&id(app), subscriber, now()).await.unwrap();
-        assert_eq!(added, Added::Done);
+        let added = self.env.subscriptions().add(&id(app), subscriber, now()).await;
+        assert_eq!(added.unwrap(), Added::Done);
+        self.env.take_calls();
     }
 
-    /// Opens `count` modern subscribers of `shop`.
+    /// Opens `count` subscribers of `shop`.
     async fn subscribers(&self, count: usize) {
         for index in 0..count {
             self.subscribe(&format!("viewer-{index}="), "shop", 0, Dialect::Modern).await;
         }
+    }
+
+    /// Replaces the stored app `shop`.
+    async fn replace_shop(&self, shop: &App) {
+        let stored = self.env.apps().find(&id("shop")).await.unwrap().unwrap();
+        assert_eq!(self.env.apps().save(&stored, shop).await.unwrap(), Saved::Done);
         self.env.take_calls();
     }
 
+    /// How many reports are stored.
     async fn stored(&self) -> usize {
         self.env.rows("ReportsTable").await.len()
     }
+
+    /// The types of the frames that `connection` was sent since calls were last taken.
+    fn types(&self, connection: &str) -> Vec<Value> {
+        self.env.frames(connection).into_iter().map(|frame| frame["type"].clone()).collect()
+    }
 }
 
-/// Lets the function hear `frame` from [`PUBLISHER`]. Its routes are one-way: whatever happens, the result has no
-/// body, for an empty message kills the library.
-async fn hear(ingest: &Ingest, frame: &str, attached: events::Attached<'_>, at_ms: i64) {
-    let kind = serde_json::from_str::<Value>(frame).unwrap_or_default();
-    let route = kind["type"].as_str().unwrap_or("metrics");
-    let event = events::message(PUBLISHER, route, frame, attached, at_ms);
-    let response = ingest.handle(serde_json::from_value(event).unwrap()).await.unwrap();
-    assert_eq!(response, one_way());
+impl Ingest {
+    /// Handles `frame` from [`PUBLISHER`], whose handshake had no credential.
+    async fn receive(&self, frame: &str) {
+        self.receive_at(frame, NOW_MS).await;
+    }
+
+    async fn receive_at(&self, frame: &str, at_ms: i64) {
+        self.receive_attached(frame, NO_GRANT, at_ms).await;
+    }
+
+    /// Handles `frame` from [`PUBLISHER`], whose handshake gave it `grant`.
+    async fn receive_by(&self, grant: &Grant, frame: &str, at_ms: i64) {
+        self.receive_attached(frame, &[("grant", &grant.to_text())], at_ms).await;
+    }
+
+    async fn receive_attached(&self, frame: &str, attached: events::Attached<'_>, at_ms: i64) {
+        let parsed = serde_json::from_str::<Value>(frame).unwrap_or_default();
+        let route = parsed["type"].as_str().unwrap_or("metrics");
+        self.receive_event(events::message(PUBLISHER, route, frame, attached, at_ms)).await;
+    }
+
+    /// Whatever happens, the response has no body: an empty message would end a process that runs the library.
+    async fn receive_event(&self, event: Value) {
+        let response = self.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        assert_eq!(response, nsl_aws::event::answer(200, None));
+    }
 }
 
-fn one_way() -> ApiGatewayProxyResponse {
-    nsl_aws::event::answer(200, None)
-}
-
-pub(crate) fn app(name: &str, status: Status) -> App {
+fn app(name: &str, status: Status) -> App {
     App { status, legacy: true, ..fixtures::app(name) }
+}
+
+/// `shop` with another key than its own.
+fn shop_with_key(secret: &str) -> App {
+    App { keys: vec![KeyRecord::of(secret, Scope::Both)], ..app("shop", Status::Active) }
+}
+
+/// The grant of that key, limited to `scope`.
+fn grant_by_key(secret: &str, scope: Scope) -> Grant {
+    Grant { proof: Proof::Key(KeyRecord::of(secret, Scope::Both).id), ..grant("shop", scope) }
 }
 
 fn publishing(app: &str) -> Grant {
     grant(app, Scope::Publish)
 }
 
-/// One report of `shop`, stamped `offset_ms` after the present.
+/// A report of `shop`, `offset_ms` after [`NOW_MS`].
 fn report(offset_ms: i64) -> Value {
-    json!({"appId": "shop", "timestamp": NOW_MS + offset_ms, "metrics": {"cpu": {"usage": 61.4}}})
+    report_of("shop", offset_ms)
+}
+
+fn report_of(app: &str, offset_ms: i64) -> Value {
+    json!({"appId": app, "timestamp": NOW_MS + offset_ms, "metrics": {"cpu": {"usage": 61.4}}})
 }
 
 fn metrics(reports: &Value) -> String {

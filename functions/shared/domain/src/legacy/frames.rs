@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recorded_frame_of_the_library_is_read() {
+    fn recorded_frames_of_the_library_are_read() {
         let recorded = include_str!("../../../../../tests/fixtures/library-frames.jsonl");
         let mut shapes = Vec::new();
         for line in recorded.lines().filter(|line| !line.contains("\"send_metrics\"")) {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_without_payload_leaves_all_to_the_connection() {
+    fn fields_of_a_frame_without_data_are_absent() {
         for data in [json!(null), json!([]), json!("x"), json!(7), json!({})] {
             assert_eq!(
                 read(&json!({"type": "check_status", "data": data})),
@@ -213,12 +213,12 @@ mod tests {
             let logs = LegacyRequest::Logs { app: Field::Absent, entries: Vec::new(), dropped: 0 };
             assert_eq!(read(&json!({"type": "logs", "data": data})), logs);
         }
-        let named_nothing = LegacyRequest::LastActions { app: Field::Absent };
-        assert_eq!(read(&json!({"type": "get_last_actions"})), named_nothing);
+        let absent = LegacyRequest::LastActions { app: Field::Absent };
+        assert_eq!(read(&json!({"type": "get_last_actions"})), absent);
     }
 
     #[test]
-    fn a_number_is_taken_for_the_id_it_spells_and_nonsense_for_none() {
+    fn number_is_read_as_the_id_with_its_digits() {
         let app = |id: Value| match read(&json!({"type": "request_metrics", "data": {"appId": id}})) {
             LegacyRequest::Metrics { app } => app,
             other => panic!("{other:?}"),
@@ -231,20 +231,20 @@ mod tests {
     }
 
     #[test]
-    fn no_wish_for_an_answers_type_is_granted_but_the_librarys() {
-        for (wish, shape) in [
+    fn only_request_history_is_accepted_as_reply_type() {
+        for (config, shape) in [
             (json!({"response_type": "request_history"}), HistoryShape::Library),
             (json!({"response_type": "clear"}), HistoryShape::Dashboard),
             (json!({"response_type": 7}), HistoryShape::Dashboard),
             (json!("request_history"), HistoryShape::Dashboard),
         ] {
-            let frame = json!({"type": "history", "ws_sent_config": wish, "data": {"appId": "shop"}});
+            let frame = json!({"type": "history", "ws_sent_config": config, "data": {"appId": "shop"}});
             assert_eq!(read(&frame), LegacyRequest::History { app: shop(), shape }, "{frame}");
         }
     }
 
     #[test]
-    fn entries_are_taken_as_sent_with_their_mark_and_without_what_is_none() {
+    fn entries_keep_their_text_and_get_the_encryption() {
         let entries = |data: Value| match read(&json!({"type": "logs", "data": data})) {
             LegacyRequest::Logs { entries, dropped, .. } => {
                 let parse = |text: &String| serde_json::from_str::<Value>(text).unwrap();
@@ -256,15 +256,18 @@ mod tests {
         let sent = json!({"logs": [{"a": 1}, 7, null, "x", [1], {}, large]});
         assert_eq!(entries(sent), (vec![json!({"a": 1}), json!({})], 5));
         assert_eq!(entries(json!({"logs": {"a": 1}})), (vec![json!({"a": 1})], 0));
-        let mark = json!({"isEncrypted": true});
-        let marked = entries(json!({"logs": [{"a": 1}, {}, {"encryption": 2}], "encryption": mark}));
-        let expected =
-            vec![json!({"a": 1, "encryption": mark}), json!({"encryption": mark}), json!({"encryption": 2})];
+        let encryption = json!({"isEncrypted": true});
+        let marked = entries(json!({"logs": [{"a": 1}, {}, {"encryption": 2}], "encryption": encryption}));
+        let expected = vec![
+            json!({"a": 1, "encryption": encryption}),
+            json!({"encryption": encryption}),
+            json!({"encryption": 2}),
+        ];
         assert_eq!(marked, (expected, 0));
     }
 
     #[test]
-    fn only_the_two_switches_on_or_off_are_commands() {
+    fn only_two_switches_are_commands() {
         let command = |data: Value| match read(&json!({"type": "command", "data": data})) {
             LegacyRequest::Command { command, .. } => command,
             other => panic!("{other:?}"),
