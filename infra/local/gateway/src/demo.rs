@@ -10,9 +10,9 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::Console;
+use crate::console::{Channel, Console};
 use crate::endpoints::Endpoints;
-use crate::lambda::{ChildOutput, StderrKind, tool_environment};
+use crate::lambda::{ChildOutput, tool_environment};
 use crate::parent_death;
 use crate::settings::Settings;
 use crate::state::StateDir;
@@ -84,7 +84,7 @@ impl DemoTool {
             Ok(child) => child,
             Err(error) => return self.console.warn(&format!("cannot start the demo agent: {error}")),
         };
-        let mut output = ChildOutput::follow(&mut child, "agent", StderrKind::Progress, &self.console);
+        let mut output = ChildOutput::follow(&mut child, "agent", Channel::Stdout, &self.console);
         tokio::select! {
             status = child.wait() => {
                 let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());

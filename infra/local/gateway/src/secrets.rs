@@ -3,7 +3,6 @@
 //! CloudFormation resolves these references at deployment, so a function only ever sees the value.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::Path;
 
@@ -20,9 +19,13 @@ const CLOSING: &str = "}}";
 /// later starts read. The plan keeps the values by their logical ids.
 pub(crate) fn resolve(plan: &mut Plan, state: &StateDir) -> anyhow::Result<()> {
     let mut secrets = BTreeMap::new();
-    let mut value_of = |id: &str| match secrets.entry(id.to_owned()) {
-        Entry::Occupied(known) => Ok(String::clone(known.get())),
-        Entry::Vacant(new) => Ok(new.insert(read_or_generate(&state.file(&format!("secret-{id}")))?).clone()),
+    let mut value_of = |id: &str| {
+        if let Some(value) = secrets.get(id) {
+            return Ok(String::clone(value));
+        }
+        let value = read_or_generate(&state.file(&format!("secret-{id}")))?;
+        secrets.insert(id.to_owned(), value.clone());
+        Ok(value)
     };
     for function in plan.functions.values_mut() {
         for (name, value) in &mut function.environment {

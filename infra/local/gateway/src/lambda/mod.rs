@@ -12,4 +12,4 @@ mod runtime_api;
 pub(crate) use environment::{function_variables, tool_environment};
 pub(crate) use error::{InvokeError, UNAUTHORIZED};
 pub(crate) use invoker::Invoker;
-pub(crate) use output::{ChildOutput, StderrKind};
+pub(crate) use output::ChildOutput;

@@ -16,14 +16,6 @@ const TAIL_LINES: usize = 12;
 /// How long to wait for the output of a child that ended: a grandchild may keep the pipe open.
 const TAIL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a child writes to stderr.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StderrKind {
-    /// Lines without a level are errors: a panic's message.
-    Errors,
-    Progress,
-}
-
 /// The outputs of one child.
 #[derive(Debug)]
 pub(crate) struct ChildOutput {
@@ -32,18 +24,15 @@ pub(crate) struct ChildOutput {
 }
 
 impl ChildOutput {
-    /// Reads the outputs of `child`, whose lines are printed and logged with `name`.
-    pub(crate) fn follow(child: &mut Child, name: &str, stderr: StderrKind, console: &Arc<Console>) -> Self {
+    /// Reads the outputs of `child`, whose lines are printed and logged with `name`. Lines of stderr count as lines of
+    /// `stderr`, which is stdout for a child that reports its progress there.
+    pub(crate) fn follow(child: &mut Child, name: &str, stderr: Channel, console: &Arc<Console>) -> Self {
         let mut output = Self { tail: Arc::default(), readers: Vec::new() };
         if let Some(stream) = child.stdout.take() {
             output.read(stream, Channel::Stdout, name, console);
         }
         if let Some(stream) = child.stderr.take() {
-            let channel = match stderr {
-                StderrKind::Errors => Channel::Stderr,
-                StderrKind::Progress => Channel::Stdout,
-            };
-            output.read(stream, channel, name, console);
+            output.read(stream, stderr, name, console);
         }
         output
     }

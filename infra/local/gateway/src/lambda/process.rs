@@ -11,9 +11,9 @@ use tokio::process::Child;
 use tokio::sync::oneshot;
 
 use super::error::InvokeError;
-use super::output::{ChildOutput, StderrKind};
+use super::output::ChildOutput;
 use super::runtime_api::{Invocation, RuntimeApi};
-use crate::console::Console;
+use crate::console::{Channel, Console};
 use crate::template::Function;
 use crate::{clock, ids, parent_death};
 
@@ -59,8 +59,7 @@ impl Process {
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", launch.binary.display()))?;
         let function = &launch.function;
-        let output =
-            ChildOutput::follow(&mut child, &function.logical_id, StderrKind::Errors, &launch.console);
+        let output = ChildOutput::follow(&mut child, &function.logical_id, Channel::Stderr, &launch.console);
         let (timeout, function_arn) = (function.timeout, function.arn.clone());
         let mut process = Self { child, output, api, timeout, function_arn };
         match process.initialise().await {

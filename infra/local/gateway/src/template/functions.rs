@@ -40,30 +40,22 @@ pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Function>
 
 fn function(resource: &ActiveResource<'_>) -> Result<Function, TemplateError> {
     let ActiveResource { id, properties, metadata } = resource;
-    let binary = metadata.get("BuildProperties").and_then(|build| build.get("Binary"));
-    let binary =
-        binary.ok_or_else(|| metadata.path.child("BuildProperties.Binary").error(PropertyError::Missing))?;
     let arn = properties.resolver.attribute(id, "Arn", &properties.path)?;
-    let logging = |name: &str| match properties.get("LoggingConfig") {
-        Some(logging) => logging.optional_text(name),
-        None => Ok(None),
-    };
     Ok(Function {
         logical_id: (*id).to_owned(),
         name: properties.optional_text("FunctionName")?.unwrap_or_else(|| (*id).to_owned()),
-        binary: binary.text()?,
+        binary: metadata.required_text("BuildProperties.Binary")?,
         environment: environment(properties)?,
         timeout: Duration::from_secs(properties.number("Timeout", DEFAULT_TIMEOUT_S)?),
         memory_mb: properties.number("MemorySize", DEFAULT_MEMORY_MB)?,
-        log_format: logging("LogFormat")?.unwrap_or_else(|| "Text".into()),
-        log_level: logging("ApplicationLogLevel")?,
+        log_format: properties.optional_text("LoggingConfig.LogFormat")?.unwrap_or_else(|| "Text".into()),
+        log_level: properties.optional_text("LoggingConfig.ApplicationLogLevel")?,
         arn: text_of(&arn).unwrap_or_default(),
     })
 }
 
 fn environment(properties: &Property<'_>) -> Result<BTreeMap<String, String>, TemplateError> {
-    let variables = properties.get("Environment").and_then(|environment| environment.get("Variables"));
-    let Some(variables) = variables else { return Ok(BTreeMap::new()) };
+    let Some(variables) = properties.get("Environment.Variables") else { return Ok(BTreeMap::new()) };
     let Json::Object(resolved) = variables.resolve()? else {
         return Err(variables.error(PropertyError::MustBe("a map of names to values")));
     };

@@ -80,16 +80,11 @@ pub(crate) fn plan(
             None => Ok(None),
         };
     };
-    let auth = api.properties.get("Auth");
     let mut authorizers = BTreeMap::new();
-    let declared = auth.as_ref().and_then(|auth| auth.get("Authorizers"));
-    for (name, property) in declared.iter().flat_map(Property::entries) {
+    for (name, property) in api.properties.get("Auth.Authorizers").iter().flat_map(Property::entries) {
         authorizers.insert(name, authorizer(functions, &property)?);
     }
-    let default_authorizer = match &auth {
-        Some(auth) => auth.optional_text("DefaultAuthorizer")?,
-        None => None,
-    };
+    let default_authorizer = api.properties.optional_text("Auth.DefaultAuthorizer")?;
     let routes = events.iter().map(|event| route(event, api.id, default_authorizer.as_deref()));
     let routes: Vec<HttpRoute> = routes.collect::<Result<_, _>>()?;
     check(&routes, &authorizers, &api.properties.path)?;
@@ -131,10 +126,7 @@ fn route(
         Some(path) => format!("{} {path}", method.as_deref().unwrap_or("ANY")),
         None => DEFAULT_ROUTE.to_owned(),
     };
-    let own_authorizer = match properties.get("Auth") {
-        Some(auth) => auth.optional_text("Authorizer")?,
-        None => None,
-    };
+    let own_authorizer = properties.optional_text("Auth.Authorizer")?;
     let authorizer = own_authorizer.or(default_authorizer.map(str::to_owned)).filter(|name| name != "NONE");
     let path = path.map(|path| segments(&path));
     Ok(HttpRoute { key, method, path, function: event.function.to_owned(), authorizer })

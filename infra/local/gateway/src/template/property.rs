@@ -59,9 +59,10 @@ pub(crate) fn only_resource<'t>(
 }
 
 impl<'t> Property<'t> {
-    pub(crate) fn get(&self, name: &str) -> Option<Self> {
-        let value = self.value.get(name)?;
-        Some(Self { resolver: self.resolver, value, path: self.path.child(name) })
+    /// A property by its name, or by names joined with dots.
+    pub(crate) fn get(&self, names: &str) -> Option<Self> {
+        let value = names.split('.').try_fold(self.value, |value, name| value.get(name))?;
+        Some(Self { resolver: self.resolver, value, path: self.path.child(names) })
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<Self, TemplateError> {

@@ -100,8 +100,6 @@ fn stream_plan(
         "LATEST" => true,
         _ => return Err(position.error(PropertyError::MustBe("TRIM_HORIZON or LATEST"))),
     };
-    let destination = properties.get("DestinationConfig").map(|config| config.resolve()).transpose()?;
-    let destination = destination.as_ref().and_then(|config| config.pointer("/OnFailure/Destination"));
     Ok(Some(StreamPlan {
         id,
         function,
@@ -109,7 +107,7 @@ fn stream_plan(
         latest,
         filters: filters(properties)?,
         rules: rules(properties)?,
-        on_failure: destination.and_then(Json::as_str).map(str::to_owned),
+        on_failure: properties.optional_text("DestinationConfig.OnFailure.Destination")?,
     }))
 }
 
