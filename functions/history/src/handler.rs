@@ -168,9 +168,9 @@ impl History {
         let id = parameters.first("appId").unwrap_or_default();
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
         let grant = request::grant(request);
-        let judge = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
-        let known = self.app_cache.authorise(&id, now, judge).await??;
-        Ok(known.ok_or_else(Rejection::unauthorized)?)
+        let view = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
+        let app = self.app_cache.authorise(&id, now, view).await??;
+        Ok(app.ok_or_else(Rejection::unauthorized)?)
     }
 }
 

@@ -1,4 +1,4 @@
-// A gateway of the test's own on free ports, and the command line tool that an operator would use beside it.
+// A gateway on free ports, and the command-line tool of an operator.
 
 import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ const BINARIES = resolve(process.env.NSL_BINARIES ?? join(ROOT, "target/debug"))
 const START_MS = 30_000;
 const POLL_MS = 30;
 
-/** Gateways that must not outlive this process, however it ends. */
+/** Gateways to stop when this process ends. */
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGINT")));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
@@ -27,7 +27,7 @@ export class Gateway {
     this.#options = options;
   }
 
-  /** Starts it, at the same addresses and with the same data as before where it was stopped. */
+  /** Starts it; after a stop, at the same addresses and with the same data. */
   async start() {
     const at = (address) => (address === undefined ? "127.0.0.1:0" : new URL(address).host);
     const addresses = ["--ws", at(this.ready?.ws), "--http", at(this.ready?.http)];
@@ -57,7 +57,7 @@ export class Gateway {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** What `nsl` prints, as JSON. */
+  /** Runs `nsl` and returns its JSON output. */
   async nsl(...words) {
     const file = join(this.#folder, "ready.json");
     const { stdout } = await promisify(execFile)(join(BINARIES, "nsl"), [...words, "--json", "--local", file]);

@@ -13,25 +13,25 @@ import { seed } from "./reports.js";
 const [executable, ...wanted] = process.argv.slice(2);
 /** The measurement of the first paint comes first, before any other request. */
 const SCENES = [
-  measures.the_first_charts_are_there_within_half_a_second,
-  scenes.the_link_of_the_gateway_signs_in_and_the_key_leaves_the_address,
-  scenes.a_wrong_key_is_told_and_a_right_one_opens,
-  scenes.a_browser_that_keeps_nothing_is_served_all_the_same,
-  scenes.charts_move_with_each_report_and_ranges_show_history,
-  scenes.reports_that_are_far_apart_are_seen,
-  scenes.keys_read_the_points_and_sources_are_told_apart,
-  scenes.an_owner_sees_applications_in_every_state,
-  scenes.small_dark_and_french,
-  scenes.hostile_names_are_only_text,
+  measures.first_charts_are_drawn_within_half_a_second,
+  scenes.link_of_the_gateway_signs_in_and_hides_the_key,
+  scenes.wrong_key_is_rejected_and_valid_key_opens,
+  scenes.page_works_without_browser_storage,
+  scenes.charts_follow_reports_and_ranges_show_history,
+  scenes.distant_reports_are_visible,
+  scenes.keys_read_points_and_sources_have_lines,
+  scenes.owner_sees_applications_in_every_state,
+  scenes.small_dark_french_page_fits,
+  scenes.hostile_names_stay_text,
   scenes.ten_thousand_series_can_be_searched,
-  measures.twenty_live_series_leave_the_frames_alone,
-  measures.hours_of_reports_leave_memory_bounded,
-  scenes.a_lost_connection_recovers_without_a_gap_or_a_double,
-  scenes.a_stopped_service_is_told_and_comes_back,
+  measures.twenty_live_series_keep_the_frame_rate,
+  measures.memory_is_bounded_over_hours_of_reports,
+  scenes.lost_connection_recovers_without_gaps_or_doubles,
+  scenes.stopped_service_is_shown_until_it_is_back,
 ];
 
 /** Waits for most of a minute for cached applications to expire, so it runs beside the others. */
-const BESIDE = scenes.an_application_that_is_switched_off_says_so_within_the_minute;
+const BESIDE = scenes.inactive_application_is_shown_within_a_minute;
 
 async function prepare() {
   const gateway = await new Gateway("--memory").start();

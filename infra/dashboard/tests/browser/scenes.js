@@ -10,7 +10,7 @@ import { SOURCES, counts, keyOf, rolledUp, stream } from "./reports.js";
 
 const MINUTE_MS = 60_000;
 
-export async function the_link_of_the_gateway_signs_in_and_the_key_leaves_the_address({ browser, gateway }) {
+export async function link_of_the_gateway_signs_in_and_hides_the_key({ browser, gateway }) {
   const link = /dashboard +(\S+)/.exec(gateway.output)[1];
   const page = await Page.open(browser);
   const asked = [];
@@ -24,7 +24,7 @@ export async function the_link_of_the_gateway_signs_in_and_the_key_leaves_the_ad
   await page.close();
 }
 
-export async function a_wrong_key_is_told_and_a_right_one_opens({ browser, gateway, app, hostile }) {
+export async function wrong_key_is_rejected_and_valid_key_opens({ browser, gateway, app, hostile }) {
   const page = await Page.open(browser);
   await page.goto(gateway, "");
   await page.shot("sign-in");
@@ -54,7 +54,7 @@ export async function a_wrong_key_is_told_and_a_right_one_opens({ browser, gatew
   await page.close();
 }
 
-export async function a_browser_that_keeps_nothing_is_served_all_the_same({ browser, gateway, app }) {
+export async function page_works_without_browser_storage({ browser, gateway, app }) {
   const page = await Page.open(browser);
   await page.tab.addInitScript(() => {
     const refuse = { get: () => { throw new DOMException("denied", "SecurityError"); } };
@@ -69,7 +69,7 @@ export async function a_browser_that_keeps_nothing_is_served_all_the_same({ brow
   await page.close();
 }
 
-export async function charts_move_with_each_report_and_ranges_show_history({ browser, gateway, app, publisher }) {
+export async function charts_follow_reports_and_ranges_show_history({ browser, gateway, app, publisher }) {
   const page = await Page.open(browser);
   await page.goto(gateway, keyOf(app));
   await page.until("live points", () => page.points("CPU"), (points) => points.length > 20);
@@ -77,7 +77,7 @@ export async function charts_move_with_each_report_and_ranges_show_history({ bro
   const flow = stream(publisher, SOURCES);
   await page.until("points of three reports", () => page.points("CPU"), (points) => points.filter(([at]) => at > began).length >= 3);
   await page.shot("live", { fullPage: true });
-  await keys_move_on_through_the_ranges(page);
+  await arrow_keys_select_ranges(page);
   for (const [range, least] of [["hour", 55], ["day", 30], ["week", 30]]) {
     await page.range(range);
     await page.until(`${range} points`, () => page.points("CPU"), (points) => points.length >= least, 30_000);
@@ -91,7 +91,7 @@ export async function charts_move_with_each_report_and_ranges_show_history({ bro
 }
 
 /** The focus stays when a key changes the page. */
-async function keys_move_on_through_the_ranges(page) {
+async function arrow_keys_select_ranges(page) {
   const focused = () => page.tab.evaluate(() => document.activeElement.value);
   await page.tab.locator(".ranges input[value=live]").focus();
   for (const range of ["hour", "day"]) {
@@ -137,7 +137,7 @@ async function drag_selects(page) {
   assert.equal(await page.tab.evaluate(() => document.activeElement.value), "live", "the focus moved to the live range");
 }
 
-export async function reports_that_are_far_apart_are_seen({ browser, gateway }) {
+export async function distant_reports_are_visible({ browser, gateway }) {
   const app = await gateway.nsl("app", "create", "--name", "Meter", "--owner", "mira");
   const publisher = new Publisher(gateway, app);
   const now = Date.now();
@@ -157,7 +157,7 @@ export async function reports_that_are_far_apart_are_seen({ browser, gateway }) 
   await page.close();
 }
 
-export async function keys_read_the_points_and_sources_are_told_apart({ browser, gateway, app, publisher }) {
+export async function keys_read_points_and_sources_have_lines({ browser, gateway, app, publisher }) {
   const page = await Page.open(browser);
   await publisher.publish(SOURCES.map((source) => machineReport(source, Date.now())));
   await page.goto(gateway, `${keyOf(app)}&range=hour`);
@@ -181,7 +181,7 @@ export async function keys_read_the_points_and_sources_are_told_apart({ browser,
   await page.close();
 }
 
-export async function a_lost_connection_recovers_without_a_gap_or_a_double({ browser }) {
+export async function lost_connection_recovers_without_gaps_or_doubles({ browser }) {
   const gateway = await new Gateway("--memory", "--max-duration", "4").start();
   const app = await gateway.nsl("app", "create", "--name", "Shaky", "--owner", "olga");
   const publisher = new Publisher(gateway, app);
@@ -204,7 +204,7 @@ export async function a_lost_connection_recovers_without_a_gap_or_a_double({ bro
   await gateway.end();
 }
 
-export async function a_stopped_service_is_told_and_comes_back({ browser }) {
+export async function stopped_service_is_shown_until_it_is_back({ browser }) {
   const gateway = await new Gateway().start();
   const app = await gateway.nsl("app", "create", "--name", "Phoenix", "--owner", "olga");
   const publisher = new Publisher(gateway, app);
@@ -224,7 +224,7 @@ export async function a_stopped_service_is_told_and_comes_back({ browser }) {
   await gateway.end();
 }
 
-export async function an_application_that_is_switched_off_says_so_within_the_minute({ browser, gateway }) {
+export async function inactive_application_is_shown_within_a_minute({ browser, gateway }) {
   const app = await gateway.nsl("app", "create", "--name", "Short lived", "--owner", "otto");
   const publisher = new Publisher(gateway, app);
   await publisher.publish([machineReport("web-1", Date.now())]);
@@ -239,7 +239,7 @@ export async function an_application_that_is_switched_off_says_so_within_the_min
   await page.close();
 }
 
-export async function small_dark_and_french({ browser, gateway, app, token }) {
+export async function small_dark_french_page_fits({ browser, gateway, app, token }) {
   const options = { viewport: { width: 360, height: 780 }, colorScheme: "dark", locale: "fr-FR", deviceScaleFactor: 2, hasTouch: true };
   const page = await Page.open(browser, options);
   await page.goto(gateway, `#key=${token}`);
@@ -260,7 +260,7 @@ export async function small_dark_and_french({ browser, gateway, app, token }) {
   await page.close();
 }
 
-export async function an_owner_sees_applications_in_every_state({ browser, gateway, app, off, token, publisher }) {
+export async function owner_sees_applications_in_every_state({ browser, gateway, app, off, token, publisher }) {
   await publisher.publish(SOURCES.map((source) => machineReport(source, Date.now())));
   for (const colorScheme of ["light", "dark"]) {
     const page = await Page.open(browser, { colorScheme });
@@ -282,7 +282,7 @@ export async function an_owner_sees_applications_in_every_state({ browser, gatew
   }
 }
 
-export async function hostile_names_are_only_text({ browser, gateway, hostile }) {
+export async function hostile_names_stay_text({ browser, gateway, hostile }) {
   const page = await Page.open(browser);
   const name = "\"><img src=x onerror=alert(1)>'😀";
   const publisher = new Publisher(gateway, hostile);

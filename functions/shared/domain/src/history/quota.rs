@@ -124,20 +124,16 @@ mod tests {
             assert_eq!(max, series, "{points} x {aggregates}");
             assert_eq!((rejected.code, rejected.field.as_deref()), (Code::TooManySeries, Some("series")));
         }
-        assert_eq!(
-            admitted(1_440, 9).1.message,
-            "series are more than the 15 that fit 1440 points with 9 aggregates, an answer has at most 200000 \
-             figures: ask for fewer series or aggregates, a coarser step or a shorter span"
-        );
-    }
-
-    #[test]
-    fn points_of_all_series_are_limited_for_any_aggregates() {
         for aggregates in [0, 1, 2] {
             let (max, rejected) = admitted(1_440, aggregates);
             assert_eq!(max, MAX_PATTERN_SERIES);
             assert!(rejected.message.contains("92160 points of all series"), "{}", rejected.message);
         }
+        assert_eq!(
+            admitted(1_440, 9).1.message,
+            "series are more than the 15 that fit 1440 points with 9 aggregates, an answer has at most 200000 \
+             figures: ask for fewer series or aggregates, a coarser step or a shorter span"
+        );
     }
 
     #[test]
