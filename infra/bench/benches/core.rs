@@ -1,9 +1,9 @@
-//! What the core takes for one report and for one answer: parse, flatten, fold, merge, encode, decode, render.
+//! Micro-benchmarks of the domain: parse, flatten, fold, merge, encode, decode and render.
 //!
-//! `cargo bench -p nsl-bench --features micro`; with `-- --quick` in a few seconds. Documents are the library's (23 series and
-//! the load generator's own number), rollups those of sixty of them.
+//! `cargo bench -p nsl-bench --features micro`, or with `-- --quick` in a few seconds. Documents have the library's 23
+//! series and the load generator's sequence number; a rollup is made of sixty of them.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be made ends")]
+#![expect(clippy::unwrap_used, reason = "a failed benchmark ends the program")]
 
 use std::hint::black_box;
 

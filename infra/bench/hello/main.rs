@@ -1,4 +1,4 @@
-//! A function that does nothing, of the same runtime: what `nsl-measure` measures the others beside.
+//! A function that does nothing, with which `nsl-measure` compares the others.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
-//! What is measured: a function, the events it is given, who watches, and what must come of it.
+//! The cases: a function, its events, the subscribers, and the expected response and calls.
 //!
-//! Events are those of tests/support/fixtures, so API Gateway's own, with a new instant and document each time:
-//! what a function remembers from one event to the next is what it would remember on AWS.
+//! Events are API Gateway's own from tests/support/fixtures, each with a new timestamp and document, so that caches work
+//! as they would on AWS.
 
 use nsl_domain::app::KeyRecord;
 use nsl_domain::grant::{Grant, GrantedApps, Proof};
@@ -9,30 +9,30 @@ use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
 use serde_json::{Value, json};
 
+use crate::fake_aws::{Counted, GONE, SILENT};
 use crate::rows::{API_KEY, APP, report_item, reports};
-use crate::stand_in::{Counted, GONE, SILENT};
 use nsl_bench::Documents;
 
 const MESSAGE: &str = include_str!("../../../tests/support/fixtures/message.json");
 const HTTP_AUTHORIZER: &str = include_str!("../../../tests/support/fixtures/http-authorizer.json");
 const HTTP_CALL: &str = include_str!("../../../tests/support/fixtures/http-call.json");
-/// Milliseconds from one event to the next: ten reports a second stay below every limit.
+/// Milliseconds between events: ten reports per second are below every rate limit.
 const BETWEEN_EVENTS_MS: i64 = 100;
-/// Connections that subscribe in turn, so that none of them goes on asking.
+/// Connections that subscribe in turn, so that none exceeds its rate limit.
 const SUBSCRIBING: u64 = 10;
-/// Records of a batch of the stream: a minute of one source.
+/// Records of a stream batch: a minute of one source.
 const BATCH_RECORDS: i64 = 60;
 
-/// What kind of event a case gives.
+/// The kind of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Hello,
     Authorize,
     Subscribe,
-    /// A frame of so many reports, that asks for an answer or not.
+    /// A frame with so many reports, with or without an acknowledgement.
     Reports {
         count: usize,
-        answered: bool,
+        acknowledged: bool,
     },
     Stream,
     History {
@@ -40,7 +40,7 @@ enum Kind {
     },
 }
 
-/// Who watches the application.
+/// The subscribers of the application.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Audience {
     pub(crate) reading: usize,
@@ -48,22 +48,22 @@ pub(crate) struct Audience {
     pub(crate) silent: usize,
 }
 
-/// One thing to measure.
+/// One measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) binary: &'static str,
     kind: Kind,
     pub(crate) audience: Audience,
-    /// Whether the function's start is measured with it.
+    /// Whether starts are measured too.
     pub(crate) starts: bool,
-    /// Of the events that were asked for, one in so many is given: a fan-out to many is as long as many reports.
+    /// Divisor of the number of events: a large fan-out takes as long as many reports.
     pub(crate) thinned: u32,
 }
 
 const READER: Audience = Audience { reading: 1, gone: 0, silent: 0 };
-const NOBODY: Audience = Audience { reading: 0, gone: 0, silent: 0 };
-const REPORT: Kind = Kind::Reports { count: 1, answered: false };
+const NO_SUBSCRIBERS: Audience = Audience { reading: 0, gone: 0, silent: 0 };
+const REPORT: Kind = Kind::Reports { count: 1, acknowledged: false };
 
 const fn case(
     name: &'static str,
@@ -89,19 +89,19 @@ const fn fan_out(name: &'static str, reading: usize, gone: usize, silent: usize,
     case(name, "ingest", REPORT, Audience { reading, gone, silent }, thinned)
 }
 
-/// Everything that is measured, in the order of the figures.
+/// All cases, in the order of the results.
 pub(crate) const CASES: [Case; 18] = [
-    started("hello", "nsl-hello", Kind::Hello, NOBODY, 10),
-    started("authorize", "authorize", Kind::Authorize, NOBODY, 10),
-    started("session", "session", Kind::Subscribe, NOBODY, 10),
+    started("hello", "nsl-hello", Kind::Hello, NO_SUBSCRIBERS, 10),
+    started("authorize", "authorize", Kind::Authorize, NO_SUBSCRIBERS, 10),
+    started("session", "session", Kind::Subscribe, NO_SUBSCRIBERS, 10),
     started("ingest", "ingest", REPORT, READER, 1),
-    started("rollup", "rollup", Kind::Stream, NOBODY, 10),
-    started("history", "history", Kind::History { range: "day" }, NOBODY, 10),
-    case("history, hour", "history", Kind::History { range: "hour" }, NOBODY, 10),
-    case("history, week", "history", Kind::History { range: "week" }, NOBODY, 10),
-    case("ingest, nobody watches", "ingest", REPORT, NOBODY, 5),
-    case("ingest, answered", "ingest", Kind::Reports { count: 1, answered: true }, READER, 5),
-    case("ingest, ten at once", "ingest", Kind::Reports { count: 10, answered: false }, READER, 10),
+    started("rollup", "rollup", Kind::Stream, NO_SUBSCRIBERS, 10),
+    started("history", "history", Kind::History { range: "day" }, NO_SUBSCRIBERS, 10),
+    case("history, hour", "history", Kind::History { range: "hour" }, NO_SUBSCRIBERS, 10),
+    case("history, week", "history", Kind::History { range: "week" }, NO_SUBSCRIBERS, 10),
+    case("ingest, no subscribers", "ingest", REPORT, NO_SUBSCRIBERS, 5),
+    case("ingest, answered", "ingest", Kind::Reports { count: 1, acknowledged: true }, READER, 5),
+    case("ingest, ten at once", "ingest", Kind::Reports { count: 10, acknowledged: false }, READER, 10),
     fan_out("fan-out to 10", 10, 0, 0, 10),
     fan_out("fan-out to 100", 100, 0, 0, 50),
     fan_out("fan-out to 1,000", 1_000, 0, 0, 250),
@@ -112,7 +112,7 @@ pub(crate) const CASES: [Case; 18] = [
 ];
 
 impl Audience {
-    /// The names of the connections.
+    /// The ids of the connections.
     pub(crate) fn names(self) -> impl Iterator<Item = String> {
         let named =
             |prefix: &'static str, count| (0..count).map(move |index| format!("{prefix}L0SM9cOF{index:05}="));
@@ -121,7 +121,7 @@ impl Audience {
 }
 
 impl Case {
-    /// Event number `number`, of a run that began at `start`.
+    /// Event number `number` of a run that began at `start`.
     pub(crate) fn event(&self, number: u64, start: TimestampMs) -> anyhow::Result<String> {
         let at = start.plus_ms(i64::try_from(number)? * BETWEEN_EVENTS_MS);
         let event = match self.kind {
@@ -133,14 +133,14 @@ impl Case {
                 put(&mut event, "/requestContext/connectionId", json!(connection));
                 event
             }
-            Kind::Reports { count, answered } => {
+            Kind::Reports { count, acknowledged } => {
                 let mut documents = Documents::new(0)?;
                 let first = number * count as u64;
                 let mut reports = (0..count as u64).map(
                     |index| json!({"appId": APP, "source": "web-1", "metrics": documents.of(first + index)}),
                 );
                 let data = if count == 1 { reports.next().unwrap_or_default() } else { reports.collect() };
-                message("metrics", &data, at, answered.then_some(number))?
+                message("metrics", &data, at, acknowledged.then_some(number))?
             }
             Kind::Stream => stream(start)?,
             Kind::History { range } => history(range)?,
@@ -148,7 +148,7 @@ impl Case {
         Ok(event.to_string())
     }
 
-    /// What the answer to an event holds where all went well.
+    /// A part of the response if the event was processed.
     pub(crate) fn expected(&self) -> &'static str {
         match self.kind {
             Kind::Hello => "hello",
@@ -160,16 +160,15 @@ impl Case {
         }
     }
 
-    /// What is wrong with the calls that `events` events led to; nothing where they are at least those of
-    /// docs/DATA_MODEL.md.
-    pub(crate) fn complaint(&self, events: u64, calls: Counted) -> Option<String> {
+    /// An error if `events` events made fewer calls than docs/DATA_MODEL.md says.
+    pub(crate) fn call_error(&self, events: u64, calls: Counted) -> Option<String> {
         let audience = self.audience.reading + self.audience.gone + self.audience.silent;
         let (writes, posts) = match self.kind {
             Kind::Hello | Kind::Authorize | Kind::History { .. } => (0, 0),
             Kind::Subscribe => (2, 0),
-            // The last report of the source; a rollup that would not change is not written.
+            // The last report of the source. Unchanged rollups are not written.
             Kind::Stream => (1, 0),
-            Kind::Reports { count, answered } => (count, count * audience + usize::from(answered)),
+            Kind::Reports { count, acknowledged } => (count, count * audience + usize::from(acknowledged)),
         };
         let reads = u64::from(!matches!(self.kind, Kind::Hello | Kind::Authorize)) * events;
         let (writes, posts) = (writes as u64 * events, posts as u64 * events);
@@ -226,7 +225,7 @@ fn history(range: &str) -> anyhow::Result<Value> {
     Ok(event)
 }
 
-/// The same batch every time, of the minute before `start`: one that the table holds.
+/// The same batch every time, of the minute before `start`, whose reports are in the table.
 fn stream(start: TimestampMs) -> anyhow::Result<Value> {
     let minute = start.aligned_to(MINUTE_MS).plus_ms(-MINUTE_MS);
     let records = reports(minute, BATCH_RECORDS)?.into_iter().zip(1..).map(|(report, number): (_, u64)| {
@@ -265,16 +264,16 @@ mod tests {
     }
 
     #[test]
-    fn every_function_has_one_case_that_starts_it() {
+    fn every_function_has_one_case_with_starts() {
         let started = CASES.iter().filter(|case| case.starts).map(|case| case.binary);
         let expected = ["nsl-hello", "authorize", "session", "ingest", "rollup", "history"];
         assert_eq!(started.collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn a_function_that_skips_its_work_is_noticed() {
+    fn function_that_makes_too_few_calls_is_an_error() {
         let ingest = CASES.iter().find(|case| case.name == "ingest").unwrap();
-        assert_eq!(ingest.complaint(10, Counted { reads: 11, writes: 10, posts: 10 }), None);
-        assert!(ingest.complaint(10, Counted { reads: 11, writes: 10, posts: 9 }).is_some());
+        assert_eq!(ingest.call_error(10, Counted { reads: 11, writes: 10, posts: 10 }), None);
+        assert!(ingest.call_error(10, Counted { reads: 11, writes: 10, posts: 9 }).is_some());
     }
 }

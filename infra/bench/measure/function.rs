@@ -1,4 +1,4 @@
-//! One running function: its process, its Runtime API, and the stand-in of AWS that it talks to.
+//! A running function: its process, its Runtime API and the fake AWS.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,14 +10,13 @@ use tokio::process::{Child, Command};
 
 use crate::args::Args;
 use crate::case::Case;
+use crate::fake_aws::{Calls, FakeAws};
 use crate::rows::Rows;
 use crate::runtime_api::RuntimeApi;
 use crate::serve::Server;
-use crate::stand_in::{Calls, StandIn};
 use crate::tls::Identity;
 
-/// What the template and Lambda itself would set, for all functions together; `infra/checks` holds the template to its
-/// own environment. What is a secret on AWS opens nothing here.
+/// The variables that the template and Lambda set, for all functions together. The secrets are not real.
 const ENVIRONMENT: [(&str, &str); 26] = [
     ("APPS_TABLE", "AppsTable"),
     ("CONNECTIONS_TABLE", "ConnectionsTable"),
@@ -35,7 +34,7 @@ const ENVIRONMENT: [(&str, &str); 26] = [
     ("AWS_DEFAULT_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
-    // As long as a real one, for it is sent and signed with every call.
+    // As long as a real one, because it is sent and signed with every call.
     ("AWS_SESSION_TOKEN", SESSION_TOKEN),
     ("AWS_LAMBDA_FUNCTION_NAME", "measured"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -48,7 +47,7 @@ const ENVIRONMENT: [(&str, &str); 26] = [
     ("_HANDLER", "bootstrap"),
 ];
 
-/// 700 characters, of no meaning.
+/// 700 characters.
 const SESSION_TOKEN: &str = concat!(
     "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE",
     "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE",
@@ -59,9 +58,9 @@ const SESSION_TOKEN: &str = concat!(
     "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE",
 );
 
-/// How long a process may take to ask for work, a profiler's patience included.
+/// Longest wait for the first poll, even under a profiler.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// How long a profiler may take to write what it saw after its process was told to end.
+/// Longest wait for the end of a process, in which a profiler writes its output.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running function.
@@ -74,16 +73,16 @@ pub(crate) struct Function {
     _connections: Server,
 }
 
-/// When a process came how far after its start.
+/// Times since the start of a process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Started {
-    /// Its first connection to AWS: its clients are built. Where it makes none, its first poll.
+    /// Its first connection to AWS, which means that its clients are built; its first poll if it makes none.
     pub(crate) connected: Duration,
     pub(crate) polled: Duration,
 }
 
 impl Function {
-    /// Starts the case's function and waits until it asks for work.
+    /// Starts the function and waits for its first poll.
     pub(crate) async fn start(
         args: &Args,
         case: &Case,
@@ -92,10 +91,10 @@ impl Function {
     ) -> anyhow::Result<(Self, Started)> {
         let calls = Arc::new(Calls::default());
         let acceptor = || identity.map(|identity| identity.acceptor.clone());
-        let stand_in = Arc::new(StandIn::new(Arc::clone(rows), Arc::clone(&calls)));
-        // Two servers, for DynamoDB and the WebSocket API are two hosts on AWS.
-        let tables = Server::start(Arc::clone(&stand_in), acceptor()).await?;
-        let connections = Server::start(stand_in, acceptor()).await?;
+        let fake_aws = Arc::new(FakeAws::new(Arc::clone(rows), Arc::clone(&calls)));
+        // Two servers, because DynamoDB and the WebSocket API are two hosts on AWS.
+        let tables = Server::start(Arc::clone(&fake_aws), acceptor()).await?;
+        let connections = Server::start(fake_aws, acceptor()).await?;
         let mut api = RuntimeApi::open().await?;
 
         let scheme = if identity.is_some() { "https" } else { "http" };
@@ -112,9 +111,9 @@ impl Function {
         }
         let began = Instant::now();
         let mut child = command.spawn().with_context(|| format!("cannot start {}", case.binary))?;
-        let pid = child.id().context("a process without a number")?;
+        let pid = child.id().context("the process has ended")?;
         let polled = tokio::select! {
-            polled = tokio::time::timeout(START_LIMIT, api.polled()) => polled.context("it never asks for work")??,
+            polled = tokio::time::timeout(START_LIMIT, api.polled()) => polled.context("the function does not poll")??,
             status = child.wait() => bail!("{} ended at its start: {}", case.binary, status?),
         };
         let connected = tables.first_connection().unwrap_or(polled).min(polled);
@@ -123,7 +122,7 @@ impl Function {
         Ok((Self { child, pid, api, calls, _tables: tables, _connections: connections }, started))
     }
 
-    /// Ends the process: kindly, so that a profiler can write what it saw.
+    /// Terminates the process, so that a profiler can write its output.
     pub(crate) async fn end(mut self) -> anyhow::Result<()> {
         let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {

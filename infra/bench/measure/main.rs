@@ -1,39 +1,30 @@
-//! `nsl-measure`: what each function costs by itself: its start, its processor time for each event, its memory.
+//! `nsl-measure`: start-up time, processor time per event and memory of each function.
 //!
-//! Runs the unmodified binaries against a Runtime API and a stand-in of AWS that answers known bytes at once, over
-//! plain HTTP or TLS, so that nothing is measured but the function. Beside them runs a hello-world of the same runtime
-//! (`hello/main.rs`). The stand-in stands for DynamoDB in no test: what is measured with it is proved elsewhere.
-//! This file is wiring only: arguments, the measurements in turn, one JSON document.
+//! It runs the unmodified binaries with a Runtime API and a fake AWS that returns fixed responses at once, over plain HTTP
+//! or TLS, so that only the function is measured, and for comparison a hello-world (`hello/main.rs`). No test uses the
+//! fake AWS in place of DynamoDB. Prints one JSON document.
 
 mod args;
 mod case;
 
+mod fake_aws;
 mod function;
 mod measure;
 mod rows;
 mod runtime_api;
 mod serve;
-mod stand_in;
 mod tls;
 mod usage;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use nsl_client::console::Console;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = args::Args::parse();
-    match measure::all(&args).await.and_then(|figures| Ok(serde_json::to_string_pretty(&figures)?)) {
-        // Nobody is left to be told when stdout or stderr itself fails.
-        Ok(text) => {
-            let _ = writeln!(std::io::stdout().lock(), "{text}");
-            ExitCode::SUCCESS
-        }
-        Err(fault) => {
-            let _ = writeln!(std::io::stderr().lock(), "nsl-measure: {fault:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let console = Console::new("nsl-measure", true, true);
+    let outcome = measure::all(&args, &console).await.and_then(|figures| Ok(console.document(&figures)?));
+    console.exit_code(outcome.map(|()| ExitCode::SUCCESS))
 }

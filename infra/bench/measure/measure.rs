@@ -1,9 +1,7 @@
-//! The measurements: starts, then warm events, of each case over each transport.
-//!
-//! Every answer is checked, and what a case's events led to: a figure of a function that failed would be a good one.
+//! The measurements: starts, then warm events, of each case over each transport. Responses and calls are checked, because a
+//! function that fails is fast.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use nsl_client::clock;
+use nsl_client::console::Console;
 use nsl_domain::time::TimestampMs;
 use serde::Serialize;
 
@@ -18,21 +17,21 @@ use crate::args::{Args, Transport};
 use crate::case::{CASES, Case};
 use crate::function::Function;
 use crate::rows::Rows;
-use crate::runtime_api::Answered;
+use crate::runtime_api::Invocation;
 use crate::tls::Identity;
 use crate::usage::{Spent, peak_memory};
 
-/// Events before the measured ones: connections are open and pages are in memory by then.
+/// Events before the measurement, until connections are open and pages are in memory.
 const WARM_UP_EVENTS: u64 = 100;
-/// Warm events after each start, of which the median is told beside the first.
+/// Warm events after each start, for the median beside the first event.
 const WARM_AFTER_START: u64 = 15;
 const BYTES_PER_MEGABYTE: f64 = 1e6;
 const MS_PER_SECOND: f64 = 1e3;
 
-/// Figures by case and transport.
+/// Results by case and transport.
 pub(crate) type Figures = BTreeMap<&'static str, BTreeMap<&'static str, Figure>>;
 
-/// What was measured of one case over one transport. Times are medians, in milliseconds.
+/// The results of one case over one transport. Times are medians in milliseconds.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Figure {
@@ -64,19 +63,19 @@ struct WarmFigure {
     peak_memory_mb: f64,
 }
 
-/// Measures every case that the arguments name.
-pub(crate) async fn all(args: &Args) -> anyhow::Result<Figures> {
-    let folder = Folder::new().context("no folder for a certificate")?;
+/// Measures the selected cases.
+pub(crate) async fn all(args: &Args, console: &Console) -> anyhow::Result<Figures> {
+    let folder = Folder::new().context("cannot create a folder for the certificate")?;
     let identity = Identity::new(&folder.0, &args.roots)?;
     let mut figures = Figures::new();
-    for case in CASES.iter().filter(|case| args.names(case.name)) {
+    for case in CASES.iter().filter(|case| args.selects(case.name)) {
         for transport in args.transports() {
             let identity = (transport == Transport::Tls).then_some(&identity);
             match one(args, case, identity).await {
                 Ok(figure) => drop(figures.entry(case.name).or_default().insert(transport.name(), figure)),
                 Err(fault) => {
-                    // One that failed has no figures at all, and the others keep theirs.
-                    let _ = writeln!(std::io::stderr(), "{} over {}: {fault:#}", case.name, transport.name());
+                    // The results of the other cases are still printed.
+                    console.note(&format!("{} over {}: {fault:#}", case.name, transport.name()));
                     figures.remove(case.name);
                     break;
                 }
@@ -84,12 +83,12 @@ pub(crate) async fn all(args: &Args) -> anyhow::Result<Figures> {
         }
     }
     if figures.is_empty() {
-        bail!("no case has such a name, or all have failed");
+        bail!("no case was selected, or all have failed");
     }
     Ok(figures)
 }
 
-/// A folder that ends with the run.
+/// A temporary folder, which is removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -102,7 +101,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed is the system's temporary directory's to clean.
+        // It is in the system's temporary directory, which is cleaned anyway.
         drop(std::fs::remove_dir_all(&self.0));
     }
 }
@@ -136,9 +135,9 @@ async fn starts(
         let (mut function, started) = Function::start(args, case, rows, identity).await?;
         built.push(started.connected);
         polled.push(started.polled);
-        first.push(give(&mut function, case, 0, now).await?);
+        first.push(invoke(&mut function, case, 0, now).await?);
         for number in 1..=WARM_AFTER_START {
-            warm.push(give(&mut function, case, number, now).await?);
+            warm.push(invoke(&mut function, case, number, now).await?);
         }
         function.end().await?;
     }
@@ -161,16 +160,16 @@ async fn warm(
     let (mut function, _) = Function::start(args, case, rows, identity).await?;
     let warm_up = WARM_UP_EVENTS.min(events);
     for number in 0..warm_up {
-        give(&mut function, case, number, now).await?;
+        invoke(&mut function, case, number, now).await?;
     }
     let before = Spent::of(function.pid)?;
     let mut took = Vec::new();
     for number in warm_up..warm_up + events {
-        took.push(give(&mut function, case, number, now).await?);
+        took.push(invoke(&mut function, case, number, now).await?);
     }
     let after = Spent::of(function.pid)?;
-    if let Some(complaint) = case.complaint(warm_up + events, function.calls.counted()) {
-        bail!(complaint);
+    if let Some(error) = case.call_error(warm_up + events, function.calls.counted()) {
+        bail!(error);
     }
     let peak = peak_memory(function.pid)?;
     function.end().await?;
@@ -188,27 +187,27 @@ async fn warm(
 }
 
 /// Gives event `number` and tells how long the answer took.
-async fn give(
+async fn invoke(
     function: &mut Function,
     case: &Case,
     number: u64,
     now: TimestampMs,
 ) -> anyhow::Result<Duration> {
     let event = Bytes::from(case.event(number, now)?);
-    let Answered { took, body } = function.api.invoke(event).await?;
-    let answer = String::from_utf8_lossy(&body);
-    ensure!(answer.contains(case.expected()), "the answer was {answer}");
+    let Invocation { took, body } = function.api.invoke(event).await?;
+    let response = String::from_utf8_lossy(&body);
+    ensure!(response.contains(case.expected()), "unexpected response {response}");
     Ok(took)
 }
 
-/// The median of `times`, which are left in their order.
+/// The median of `times`, which are sorted afterwards.
 fn median_ms(times: &mut [Duration]) -> f64 {
     times.sort_unstable();
     let middle = times.get(times.len() / 2).copied().unwrap_or_default();
     rounded(middle.as_secs_f64() * MS_PER_SECOND)
 }
 
-/// To a microsecond, or a thousandth of a megabyte: what follows is noise.
+/// Rounded to a microsecond or a thousandth of a megabyte.
 fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }
@@ -218,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_in_the_middle_and_the_slowest_last() {
+    fn median_is_the_middle_and_times_are_sorted() {
         let mut times = [9, 1, 5].map(Duration::from_millis);
         assert_eq!(median_ms(&mut times), 5.0);
         assert_eq!(times.last(), Some(&Duration::from_millis(9)));

@@ -1,7 +1,7 @@
-//! What the stand-in's tables hold: one application with its history, in the form of DynamoDB's wire.
+//! The rows of the fake tables: one application with its history, as DynamoDB JSON.
 //!
-//! Keys and attributes are those of docs/DATA_MODEL.md. Reports and rollups are made by the core itself, so that
-//! functions read what they would read on AWS.
+//! Keys and attributes are those of docs/DATA_MODEL.md. Reports and rollups are computed by the domain, so that functions
+//! read what they would read on AWS.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use serde_json::{Value, json};
 use nsl_bench::Documents;
 
 pub(crate) const APP: &str = "shop";
-/// A key of the right form that opens nothing but the stand-in.
+/// A well-formed key, valid for the fake tables only.
 pub(crate) const API_KEY: &str =
     "nehonix@00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.nsl";
-/// Tens, hours and minutes of history: what the longest window that is measured reads.
+/// Number of rollups by resolution: what a query over a week reads.
 const KEPT: [(Resolution, i64); 3] =
     [(Resolution::Hour, 8 * 24), (Resolution::TenMinutes, 26 * 6), (Resolution::Minute, 70)];
-/// Reports that each stored rollup is made of: enough for every series to have several.
+/// Reports in each rollup.
 const REPORTS_PER_ROLLUP: i64 = 60;
-/// Seconds of raw reports before now, one each.
+/// Seconds of raw reports, one per second.
 const RAW_SECONDS: i64 = 300;
 
-/// Rows by table and partition, in the order of their sort keys; each as its JSON text.
+/// Rows as JSON, by table and partition, then by sort key.
 #[derive(Debug, Default)]
 pub(crate) struct Rows(BTreeMap<(String, String), BTreeMap<String, Arc<str>>>);
 
@@ -54,7 +54,7 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Makes the connections `names` watch the application.
+    /// Adds subscriptions of these connections.
     pub(crate) fn subscribe(&mut self, names: impl IntoIterator<Item = String>, now: TimestampMs) {
         let hold = format!("key {}", KeyRecord::of(API_KEY, Scope::Both).id);
         for name in names {
@@ -74,10 +74,10 @@ impl Rows {
         self.0.get(&(table.to_owned(), pk.to_owned()))?.get(sk).cloned()
     }
 
-    /// The rows of a partition whose sort key `wanted` takes.
-    pub(crate) fn matching(&self, table: &str, pk: &str, wanted: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
+    /// The rows of a partition whose sort key matches.
+    pub(crate) fn matching(&self, table: &str, pk: &str, matches: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
         let partition = self.0.get(&(table.to_owned(), pk.to_owned()));
-        let rows = partition.into_iter().flatten().filter(|(sk, _)| wanted(sk));
+        let rows = partition.into_iter().flatten().filter(|(sk, _)| matches(sk));
         rows.map(|(_, row)| Arc::clone(row)).collect()
     }
 
@@ -102,7 +102,7 @@ impl Rows {
     }
 }
 
-/// Reports of one source, one a second from `start` on.
+/// Reports of one source, one per second from `start` on.
 pub(crate) fn reports(start: TimestampMs, count: i64) -> anyhow::Result<Vec<Report>> {
     let mut documents = Documents::new(0)?;
     (0..count)
@@ -118,7 +118,7 @@ pub(crate) fn reports(start: TimestampMs, count: i64) -> anyhow::Result<Vec<Repo
         .collect()
 }
 
-/// A stored report as it stands in its table, and in the table's stream.
+/// A report as it is stored, and as the stream contains it.
 pub(crate) fn report_item(report: &Report) -> Value {
     let iso = report.timestamp.to_string();
     let hour = iso.get(..13).unwrap_or(&iso);
@@ -162,7 +162,7 @@ pub(crate) fn rollup(span: RollupSpan) -> anyhow::Result<Rollup> {
         let instant = span.start().plus_ms(index * between_ms);
         fold.add(instant, &report.source, report.document.hash(), report.document.as_str())
             .ok()
-            .context("a made report is refused")?;
+            .context("a generated report was rejected")?;
     }
     Ok(fold.finish())
 }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_application_has_a_key_subscribers_reports_and_a_week_of_rollups() {
+    fn application_has_a_key_subscribers_reports_and_a_week_of_rollups() {
         let now = TimestampMs::clamped(1_795_352_461_387);
         let mut rows = Rows::new(now).unwrap();
         rows.subscribe(["a=".to_owned(), "b=".to_owned()], now);

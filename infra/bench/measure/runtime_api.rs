@@ -1,4 +1,4 @@
-//! Lambda's Runtime API of 2018-06-01 for one process under measurement.
+//! Lambda's Runtime API of 2018-06-01 for one measured process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,100 +12,104 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::serve::{Handler, Server};
 
-/// How long a process may think about an event: none of the measured ones takes a second.
-const EVENT_LIMIT: Duration = Duration::from_secs(60);
+/// Longest processing of an event. No measured one takes a second.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the process said, and when.
+/// A request of the process, and when it arrived.
 #[derive(Debug)]
-enum Said {
-    Polled(Instant),
-    Answered(Instant, Bytes),
-    Failed(Bytes),
+enum RuntimeRequest {
+    /// It polls for the next event.
+    Next(Instant),
+    Response(Instant, Bytes),
+    Error(Bytes),
 }
 
 #[derive(Debug)]
-struct Desk {
-    work: Mutex<mpsc::Receiver<Bytes>>,
-    said: mpsc::UnboundedSender<Said>,
+struct Endpoint {
+    events: Mutex<mpsc::Receiver<Bytes>>,
+    requests: mpsc::UnboundedSender<RuntimeRequest>,
 }
 
 /// The API of one process.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     server: Server,
-    work: mpsc::Sender<Bytes>,
-    said: mpsc::UnboundedReceiver<Said>,
+    events: mpsc::Sender<Bytes>,
+    requests: mpsc::UnboundedReceiver<RuntimeRequest>,
 }
 
-/// An answered event.
+/// The response to an event.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct Invocation {
     pub(crate) took: Duration,
     pub(crate) body: Bytes,
 }
 
 impl RuntimeApi {
     pub(crate) async fn open() -> anyhow::Result<Self> {
-        let (work, queue) = mpsc::channel(1);
-        let (say, said) = mpsc::unbounded_channel();
-        let desk = Desk { work: Mutex::new(queue), said: say };
-        Ok(Self { server: Server::start(Arc::new(desk), None).await?, work, said })
+        let (events, queue) = mpsc::channel(1);
+        let (sender, requests) = mpsc::unbounded_channel();
+        let endpoint = Endpoint { events: Mutex::new(queue), requests: sender };
+        Ok(Self { server: Server::start(Arc::new(endpoint), None).await?, events, requests })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` is set to.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> String {
         self.server.address.to_string()
     }
 
-    /// Waits until the process asks for work.
+    /// Waits until the process polls.
     pub(crate) async fn polled(&mut self) -> anyhow::Result<Instant> {
-        match self.hear().await? {
-            Said::Polled(at) => Ok(at),
-            Said::Answered(..) => bail!("the function answered what it was not asked"),
-            Said::Failed(body) => bail!("the function failed: {}", String::from_utf8_lossy(&body)),
+        match self.next_request().await? {
+            RuntimeRequest::Next(at) => Ok(at),
+            RuntimeRequest::Response(..) => bail!("the function sent a response without an event"),
+            RuntimeRequest::Error(body) => bail!("the function failed: {}", String::from_utf8_lossy(&body)),
         }
     }
 
-    /// Hands `event` to the process, which has asked for work, and waits for the answer and until it asks again.
-    pub(crate) async fn invoke(&mut self, event: Bytes) -> anyhow::Result<Answered> {
+    /// Sends `event` to the process, which has polled, and waits for its response and its next poll.
+    pub(crate) async fn invoke(&mut self, event: Bytes) -> anyhow::Result<Invocation> {
         let began = Instant::now();
-        self.work.send(event).await.context("the Runtime API has ended")?;
-        let answered = match self.hear().await? {
-            Said::Answered(at, body) => Answered { took: at.duration_since(began), body },
-            Said::Polled(_) => bail!("the function asked for more work without an answer"),
-            Said::Failed(body) => bail!("the function failed: {}", String::from_utf8_lossy(&body)),
+        self.events.send(event).await.context("the Runtime API has ended")?;
+        let invocation = match self.next_request().await? {
+            RuntimeRequest::Response(at, body) => Invocation { took: at.duration_since(began), body },
+            RuntimeRequest::Next(_) => bail!("the function polled without a response"),
+            RuntimeRequest::Error(body) => bail!("the function failed: {}", String::from_utf8_lossy(&body)),
         };
         self.polled().await?;
-        Ok(answered)
+        Ok(invocation)
     }
 
-    async fn hear(&mut self) -> anyhow::Result<Said> {
-        let heard = tokio::time::timeout(EVENT_LIMIT, self.said.recv()).await;
-        heard.context("the function says nothing")?.context("the Runtime API has ended")
+    async fn next_request(&mut self) -> anyhow::Result<RuntimeRequest> {
+        let request = tokio::time::timeout(EVENT_TIMEOUT, self.requests.recv()).await;
+        request.context("the function does not respond")?.context("the Runtime API has ended")
     }
 }
 
-impl Handler for Desk {
-    async fn answer(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
+impl Handler for Endpoint {
+    async fn handle(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         if request.method() == Method::GET {
-            let mut work = self.work.lock().await;
-            let _ = self.said.send(Said::Polled(Instant::now()));
-            return match work.recv().await {
+            let mut events = self.events.lock().await;
+            let _ = self.requests.send(RuntimeRequest::Next(Instant::now()));
+            return match events.recv().await {
                 Some(event) => next(event),
                 None => status(StatusCode::GONE),
             };
         }
-        let answered = path.ends_with("/response");
+        let is_response = path.ends_with("/response");
         let body = request.into_body();
-        let said = if answered { Said::Answered(Instant::now(), body) } else { Said::Failed(body) };
-        let _ = self.said.send(said);
+        let request = match is_response {
+            true => RuntimeRequest::Response(Instant::now(), body),
+            false => RuntimeRequest::Error(body),
+        };
+        let _ = self.requests.send(request);
         status(StatusCode::ACCEPTED)
     }
 }
 
 fn next(event: Bytes) -> Response<Full<Bytes>> {
-    let deadline_ms = clock::now().plus_ms(EVENT_LIMIT.as_millis() as i64).ms();
+    let deadline_ms = clock::now().plus_ms(EVENT_TIMEOUT.as_millis() as i64).ms();
     let mut response = Response::new(Full::new(event));
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),

@@ -1,4 +1,4 @@
-//! One loopback HTTP server: plain or TLS, told to one handler, with the instant of its first connection.
+//! A loopback HTTP server, plain or TLS, which records when its first connection was opened.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,13 +16,13 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-/// What a server answers to a request with its whole body.
+/// Handles the requests of a server.
 pub(crate) trait Handler: Send + Sync + 'static {
-    /// The answer to `request`.
-    fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    /// The response to `request`.
+    fn handle(&self, request: Request<Bytes>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
-/// A running server; it ends when it is dropped.
+/// A running server, which ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -31,14 +31,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `handler` on a port of its own.
+    /// Serves `handler` on a free port.
     pub(crate) async fn start(handler: Arc<impl Handler>, tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let first_connection = Arc::new(OnceLock::new());
         let seen = Arc::clone(&first_connection);
         let accept = async move {
-            // Dropped with this task, and all connections with it.
+            // Aborted with this task.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = seen.set(Instant::now());
@@ -46,10 +46,10 @@ impl Server {
                 let (handler, tls) = (Arc::clone(&handler), tls.clone());
                 connections.spawn(async move {
                     match tls {
-                        None => talk(stream, handler).await,
+                        None => serve(stream, handler).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
-                                talk(stream, handler).await;
+                                serve(stream, handler).await;
                             }
                         }
                     }
@@ -59,7 +59,7 @@ impl Server {
         Ok(Self { address, first_connection, task: tokio::spawn(accept).abort_handle() })
     }
 
-    /// When somebody connected first, if anybody did.
+    /// When the first connection was opened, if there was one.
     pub(crate) fn first_connection(&self) -> Option<Instant> {
         self.first_connection.get().copied()
     }
@@ -71,15 +71,15 @@ impl Drop for Server {
     }
 }
 
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<impl Handler>) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<impl Handler>) {
     let service = service_fn(|request: Request<Incoming>| {
         let handler = Arc::clone(&handler);
         async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-            Ok::<_, Infallible>(handler.answer(Request::from_parts(parts, body)).await)
+            Ok::<_, Infallible>(handler.handle(Request::from_parts(parts, body)).await)
         }
     });
-    // A client that breaks off has ended, which is its right.
+    // A client may disconnect at any time.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,4 +1,4 @@
-//! A certificate of our own for the loopback address, and the file of roots by which functions trust it.
+//! A self-made certificate for the loopback address, and a file of root certificates with which functions trust it.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What a server needs to speak TLS, and what its clients need to believe it.
+/// The TLS configuration of a server and its clients.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) acceptor: TlsAcceptor,
-    /// A file of roots: those of the machine, ours last.
+    /// File of root certificates: those of the machine, and the self-made one.
     pub(crate) roots: PathBuf,
 }
 
 impl Identity {
-    /// A fresh one, whose file of roots is put into `folder`.
+    /// A new certificate, with its file of roots in `folder`.
     pub(crate) fn new(folder: &Path, machine_roots: &Path) -> anyhow::Result<Self> {
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -30,7 +30,7 @@ impl Identity {
         let server_key = KeyPair::generate()?;
         let certificate = server.signed_by(&server_key, &Issuer::new(authority, authority_key))?;
 
-        // A machine without roots measures too, and tells less than AWS would pay.
+        // Without the machine's roots the file is shorter than on AWS, which makes the result too good.
         let others = std::fs::read_to_string(machine_roots).unwrap_or_default();
         let roots = folder.join("roots.pem");
         std::fs::write(&roots, others + "\n" + &root.pem())
@@ -39,7 +39,7 @@ impl Identity {
         let config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
-            .context("the certificate does not fit its key")?;
+            .context("the certificate does not match its key")?;
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), roots })
     }
 }

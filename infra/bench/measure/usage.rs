@@ -1,15 +1,15 @@
-//! What the kernel says of a process: its processor time and its memory.
+//! Processor time and memory of a process, from /proc.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-/// Ticks of the kernel's clock in a second, in which it tells processor time: fixed for programs on Linux.
+/// Ticks per second in /proc, fixed on Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Bytes of the kernel's "kB".
 const KILOBYTE: u64 = 1024;
 
-/// Processor seconds of a process up to an instant.
+/// Processor time of a process in seconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Spent {
     pub(crate) user: f64,
@@ -17,13 +17,13 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    /// What process `pid` has taken.
+    /// The processor time of process `pid` so far.
     pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
-        Self::read(&file(pid, "stat")?).context("the kernel's account of a process cannot be read")
+        Self::read(&file(pid, "stat")?).context("cannot parse /proc/PID/stat")
     }
 
     fn read(stat: &str) -> Option<Self> {
-        // The name before the last parenthesis may hold anything; user and system are the 12th and 13th after it.
+        // The name before the last parenthesis may contain anything; user and system are the 12th and 13th field after it.
         let (_, fields) = stat.rsplit_once(')')?;
         let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<f64>);
         let user = ticks.next()?.ok()?;
@@ -32,9 +32,9 @@ impl Spent {
     }
 }
 
-/// Most bytes that process `pid` had in memory at a time.
+/// Peak resident memory of process `pid` in bytes.
 pub(crate) fn peak_memory(pid: u32) -> anyhow::Result<u64> {
-    peak(&file(pid, "status")?).context("the kernel does not tell the memory of a process")
+    peak(&file(pid, "status")?).context("no VmHWM in /proc/PID/status")
 }
 
 fn peak(status: &str) -> Option<u64> {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processor_time_is_found_behind_any_name() {
+    fn processor_time_is_parsed_after_any_name() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 900 0 0 0 250 50 0 0 20 0 1 0 100 200 300";
         let read = Spent::read(stat).unwrap();
         assert_eq!((read.user, read.system), (2.5, 0.5));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_has_a_peak_of_memory() {
+    fn peak_memory_is_parsed() {
         assert_eq!(peak("Name:\tx\nVmHWM:\t    2048 kB\n"), Some(2 * 1024 * 1024));
         assert!(peak_memory(std::process::id()).unwrap() > 100_000);
     }

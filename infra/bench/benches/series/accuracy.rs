@@ -1,4 +1,4 @@
-//! Percentiles over the week beside the exact ones: of what the hosts reported, and of values that are meant to hurt.
+//! Errors of percentiles over the week: of what the hosts reported, and of values that are difficult for a sketch.
 
 use nsl_domain::bucket::Bucket;
 use nsl_domain::ids::Source;
@@ -9,23 +9,13 @@ use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use crate::hosts::span;
 use crate::shapes::{SHAPES, Shapes, assert_accurate_percentiles, document};
 use crate::table::{begin, row};
-use crate::week::{Week, coarser};
+use crate::week::{WATCHED, Week, coarser};
 
-/// The series of the hosts that change.
-pub(crate) const WATCHED: [&str; 6] = [
-    "cpu.usage",
-    "memory.used",
-    "process.uptime",
-    "process.memoryUsage.rss",
-    "process.memoryUsage.heapUsed",
-    "process.memoryUsage.arrayBuffers",
-];
-
-/// Minutes of hostile values: a week.
+/// Minutes of difficult values: a week.
 const MINUTES: i64 = 7 * 1_440;
 
-/// Tells the greatest error of each series.
-pub(crate) fn tell(week: &Week) {
+/// Prints the greatest error of each series.
+pub(crate) fn print(week: &Week) {
     let title = "Percentiles over the week (1, 25, 50, 95, 99, 99.9) beside the exact ones";
     begin(title, &["series", "values", "greatest relative error"]);
     let hours = &week.levels[2].rollups;
@@ -38,14 +28,14 @@ pub(crate) fn tell(week: &Week) {
     };
     let parts: Vec<&Rollup> = hours.iter().chain(rest.filter(is_rest)).collect();
     for (name, values) in WATCHED.iter().zip(&week.values) {
-        tell_series(name, total(&parts, name), values.clone());
+        print_series(name, total(&parts, name), values.clone());
     }
-    tell_hostile();
+    print_difficult();
 }
 
-fn tell_hostile() {
+fn print_difficult() {
     let mut shapes = Shapes::new();
-    let source = Source::new("hostile").unwrap();
+    let source = Source::new("difficult").unwrap();
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); SHAPES.len()];
     let mut minutes = Vec::new();
     for minute in 0..MINUTES {
@@ -64,13 +54,13 @@ fn tell_hostile() {
     let hours = coarser(&coarser(&minutes, later).rollups, later).rollups;
     let parts: Vec<&Rollup> = hours.iter().collect();
     for (name, values) in SHAPES.iter().zip(values) {
-        tell_series(name, total(&parts, name), values);
+        print_series(name, total(&parts, name), values);
     }
 }
 
 fn total(parts: &[&Rollup], name: &str) -> Bucket {
     let of_series = |rollup: &&Rollup| {
-        // Through the bytes, as an answer reads them.
+        // Encoded and decoded, as the history function reads it.
         let mut stored = (*rollup).clone();
         let bytes = stored.to_bytes().unwrap();
         let read = Rollup::from_bytes(rollup.span(), rollup.through(), &bytes).unwrap();
@@ -83,7 +73,7 @@ fn total(parts: &[&Rollup], name: &str) -> Bucket {
     whole.expect("the series was reported")
 }
 
-fn tell_series(name: &str, whole: Bucket, values: Vec<f64>) {
+fn print_series(name: &str, whole: Bucket, values: Vec<f64>) {
     let count = values.len().to_string();
     let greatest = assert_accurate_percentiles(name, &whole, values);
     row(&[name.to_owned(), count, format!("{:.3} %", greatest * 100.0)]);

@@ -1,4 +1,4 @@
-//! What an answer costs and takes: by its range, and by the number of sources.
+//! Cost and duration of history queries, by time range and by number of sources.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,19 @@ use crate::service::Service;
 use crate::table::{begin, millis, row};
 use crate::week::{SOURCES, Week, coarser};
 
-/// Answers of each range that are timed; the median is told.
+/// Timed queries of each range.
 const ANSWERS: usize = 101;
 
-/// The most that a week may cost and take: read units and calls of rollups, times an hour.
+/// Targets of a query over a week: read units and calls for rollups, and its duration as a multiple of an hour's.
 const WEEK_UNITS_MAX: f64 = 60.0;
 const WEEK_CALLS_MAX: usize = 5;
 const WEEK_TIMES_MAX: f64 = 3.0;
 
-/// Seconds between two reports of each of many sources: the spread of their values is what counts.
+/// Seconds between reports of each of many sources: only the spread of their values matters.
 const MANY_EVERY_S: i64 = 10;
 
-/// Tells the ranges, by an instance that has answered nothing and by one that has.
-pub(crate) async fn tell_ranges(week: &Week) {
+/// Prints each time range, for a new instance and for one with a filled cache.
+pub(crate) async fn print_ranges(week: &Week) {
     let service = Service::open("shop").await;
     for level in &week.levels {
         service.put(&level.rollups).await;
@@ -38,9 +38,9 @@ pub(crate) async fn tell_ranges(week: &Week) {
         "asked again, ms: median, 99 %",
     ];
     begin("Answers", &columns);
-    let hour = tell_range(&service, week, "hour").await;
-    tell_range(&service, week, "day").await;
-    let week = tell_range(&service, week, "week").await;
+    let hour = print_range(&service, week, "hour").await;
+    print_range(&service, week, "day").await;
+    let week = print_range(&service, week, "week").await;
     let times = [0, 1].map(|index| week[index].as_secs_f64() / hour[index].as_secs_f64());
     println!("\nA week takes {:.2} times as long as an hour, asked again {:.2} times.", times[0], times[1]);
     if times[0] > WEEK_TIMES_MAX {
@@ -48,7 +48,7 @@ pub(crate) async fn tell_ranges(week: &Week) {
     }
 }
 
-async fn tell_range(service: &Service, week: &Week, range: &str) -> [Duration; 2] {
+async fn print_range(service: &Service, week: &Week, range: &str) -> [Duration; 2] {
     let query = format!("timeRange={range}");
     let history = service.history();
     service.env.forget_calls();
@@ -61,7 +61,7 @@ async fn tell_range(service: &Service, week: &Week, range: &str) -> [Duration; 2
     let mut warm = Vec::new();
     for _ in 0..ANSWERS {
         let fresh = service.history();
-        // It knows the application, as an instance does that has answered anything of it.
+        // Caches the application, as any instance does that has served a query of it.
         service.ask(&fresh, "timeRange=hour&series=cpu.usage", week.now).await;
         for times in [&mut cold, &mut warm] {
             let began = Instant::now();
@@ -72,23 +72,23 @@ async fn tell_range(service: &Service, week: &Week, range: &str) -> [Duration; 2
     cold.sort_unstable();
     warm.sort_unstable();
     let of = |(calls, units): (usize, f64)| format!("{calls}, {units}");
-    let told =
+    let shown =
         |times: &[Duration]| format!("{}, {}", millis(times[ANSWERS / 2]), millis(times[ANSWERS * 99 / 100]));
-    row(&[range.to_owned(), of(rollups), of(again), of(tail), told(&cold), told(&warm)]);
+    row(&[range.to_owned(), of(rollups), of(again), of(tail), shown(&cold), shown(&warm)]);
     [cold[ANSWERS / 2], warm[ANSWERS / 2]]
 }
 
-/// Tells what day and week cost without their tail, by the number of sources: the rollups of one hour stand for every
+/// Prints the cost of day and week without raw reports, by number of sources. The rollups of one hour are used for every
 /// hour of the week.
-pub(crate) async fn tell_sources(week: &Week) {
+pub(crate) async fn print_sources(week: &Week) {
     let columns = ["sources", "bytes of an hour", "day: Query, read units", "week: Query, read units"];
     begin("Answers without the raw tail, by the number of sources", &columns);
     for (sources, every_s) in [(1, 1), (SOURCES, 1), (100, 1), (1_000, MANY_EVERY_S), (1_000, 1)] {
-        tell_number(week, sources, every_s).await;
+        print_number(week, sources, every_s).await;
     }
 }
 
-async fn tell_number(week: &Week, sources: u64, every_s: i64) {
+async fn print_number(week: &Week, sources: u64, every_s: i64) {
     let minutes = hour_of(sources, every_s);
     let tens = coarser(&minutes, week.now).rollups;
     let hour = coarser(&tens, week.now).rollups.remove(0);
@@ -107,7 +107,7 @@ async fn tell_number(week: &Week, sources: u64, every_s: i64) {
         .map(|(stored, minute)| moved(minute, stored))
         .collect();
     for level in [&hours, &tens, &minutes] {
-        // No answer reads further back than two days of what is finer than its points.
+        // No query reads more than two days of a resolution finer than its points.
         service.put(&level[level.len().saturating_sub(2_880)..]).await;
     }
     let mut cells = vec![sources.to_string(), hour.clone().to_bytes().unwrap().len().to_string()];
@@ -122,7 +122,7 @@ async fn tell_number(week: &Week, sources: u64, every_s: i64) {
     row(&cells);
 }
 
-/// The minutes of an hour of so many sources.
+/// The 1-minute rollups of an hour with so many sources.
 fn hour_of(sources: u64, every_s: i64) -> Vec<Rollup> {
     let mut hosts: Vec<Host> = (0..sources).map(|index| Host::new(Kind::Linux, index)).collect();
     let minute = |minute: i64| {
@@ -140,7 +140,7 @@ fn hour_of(sources: u64, every_s: i64) -> Vec<Rollup> {
     (0..60).map(minute).collect()
 }
 
-/// The rollup with the span of `stored`, and covering as much of it.
+/// The rollup, moved to the time span of `stored`.
 fn moved(rollup: &Rollup, stored: &Rollup) -> Rollup {
     let span: RollupSpan = stored.span();
     Rollup::from_bytes(span, stored.through(), &rollup.clone().to_bytes().unwrap()).unwrap()

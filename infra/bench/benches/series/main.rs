@@ -1,20 +1,20 @@
 //! Measures history: `nice cargo bench --workspace --bench series` prints the tables of infra/bench/RESULTS.md.
 //!
-//! Three sources report once a second for seven days. Their 1.8 million reports are folded by the code that the rollup
-//! function runs, and the rollups stored in a real engine; of raw reports only those of the last minutes are, which is
-//! all that an answer reads. The history function itself answers, from its event to its text. The engine counts units.
-//! What the rollup function writes is measured with the function itself, batch by batch.
+//! Three sources report once per second for seven days. The rollup function's code computes the rollups of these 1.8
+//! million reports, which are stored in an embedded engine that counts units. Only the raw reports of the last minutes
+//! are stored, because a query reads no others. Queries run through the whole history function, from event to response,
+//! and batches through the whole rollup function.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a measurement that cannot be made ends, and its table goes to the terminal"
+    reason = "a failed measurement ends the program; tables are printed"
 )]
 
 #[path = "../../../../functions/shared/domain/tests/rollup/hosts.rs"]
-#[expect(dead_code, reason = "the tests of sizes need more of it")]
+#[expect(dead_code, reason = "the domain's tests use more of it")]
 mod hosts;
 
 #[path = "../../../../functions/shared/domain/tests/rollup/shapes.rs"]
@@ -33,10 +33,10 @@ const DAYS: i64 = 7;
 #[tokio::main]
 async fn main() {
     let days = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(DAYS);
-    let week = week::Week::made(days);
-    week.tell();
-    accuracy::tell(&week);
-    answers::tell_ranges(&week).await;
-    answers::tell_sources(&week).await;
-    writes::tell().await;
+    let week = week::Week::generate(days);
+    week.print();
+    accuracy::print(&week);
+    answers::print_ranges(&week).await;
+    answers::print_sources(&week).await;
+    writes::print().await;
 }

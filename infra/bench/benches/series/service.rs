@@ -1,4 +1,4 @@
-//! The tables in a real engine, with the functions before them.
+//! The tables in an embedded engine, and the history function.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lambda_http::Body;
@@ -12,7 +12,7 @@ use nsl_history::handler::History;
 use nsl_test_support::{ConsumedCapacity, TestEnvironment, events, fixtures};
 use serde_json::json;
 
-/// Calls of the engine at a time.
+/// Concurrent calls of the engine.
 const CONCURRENT_CALLS: usize = 8;
 
 /// The service with one application.
@@ -23,7 +23,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// One whose reports go into no stream: the engine searches all of a stream's records at each write.
+    /// A service without a stream of reports, because the engine searches all stream records at each write.
     pub(crate) async fn open(name: &str) -> Self {
         let env = TestEnvironment::start().await;
         let no_stream = json!({"StreamSpecification": {"StreamEnabled": false}});
@@ -34,7 +34,7 @@ impl Service {
         Self { env, app, rollups }
     }
 
-    /// An instance of the history function that has answered no call.
+    /// A new instance of the history function.
     pub(crate) fn history(&self) -> History {
         let settings = nsl_history::settings::Settings::read(|name| self.env.variable(name)).unwrap();
         History::new(&self.env.clients, &settings)
@@ -59,13 +59,13 @@ impl Service {
         stream::iter(puts).buffer_unordered(CONCURRENT_CALLS).try_collect::<Vec<_>>().await.unwrap();
     }
 
-    /// Takes the write units since the last look.
+    /// The write units since the last call.
     pub(crate) fn take_writes(&self) -> f64 {
         self.env.take_calls();
         self.env.take_consumed().iter().filter(|one| !one.is_read()).map(|one| one.units).sum()
     }
 
-    /// The text of the answer to a call.
+    /// The body of a response.
     pub(crate) async fn ask(&self, history: &History, query: &str, now: TimestampMs) -> String {
         let grant = fixtures::grant(self.app.id.as_str(), Scope::View).to_text();
         let path = format!("/apps/{}/metrics", self.app.id);
@@ -83,7 +83,7 @@ impl Service {
         text
     }
 
-    /// What was charged since the last look: of rollups and of raw reports, calls and units.
+    /// Read calls and units since the last call, of rollups and of raw reports.
     pub(crate) fn take_reads(&self) -> [(usize, f64); 2] {
         self.env.take_calls();
         let spent = self.env.take_consumed();

@@ -1,11 +1,11 @@
-//! Tables on the terminal, in Markdown.
+//! Prints Markdown tables.
 
-/// Begins a table with these columns.
+/// Prints a title and the header of a table.
 pub(crate) fn begin(title: &str, columns: &[&str]) {
     println!("\n{title}\n\n| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
 }
 
-/// One line of it.
+/// Prints a row.
 pub(crate) fn row(cells: &[String]) {
     println!("| {} |", cells.join(" | "));
 }

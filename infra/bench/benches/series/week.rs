@@ -1,4 +1,4 @@
-//! A week of reports as rollups, each made from what is below it by the function's own code.
+//! A week of reports as rollups, computed by the rollup function's code.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,28 @@ use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
-use crate::accuracy::WATCHED;
 use crate::hosts::{Host, Kind, span};
 use crate::table::{begin, row};
 
+/// The series of the hosts that change.
+pub(crate) const WATCHED: [&str; 6] = [
+    "cpu.usage",
+    "memory.used",
+    "process.uptime",
+    "process.memoryUsage.rss",
+    "process.memoryUsage.heapUsed",
+    "process.memoryUsage.arrayBuffers",
+];
 pub(crate) const SOURCES: u64 = 3;
 const MINUTES_A_DAY: i64 = 1_440;
-/// Minutes of raw reports that are stored: more than an answer reads.
+/// Minutes of raw reports that are stored: more than a query reads.
 const RAW_MINUTES: i64 = 10;
-/// The present, in milliseconds after the start of the last minute, which runs.
+/// Milliseconds from the start of the current minute to now.
 const INTO_MINUTE_MS: i64 = 40 * SECOND_MS;
-/// Where in the running hour and ten minutes the present is, so that an answer needs every resolution.
+/// Minutes from the start of the current hour to now, so that a query needs every resolution.
 const INTO_HOUR_MINUTES: i64 = 37;
 
-/// The rollups of one resolution, and what folding them took.
+/// The rollups of one resolution, and the time to compute them.
 #[derive(Default)]
 pub(crate) struct Folded {
     pub(crate) rollups: Vec<Rollup>,
@@ -42,9 +50,9 @@ pub(crate) struct Week {
 
 impl Week {
     /// The reports of so many days.
-    pub(crate) fn made(days: i64) -> Self {
+    pub(crate) fn generate(days: i64) -> Self {
         let last = 12 * 60 + INTO_HOUR_MINUTES;
-        // The widest window begins at a whole hour.
+        // The longest time range starts at a full hour.
         let first = last - INTO_HOUR_MINUTES - days * MINUTES_A_DAY;
         let now = span(Resolution::Minute, last * MINUTE_MS).start().plus_ms(INTO_MINUTE_MS);
         let mut week = Self { now, levels: Default::default(), raw: Vec::new(), values: Vec::new() };
@@ -96,8 +104,8 @@ impl Week {
         for_each_sample(document, note).unwrap();
     }
 
-    /// Tells what folding took, and how large each rollup is.
-    pub(crate) fn tell(&self) {
+    /// Prints the time to compute the rollups, and their sizes.
+    pub(crate) fn print(&self) {
         begin("Rollups", &["what", "measured"]);
         let minutes = &self.levels[0];
         let rate = minutes.samples as f64 / minutes.took.as_secs_f64();
@@ -134,9 +142,9 @@ impl Folded {
     }
 }
 
-/// The rollups of the next coarser resolution, as the function leaves them at `now`.
+/// The rollups of the next coarser resolution at `now`.
 pub(crate) fn coarser(finer: &[Rollup], now: TimestampMs) -> Folded {
-    let above = |rollup: &Rollup| rollup.span().coarser().expect("no day is folded");
+    let above = |rollup: &Rollup| rollup.span().coarser().expect("days have no coarser resolution");
     let mut folded = Folded::default();
     for parts in finer.chunk_by(|one, next| above(one) == above(next)) {
         let began = Instant::now();

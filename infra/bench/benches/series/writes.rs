@@ -1,4 +1,4 @@
-//! What the rollup function adds to the writes of the reports, measured with the function itself, batch by batch.
+//! Writes of the rollup function, relative to the writes of the reports, batch by batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,20 +14,20 @@ use crate::hosts::{Host, Kind, span};
 use crate::service::Service;
 use crate::table::{begin, row};
 
-/// Dollars of a million write and read units on demand (us-east-1).
+/// Dollars per million write and read units, on demand, us-east-1.
 const WRITE_DOLLARS: f64 = 0.625;
 const READ_DOLLARS: f64 = 0.125;
 const SECONDS_A_MONTH: f64 = 30.0 * 86_400.0;
 
-/// How long after its last report a batch arrives: the stream's own delay and the start of the function.
+/// Delay of a batch after its last report: that of the stream, and the start of the function.
 const DELIVERY_MS: i64 = 1_500;
 
-/// One measurement. A batch is delivered when its window closes or when it has as many bytes as an invocation takes,
-/// 6 MB: with a hundred sources after forty seconds.
+/// One measurement. A batch is delivered when its window ends or when it has 6 MB, the limit of an invocation: with a
+/// hundred sources after forty seconds.
 struct Case {
     sources: u64,
     batch_s: i64,
-    /// Seconds before what is measured, and of it. The latter hold the end of an hour.
+    /// Seconds before the measurement, and of it. The latter contain the end of an hour.
     before_s: i64,
     measured_s: i64,
     most_percent: f64,
@@ -38,8 +38,8 @@ const CASES: [Case; 2] = [
     Case { sources: 100, batch_s: 40, before_s: 120, measured_s: 600, most_percent: 3.0 },
 ];
 
-/// Tells both.
-pub(crate) async fn tell() {
+/// Prints all cases.
+pub(crate) async fn print() {
     let columns = [
         "sources, one report a second each",
         "raw write units a minute",
@@ -50,19 +50,19 @@ pub(crate) async fn tell() {
     ];
     begin("Writes", &columns);
     for case in &CASES {
-        tell_case(case).await;
+        print_case(case).await;
     }
 }
 
-async fn tell_case(case: &Case) {
+async fn print_case(case: &Case) {
     let service = Service::open("shop").await;
     let clock = Arc::new(AtomicI64::new(0));
-    let told = Arc::clone(&clock);
+    let time = Arc::clone(&clock);
     let settings = Settings::read(|name| service.env.variable(name)).unwrap();
-    let tell = move || TimestampMs::clamped(told.load(Ordering::SeqCst));
-    let rolling = RollupHandler::new(&service.env.clients, &settings, Arc::new(tell));
+    let now = move || TimestampMs::clamped(time.load(Ordering::SeqCst));
+    let rolling = RollupHandler::new(&service.env.clients, &settings, Arc::new(now));
     let mut hosts: Vec<Host> = (0..case.sources).map(|index| Host::new(Kind::Linux, index)).collect();
-    // The middle of what is measured is the end of an hour; batches begin somewhere within a minute.
+    // An hour ends in the middle of the measurement; batches do not start at a full minute.
     let noon = span(Resolution::Hour, 12 * HOUR_MS).start();
     let first = noon.plus_ms(-(case.before_s + case.measured_s / 2) * SECOND_MS + 17 * SECOND_MS);
     let batches = (case.before_s + case.measured_s) / case.batch_s;
@@ -117,14 +117,14 @@ fn reported(service: &Service, hosts: &mut [Host], from: TimestampMs, seconds: i
     reports
 }
 
-/// Stores the reports as ingest does, and gives what that is charged.
+/// Stores the reports as ingest does, and returns the write units.
 async fn store(service: &Service, reports: &[Report]) -> f64 {
     service.env.forget_calls();
     service.put_raw(reports).await;
     service.take_writes()
 }
 
-/// The event of these reports as the stream tells them.
+/// The stream event with these reports.
 fn event(reports: &[Report]) -> nsl_aws::stream::StreamEvent {
     let records: Vec<Value> = reports.iter().enumerate().map(record).collect();
     serde_json::from_str(&json!({ "Records": records }).to_string()).unwrap()

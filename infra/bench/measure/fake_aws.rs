@@ -1,7 +1,7 @@
-//! Stands in for DynamoDB and the `@connections` API while a function is measured: known rows, nothing is kept.
+//! A fake DynamoDB and `@connections` API: fixed rows, and writes that are not stored.
 //!
-//! Answers at once and counts what it was asked, so that a function that skips its work is noticed. The name of a
-//! connection says how it behaves.
+//! It responds at once and counts calls, so that missing ones are noticed. A prefix of a connection's id determines its
+//! behaviour.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,12 +15,12 @@ use serde_json::Value;
 use crate::rows::Rows;
 use crate::serve::Handler;
 
-/// What the name of a connection begins with that has left.
+/// Prefix of connections that are gone.
 pub(crate) const GONE: &str = "gone-";
-/// What the name of a connection begins with that never reads.
+/// Prefix of connections that never read.
 pub(crate) const SILENT: &str = "silent-";
 
-/// How often each kind of call came.
+/// Number of calls by kind.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     reads: AtomicU64,
@@ -28,7 +28,7 @@ pub(crate) struct Calls {
     posts: AtomicU64,
 }
 
-/// The same as numbers.
+/// A snapshot of [`Calls`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) reads: u64,
@@ -43,14 +43,14 @@ impl Calls {
     }
 }
 
-/// The stand-in behind its servers.
+/// The fake AWS.
 #[derive(Debug)]
-pub(crate) struct StandIn {
+pub(crate) struct FakeAws {
     rows: Arc<Rows>,
     calls: Arc<Calls>,
 }
 
-/// What is read of a call's body.
+/// The fields of a call that are used.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Call {
@@ -69,7 +69,7 @@ fn yes() -> bool {
     true
 }
 
-impl StandIn {
+impl FakeAws {
     pub(crate) fn new(rows: Arc<Rows>, calls: Arc<Calls>) -> Self {
         Self { rows, calls }
     }
@@ -122,15 +122,19 @@ impl StandIn {
     }
 }
 
-impl Handler for StandIn {
-    async fn answer(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
+impl Handler for FakeAws {
+    async fn handle(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
         let Some(operation) = target.and_then(|target| target.split('.').nth(1)) else {
             return self.post(request.uri().path()).await;
         };
         match self.table_call(operation, request.body()) {
             Some(body) => answer(StatusCode::OK, ("content-type", "application/x-amz-json-1.0"), body.into()),
-            None => answer(StatusCode::BAD_REQUEST, ("content-type", "text/plain"), "not understood".into()),
+            None => answer(
+                StatusCode::BAD_REQUEST,
+                ("content-type", "text/plain"),
+                "cannot parse the call".into(),
+            ),
         }
     }
 }
@@ -140,7 +144,7 @@ fn answer(status: StatusCode, header: (&'static str, &'static str), body: Bytes)
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header.0, hyper::header::HeaderValue::from_static(header.1));
-    // As long as the one that AWS sends, for it is read too.
+    // As long as that of AWS, because it is parsed too.
     let id = hyper::header::HeaderValue::from_static("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEF");
     headers.insert("x-amzn-requestid", id);
     response
@@ -151,28 +155,28 @@ mod tests {
     use super::*;
     use nsl_domain::time::TimestampMs;
 
-    fn stand_in() -> StandIn {
+    fn fake_aws() -> FakeAws {
         let now = TimestampMs::clamped(1_795_352_461_387);
         let mut rows = Rows::new(now).unwrap();
         rows.subscribe(["a=".to_owned(), "b=".to_owned()], now);
-        StandIn::new(Arc::new(rows), Arc::new(Calls::default()))
+        FakeAws::new(Arc::new(rows), Arc::new(Calls::default()))
     }
 
     #[test]
-    fn reads_find_rows_and_writes_keep_none() {
-        let stand_in = stand_in();
+    fn reads_return_rows_and_writes_are_counted() {
+        let fake_aws = fake_aws();
         let get = br#"{"TableName":"AppsTable","Key":{"appId":{"S":"shop"}}}"#;
-        assert!(stand_in.table_call("GetItem", get).unwrap().starts_with("{\"Item\":{"));
+        assert!(fake_aws.table_call("GetItem", get).unwrap().starts_with("{\"Item\":{"));
         let query = br##"{"TableName":"ConnectionsTable","ExpressionAttributeValues":{":pk":{"S":"app#shop"},":prefix":{"S":"s#"}}}"##;
-        assert!(stand_in.table_call("Query", query).unwrap().ends_with("\"Count\":2,\"ScannedCount\":2}"));
-        assert_eq!(stand_in.table_call("PutItem", b"{}").unwrap(), "{}");
-        assert_eq!(stand_in.calls.counted(), Counted { reads: 2, writes: 1, posts: 0 });
+        assert!(fake_aws.table_call("Query", query).unwrap().ends_with("\"Count\":2,\"ScannedCount\":2}"));
+        assert_eq!(fake_aws.table_call("PutItem", b"{}").unwrap(), "{}");
+        assert_eq!(fake_aws.calls.counted(), Counted { reads: 2, writes: 1, posts: 0 });
     }
 
     #[tokio::test]
-    async fn the_name_of_a_connection_says_whether_it_is_gone() {
-        let stand_in = stand_in();
-        assert_eq!(stand_in.post("/live/@connections/a%3D").await.status(), 200);
-        assert_eq!(stand_in.post("/live/@connections/gone-1").await.status(), 410);
+    async fn prefix_determines_whether_a_connection_is_gone() {
+        let fake_aws = fake_aws();
+        assert_eq!(fake_aws.post("/live/@connections/a%3D").await.status(), 200);
+        assert_eq!(fake_aws.post("/live/@connections/gone-1").await.status(), 410);
     }
 }
