@@ -1,8 +1,8 @@
-"""What the project holds itself to, each beside what was measured: met or missed."""
+"""The project's performance targets, compared with measurements."""
 
 FUNCTIONS = ["authorize", "session", "ingest", "rollup", "history"]
 
-# Times of the hello-world's start that a function's may take, and of a warm event that the first may.
+# Highest start time as a multiple of the hello-world's, and first event as a multiple of a warm one.
 BUILT_TIMES = 4
 FIRST_TIMES = 2
 FIRST_POLL_MS = 60
@@ -17,8 +17,8 @@ HEADING = "| what | bar | measured | |"
 MET = {True: "met", False: "missed"}
 
 
-def judge(outcomes, functions, idle):
-    """Lines of a table: every bar that these measurements can tell of. `functions` is None where none were asked for."""
+def compare(outcomes, functions, idle):
+    """Lines of a table: every target that was measured. `functions` is None if they were not."""
     rows = []
     failed = [name for name in ["hello", *FUNCTIONS] if name not in (functions or {})]
     if functions and not failed:
@@ -77,9 +77,9 @@ def fan_out(by_name):
     if not figures:
         return []
     p99 = figures["stages"][-1]["toLastSubscriber"]["p99Ms"]
-    told = "nothing" if p99 is None else f"p99 {p99:.0f} ms"
+    measured = "nothing" if p99 is None else f"p99 {p99:.0f} ms"
     what = "a report to the last of 1,000 subscribers, through the gateway"
-    return [(what, f"p99 at most {FAN_OUT_P99_MS} ms", told, p99 is not None and p99 <= FAN_OUT_P99_MS)]
+    return [(what, f"p99 at most {FAN_OUT_P99_MS} ms", measured, p99 is not None and p99 <= FAN_OUT_P99_MS)]
 
 
 def connection(idle):
@@ -104,13 +104,13 @@ def throughput(by_name):
 
 
 def worst(figures, unit):
-    """Every function's figure, the greatest first."""
+    """The figures of all functions, largest first."""
     ordered = sorted(figures.items(), key=lambda pair: -pair[1])
     return f"{unit}: " + ", ".join(f"{name} {figure:.1f}" for name, figure in ordered)
 
 
 def last_table(results):
-    """Every bar with what was measured of it last, for the README."""
+    """The latest measurement of every target."""
     rows, section, is_bars = {}, "", False
     for line in results.splitlines():
         if line.startswith("## "):

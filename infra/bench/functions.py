@@ -1,23 +1,23 @@
-"""The figures of `nsl-measure`, run and rendered: starts, processor time and memory of each function."""
+"""Runs `nsl-measure` and renders its results: starts, processor time and memory of each function."""
 
 import json
 import subprocess
 
-# Cases whose name begins like this are told in a table of their own.
+# Prefix of cases that are shown in their own table.
 FAN_OUT = "fan-out"
-# Longest that the whole of nsl-measure may take, in seconds.
+# Longest run of nsl-measure, in seconds.
 LIMIT = 600
 
 
 def measure(binaries):
-    """What nsl-measure found: figures by case and transport; none where a function failed, which is told on stderr."""
+    """Results by case and transport; empty if nsl-measure failed, which prints the error to stderr."""
     command = [binaries / "nsl-measure", "--functions", binaries]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=LIMIT)
     return json.loads(done.stdout) if done.returncode == 0 else {}
 
 
 def render(figures):
-    """The figures as Markdown."""
+    """The results as Markdown."""
     return [*starts(figures), "", *events(figures), "", *fan_outs(figures)]
 
 

@@ -1,4 +1,4 @@
-"""What a connection costs the gateway that only stays open: resident memory before and after many of them."""
+"""Measures the gateway's memory per idle connection: resident memory before and after opening many."""
 
 import pathlib
 import secrets
@@ -7,26 +7,26 @@ import base64
 import time
 import urllib.parse
 
-# Connections of one measurement: below the most that one application may have, and enough to tell a kilobyte.
+# Connections of one measurement: below an application's limit, and enough to measure a kilobyte.
 CONNECTIONS = 2000
-# Handshakes that are waited for together.
-AT_A_TIME = 50
-# Seconds in which the gateway's memory comes to rest.
-REST = 3
-PATIENCE = 30
+# Concurrent handshakes.
+CONCURRENCY = 50
+# Seconds until the gateway's memory is stable.
+SETTLE_SECONDS = 3
+TIMEOUT = 30
 
 
 def measure(ready, app, gateway_pid):
     """Kilobytes of the gateway's memory for each idle connection."""
     where = urllib.parse.urlsplit(ready["ws"])
-    # The first ones open what all share: functions' processes, their connections, the engine's pages.
-    first = opened(where, app, AT_A_TIME)
-    time.sleep(REST)
+    # The first ones start what all share: the functions' processes, their connections, the engine's pages.
+    first = opened(where, app, CONCURRENCY)
+    time.sleep(SETTLE_SECONDS)
     before = resident_kilobytes(gateway_pid)
-    others = opened(where, app, CONNECTIONS)
-    time.sleep(REST)
+    idle = opened(where, app, CONNECTIONS)
+    time.sleep(SETTLE_SECONDS)
     after = resident_kilobytes(gateway_pid)
-    for connection in first + others:
+    for connection in first + idle:
         connection.close()
     return {"connections": CONNECTIONS, "kilobytes": (after - before) / CONNECTIONS}
 
@@ -34,18 +34,18 @@ def measure(ready, app, gateway_pid):
 def opened(where, app, count):
     connections = []
     while len(connections) < count:
-        waiting = [asked(where, app) for _ in range(min(AT_A_TIME, count - len(connections)))]
+        waiting = [begin_handshake(where, app) for _ in range(min(CONCURRENCY, count - len(connections)))]
         for connection in waiting:
             answer = connection.recv(1024)
             if not answer.startswith(b"HTTP/1.1 101"):
-                raise SystemExit(f"a handshake was refused: {answer[:200]!r}")
+                raise SystemExit(f"a handshake failed: {answer[:200]!r}")
         connections += waiting
     return connections
 
 
-def asked(where, app):
-    """A connection whose handshake is sent and not answered."""
-    connection = socket.create_connection((where.hostname, where.port), PATIENCE)
+def begin_handshake(where, app):
+    """A connection on which the handshake request was sent."""
+    connection = socket.create_connection((where.hostname, where.port), TIMEOUT)
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     lines = [
         "GET / HTTP/1.1",

@@ -186,7 +186,7 @@ async fn warm(
     })
 }
 
-/// Gives event `number` and tells how long the answer took.
+/// Sends event `number` and returns the response time.
 async fn invoke(
     function: &mut Function,
     case: &Case,
