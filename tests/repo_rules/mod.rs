@@ -10,5 +10,6 @@ mod names;
 mod policies;
 mod repository;
 mod template;
+mod vocabulary;
 
 use repository::{Findings, assert_none};

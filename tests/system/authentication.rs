@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::system::harness::{App, Client, DEADLINE, Gateway, metrics_frame};
+use crate::system::harness::{App, Client, DEADLINE, Gateway, metrics_frame, shared_app};
 
 /// More frames than it takes until one instance of the function closes an unauthenticated connection.
 const UNAUTHENTICATED_FRAMES_MAX: usize = 300;
@@ -14,8 +14,7 @@ fn auth(app_id: &str, api_key: &str) -> Value {
 
 #[tokio::test]
 async fn key_authenticates_for_its_application() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
     client.send(&auth(&app.app_id, &app.api_key)).await;
     let welcome = client.next("auth_success").await;
@@ -25,8 +24,7 @@ async fn key_authenticates_for_its_application() {
 
 #[tokio::test]
 async fn wrong_key_is_rejected_and_can_be_corrected() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
     let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
     client.send(&auth(&app.app_id, &wrong)).await;
@@ -63,8 +61,7 @@ async fn foreign_and_unknown_applications_are_rejected_alike() {
 
 #[tokio::test]
 async fn unauthenticated_connection_can_neither_publish_nor_view() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
     let send_metrics = json!({"type": "send_metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
     for frame in [
@@ -81,8 +78,7 @@ async fn unauthenticated_connection_can_neither_publish_nor_view() {
 
 #[tokio::test]
 async fn unauthenticated_publisher_is_rejected_then_closed() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
     let frame = json!({"type": "metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
     // Each function instance counts separately, and the gateway may run several.
@@ -100,8 +96,7 @@ async fn unauthenticated_publisher_is_rejected_then_closed() {
 
 #[tokio::test]
 async fn authenticated_connection_survives_invalid_frames() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::authenticated(gateway, &app).await;
     for _ in 0..50 {
         client.send_text("no json").await;
@@ -112,8 +107,7 @@ async fn authenticated_connection_survives_invalid_frames() {
 
 #[tokio::test]
 async fn error_has_the_id_of_its_frame() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
     client.send(&metrics_frame(&app, "mine", json!({"n": 1}))).await;
     let rejection = client.error().await;

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::system::harness::{App, Client, Gateway, QUIET, library_frames, now_ms};
+use crate::system::harness::{
+    App, Client, Gateway, QUIET, app_viewer_and_publisher, library_frames, now_ms, shared_app,
+};
 
 /// Largest delay of a live report.
 const LIVE: Duration = Duration::from_secs(1);
@@ -56,8 +58,7 @@ async fn library_frames_reach_only_their_viewer_within_a_second() {
 
 #[tokio::test]
 async fn the_same_report_sent_again_is_the_same_report() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut viewer = Client::viewer(gateway, &app).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let data = json!({"appId": app.app_id, "metrics": {"n": 7, "cpu": {"usage": 1}}, "timestamp": now_ms()});
@@ -74,10 +75,7 @@ async fn the_same_report_sent_again_is_the_same_report() {
 
 #[tokio::test]
 async fn two_sources_with_the_same_document_are_two_reports() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut publisher = Client::authenticated(gateway, &app).await;
+    let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
     let stamp = now_ms();
     for source in ["web-1", "web-2"] {
         let data = json!({"appId": app.app_id, "source": source, "metrics": {"n": 1}, "timestamp": stamp});

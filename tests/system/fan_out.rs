@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use crate::system::harness::{App, Client, Gateway, QUIET, metrics_frame};
+use crate::system::harness::{Client, QUIET, metrics_frame, shared_app};
 
 const PUBLISHERS: u64 = 10;
 const REPORTS_EACH: u64 = 10;
@@ -13,8 +13,7 @@ const VIEWERS: usize = 10;
 #[tokio::test]
 async fn ten_viewers_get_every_report_exactly_once() {
     let _quiet = QUIET.lock().await;
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut viewers = JoinSet::new();
     for _ in 0..VIEWERS {
         let mut viewer = Client::viewer(gateway, &app).await;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::system::harness::{App, Client, Gateway};
+use crate::system::harness::{App, Client, Gateway, shared_app};
 
 fn wrong_key() -> String {
     format!("nehonix@{}.nsl", "0".repeat(64))
@@ -41,8 +41,7 @@ async fn in_every_place(gateway: &Gateway, key: &str) -> [Result<Client, Box<Err
 
 #[tokio::test]
 async fn key_in_the_handshake_authenticates() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     for (n, opened) in (0..).zip(in_every_place(gateway, &app.api_key).await) {
         let mut client = opened.unwrap_or_else(|cause| panic!("place {n}: {cause}"));
         client.subscribe(&app).await;
@@ -98,8 +97,7 @@ async fn key_in_the_handshake_is_limited_to_its_application() {
 
 #[tokio::test]
 async fn connection_is_closed_at_the_fifth_wrong_key() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
     let guess = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": wrong_key()}});
     client.send(&guess).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::system::harness::{App, Client, Gateway, library_frames, now_ms};
+use crate::system::harness::{App, Client, Gateway, library_frames, now_ms, shared_app};
 
 /// An hour has this many points of this many seconds.
 const HOUR_POINTS: usize = 60;
@@ -37,8 +37,7 @@ fn close_to(found: &Value, expected: f64) -> bool {
 
 #[tokio::test]
 async fn the_hour_holds_exactly_what_the_library_reported() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let reports = publish_recording(gateway, &app).await;
 
     let response = gateway.get(&hour_of(&app), Some(&app.api_key)).await;
@@ -74,8 +73,7 @@ async fn the_hour_holds_exactly_what_the_library_reported() {
 
 #[tokio::test]
 async fn only_numeric_leaves_become_series() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let metrics = json!({"cpu": {"loadAverage": [1, 2.5]}, "custom": {"deep": {"queue": 3}}, "NaN": "NaN",
         "name": "x", "on": true, "none": null});
@@ -89,8 +87,7 @@ async fn only_numeric_leaves_become_series() {
 
 #[tokio::test]
 async fn application_without_reports_has_an_empty_hour() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let response = gateway.get(&hour_of(&app), Some(&app.api_key)).await;
     assert_eq!(response.status(), 200);
     let history: Value = response.json().await.expect("history is JSON");
@@ -116,8 +113,7 @@ async fn history_requires_a_key_of_the_application() {
 
 #[tokio::test]
 async fn invalid_query_gets_400_with_a_reason() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let rejection =
         gateway.get(&format!("/apps/{}/metrics?timeRange=eon", app.app_id), Some(&app.api_key)).await;
     assert_eq!(rejection.status(), 400);
@@ -127,8 +123,7 @@ async fn invalid_query_gets_400_with_a_reason() {
 
 #[tokio::test]
 async fn latest_has_one_report_per_source() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     for (n, source) in [(1, "web-1"), (2, "web-2"), (3, "web-1")] {
         let data = json!({"appId": app.app_id, "source": source, "metrics": {"n": n}});
@@ -152,16 +147,14 @@ async fn health_needs_no_key() {
 
 #[tokio::test]
 async fn history_has_the_librarys_base_path() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let path = format!("/api/logger{}", hour_of(&app));
     assert_eq!(gateway.get(&path, Some(&app.api_key)).await.status(), 200);
 }
 
 #[tokio::test]
 async fn series_aggregates_and_span_can_be_selected() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let stamp = now_ms() - 10 * 60_000;
     let metrics = json!({"cpu": {"usage": 5, "user": 3}, "memory": {"used": 7}});
@@ -184,8 +177,7 @@ async fn series_aggregates_and_span_can_be_selected() {
 
 #[tokio::test]
 async fn history_is_csv_on_request() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     Client::authenticated(gateway, &app).await.publish(&app, 4).await;
     let request = gateway.http(reqwest::Method::GET, &hour_of(&app)).bearer_auth(&app.api_key);
     let response = request.header("Accept", "text/csv").send().await.expect("an answer");
@@ -200,8 +192,7 @@ async fn history_is_csv_on_request() {
 
 #[tokio::test]
 async fn cors_allows_only_configured_origins() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let wrong = "nonsense".to_owned();
     for (origin, key, admitted) in [
         ("http://localhost:3000", &app.api_key, Some("http://localhost:3000")),
@@ -234,8 +225,7 @@ async fn cors_preflight_is_answered() {
 
 #[tokio::test]
 async fn each_span_has_the_points_that_the_dashboard_draws() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     Client::authenticated(gateway, &app).await.publish(&app, 1).await;
     for (span, points, step) in [("hour", 60, 60), ("day", 144, 600), ("week", 168, 3600)] {
         let path = format!("/apps/{}/metrics?timeRange={span}", app.app_id);

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::system::harness::{App, BackgroundTraffic, Client, Gateway};
+use crate::system::harness::{App, BackgroundTraffic, Client, Gateway, shared_app};
 
 const FRAME_BYTES: usize = 32 * 1024;
 const MESSAGE_BYTES: usize = 128 * 1024;
@@ -128,8 +128,7 @@ async fn every_malformed_frame_gets_its_error() {
 
 #[tokio::test]
 async fn documents_at_the_limits_are_accepted() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::viewer(gateway, &app).await;
     for metrics in [nested(8), leaves(512), padded(14 * 1024), r#"{"cpu":"NaN"}"#.into(), "{}".into()] {
         client.send_text(&report(&app, &metrics)).await;
@@ -165,8 +164,7 @@ async fn oversized_and_binary_messages_close_only_their_connection() {
 
 #[tokio::test]
 async fn a_large_message_in_small_frames_is_one_message() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::authenticated(gateway, &app).await;
     for message in in_parts(&report(&app, &padded(MESSAGE_BYTES - 1024))) {
         client.send_message(message).await;

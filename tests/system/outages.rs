@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::system::harness::{
-    App, BackgroundTraffic, Client, Gateway, PartitionedGateway, metrics_frame, scratch_folder,
+    App, BackgroundTraffic, Client, Gateway, PartitionedGateway, metrics_frame, scratch_folder, shared_app,
 };
 
 #[tokio::test]
@@ -25,8 +25,7 @@ async fn viewer_lost_without_close_disturbs_no_other() {
 
 #[tokio::test]
 async fn acknowledged_reports_survive_a_lost_publisher() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     publisher.publish(&app, 1).await;
     publisher.vanish();

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::system::harness::{App, Client, Gateway, metrics_frame, now_ms};
+use crate::system::harness::{
+    App, Client, Gateway, app_viewer_and_publisher, metrics_frame, now_ms, shared_app,
+};
 
 fn report(app: &App, n: u64) -> Value {
     json!({"appId": app.app_id, "metrics": {"n": n}})
@@ -10,10 +12,7 @@ fn report(app: &App, n: u64) -> Value {
 
 #[tokio::test]
 async fn only_reports_with_an_id_are_acknowledged() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut publisher = Client::authenticated(gateway, &app).await;
+    let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
     publisher.send(&json!({"type": "metrics", "data": report(&app, 1)})).await;
     viewer.next_report(1).await;
     let ack = publisher.publish(&app, 2).await;
@@ -24,10 +23,7 @@ async fn only_reports_with_an_id_are_acknowledged() {
 
 #[tokio::test]
 async fn batch_of_100_is_accepted_101_rejected() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut publisher = Client::authenticated(gateway, &app).await;
+    let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
     let batch = |reports: u64| (0..reports).map(|n| report(&app, n)).collect::<Vec<_>>();
 
     publisher.send(&json!({"type": "metrics", "id": "101", "data": batch(101)})).await;
@@ -44,10 +40,7 @@ async fn batch_of_100_is_accepted_101_rejected() {
 
 #[tokio::test]
 async fn invalid_report_in_a_batch_rejects_no_other() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut publisher = Client::authenticated(gateway, &app).await;
+    let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
     let no_metrics = json!({"appId": app.app_id});
     let ancient = json!({"appId": app.app_id, "metrics": {"n": 3}, "timestamp": "1970-01-01T00:00:00Z"});
     let data = json!([report(&app, 0), no_metrics, report(&app, 2), ancient, report(&app, 4)]);
@@ -72,10 +65,7 @@ async fn invalid_report_in_a_batch_rejects_no_other() {
 
 #[tokio::test]
 async fn a_report_keeps_every_part_of_its_document() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut publisher = Client::authenticated(gateway, &app).await;
+    let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
     let windows: Value = serde_json::from_str(include_str!("../fixtures/metrics-windows-host.json")).unwrap();
     let odd = json!({"n": 1, "名": "\u{1F980} \"\\\n", "nul": null, "yes": true, "big": 9007199254740993_u64,
         "small": 5e-324, "NaN": "NaN", "list": [1, [2, {"three": 3}]], "": 0, "a.b": 1});
@@ -89,10 +79,7 @@ async fn a_report_keeps_every_part_of_its_document() {
 
 #[tokio::test]
 async fn a_timestamp_may_be_text_or_a_number_or_absent() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut publisher = Client::authenticated(gateway, &app).await;
+    let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
     let stamp = now_ms() - 1000;
     let text = crate::system::harness::iso(stamp);
     for (n, timestamp) in [(1, json!(stamp)), (2, json!(text)), (3, json!(text.replace('Z', "+00:00")))] {
@@ -130,8 +117,7 @@ async fn a_batch_that_names_a_foreign_application_stores_nothing() {
 async fn reports_are_accepted_two_days_late_five_minutes_early() {
     const MINUTE_MS: i64 = 60_000;
     const TWO_DAYS_MS: i64 = 48 * 60 * MINUTE_MS;
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     for (offset, accepted) in
         [(MINUTE_MS - TWO_DAYS_MS, 1), (-MINUTE_MS - TWO_DAYS_MS, 0), (4 * MINUTE_MS, 1), (6 * MINUTE_MS, 0)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::system::harness::{App, Client, Gateway, now_ms};
+use crate::system::harness::{App, Client, Gateway, now_ms, shared_app};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -31,8 +31,7 @@ fn path(app: &App, range: &str) -> String {
 
 #[tokio::test]
 async fn each_range_counts_every_report_of_its_span_once() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let ages: Vec<i64> =
         [0, 1, 7, 20, 50, 130, 300, 1_300, 2_000].map(|minutes| minutes * MINUTE_MS).to_vec();
     publish_aged(gateway, &app, &ages).await;
@@ -63,8 +62,7 @@ async fn stream_faults_change_no_count() {
 
 #[tokio::test]
 async fn unchanged_history_gets_304() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     publish_aged(gateway, &app, &[90 * MINUTE_MS]).await;
     let day = path(&app, "day");
     gateway.json_where(&day, &app, |history| counted(history) == 1).await;
@@ -87,8 +85,7 @@ async fn unchanged_history_gets_304() {
 
 #[tokio::test]
 async fn series_list_has_name_unit_and_last_value() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let metrics = json!({"memory": {"used": 7}, "queue": 2});
     let report = json!({"appId": app.app_id, "metrics": metrics});

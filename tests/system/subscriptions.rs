@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::system::harness::{App, Client, Gateway, iso, now_ms};
+use crate::system::harness::{App, Client, Gateway, iso, now_ms, shared_app};
 
 fn ids(reports: &Value) -> Vec<String> {
     let reports = reports["reports"].as_array().expect("a list of reports");
@@ -13,8 +13,7 @@ fn ids(reports: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn subscriber_gets_recent_reports_at_once() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     publisher.publish(&app, 1).await;
     publisher.publish(&app, 2).await;
@@ -33,8 +32,7 @@ async fn subscriber_gets_recent_reports_at_once() {
 
 #[tokio::test]
 async fn returning_subscriber_gets_missed_reports() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let now = now_ms();
     for (n, age_ms) in [(1, 300_000), (2, 104_000), (3, 50_000), (4, 0)] {
@@ -58,8 +56,7 @@ async fn returning_subscriber_gets_missed_reports() {
 
 #[tokio::test]
 async fn long_replay_is_split_into_small_frames() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let filler = "x".repeat(1400);
     for batch in 0..5 {
@@ -106,8 +103,7 @@ async fn unsubscribed_viewer_gets_no_more_reports() {
 
 #[tokio::test]
 async fn subscribing_twice_delivers_once() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut viewer = Client::viewer(gateway, &app).await;
     viewer.subscribe(&app).await;
     let mut publisher = Client::authenticated(gateway, &app).await;
@@ -121,8 +117,7 @@ async fn subscribing_twice_delivers_once() {
 
 #[tokio::test]
 async fn a_publisher_that_subscribes_sees_its_own_reports() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut client = Client::viewer(gateway, &app).await;
     client.publish(&app, 1).await;
     client.next_report(1).await;

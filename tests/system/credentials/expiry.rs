@@ -5,15 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::tokens::{claims, signed, with};
-use crate::system::harness::{App, Client, Gateway, now_ms};
+use crate::system::harness::{Client, now_ms, shared_app};
 
 /// Lifetime of the token in seconds: enough to connect and subscribe on a busy machine.
 const LIFE: i64 = 8;
 
 #[tokio::test]
 async fn viewer_gets_reports_until_its_token_expires() {
-    let gateway = Gateway::shared();
-    let app = App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let ends_ms = (now_ms() / 1_000 + LIFE) * 1_000;
     let claims = with(claims(&app.app_id, now_ms() / 1_000), json!({"exp": ends_ms / 1_000}));

@@ -244,3 +244,17 @@ fn checked_frame(text: &str) -> Value {
     assert!(of_transport || frame["type"].is_string(), "a frame without a type: {text}");
     frame
 }
+
+/// The shared gateway and a new application on it.
+pub(crate) async fn shared_app() -> (&'static Gateway, App) {
+    let gateway = Gateway::shared();
+    (gateway, App::create(gateway).await)
+}
+
+/// A new application on the shared gateway, a viewer of it and a publisher.
+pub(crate) async fn app_viewer_and_publisher() -> (App, Client, Client) {
+    let (gateway, app) = shared_app().await;
+    let viewer = Client::viewer(gateway, &app).await;
+    let publisher = Client::authenticated(gateway, &app).await;
+    (app, viewer, publisher)
+}

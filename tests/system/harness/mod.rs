@@ -16,7 +16,7 @@ mod settings;
 pub(crate) use app::App;
 pub(crate) use background_traffic::BackgroundTraffic;
 pub(crate) use cli::nsl;
-pub(crate) use client::{Client, auth_frame, metrics_frame};
+pub(crate) use client::{Client, app_viewer_and_publisher, auth_frame, metrics_frame, shared_app};
 pub(crate) use clock::{iso, now_ms};
 pub(crate) use dynamodb_calls::DynamoDbCalls;
 pub(crate) use gateway::{Gateway, binary, scratch_folder};
