@@ -1,4 +1,4 @@
-//! Who is let in by `auth`, what they are told, and when they are told nothing.
+//! Which credentials `auth` accepts, and when it is answered.
 
 use nsl_auth::token::{self, Claims};
 use nsl_domain::app::MAX_CONNECTIONS;
@@ -13,24 +13,24 @@ async fn answers(
     frame: &str,
     attached: events::Attached<'_>,
 ) -> Vec<Value> {
-    assert_eq!(hear(session, "auth", frame, attached).await, None);
-    let frames = world.env.frames(SPEAKER);
+    assert_eq!(send(session, "auth", frame, attached).await, None);
+    let frames = world.env.frames(CONNECTION);
     world.env.take_calls();
     frames
 }
 
 #[tokio::test]
-async fn a_right_key_is_welcomed_and_remembered() {
+async fn right_key_is_confirmed_and_stored() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     let frames = answers(&world, &session, &auth_by_key("shop", "shop"), PROGRAM).await;
     assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "ann"}})]);
     subscribe(&world.instance(), PROGRAM).await;
-    assert_eq!(world.watched().await, [("app#shop".to_owned(), "modern".to_owned())]);
+    assert_eq!(world.subscriptions().await, [("app#shop".to_owned(), "modern".to_owned())]);
 }
 
 #[tokio::test]
-async fn a_full_app_takes_nobody_until_one_leaves() {
+async fn full_app_accepts_another_after_one_leaves() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     world.fill("shop", MAX_CONNECTIONS).await;
@@ -45,7 +45,7 @@ async fn a_full_app_takes_nobody_until_one_leaves() {
 }
 
 #[tokio::test]
-async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() {
+async fn own_connection_limit_applies_at_handshake_and_auth() {
     let world = World::start().await;
     let mut club = app("club");
     (club.legacy, club.limits.connections) = (true, Some(2));
@@ -64,7 +64,7 @@ async fn an_apps_own_number_of_connections_holds_at_the_handshake_and_in_band() 
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_told_once_and_closed_after_five() {
+async fn wrong_key_is_answered_once_and_closed_after_five() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
     let session = world.connected(PROGRAM).await;
@@ -73,8 +73,8 @@ async fn a_wrong_key_is_told_once_and_closed_after_five() {
             .into_iter()
             .enumerate()
     {
-        assert_eq!(hear(&session, "auth", &auth_by_key(named, key), PROGRAM).await, None);
-        let frames = world.env.frames(SPEAKER);
+        assert_eq!(send(&session, "auth", &auth_by_key(named, key), PROGRAM).await, None);
+        let frames = world.env.frames(CONNECTION);
         let closed = world.env.take_calls().iter().any(|call| call.operation == "DELETE");
         assert_eq!((frames.len(), closed), (usize::from(turn == 0), turn == 4), "{named} {key}");
         for frame in frames {
@@ -86,18 +86,18 @@ async fn a_wrong_key_is_told_once_and_closed_after_five() {
 }
 
 #[tokio::test]
-async fn an_unknown_app_and_a_wrong_key_are_told_alike() {
-    let mut told = Vec::new();
+async fn unknown_app_and_wrong_key_look_alike() {
+    let mut sent = Vec::new();
     for named in ["shop", "nowhere"] {
         let world = World::start().await;
         let session = world.connected(PROGRAM).await;
-        told.push(answers(&world, &session, &auth_by_key(named, "wrong"), PROGRAM).await);
+        sent.push(answers(&world, &session, &auth_by_key(named, "wrong"), PROGRAM).await);
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(sent[0], sent[1]);
 }
 
 #[tokio::test]
-async fn a_right_key_of_an_app_that_is_switched_off_is_told_so() {
+async fn right_key_of_an_inactive_app_gets_app_inactive() {
     let world = World::start().await;
     let mut old = app("old");
     old.status = Status::Inactive;
@@ -108,45 +108,45 @@ async fn a_right_key_of_an_app_that_is_switched_off_is_told_so() {
 }
 
 #[tokio::test]
-async fn the_library_publishes_and_is_not_subscribed() {
+async fn library_publishes_and_is_not_subscribed() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     let frames = answers(&world, &session, &auth_by_user("shop", "ann"), PROGRAM).await;
     assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "ann"}})]);
-    assert!(world.watched().await.is_empty());
-    let body = hear(&session, "subscribe", &watch("shop"), PROGRAM).await.unwrap();
+    assert!(world.subscriptions().await.is_empty());
+    let body = send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap();
     assert_eq!(body["payload"]["code"], "forbidden");
 }
 
 #[tokio::test]
-async fn the_dashboard_is_subscribed_by_its_auth_and_its_repeats_are_not_answered() {
+async fn dashboard_auth_subscribes_and_repeats_are_not_answered() {
     let world = World::start().await;
     let session = world.connected(PAGE).await;
     let frames = answers(&world, &session, &auth_by_user("shop", "ann"), PAGE).await;
     assert_eq!(frames.len(), 1);
     assert_eq!(frames[0]["type"], "auth_success");
-    assert_eq!(world.watched().await, [("app#shop".to_owned(), "legacy".to_owned())]);
+    assert_eq!(world.subscriptions().await, [("app#shop".to_owned(), "legacy".to_owned())]);
     for _ in 0..3 {
         assert!(answers(&world, &session, &auth_by_user("shop", "ann"), PAGE).await.is_empty());
     }
 }
 
 #[tokio::test]
-async fn the_library_is_never_told_that_it_is_wrong() {
+async fn wrong_library_is_sent_nothing() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
     let session = world.connected(PROGRAM).await;
     for (named, user) in [("shop", "bob"), ("bank", "ann"), ("nowhere", "ann")] {
         for _ in 0..6 {
-            hear(&session, "auth", &auth_by_user(named, user), PROGRAM).await;
+            send(&session, "auth", &auth_by_user(named, user), PROGRAM).await;
             let calls = world.env.take_calls();
-            assert!(calls.iter().all(|call| call.target != SPEAKER), "{named} {user}: {calls:?}");
+            assert!(calls.iter().all(|call| call.target != CONNECTION), "{named} {user}: {calls:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_page_that_is_wrong_is_told_once() {
+async fn wrong_page_gets_one_error() {
     for (attached, user) in [(PAGE, "bob"), (FOREIGN_PAGE, "ann")] {
         let world = World::start().await;
         let session = world.connected(attached).await;
@@ -154,12 +154,12 @@ async fn a_page_that_is_wrong_is_told_once() {
         assert_eq!(frames.len(), 1);
         assert_eq!(frames[0]["type"], "auth_error");
         assert!(answers(&world, &session, &auth_by_user("shop", user), attached).await.is_empty());
-        assert!(world.watched().await.is_empty());
+        assert!(world.subscriptions().await.is_empty());
     }
 }
 
 #[tokio::test]
-async fn who_was_granted_something_at_the_handshake_may_prove_only_that() {
+async fn handshake_grant_cannot_be_changed_by_auth() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
     let grant = granted("shop", Scope::Both);
@@ -172,7 +172,7 @@ async fn who_was_granted_something_at_the_handshake_may_prove_only_that() {
 }
 
 #[tokio::test]
-async fn a_frame_that_lacks_something_is_told_what() {
+async fn malformed_auth_gets_code_and_field() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     for (data, code, field) in [
@@ -206,19 +206,19 @@ fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_welcomed_for_its_apps_until_its_end() {
+async fn token_is_valid_for_its_apps_until_it_expires() {
     let world = World::start().await;
     let session = world.connected(PAGE).await;
     let frames = answers(&world, &session, &auth_by_token(&["shop"], Scope::View, 3_600_000), PAGE).await;
     assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "eve"}})]);
     subscribe(&session, PAGE).await;
-    assert_eq!(world.watched().await, [("app#shop".to_owned(), "modern".to_owned())]);
-    let body = hear_at(&session, "subscribe", &watch("shop"), PAGE, NOW_MS + 3_600_000).await.unwrap();
+    assert_eq!(world.subscriptions().await, [("app#shop".to_owned(), "modern".to_owned())]);
+    let body = send_at(&session, "subscribe", &subscribe_to("shop"), PAGE, NOW_MS + 3_600_000).await.unwrap();
     assert_eq!(body["payload"]["code"], "unauthorized");
 }
 
 #[tokio::test]
-async fn a_token_of_another_app_or_of_the_past_proves_nothing() {
+async fn foreign_or_expired_token_grants_nothing() {
     for frame in [
         auth_by_token(&["bank"], Scope::Both, 3_600_000),
         auth_by_token(&["shop"], Scope::Both, -1_000),
@@ -229,7 +229,7 @@ async fn a_token_of_another_app_or_of_the_past_proves_nothing() {
         let frames = answers(&world, &session, &frame, PAGE).await;
         assert_eq!(frames.len(), 1);
         assert_eq!(frames[0]["type"], "error");
-        let body = hear(&session, "subscribe", &watch("shop"), PAGE).await.unwrap();
+        let body = send(&session, "subscribe", &subscribe_to("shop"), PAGE).await.unwrap();
         assert_eq!(body["payload"]["code"], "unauthorized");
     }
 }

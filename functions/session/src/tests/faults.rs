@@ -5,7 +5,7 @@ use nsl_test_support::{Behaviour, Failure};
 
 use super::*;
 
-/// Attempts of one call, the first included: `nsl_aws::boot` says so.
+/// Attempts of one call, the first included, as `nsl_aws::boot` configures.
 const ATTEMPTS: usize = 3;
 
 fn assert_unavailable(frame: &Value) {
@@ -15,7 +15,7 @@ fn assert_unavailable(frame: &Value) {
 }
 
 #[tokio::test]
-async fn a_route_that_answers_by_itself_always_has_a_body() {
+async fn two_way_route_always_has_a_body() {
     let world = World::start().await;
     let session = world.authorised().await;
     for is_reachable in [true, false] {
@@ -35,16 +35,16 @@ async fn a_route_that_answers_by_itself_always_has_a_body() {
             ] {
                 let mut frame = rest;
                 frame["type"] = json!(route);
-                let body = hear(&session, route, &frame.to_string(), PROGRAM).await;
+                let body = send(&session, route, &frame.to_string(), PROGRAM).await;
                 assert!(body.is_some_and(|body| body["type"].is_string()), "{frame}");
             }
         }
     }
-    assert!(world.env.frames(SPEAKER).is_empty(), "their answers are told once");
+    assert!(world.env.frames(CONNECTION).is_empty(), "a result is not posted as well");
 }
 
 #[tokio::test]
-async fn a_one_way_route_never_has_a_body() {
+async fn one_way_route_never_has_a_body() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     for is_reachable in [true, false] {
@@ -60,44 +60,44 @@ async fn a_one_way_route_never_has_a_body() {
             ("$default", r#"{"type":"nonsense"}"#.to_owned()),
             ("$default", r#"{"type":"logs","data":{}}"#.to_owned()),
         ] {
-            assert_eq!(hear(&session, route, &frame, PROGRAM).await, None, "{frame}");
+            assert_eq!(send(&session, route, &frame, PROGRAM).await, None, "{frame}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_unreachable_store_is_told_as_unavailable_and_passes() {
+async fn unreachable_store_gives_unavailable_until_it_is_back() {
     let world = World::start().await;
     let session = world.authorised().await;
     world.env.dynamodb.go_offline();
-    let body = hear(&session, "subscribe", &watch("shop"), PROGRAM).await.unwrap();
+    let body = send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap();
     assert_unavailable(&body);
     assert_eq!(body["payload"]["id"], "s1");
-    assert_unavailable(&hear(&session, "unsubscribe", &unwatch("shop"), PROGRAM).await.unwrap());
-    assert_eq!(hear(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await, Some(json!({"type": "pong"})));
-    hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-    let frames = world.env.frames(SPEAKER);
+    assert_unavailable(&send(&session, "unsubscribe", &unsubscribe_from("shop"), PROGRAM).await.unwrap());
+    assert_eq!(send(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await, Some(json!({"type": "pong"})));
+    send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
+    let frames = world.env.frames(CONNECTION);
     assert_eq!(frames.len(), 1);
     assert_unavailable(&frames[0]);
 
     world.env.dynamodb.go_online();
     subscribe(&session, PROGRAM).await;
-    assert_eq!(world.watched().await.len(), 1);
+    assert_eq!(world.subscriptions().await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_fault_at_any_step_of_a_subscription_is_told() {
+async fn fault_at_any_step_of_subscribe_gives_unavailable() {
     let world = World::start().await;
     let session = world.authorised().await;
     for operation in ["GetItem", "UpdateItem", "PutItem", "Query"] {
         world.env.dynamodb.fail(operation, Failure::InternalError, ATTEMPTS);
-        assert_unavailable(&hear(&session, "subscribe", &watch("shop"), PROGRAM).await.unwrap());
+        assert_unavailable(&send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap());
     }
     subscribe(&session, PROGRAM).await;
 }
 
 #[tokio::test]
-async fn a_handshake_without_a_store_is_refused() {
+async fn handshake_without_a_store_is_refused() {
     let world = World::start().await;
     let session = world.instance();
     world.env.dynamodb.go_offline();
@@ -107,20 +107,20 @@ async fn a_handshake_without_a_store_is_refused() {
 }
 
 #[tokio::test]
-async fn an_end_without_a_store_is_no_failure() {
+async fn disconnect_without_a_store_succeeds() {
     let world = World::start().await;
     let session = world.authorised().await;
     world.env.dynamodb.go_offline();
-    let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
-    let response = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
+    let response = handle(&session, event).await;
     assert_eq!(response.status_code, 200);
 }
 
 #[tokio::test]
-async fn a_speaker_that_has_left_misses_its_answer_and_nothing_else_happens() {
+async fn reply_to_a_gone_connection_is_dropped() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
-    world.env.connections.set_behaviour(SPEAKER, Behaviour::Gone);
-    assert_eq!(hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await, None);
-    assert_eq!(hear(&session, "$default", "no json", PROGRAM).await, None);
+    world.env.connections.set_behaviour(CONNECTION, Behaviour::Gone);
+    assert_eq!(send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await, None);
+    assert_eq!(send(&session, "$default", "no json", PROGRAM).await, None);
 }

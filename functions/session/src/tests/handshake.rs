@@ -2,17 +2,17 @@
 
 use super::*;
 
-/// What the result of a handshake says of the subprotocol.
+/// The subprotocol in the response to a handshake.
 async fn echoed(world: &World, offered: &[(&str, &str)]) -> Option<String> {
-    let event = events::connect(SPEAKER, offered, PROGRAM, NOW_MS);
-    let response = world.instance().handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    let event = events::connect(CONNECTION, offered, PROGRAM, NOW_MS);
+    let response = handle(&world.instance(), event).await;
     assert_eq!(response.status_code, 200);
     let echoed = response.headers.get("sec-websocket-protocol")?;
     Some(echoed.to_str().unwrap().to_owned())
 }
 
 #[tokio::test]
-async fn the_one_subprotocol_is_echoed_where_it_is_offered_and_never_a_credential() {
+async fn only_the_subprotocol_is_echoed() {
     let world = World::start().await;
     let ours = Some("nsl.v1".to_owned());
     assert_eq!(echoed(&world, &[]).await, None);
@@ -22,7 +22,7 @@ async fn the_one_subprotocol_is_echoed_where_it_is_offered_and_never_a_credentia
 }
 
 #[tokio::test]
-async fn the_role_of_the_handshake_is_kept() {
+async fn handshake_role_is_stored() {
     for (attached, role) in
         [(PROGRAM, "program"), (PAGE, "page"), (FOREIGN_PAGE, "foreignpage"), (&[], "foreignpage")]
     {
@@ -35,14 +35,14 @@ async fn the_role_of_the_handshake_is_kept() {
 }
 
 #[tokio::test]
-async fn the_end_leaves_no_row_and_hides_no_other_connection() {
+async fn disconnect_deletes_the_rows_of_its_connection_alone() {
     let world = World::start().await;
     let session = world.authorised().await;
     subscribe(&session, PROGRAM).await;
     let other = events::connect("other=", &[], PROGRAM, NOW_MS);
-    session.handle(serde_json::from_value(other).unwrap()).await.unwrap();
-    let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
-    let response = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    handle(&session, other).await;
+    let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
+    let response = handle(&session, event).await;
     assert_eq!(response, nsl_aws::event::answer(200, None));
     let rows = world.env.rows("ConnectionsTable").await;
     assert_eq!(rows.len(), 1);
@@ -50,16 +50,16 @@ async fn the_end_leaves_no_row_and_hides_no_other_connection() {
 }
 
 #[tokio::test]
-async fn a_frame_after_the_end_brings_nothing_back() {
+async fn frame_after_disconnect_creates_no_row() {
     let world = World::start().await;
     let session = world.authorised().await;
-    let event = events::disconnect(SPEAKER, PROGRAM, NOW_MS);
-    session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
+    handle(&session, event).await;
     world.env.take_calls();
     let grant = granted("shop", Scope::View);
-    hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-    assert!(world.env.frames(SPEAKER).is_empty());
-    let body = hear(&session, "subscribe", &watch("shop"), &[("grant", &grant)]).await;
+    send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
+    assert!(world.env.frames(CONNECTION).is_empty());
+    let body = send(&session, "subscribe", &subscribe_to("shop"), &[("grant", &grant)]).await;
     assert_eq!(body.unwrap()["type"], "error");
     assert!(world.env.rows("ConnectionsTable").await.is_empty());
 }

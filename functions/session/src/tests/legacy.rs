@@ -1,4 +1,4 @@
-//! The library and its dashboard: what they are told, what is relayed, and when there is silence.
+//! The library and its dashboard: what they are sent, what is relayed, and when nothing is.
 
 use nsl_aws::counters::Counter;
 use nsl_aws::subscriptions::Subscriber;
@@ -11,8 +11,8 @@ use nsl_test_support::Failure;
 use super::*;
 
 impl World {
-    /// Makes `connection` watch `shop`.
-    pub(super) async fn watch(&self, connection: &str) {
+    /// Subscribes `connection` to `shop`.
+    pub(super) async fn subscribe_to(&self, connection: &str) {
         let subscriber = Subscriber {
             connection: ConnectionId::new(connection),
             min_interval_ms: 0,
@@ -29,7 +29,7 @@ impl World {
         self.env.take_calls();
     }
 
-    /// Makes `connection` report for `shop`.
+    /// Makes `connection` a publisher of `shop`.
     pub(super) async fn publish(&self, connection: &str) {
         let publishers = self.env.publishers();
         let now = TimestampMs::clamped(NOW_MS);
@@ -37,9 +37,9 @@ impl World {
         self.env.take_calls();
     }
 
-    /// The frames that the speaker is sent from here on.
-    fn told(&self) -> Vec<Value> {
-        let frames = self.env.frames(SPEAKER);
+    /// The frames sent to [`CONNECTION`] since the last look.
+    fn sent(&self) -> Vec<Value> {
+        let frames = self.env.frames(CONNECTION);
         self.env.take_calls();
         frames
     }
@@ -47,18 +47,18 @@ impl World {
 
 /// An instance on which a page has authenticated.
 pub(super) async fn page(world: &World) -> Session {
-    speaker(world, PAGE).await
+    authenticated(world, PAGE).await
 }
 
-/// An instance on which a process that runs the library has.
+/// An instance on which the library has authenticated.
 pub(super) async fn library(world: &World) -> Session {
-    speaker(world, PROGRAM).await
+    authenticated(world, PROGRAM).await
 }
 
-async fn speaker(world: &World, attached: events::Attached<'_>) -> Session {
+async fn authenticated(world: &World, attached: events::Attached<'_>) -> Session {
     let session = world.connected(attached).await;
-    hear(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
-    assert_eq!(world.told()[0]["type"], "auth_success");
+    send(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
+    assert_eq!(world.sent()[0]["type"], "auth_success");
     session
 }
 
@@ -78,58 +78,58 @@ pub(super) fn command(enabled: bool) -> String {
 }
 
 #[tokio::test]
-async fn a_page_is_shown_the_last_known_report_at_once() {
+async fn page_gets_the_last_known_report_at_once() {
     for age_ms in [10_000, 3_600_000] {
         let world = World::start().await;
         world.store(-age_ms, r#"{"cpu":{"usage":61.4}}"#).await;
-        world.note_last(-age_ms, r#"{"cpu":{"usage":61.4}}"#).await;
+        world.store_last(-age_ms, r#"{"cpu":{"usage":61.4}}"#).await;
         let session = world.connected(PAGE).await;
-        hear(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
-        let told = world.told();
+        send(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
+        let sent = world.sent();
         assert_eq!(
-            (told.len(), &told[0]["type"], &told[1]["type"]),
+            (sent.len(), &sent[0]["type"], &sent[1]["type"]),
             (2, &json!("auth_success"), &json!("metrics"))
         );
-        assert_eq!(told[1]["payload"]["cpu"]["usage"], 61.4, "read flat");
-        assert_eq!(told[1]["payload"]["metrics"]["cpu"]["usage"], 61.4);
+        assert_eq!(sent[1]["payload"]["cpu"]["usage"], 61.4, "read flat");
+        assert_eq!(sent[1]["payload"]["metrics"]["cpu"]["usage"], 61.4);
     }
 }
 
 #[tokio::test]
-async fn of_many_auths_at_once_on_many_instances_one_is_answered() {
+async fn one_of_many_auths_at_once_is_answered() {
     for attached in [PAGE, PROGRAM] {
         let world = World::start().await;
         world.connected(attached).await;
         let instances: Vec<Session> = (0..8).map(|_| world.instance()).collect();
         let frame = auth_by_user("shop", "ann");
-        let heard = instances.iter().map(|instance| hear(instance, "auth", &frame, attached));
-        futures_util::future::join_all(heard).await;
-        assert_eq!(world.told().iter().filter(|frame| frame["type"] == "auth_success").count(), 1);
+        let replies = instances.iter().map(|instance| send(instance, "auth", &frame, attached));
+        futures_util::future::join_all(replies).await;
+        assert_eq!(world.sent().iter().filter(|frame| frame["type"] == "auth_success").count(), 1);
     }
 }
 
 #[tokio::test]
-async fn of_many_questions_at_once_on_many_instances_one_is_answered() {
+async fn one_of_many_requests_at_once_is_answered() {
     for kind in ["check_status", "history", "get_last_actions"] {
         let world = World::start().await;
         page(&world).await;
         let instances: Vec<Session> = (0..8).map(|_| world.instance()).collect();
         let frame = about_shop(kind);
-        let heard = instances.iter().map(|instance| hear(instance, "$default", &frame, PAGE));
-        futures_util::future::join_all(heard).await;
-        assert_eq!(world.told().len(), 1, "{kind}");
+        let replies = instances.iter().map(|instance| send(instance, "$default", &frame, PAGE));
+        futures_util::future::join_all(replies).await;
+        assert_eq!(world.sent().len(), 1, "{kind}");
         let absorbed: u64 = instances.iter().map(|one| one.counters.total(Counter::AbsorbedFrames)).sum();
         assert_eq!(absorbed, 7, "{kind}");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_library_hears_nothing_is_counted_and_let_go_after_ten_minutes() {
+async fn wrong_library_is_closed_silently_after_ten_minutes() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     for (minute, closed) in [(0, false), (5, false), (10, true)] {
         let at_ms = NOW_MS + minute * 60_000;
-        hear_at(&session, "auth", &auth_by_user("shop", "bob"), PROGRAM, at_ms).await;
+        send_at(&session, "auth", &auth_by_user("shop", "bob"), PROGRAM, at_ms).await;
         let calls = world.env.take_calls();
         assert!(calls.iter().all(|call| call.operation != "POST"), "{calls:?}");
         assert_eq!(calls.iter().any(|call| call.operation == "DELETE"), closed, "minute {minute}");
@@ -140,57 +140,57 @@ async fn a_wrong_library_hears_nothing_is_counted_and_let_go_after_ten_minutes()
 }
 
 #[tokio::test]
-async fn a_library_that_becomes_right_is_welcomed() {
+async fn library_that_becomes_right_is_accepted() {
     let world = World::start().await;
     let mut bank = app("bank");
     world.env.register(&bank).await;
     let session = world.connected(PROGRAM).await;
-    hear(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
-    assert!(world.told().is_empty());
+    send(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
+    assert!(world.sent().is_empty());
     let key = json!({"Key": {"appId": {"S": "bank"}}});
     world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
     bank.legacy = true;
     bank.keys = vec![KeyRecord::of("another", Scope::Both)];
     world.env.register(&bank).await;
-    hear_at(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM, NOW_MS + 10_000).await;
-    assert_eq!(world.told()[0]["type"], "auth_success");
+    send_at(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM, NOW_MS + 10_000).await;
+    assert_eq!(world.sent()[0]["type"], "auth_success");
 }
 
 #[tokio::test]
-async fn a_page_that_changes_its_app_watches_the_second_alone() {
+async fn page_that_changes_its_app_watches_the_second_alone() {
     let world = World::start().await;
     let bank = App { legacy: true, ..app("bank") };
     world.env.register(&bank).await;
     let session = page(&world).await;
-    hear(&session, "auth", &auth_by_user("bank", "ann"), PAGE).await;
-    assert!(world.told().is_empty(), "so soon after the first it is absorbed");
-    hear_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 10_000).await;
-    assert_eq!(world.told()[0]["payload"]["appId"], "bank");
-    assert_eq!(world.watched().await, [("app#bank".to_owned(), "legacy".to_owned())]);
+    send(&session, "auth", &auth_by_user("bank", "ann"), PAGE).await;
+    assert!(world.sent().is_empty(), "so soon after the first it is absorbed");
+    send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 10_000).await;
+    assert_eq!(world.sent()[0]["payload"]["appId"], "bank");
+    assert_eq!(world.subscriptions().await, [("app#bank".to_owned(), "legacy".to_owned())]);
 }
 
 #[tokio::test]
-async fn log_entries_are_kept_shown_to_viewers_and_told_in_history() {
+async fn log_entries_are_posted_and_appear_in_history() {
     let world = World::start().await;
     let session = library(&world).await;
-    world.watch("viewer=").await;
+    world.subscribe_to("viewer=").await;
     let entries = json!([{"level": "info", "n": 0}, {"level": "info", "n": 1}]);
-    assert_eq!(hear(&session, "$default", &logs(2), PROGRAM).await, None);
+    assert_eq!(send(&session, "$default", &logs(2), PROGRAM).await, None);
     assert_eq!(world.env.frames("viewer="), [json!({"type": "logs", "payload": entries})]);
-    assert!(world.told().is_empty(), "the library hears nothing of its logs");
+    assert!(world.sent().is_empty(), "the library gets no reply to its logs");
     let asked = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
         "data": {"userId": "ann", "appId": "shop"}});
-    hear(&session, "$default", &asked.to_string(), PROGRAM).await;
-    assert_eq!(world.told(), [json!({"type": "request_history", "payload": {"logs": entries}})]);
-    let world_page = json!({"type": "history", "payload": entries});
+    send(&session, "$default", &asked.to_string(), PROGRAM).await;
+    assert_eq!(world.sent(), [json!({"type": "request_history", "payload": {"logs": entries}})]);
+    let page_history = json!({"type": "history", "payload": entries});
     let grant = granted("shop", Scope::View);
     let viewer: events::Attached<'_> = &[("role", "page"), ("grant", &grant)];
-    hear_at(&session, "$default", &about_shop("history"), viewer, NOW_MS + 4_000).await;
-    assert_eq!(world.told(), [world_page]);
+    send_at(&session, "$default", &about_shop("history"), viewer, NOW_MS + 4_000).await;
+    assert_eq!(world.sent(), [page_history]);
 }
 
 #[tokio::test]
-async fn a_long_history_comes_in_frames_that_any_client_takes_newest_thousand_and_no_older() {
+async fn history_is_the_newest_thousand_entries_in_small_frames() {
     let world = World::start().await;
     let table = world.env.log_entries();
     for frame in 0..30 {
@@ -200,10 +200,10 @@ async fn a_long_history_comes_in_frames_that_any_client_takes_newest_thousand_an
         table.put(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
     }
     let session = page(&world).await;
-    hear(&session, "$default", &about_shop("history"), PAGE).await;
-    let told = world.told();
-    assert!(told.len() > 3 && told.iter().all(|frame| frame.to_string().len() <= 30 * 1024));
-    let numbers: Vec<i64> = told
+    send(&session, "$default", &about_shop("history"), PAGE).await;
+    let sent = world.sent();
+    assert!(sent.len() > 3 && sent.iter().all(|frame| frame.to_string().len() <= 30 * 1024));
+    let numbers: Vec<i64> = sent
         .iter()
         .flat_map(|frame| frame["payload"].as_array().unwrap().clone())
         .map(|entry| entry["n"].as_i64().unwrap())
@@ -212,42 +212,42 @@ async fn a_long_history_comes_in_frames_that_any_client_takes_newest_thousand_an
 }
 
 #[tokio::test]
-async fn what_comes_too_fast_is_dropped_and_counted() {
+async fn log_entries_over_the_rate_are_dropped_and_counted() {
     let world = World::start().await;
     let session = library(&world).await;
-    hear(&session, "$default", &logs(80), PROGRAM).await;
+    send(&session, "$default", &logs(80), PROGRAM).await;
     assert_eq!(session.counters.total(Counter::DroppedLogs), 30);
-    world.told();
+    world.sent();
     world.env.dynamodb.fail("PutItem", Failure::InternalError, 3);
-    hear_at(&session, "$default", &logs(3), PROGRAM, NOW_MS + 1_000).await;
+    send_at(&session, "$default", &logs(3), PROGRAM, NOW_MS + 1_000).await;
     assert_eq!(session.counters.total(Counter::DroppedLogs), 33, "what cannot be kept is dropped too");
-    assert!(world.told().is_empty());
+    assert!(world.sent().is_empty());
 }
 
 #[tokio::test]
-async fn a_command_reaches_every_publisher_and_holds_for_those_who_ask() {
+async fn command_reaches_every_publisher_and_is_stored() {
     let world = World::start().await;
     let session = page(&world).await;
     world.publish("one=").await;
     world.publish("two=").await;
-    hear(&session, "$default", &command(false), PAGE).await;
+    send(&session, "$default", &command(false), PAGE).await;
     let said = json!({"type": "console_toggle", "data": {"enabled": false}});
     for publisher in ["one=", "two="] {
         assert_eq!(world.env.frames(publisher), [json!({"type": "command", "data": said})]);
     }
-    let response = world.told().remove(0);
+    let response = world.sent().remove(0);
     assert_eq!((&response["type"], &response["payload"]["data"]), (&json!("command_response"), &said));
-    hear(&session, "$default", r#"{"type":"get_last_actions"}"#, PAGE).await;
-    let actions = world.told().remove(0);
+    send(&session, "$default", r#"{"type":"get_last_actions"}"#, PAGE).await;
+    let actions = world.sent().remove(0);
     let action = &actions["payload"][0];
     assert_eq!((&action["type"], &action["data"]["data"]), (&json!("console_toggle"), &said["data"]));
 }
 
 #[tokio::test]
-async fn nobody_without_leave_is_told_or_heard() {
+async fn unauthorised_frames_reach_nobody_else() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
-    world.watch("viewer=").await;
+    world.subscribe_to("viewer=").await;
     world.publish("publisher=").await;
     let about_bank = about_shop("history").replace("shop", "bank");
     for (attached, authenticated, frames) in [
@@ -257,26 +257,26 @@ async fn nobody_without_leave_is_told_or_heard() {
     ] {
         let session = world.connected(attached).await;
         if authenticated {
-            hear(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
-            world.told();
+            send(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
+            world.sent();
         }
         for frame in frames {
-            hear(&session, "$default", &frame, attached).await;
+            send(&session, "$default", &frame, attached).await;
             let calls = world.env.take_calls();
             assert!(calls.iter().all(|call| call.target != "viewer=" && call.target != "publisher="));
-            let told = calls.iter().filter(|call| call.operation == "POST");
-            assert!(told.into_iter().all(|call| call.body["payload"]["success"] == false), "{frame}");
+            let sent = calls.iter().filter(|call| call.operation == "POST");
+            assert!(sent.into_iter().all(|call| call.body["payload"]["success"] == false), "{frame}");
         }
     }
     assert!(world.env.rows("LogsTable").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_connection_in_the_library_s_dialect_gets_a_bounded_number_of_refusals() {
+async fn legacy_connection_gets_a_bounded_number_of_errors() {
     let world = World::start().await;
     let session = page(&world).await;
     for _ in 0..100 {
-        hear(&session, "$default", "no json", PAGE).await;
+        send(&session, "$default", "no json", PAGE).await;
     }
     let calls = world.env.take_calls();
     let posts = calls.iter().filter(|call| call.operation == "POST").count();
@@ -285,45 +285,45 @@ async fn a_connection_in_the_library_s_dialect_gets_a_bounded_number_of_refusals
 }
 
 #[tokio::test]
-async fn a_fault_is_silence_and_the_next_frame_is_heard() {
+async fn fault_is_silent_and_the_next_frame_is_answered() {
     let world = World::start().await;
     for attached in [PAGE, PROGRAM] {
         let session = world.connected(attached).await;
         world.env.dynamodb.go_offline();
         for kind in ["auth", "check_status", "history", "get_last_actions", "command", "logs"] {
             let route = if kind == "auth" { "auth" } else { "$default" };
-            let body = hear(&session, route, &about_shop(kind), attached).await;
-            assert_eq!((body, world.told()), (None, vec![]), "{kind}");
+            let body = send(&session, route, &about_shop(kind), attached).await;
+            assert_eq!((body, world.sent()), (None, vec![]), "{kind}");
         }
         world.env.dynamodb.go_online();
-        hear(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
-        assert_eq!(world.told()[0]["type"], "auth_success");
+        send(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
+        assert_eq!(world.sent()[0]["type"], "auth_success");
     }
 }
 
 #[tokio::test]
-async fn a_library_whose_row_cannot_be_put_is_welcomed_all_the_same() {
+async fn library_is_accepted_without_its_publisher_row() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     world.env.dynamodb.fail("PutItem", Failure::InternalError, 3);
-    hear(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
-    assert_eq!(world.told()[0]["type"], "auth_success");
+    send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
+    assert_eq!(world.sent()[0]["type"], "auth_success");
 }
 
 #[tokio::test]
-async fn a_page_is_told_at_once_that_its_app_was_switched_on_again() {
+async fn page_sees_at_once_that_its_app_is_active_again() {
     let world = World::start().await;
     let awake = App { legacy: true, ..app("old") };
     let asleep = App { status: Status::Inactive, ..awake.clone() };
     world.env.register(&asleep).await;
     let session = world.connected(PAGE).await;
     let ask = json!({"type": "check_status", "data": {"userId": "ann", "appId": "old"}}).to_string();
-    hear(&session, "$default", &ask, PAGE).await;
-    assert_eq!(world.told().last().unwrap()["payload"]["status"]["appIsActive"], false);
+    send(&session, "$default", &ask, PAGE).await;
+    assert_eq!(world.sent().last().unwrap()["payload"]["status"]["appIsActive"], false);
     let saved = world.env.apps().save(&asleep, &awake).await;
     assert_eq!(saved.unwrap(), nsl_aws::apps::Saved::Done);
     world.env.take_calls();
-    hear_at(&session, "$default", &ask, PAGE, NOW_MS + ReplyKind::Status.every_ms()).await;
-    let told = world.told();
-    assert_eq!(told.last().unwrap()["payload"]["status"]["appIsActive"], true, "{told:?}");
+    send_at(&session, "$default", &ask, PAGE, NOW_MS + ReplyKind::Status.every_ms()).await;
+    let sent = world.sent();
+    assert_eq!(sent.last().unwrap()["payload"]["status"]["appIsActive"], true, "{sent:?}");
 }

@@ -1,6 +1,6 @@
 //! The function against the test environment: recorded events in; calls, rows, results and frames out.
 //!
-//! Nothing here waits for time to pass: it stands in the events.
+//! No test waits: time is that of the events.
 
 mod auth;
 mod cost;
@@ -10,6 +10,7 @@ mod legacy;
 mod legacy_cost;
 mod watching;
 
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use nsl_auth::token::TrustedKeys;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::grant::{Grant, GrantedApps};
@@ -23,14 +24,14 @@ use serde_json::{Value, json};
 use crate::handler::Session;
 use crate::settings::Settings;
 
-/// The connection that speaks, as API Gateway names one.
-const SPEAKER: &str = "UIcZQdQsoAMCLTw=";
+/// The connection of most tests, with an id like API Gateway's.
+const CONNECTION: &str = "UIcZQdQsoAMCLTw=";
 
-/// Whose tokens are believed, and whom they must be for.
+/// The secret and the audience of accepted tokens.
 const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
 const AUDIENCE: &str = "nsl";
 
-/// What the authorizer attaches to those who proved nothing.
+/// What the authorizer attaches to connections without a grant.
 const PROGRAM: events::Attached<'static> = &[("role", "program"), ("sourceIp", "203.0.113.7")];
 const PAGE: events::Attached<'static> = &[("role", "page"), ("sourceIp", "203.0.113.7")];
 const FOREIGN_PAGE: events::Attached<'static> = &[("role", "foreignpage"), ("sourceIp", "203.0.113.7")];
@@ -45,14 +46,14 @@ impl World {
         Self { env: TestEnvironment::with_app(&app("shop")).await }
     }
 
-    /// An instance of the function that has seen no event.
+    /// A cold instance of the function.
     fn instance(&self) -> Session {
         let settings = Settings::read(|name| self.env.variable(name));
         let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
         Session::new(&self.env.clients, &settings.unwrap(), trusted)
     }
 
-    /// One that [`SPEAKER`] has connected to.
+    /// An instance that [`CONNECTION`] has connected to.
     async fn connected(&self, attached: events::Attached<'_>) -> Session {
         let session = self.instance();
         connect(&session, &[], attached).await;
@@ -60,16 +61,16 @@ impl World {
         session
     }
 
-    /// One that [`SPEAKER`] has connected to, and proved the key of `shop` in band.
+    /// An instance on which [`CONNECTION`] has authenticated with the key of `shop`.
     async fn authorised(&self) -> Session {
         let session = self.connected(PROGRAM).await;
-        hear(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-        assert_eq!(self.env.frames(SPEAKER)[0]["type"], "auth_success");
+        send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
+        assert_eq!(self.env.frames(CONNECTION)[0]["type"], "auth_success");
         self.env.take_calls();
         session
     }
 
-    /// Stores a report of `shop`, stamped `offset_ms` after the present.
+    /// Stores a report of `shop` with a timestamp `offset_ms` after now.
     async fn store(&self, offset_ms: i64, document: &str) {
         let report = Report {
             app: id("shop"),
@@ -81,8 +82,8 @@ impl World {
         self.env.take_calls();
     }
 
-    /// Notes a report of `shop` as the last of its source, as the rollup function does.
-    async fn note_last(&self, offset_ms: i64, document: &str) {
+    /// Stores a report of `shop` as the last of its source, as the rollup function does.
+    async fn store_last(&self, offset_ms: i64, document: &str) {
         let report = Report {
             app: id("shop"),
             source: Source::new("web-1").unwrap(),
@@ -93,7 +94,7 @@ impl World {
         self.env.take_calls();
     }
 
-    /// Gives an application `count` publishers, and a few rows of publishers whose age has passed.
+    /// Gives an application `count` publishers, and a few expired rows of others.
     async fn fill(&self, app: &str, count: u32) {
         for (prefix, expires_at, rows) in [("a", "1", 10), ("b", "9999999999", count)] {
             for index in 0..rows {
@@ -105,37 +106,41 @@ impl World {
         self.env.take_calls();
     }
 
-    /// The dialects in which the speaker watches applications, by the sort keys of their rows.
-    async fn watched(&self) -> Vec<(String, String)> {
+    /// The partition keys and dialects of the subscriptions of [`CONNECTION`].
+    async fn subscriptions(&self) -> Vec<(String, String)> {
         let rows = self.env.rows("ConnectionsTable").await.into_iter();
-        let mut watched: Vec<_> = rows
-            .filter(|row| row["sk"]["S"] == format!("s#{SPEAKER}"))
+        let mut subscriptions: Vec<_> = rows
+            .filter(|row| row["sk"]["S"] == format!("s#{CONNECTION}"))
             .map(|row| (text(&row["pk"]["S"]), text(&row["dialect"]["S"])))
             .collect();
-        watched.sort();
-        watched
+        subscriptions.sort();
+        subscriptions
     }
 }
 
+async fn handle(session: &Session, event: Value) -> ApiGatewayProxyResponse {
+    session.handle(serde_json::from_value(event).unwrap()).await.unwrap()
+}
+
 async fn connect(session: &Session, headers: &[(&str, &str)], attached: events::Attached<'_>) -> i64 {
-    let event = events::connect(SPEAKER, headers, attached, NOW_MS);
-    session.handle(serde_json::from_value(event).unwrap()).await.unwrap().status_code
+    let event = events::connect(CONNECTION, headers, attached, NOW_MS);
+    handle(session, event).await.status_code
 }
 
-/// Lets the function hear `frame` on `route` and tells the result's body.
-async fn hear(session: &Session, route: &str, frame: &str, attached: events::Attached<'_>) -> Option<Value> {
-    hear_at(session, route, frame, attached, NOW_MS).await
+/// Sends `frame` on `route` and returns the body of the result.
+async fn send(session: &Session, route: &str, frame: &str, attached: events::Attached<'_>) -> Option<Value> {
+    send_at(session, route, frame, attached, NOW_MS).await
 }
 
-async fn hear_at(
+async fn send_at(
     session: &Session,
     route: &str,
     frame: &str,
     attached: events::Attached<'_>,
     at_ms: i64,
 ) -> Option<Value> {
-    let event = events::message(SPEAKER, route, frame, attached, at_ms);
-    let response = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+    let event = events::message(CONNECTION, route, frame, attached, at_ms);
+    let response = handle(session, event).await;
     assert_eq!(response.status_code, 200);
     let result = serde_json::to_value(&response).unwrap();
     let body = result["body"].as_str()?;
@@ -145,7 +150,7 @@ async fn hear_at(
 
 /// The body of the answer to a `subscribe` of `shop`, whose type is `subscribed`.
 async fn subscribe(session: &Session, attached: events::Attached<'_>) -> Value {
-    let body = hear(session, "subscribe", &watch("shop"), attached).await.unwrap();
+    let body = send(session, "subscribe", &subscribe_to("shop"), attached).await.unwrap();
     assert_eq!(body["type"], "subscribed", "{body}");
     body
 }
@@ -158,11 +163,11 @@ fn auth_by_user(app: &str, user: &str) -> String {
     json!({"type": "auth", "data": {"appId": app, "userId": user}}).to_string()
 }
 
-fn watch(app: &str) -> String {
+fn subscribe_to(app: &str) -> String {
     json!({"type": "subscribe", "id": "s1", "data": {"appId": app}}).to_string()
 }
 
-fn unwatch(app: &str) -> String {
+fn unsubscribe_from(app: &str) -> String {
     json!({"type": "unsubscribe", "id": "u1", "data": {"appId": app}}).to_string()
 }
 

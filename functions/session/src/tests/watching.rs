@@ -13,12 +13,12 @@ fn ages(frame: &Value) -> Vec<i64> {
     reports.iter().map(|report| (NOW_MS - stamp(report).ms()) / 1_000).collect()
 }
 
-fn watch_since(age_ms: i64) -> String {
+fn subscribe_since(age_ms: i64) -> String {
     json!({"type": "subscribe", "data": {"appId": "shop", "since": NOW_MS - age_ms}}).to_string()
 }
 
 #[tokio::test]
-async fn a_subscriber_is_shown_the_last_minute_oldest_first() {
+async fn subscriber_gets_the_last_minute_oldest_first() {
     let world = World::start().await;
     for age_s in [10, 59, 61, 30] {
         world.store(-age_s * 1_000, r#"{"a":1}"#).await;
@@ -31,25 +31,25 @@ async fn a_subscriber_is_shown_the_last_minute_oldest_first() {
     let report = &body["payload"]["reports"][2];
     assert_eq!((&report["source"], &report["metrics"]), (&json!("web-1"), &json!({"a": 1})));
     assert!(report["id"].is_string());
-    assert!(world.env.frames(SPEAKER).is_empty());
+    assert!(world.env.frames(CONNECTION).is_empty());
 }
 
 #[tokio::test]
-async fn a_subscriber_that_comes_back_is_shown_what_it_missed_and_five_seconds_more() {
+async fn returning_subscriber_gets_missed_reports_and_five_seconds() {
     let world = World::start().await;
     for age_s in [104, 106, 50, 890] {
         world.store(-age_s * 1_000, r#"{"a":1}"#).await;
     }
     let session = world.authorised().await;
-    let body = hear(&session, "subscribe", &watch_since(100_000), PROGRAM).await.unwrap();
+    let body = send(&session, "subscribe", &subscribe_since(100_000), PROGRAM).await.unwrap();
     assert_eq!((ages(&body), &body["payload"]["complete"]), (vec![104, 50], &json!(true)));
-    let body = hear(&session, "subscribe", &watch_since(3_600_000), PROGRAM).await.unwrap();
+    let body = send(&session, "subscribe", &subscribe_since(3_600_000), PROGRAM).await.unwrap();
     assert_eq!(ages(&body), [890, 106, 104, 50]);
     assert_eq!(body["payload"]["complete"], false, "the gap is longer than what is replayed");
 }
 
 #[tokio::test]
-async fn what_does_not_fit_one_frame_follows_in_others() {
+async fn long_replay_is_split_into_frames() {
     let world = World::start().await;
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(9_000));
     for age_s in 1..=8 {
@@ -57,16 +57,16 @@ async fn what_does_not_fit_one_frame_follows_in_others() {
     }
     let session = world.authorised().await;
     let body = subscribe(&session, PROGRAM).await;
-    let replays = world.env.frames(SPEAKER);
+    let replays = world.env.frames(CONNECTION);
     assert!(replays.iter().all(|frame| frame["type"] == "replay" && frame.to_string().len() <= 30 * 1024));
     let last: Vec<_> = replays.iter().map(|frame| frame["payload"]["last"] == true).collect();
     assert_eq!(last, [false, true]);
-    let told: Vec<_> = std::iter::once(&body).chain(&replays).flat_map(ages).collect();
-    assert_eq!(told, [8, 7, 6, 5, 4, 3, 2, 1]);
+    let all: Vec<_> = std::iter::once(&body).chain(&replays).flat_map(ages).collect();
+    assert_eq!(all, [8, 7, 6, 5, 4, 3, 2, 1]);
 }
 
 #[tokio::test]
-async fn who_may_not_watch_is_refused_and_not_subscribed() {
+async fn unauthorised_viewer_is_not_subscribed() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
     let session = world.connected(PROGRAM).await;
@@ -78,15 +78,15 @@ async fn who_may_not_watch_is_refused_and_not_subscribed() {
         (&[("grant", shopper.as_str())], "bank", "forbidden"),
         (&[("grant", shopper.as_str())], "nowhere", "forbidden"),
     ] {
-        let body = hear(&session, "subscribe", &watch(named), attached).await.unwrap();
+        let body = send(&session, "subscribe", &subscribe_to(named), attached).await.unwrap();
         assert_eq!(body["type"], "error", "{named}");
         assert_eq!((text(&body["payload"]["code"]), &body["payload"]["id"]), (code.to_owned(), &json!("s1")));
     }
-    assert!(world.watched().await.is_empty());
+    assert!(world.subscriptions().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_key_that_is_taken_back_subscribes_nobody_after_a_minute() {
+async fn revoked_key_cannot_subscribe_after_a_minute() {
     let world = World::start().await;
     let session = world.authorised().await;
     let key = json!({"Key": {"appId": {"S": "shop"}}});
@@ -94,28 +94,28 @@ async fn a_key_that_is_taken_back_subscribes_nobody_after_a_minute() {
     let mut shop = app("shop");
     shop.keys = vec![KeyRecord::of("another", Scope::Both)];
     world.env.register(&shop).await;
-    let body = hear_at(&session, "subscribe", &watch("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
+    let body = send_at(&session, "subscribe", &subscribe_to("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
     assert_eq!(body["payload"]["code"], "unauthorized");
 }
 
 #[tokio::test]
-async fn a_connection_that_goes_on_asking_is_told_and_closed() {
+async fn flood_of_frames_is_rejected_and_closed() {
     let world = World::start().await;
     let session = world.authorised().await;
     for _ in 1..MAX_MODERN_FRAMES {
-        let body = hear(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await.unwrap();
+        let body = send(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await.unwrap();
         assert_eq!(body["type"], "pong");
     }
     world.env.take_calls();
-    let body = hear(&session, "subscribe", &watch("shop"), PROGRAM).await.unwrap();
+    let body = send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap();
     assert_eq!((&body["type"], &body["payload"]["code"]), (&json!("error"), &json!("rate_limited")));
     assert_eq!(body["payload"]["retryAfterMs"], 10_000);
-    assert_eq!(world.env.take_lines(), [format!("DELETE {SPEAKER}")]);
+    assert_eq!(world.env.take_lines(), [format!("DELETE {CONNECTION}")]);
     assert_eq!(session.counters.total(Counter::ClosedConnections), 1);
 }
 
 #[tokio::test]
-async fn a_connection_watches_fifty_apps_and_no_more() {
+async fn connection_watches_at_most_fifty_apps() {
     let world = World::start().await;
     let session = world.connected(PROGRAM).await;
     let mut bodies = Vec::new();
@@ -123,16 +123,16 @@ async fn a_connection_watches_fifty_apps_and_no_more() {
         let name = format!("app-{index}");
         world.env.register(&app(&name)).await;
         let grant = granted(&name, Scope::View);
-        bodies.extend(hear(&session, "subscribe", &watch(&name), &[("grant", &grant)]).await);
+        bodies.extend(send(&session, "subscribe", &subscribe_to(&name), &[("grant", &grant)]).await);
     }
     let refused = bodies.pop().unwrap();
     assert!(bodies.iter().all(|body| body["type"] == "subscribed"));
     assert_eq!(refused["payload"]["code"], "rate_limited");
-    assert_eq!(world.watched().await.len(), MAX_SUBSCRIPTIONS);
+    assert_eq!(world.subscriptions().await.len(), MAX_SUBSCRIPTIONS);
 }
 
 #[tokio::test]
-async fn an_app_has_as_many_subscriptions_as_it_says() {
+async fn own_subscription_limit_applies() {
     let world = World::start().await;
     let mut club = app("club");
     (club.legacy, club.limits.subscriptions) = (true, Some(1));
@@ -141,26 +141,26 @@ async fn an_app_has_as_many_subscriptions_as_it_says() {
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     for _ in 0..2 {
-        let body = hear(&session, "subscribe", &watch("club"), attached).await.unwrap();
-        assert_eq!(body["type"], "subscribed", "who watches already may ask again");
+        let body = send(&session, "subscribe", &subscribe_to("club"), attached).await.unwrap();
+        assert_eq!(body["type"], "subscribed", "a repeated subscribe needs no room");
     }
     let second = events::connect("other=", &[], attached, NOW_MS);
-    session.handle(serde_json::from_value(second).unwrap()).await.unwrap();
-    let frame = events::message("other=", "subscribe", &watch("club"), attached, NOW_MS);
-    let refused = session.handle(serde_json::from_value(frame).unwrap()).await.unwrap();
+    handle(&session, second).await;
+    let frame = events::message("other=", "subscribe", &subscribe_to("club"), attached, NOW_MS);
+    let refused = handle(&session, frame).await;
     let refused = serde_json::to_value(&refused).unwrap()["body"].as_str().unwrap().to_owned();
     assert!(refused.contains("rate_limited") && refused.contains("as many subscriptions"), "{refused}");
-    // A page of the published dashboard hears nothing, and would ask again at once if it did.
+    // The published dashboard gets no error: it would send `auth` again at once.
     let page = events::connect("page=", &[], PAGE, NOW_MS);
-    session.handle(serde_json::from_value(page).unwrap()).await.unwrap();
+    handle(&session, page).await;
     let auth = events::message("page=", "auth", &auth_by_user("club", "ann"), PAGE, NOW_MS);
-    session.handle(serde_json::from_value(auth).unwrap()).await.unwrap();
+    handle(&session, auth).await;
     assert!(world.env.frames("page=").is_empty());
-    assert_eq!(world.watched().await.len(), 1);
+    assert_eq!(world.subscriptions().await.len(), 1);
 }
 
 #[tokio::test]
-async fn viewers_who_connected_together_find_no_more_room_than_there_is() {
+async fn connections_are_counted_when_they_subscribe() {
     let world = World::start().await;
     let mut club = app("club");
     club.limits.connections = Some(2);
@@ -171,13 +171,13 @@ async fn viewers_who_connected_together_find_no_more_room_than_there_is() {
     let viewers = ["a=", "b=", "c="];
     for viewer in viewers {
         let event = events::connect(viewer, &[], attached, NOW_MS);
-        let answer = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        let answer = handle(&session, event).await;
         assert_eq!(answer.status_code, 200, "a viewer takes its room when it subscribes");
     }
     let mut kinds = Vec::new();
     for viewer in viewers {
-        let event = events::message(viewer, "subscribe", &watch("club"), attached, NOW_MS);
-        let answer = session.handle(serde_json::from_value(event).unwrap()).await.unwrap();
+        let event = events::message(viewer, "subscribe", &subscribe_to("club"), attached, NOW_MS);
+        let answer = handle(&session, event).await;
         let body: Value = serde_json::to_value(&answer).unwrap()["body"].as_str().unwrap().parse().unwrap();
         kinds.push(body["type"].clone());
     }
@@ -185,26 +185,26 @@ async fn viewers_who_connected_together_find_no_more_room_than_there_is() {
 }
 
 #[tokio::test]
-async fn unsubscribing_is_told_whether_or_not_there_was_a_subscription() {
+async fn unsubscribe_is_confirmed_with_or_without_a_subscription() {
     let world = World::start().await;
     let session = world.authorised().await;
     subscribe(&session, PROGRAM).await;
     for _ in 0..2 {
-        let body = hear(&session, "unsubscribe", &unwatch("shop"), PROGRAM).await.unwrap();
+        let body = send(&session, "unsubscribe", &unsubscribe_from("shop"), PROGRAM).await.unwrap();
         assert_eq!(body, json!({"type": "unsubscribed", "payload": {"appId": "shop"}}));
-        assert!(world.watched().await.is_empty());
+        assert!(world.subscriptions().await.is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_by_its_route() {
+async fn ping_is_answered_by_its_route() {
     let world = World::start().await;
-    let body = hear(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
+    let body = send(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
     assert_eq!(body, Some(json!({"type": "pong"})));
 }
 
 #[tokio::test]
-async fn a_key_that_was_added_subscribes_at_once() {
+async fn added_key_subscribes_at_once() {
     let world = World::start().await;
     let session = world.authorised().await;
     let key = json!({"Key": {"appId": {"S": "shop"}}});
@@ -217,6 +217,6 @@ async fn a_key_that_was_added_subscribes_at_once() {
         KeyRecord::of(&secret("shop"), Scope::View).id.as_str(),
         KeyRecord::of("another", Scope::View).id.as_str(),
     );
-    let body = hear(&session, "subscribe", &watch("shop"), &[("grant", &by_another)]).await.unwrap();
+    let body = send(&session, "subscribe", &subscribe_to("shop"), &[("grant", &by_another)]).await.unwrap();
     assert_eq!(body["type"], "subscribed");
 }

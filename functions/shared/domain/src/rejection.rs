@@ -1,7 +1,5 @@
-//! What a caller did wrong, with the stable code that it can act upon.
-//!
-//! Owns the list of codes and how each is told. Refuses our own faults: those are `Fault`s of the AWS skin, which
-//! callers see only as [`Code::Unavailable`]. Ruled by protocol.md §1, "Rejections".
+//! Rejections: what a caller did wrong, with a stable code that it can act upon. Our own faults appear to callers only
+//! as [`Code::Unavailable`].
 
 use serde::Serialize;
 
@@ -9,13 +7,13 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// The text is no JSON object.
+    /// The text is not a JSON object.
     InvalidJson,
-    /// No frame of this protocol has that `type`.
+    /// The `type` is unknown.
     UnknownType,
     /// A field that the frame needs is absent.
     MissingField,
-    /// A field is there and has the wrong type or form.
+    /// A field has the wrong type or form.
     InvalidField,
     /// A report, a batch or a frame is larger than its limit.
     TooLarge,
@@ -23,17 +21,17 @@ pub enum Code {
     TooDeep,
     /// A document has more numeric leaves than its limit.
     TooManySeries,
-    /// A report is stamped too far in the past or in the future.
+    /// The timestamp of a report is too far in the past or in the future.
     TimestampOutOfRange,
-    /// The caller has not proved who it is, or not successfully.
+    /// The caller has no valid credentials.
     Unauthorized,
-    /// The caller is known and may not do this.
+    /// The caller's credentials do not allow this.
     Forbidden,
-    /// The application is switched off.
+    /// The application is inactive.
     AppInactive,
-    /// The caller sends more than it may; the same thing later is welcome.
+    /// The caller exceeds a limit; the same message may be accepted later.
     RateLimited,
-    /// Our fault, told as such: the same thing later should work.
+    /// Our fault; the same message should be accepted later.
     Unavailable,
 }
 
@@ -60,7 +58,7 @@ impl Code {
         matches!(self, Self::RateLimited | Self::Unavailable)
     }
 
-    /// The code as it stands on the wire.
+    /// The code on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidJson => "invalid_json",
@@ -80,7 +78,7 @@ impl Code {
     }
 }
 
-/// A refusal: its code, a sentence for a person, and the field that is to blame where there is one.
+/// A rejection: its code, a message for a person, and the field that caused it where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
 pub struct Rejection {
@@ -88,7 +86,7 @@ pub struct Rejection {
     pub code: Code,
     /// What is wrong, for a person; no final period, never a secret.
     pub message: String,
-    /// The dotted path of the field to blame, such as `data.timestamp`.
+    /// The dotted path of the field that caused it, such as `data.timestamp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// After how many milliseconds the same message may be accepted, where that is known.
@@ -97,19 +95,19 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// A refusal that no single field is to blame for.
+    /// A rejection that no single field caused.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), field: None, retry_after_ms: None }
     }
 
-    /// The same refusal, blaming `field`.
+    /// The same rejection, caused by `field`.
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
     }
 
-    /// The same refusal of what may be accepted in `wait_ms` milliseconds.
+    /// The same rejection of what may be accepted in `wait_ms` milliseconds.
     #[must_use]
     pub fn for_ms(mut self, wait_ms: i64) -> Self {
         self.retry_after_ms = Some(wait_ms);
@@ -121,17 +119,17 @@ impl Rejection {
         Self::new(Code::MissingField, format!("{field} is missing")).at(field)
     }
 
-    /// `field` is there and `demand` is not met, as in "must be a string".
+    /// `field` does not meet `demand`, as in "must be a string".
     pub fn invalid(field: &str, demand: impl std::fmt::Display) -> Self {
         Self::new(Code::InvalidField, format!("{field} {demand}")).at(field)
     }
 
-    /// Nobody, or nobody that we know: the same answer for a wrong key, an unknown app and a foreign one.
+    /// No valid credentials: the same for a wrong key, an unknown app and a foreign one.
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "no valid credentials for this app")
     }
 
-    /// A passing fault of ours, told without its cause.
+    /// A fault of ours, without its cause.
     pub fn unavailable() -> Self {
         Self::new(Code::Unavailable, "the service cannot do this right now, try again")
     }
@@ -142,14 +140,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_written_as_it_is_named() {
+    fn every_code_is_serialised_as_its_text() {
         for code in Code::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }
 
     #[test]
-    fn a_rejection_blames_a_field_only_where_there_is_one() {
+    fn rejection_has_a_field_only_where_there_is_one() {
         let json = serde_json::to_value(Rejection::missing("data.appId")).unwrap();
         assert_eq!(
             json,

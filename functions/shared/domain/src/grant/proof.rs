@@ -1,4 +1,4 @@
-//! What proved a grant, and the short text of it that stands on each subscription row.
+//! What proved a grant, and its short text on each subscription row.
 
 use serde::{Deserialize, Serialize};
 
