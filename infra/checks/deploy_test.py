@@ -1,6 +1,6 @@
-"""Proves what `make deploy` and `make destroy` decide, without AWS, and what SAM reads of the parameters.
+"""Tests of `make deploy` and `make destroy` without AWS, of local builds, and of the parameters that SAM reads.
 
-Run by `infra/checks/run`, which provides SAM's own reading of parameters.
+Run by `infra/checks/run`, which installs SAM's parser of parameters.
 """
 
 import importlib.machinery
@@ -35,16 +35,16 @@ stack = script("stack.py")
 parameters = script("parameters")
 
 
-def of(protection, termination=False, **rest):
+def stack_with(protection, termination=False, **rest):
     value = {"ParameterKey": "DeletionProtection", "ParameterValue": protection}
     return {"StackName": "nsl", "Parameters": [value], "EnableTerminationProtection": termination, **rest}
 
 
-class Account:
-    """Answers as CloudFormation and Secrets Manager do, and keeps what it was told."""
+class FakeAccount:
+    """Responds like CloudFormation and Secrets Manager, and records changes of termination protection."""
 
     def __init__(self, stacks=(), code="ValidationError", message="Stack with id nsl does not exist"):
-        self.stacks, self.error, self.told = list(stacks), {"Code": code, "Message": message}, []
+        self.stacks, self.error, self.changes = list(stacks), {"Code": code, "Message": message}, []
 
     def describe_stacks(self, StackName):
         if not self.stacks:
@@ -52,32 +52,32 @@ class Account:
         return {"Stacks": self.stacks}
 
     def update_termination_protection(self, StackName, EnableTerminationProtection):
-        self.told.append((StackName, EnableTerminationProtection))
+        self.changes.append((StackName, EnableTerminationProtection))
 
     def describe_secret(self, SecretId):
         return {"VersionIdsToStages": {"old": ["AWSPREVIOUS"], "new": ["AWSCURRENT"], SecretId: []}}
 
 
 class Destroy(unittest.TestCase):
-    def test_a_stack_of_protected_tables_is_refused_with_the_way_out(self):
-        said = stack.refusal(of("true"), "prod")
-        self.assertIn("nothing was deleted", said)
-        self.assertIn("DeletionProtection=false", said)
-        self.assertIn("make deploy ENVIRONMENT=prod", said)
+    def test_a_protected_stack_is_kept_and_the_way_out_printed(self):
+        message = stack.refusal(stack_with("true"), "prod")
+        self.assertIn("nothing was deleted", message)
+        self.assertIn("DeletionProtection=false", message)
+        self.assertIn("make deploy ENVIRONMENT=prod", message)
 
-    def test_termination_protection_alone_is_reason_enough(self):
-        self.assertIsNotNone(stack.refusal(of("false", termination=True), "prod"))
+    def test_termination_protection_alone_keeps_a_stack(self):
+        self.assertIsNotNone(stack.refusal(stack_with("false", termination=True), "prod"))
 
-    def test_a_stack_that_is_open_or_not_there_may_go(self):
-        self.assertIsNone(stack.refusal(of("false"), "dev"))
-        self.assertIsNone(stack.refusal(stack.described(Account(), "nsl"), "dev"))
+    def test_an_unprotected_or_missing_stack_may_be_deleted(self):
+        self.assertIsNone(stack.refusal(stack_with("false"), "dev"))
+        self.assertIsNone(stack.refusal(stack.described(FakeAccount(), "nsl"), "dev"))
 
-    def test_an_account_that_does_not_answer_is_no_permission(self):
+    def test_an_error_of_the_account_is_not_permission(self):
         with self.assertRaises(ClientError):
-            stack.described(Account(code="ExpiredToken", message="The token is expired"), "nsl")
+            stack.described(FakeAccount(code="ExpiredToken", message="The token is expired"), "nsl")
 
     @unittest.skipUnless(shutil.which("make"), "skipped: make")
-    def test_make_asks_before_it_deletes_and_protects_after_it_deployed(self):
+    def test_make_checks_before_deleting_and_protects_after_deploying(self):
         def steps(goal):
             command = ["make", "--dry-run", "--silent", goal, "ENVIRONMENT=prod"]
             return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -91,30 +91,30 @@ class Destroy(unittest.TestCase):
 class Protection(unittest.TestCase):
     def test_it_follows_the_tables(self):
         for was, wanted in [(False, "true"), (True, "false")]:
-            account = Account()
-            with redirect_stdout(StringIO()) as told:
-                stack.protect(of(wanted, termination=was), account)
-            self.assertEqual(account.told, [("nsl", not was)])
-            self.assertIn("is off" if was else "is on", told.getvalue())
+            account = FakeAccount()
+            with redirect_stdout(StringIO()) as output:
+                stack.protect(stack_with(wanted, termination=was), account)
+            self.assertEqual(account.changes, [("nsl", not was)])
+            self.assertIn("is off" if was else "is on", output.getvalue())
 
-    def test_what_is_as_it_should_be_is_left_alone(self):
-        account = Account()
-        stack.protect(of("true", termination=True), account)
-        stack.protect(of("false"), account)
-        self.assertEqual(account.told, [])
+    def test_correct_protection_is_not_changed(self):
+        account = FakeAccount()
+        stack.protect(stack_with("true", termination=True), account)
+        stack.protect(stack_with("false"), account)
+        self.assertEqual(account.changes, [])
 
 
 class SecretVersion(unittest.TestCase):
-    def test_it_is_that_of_the_value_which_holds(self):
+    def test_it_is_the_current_version(self):
         outputs = [{"OutputKey": "TokenSecret", "OutputValue": "arn"}]
-        self.assertEqual(stack.secret_version(of("false", Outputs=outputs), Account()), "TokenSecretVersion=new")
+        self.assertEqual(stack.secret_version(stack_with("false", Outputs=outputs), FakeAccount()), "TokenSecretVersion=new")
 
     def test_there_is_none_before_the_first_deployment(self):
-        self.assertIsNone(stack.secret_version(None, Account()))
+        self.assertIsNone(stack.secret_version(None, FakeAccount()))
 
 
 class LocalBuild(unittest.TestCase):
-    """infra/deploy/local-build in a project of empty files, whose sam-build only notes that it was asked."""
+    """infra/deploy/local-build in a project of empty files, with a sam-build that only records its calls."""
 
     FILES = ("template.yaml", "Cargo.toml", "Cargo.lock", ".cargo/config.toml", "functions/ingest/src/main.rs",
              "infra/dashboard/page.html", "infra/dashboard/style.css", "infra/dashboard/src/app.js",
@@ -131,7 +131,7 @@ class LocalBuild(unittest.TestCase):
         shutil.copy(ROOT / "infra/deploy/local-build", self.root / "infra/deploy")
 
     def at(self, name, changed, text=""):
-        """The file `name`, last changed `changed` seconds after 1970."""
+        """Writes the file `name`, last changed `changed` seconds after 1970."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -139,18 +139,18 @@ class LocalBuild(unittest.TestCase):
         return path
 
     def builds(self):
-        """How often it has been built once local-build has ended."""
+        """Runs local-build and returns the number of builds so far."""
         subprocess.run([self.root / "infra/deploy/local-build", "out/local"], capture_output=True)
         return (self.root / "log").read_text().count("built")
 
-    def test_what_is_there_is_taken_until_something_changes(self):
+    def test_a_build_is_reused_until_a_source_changes(self):
         self.assertEqual([self.builds(), self.builds()], [1, 1])
         for count, name in enumerate(self.FILES, 2):
             self.at(name, 4_000_000_000)
-            self.assertEqual(self.builds(), count, f"{name} goes into a build")
+            self.assertEqual(self.builds(), count, f"{name} is a source of the build")
             self.at(name, 1)
 
-    def test_a_build_that_failed_is_not_taken(self):
+    def test_a_failed_build_is_not_reused(self):
         (self.root / "broken").touch()
         self.assertEqual(self.builds(), 1)
         (self.root / "broken").unlink()
@@ -176,21 +176,21 @@ class Parameters(unittest.TestCase):
             file.flush()
             return CfnParameterOverridesType().convert([f"file://{file.name}"], None, None)
 
-    def test_those_of_the_file_and_those_added_reach_sam(self):
+    def test_parameters_of_file_and_arguments_reach_sam(self):
         found = self.read_by_sam("Architecture=x86_64", "LogRetentionDays=90")
         self.assertEqual(found["DeletionProtection"], "true")
         self.assertEqual((found["Architecture"], found["LogRetentionDays"]), ("x86_64", "90"))
 
-    def test_a_document_with_quotes_and_spaces_reaches_sam_whole(self):
+    def test_quotes_and_spaces_reach_sam_unchanged(self):
         self.assertEqual(self.read_by_sam(f"TokenKeys={KEYS}")["TokenKeys"], KEYS)
 
-    def test_a_document_can_stand_in_a_file(self):
+    def test_a_value_can_be_read_from_a_file(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write(KEYS.replace(",", ",\n  "))
             file.flush()
             self.assertEqual(self.read_by_sam(f"TokenKeys=@{file.name}")["TokenKeys"], KEYS)
 
-    def test_what_sam_would_alter_is_refused(self):
+    def test_what_sam_would_alter_is_rejected(self):
         for wrong in ['TokenKeys={"kid":"a\\"b"}', "TokenKeys"]:
             with self.assertRaises(SystemExit):
                 parameters.parameters({"e": {"deploy": {"parameters": {"parameter_overrides": []}}}}, "e", [wrong])

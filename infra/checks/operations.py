@@ -1,7 +1,6 @@
-"""What an operator must find in the template: an alarm, a log with an end and a curve for everything that runs.
+"""Checks that everything in the template is observable: alarms, logs with a retention, metrics on the dashboard.
 
-A function or a counter that is added without them would be noticed on the day it fails. Each check returns its
-findings as a list of sentences; docs/SEMANTICS.md, "Counters", says what is counted.
+Each check returns its findings as a list of sentences. The counters are listed in docs/SEMANTICS.md, "Counters".
 """
 
 import json
@@ -12,53 +11,53 @@ from transform import FUNCTION, of_type, properties
 ALARM = "AWS::CloudWatch::Alarm"
 TABLE = "AWS::DynamoDB::Table"
 
-# The variable of an access log that API Gateway puts into quotes itself.
+# A variable of access logs whose value API Gateway puts into quotes.
 QUOTED_VARIABLE = "$context.error.messageString"
 
-# What every function is watched for.
-WATCHED_METRICS = ("Errors", "Throttles", "Duration")
+# Metrics of every function that have alarms.
+ALARM_METRICS = ("Errors", "Throttles", "Duration")
 
-# What of every table is drawn: what it costs, and what it turns away.
+# Metrics of every table on the dashboard: cost and throttling.
 TABLE_METRICS = ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits", "WriteThrottleEvents", "ReadThrottleEvents")
 
 
 def counters(source):
-    """The names of the metrics in counters.rs, but for those of rejections, which end in a code."""
+    """The names of the metrics in counters.rs, except those of rejections, which end in a code."""
     return set(re.findall(r'Self::\w+ => "(\w+)"\.to_owned\(\)', source))
 
 
 def codes(source):
-    """The codes of rejections on the wire, as rejection.rs gives them."""
+    """The rejection codes of the wire protocol, read from rejection.rs."""
     return set(re.findall(r'Self::\w+ => "([a-z_]+)",', source))
 
 
-def board(template):
-    """The widgets of the dashboard, each name that it substitutes left as it is."""
+def widgets(template):
+    """The widgets of the dashboard, without substituting names."""
     boards = properties(of_type(template, "AWS::CloudWatch::Dashboard"))
     return json.loads(boards[0]["DashboardBody"]["Fn::Sub"])["widgets"]
 
 
-def curves(template):
-    """Every (metric, value of a dimension) that the dashboard draws."""
-    drawn = set()
-    for widget in board(template):
+def plotted(template):
+    """Every (metric, dimension value) that the dashboard plots."""
+    plotted_metrics = set()
+    for widget in widgets(template):
         for metric in widget["properties"]["metrics"]:
             texts = [part for part in metric if isinstance(part, str)]
-            drawn.update((texts[1], value) for value in texts[3::2] or [""])
-    return drawn
+            plotted_metrics.update((texts[1], value) for value in texts[3::2] or [""])
+    return plotted_metrics
 
 
-def curve_findings(template, expected):
-    """Every counter of the functions, what every function is watched for, and the use of every table are drawn."""
-    drawn = curves(template)
+def plot_findings(template, expected):
+    """The dashboard plots every counter, the alarm metrics of every function and the metrics of every table."""
+    plotted_metrics = plotted(template)
     wanted = {(name, "") for name in expected}
-    wanted |= {(metric, f"${{{name}}}") for name in of_type(template, FUNCTION) for metric in WATCHED_METRICS}
+    wanted |= {(metric, f"${{{name}}}") for name in of_type(template, FUNCTION) for metric in ALARM_METRICS}
     wanted |= {(metric, f"${{{name}}}") for name in of_type(template, TABLE) for metric in TABLE_METRICS}
-    return [f"the dashboard does not draw {metric} {value}".strip() for metric, value in sorted(wanted - drawn)]
+    return [f"the dashboard does not plot {metric} {value}".strip() for metric, value in sorted(wanted - plotted_metrics)]
 
 
-def watched(template):
-    """Every (metric, function) that an alarm looks at."""
+def alarm_targets(template):
+    """Every (metric, function) that has an alarm."""
     seen = set()
     for alarm in properties(of_type(template, ALARM)):
         stats = [metric["MetricStat"]["Metric"] for metric in alarm.get("Metrics", []) if "MetricStat" in metric]
@@ -69,20 +68,20 @@ def watched(template):
 
 
 def alarm_findings(template):
-    """Every function is watched by alarms, and every alarm can be turned off and is sent on."""
-    seen = watched(template)
-    wanted = {(metric, name) for name in of_type(template, FUNCTION) for metric in WATCHED_METRICS}
-    findings = [f"no alarm looks at {metric} of {name}" for metric, name in sorted(wanted - seen)]
+    """Every function has its alarms, and every alarm can be turned off and has an action."""
+    seen = alarm_targets(template)
+    wanted = {(metric, name) for name in of_type(template, FUNCTION) for metric in ALARM_METRICS}
+    findings = [f"no alarm on {metric} of {name}" for metric, name in sorted(wanted - seen)]
     for name, alarm in of_type(template, ALARM).items():
         if alarm.get("Condition") != "HasAlarms" or "AlarmActions" not in alarm["Properties"]:
-            findings.append(f"{name} cannot be turned off or tells nobody")
+            findings.append(f"{name} has no condition HasAlarms or no action")
     return findings
 
 
 def log_findings(template):
-    """Every function writes to a log group of the template, and every log group has an end."""
+    """Every function writes to a log group of the template, and every log group has a retention."""
     groups = of_type(template, "AWS::Logs::LogGroup")
-    findings = [f"{name} is kept for ever" for name, group in groups.items() if "RetentionInDays" not in group["Properties"]]
+    findings = [f"{name} never expires" for name, group in groups.items() if "RetentionInDays" not in group["Properties"]]
     for name, function in of_type(template, FUNCTION).items():
         group = function["Properties"].get("LoggingConfig", {}).get("LogGroup", {}).get("Ref")
         if group not in groups:
@@ -97,14 +96,14 @@ def formats(template):
 
 
 def access_log_findings(template):
-    """Every line of an access log is one JSON document, whether or not a variable has a value."""
+    """Every line of an access log is one JSON document, with and without values of the variables."""
     findings = []
     for api, text in formats(template).items():
-        for told, variables in (("with values", text.replace(QUOTED_VARIABLE, '"Forbidden"')), ("without", text)):
+        for case, variables in (("with values", text.replace(QUOTED_VARIABLE, '"Forbidden"')), ("without", text)):
             try:
                 json.loads(re.sub(r"\$context(\.\w+)+", "-", variables))
             except ValueError:
-                findings.append(f"the access log of {api} is no JSON {told}")
+                findings.append(f"the access log of {api} is not JSON {case}")
         if "\n" in text:
             findings.append(f"the access log of {api} has more than one line")
     return findings

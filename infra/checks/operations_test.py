@@ -1,4 +1,4 @@
-"""Proves that everything which runs is watched, drawn and logged with an end, and that each check can fail.
+"""Tests of the template's alarms, dashboard and logs, and that each check can fail.
 
 Run by `infra/checks/run`, which provides the translator and a region.
 """
@@ -22,13 +22,13 @@ class TheTemplate(unittest.TestCase):
         assert len(counters) > 5 and len(codes) > 10, "the counters and codes were not found"
         cls.metrics = counters | {f"Rejections.{code}" for code in codes}
 
-    def test_every_counter_every_function_and_every_table_is_drawn(self):
-        self.assertEqual(operations.curve_findings(self.template, self.metrics), [])
+    def test_the_dashboard_plots_counters_functions_and_tables(self):
+        self.assertEqual(operations.plot_findings(self.template, self.metrics), [])
 
-    def test_every_function_is_watched(self):
+    def test_every_function_has_alarms(self):
         self.assertEqual(operations.alarm_findings(self.template), [])
 
-    def test_every_log_has_an_end(self):
+    def test_every_log_expires(self):
         self.assertEqual(operations.log_findings(self.template), [])
 
     def test_every_line_of_an_access_log_is_json(self):
@@ -40,40 +40,40 @@ class TheChecks(unittest.TestCase):
     def setUp(self):
         self.template = copy.deepcopy(transform.read(ROOT / "template.yaml"))
 
-    def test_a_counter_that_is_not_drawn_is_found(self):
+    def test_a_counter_that_is_not_plotted_is_found(self):
         self.assertEqual(
-            operations.curve_findings(self.template, ["LostReports"]), ["the dashboard does not draw LostReports"]
+            operations.plot_findings(self.template, ["LostReports"]), ["the dashboard does not plot LostReports"]
         )
 
-    def test_a_function_that_nobody_watches_is_found(self):
+    def test_a_function_without_alarms_is_found(self):
         resources = self.template["Resources"]
         resources["Stray"] = {"Type": transform.FUNCTION, "Properties": {}}
-        self.assertEqual(len(operations.curve_findings(self.template, [])), 3)
-        self.assertIn("no alarm looks at Errors of Stray", operations.alarm_findings(self.template))
+        self.assertEqual(len(operations.plot_findings(self.template, [])), 3)
+        self.assertIn("no alarm on Errors of Stray", operations.alarm_findings(self.template))
         self.assertEqual(operations.log_findings(self.template), ["Stray logs to no group of the template"])
 
-    def test_a_table_that_is_not_drawn_is_found(self):
+    def test_a_table_that_is_not_plotted_is_found(self):
         self.template["Resources"]["SpareTable"] = {"Type": operations.TABLE, "Properties": {}}
-        findings = operations.curve_findings(self.template, [])
+        findings = operations.plot_findings(self.template, [])
         self.assertEqual(len(findings), len(operations.TABLE_METRICS))
-        self.assertIn("the dashboard does not draw ReadThrottleEvents ${SpareTable}", findings)
+        self.assertIn("the dashboard does not plot ReadThrottleEvents ${SpareTable}", findings)
 
-    def test_an_alarm_that_tells_nobody_is_found(self):
+    def test_an_alarm_without_action_is_found(self):
         del self.template["Resources"]["ErrorsAlarm"]["Properties"]["AlarmActions"]
         self.assertEqual(
-            operations.alarm_findings(self.template), ["ErrorsAlarm cannot be turned off or tells nobody"]
+            operations.alarm_findings(self.template), ["ErrorsAlarm has no condition HasAlarms or no action"]
         )
 
-    def test_a_log_that_is_kept_for_ever_is_found(self):
+    def test_a_log_that_never_expires_is_found(self):
         del self.template["Resources"]["IngestLog"]["Properties"]["RetentionInDays"]
-        self.assertEqual(operations.log_findings(self.template), ["IngestLog is kept for ever"])
+        self.assertEqual(operations.log_findings(self.template), ["IngestLog never expires"])
 
-    def test_a_variable_in_two_pairs_of_quotes_or_in_none_is_found(self):
+    def test_wrongly_quoted_variables_are_found(self):
         settings = self.template["Resources"]["Ws"]["Properties"]["AccessLogSettings"]["Fn::If"][1]
-        for text, told in [('"$context.error.messageString"', "with values"), ("$context.error.messageString", "without")]:
+        for text, case in [('"$context.error.messageString"', "with values"), ("$context.error.messageString", "without")]:
             settings["Format"] = f'{{"error":{text}}}'
             self.assertEqual(
-                operations.access_log_findings(self.template), [f"the access log of Ws is no JSON {told}"]
+                operations.access_log_findings(self.template), [f"the access log of Ws is not JSON {case}"]
             )
 
 

@@ -1,8 +1,8 @@
-"""Transforms the SAM template offline and compares what was declared with what would be deployed.
+"""Transforms the SAM template offline and compares what is declared with what would be deployed.
 
-SAM drops routes without a word where two generated names collide, and it makes no route responses.
-Neither `sam validate` nor cfn-lint notices, so each check here returns its findings as a list of sentences.
-docs/PROTOCOL.md says which routes may answer by themselves.
+SAM silently drops routes whose generated names collide, and generates no route responses. Neither `sam validate` nor
+cfn-lint detects this. Each check returns its findings as a list of sentences. For two-way routes see
+docs/PROTOCOL.md, "Which routes answer by themselves".
 """
 
 import copy
@@ -12,30 +12,30 @@ from pathlib import Path
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-# The message types that the published library and its dashboard send. An empty answer ends the library's process,
-# and a two-way route answers empty whenever its function returns no body.
+# The message types that the published library and its dashboard send. An empty message ends the library's process,
+# and a two-way route sends one whenever its function returns no body.
 LIBRARY_ROUTES = frozenset(
     "auth metrics send_metrics logs history check_status get_last_actions filter clear command "
     "request_metrics request_history".split()
 )
 PREDEFINED_ROUTES = frozenset(["$connect", "$disconnect", "$default"])
 
-# What answers without a credential: docs/PROTOCOL.md, HTTP.
+# Paths that need no credential (docs/PROTOCOL.md, "HTTP").
 OPEN_PATHS = frozenset(["/", "/health"])
 
 SOCKET_API = "AWS::Serverless::WebSocketApi"
 FUNCTION = "AWS::Serverless::Function"
 ROUTE = "AWS::ApiGatewayV2::Route"
-ANSWER_KEY = "RouteResponseSelectionExpression"
+TWO_WAY_KEY = "RouteResponseSelectionExpression"
 ROLE = "AWS::IAM::Role"
 
-# What SAM gives roles besides the policies of the template, all on every resource: docs/SECURITY.md has the reasons.
+# Managed policies that SAM adds to roles; they apply to every resource (docs/SECURITY.md, "Least privilege").
 EVERY_ROLE = frozenset(["AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"])
 STREAM_ROLE = EVERY_ROLE | {"AWSLambdaDynamoDBExecutionRole"}
 
 
 class NoManagedPolicies:
-    """Stands where the translator would ask AWS for its managed policies; the template names none."""
+    """Replaces the translator's request to AWS for managed policies; the template uses none."""
 
     def load(self):
         return {}
@@ -46,7 +46,7 @@ def read(path):
 
 
 def deploy(template):
-    """The CloudFormation template that SAM makes of `template`, without a build and without AWS."""
+    """The CloudFormation template that SAM generates from `template`, without a build and without AWS."""
     packaged = copy.deepcopy(template)
     packaged.setdefault("Globals", {}).setdefault("Function", {})["CodeUri"] = "s3://bucket/key"
     return transform(packaged, {}, NoManagedPolicies())
@@ -61,37 +61,37 @@ def properties(resources):
 
 
 def environments(deployed, variable):
-    """What each deployed function that has `variable` in its environment finds there."""
+    """The value of an environment variable, by each deployed function that has it."""
     functions = of_type(deployed, "AWS::Lambda::Function")
     found = {name: body["Properties"]["Environment"]["Variables"] for name, body in functions.items()}
     return {name: variables[variable] for name, variables in found.items() if variable in variables}
 
 
-def chosen(value, conditions):
-    """`value` as it is where `conditions` hold and no others: each `!If` decided."""
+def resolved(value, conditions):
+    """`value` with each `!If` resolved, where only `conditions` are true."""
     if isinstance(value, list):
-        return [chosen(part, conditions) for part in value]
+        return [resolved(part, conditions) for part in value]
     if not isinstance(value, dict):
         return value
     if "Fn::If" in value:
         condition, where, otherwise = value["Fn::If"]
-        return chosen(where if condition in conditions else otherwise, conditions)
-    return {key: chosen(part, conditions) for key, part in value.items()}
+        return resolved(where if condition in conditions else otherwise, conditions)
+    return {key: resolved(part, conditions) for key, part in value.items()}
 
 
 def declared_routes(template):
-    """Every (route key, route properties) of the source, of the API and written by hand."""
+    """Every (route key, route properties) of the source, from the API and from route resources."""
     routes = [pair for api in properties(of_type(template, SOCKET_API)) for pair in api["Routes"].items()]
     return routes + [(route["RouteKey"], route) for route in properties(of_type(template, ROUTE))]
 
 
-def referred(value):
+def reference(value):
     """The logical name inside `!Ref`, `!GetAtt X.Arn`, `!Sub …/${X}` or SAM's own joins of those; else None."""
     if isinstance(value, str):
         name = value.rsplit("${", 1)[-1].rstrip("}").split(".")[0]
         return name if "${" in value else None
     if isinstance(value, list):
-        return next((name for name in map(referred, reversed(value)) if name), None)
+        return next((name for name in map(reference, reversed(value)) if name), None)
     if not isinstance(value, dict):
         return None
     if "Ref" in value:
@@ -100,15 +100,15 @@ def referred(value):
         attribute = value["Fn::GetAtt"]
         return attribute.split(".")[0] if isinstance(attribute, str) else attribute[0]
     if "Fn::Join" in value:
-        return referred(value["Fn::Join"][1])
+        return reference(value["Fn::Join"][1])
     if "Fn::Sub" in value:
         source = value["Fn::Sub"]
-        return referred(source) if isinstance(source, str) else referred(source[1].get("FunctionArn"))
+        return reference(source) if isinstance(source, str) else reference(source[1].get("FunctionArn"))
     return None
 
 
 def route_findings(template, deployed):
-    """Every declared route key appears exactly once, and no other appears."""
+    """Every declared route key is deployed exactly once, and no other."""
     declared = Counter(key for key, _ in declared_routes(template))
     emitted = Counter(route["RouteKey"] for route in properties(of_type(deployed, ROUTE)))
     return [
@@ -119,30 +119,30 @@ def route_findings(template, deployed):
 
 
 def target_findings(deployed):
-    """Every route leads to an integration, the integration to a function that may be called for this route."""
+    """Every route has an integration, which calls a function that permits this route."""
     integrations = of_type(deployed, "AWS::ApiGatewayV2::Integration")
     functions = of_type(deployed, "AWS::Lambda::Function")
     permitted = {
-        (referred(permission["FunctionName"]), source_route(permission.get("SourceArn")))
+        (reference(permission["FunctionName"]), source_route(permission.get("SourceArn")))
         for permission in properties(of_type(deployed, "AWS::Lambda::Permission"))
     }
     findings = []
     for name, route in of_type(deployed, ROUTE).items():
         key = route["Properties"]["RouteKey"]
-        integration = integrations.get(referred(route["Properties"].get("Target")))
+        integration = integrations.get(reference(route["Properties"].get("Target")))
         if integration is None:
             findings.append(f"route {key} ({name}) has no integration")
             continue
-        function = referred(integration["Properties"]["IntegrationUri"])
+        function = reference(integration["Properties"]["IntegrationUri"])
         if function not in functions:
-            findings.append(f"route {key} ({name}) leads to {function}, which is no function")
+            findings.append(f"route {key} ({name}) calls {function}, which is not a function")
         elif (function, key) not in permitted:
-            findings.append(f"route {key} ({name}) may not call {function}")
+            findings.append(f"route {key} ({name}) has no permission to call {function}")
     return findings
 
 
 def source_route(source_arn):
-    """The last segment of a permission's source, which is the route key for a WebSocket API."""
+    """The last segment of a permission's source ARN: the route key for a WebSocket API."""
     pattern = source_arn.get("Fn::Sub", "") if isinstance(source_arn, dict) else source_arn or ""
     text = pattern[0] if isinstance(pattern, list) else pattern
     return text.rsplit("/", 1)[-1]
@@ -154,39 +154,39 @@ def function_findings(template, deployed):
     return [f"function {name} is not deployed as declared" for name in sorted(declared ^ emitted)]
 
 
-def answer_findings(deployed):
-    """A route response stands for exactly the routes that select one: alone, each of the two does nothing."""
+def route_response_findings(deployed):
+    """Exactly the routes that select a response have one: neither works without the other."""
     responses = Counter(
-        referred(response["RouteId"])
+        reference(response["RouteId"])
         for response in properties(of_type(deployed, "AWS::ApiGatewayV2::RouteResponse"))
         if response.get("RouteResponseKey") == "$default"
     )
     findings = []
     for name, route in of_type(deployed, ROUTE).items():
-        expected = 1 if ANSWER_KEY in route["Properties"] else 0
+        expected = 1 if TWO_WAY_KEY in route["Properties"] else 0
         if responses.pop(name, 0) != expected:
             findings.append(f"route {route['Properties']['RouteKey']} needs {expected} route responses")
-    return findings + [f"a route response names {name}, which is no route" for name in responses]
+    return findings + [f"a route response is for {name}, which is not a route" for name in responses]
 
 
 def one_way_findings(deployed):
-    """No route that the library or API Gateway uses answers by itself."""
+    """No route that the library or API Gateway uses is two-way."""
     return [
         f"route {route['RouteKey']} is two-way and would send empty messages"
         for route in properties(of_type(deployed, ROUTE))
-        if route["RouteKey"] in LIBRARY_ROUTES | PREDEFINED_ROUTES and ANSWER_KEY in route
+        if route["RouteKey"] in LIBRARY_ROUTES | PREDEFINED_ROUTES and TWO_WAY_KEY in route
     ]
 
 
 def declared_calls(template):
-    """Every (method, path) that a function of the source answers over HTTP."""
+    """Every (method, path) of the HTTP API in the source."""
     events = [event for body in properties(of_type(template, FUNCTION)) for event in body.get("Events", {}).values()]
     calls = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
     return [(call["Method"].lower(), call["Path"]) for call in calls]
 
 
 def call_findings(template, deployed):
-    """Every HTTP call of the source has its integration, and only those without an authorizer are open to all."""
+    """Every HTTP call of the source has an integration, and all but OPEN_PATHS have an authorizer."""
     paths = {}
     for api in properties(of_type(deployed, "AWS::ApiGatewayV2::Api")):
         paths.update(api.get("Body", {}).get("paths", {}))
@@ -196,7 +196,7 @@ def call_findings(template, deployed):
         if "x-amazon-apigateway-integration" not in operation:
             findings.append(f"{method} {path} is not deployed")
         elif path not in OPEN_PATHS and not any(name != "NONE" for rule in operation.get("security", []) for name in rule):
-            findings.append(f"{method} {path} is open to all")
+            findings.append(f"{method} {path} has no authorizer")
     return findings
 
 
@@ -206,7 +206,7 @@ def managed(role):
 
 
 def role_findings(template, deployed):
-    """Every function has a role of its own with the managed policies that are expected, and nobody else has one."""
+    """Every function has its own role with the expected managed policies, and there are no other roles."""
     functions = of_type(template, FUNCTION)
     readers = {name for name, body in functions.items() if reads_stream(body["Properties"])}
     roles = {name: body["Properties"] for name, body in of_type(deployed, ROLE).items()}
@@ -215,7 +215,7 @@ def role_findings(template, deployed):
         expected = STREAM_ROLE if name in readers else EVERY_ROLE
         found = managed(roles.get(f"{name}Role", {}))
         if found != expected:
-            findings.append(f"{name} may what {sorted(found)} let it, not {sorted(expected)}")
+            findings.append(f"{name} has the managed policies {sorted(found)}, not {sorted(expected)}")
     return findings
 
 

@@ -1,4 +1,4 @@
-"""Proves that the deployed routes and functions are those of template.yaml, and that each check can fail.
+"""Tests that the deployed routes and functions are those of template.yaml, and that each check can fail.
 
 Run by `infra/checks/run`, which provides the translator and a region.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import transform
 
-# The translator complains at its end about usage figures that nobody collects here.
+# The translator logs errors about usage statistics, which are not collected here.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -54,49 +54,49 @@ class TheTemplate(unittest.TestCase):
         self.assertGreater(len(transform.declared_routes(self.template)), 3)
         self.assertEqual(transform.route_findings(self.template, self.deployed), [])
 
-    def test_every_route_reaches_a_function_that_it_may_call(self):
+    def test_every_route_has_permission_to_call_its_function(self):
         self.assertEqual(transform.target_findings(self.deployed), [])
 
     def test_every_function_is_deployed_exactly_once(self):
         self.assertEqual(transform.function_findings(self.template, self.deployed), [])
 
-    def test_route_responses_stand_for_exactly_the_two_way_routes(self):
-        self.assertEqual(transform.answer_findings(self.deployed), [])
+    def test_exactly_the_two_way_routes_have_responses(self):
+        self.assertEqual(transform.route_response_findings(self.deployed), [])
 
     def test_no_route_that_the_library_uses_is_two_way(self):
         self.assertEqual(transform.one_way_findings(self.deployed), [])
 
     def test_a_new_version_of_the_secret_changes_the_reference_to_it(self):
-        believers = transform.environments(self.deployed, "TOKEN_SECRET")
-        self.assertEqual(sorted(believers), ["Authorize", "Session"])
-        for reference in believers.values():
+        values = transform.environments(self.deployed, "TOKEN_SECRET")
+        self.assertEqual(sorted(values), ["Authorize", "Session"])
+        for reference in values.values():
             self.assertEqual(
                 reference["Fn::Sub"], "{{resolve:secretsmanager:${TokenSecret}:SecretString:::${TokenSecretVersion}}}"
             )
 
-    def test_the_dashboard_is_told_the_address_that_the_stack_gives_out(self):
-        [told] = transform.environments(self.deployed, "WEBSOCKET_ADDRESS").values()
-        given_out = self.deployed["Outputs"]["WebSocketAddress"]["Value"]
+    def test_the_dashboard_has_the_address_of_the_outputs(self):
+        [value] = transform.environments(self.deployed, "WEBSOCKET_ADDRESS").values()
+        output = self.deployed["Outputs"]["WebSocketAddress"]["Value"]
         for conditions in [(), ("HasWebSocketDomain",)]:
-            self.assertEqual(transform.chosen(told, conditions), transform.chosen(given_out, conditions))
+            self.assertEqual(transform.resolved(value, conditions), transform.resolved(output, conditions))
         self.assertEqual(
-            transform.chosen(told, ["HasWebSocketDomain"]), {"Fn::Sub": "wss://${WebSocketDomainName}"}
+            transform.resolved(value, ["HasWebSocketDomain"]), {"Fn::Sub": "wss://${WebSocketDomainName}"}
         )
 
-    def test_a_base_path_is_mapped_and_given_out(self):
+    def test_a_base_path_is_mapped_and_in_the_outputs(self):
         mapping = self.deployed["Resources"]["HttpMapping"]["Properties"]["ApiMappingKey"]
         address = self.deployed["Outputs"]["HttpAddress"]["Value"]
         for conditions, key, path in [((), "AWS::NoValue", ""), (("HasHttpBasePath",), "HttpBasePath", "/${HttpBasePath}")]:
-            self.assertEqual(transform.chosen(mapping, conditions), {"Ref": key})
+            self.assertEqual(transform.resolved(mapping, conditions), {"Ref": key})
             self.assertEqual(
-                transform.chosen(address, ("HasHttpDomain", *conditions)), {"Fn::Sub": "https://${HttpDomainName}" + path}
+                transform.resolved(address, ("HasHttpDomain", *conditions)), {"Fn::Sub": "https://${HttpDomainName}" + path}
             )
 
-    def test_every_http_call_is_deployed_and_guarded(self):
+    def test_every_http_call_is_deployed_with_an_authorizer(self):
         self.assertGreater(len(transform.declared_calls(self.template)), 1)
         self.assertEqual(transform.call_findings(self.template, self.deployed), [])
 
-    def test_every_role_is_as_wide_as_the_document_says(self):
+    def test_every_role_has_the_documented_policies(self):
         self.assertEqual(transform.role_findings(self.template, self.deployed), [])
         document = (TEMPLATE.parent / "docs/SECURITY.md").read_text()
         for policy in transform.STREAM_ROLE:
@@ -104,12 +104,12 @@ class TheTemplate(unittest.TestCase):
 
 
 class TheChecks(unittest.TestCase):
-    def test_a_sound_template_has_no_finding(self):
+    def test_a_correct_template_has_no_findings(self):
         template, _, _ = small()
         deployed = transform.deploy(template)
         findings = transform.route_findings(template, deployed) + transform.target_findings(deployed)
         findings += transform.function_findings(template, deployed)
-        findings += transform.answer_findings(deployed) + transform.one_way_findings(deployed)
+        findings += transform.route_response_findings(deployed) + transform.one_way_findings(deployed)
         self.assertEqual(findings, [])
 
     def test_routes_that_differ_only_in_case_are_found(self):
@@ -140,15 +140,15 @@ class TheChecks(unittest.TestCase):
         template, resources, _ = small()
         resources["Mute"] = hand_written("send_metrics", "integrations/${WsDefaultIntegration}")
         findings = transform.target_findings(transform.deploy(template))
-        self.assertEqual(findings, ["route send_metrics (Mute) may not call Talk"])
+        self.assertEqual(findings, ["route send_metrics (Mute) has no permission to call Talk"])
 
-    def test_a_route_to_something_that_is_no_function_is_found(self):
+    def test_a_route_to_a_missing_function_is_found(self):
         template, _, routes = small()
         routes["publish"] = {"FunctionArn": {"Fn::GetAtt": ["Ghost", "Arn"]}}
         findings = transform.target_findings(transform.deploy(template))
-        self.assertEqual(findings, ["route publish (WsPublishRoute) leads to Ghost, which is no function"])
+        self.assertEqual(findings, ["route publish (WsPublishRoute) calls Ghost, which is not a function"])
 
-    def test_a_function_that_is_lost_is_found(self):
+    def test_a_missing_function_is_found(self):
         template, _, _ = small()
         deployed = transform.deploy(template)
         del deployed["Resources"]["Talk"]
@@ -158,20 +158,20 @@ class TheChecks(unittest.TestCase):
     def test_a_two_way_route_without_a_response_is_found(self):
         template, resources, _ = small()
         del resources["PingAnswer"]
-        findings = transform.answer_findings(transform.deploy(template))
+        findings = transform.route_response_findings(transform.deploy(template))
         self.assertEqual(findings, ["route ping needs 1 route responses"])
 
     def test_a_response_on_a_one_way_route_is_found(self):
         template, _, routes = small()
         del routes["ping"]["RouteResponseSelectionExpression"]
-        findings = transform.answer_findings(transform.deploy(template))
+        findings = transform.route_response_findings(transform.deploy(template))
         self.assertEqual(findings, ["route ping needs 0 route responses"])
 
-    def test_a_response_for_no_route_is_found(self):
+    def test_a_response_for_a_missing_route_is_found(self):
         template, resources, _ = small()
         resources["PingAnswer"]["Properties"]["RouteId"] = {"Ref": "WsPongRoute"}
-        findings = transform.answer_findings(transform.deploy(template))
-        self.assertIn("a route response names WsPongRoute, which is no route", findings)
+        findings = transform.route_response_findings(transform.deploy(template))
+        self.assertIn("a route response is for WsPongRoute, which is not a route", findings)
 
     def test_a_two_way_route_of_the_library_is_found(self):
         template, _, routes = small()
@@ -179,25 +179,25 @@ class TheChecks(unittest.TestCase):
         findings = transform.one_way_findings(transform.deploy(template))
         self.assertEqual(findings, ["route auth is two-way and would send empty messages"])
 
-    def test_an_http_call_that_is_lost_or_open_is_found(self):
+    def test_a_missing_or_open_http_call_is_found(self):
         template, resources, _ = small()
         resources["Http"] = {"Type": "AWS::Serverless::HttpApi"}
         call = {"ApiId": {"Ref": "Http"}, "Method": "GET", "Path": "/apps"}
         resources["Talk"]["Properties"] = {"Events": {"Apps": {"Type": "HttpApi", "Properties": call}}}
         deployed = transform.deploy(template)
-        self.assertEqual(transform.call_findings(template, deployed), ["get /apps is open to all"])
+        self.assertEqual(transform.call_findings(template, deployed), ["get /apps has no authorizer"])
         del deployed["Resources"]["Http"]
         self.assertEqual(transform.call_findings(template, deployed), ["get /apps is not deployed"])
 
-    def test_a_role_that_is_wider_is_found(self):
+    def test_an_additional_policy_is_found(self):
         template, resources, _ = small()
         resources["Talk"]["Properties"] = {"Tracing": "Active"}
         self.assertEqual(transform.role_findings(template, transform.deploy(template)), [])
         resources["Talk"]["Properties"]["Policies"] = ["arn:aws:iam::aws:policy/AdministratorAccess"]
         [finding] = transform.role_findings(template, transform.deploy(template))
-        self.assertIn("Talk may what ['AWSLambdaBasicExecutionRole', 'AWSXrayWriteOnlyAccess', 'AdministratorAccess']", finding)
+        self.assertIn("Talk has the managed policies ['AWSLambdaBasicExecutionRole', 'AWSXrayWriteOnlyAccess', 'AdministratorAccess']", finding)
 
-    def test_a_role_of_nobody_is_found(self):
+    def test_a_role_without_function_is_found(self):
         template, resources, _ = small()
         resources["Talk"]["Properties"] = {"Tracing": "Active"}
         resources["Spare"] = {"Type": transform.ROLE, "Properties": {"AssumeRolePolicyDocument": {}}}

@@ -1,7 +1,7 @@
-"""Makes of a built template one whose functions reach a gateway on this machine, and says what it changed.
+"""Adapts a built template so that its functions reach a gateway on this machine, and prints the changes.
 
-`sam local` gives a function the variables of the template and no others, and resolves no secret. What the gateway
-puts into the environment of its own functions is written into a copy of the template here.
+`sam local` passes only the template's variables to a function and resolves no secrets. So the variables that the
+gateway sets for its own functions are written into a copy of the template.
 
     local_template.py BUILT READY >TEMPLATE
 """
@@ -28,7 +28,7 @@ def main(built, ready):
         changed = {variable: value for variable, value in local.items() if variable in variables}
         changed["AWS_ENDPOINT_URL_DYNAMODB"] = addresses["dynamodb"]
         variables |= changed
-        print(f"  {name}: {', '.join(sorted(changed))} are the gateway's", file=sys.stderr)
+        print(f"  {name}: {', '.join(sorted(changed))} set to the gateway's", file=sys.stderr)
     yaml.safe_dump(template, sys.stdout, sort_keys=False, width=1000)
 
 

@@ -1,5 +1,4 @@
-"""Mends what MiniStack made of a stack, and prints its ready file: what the gateway writes, and `nsl --local` and the
-tests read.
+"""Corrects a stack on MiniStack and prints its ready file, as the gateway writes it for `nsl --local` and the tests.
 
     ministack_ready.py STACK ENDPOINT
 """
@@ -12,14 +11,14 @@ import boto3
 
 
 def open_handshakes(endpoint):
-    """Takes off the identity source that MiniStack gives an authorizer without one: it would refuse every handshake
-    that has no Authorization header, and AWS asks the authorizer."""
+    """Removes the identity source that MiniStack adds to an authorizer without one. With it, MiniStack rejects
+    handshakes without an Authorization header, where AWS calls the authorizer."""
     apis = boto3.client("apigatewayv2", endpoint_url=endpoint)
     for api in apis.get_apis()["Items"]:
         if api["ProtocolType"] == "WEBSOCKET":
             for authorizer in apis.get_authorizers(ApiId=api["ApiId"])["Items"]:
                 apis.update_authorizer(ApiId=api["ApiId"], AuthorizerId=authorizer["AuthorizerId"], IdentitySource=[])
-                print(f"  {authorizer['Name']}: the identity source that MiniStack adds is taken off", file=sys.stderr)
+                print(f"  {authorizer['Name']}: identity source added by MiniStack removed", file=sys.stderr)
 
 
 def main(stack, endpoint):
@@ -31,7 +30,7 @@ def main(stack, endpoint):
     secret = secrets.get_secret_value(SecretId=outputs["TokenSecret"])["SecretString"]
     ready = {
         "ws": outputs["WebSocketAddress"],
-        # MiniStack wants the stage in the path, the default one too.
+        # MiniStack needs the stage in the path, even the default one.
         "http": outputs["HttpAddress"] + "/$default",
         "dynamodb": endpoint,
         "management": outputs["ManagementEndpoint"],

@@ -1,6 +1,6 @@
-"""Makes of a built template one that MiniStack can deploy, and says what it took away or changed.
+"""Adapts a built template so that MiniStack can deploy it, and prints every change.
 
-Only what an emulator lacks is touched, and every change is told: what is deployed is otherwise what AWS would get.
+Only what MiniStack lacks is changed; everything else is deployed as on AWS.
 
     ministack_template.py BUILT PORT >TEMPLATE
 """
@@ -10,26 +10,26 @@ import sys
 
 import yaml
 
-# MiniStack does not know these types. It sends a function's body back whether or not a route response exists.
-LACKING = ("AWS::ApiGatewayV2::RouteResponse",)
+# Types that MiniStack does not support. It returns a function's body whether or not a route response exists.
+UNSUPPORTED = ("AWS::ApiGatewayV2::RouteResponse",)
 
-# Where API Gateway would be found, in texts that CloudFormation fills in.
+# API Gateway's addresses in texts that CloudFormation fills in.
 ADDRESS = re.compile(r"(wss|https)://\$\{(\w+)\}\.execute-api\.\$\{AWS::Region\}\.\$\{AWS::URLSuffix\}")
 
 
-def tell(change):
+def report(change):
     print(f"  {change}", file=sys.stderr)
 
 
 def localised(value, port, place):
-    """`value` with API Gateway's addresses replaced by MiniStack's, all the way down."""
+    """`value` with API Gateway's addresses replaced by MiniStack's, at any depth."""
     if isinstance(value, dict):
         return {key: localised(part, port, f"{place}.{key}") for key, part in value.items()}
     if isinstance(value, list):
         return [localised(part, port, place) for part in value]
     if not isinstance(value, str) or not ADDRESS.search(value):
         return value
-    tell(f"{place}: the address is MiniStack's")
+    report(f"{place}: address replaced by MiniStack's")
     scheme = {"wss": "ws", "https": "http"}
     return ADDRESS.sub(lambda found: f"{scheme[found[1]]}://127.0.0.1:{port}/_aws/execute-api/{found[2].join(['${', '}'])}", value)
 
@@ -38,8 +38,8 @@ def event_of_api(event, api):
     return event["Type"] == "HttpApi" and event["Properties"].get("ApiId") == {"Ref": api}
 
 
-def routes(resources, api):
-    """Takes the calls of the HTTP API off the functions: (function, name, properties) of each."""
+def take_routes(resources, api):
+    """Removes the events of the HTTP API from the functions: (function, event, properties) of each."""
     found = []
     for name, body in resources.items():
         events = body.get("Properties", {}).get("Events", {}) if body["Type"] == "AWS::Serverless::Function" else {}
@@ -48,8 +48,8 @@ def routes(resources, api):
     return found
 
 
-def written_out(resources, api):
-    """The HTTP API `api` as the resources that its OpenAPI body stands for, which MiniStack does not read."""
+def expand_http_api(resources, api):
+    """Replaces the HTTP API `api` by the resources that its OpenAPI body defines, which MiniStack does not read."""
     properties = resources[api]["Properties"]
     own = {"ApiId": {"Ref": api}}
     [(guard, authorizer)] = properties["Auth"]["Authorizers"].items()
@@ -66,7 +66,7 @@ def written_out(resources, api):
         }),
     }
     called = {function}
-    for name, event, call in routes(resources, api):
+    for name, event, call in take_routes(resources, api):
         called.add(name)
         made[f"{api}{name}"] = ("Integration", own | {
             "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": "2.0",
@@ -76,14 +76,14 @@ def written_out(resources, api):
         if call.get("Auth", {}).get("Authorizer") != "NONE":
             route |= {"AuthorizationType": "CUSTOM", "AuthorizerId": {"Ref": f"{api}{guard}"}}
         made[f"{api}{event}Route"] = ("Route", own | route)
-    tell(f"{api}: its OpenAPI body is not read, so its {len(made) - 1} parts are written out")
+    report(f"{api}: OpenAPI body replaced by {len(made) - 1} resources")
     resources |= {name: {"Type": f"AWS::ApiGatewayV2::{kind}", "Properties": body} for name, (kind, body) in made.items()}
     for name in called:
         permission = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": name}, "Principal": "apigateway.amazonaws.com"}
         resources[f"{api}{name}Permission"] = {"Type": "AWS::Lambda::Permission", "Properties": permission}
 
 
-def is_math(body):
+def is_metric_math(body):
     return body["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in body["Properties"]
 
 
@@ -92,16 +92,16 @@ def main(built, port):
         template = yaml.safe_load(file)
     print("changed for MiniStack:", file=sys.stderr)
     resources = template["Resources"]
-    for name in [name for name, body in resources.items() if body["Type"] in LACKING]:
-        tell(f"{name}: {resources.pop(name)['Type']} is not known")
+    for name in [name for name, body in resources.items() if body["Type"] in UNSUPPORTED]:
+        report(f"{name}: removed, {resources.pop(name)['Type']} is not supported")
     for name in [name for name, body in resources.items() if body["Type"] == "AWS::Serverless::HttpApi"]:
-        written_out(resources, name)
-    # They refer to the stage that SAM would have made.
+        expand_http_api(resources, name)
+    # Mappings refer to the stage that SAM would generate.
     for name in [name for name, body in resources.items() if body["Type"] == "AWS::ApiGatewayV2::ApiMapping"]:
-        tell(f"{name}: no domain name of one's own on one machine")
+        report(f"{name}: removed, custom domain names are not supported")
         del resources[name]
-    for name in [name for name, body in resources.items() if is_math(body)]:
-        tell(f"{name}: alarms over several metrics are not known")
+    for name in [name for name, body in resources.items() if is_metric_math(body)]:
+        report(f"{name}: removed, alarms on metric math are not supported")
         del resources[name]
     for section in ("Resources", "Outputs"):
         template[section] = localised(template[section], port, section)

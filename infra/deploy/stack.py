@@ -1,8 +1,8 @@
-"""What `make deploy` and `make destroy` ask of the stack of an environment that is there, and tell it, in AWS.
+"""Reads and protects the deployed stack of an environment, for `make deploy` and `make destroy`.
 
-    stack.py secret-version ENVIRONMENT   prints TokenSecretVersion=ID of the value that the stack's secret has, if any
-    stack.py protect ENVIRONMENT          turns termination protection on or off, as DeletionProtection is
-    stack.py may-be-deleted ENVIRONMENT   ends with what to do first where the stack is protected
+    stack.py secret-version ENVIRONMENT   prints TokenSecretVersion=ID, the current version of the stack's secret, if any
+    stack.py protect ENVIRONMENT          turns termination protection on or off, like DeletionProtection
+    stack.py may-be-deleted ENVIRONMENT   fails where the stack is protected and prints what to do first
 """
 
 import sys
@@ -16,7 +16,7 @@ CONFIG = Path(__file__).parent / "samconfig.toml"
 
 
 def described(cloudformation, name):
-    """What CloudFormation says of the stack, or None where there is none."""
+    """The description of the stack from CloudFormation, or None where there is none."""
     try:
         return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
@@ -34,13 +34,13 @@ def is_protected(stack):
 
 
 def refusal(stack, environment):
-    """Why the stack is not deleted and the way out, or None. DynamoDB would refuse its tables alone, and too late:
-    CloudFormation deletes functions, routes and permissions first, and none of them comes back."""
+    """Why the stack must not be deleted and how to allow it, or None. DynamoDB would only protect its tables, after
+    CloudFormation has deleted functions, routes and permissions, which it does not restore."""
     if stack is None or not (is_protected(stack) or stack.get("EnableTerminationProtection")):
         return None
     return (
-        f"{stack['StackName']} is protected, and nothing was deleted.\n"
-        "To delete it with everything in it, first take its protection away:\n"
+        f"{stack['StackName']} is protected, nothing was deleted.\n"
+        "To delete it with all its data, remove the protection first:\n"
         f"  1. in infra/deploy/samconfig.toml, {environment}: DeletionProtection=false\n"
         f"  2. make deploy ENVIRONMENT={environment}\n"
         f"  3. make destroy ENVIRONMENT={environment}"
@@ -48,7 +48,7 @@ def refusal(stack, environment):
 
 
 def secret_version(stack, secrets):
-    """The parameter that names the value which the stack's secret has, or None before the first deployment."""
+    """The parameter with the current version of the stack's secret, or None before the first deployment."""
     outputs = {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
     if "TokenSecret" not in outputs:
         return None
@@ -58,7 +58,7 @@ def secret_version(stack, secrets):
 
 
 def protect(stack, cloudformation):
-    """Has CloudFormation itself refuse to delete the stack, whoever asks, for as long as its tables are protected."""
+    """Turns CloudFormation's termination protection on while the tables are protected, and off otherwise."""
     if stack is not None and bool(stack.get("EnableTerminationProtection")) != is_protected(stack):
         cloudformation.update_termination_protection(
             StackName=stack["StackName"], EnableTerminationProtection=is_protected(stack)
