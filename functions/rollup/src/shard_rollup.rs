@@ -10,7 +10,7 @@ use nsl_aws::compute::{Computed, RollupComputer};
 use nsl_domain::rollup::{AppShard, RollupSpan, due_coarser};
 use tokio::sync::Semaphore;
 
-/// Spans opened or computed at a time, over all write shards: each may hold a page of reports, a megabyte.
+/// Spans opened or computed at a time, over all write shards: each may read a page of reports, a megabyte.
 pub(crate) const CONCURRENT_SPANS: usize = 8;
 
 /// The minutes of one write shard that contain reports of the batch.

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 
 use nsl_domain::rollup::AppShard;
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
-use nsl_test_support::Call;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,7 +22,7 @@ fn cases() -> u32 {
     asked.unwrap_or(MIN_CASES).max(MIN_CASES)
 }
 
-/// An instance is killed or stalled before this call.
+/// Instances are killed or stalled within this many calls.
 const MAX_CALLS: usize = 40;
 
 /// One step of a sequence.
@@ -125,140 +124,126 @@ fn any_step() -> impl Strategy<Value = Step> {
         .prop_map(|(pause_ms, reports, deliveries)| Step { pause_ms, reports, deliveries })
 }
 
-/// The stream: the records waiting in each of its shards, and those already handled.
-#[derive(Default)]
-struct Stream {
+/// An application whose reports wait in the shards of a stream.
+struct Scenario<'w> {
+    world: &'w World,
+    shop: Shop,
     waiting: BTreeMap<AppShard, VecDeque<Value>>,
     handled: Vec<Value>,
 }
 
-impl Stream {
-    /// The first waiting records of a shard, after some handled ones, newest first.
-    fn batch(&self, delivery: &Delivery) -> Vec<Value> {
-        let shard = self.waiting.values().nth(delivery.shard % self.waiting.len().max(1));
-        let fresh = shard.into_iter().flatten().take(delivery.records).cloned();
-        self.handled.iter().rev().take(delivery.replayed).cloned().chain(fresh).collect()
+impl<'w> Scenario<'w> {
+    async fn start(world: &'w World, shards: u16) -> Self {
+        let shop = world.register_shop(shards).await;
+        Self { world, shop, waiting: BTreeMap::new(), handled: Vec::new() }
     }
 
-    /// Removes the records of a handled batch.
-    fn advance(&mut self, delivery: &Delivery) {
+    async fn store(&mut self, offset_ms: i64, source: u8, document: &Value) {
+        let report = self.shop.report(offset_ms, &format!("source-{source}"), document);
+        let shard = self.shop.shard_of(&report);
+        let record = self.world.store(&mut self.shop, report).await;
+        self.waiting.entry(shard).or_default().push_back(record);
+    }
+
+    /// Some handled records, newest first, and the first waiting records of a shard.
+    fn batch(&self, delivery: &Delivery) -> Vec<Value> {
+        let shard = self.waiting.values().nth(delivery.shard % self.waiting.len().max(1));
+        let waiting = shard.into_iter().flatten().take(delivery.records).cloned();
+        self.handled.iter().rev().take(delivery.replayed).cloned().chain(waiting).collect()
+    }
+
+    async fn deliver(&mut self, delivery: &Delivery) {
+        let batch = self.batch(delivery);
+        if batch.is_empty() || !self.deliver_with(delivery.failure, &batch).await {
+            return;
+        }
         let count = self.waiting.len().max(1);
         if let Some(shard) = self.waiting.values_mut().nth(delivery.shard % count) {
             let done = delivery.records.min(shard.len());
             self.handled.extend(shard.drain(..done));
         }
     }
-}
 
-async fn deliver(world: &World, shop: &mut Shop, stream: &mut Stream, delivery: &Delivery) {
-    let batch = stream.batch(delivery);
-    if batch.is_empty() {
-        return;
-    }
-    world.env.take_calls();
-    let is_handled = match delivery.failure {
-        Failure::None => world.deliver(&batch).await.is_empty(),
-        Failure::ResponseLost => {
-            world.deliver(&batch).await;
-            false
-        }
-        Failure::Killed(calls) => {
-            let enough = |made: &[Call]| made.len() >= calls;
-            tokio::select! {
-                retried = world.deliver(&batch) => retried.is_empty(),
-                () = world.env.wait(enough) => false,
+    /// Delivers `batch` with `failure`; whether the stream regards it as handled.
+    async fn deliver_with(&mut self, failure: Failure, batch: &[Value]) -> bool {
+        let world = self.world;
+        world.env.take_calls();
+        match failure {
+            Failure::None => world.deliver(batch).await.is_empty(),
+            Failure::ResponseLost => {
+                world.deliver(batch).await;
+                false
+            }
+            Failure::Killed(calls) => tokio::select! {
+                retried = world.deliver(batch) => retried.is_empty(),
+                () = world.env.wait(|made| made.len() >= calls) => false,
+            },
+            Failure::Stalled(calls) => {
+                let mut stalled = pin!(world.deliver(batch));
+                let finished = tokio::select! {
+                    retried = &mut stalled => Some(retried),
+                    () = world.env.wait(|made| made.len() >= calls) => None,
+                };
+                let next = self.shop.next_report(&batch[0]);
+                let record = world.store(&mut self.shop, next).await;
+                assert!(world.deliver(std::slice::from_ref(&record)).await.is_empty(), "nothing fails here");
+                match finished {
+                    Some(retried) => retried.is_empty(),
+                    None => stalled.await.is_empty(),
+                }
+            }
+            Failure::Concurrent => {
+                let (one, other) = tokio::join!(world.deliver(batch), world.deliver(batch));
+                one.is_empty() && other.is_empty()
             }
         }
-        Failure::Stalled(calls) => {
-            let mut stalled = pin!(world.deliver(&batch));
-            let finished = tokio::select! {
-                retried = &mut stalled => Some(retried),
-                () = world.env.wait(|made| made.len() >= calls) => None,
-            };
-            let next = shop.next_report(&batch[0]);
-            let record = world.store(shop, next).await;
-            let is_handled = world.deliver(std::slice::from_ref(&record)).await.is_empty();
-            assert!(is_handled, "nothing fails here");
-            match finished {
-                Some(retried) => retried.is_empty(),
-                None => stalled.await.is_empty(),
-            }
-        }
-        Failure::Concurrent => {
-            let (one, other) = tokio::join!(world.deliver(&batch), world.deliver(&batch));
-            one.is_empty() && other.is_empty()
-        }
-    };
-    if is_handled {
-        stream.advance(delivery);
     }
-}
 
-/// Delivers all waiting records, without a failure.
-async fn drain(world: &World, shop: &mut Shop, stream: &mut Stream) {
-    while let Some(shard) = stream.waiting.values().position(|shard| !shard.is_empty()) {
-        let delivery = Delivery { shard, records: 5, replayed: 0, failure: Failure::None };
-        deliver(world, shop, stream, &delivery).await;
+    /// Delivers all waiting records without a failure, then compares with the model; returns the incomplete rollups.
+    async fn finish(&mut self) -> usize {
+        while let Some(shard) = self.waiting.values().position(|shard| !shard.is_empty()) {
+            self.deliver(&Delivery { shard, records: 5, replayed: 0, failure: Failure::None }).await;
+        }
+        assert_agrees(self.world, &self.shop).await
     }
-}
-
-async fn store(
-    world: &World,
-    shop: &mut Shop,
-    stream: &mut Stream,
-    offset_ms: i64,
-    source: u8,
-    document: &Value,
-) {
-    let report = shop.report(offset_ms, &format!("source-{source}"), document);
-    let shard = shop.shard_of(&report);
-    let record = world.store(shop, report).await;
-    stream.waiting.entry(shard).or_default().push_back(record);
 }
 
 async fn run(world: &World, shards: u16, steps: Vec<Step>) {
-    let mut shop = world.register_shop(shards).await;
-    let mut stream = Stream::default();
+    let mut scenario = Scenario::start(world, shards).await;
     let mut clock_ms = 0;
     for step in steps {
         clock_ms += step.pause_ms;
         world.set_clock(clock_ms);
         for report in &step.reports {
-            let offset_ms = clock_ms - report.age_ms;
-            store(world, &mut shop, &mut stream, offset_ms, report.source, &report.document).await;
+            scenario.store(clock_ms - report.age_ms, report.source, &report.document).await;
         }
         for delivery in &step.deliveries {
-            deliver(world, &mut shop, &mut stream, delivery).await;
+            scenario.deliver(delivery).await;
         }
     }
-    drain(world, &mut shop, &mut stream).await;
-    assert_agrees(world, &shop).await;
+    scenario.finish().await;
 
     // New reports days later complete every incomplete span.
     clock_ms += 2 * DAY_MS;
     world.set_clock(clock_ms);
     for source in 0..5 {
-        store(world, &mut shop, &mut stream, clock_ms, source, &json!({"back": source})).await;
+        scenario.store(clock_ms, source, &json!({"back": source})).await;
     }
     world.set_clock(clock_ms + 2 * DAY_MS);
-    drain(world, &mut shop, &mut stream).await;
-    let incomplete = assert_agrees(world, &shop).await;
-    assert_eq!(incomplete, 0);
+    assert_eq!(scenario.finish().await, 0);
 }
 
 /// Delivers one more report with `failure` to an application whose rollups are all stored.
 async fn run_one(world: &World, clock_ms: i64, failure: Failure) {
-    let mut shop = world.register_shop(1).await;
-    let mut stream = Stream::default();
+    let mut scenario = Scenario::start(world, 1).await;
     world.set_clock(clock_ms);
     for (offset_ms, value) in [(0, 1), (MINUTE_MS, 2), (20 * MINUTE_MS, 3)] {
-        store(world, &mut shop, &mut stream, offset_ms, 0, &json!({"cpu": {"usage": value}})).await;
+        scenario.store(offset_ms, 0, &json!({"cpu": {"usage": value}})).await;
     }
-    drain(world, &mut shop, &mut stream).await;
-    store(world, &mut shop, &mut stream, 10 * SECOND_MS, 1, &json!({"cpu": {"usage": 4}})).await;
-    deliver(world, &mut shop, &mut stream, &Delivery { shard: 0, records: 1, replayed: 0, failure }).await;
-    drain(world, &mut shop, &mut stream).await;
-    assert_agrees(world, &shop).await;
+    scenario.finish().await;
+    scenario.store(10 * SECOND_MS, 1, &json!({"cpu": {"usage": 4}})).await;
+    scenario.deliver(&Delivery { shard: 0, records: 1, replayed: 0, failure }).await;
+    scenario.finish().await;
 }
 
 #[tokio::test]

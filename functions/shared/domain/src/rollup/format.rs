@@ -34,7 +34,7 @@ pub(super) const GAP_ORDER_WIDTH: u32 = 3;
 /// Bits of the hash of a report.
 pub(super) const HASH_WIDTH: u32 = 64;
 
-/// Bits of the mark that says where the last value of a series is found.
+/// Bits of the mark of where the last value of a series is.
 pub(super) const LAST_WIDTH: u32 = 2;
 /// The last value is the maximum, as in rising counters.
 pub(super) const LAST_IS_MAX: u64 = 0;

@@ -22,16 +22,14 @@ pub struct MinuteBuilder {
     rows: Vec<Row>,
     /// Index in `rows` by name.
     row_by_name: HashMap<String, usize>,
-    /// Indexes of the rows that have a value of the current report.
-    pending: Vec<usize>,
+    /// Row index and value of each sample of the current report.
+    pending: Vec<(usize, f64)>,
     is_truncated: bool,
 }
 
 #[derive(Debug)]
 struct Row {
     name: String,
-    /// The value of the current report, added to the bucket once the whole report is read.
-    pending: Option<f64>,
     bucket: Option<Bucket>,
 }
 
@@ -71,7 +69,7 @@ impl MinuteBuilder {
                 let origin = SampleOrigin { time: timestamp, source: self.shared(source), hash };
                 self.commit_pending(&origin);
             }
-            Err(_) => self.discard_pending(),
+            Err(_) => self.pending.clear(),
         }
         if self.rows.len() > MAX_BUILT_SERIES {
             self.truncate();
@@ -103,38 +101,26 @@ impl MinuteBuilder {
 
     fn add_pending(&mut self, name: &str, value: f64) {
         let index = self.row_by_name.get(name).copied().unwrap_or_else(|| self.add_row(name));
-        if let Some(row) = self.rows.get_mut(index)
-            && row.pending.replace(value).is_none()
-        {
-            self.pending.push(index);
-        }
+        self.pending.push((index, value));
     }
 
     fn add_row(&mut self, name: &str) -> usize {
         let index = self.rows.len();
-        self.rows.push(Row { name: name.to_owned(), pending: None, bucket: None });
+        self.rows.push(Row { name: name.to_owned(), bucket: None });
         self.row_by_name.insert(name.to_owned(), index);
         index
     }
 
-    fn discard_pending(&mut self) {
-        for index in self.pending.drain(..) {
-            if let Some(row) = self.rows.get_mut(index) {
-                row.pending = None;
-            }
-        }
-    }
-
+    /// Adds the samples of a report that was read completely. Of several with one name, the last counts.
     fn commit_pending(&mut self, origin: &SampleOrigin) {
-        for index in self.pending.drain(..) {
-            let Some(row) = self.rows.get_mut(index) else {
-                continue;
-            };
-            if let Some(value) = row.pending.take() {
-                match &mut row.bucket {
-                    Some(bucket) => bucket.add(value, origin),
-                    none => *none = Some(Bucket::of(value, origin)),
-                }
+        self.pending.reverse();
+        self.pending.sort_by_key(|(index, _)| *index);
+        self.pending.dedup_by_key(|(index, _)| *index);
+        for (index, value) in self.pending.drain(..) {
+            match self.rows.get_mut(index).map(|row| &mut row.bucket) {
+                Some(Some(bucket)) => bucket.add(value, origin),
+                Some(none) => *none = Some(Bucket::of(value, origin)),
+                None => {}
             }
         }
     }

@@ -95,12 +95,12 @@ fn an_empty_rollup_is_a_few_bytes() {
 }
 
 #[test]
-fn nothing_of_a_malformed_document_is_added() {
+fn malformed_documents_and_repeated_paths_add_no_samples() {
     let minute = span(Resolution::Minute, 0);
     let mut builder = MinuteBuilder::new(minute);
     let source = Source::new("a").unwrap();
     assert!(builder.add(minute.start(), &source, 1, "{\"a\":1,\"b\":}").is_err());
-    builder.add(minute.start(), &source, 1, "{\"b\":2}").unwrap();
+    builder.add(minute.start(), &source, 1, "{\"b\":5,\"b\":2}").unwrap();
     builder.add(minute.end(), &source, 1, "{\"b\":3}").unwrap();
     let rollup = builder.finish();
     assert_eq!(rollup.reports(), 1);
