@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nsl_aws::apps::AppCache;
+use nsl_aws::boot::Clients;
+use nsl_aws::cache::Cache;
 use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
+use nsl_aws::sessions::Sessions;
 use nsl_domain::app::App;
 use nsl_domain::frame::publish::ReportFrame;
 use nsl_domain::grant::{Action, Grant, authorise};
-use nsl_domain::ids::AppId;
+use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::time::TimestampMs;
 
-use crate::handler::Ingest;
 use crate::limits::Load;
+use crate::settings::Settings;
 
 /// The apps of a frame, all of which its sender may report for.
 pub(crate) struct AuthorisedApps {
@@ -49,7 +53,28 @@ impl AuthorisedApps {
     }
 }
 
-impl Ingest {
+/// Checks grants against apps, both cached.
+#[derive(Debug)]
+pub(crate) struct Authoriser {
+    pub(crate) app_cache: AppCache,
+    sessions: Sessions,
+    grants: Cache<ConnectionId, Grant>,
+}
+
+impl Authoriser {
+    pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
+        Self {
+            app_cache: AppCache::new(clients.apps(&settings.apps_table)),
+            sessions: clients.sessions(&settings.connections_table),
+            grants: Cache::default(),
+        }
+    }
+
+    /// Whether the sender of `event` has a grant, as far as that can be answered without a call.
+    pub(crate) fn has_grant(&self, event: &SocketEvent) -> bool {
+        event.grant.is_some() || self.grants.get(&event.connection, event.arrival).is_some()
+    }
+
     /// The apps of the frame, if the sender may report for all of them. The cached grant of an `auth` accepts, but does
     /// not reject: a later `auth` may have granted more.
     pub(crate) async fn authorise(

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nsl_aws::audience::Subscribers;
+use nsl_aws::apps::AppCache;
+use nsl_aws::audience::{Audience, Subscribers};
+use nsl_aws::boot::Clients;
+use nsl_aws::counters::Counters;
+use nsl_aws::fan_out::FanOut;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::{Dialect, live_frame};
 use nsl_domain::ids::AppId;
 use nsl_domain::report::Report;
 use nsl_domain::time::TimestampMs;
 
-use crate::handler::Ingest;
+use crate::min_interval::MinInterval;
+use crate::settings::Settings;
 
 /// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s. Subscribers that are not
 /// reached by then get the reports with their next replay.
@@ -40,17 +45,45 @@ impl Frames {
     }
 }
 
-impl Ingest {
+/// Posts stored reports to subscribers.
+#[derive(Debug)]
+pub(crate) struct Broadcaster {
+    audience: Audience,
+    fan_out: FanOut,
+    min_interval: MinInterval,
+}
+
+impl Broadcaster {
+    pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
+        Self {
+            audience: clients.audience(&settings.connections_table),
+            fan_out: clients.fan_out(&settings.connections_table),
+            min_interval: MinInterval::default(),
+        }
+    }
+
     /// Posts `reports` to the subscribers of their apps. Failures are logged: the reports are stored, and a subscriber
     /// that missed one gets it with its next replay.
-    pub(crate) async fn broadcast(&self, reports: &[Report], now: TimestampMs) {
+    pub(crate) async fn broadcast(
+        &self,
+        reports: &[Report],
+        app_cache: &AppCache,
+        counters: &Counters,
+        now: TimestampMs,
+    ) {
         let mut by_app: BTreeMap<&AppId, Vec<&Report>> = BTreeMap::new();
         for report in reports {
             by_app.entry(&report.app).or_default().push(report);
         }
         let posts = async {
             for (app, reports) in by_app {
-                self.broadcast_app(app, &reports, now).await;
+                match self.audience.of_app(app, app_cache, now).await {
+                    Ok(Subscribers { active, expired }) => {
+                        let posts = self.fan_out(app, &reports, &active, counters, now);
+                        futures_util::join!(posts, self.audience.expire(app, &expired));
+                    }
+                    Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
+                }
             }
         };
         if tokio::time::timeout(FAN_OUT_TIMEOUT, posts).await.is_err() {
@@ -58,22 +91,25 @@ impl Ingest {
         }
     }
 
-    async fn broadcast_app(&self, app: &AppId, reports: &[&Report], now: TimestampMs) {
-        let Subscribers { active, expired } = match self.audience.of_app(app, &self.app_cache, now).await {
-            Ok(subscribers) => subscribers,
-            Err(fault) => return tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
-        };
-        let frames = Frames::render(reports, &active);
+    async fn fan_out(
+        &self,
+        app: &AppId,
+        reports: &[&Report],
+        subscribers: &[Subscriber],
+        counters: &Counters,
+        now: TimestampMs,
+    ) {
+        let frames = Frames::render(reports, subscribers);
         let posts = self.fan_out.to_subscribers(
             app,
-            &active,
+            subscribers,
             |subscriber| {
                 let Subscriber { connection, min_interval_ms, dialect, .. } = subscriber;
                 let admits = |_: &&String| self.min_interval.admit(connection, app, *min_interval_ms, now);
                 frames.in_dialect(*dialect).iter().filter(admits)
             },
-            &self.counters,
+            counters,
         );
-        futures_util::join!(posts, self.audience.expire(app, &expired));
+        posts.await;
     }
 }

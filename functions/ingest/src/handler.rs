@@ -2,31 +2,24 @@
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use futures_util::{StreamExt, stream};
-use nsl_aws::apps::AppCache;
-use nsl_aws::audience::Audience;
 use nsl_aws::boot::Clients;
-use nsl_aws::cache::Cache;
 use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::{SocketEvent, answer};
-use nsl_aws::fan_out::FanOut;
-use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
-use nsl_aws::sessions::Sessions;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::frame::envelope::{FrameId, RejectedFrame};
 use nsl_domain::frame::outbound::{Outbound, RejectedReport};
 use nsl_domain::frame::publish::{ReportEntry, ReportFrame};
-use nsl_domain::grant::Grant;
-use nsl_domain::ids::{ConnectionId, Source};
+use nsl_domain::ids::Source;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
 
-use crate::authorise::{AuthorisedApps, NotAuthorised};
-use crate::legacy::SourceCache;
+use crate::authorise::{AuthorisedApps, Authoriser, NotAuthorised};
+use crate::deliver::Broadcaster;
+use crate::legacy::LegacyReports;
 use crate::limits::Limits;
-use crate::min_interval::MinInterval;
 use crate::rejection_limiter::RejectionLimiter;
 use crate::settings::Settings;
 
@@ -36,18 +29,13 @@ const CONCURRENT_WRITES: usize = 16;
 /// The function: its clients, caches and limiters.
 #[derive(Debug)]
 pub(crate) struct Ingest {
-    pub(crate) app_cache: AppCache,
-    pub(crate) sessions: Sessions,
-    pub(crate) reports: Reports,
-    pub(crate) publishers: Publishers,
-    pub(crate) source_cache: SourceCache,
-    pub(crate) grants: Cache<ConnectionId, Grant>,
-    pub(crate) retention_ms: i64,
-    pub(crate) fan_out: FanOut,
-    pub(crate) audience: Audience,
-    pub(crate) connections_api: ConnectionsApi,
-    pub(crate) min_interval: MinInterval,
+    authoriser: Authoriser,
     limits: Limits,
+    reports: Reports,
+    retention_ms: i64,
+    legacy_reports: LegacyReports,
+    broadcaster: Broadcaster,
+    pub(crate) connections_api: ConnectionsApi,
     rejection_limiter: RejectionLimiter,
     unauthenticated: UnauthenticatedConnections,
     pub(crate) counters: Counters,
@@ -65,21 +53,16 @@ struct Outcome {
 impl Ingest {
     pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
         Self {
-            app_cache: AppCache::new(clients.apps(&settings.apps_table)),
-            sessions: clients.sessions(&settings.connections_table),
-            fan_out: clients.fan_out(&settings.connections_table),
-            audience: clients.audience(&settings.connections_table),
-            reports: clients.reports(&settings.reports_table),
-            publishers: clients.publishers(&settings.connections_table),
-            source_cache: SourceCache::default(),
-            connections_api: clients.connections_api(),
-            grants: Cache::default(),
-            min_interval: MinInterval::default(),
+            authoriser: Authoriser::new(clients, settings),
             limits: Limits::default(),
+            reports: clients.reports(&settings.reports_table),
+            retention_ms: settings.retention_ms,
+            legacy_reports: LegacyReports::new(clients, settings),
+            broadcaster: Broadcaster::new(clients, settings),
+            connections_api: clients.connections_api(),
             rejection_limiter: RejectionLimiter::default(),
             unauthenticated: clients.unauthenticated(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
-            retention_ms: settings.retention_ms,
         }
     }
 
@@ -93,7 +76,7 @@ impl Ingest {
             Ok(frame) => self.publish(frame, &event).await,
             Err(RejectedFrame { rejection, id }) => {
                 self.reject(&event, rejection, id).await;
-                if event.grant.is_none() && self.grants.get(&event.connection, event.arrival).is_none() {
+                if !self.authoriser.has_grant(&event) {
                     self.count_unauthenticated(&event).await;
                 }
             }
@@ -103,7 +86,7 @@ impl Ingest {
     }
 
     async fn publish(&self, frame: ReportFrame, event: &SocketEvent) {
-        let authorised = match self.authorise(&frame, event).await {
+        let authorised = match self.authoriser.authorise(&frame, event).await {
             Ok(authorised) => authorised,
             Err(NotAuthorised::Rejected(rejection)) => return self.reject(event, rejection, frame.id).await,
             Err(NotAuthorised::Unauthenticated) => {
@@ -139,7 +122,9 @@ impl Ingest {
                 self.post(event, &reply).await;
             }
         };
-        futures_util::join!(reply, self.broadcast(&outcome.stored, event.arrival));
+        let app_cache = &self.authoriser.app_cache;
+        let broadcast = self.broadcaster.broadcast(&outcome.stored, app_cache, &self.counters, event.arrival);
+        futures_util::join!(reply, broadcast);
     }
 
     async fn store(
@@ -180,7 +165,7 @@ impl Ingest {
     ) -> Result<Option<Report>, Rejection> {
         let app = authorised.apps.get(&draft.app).ok_or_else(Rejection::unauthorized)?;
         if authorised.is_legacy {
-            return self.store_legacy(draft, sender, app, event).await;
+            return self.legacy_reports.store(draft, sender, app, event, &self.counters).await;
         }
         let report = draft.into_report(sender)?;
         match self.reports.store(&report, app, app.raw_retention_ms(self.retention_ms)).await {

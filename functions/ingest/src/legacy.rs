@@ -1,10 +1,11 @@
 //! Reports of the library: of two copies one is stored, a wrong timestamp is replaced, and the source is the process
 //! that sent them (docs/SEMANTICS.md, "Duplicates" and "Sources").
 
-use nsl_aws::counters::Counter;
+use nsl_aws::boot::Clients;
+use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::SocketEvent;
-use nsl_aws::publishers::ReportedSource;
-use nsl_aws::reports::{LegacyFrame, StoreOutcome};
+use nsl_aws::publishers::{Publishers, ReportedSource};
+use nsl_aws::reports::{LegacyFrame, Reports, StoreOutcome};
 use nsl_domain::app::App;
 use nsl_domain::bounded::BoundedMap;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
@@ -15,7 +16,7 @@ use nsl_domain::report::Report;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use parking_lot::Mutex;
 
-use crate::handler::Ingest;
+use crate::settings::Settings;
 
 /// How often the skew of one connection's clock is written.
 const SKEW_WRITE_INTERVAL_MS: i64 = HOUR_MS;
@@ -23,7 +24,7 @@ const SKEW_WRITE_INTERVAL_MS: i64 = HOUR_MS;
 /// The sources of legacy connections that this function instance has written. They do not expire, because the process
 /// behind a connection does not change.
 #[derive(Debug, Default)]
-pub(crate) struct SourceCache {
+struct SourceCache {
     sources: Mutex<BoundedMap<(ConnectionId, AppId), CachedSource>>,
 }
 
@@ -54,26 +55,45 @@ impl SourceCache {
     }
 }
 
-impl Ingest {
+/// Stores reports of the library.
+#[derive(Debug)]
+pub(crate) struct LegacyReports {
+    reports: Reports,
+    publishers: Publishers,
+    source_cache: SourceCache,
+    retention_ms: i64,
+}
+
+impl LegacyReports {
+    pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
+        Self {
+            reports: clients.reports(&settings.reports_table),
+            publishers: clients.publishers(&settings.connections_table),
+            source_cache: SourceCache::default(),
+            retention_ms: settings.retention_ms,
+        }
+    }
+
     /// Stores a report of `event`; `None` where its other copy is stored.
-    pub(crate) async fn store_legacy(
+    pub(crate) async fn store(
         &self,
         draft: ReportDraft,
         sender: &ReportSender,
         app: &App,
         event: &SocketEvent,
+        counters: &Counters,
     ) -> Result<Option<Report>, Rejection> {
         let frame =
             LegacyFrame { connection: &event.connection, message: &event.message_id, index: draft.index };
         let LegacyReport { mut report, time } = LegacyReport::from_draft(draft, sender);
         if time != ReportTime::Trusted {
-            self.counters.add(Counter::WrongClocks, 1);
+            counters.add(Counter::WrongClocks, 1);
         }
         report.source = self.source_of(&report, time, event).await;
         match self.reports.store_legacy(&report, frame, app, app.raw_retention_ms(self.retention_ms)).await {
             Ok(StoreOutcome::Stored) => Ok(Some(report)),
             Ok(StoreOutcome::Duplicate) => {
-                self.counters.add(Counter::AbsorbedDuplicates, 1);
+                counters.add(Counter::AbsorbedDuplicates, 1);
                 Ok(None)
             }
             Err(fault) => {
