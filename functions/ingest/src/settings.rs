@@ -1,13 +1,8 @@
 //! Settings of the `ingest` function.
 
 use nsl_aws::settings::{Misconfigured, Reader};
+use nsl_domain::rollup::{MAX_RAW_HOURS, MIN_RAW_HOURS};
 use nsl_domain::time::HOUR_MS;
-
-/// Longest retention of raw reports, in hours: a month.
-const MAX_RETENTION_HOURS: i64 = 720;
-
-/// Shortest retention of raw reports, in hours: the age of the oldest report that is accepted.
-const MIN_RETENTION_HOURS: i64 = 48;
 
 /// Names of tables, and how long raw reports are kept.
 #[derive(Debug)]
@@ -27,8 +22,7 @@ impl Settings {
             connections_table: reader.text("CONNECTIONS_TABLE"),
             reports_table: reader.text("REPORTS_TABLE"),
             metrics_namespace: reader.text("METRICS_NAMESPACE"),
-            retention_ms: reader.number("RAW_RETENTION_HOURS", MIN_RETENTION_HOURS..=MAX_RETENTION_HOURS)
-                * HOUR_MS,
+            retention_ms: reader.number("RAW_RETENTION_HOURS", MIN_RAW_HOURS..=MAX_RAW_HOURS) * HOUR_MS,
         };
         reader.finish(settings)
     }

@@ -15,7 +15,7 @@ use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::legacy::dedup_window::dedup_window;
 use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, RAW_GRACE_MS, RollupSpan};
+use nsl_domain::rollup::{AppShard, MAX_RAW_HOURS, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_domain::time_span::TimeSpan;
 
@@ -26,9 +26,6 @@ use crate::keys::{self, expression};
 use crate::rows;
 
 pub use legacy::{LegacyFrame, StoreOutcome};
-
-/// Longest retention of raw reports that the template allows, in hours: how far back a report can lie.
-const MAX_RETENTION_HOURS: i64 = 720;
 
 /// The Reports table.
 #[derive(Debug, Clone)]
@@ -235,7 +232,7 @@ impl Reports {
     /// Every partition that may hold a report of `app` at `now`: one for each hour and shard that any retention
     /// reaches. No call.
     pub fn partitions(&self, app: &App, now: TimestampMs) -> Vec<Partition> {
-        let longest_ms = MAX_RETENTION_HOURS * HOUR_MS + RAW_GRACE_MS;
+        let longest_ms = MAX_RAW_HOURS * HOUR_MS + RAW_GRACE_MS;
         let span = TimeSpan::new(now.plus_ms(-longest_ms), now.plus_ms(MAX_AHEAD_MS + 1));
         let hours = keys::hours(span);
         let of_hour = |hour| (0..app.shards).map(move |shard| keys::report_partition(&app.id, hour, shard));
