@@ -9,10 +9,10 @@ use crate::time::{MINUTE_MS, TimestampMs};
 use crate::time_span::TimeSpan;
 use crate::window::Window;
 
-/// Longest span before now for which raw reports are read instead of rollups.
+/// Longest raw tail: the span before now whose raw reports are read instead of rollups.
 pub const MAX_TAIL_MS: i64 = 5 * MINUTE_MS;
 
-/// Shortest such span. Reports this recent must be in an answer as soon as they are acknowledged
+/// Shortest such tail. Reports this recent must be in an answer as soon as they are acknowledged
 /// (docs/SEMANTICS.md, "Lateness"), but the rollup of a minute may have been computed before one of its reports was
 /// stored.
 const MIN_TAIL_MS: i64 = 2 * MINUTE_MS;
