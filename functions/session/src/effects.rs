@@ -15,7 +15,7 @@ use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::AppId;
 use nsl_domain::time::TimestampMs;
 
-use crate::handler::Session;
+use crate::session::Session;
 
 /// The effects of one frame.
 #[derive(Debug, Clone, Copy)]

@@ -3,38 +3,18 @@
 //! On a route that answers by itself the first frame is the result of the invocation; all others are posted to the
 //! connection.
 
+use crate::effects::FrameEffects;
+use crate::session::Session;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
-use nsl_auth::token::TrustedKeys;
-use nsl_aws::apps::AppCache;
-use nsl_aws::audience::Audience;
-use nsl_aws::boot::Clients;
-use nsl_aws::commands::Commands;
-use nsl_aws::connections_api::ConnectionsApi;
-use nsl_aws::counters::{Counter, Counters};
+use nsl_aws::counters::Counter;
 use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
-use nsl_aws::fan_out::FanOut;
 use nsl_aws::fault::Fault;
-use nsl_aws::logs::Logs;
-use nsl_aws::publishers::Publishers;
-use nsl_aws::reports::Reports;
-use nsl_aws::rollups::Rollups;
-use nsl_aws::sessions::Sessions;
-use nsl_aws::subscriptions::Subscriptions;
-use nsl_aws::unauthenticated::UnauthenticatedConnections;
-use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::conversation::{self, AuthContext, FrameCounts, Reply};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::envelope::RejectedFrame;
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::{Grant, GrantedApps};
-use nsl_domain::ids::AppId;
 use nsl_domain::legacy;
-use nsl_domain::rollup::Retention;
-use nsl_domain::time::TimestampMs;
-
-use crate::connection_cache::Connections;
-use crate::effects::FrameEffects;
-use crate::settings::Settings;
 
 /// The one subprotocol. A browser that offers some closes a socket whose handshake echoes none.
 const SUBPROTOCOL: &str = "nsl.v1";
@@ -42,47 +22,7 @@ const SUBPROTOCOL: &str = "nsl.v1";
 /// The route of `auth`.
 const AUTH_ROUTE: &str = "auth";
 
-/// The function, with its clients.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) app_cache: AppCache,
-    pub(crate) sessions: Sessions,
-    pub(crate) subscriptions: Subscriptions,
-    pub(crate) audience: Audience,
-    pub(crate) fan_out: FanOut,
-    pub(crate) publishers: Publishers,
-    pub(crate) reports: Reports,
-    pub(crate) rollups: Rollups,
-    pub(crate) logs: Logs,
-    pub(crate) commands: Commands,
-    pub(crate) trusted: TrustedKeys,
-    pub(crate) connections_api: ConnectionsApi,
-    connections: Connections,
-    unauthenticated: UnauthenticatedConnections,
-    pub(crate) counters: Counters,
-}
-
 impl Session {
-    pub(crate) fn new(clients: &Clients, settings: &Settings, trusted: TrustedKeys) -> Self {
-        Self {
-            app_cache: AppCache::new(clients.apps(&settings.apps_table)),
-            sessions: clients.sessions(&settings.connections_table),
-            subscriptions: clients.subscriptions(&settings.connections_table),
-            audience: clients.audience(&settings.connections_table),
-            fan_out: clients.fan_out(&settings.connections_table),
-            publishers: clients.publishers(&settings.connections_table),
-            reports: clients.reports(&settings.reports_table),
-            rollups: clients.rollups(&settings.rollups_table, Retention::default()),
-            logs: clients.log_entries(&settings.logs_table),
-            commands: clients.commands(&settings.connections_table),
-            connections: Connections::default(),
-            connections_api: clients.connections_api(),
-            unauthenticated: clients.unauthenticated(&settings.connections_table),
-            counters: Counters::new(&settings.metrics_namespace),
-            trusted,
-        }
-    }
-
     pub(crate) async fn handle(
         &self,
         event: ApiGatewayWebsocketProxyRequest,
@@ -133,13 +73,6 @@ impl Session {
         self.sessions.open(&event.connection, event.role, publishes, event.arrival).await?;
         self.publishers.add(publishes, &event.connection, event.arrival).await?;
         Ok(true)
-    }
-
-    /// Whether `app` may have one more connection.
-    pub(crate) async fn has_connection_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
-        let known = self.app_cache.cached(app, now).await?;
-        let most = known.map_or(MAX_CONNECTIONS, |known| known.max_connections());
-        self.publishers.has_connection_room(app, most, now).await
     }
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {

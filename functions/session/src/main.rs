@@ -4,6 +4,7 @@ mod connection_cache;
 mod effects;
 mod handler;
 mod legacy;
+mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ use nsl_auth::token::TrustedKeys;
 use nsl_aws::tables::TableProbe;
 use nsl_aws::{boot, settings::environment};
 
-use crate::handler::Session;
+use crate::session::Session;
 use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]

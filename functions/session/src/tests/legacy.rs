@@ -142,16 +142,12 @@ async fn wrong_library_is_closed_silently_after_ten_minutes() {
 #[tokio::test]
 async fn library_that_becomes_right_is_accepted() {
     let world = World::start().await;
-    let mut bank = app("bank");
-    world.env.register(&bank).await;
+    world.env.register(&app("bank")).await;
     let session = world.connected(PROGRAM).await;
     send(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
     assert!(world.sent().is_empty());
-    let key = json!({"Key": {"appId": {"S": "bank"}}});
-    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
-    bank.legacy = true;
-    bank.keys = vec![KeyRecord::of("another", Scope::Both)];
-    world.env.register(&bank).await;
+    let keys = vec![KeyRecord::of("another", Scope::Both)];
+    world.replace(&App { legacy: true, keys, ..app("bank") }).await;
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM, NOW_MS + 10_000).await;
     assert_eq!(world.sent()[0]["type"], "auth_success");
 }

@@ -21,7 +21,7 @@ use nsl_test_support::fixtures::{self, NOW_MS, grant, id, secret};
 use nsl_test_support::{TestEnvironment, events};
 use serde_json::{Value, json};
 
-use crate::handler::Session;
+use crate::session::Session;
 use crate::settings::Settings;
 
 /// The connection of most tests, with an id like API Gateway's.
@@ -68,6 +68,13 @@ impl World {
         assert_eq!(self.env.frames(CONNECTION)[0]["type"], "auth_success");
         self.env.take_calls();
         session
+    }
+
+    /// Replaces the stored app, and its keys.
+    async fn replace(&self, app: &App) {
+        let key = json!({"Key": {"appId": {"S": app.id.as_str()}}});
+        self.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
+        self.env.register(app).await;
     }
 
     /// Stores a report of `shop` with a timestamp `offset_ms` after now.

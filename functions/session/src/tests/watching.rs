@@ -89,11 +89,7 @@ async fn unauthorised_viewer_is_not_subscribed() {
 async fn revoked_key_cannot_subscribe_after_a_minute() {
     let world = World::start().await;
     let session = world.authorised().await;
-    let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
-    let mut shop = app("shop");
-    shop.keys = vec![KeyRecord::of("another", Scope::Both)];
-    world.env.register(&shop).await;
+    world.replace(&App { keys: vec![KeyRecord::of("another", Scope::Both)], ..app("shop") }).await;
     let body = send_at(&session, "subscribe", &subscribe_to("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
     assert_eq!(body["payload"]["code"], "unauthorized");
 }
@@ -207,11 +203,7 @@ async fn ping_is_answered_by_its_route() {
 async fn added_key_subscribes_at_once() {
     let world = World::start().await;
     let session = world.authorised().await;
-    let key = json!({"Key": {"appId": {"S": "shop"}}});
-    world.env.dynamodb.direct("DeleteItem", "AppsTable", key).await;
-    let mut shop = app("shop");
-    shop.keys = vec![KeyRecord::of("another", Scope::Both)];
-    world.env.register(&shop).await;
+    world.replace(&App { keys: vec![KeyRecord::of("another", Scope::Both)], ..app("shop") }).await;
     let grant = granted("shop", Scope::View);
     let by_another = grant.replace(
         KeyRecord::of(&secret("shop"), Scope::View).id.as_str(),

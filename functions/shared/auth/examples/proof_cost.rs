@@ -11,10 +11,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use nsl_auth::api_key;
 use nsl_auth::prove::{ProofContext, prove};
 use nsl_auth::token::{Claims, TrustedKeys, issue};
-use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, Status};
+use nsl_domain::app::{App, KeyRecord};
 use nsl_domain::frame::control::Credential;
 use nsl_domain::grant::Role;
-use nsl_domain::ids::{AppId, Scope, UserId};
+use nsl_domain::ids::Scope;
 use nsl_domain::time::TimestampMs;
 
 /// The bar, in microseconds.
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 /// Microseconds of one proof by kind of credential; `None` where a proof fails, which would measure nothing.
 fn measured() -> Option<Vec<(&'static str, f64)>> {
     let key = api_key::generate().ok()?;
-    let app = app(&key)?;
+    let app = app(&key);
     let token = issue(&claims(&app), SECRET).ok()?;
     let elliptic = EncodingKey::from_ec_der(include_bytes!("../src/token/keys/es256.pk8"));
     let rsa = EncodingKey::from_rsa_der(include_bytes!("../src/token/keys/rs256.der"));
@@ -64,20 +64,9 @@ fn measured() -> Option<Vec<(&'static str, f64)>> {
     Some(table)
 }
 
-fn app(key: &str) -> Option<App> {
-    Some(App {
-        id: AppId::new("shop").ok()?,
-        owner: UserId::new("ann").ok()?,
-        name: "Shop".to_owned(),
-        status: Status::Active,
-        keys: vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, Scope::Both)],
-        legacy: false,
-        shards: DEFAULT_SHARDS,
-        tokens_not_before: None,
-        limits: Default::default(),
-        retention: Default::default(),
-        limited_until: None,
-    })
+fn app(key: &str) -> App {
+    let keys = vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, Scope::Both)];
+    App { keys, ..App::example() }
 }
 
 fn claims(app: &App) -> Claims {

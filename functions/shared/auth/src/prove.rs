@@ -74,24 +74,12 @@ fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nsl_domain::app::{DEFAULT_SHARDS, KeyRecord, Status};
-    use nsl_domain::ids::AppId;
+    use nsl_domain::app::{KeyRecord, Status};
     use nsl_domain::rejection::Code;
 
     fn app(key: &str, scope: Scope, legacy: bool) -> App {
-        App {
-            id: AppId::new("shop").unwrap(),
-            owner: UserId::new("ann").unwrap(),
-            name: "Shop".into(),
-            status: Status::Active,
-            keys: vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, scope)],
-            legacy,
-            shards: DEFAULT_SHARDS,
-            tokens_not_before: None,
-            limits: Default::default(),
-            retention: Default::default(),
-            limited_until: None,
-        }
+        let keys = vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, scope)];
+        App { keys, legacy, ..App::example() }
     }
 
     fn attempt(credential: &Credential, app: Option<&App>, role: Role) -> Result<Grant, Rejection> {
