@@ -11,7 +11,7 @@ use nsl_aws::apps::{AppCache, Apps};
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
-use nsl_aws::logs::Logs;
+use nsl_aws::legacy::Logs;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
 use nsl_domain::app::App;
@@ -169,8 +169,7 @@ impl History {
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
         let grant = request::grant(request);
         let view = |app: Option<&App>| authorise(grant.as_ref(), Action::View, app, now);
-        let app = self.app_cache.authorise(&id, now, view).await??;
-        Ok(app.ok_or_else(Rejection::unauthorized)?)
+        Ok(self.app_cache.authorise(&id, now, view).await?.into_result()?)
     }
 }
 

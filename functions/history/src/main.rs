@@ -1,7 +1,7 @@
 //! The binary of the `history` function.
 
 use lambda_http::{Request, service_fn};
-use nsl_aws::tables::TableProbe;
+use nsl_aws::table_probe::TableProbe;
 use nsl_aws::{boot, settings::environment};
 use nsl_history::handler::History;
 use nsl_history::settings::Settings;

@@ -110,8 +110,7 @@ impl Authoriser {
                 continue;
             }
             let checked = self.app_cache.authorise(id, event.arrival, check).await?;
-            let app = checked.map_err(NotAuthorised::Rejected)?;
-            apps.extend(app.map(|app| (id.clone(), app)));
+            apps.insert(id.clone(), checked.into_result().map_err(NotAuthorised::Rejected)?);
         }
         Ok(AuthorisedApps { apps, is_legacy: grant.is_legacy() })
     }

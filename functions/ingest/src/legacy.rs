@@ -4,8 +4,9 @@
 use nsl_aws::boot::Clients;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::SocketEvent;
-use nsl_aws::publishers::{Publishers, ReportedSource};
-use nsl_aws::reports::{LegacyFrame, Reports, StoreOutcome};
+use nsl_aws::legacy::{LegacyFrame, ReportedSource, StoreOutcome};
+use nsl_aws::publishers::Publishers;
+use nsl_aws::reports::Reports;
 use nsl_domain::app::App;
 use nsl_domain::bounded::BoundedMap;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};

@@ -12,7 +12,7 @@ mod settings;
 mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use nsl_aws::tables::TableProbe;
+use nsl_aws::table_probe::TableProbe;
 use nsl_aws::{boot, settings::environment};
 
 use crate::handler::Ingest;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use nsl_aws::tables::TableProbe;
+use nsl_aws::table_probe::TableProbe;
 use nsl_aws::{boot, clock, settings::environment};
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;

@@ -70,7 +70,7 @@ impl Effects for FrameEffects<'_> {
         let now = self.event.arrival;
         let judge = |known: Option<&App>| authorise(Some(grant), action, known, now);
         let authorised = self.session.app_cache.authorise(app, now, judge).await?;
-        authorised.map(drop).map_err(EffectError::Rejected)
+        authorised.into_result().map(drop).map_err(EffectError::Rejected)
     }
 
     /// A viewer has no row before it subscribes, so this is where it is counted.
@@ -115,8 +115,7 @@ impl Effects for FrameEffects<'_> {
         let Some(known) = self.session.app_cache.cached(app, now).await? else {
             return Ok(RecentReports { reports: Vec::new(), is_complete: true });
         };
-        let (reports, is_complete) =
-            self.session.reports.recent(&known, from, now, MAX_REPLAY_REPORTS).await?;
-        Ok(RecentReports { reports, is_complete })
+        let recent = self.session.reports.recent(&known, from, now, MAX_REPLAY_REPORTS).await?;
+        Ok(RecentReports { reports: recent.reports, is_complete: recent.is_complete })
     }
 }

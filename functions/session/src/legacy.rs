@@ -72,11 +72,11 @@ impl LegacyEffects for FrameEffects<'_> {
     async fn last_report(&self, app: &AppId) -> Result<Option<Report>, Fault> {
         let (session, now) = (self.session, self.event.arrival);
         let Some(known) = session.app_cache.cached(app, now).await? else { return Ok(None) };
-        let (recent, _) = session.reports.recent(&known, now.plus_ms(-RECENT_MS), now, 1).await?;
+        let recent = session.reports.recent(&known, now.plus_ms(-RECENT_MS), now, 1).await?.reports;
         if let Some(newest) = recent.into_iter().next_back() {
             return Ok(Some(newest));
         }
-        let (last, _) = session.rollups.last_reports(app, now).await?;
+        let last = session.rollups.last_reports(app, now).await?.reports;
         Ok(last.into_iter().max_by_key(|report| report.timestamp))
     }
 

@@ -11,7 +11,7 @@ mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_auth::token::TrustedKeys;
-use nsl_aws::tables::TableProbe;
+use nsl_aws::table_probe::TableProbe;
 use nsl_aws::{boot, settings::environment};
 
 use crate::session::Session;

@@ -2,8 +2,8 @@
 //! report of each source, and publishers with wrong clocks. Needs access to the tables.
 
 use crate::store::Live;
-use nsl_aws::publishers::WrongClock;
-use nsl_aws::tables::TableStatus;
+use nsl_aws::legacy::WrongClock;
+use nsl_aws::table_probe::TableStatus;
 use nsl_domain::app::App;
 use nsl_domain::ids::Source;
 use nsl_domain::resolution::Resolution;
@@ -54,8 +54,8 @@ pub(crate) async fn last_reports(
     app: &App,
     now: TimestampMs,
 ) -> anyhow::Result<BTreeMap<Source, TimestampMs>> {
-    let (recorded, _) = live.rollups.last_reports(&app.id, now).await?;
-    let (newest, _) = live.reports.recent(app, now.plus_ms(-RECENT_MS), now, 1).await?;
+    let recorded = live.rollups.last_reports(&app.id, now).await?.reports;
+    let newest = live.reports.recent(app, now.plus_ms(-RECENT_MS), now, 1).await?.reports;
     let mut last = BTreeMap::new();
     for report in recorded.into_iter().chain(newest) {
         let latest = last.entry(report.source).or_insert(report.timestamp);

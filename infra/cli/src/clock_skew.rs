@@ -1,7 +1,7 @@
 //! Publishers with wrong clocks, as text and JSON. Their reports are stamped with the time of arrival:
 //! docs/SEMANTICS.md, "Lateness".
 
-use nsl_aws::publishers::WrongClock;
+use nsl_aws::legacy::WrongClock;
 use nsl_domain::time::TimestampMs;
 use serde_json::{Value, json};
 

@@ -201,7 +201,7 @@ impl TestEnvironment {
         self.clients.publishers(&self.table("ConnectionsTable"))
     }
 
-    pub fn commands(&self) -> nsl_aws::commands::Commands {
+    pub fn commands(&self) -> nsl_aws::legacy::Commands {
         self.clients.commands(&self.table("ConnectionsTable"))
     }
 
@@ -213,7 +213,7 @@ impl TestEnvironment {
         self.clients.rollups(&self.table("RollupsTable"), Retention::default())
     }
 
-    pub fn log_entries(&self) -> nsl_aws::logs::Logs {
+    pub fn log_entries(&self) -> nsl_aws::legacy::Logs {
         self.clients.log_entries(&self.table("LogsTable"))
     }
 }

@@ -4,6 +4,7 @@
 
 use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
+use nsl_aws::reports::SomeReports;
 use nsl_domain::app::App;
 use nsl_domain::history::{LatestFold, MAX_TAIL_MS, SeriesAnswer, Truncated, Truncations};
 use nsl_domain::report::{MAX_AHEAD_MS, Report};
@@ -63,13 +64,13 @@ impl History {
     /// The last reports that the rollup function stored, and the raw tail, which is newer.
     async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<LastReports, Fault> {
         let rollups = self.rollups.with_retention(self.retention_of(app));
-        let (mut reports, are_all) = rollups.last_reports(&app.id, now).await?;
+        let SomeReports { mut reports, is_complete } = rollups.last_reports(&app.id, now).await?;
         let tail = TimeSpan::new(now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {
             let shard = AppShard { app: app.id.clone(), shard };
             // Only the newest of each source matters. One beyond a full page was stored by the rollup function a minute ago.
             reports.extend(self.reports.newest(&shard, tail, now).await?);
         }
-        Ok(LastReports { reports, has_more: !are_all })
+        Ok(LastReports { reports, has_more: !is_complete })
     }
 }

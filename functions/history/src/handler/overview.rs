@@ -7,7 +7,7 @@ use nsl_domain::app::App;
 use nsl_domain::grant::{Action, Grant, GrantedApps, MAX_GRANTED_APPS, authorise, in_force};
 use nsl_domain::history::{AppOverview, LatestFold, OverviewAnswer};
 use nsl_domain::ids::AppId;
-use nsl_domain::rejection::{Code, Rejection};
+use nsl_domain::rejection::Code;
 use nsl_domain::time::TimestampMs;
 
 use super::{History, RequestError};
@@ -55,8 +55,7 @@ impl History {
             Err(rejection) if rejection.code == Code::AppInactive => Ok(()),
             outcome => outcome,
         };
-        let app = self.app_cache.authorise(&id, now, view_or_inactive).await??;
-        let app = app.ok_or_else(Rejection::unauthorized)?;
+        let app = self.app_cache.authorise(&id, now, view_or_inactive).await?.into_result()?;
         let last = match view(Some(&app)) {
             Ok(()) => self.latest_of(&app, now).await?,
             Err(_) => LatestFold::new(app.id.clone()),

@@ -42,7 +42,7 @@ async fn delete(world: &World, table: &str, row: &Value) {
 
 /// Repairs the first `span_ms` and returns the outcome of each span.
 async fn repair(world: &World, shop: &Shop, span_ms: i64) -> Vec<Computed> {
-    let mut repair = Repair::of(&world.computer, &shop.app, TimeSpan::new(at(0), at(span_ms)));
+    let mut repair = Repair::new(&world.computer, &shop.app, TimeSpan::new(at(0), at(span_ms)));
     let mut outcomes = Vec::new();
     while let Some(level) = repair.next_level().await.unwrap() {
         for (shard, span) in &level.spans {

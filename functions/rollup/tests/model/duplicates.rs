@@ -1,6 +1,6 @@
 //! Reports that the library sends twice are counted once, in the minute of their own timestamp.
 
-use nsl_aws::reports::{LegacyFrame, StoreOutcome};
+use nsl_aws::legacy::{LegacyFrame, StoreOutcome};
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::time::{DAY_MS, MINUTE_MS};
 use serde_json::{Value, json};

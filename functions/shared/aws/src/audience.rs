@@ -1,7 +1,4 @@
-//! The audience of an application: who watches it with credentials that still hold.
-//!
-//! Owns the parting from the others: whose key was dropped, whose token has ended or was taken back, whom the legacy
-//! flag no longer lets in. Refuses to post what the audience came for: ingest and session do. Ruled by design.md §8.
+//! The subscribers of an app, and the end of those whose key, token or legacy flag is no longer valid.
 
 use futures_util::{StreamExt, stream};
 use nsl_domain::app::App;
@@ -15,90 +12,91 @@ use crate::connections_api::ConnectionsApi;
 use crate::fault::Fault;
 use crate::subscriptions::{Subscriber, Subscriptions};
 
-/// Subscribers that are parted from at a time.
-const CONCURRENT_PARTINGS: usize = 64;
+/// Subscribers that are expired at a time.
+const CONCURRENT_EXPIRIES: usize = 64;
 
-/// Reads who watches, and parts from those who may no longer.
+/// Reads the subscribers of an app, and expires them.
 #[derive(Debug, Clone)]
 pub struct Audience {
     subscriptions: Subscriptions,
     connections_api: ConnectionsApi,
 }
 
-/// The subscribers of an application.
+/// The subscribers of an app.
 #[derive(Debug, Default)]
 pub struct Subscribers {
-    /// Whose credentials hold.
+    /// Those whose credentials are valid.
     pub active: Vec<Subscriber>,
-    /// Whose do not.
+    /// Those whose credentials are not.
     pub expired: Vec<Subscriber>,
 }
 
 impl Audience {
-    /// Reads `subscriptions` and tells by `connections_api`.
     pub(crate) fn new(subscriptions: Subscriptions, connections_api: ConnectionsApi) -> Self {
         Self { subscriptions, connections_api }
     }
 
-    /// Who watches `app` at `now`. One consistent query for each megabyte of rows; where somebody's credentials seem
-    /// not to hold, one read of the application, for nobody is parted from on an old belief. While that fails they are
-    /// in neither part.
+    /// The subscribers of `app` at `now`. One consistent query per megabyte of rows, and one read of the app where a
+    /// subscriber seems expired: a cached app may be outdated. If that read fails, such a subscriber is neither active
+    /// nor expired.
     ///
     /// # Errors
-    /// A [`Fault`] when the rows, or an application that is not known yet, cannot be read.
+    /// A [`Fault`] when the rows, or an app that is not cached, cannot be read.
     pub async fn of_app(
         &self,
         app: &AppId,
         app_cache: &AppCache,
         now: TimestampMs,
     ) -> Result<Subscribers, Fault> {
-        let everybody = self.subscriptions.of_app(app, now).await?;
-        let believed = app_cache.cached(app, now).await?;
-        let mut seated = seat(everybody, believed.as_deref(), now);
-        if seated.expired.is_empty() {
-            return Ok(seated);
+        let rows = self.subscriptions.of_app(app, now).await?;
+        let cached = app_cache.cached(app, now).await?;
+        let mut subscribers = split(rows, cached.as_deref(), now);
+        if subscribers.expired.is_empty() {
+            return Ok(subscribers);
         }
-        let doubted = std::mem::take(&mut seated.expired);
+        let doubtful = std::mem::take(&mut subscribers.expired);
         match app_cache.fetch(app, now).await {
             Ok(current) => {
-                let judged = seat(doubted, current.as_deref(), now);
-                seated.active.extend(judged.active);
-                seated.expired = judged.expired;
+                let checked = split(doubtful, current.as_deref(), now);
+                subscribers.active.extend(checked.active);
+                subscribers.expired = checked.expired;
             }
-            Err(fault) => tracing::warn!(app = %app, reason = fault.chain(), "credentials not judged"),
+            Err(fault) => tracing::warn!(%app, reason = fault.chain(), "subscribers not checked"),
         }
-        Ok(seated)
+        Ok(subscribers)
     }
 
-    /// Drops the subscriptions of `expired` and tells them why. A write and a post for each; what fails is logged, and
-    /// tried again with the next report. Pages of the library's dashboard keep theirs: they would not understand, and
-    /// are shown reports again as soon as the legacy flag is on again.
+    /// Deletes the subscriptions `expired` and posts an error to them. One write and one post each; failures are
+    /// logged, and the next report tries again. Legacy dashboards are skipped: they would not understand the error,
+    /// and get reports again as soon as the legacy flag is set again.
     pub async fn expire(&self, app: &AppId, expired: &[Subscriber]) {
-        // Of nearly every report, so that its frame is not rendered for nobody.
+        // The frame is rendered only when needed, because this is called with every report.
         if expired.is_empty() {
             return;
         }
         let rejection =
             Rejection::new(Code::Unauthorized, format!("the credentials to watch {app} have ended"));
         let frame = Outbound::Error { rejection, id: None }.render();
-        let partings = stream::iter(expired.iter().filter(|one| one.dialect == Dialect::Modern));
-        partings.for_each_concurrent(CONCURRENT_PARTINGS, |one| self.part(app, one, &frame)).await;
+        let modern = stream::iter(expired.iter().filter(|subscriber| subscriber.dialect == Dialect::Modern));
+        modern
+            .for_each_concurrent(CONCURRENT_EXPIRIES, |subscriber| self.expire_one(app, subscriber, &frame))
+            .await;
     }
 
-    async fn part(&self, app: &AppId, subscriber: &Subscriber, frame: &str) {
+    async fn expire_one(&self, app: &AppId, subscriber: &Subscriber, frame: &str) {
         let connection = &subscriber.connection;
-        tracing::info!(app = %app, %connection, "a subscription ended with its credentials");
+        tracing::info!(%app, %connection, "subscription expired with its credentials");
         if let Err(fault) = self.subscriptions.delete(app, connection).await {
-            tracing::warn!(%connection, reason = fault.chain(), "a subscription was not dropped");
+            tracing::warn!(%connection, reason = fault.chain(), "expired subscription not deleted");
         }
-        if let Err(undelivered) = self.connections_api.post_with_timeout(connection, frame).await {
-            undelivered.log(connection);
+        if let Err(failure) = self.connections_api.post_with_timeout(connection, frame).await {
+            failure.log(connection);
         }
     }
 }
 
-fn seat(subscribers: Vec<Subscriber>, app: Option<&App>, now: TimestampMs) -> Subscribers {
-    let lasts = |subscriber: &Subscriber| app.is_some_and(|app| subscriber.proof.is_valid(app, now));
-    let (active, expired) = subscribers.into_iter().partition(lasts);
+fn split(subscribers: Vec<Subscriber>, app: Option<&App>, now: TimestampMs) -> Subscribers {
+    let is_valid = |subscriber: &Subscriber| app.is_some_and(|app| subscriber.proof.is_valid(app, now));
+    let (active, expired) = subscribers.into_iter().partition(is_valid);
     Subscribers { active, expired }
 }

@@ -1,7 +1,6 @@
-//! What every function does before its first event: logs, SDK configuration, one warm call.
+//! What every function does before its first event: logging, SDK configuration, and a call to each table.
 //!
-//! Owns timeouts and retries, once for all clients, which share one HTTP client and its connections.
-//! Refuses to start a function that cannot work: it says why in one line and ends.
+//! Timeouts and retries of every AWS call are set here. A function that cannot work logs one line and exits.
 
 use std::time::Duration;
 
@@ -16,18 +15,18 @@ use tracing::Dispatch;
 
 use crate::apps::Apps;
 use crate::audience::Audience;
-use crate::commands::Commands;
 use crate::connections_api::ConnectionsApi;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
-use crate::logs::Logs;
+use crate::legacy::{Commands, Logs};
 use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::rollups::Rollups;
 use crate::sessions::Sessions;
 use crate::settings::environment;
 use crate::subscriptions::Subscriptions;
-use crate::tables::{self, TableProbe, TableStatus};
+use crate::table::Table;
+use crate::table_probe::{self, TableProbe, TableStatus};
 use crate::unauthenticated::UnauthenticatedConnections;
 
 /// Longest wait for a connection to an endpoint in the same region.
@@ -37,7 +36,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest wait for a call with all its attempts: below the functions' own timeout of 10 s, so that a caller can
-/// still be told.
+/// still be answered.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Attempts of one call, the first included.
@@ -46,10 +45,10 @@ const MAX_ATTEMPTS: u32 = 3;
 /// First pause between attempts. The SDK's own 1 s is longer than most invocations.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
-/// Starts the logs: structured, one line each, in the format and from the level on that Lambda's environment says.
+/// Starts structured logging, in the format and from the level that Lambda's environment sets.
 ///
-/// The runtime's own layer leaves the time out, and Lambda takes a JSON line without a valid `timestamp` for one of
-/// INFO: with `LogLevel=WARN` it would drop every warning and every error.
+/// The runtime's own layer omits the time, and Lambda treats a JSON line without a valid `timestamp` as INFO: with
+/// `LogLevel=WARN` it would drop every warning and error.
 pub fn init_logging() {
     let is_json =
         environment("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
@@ -57,7 +56,7 @@ pub fn init_logging() {
     log_layer(is_json, level.as_deref(), std::io::stdout).init();
 }
 
-/// The layer of log lines from `level` on, INFO where it names none; what `RUST_LOG` says of single modules holds too.
+/// The layer of log lines from `level` on, INFO where it is not a level; `RUST_LOG` may set single modules too.
 fn log_layer<W>(is_json: bool, level: Option<&str>, writer: W) -> Dispatch
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -68,34 +67,34 @@ where
     if is_json { Dispatch::new(lines.json().finish()) } else { Dispatch::new(lines.without_time().finish()) }
 }
 
-/// `settings`, or the end of the process after one line that says what is wrong.
+/// `settings`; exits after one log line where they are wrong.
 pub fn or_exit<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
     match settings {
         Ok(settings) => settings,
-        Err(fault) => end(&fault.to_string()),
+        Err(fault) => exit(&fault.to_string()),
     }
 }
 
-fn end(reason: &str) -> ! {
-    tracing::error!(reason, "the function cannot start");
+fn exit(reason: &str) -> ! {
+    tracing::error!(reason, "function cannot start");
     std::process::exit(1)
 }
 
-/// Where the SDK's client of connections looks for the WebSocket API. Without it that client would call a host that
-/// serves no API, and every post would be lost at its own time.
+/// The endpoint of the WebSocket API. Without it the SDK would call a host that serves no API, and every post would be
+/// lost.
 const CONNECTIONS_ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// The access key that the local gateway gives its functions: DynamoDB Local keeps a set of tables for each.
 const LOCAL_ACCESS_KEY: &str = "LOCALGATEWAY";
 
-/// Where a local stand-in for AWS listens.
+/// The endpoints of a local stand-in for AWS.
 #[derive(Debug, Clone)]
 pub struct LocalEndpoints {
     /// URL of DynamoDB.
     pub tables: String,
-    /// URL of the WebSocket API's stage, under which `@connections` stands.
+    /// URL of the WebSocket API's stage, the parent of `@connections`.
     pub connections: String,
-    /// Region that requests are signed for.
+    /// The region that requests are signed for.
     pub region: String,
 }
 
@@ -105,7 +104,7 @@ pub async fn clients() -> Clients {
     Clients { has_connections, ..Clients::new(&loader().load().await) }
 }
 
-/// Clients of AWS whose connections API is the API at `endpoint`, which no environment names to a command line.
+/// Clients of AWS whose connections API is at `endpoint`, for a command line.
 pub async fn clients_with_connections_at(endpoint: &str) -> Clients {
     let config = loader().load().await;
     let connections =
@@ -116,7 +115,7 @@ pub async fn clients_with_connections_at(endpoint: &str) -> Clients {
     }
 }
 
-/// Clients of a local stand-in for AWS, which takes any credentials.
+/// Clients of a local stand-in for AWS, which accepts any credentials.
 pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
     let credentials =
         aws_sdk_dynamodb::config::Credentials::new(LOCAL_ACCESS_KEY, "local", None, None, "local");
@@ -135,7 +134,7 @@ pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
     }
 }
 
-/// The start of the SDK configuration that every client of a process shares.
+/// The SDK configuration that every client of a process shares.
 fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -143,43 +142,43 @@ fn loader() -> ConfigLoader {
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
     let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
-    #[expect(clippy::disallowed_methods, reason = "this is the boot that builds it once")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds it")]
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
     loader.timeout_config(timeouts).retry_config(retries)
 }
 
-/// Reaches each of the tables while the processor is not yet metered by memory, so that the first event finds an open
-/// connection. A table that is missing or closed to this function ends the process, after one line that names it; an
-/// endpoint out of reach does not, it may be back by the first event.
+/// Opens the connection to each table ahead of the first event, while start-up has a full processor. Exits after one
+/// log line where a table is missing or access is denied; an endpoint that cannot be reached is logged only, because
+/// it may be back by the first event.
 pub async fn warm_up(clients: &Clients, tables: &[(&str, TableProbe)]) {
-    for (table, reach) in tables {
-        match tables::touch(&clients.tables, table, *reach).await {
+    for (table, probe) in tables {
+        match table_probe::run(&clients.tables, table, *probe).await {
             Ok(()) => {}
             Err(fault) if fault.kind == Kind::Misconfigured => {
-                end(&format!("table {table}: {}", fault.chain()))
+                exit(&format!("table {table}: {}", fault.chain()))
             }
             Err(fault) => {
-                // The others would be waited for in vain too.
-                tracing::warn!(table, reason = fault.chain(), "the warm-up call failed");
+                // The other tables have the same endpoint.
+                tracing::warn!(table, reason = fault.chain(), "warm-up call failed");
                 return;
             }
         }
     }
 }
 
-/// The same for a function that posts to connections, whose API is another host than the tables': both at once.
-/// Where the environment does not say which, the process ends after one line.
+/// Like [`warm_up`] for a function that posts to connections: both endpoints at once. Exits where the environment has
+/// no endpoint for connections.
 pub async fn warm_up_with_posts(
     clients: &Clients,
     tables: &[(&str, TableProbe)],
     connections_api: &ConnectionsApi,
 ) {
     if !clients.has_connections {
-        end(&format!("misconfigured: {CONNECTIONS_ENDPOINT} is not set"));
+        exit(&format!("misconfigured: {CONNECTIONS_ENDPOINT} is not set"));
     }
-    let ((), connections) = tokio::join!(warm_up(clients, tables), connections_api.touch());
+    let ((), connections) = tokio::join!(warm_up(clients, tables), connections_api.probe());
     if let Err(fault) = connections {
-        tracing::warn!(reason = fault.chain(), "the warm-up call to the connections failed");
+        tracing::warn!(reason = fault.chain(), "warm-up call to the connections failed");
     }
 }
 
@@ -188,12 +187,12 @@ pub async fn warm_up_with_posts(
 pub struct Clients {
     tables: aws_sdk_dynamodb::Client,
     connections: aws_sdk_apigatewaymanagement::Client,
-    /// Whether somebody said where connections are, which only some functions must know.
+    /// Whether the endpoint of connections is configured, which only some functions need.
     has_connections: bool,
 }
 
 impl Clients {
-    /// Clients of `config`, which says where connections are if they are needed. Building them makes no call.
+    /// Clients of `config`, which has the endpoint of connections if they are needed. No call.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             tables: aws_sdk_dynamodb::Client::new(config),
@@ -202,52 +201,56 @@ impl Clients {
         }
     }
 
-    /// What DynamoDB says of `table`. One call.
+    /// The status of `table`. One call.
     ///
     /// # Errors
-    /// A [`Fault`] when DynamoDB cannot be reached or knows no such table.
+    /// A [`Fault`] when DynamoDB cannot be reached or has no such table.
     pub async fn table_status(&self, table: &str) -> Result<TableStatus, Fault> {
-        tables::status(&self.tables, table).await
+        table_probe::status(&self.tables, table).await
     }
 
-    /// The applications in `table`.
+    fn table(&self, name: &str) -> Table {
+        Table::new(self.tables.clone(), name)
+    }
+
+    /// The apps in `table`.
     pub fn apps(&self, table: &str) -> Apps {
         Apps::new(self.tables.clone(), table)
     }
 
     /// The session rows in `table`.
     pub fn sessions(&self, table: &str) -> Sessions {
-        Sessions::new(self.tables.clone(), table)
+        Sessions::new(self.table(table))
     }
 
     /// The subscription rows in `table`.
     pub fn subscriptions(&self, table: &str) -> Subscriptions {
-        Subscriptions::new(self.tables.clone(), table)
+        Subscriptions::new(self.table(table))
     }
 
     /// The publisher rows in `table`.
     pub fn publishers(&self, table: &str) -> Publishers {
-        Publishers::new(self.tables.clone(), table)
+        Publishers::new(self.table(table))
     }
 
     /// The reports in `table`.
     pub fn reports(&self, table: &str) -> Reports {
-        Reports::new(self.tables.clone(), table)
+        Reports::new(self.table(table))
     }
 
-    /// The rollups in `table`, which keeps them as long as `retention` says.
+    /// The rollups in `table`, which keeps them for `retention`.
     pub fn rollups(&self, table: &str, retention: Retention) -> Rollups {
-        Rollups::new(self.tables.clone(), table, retention)
+        Rollups::new(self.table(table), retention)
     }
 
     /// The log entries in `table`.
     pub fn log_entries(&self, table: &str) -> Logs {
-        Logs::new(self.tables.clone(), table)
+        Logs::new(self.table(table))
     }
 
-    /// The commands in `table`, that of connections.
+    /// The commands in the Connections table `table`.
     pub fn commands(&self, table: &str) -> Commands {
-        Commands::new(self.tables.clone(), table)
+        Commands::new(self.table(table))
     }
 
     /// The limiter of unauthenticated connections, whose session rows are in `table`.
@@ -255,12 +258,12 @@ impl Clients {
         UnauthenticatedConnections::new(self.sessions(table), self.connections_api())
     }
 
-    /// The audiences whose subscription rows are in `table`, that of connections.
+    /// The subscribers in the Connections table `table`.
     pub fn audience(&self, table: &str) -> Audience {
         Audience::new(self.subscriptions(table), self.connections_api())
     }
 
-    /// Posts to the connections whose rows are in `table`.
+    /// Posts to the connections in the Connections table `table`.
     pub fn fan_out(&self, table: &str) -> FanOut {
         FanOut::new(self.connections_api(), self.subscriptions(table), self.publishers(table))
     }
@@ -293,7 +296,7 @@ mod tests {
         }
     }
 
-    /// What is logged of one line of each level that people look for.
+    /// The log lines of one event of each level.
     fn logged(is_json: bool, level: Option<&str>) -> Vec<String> {
         let lines = Lines::default();
         let writer = lines.clone();
@@ -301,14 +304,14 @@ mod tests {
         tracing::dispatcher::with_default(&layer, || {
             tracing::error!(table = "reports", "lost");
             tracing::warn!("slow");
-            tracing::info!("well");
+            tracing::info!("fine");
         });
         let text = lines.0.lock().unwrap().clone();
         String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
     }
 
     #[test]
-    fn a_log_line_has_the_level_and_the_time_that_lambda_filters_by() {
+    fn log_line_has_level_and_time_that_lambda_filters_by() {
         let lines = logged(true, Some("WARN"));
         let parsed: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let levels: Vec<_> = parsed.iter().map(|line| line["level"].clone()).collect();
@@ -321,13 +324,13 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_is_none_is_info() {
+    fn invalid_level_is_info() {
         assert_eq!(logged(true, Some("loud")).len(), 3);
         assert_eq!(logged(true, None).len(), 3);
     }
 
     #[test]
-    fn a_line_for_people_begins_with_its_level() {
+    fn text_line_begins_with_its_level() {
         let lines = logged(false, Some("ERROR"));
         assert_eq!(lines.len(), 1);
         assert!(lines[0].contains("ERROR lost"), "{lines:?}");

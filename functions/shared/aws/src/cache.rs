@@ -1,57 +1,47 @@
-//! Answers remembered for a while in one function instance.
-//!
-//! Owns age and size. Refuses to remember a refusal: callers keep only what opened something.
+//! Values cached in one function instance: bounded, least recently used evicted first.
 
-use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nsl_domain::bounded::BoundedMap;
 use nsl_domain::time::TimestampMs;
+use parking_lot::Mutex;
 
-/// Longest time for which an app's record or a grant is believed, so that taking it back works within a minute.
+/// How long an app or a grant is used without reading it again, so that revoking it works within a minute.
 pub const CACHE_TTL_MS: i64 = 60_000;
 
-/// Most entries of one cache; a full one forgets what is stale, and everything where nothing is.
+/// Most entries of one cache.
 const MAX_ENTRIES: usize = 4_096;
 
-/// Values by key, each believed for [`CACHE_TTL_MS`].
+/// Values by key, each used for [`CACHE_TTL_MS`].
 #[derive(Debug)]
-pub struct Cache<K, V> {
-    entries: Mutex<HashMap<K, (TimestampMs, V)>>,
+pub struct Cache<K: Eq + Hash, V> {
+    entries: Mutex<BoundedMap<K, Entry<V>>>,
 }
 
-impl<K, V> Default for Cache<K, V> {
+#[derive(Debug)]
+struct Entry<V> {
+    inserted_at: TimestampMs,
+    value: V,
+}
+
+impl<K: Eq + Hash, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self { entries: Mutex::default() }
+        Self { entries: Mutex::new(BoundedMap::with_capacity(MAX_ENTRIES)) }
     }
 }
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    /// The value of `key`, if it was kept at most [`CACHE_TTL_MS`] before `now`.
+    /// The value of `key`, if it was inserted at most [`CACHE_TTL_MS`] before `now`.
     pub fn get(&self, key: &K, now: TimestampMs) -> Option<V> {
-        self.entries().get(key).filter(|(kept, _)| is_fresh(*kept, now)).map(|(_, value)| value.clone())
+        let mut entries = self.entries.lock();
+        let entry = entries.get(key)?;
+        (0..=CACHE_TTL_MS).contains(&now.ms_since(entry.inserted_at)).then(|| entry.value.clone())
     }
 
-    /// Keeps `value` as what was true at `now`.
+    /// Caches `value` as read at `now`.
     pub fn insert(&self, key: K, value: V, now: TimestampMs) {
-        let mut entries = self.entries();
-        if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, (kept, _)| is_fresh(*kept, now));
-        }
-        if entries.len() >= MAX_ENTRIES {
-            entries.clear();
-        }
-        entries.insert(key, (now, value));
+        self.entries.lock().put(key, Entry { inserted_at: now, value });
     }
-
-    /// A panic elsewhere cannot leave a map of whole values half written, so a poisoned lock is as good as any.
-    fn entries(&self) -> MutexGuard<'_, HashMap<K, (TimestampMs, V)>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn is_fresh(kept: TimestampMs, now: TimestampMs) -> bool {
-    (0..=CACHE_TTL_MS).contains(&now.ms_since(kept))
 }
 
 #[cfg(test)]
@@ -59,21 +49,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_believed_for_a_minute() {
-        let kept = TimestampMs::clamped(1_000_000);
+    fn value_is_cached_for_a_minute() {
+        let inserted_at = TimestampMs::clamped(1_000_000);
         let cache = Cache::default();
-        cache.insert("a", 1, kept);
-        assert_eq!(cache.get(&"a", kept.plus_ms(CACHE_TTL_MS)), Some(1));
-        assert_eq!(cache.get(&"a", kept.plus_ms(CACHE_TTL_MS + 1)), None);
-        assert_eq!(cache.get(&"a", kept.plus_ms(-1)), None);
+        cache.insert("a", 1, inserted_at);
+        assert_eq!(cache.get(&"a", inserted_at.plus_ms(CACHE_TTL_MS)), Some(1));
+        assert_eq!(cache.get(&"a", inserted_at.plus_ms(CACHE_TTL_MS + 1)), None);
+        assert_eq!(cache.get(&"a", inserted_at.plus_ms(-1)), None);
     }
 
     #[test]
-    fn a_full_cache_stays_bounded() {
+    fn full_cache_evicts_least_recently_used() {
+        let now = TimestampMs::clamped(0);
         let cache = Cache::default();
-        for key in 0..3 * MAX_ENTRIES {
-            cache.insert(key, key, TimestampMs::clamped(0));
-            assert!(cache.entries().len() <= MAX_ENTRIES);
+        for key in 0..MAX_ENTRIES {
+            cache.insert(key, key, now);
         }
+        assert_eq!(cache.get(&0, now), Some(0));
+        cache.insert(MAX_ENTRIES, 0, now);
+        assert_eq!(cache.entries.lock().len(), MAX_ENTRIES);
+        assert_eq!([cache.get(&0, now), cache.get(&1, now)], [Some(0), None]);
     }
 }

@@ -1,26 +1,28 @@
-//! One span anew from what is below it.
+//! Computes a rollup from what is below it: a minute from reports, a wider span from finer rollups.
 //!
-//! Owns the order that makes every accident harmless: the version is read first, then what the rollup is computed
-//! from, and it is written over that version only. Whoever was outrun looks again, whoever comes twice changes
-//! nothing. A span that an application left unfinished is finished when the next one begins. Ruled by design.md §6.
+//! The stored version is read first, then the inputs, and the result is written over that version only. So a computation
+//! retries on a version conflict and is idempotent. A span that an app left unfinished is finished when the next begins.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use nsl_domain::app::Sent;
+use nsl_domain::report::Report;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, DecodeError, MinuteBuilder, Retention, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
+use parking_lot::Mutex;
 
 use crate::fault::{Fault, Kind};
 use crate::reports::Reports;
 use crate::rollups::{Put, Rollups, StoredRollup};
 
-/// How often a span is looked at again, because another writer was faster or a part of it had to be computed first.
-const MAX_ROUNDS: usize = 12;
+/// Most attempts at one span: another writer may be faster, or a part of the span may have to be computed first.
+const MAX_ATTEMPTS: usize = 12;
 
-/// Tells the time whenever it is asked: a span is over or not at the moment when its parts have been written.
+/// Returns the current time. Read again for every span, because whether it is over depends on when its parts were
+/// written.
 pub type Clock = Arc<dyn Fn() -> TimestampMs + Send + Sync>;
 
 /// Computes spans.
@@ -28,30 +30,30 @@ pub struct RollupComputer {
     pub(crate) reports: Reports,
     rollups: Rollups,
     clock: Clock,
-    /// What each minute held when it was computed last.
-    sent: Mutex<BTreeMap<(AppShard, RollupSpan), Sent>>,
+    /// The reports and bytes of each minute when it was last computed.
+    minute_totals: Mutex<BTreeMap<(AppShard, RollupSpan), Sent>>,
 }
 
-/// What is below a span.
-enum Below {
-    /// All of it.
-    Whole(Rollup),
-    /// What is left of it: a part is damaged, and what it was made of is past its age.
-    Rest(Rollup),
-    /// Some of it had to be computed anew first.
-    Again,
+/// A span computed from what is below it.
+enum FromBelow {
+    /// From all of it.
+    Complete(Rollup),
+    /// From what is left of it: a part is corrupt, and its inputs are past retention.
+    Partial(Rollup),
+    /// A part had to be computed first; retry.
+    Retry,
 }
 
-/// What became of a span.
+/// The outcome of computing a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Computed {
-    /// It is stored anew.
+    /// It is written.
     Written,
-    /// It was stored as it is.
+    /// It was stored already, with the same contents.
     Unchanged,
     /// There is nothing below it.
     Empty,
-    /// What is below it is partly past its age, so that it stays as it is.
+    /// Some of its inputs are past retention, so it stays as it is.
     TooOld,
 }
 
@@ -62,50 +64,50 @@ impl std::fmt::Debug for RollupComputer {
 }
 
 impl RollupComputer {
-    /// Computes what is in `rollups` from there and from `reports`, told the time by `clock`.
+    /// Computes rollups of `rollups` and `reports`.
     pub fn new(reports: Reports, rollups: Rollups, clock: Clock) -> Self {
-        Self { reports, rollups, clock, sent: Mutex::default() }
+        Self { reports, rollups, clock, minute_totals: Mutex::default() }
     }
 
-    /// Where the rollups are.
+    /// The rollups that it reads and writes.
     pub fn rollups(&self) -> &Rollups {
         &self.rollups
     }
 
-    /// This moment.
+    /// The current time.
     pub fn now(&self) -> TimestampMs {
         (self.clock)()
     }
 
-    /// The same, keeping what it writes as long as `retention` says, and with no minute computed yet.
+    /// The same for an app with `retention`, with no minute computed yet.
     pub fn with_retention(&self, retention: Retention) -> Self {
         Self {
             reports: self.reports.clone(),
             rollups: self.rollups.with_retention(retention),
             clock: Arc::clone(&self.clock),
-            sent: Mutex::default(),
+            minute_totals: Mutex::default(),
         }
     }
 
-    /// What each minute held, of those that were computed.
+    /// The reports and bytes of each minute that was computed.
     pub fn minute_totals(&self) -> BTreeMap<(AppShard, RollupSpan), Sent> {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.minute_totals.lock().clone()
     }
 
-    /// Computes `span` anew and stores it, unless it is stored like that already.
+    /// Computes `span` and stores it, unless it is stored with the same contents.
     ///
     /// # Errors
-    /// A [`Fault`] when a table cannot be read or written, other writers were faster too often, or the stored rollup,
-    /// or one below it, was written by a newer program.
+    /// A [`Fault`] when a table cannot be read or written, the write conflicted too often, or the stored
+    /// rollup, or one below it, was written by a newer program.
     pub fn compute<'c>(
         &'c self,
         shard: &'c AppShard,
         span: RollupSpan,
     ) -> BoxFuture<'c, Result<Computed, Fault>> {
-        // Boxed, because a span may have to compute those below it and the one before it.
+        // Boxed because it recurses: into the spans below and into the one before.
         Box::pin(async move {
-            for _ in 0..MAX_ROUNDS {
-                if let Some(computed) = self.round(shard, span).await? {
+            for _ in 0..MAX_ATTEMPTS {
+                if let Some(computed) = self.attempt(shard, span).await? {
                     return Ok(computed);
                 }
             }
@@ -113,41 +115,42 @@ impl RollupComputer {
         })
     }
 
-    /// One attempt; `None` when it has to be made again.
-    async fn round(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Computed>, Fault> {
+    /// One attempt; `None` to retry.
+    async fn attempt(&self, shard: &AppShard, span: RollupSpan) -> Result<Option<Computed>, Fault> {
         let now = self.now();
         if !self.rollups.retention().can_compute(span, now) {
-            tracing::warn!(app = %shard.app, start = %span.start(), "a span is too old to be computed");
+            tracing::warn!(app = %shard.app, start = %span.start(), "span is past retention; skipped");
             return Ok(Some(Computed::TooOld));
         }
         let before = self.rollups.find(shard, span).await?;
-        let known = before.as_ref().map(|held| known(shard, held)).transpose()?.flatten();
-        if before.as_ref().is_none_or(|held| held.through == span.start()) {
+        let decoded = before.as_ref().map(|stored| decode(shard, stored)).transpose()?.flatten();
+        if before.as_ref().is_none_or(|stored| stored.through == span.start()) {
             self.finish_before(shard, span).await?;
         }
-        let mut rollup = match self.fold_below(shard, span, now).await? {
-            Below::Again => return Ok(None),
-            // What was counted once does not shrink to what is left of it.
-            Below::Rest(rest) if known.as_ref().is_some_and(|known| known.reports() > rest.reports()) => {
+        let mut rollup = match self.from_below(shard, span, now).await? {
+            FromBelow::Retry => return Ok(None),
+            // A rollup never shrinks to what is left of its inputs.
+            FromBelow::Partial(rest)
+                if decoded.as_ref().is_some_and(|decoded| decoded.reports() > rest.reports()) =>
+            {
                 return Ok(Some(Computed::TooOld));
             }
-            Below::Whole(rollup) | Below::Rest(rollup) => rollup,
+            FromBelow::Complete(rollup) | FromBelow::Partial(rollup) => rollup,
         };
         if before.is_none() && rollup.reports() == 0 {
             return Ok(Some(Computed::Empty));
         }
         let bytes = rollup.to_bytes().map_err(|error| Fault::corrupt_rollup("encode a rollup", error))?;
-        let is_same = |held: &StoredRollup| held.through == rollup.through() && held.bytes == bytes;
-        if known.is_some() && before.as_ref().is_some_and(is_same) {
+        let is_same = |stored: &StoredRollup| stored.through == rollup.through() && stored.bytes == bytes;
+        if decoded.is_some() && before.as_ref().is_some_and(is_same) {
             return Ok(Some(Computed::Unchanged));
         }
         let put = self.rollups.put(shard, &rollup, bytes, before.as_ref()).await?;
         Ok((put == Put::Written).then_some(Computed::Written))
     }
 
-    /// Sees to it that `span` and those above it are stored, if only as empty ones that cover nothing yet. Done before
-    /// anything below it is stored for the first time: what is not stored has nothing below it, and who reads may
-    /// rely on that.
+    /// Stores `span` and the spans above it, empty where they are not stored. Called before anything below is stored for
+    /// the first time, so that readers can rely on it: a span that is not stored has nothing below it.
     ///
     /// # Errors
     /// Those of [`Self::compute`].
@@ -162,95 +165,103 @@ impl RollupComputer {
             self.finish_before(shard, span).await?;
             let mut empty = Rollup::empty(span);
             let bytes = empty.to_bytes().map_err(|error| Fault::corrupt_rollup("encode a rollup", error))?;
-            // Whoever was faster has opened it.
+            // On a conflict another writer has opened it.
             self.rollups.put(shard, &empty, bytes, None).await.map(drop)
         })
     }
 
-    /// Before a span begins to fill, finishes the one before it, in which the application may have fallen silent:
-    /// nothing else would ever tell that it is over.
+    /// Before a span gets its first contents, finishes the one before it: the app may have stopped reporting in it, and
+    /// nothing else would complete it.
     async fn finish_before(&self, shard: &AppShard, span: RollupSpan) -> Result<(), Fault> {
         if span.resolution() == Resolution::Minute {
             return Ok(());
         }
         let before = self.rollups.newest_before(shard, span).await?;
         let now = self.now();
-        let is_overdue = |held: &StoredRollup| held.through < held.span.end() && held.span.is_settled(now);
-        if let Some(unfinished) = before.filter(is_overdue) {
+        if let Some(unfinished) = before.filter(|stored| is_unfinished(stored, now)) {
             self.compute(shard, unfinished.span).await?;
         }
         Ok(())
     }
 
-    async fn fold_below(&self, shard: &AppShard, span: RollupSpan, now: TimestampMs) -> Result<Below, Fault> {
+    async fn from_below(
+        &self,
+        shard: &AppShard,
+        span: RollupSpan,
+        now: TimestampMs,
+    ) -> Result<FromBelow, Fault> {
         match span.finer() {
-            None => self.fold_reports(shard, span).await.map(Below::Whole),
-            Some(finer) => self.fold_finer(shard, span, finer, now).await,
+            None => self.from_reports(shard, span).await.map(FromBelow::Complete),
+            Some(finer) => self.from_finer_rollups(shard, span, finer, now).await,
         }
     }
 
-    async fn fold_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
-        let mut fold = MinuteBuilder::new(span);
+    async fn from_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
+        let mut builder = MinuteBuilder::new(span);
         let mut unreadable = 0_usize;
         let mut sent = Sent::default();
-        let visit = |report: nsl_domain::report::Report| {
+        let visit = |report: Report| {
             sent.reports += 1;
             sent.bytes += report.document.as_str().len() as u64;
             let hash = report.document.hash();
-            let added = fold.add(report.timestamp, &report.source, hash, report.document.as_str());
+            let added = builder.add(report.timestamp, &report.source, hash, report.document.as_str());
             unreadable += usize::from(added.is_err());
         };
         self.reports.for_each_in_minute(shard, span, visit).await?;
         if unreadable > 0 {
-            tracing::error!(app = %shard.app, start = %span.start(), unreadable, "stored documents cannot be read");
+            tracing::error!(app = %shard.app, start = %span.start(), unreadable, "stored documents unreadable");
         }
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert((shard.clone(), span), sent);
-        Ok(fold.finish())
+        self.minute_totals.lock().insert((shard.clone(), span), sent);
+        Ok(builder.finish())
     }
 
-    /// The rollup of `span` from the finer ones, of which those that are unfinished or damaged are computed first.
-    async fn fold_finer(
+    /// The rollup of `span` from finer ones. Those that are unfinished or corrupt are computed first.
+    async fn from_finer_rollups(
         &self,
         shard: &AppShard,
         span: RollupSpan,
         finer: Resolution,
         now: TimestampMs,
-    ) -> Result<Below, Fault> {
+    ) -> Result<FromBelow, Fault> {
         let mut parts = Vec::new();
-        let (mut again, mut is_rest) = (false, false);
-        for held in self.rollups.between(shard, finer, span.time_span(), now).await? {
-            let is_overdue = held.through < held.span.end() && held.span.is_settled(now);
-            let part = known(shard, &held)?;
-            if part.is_some() && !is_overdue {
+        let (mut is_retry, mut is_partial) = (false, false);
+        for stored in self.rollups.between(shard, finer, span.time_span(), now).await? {
+            let part = decode(shard, &stored)?;
+            if part.is_some() && !is_unfinished(&stored, now) {
                 parts.extend(part);
-            } else if self.compute(shard, held.span).await? != Computed::TooOld {
-                again = true;
+            } else if self.compute(shard, stored.span).await? != Computed::TooOld {
+                is_retry = true;
             } else {
-                is_rest |= part.is_none();
+                is_partial |= part.is_none();
                 parts.extend(part.map(Rollup::into_complete));
             }
         }
-        if is_rest {
-            tracing::error!(app = %shard.app, start = %span.start(), "a part of a span is corrupt and cannot be computed anew");
+        if is_partial {
+            tracing::error!(app = %shard.app, start = %span.start(), "corrupt rollup cannot be recomputed");
         }
-        if again {
-            return Ok(Below::Again);
+        if is_retry {
+            return Ok(FromBelow::Retry);
         }
         Ok(match Rollup::from_finer(span, &parts, now) {
-            Ok(rest) if is_rest => Below::Rest(rest),
-            Ok(whole) => Below::Whole(whole),
-            Err(_) => Below::Again,
+            Ok(rollup) if is_partial => FromBelow::Partial(rollup),
+            Ok(rollup) => FromBelow::Complete(rollup),
+            Err(_) => FromBelow::Retry,
         })
     }
 }
 
-/// What `held` holds; nothing where it is damaged, which is told. What a newer program wrote is not overwritten: it may
-/// know more than this one.
-fn known(shard: &AppShard, held: &StoredRollup) -> Result<Option<Rollup>, Fault> {
-    match held.rollup() {
+/// Whether a stored rollup is over and does not cover its whole span.
+fn is_unfinished(stored: &StoredRollup, now: TimestampMs) -> bool {
+    stored.through < stored.span.end() && stored.span.is_settled(now)
+}
+
+/// Decodes a stored rollup; `None`, logged, where it is corrupt. A fault where a newer program wrote it, whose rollups
+/// must not be overwritten.
+fn decode(shard: &AppShard, stored: &StoredRollup) -> Result<Option<Rollup>, Fault> {
+    match stored.rollup() {
         Ok(rollup) => Ok(Some(rollup)),
         Err(DecodeError::Corrupt(reason)) => {
-            tracing::warn!(app = %shard.app, start = %held.span.start(), reason, "a rollup is corrupt");
+            tracing::warn!(app = %shard.app, start = %stored.span.start(), reason, "corrupt rollup");
             Ok(None)
         }
         Err(newer @ DecodeError::Newer(_)) => Err(Fault::corrupt_rollup("compute a rollup", newer)),

@@ -1,6 +1,4 @@
-//! The connections API: posts rendered frames to connections, and closes them.
-//!
-//! Owns what a post's outcome means. "Gone" is an answer. Refuses to know what a frame says.
+//! Posts rendered frames to connections and closes them, through API Gateway's `@connections` API.
 
 use std::time::Duration;
 
@@ -10,65 +8,63 @@ use nsl_domain::ids::ConnectionId;
 
 use crate::fault::Fault;
 
-/// HTTP status of a connection that is not there: also met without the error code that the SDK looks for.
+/// HTTP status of a connection that is gone. It also comes without the error code that the SDK checks.
 const GONE: u16 = 410;
 
-/// Longest wait for one post to somebody else than who speaks, retries included. Below the functions' own timeout by
-/// enough for several waves.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for one post to another connection than the sender's, retries included. Short enough for several
+/// rounds within the functions' own timeout.
+const POST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The name of a connection that cannot be there.
-const NOBODY: &str = "nobody=";
+/// The id of a connection that cannot exist.
+const ABSENT: &str = "nobody=";
 
-/// Posts frames to the connections of one API.
+/// The connections of one API.
 #[derive(Debug, Clone)]
 pub struct ConnectionsApi {
     client: Client,
 }
 
-/// What became of a post.
+/// The outcome of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostOutcome {
-    /// API Gateway took the frame.
+    /// API Gateway accepted the frame.
     Delivered,
-    /// There is no such connection any more, or not yet.
+    /// The connection does not exist any more, or not yet.
     Gone,
 }
 
-/// Why a frame did not get through.
+/// Why a frame was not delivered.
 #[derive(Debug)]
 pub enum PostFailure {
-    /// API Gateway could not be reached, or refused.
+    /// API Gateway could not be reached, or rejected the call.
     Failed(Fault),
-    /// Nothing was heard of it for too long.
+    /// No response came in time.
     TimedOut,
 }
 
 impl PostFailure {
     /// Logs that a frame to `connection` was not delivered.
     pub fn log(&self, connection: &ConnectionId) {
-        match self {
-            Self::Failed(fault) => {
-                tracing::warn!(%connection, reason = fault.chain(), "a frame was not delivered");
-            }
-            Self::TimedOut => tracing::warn!(%connection, "a frame was not delivered in time"),
-        }
+        let reason = match self {
+            Self::Failed(fault) => fault.chain(),
+            Self::TimedOut => "timed out".to_owned(),
+        };
+        tracing::warn!(%connection, reason, "frame not delivered");
     }
 }
 
 impl ConnectionsApi {
-    /// Posts through `client`, whose endpoint is that of the API's stage.
+    /// `client` must have the endpoint of the API's stage.
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Posts to nobody, so that the way to the API is open before a frame needs it. One call, and whatever the API
-    /// answers is well: what it says of somebody is told when there is somebody.
+    /// Opens the connection to the API ahead of the first frame; any HTTP response counts as success. One call.
     ///
     /// # Errors
     /// A [`Fault`] when the API cannot be reached.
-    pub(crate) async fn touch(&self) -> Result<(), Fault> {
-        let post = self.client.post_to_connection().connection_id(NOBODY).data(Blob::new("{}"));
+    pub(crate) async fn probe(&self) -> Result<(), Fault> {
+        let post = self.client.post_to_connection().connection_id(ABSENT).data(Blob::new("{}"));
         match post.send().await {
             Err(error) if error.raw_response().is_none() => Err(Fault::of("reach the connections", error)),
             _ => Ok(()),
@@ -78,7 +74,7 @@ impl ConnectionsApi {
     /// Posts one frame. One call.
     ///
     /// # Errors
-    /// A [`Fault`] when API Gateway cannot be reached or refuses.
+    /// A [`Fault`] when API Gateway cannot be reached or rejects the call.
     pub async fn post(&self, connection: &ConnectionId, frame: &str) -> Result<PostOutcome, Fault> {
         let post = self.client.post_to_connection().connection_id(connection.as_str());
         match post.data(Blob::new(frame.as_bytes())).send().await {
@@ -90,25 +86,25 @@ impl ConnectionsApi {
         }
     }
 
-    /// Posts one frame, and gives up after [`PATIENCE`]. One call.
+    /// Posts one frame within [`POST_TIMEOUT`]. One call.
     ///
     /// # Errors
-    /// [`PostFailure`] when API Gateway refuses, or is not reached in time.
+    /// [`PostFailure`] when API Gateway rejects the call, or does not respond in time.
     pub async fn post_with_timeout(
         &self,
         connection: &ConnectionId,
         frame: &str,
     ) -> Result<PostOutcome, PostFailure> {
-        match tokio::time::timeout(PATIENCE, self.post(connection, frame)).await {
-            Ok(delivery) => delivery.map_err(PostFailure::Failed),
+        match tokio::time::timeout(POST_TIMEOUT, self.post(connection, frame)).await {
+            Ok(outcome) => outcome.map_err(PostFailure::Failed),
             Err(_elapsed) => Err(PostFailure::TimedOut),
         }
     }
 
-    /// Closes a connection, there or not. One call.
+    /// Closes a connection; idempotent. One call.
     ///
     /// # Errors
-    /// A [`Fault`] when API Gateway cannot be reached or refuses.
+    /// A [`Fault`] when API Gateway cannot be reached or rejects the call.
     pub async fn close(&self, connection: &ConnectionId) -> Result<(), Fault> {
         match self.client.delete_connection().connection_id(connection.as_str()).send().await {
             Ok(_) => Ok(()),

@@ -1,20 +1,18 @@
-//! Counters of what the service absorbs, refuses and loses, told to CloudWatch in its embedded metric format.
+//! Counters, emitted to CloudWatch in its embedded metric format (docs/SEMANTICS.md, "Counters").
 //!
-//! Owns the names of the metrics and the line that carries them. Counts are gathered in memory and told at most once
-//! in [`EMIT_INTERVAL_MS`] per instance, for a log line per report would cost as much as storing it. No id is ever a
-//! dimension: each value of one would be a metric that is paid for. Ruled by docs/SEMANTICS.md, "Counters".
-//! The line has a level and a time of its own, because Lambda drops lines by their level: see [`passing_level`].
+//! Counts are collected in memory and emitted at most once in [`EMIT_INTERVAL_MS`] per instance: a log line per report
+//! would cost as much as storing it. An id is never a dimension, because every value of one would be a paid metric.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use nsl_domain::rejection::Code;
 use nsl_domain::time::TimestampMs;
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 
-/// Least distance between two lines of one instance, in milliseconds. What an instance has counted since its last
-/// line is lost when it ends, so that every figure is a lower bound.
+/// Shortest time between two lines of one instance, in milliseconds. Counts since the last line are lost when the
+/// instance ends, so every figure is a lower bound.
 pub const EMIT_INTERVAL_MS: i64 = 10_000;
 
 /// What is counted.
@@ -23,31 +21,31 @@ pub const EMIT_INTERVAL_MS: i64 = 10_000;
 pub enum Counter {
     /// Second copies of a report that the library sends twice over.
     AbsorbedDuplicates,
-    /// Frames of the library or its dashboard that were left unanswered because they repeat what was answered.
+    /// Frames of the library or its dashboard that got no reply because they repeat one that did.
     AbsorbedFrames,
-    /// Log entries that came faster than they are taken.
+    /// Log entries dropped because of their rate.
     DroppedLogs,
-    /// Reports of the library whose clock is wrong, stamped with their arrival.
+    /// Reports of the library stamped with their arrival, because its clock is wrong.
     WrongClocks,
-    /// Wrong credentials of the library, which hears nothing of it.
+    /// Wrong credentials of the library, to which no reply is sent.
     SilencedPublishers,
-    /// Connections that were closed for what they sent.
+    /// Connections closed because of what they sent.
     ClosedConnections,
-    /// Frames whose receiver had left.
+    /// Frames whose connection was gone.
     GonePosts,
     /// Frames that could not be delivered in time.
     UndeliveredPosts,
-    /// Frames and reports that were refused, by code.
+    /// Rejected frames and reports, by code.
     Rejections(&'static str),
 }
 
 impl Counter {
-    /// Refusals with `code`.
+    /// Rejections with `code`.
     pub fn rejections(code: Code) -> Self {
         Self::Rejections(code.as_str())
     }
 
-    /// The name of its metric: one for each code of a refusal.
+    /// The name of its metric.
     fn metric(self) -> String {
         match self {
             Self::AbsorbedDuplicates => "AbsorbedDuplicates".to_owned(),
@@ -63,7 +61,7 @@ impl Counter {
     }
 }
 
-/// What one function instance has counted.
+/// The counters of one function instance.
 #[derive(Debug)]
 pub struct Counters {
     namespace: String,
@@ -72,58 +70,57 @@ pub struct Counters {
 
 #[derive(Debug, Default)]
 struct State {
-    untold: BTreeMap<Counter, u64>,
+    pending: BTreeMap<Counter, u64>,
     total: BTreeMap<Counter, u64>,
-    told_at: Option<TimestampMs>,
+    emitted_at: Option<TimestampMs>,
 }
 
 impl Counters {
-    /// Counters whose metrics stand in `namespace`.
+    /// Counters with metrics in `namespace`.
     pub fn new(namespace: &str) -> Self {
         Self { namespace: namespace.to_owned(), state: Mutex::default() }
     }
 
-    /// Adds `count`. No call, no line.
+    /// Adds `count`. No call, no log line.
     pub fn add(&self, counter: Counter, count: u64) {
         if count == 0 {
             return;
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state.untold.entry(counter).or_default() += count;
+        let mut state = self.state.lock();
+        *state.pending.entry(counter).or_default() += count;
         *state.total.entry(counter).or_default() += count;
     }
 
-    /// Everything that was ever added to `counter` here.
+    /// The sum of everything added to `counter`.
     pub fn total(&self, counter: Counter) -> u64 {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.lock();
         state.total.get(&counter).copied().unwrap_or(0)
     }
 
-    /// Prints what was counted since the last line, where that is long enough ago. To be called at the end of every
-    /// invocation.
+    /// Emits the counts since the last line, if that is long enough ago. To be called at the end of every invocation.
     pub fn emit(&self, now: TimestampMs) {
         if let Some(line) = self.line(now, passing_level(LevelFilter::current())) {
             print(&line);
         }
     }
 
-    /// The line of `level` that is due at `now`, once.
+    /// The line to emit at `now`, if one is due.
     fn line(&self, now: TimestampMs, level: &'static str) -> Option<String> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let is_early =
-            state.told_at.is_some_and(|told| now.ms() < told.ms().saturating_add(EMIT_INTERVAL_MS));
-        if state.untold.is_empty() || is_early {
+            state.emitted_at.is_some_and(|emitted| now.ms() < emitted.ms().saturating_add(EMIT_INTERVAL_MS));
+        if state.pending.is_empty() || is_early {
             return None;
         }
-        state.told_at = Some(now);
-        Some(rendered(&self.namespace, &std::mem::take(&mut state.untold), now, level))
+        state.emitted_at = Some(now);
+        Some(rendered(&self.namespace, &std::mem::take(&mut state.pending), now, level))
     }
 }
 
-/// The level of a line that passes where log lines from `filter` on are kept: no metric may depend on what is logged.
-/// Lambda takes a line without a level, or without a valid `timestamp`, for one of INFO, and drops it from WARN on.
-/// Source: the "Log-level filtering" page of the Lambda developer guide. Where INFO passes it is INFO, so that nobody
-/// who looks for warnings finds counters.
+/// The level of a line that is not dropped by a log level of `filter`: no metric may depend on the log level. Lambda
+/// treats a line without a level or a valid `timestamp` as INFO, and drops it from WARN on. Source: the "Log-level
+/// filtering" page of the Lambda developer guide. It is INFO where that passes, so that a search for warnings finds no
+/// counters.
 fn passing_level(filter: LevelFilter) -> &'static str {
     match filter {
         LevelFilter::ERROR => "ERROR",
@@ -151,7 +148,7 @@ fn rendered(
     Value::Object(line).to_string()
 }
 
-#[expect(clippy::print_stdout, reason = "the format is a line of its own, which a log event would wrap")]
+#[expect(clippy::print_stdout, reason = "the format needs a whole line, which a log event would wrap")]
 fn print(line: &str) {
     println!("{line}");
 }
@@ -165,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_told_once_and_in_cloudwatchs_form() {
+    fn counts_are_emitted_once_in_embedded_metric_format() {
         let counters = Counters::new("NehonixSmartLogger/test");
         counters.add(Counter::AbsorbedDuplicates, 2);
         counters.add(Counter::rejections(Code::RateLimited), 1);
@@ -190,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_passes_whatever_level_is_logged() {
+    fn line_passes_every_log_level() {
         let counts = BTreeMap::from([(Counter::GonePosts, 1)]);
         let levels = [
             LevelFilter::TRACE,
@@ -210,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_tells_at_most_one_line_in_ten_seconds() {
+    fn instance_emits_one_line_in_ten_seconds() {
         let counters = Counters::new("test");
         let lines = (0..60_000).step_by(100).filter(|ms| {
             counters.add(Counter::GonePosts, 1);
@@ -221,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counted_is_nothing_told() {
+    fn no_counts_emit_no_line() {
         let counters = Counters::new("test");
         counters.add(Counter::DroppedLogs, 0);
         assert_eq!(counters.line(at(0), "INFO"), None);

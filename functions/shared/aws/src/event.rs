@@ -1,7 +1,4 @@
-//! WebSocket events: what API Gateway says of a connection and its frame.
-//!
-//! Owns the reading of the event, the grant and the role that the authorizer attached included. Refuses headers:
-//! MESSAGE events carry none.
+//! WebSocket events of API Gateway, with the grant and the role that the authorizer attached.
 
 use std::collections::HashMap;
 
@@ -11,52 +8,51 @@ use nsl_domain::ids::ConnectionId;
 use nsl_domain::time::TimestampMs;
 use serde_json::Value;
 
-/// The name in the authorizer's context under which a grant travels.
+/// The field of the authorizer's context that holds the grant.
 pub const GRANT: &str = "grant";
-/// The name in the authorizer's context under which the role travels.
+/// The field of the authorizer's context that holds the role.
 pub const ROLE: &str = "role";
 
-/// What an event is about.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketEventKind {
     /// The handshake.
     Connect,
     /// A frame.
     Message,
-    /// The end, told by best effort.
+    /// The end of a connection; delivery is best effort.
     Disconnect,
 }
 
 /// One WebSocket event.
 #[derive(Debug, Clone)]
 pub struct SocketEvent {
-    /// What happened.
+    /// Its kind.
     pub kind: SocketEventKind,
-    /// On which connection.
+    /// Its connection.
     pub connection: ConnectionId,
     /// The route that API Gateway chose.
     pub route: String,
     /// When API Gateway received it.
     pub arrival: TimestampMs,
-    /// What the authorizer granted at the handshake, where it granted anything.
+    /// What the authorizer granted at the handshake, if anything.
     pub grant: Option<Grant>,
     /// The side that the handshake showed.
     pub role: Role,
-    /// The frame's text; empty for other occasions.
+    /// The frame's text; empty for other kinds.
     pub body: String,
-    /// API Gateway's name of the request, for logs.
+    /// API Gateway's id of the request, for logs.
     pub request_id: String,
-    /// API Gateway's name of a frame, the same however often the function is invoked with it. Where there is none, that
-    /// of the request.
+    /// API Gateway's id of a frame, the same in every invocation with it; that of the request where there is none.
     pub message_id: String,
-    /// The subprotocols that the handshake offers, in its order.
+    /// The subprotocols that the handshake offers, in order.
     pub subprotocols: Vec<String>,
-    /// The address that the connection comes from, for logs; empty where API Gateway names none.
+    /// The address of the client, for logs; empty where API Gateway has none.
     pub address: String,
 }
 
 impl SocketEvent {
-    /// Reads API Gateway's event; `None` where it names no connection.
+    /// Reads API Gateway's event; `None` where it has no connection id.
     pub fn read(event: ApiGatewayWebsocketProxyRequest) -> Option<Self> {
         let context = event.request_context;
         let kind = match context.event_type.as_deref() {
@@ -94,7 +90,7 @@ fn attached_text<'a>(attached: &'a HashMap<String, Value>, name: &str) -> Option
     attached.get(name).and_then(Value::as_str)
 }
 
-/// The result of an invocation: on a two-way route the body is sent to the connection, elsewhere none is.
+/// The result of an invocation. On a two-way route the body is sent to the connection.
 pub fn answer(status: i64, body: Option<String>) -> ApiGatewayProxyResponse {
     let mut response = ApiGatewayProxyResponse::default();
     response.status_code = status;
@@ -107,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_carries_what_the_authorizer_attached() {
+    fn message_carries_what_the_authorizer_attached() {
         let event: ApiGatewayWebsocketProxyRequest = serde_json::from_value(serde_json::json!({
             "requestContext": {
                 "routeKey": "metrics", "eventType": "MESSAGE", "connectionId": "L0SM9cOFvHcCIhw=",

@@ -1,13 +1,13 @@
-//! What can go wrong on our side, and how it is told from what callers do wrong.
+//! What can fail on our side, by kind, and the one conversion from SDK errors.
 //!
-//! Owns the closed list of kinds and the one conversion from SDK errors. Refuses "gone" and "not found": those are
-//! answers.
+//! "Gone" and "not found" are outcomes of a call, never faults.
 
 use std::error::Error;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 
-/// The kind of a fault, which decides what is done about it.
+/// The kind of a fault, which decides how it is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// AWS asks for fewer calls.
@@ -22,21 +22,21 @@ pub enum Kind {
     Misconfigured,
 }
 
-/// A fault: its kind, what was attempted on what, and the cause.
+/// A failure on our side.
 #[derive(Debug, thiserror::Error)]
 #[error("{attempt}: {kind:?}")]
 pub struct Fault {
-    /// What decides.
+    /// Its kind.
     pub kind: Kind,
     /// What was attempted on what, such as "put report".
     pub attempt: &'static str,
-    /// What AWS or the item said.
+    /// The cause.
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Fault {
-    /// The fault that `error` is, met when attempting `attempt`.
+    /// The fault of a call that failed with `error`.
     pub(crate) fn of<E, R>(attempt: &'static str, error: SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -47,7 +47,17 @@ impl Fault {
         Self { kind, attempt, source: Some(Box::new(error)) }
     }
 
-    /// The whole chain of causes in one line, for a log.
+    /// The fault of a request that the SDK cannot build: a mistake in this crate.
+    pub(crate) fn of_request(attempt: &'static str, error: BuildError) -> Self {
+        Self { kind: Kind::Misconfigured, attempt, source: Some(Box::new(error)) }
+    }
+
+    /// The fault of a rollup that cannot be decoded or encoded.
+    pub fn corrupt_rollup(attempt: &'static str, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self { kind: Kind::Corrupt, attempt, source: Some(Box::new(cause)) }
+    }
+
+    /// The error and its causes in one line, for a log.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause: Option<&dyn Error> = Error::source(self);
@@ -60,7 +70,23 @@ impl Fault {
     }
 }
 
-/// The kind that a DynamoDB or API Gateway error code belongs to.
+/// Whether the condition of a write did not hold.
+pub(crate) fn is_condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code == Some("ConditionalCheckFailedException")
+}
+
+/// Whether a transaction was cancelled for one of the reasons `codes`.
+pub(crate) fn is_cancelled_by<R>(error: &SdkError<TransactWriteItemsError, R>, codes: &[&str]) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+    else {
+        return false;
+    };
+    let reasons = cancelled.cancellation_reasons().iter();
+    reasons.filter_map(|reason| reason.code()).any(|code| codes.contains(&code))
+}
+
+/// The kind of a DynamoDB or API Gateway error code.
 fn kind_of(code: &str) -> Kind {
     match code {
         "ProvisionedThroughputExceededException"
@@ -84,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_decides_the_kind() {
+    fn error_code_decides_kind() {
         for (code, kind) in [
             ("ThrottlingException", Kind::Throttled),
             ("TransactionConflictException", Kind::Conflict),

@@ -1,7 +1,6 @@
-//! Every table key, attribute name and expression, next to each other.
+//! Every table key, attribute name and expression; none is written anywhere else.
 //!
-//! A misspelt name here would guard nothing, so none is typed anywhere else. Ruled by design.md §5; the picture is
-//! docs/DATA_MODEL.md. Ids hold no `#`, so no id can forge another's key.
+//! The tables: docs/DATA_MODEL.md. An id has no `#`, so it cannot form the key of another.
 
 use nsl_domain::ids::{AppId, ConnectionId, KeyHash};
 use nsl_domain::legacy::command::Switch;
@@ -23,7 +22,7 @@ pub(crate) const KEYS: &str = "keys";
 pub(crate) const LEGACY: &str = "legacy";
 pub(crate) const SHARDS: &str = "shards";
 pub(crate) const TOKENS_NOT_BEFORE: &str = "tokensNotBefore";
-/// An application's own limits, and how long what it reports is kept: maps with the parts that it sets.
+/// An app's own limits and retention: maps with the parts that it sets.
 pub(crate) const LIMITS: &str = "limits";
 pub(crate) const LIMIT_REPORTS: &str = "reports";
 pub(crate) const LIMIT_BYTES: &str = "bytes";
@@ -35,31 +34,31 @@ pub(crate) const KEEP_MINUTE: &str = "1m";
 pub(crate) const KEEP_TEN_MINUTES: &str = "10m";
 pub(crate) const KEEP_HOUR: &str = "1h";
 pub(crate) const KEEP_DAY: &str = "1d";
-/// Until when an application's reports are refused, in milliseconds since 1970.
+/// Until when an app's reports are rejected, in milliseconds since 1970.
 pub(crate) const LIMITED_UNTIL: &str = "limitedUntil";
-/// Which application a key opens: on the pointer item of a key.
+/// The app that a key opens: on the pointer item of a key.
 pub(crate) const OPENS: &str = "opens";
 /// Parts of one entry of `keys`.
 pub(crate) const KEY_ID: &str = "id";
 pub(crate) const KEY_HASH: &str = "hash";
 pub(crate) const KEY_SCOPE: &str = "scope";
-/// Applications of an owner, sorted by id.
+/// The index of the apps of an owner, sorted by id.
 pub(crate) const BY_OWNER: &str = "byOwner";
 
 /// Partition and sort key of the Connections, Reports and Rollups tables.
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
-/// When DynamoDB may delete an item, in seconds since 1970. Readers check it too: deletion is days late.
+/// When DynamoDB may delete an item, in seconds since 1970: see `expiry`.
 pub(crate) const EXPIRES_AT: &str = "expiresAt";
 
 pub(crate) const ROLE: &str = "role";
 pub(crate) const GRANT: &str = "grant";
 pub(crate) const REFUSALS: &str = "refusals";
-/// String set of the applications that a connection watches.
+/// String set of the apps that a connection watches.
 pub(crate) const WATCHES: &str = "watches";
-/// String set of the applications that a connection may report for.
+/// String set of the apps that a connection may report for.
 pub(crate) const PUBLISHES: &str = "publishes";
-/// When a connection in the library's dialect proved something, and since when and when last it was wrong.
+/// Of a legacy connection: when its credentials were accepted, and when they were first and last wrong.
 pub(crate) const WELCOMED_AT: &str = "welcomedAt";
 pub(crate) const WRONG_SINCE: &str = "wrongSince";
 pub(crate) const WRONG_AT: &str = "wrongAt";
@@ -70,7 +69,7 @@ pub(crate) const HOLD: &str = "hold";
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 pub(crate) const DOCUMENT: &str = "document";
-/// Of a legacy report only: the connection that sent it, and which message and which report of it.
+/// Of a legacy report: the connection that sent it, and the message and the report in it.
 pub(crate) const CONNECTION: &str = "connection";
 pub(crate) const MARK: &str = "mark";
 /// Of a legacy publisher whose clock is wrong: how far it is ahead, in milliseconds, and when that was seen last.
@@ -87,7 +86,7 @@ pub(crate) const BUCKETS: &str = "buckets";
 pub(crate) const REPORT: &str = "report";
 /// Log entries of one frame, a JSON array.
 pub(crate) const ENTRIES: &str = "entries";
-/// Whether a switch was turned on, by whom and when.
+/// Whether a switch is on, and who changed it when.
 pub(crate) const ENABLED: &str = "enabled";
 pub(crate) const USER: &str = "user";
 pub(crate) const AT: &str = "at";
@@ -118,7 +117,7 @@ pub(crate) fn publisher(connection: &ConnectionId) -> String {
     format!("{PUBLISHERS}{connection}")
 }
 
-/// Partition of the commands that hold for an application.
+/// Partition of the last commands of an app.
 pub(crate) fn commands(app: &AppId) -> String {
     format!("commands#{app}")
 }
@@ -128,7 +127,7 @@ pub(crate) fn command(switch: Switch) -> &'static str {
     switch.as_str()
 }
 
-/// When a connection was last answered, by kind of answer.
+/// When a connection last got a reply of a kind.
 pub(crate) fn answered_at(kind: ReplyKind) -> &'static str {
     match kind {
         ReplyKind::Status => "statusAt",
@@ -141,7 +140,7 @@ pub(crate) fn answered_at(kind: ReplyKind) -> &'static str {
 
 /// Sort key of the log entries of one frame: a frame that is stored twice is one item.
 pub(crate) fn log_frame(arrival: TimestampMs, connection: &ConnectionId, entries: &str) -> String {
-    // Sixteen digits are the first 64 bits: enough to tell the frames of one connection and millisecond apart.
+    // Sixteen digits are 64 bits: enough to distinguish the frames of one connection in one millisecond.
     let hash: String = KeyHash::of(entries).to_hex().chars().take(16).collect();
     format!("{}#{connection}#{hash}", sortable(arrival))
 }
@@ -151,20 +150,20 @@ pub(crate) fn connection(connection: &ConnectionId) -> String {
     format!("conn#{connection}")
 }
 
-/// Key of the item that says which application an API key opens.
+/// Key of the pointer item from an API key to its app.
 pub(crate) fn key_pointer(hash: KeyHash) -> String {
     format!("key#{}", hash.to_hex())
 }
 
 /// Partition of one hour of one write shard of an application's reports: `{appId}#{hour}#{shard}`.
 pub(crate) fn report_partition(app: &AppId, instant: TimestampMs, shard: u16) -> String {
-    // `2026-11-22T13`: the first thirteen characters of ISO 8601 say the hour.
+    // `2026-11-22T13`: the first thirteen characters of ISO 8601 are the hour.
     let iso = instant.to_string();
     let hour = iso.get(..13).unwrap_or(&iso);
     format!("{app}#{hour}#{shard}")
 }
 
-/// The application and the write shard of a partition of reports; `None` where it is none.
+/// The app and the write shard of a partition of reports; `None` where it is not one.
 pub(crate) fn read_report_partition(pk: &str) -> Option<(AppId, u16)> {
     let mut parts = pk.split('#');
     let (app, _hour, shard) = (parts.next()?, parts.next()?, parts.next()?);
@@ -183,8 +182,7 @@ pub(crate) fn rollup_partition(shard: &AppShard, resolution: Resolution) -> Stri
     format!("{}#{width}#{}", shard.app, shard.shard)
 }
 
-/// Sort key of one rollup: the start of its span, as digits that sort by time as text. The table's sort key is text,
-/// for sources and sequence numbers stand in it too.
+/// Sort key of one rollup: the start of its span, as digits that sort by time.
 pub(crate) fn rollup(span: RollupSpan) -> String {
     sortable(span.start())
 }
@@ -194,17 +192,17 @@ pub(crate) fn sources(app: &AppId) -> String {
     format!("{app}#sources")
 }
 
-/// Partition of an application's stream records that could not be read. Those that name no application share one.
+/// Partition of an app's quarantined stream records. Those that name no app share one.
 pub(crate) fn quarantine(app: Option<&AppId>) -> String {
     format!("{}#quarantine", app.map_or("", AppId::as_str))
 }
 
-/// A sort key for a record that has no sequence number, the same whenever the record is.
+/// A sort key for a record without a sequence number: a hash of the record.
 pub(crate) fn fingerprint(record: &str) -> String {
     KeyHash::of(record).to_hex()
 }
 
-/// The first instants of the hours that hold a part of `span`.
+/// The starts of the hours that overlap `span`.
 pub(crate) fn hours(span: TimeSpan) -> impl DoubleEndedIterator<Item = TimestampMs> {
     let first = span.from.aligned_to(HOUR_MS).ms() / HOUR_MS;
     let last = span.to.plus_ms(HOUR_MS - 1).aligned_to(HOUR_MS).ms() / HOUR_MS;
@@ -218,13 +216,13 @@ pub(crate) fn read_stamp(sk: &str) -> Result<TimestampMs, BadAttribute> {
     ms.and_then(|ms| TimestampMs::try_from(ms).ok()).ok_or(BadAttribute::Unreadable(SK))
 }
 
-/// Sort key of a legacy report in the cell that starts at `cell`: `{cell}##{connection}#{hash}`. A source is never
-/// empty, so no modern report can stand under such a key.
-pub(crate) fn legacy_report(cell: TimestampMs, connection: &ConnectionId, document: &Document) -> String {
-    format!("{}##{connection}#{:016x}", sortable(cell), document.hash())
+/// Sort key of a legacy report in the dedup window that starts at `window`: `{window}##{connection}#{hash}`. A source is
+/// never empty, so no modern report has such a key.
+pub(crate) fn legacy_report(window: TimestampMs, connection: &ConnectionId, document: &Document) -> String {
+    format!("{}##{connection}#{:016x}", sortable(window), document.hash())
 }
 
-/// A sort key that no report stamped before `instant` reaches and every later one does.
+/// The least sort key of a report stamped `instant` or later.
 pub(crate) fn first_report_at(instant: TimestampMs) -> String {
     sortable(instant)
 }
@@ -238,42 +236,30 @@ pub(crate) fn last_report_before(end: TimestampMs) -> String {
 /// Expressions, with their placeholders.
 pub(crate) mod expression {
     pub(crate) const IS_NEW: &str = "attribute_not_exists(#pk)";
-    pub(crate) const IS_NO_COPY: &str =
+    pub(crate) const IS_NOT_A_COPY: &str =
         "attribute_not_exists(#pk) OR NOT #timestamp BETWEEN :earliest AND :latest";
-    pub(crate) const SETTLE_SOURCE: &str = "SET #source = if_not_exists(#source, :source)";
-    pub(crate) const SETTLE_SOURCE_AND_CLOCK: &str =
+    pub(crate) const SET_SOURCE: &str = "SET #source = if_not_exists(#source, :source)";
+    pub(crate) const SET_SOURCE_AND_CLOCK: &str =
         "SET #source = if_not_exists(#source, :source), #ahead = :ahead, #seen = :seen";
     pub(crate) const EXISTS: &str = "attribute_exists(#pk)";
     pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
-    pub(crate) const KEEP_GRANT: &str = "SET #grant = :grant";
-    pub(crate) const KEEP_GRANT_AND_PUBLISH: &str = "SET #grant = :grant ADD #publishes :apps";
+    pub(crate) const SET_GRANT: &str = "SET #grant = :grant";
+    /// Follows [`SET_GRANT`] or [`SET_LEGACY_GRANT`].
+    pub(crate) const AND_PUBLISH: &str = " ADD #publishes :apps";
     pub(crate) const IS_NOT_GRANTED: &str =
         "attribute_exists(#pk) AND (attribute_not_exists(#grant) OR #grant <> :grant)";
-    pub(crate) const WELCOME: &str = "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt";
-    pub(crate) const WELCOME_AND_PUBLISH: &str =
-        "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt ADD #publishes :apps";
+    pub(crate) const SET_LEGACY_GRANT: &str =
+        "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt";
     pub(crate) const CLAIM: &str = "SET #answeredAt = :now";
     pub(crate) const IS_FREE: &str =
         "attribute_exists(#pk) AND (attribute_not_exists(#answeredAt) OR #answeredAt <= :before)";
-    pub(crate) const COUNT_REFUSAL: &str =
+    pub(crate) const COUNT_REJECTION: &str =
         "SET #wrongSince = if_not_exists(#wrongSince, :now), #wrongAt = :now ADD #refusals :one";
     pub(crate) const WATCH: &str = "ADD #watches :apps";
     pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
     pub(crate) const OF_OWNER: &str = "#owner = :owner";
-    pub(crate) const CHANGE_APP: &str = "SET #name = :name, #status = :status, #keys = :keys, #legacy = :legacy, #shards = :shards, #limits = :limits, #retention = :retention";
-    /// What follows [`CHANGE_APP`].
-    pub(crate) const AND_TOKENS: &str = ", #tokens = :tokens";
+    /// Follows the assignments of a changed app.
     pub(crate) const AND_LIFT: &str = " REMOVE #limitedUntil";
-    pub(crate) const APP_AS_READ: &str = "#name = :wasName AND #status = :wasStatus AND #keys = :wasKeys AND #legacy = :wasLegacy AND #shards = :wasShards";
-    /// What follows [`APP_AS_READ`]. An application that was registered before it could have limits or a retention of
-    /// its own has no such attributes, and none of its own.
-    pub(crate) const WITH_TOKENS: &str = " AND #tokens = :wasTokens";
-    pub(crate) const WITHOUT_TOKENS: &str = " AND attribute_not_exists(#tokens)";
-    pub(crate) const WITH_LIMITS: &str = " AND #limits = :wasLimits";
-    pub(crate) const WITHOUT_LIMITS: &str = " AND (attribute_not_exists(#limits) OR #limits = :wasLimits)";
-    pub(crate) const WITH_RETENTION: &str = " AND #retention = :wasRetention";
-    pub(crate) const WITHOUT_RETENTION: &str =
-        " AND (attribute_not_exists(#retention) OR #retention = :wasRetention)";
     pub(crate) const LIMIT: &str = "SET #limitedUntil = :until";
     pub(crate) const IS_LIMITED_LESS: &str =
         "attribute_exists(#pk) AND (attribute_not_exists(#limitedUntil) OR #limitedUntil < :less)";
@@ -282,11 +268,31 @@ pub(crate) mod expression {
     pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
     pub(crate) const IS_VERSION: &str = "#version = :version";
     pub(crate) const HAS_NO_VERSION: &str = "attribute_not_exists(#version)";
-    pub(crate) const IS_ALIVE: &str = "#expiresAt > :now";
+    pub(crate) const IS_UNEXPIRED: &str = "#expiresAt > :now";
     pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
     pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";
     pub(crate) const SINCE: &str = "#pk = :pk AND #sk >= :first";
     pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
+
+    /// Assigns an attribute.
+    pub(crate) fn assignment(name: &str) -> String {
+        format!("#{name} = :{name}")
+    }
+
+    /// That an attribute is what was read.
+    pub(crate) fn was(name: &str) -> String {
+        format!("#{name} = :was_{name}")
+    }
+
+    /// That an attribute does not exist.
+    pub(crate) fn is_absent(name: &str) -> String {
+        format!("attribute_not_exists(#{name})")
+    }
+
+    /// That an attribute does not exist, or is what was read.
+    pub(crate) fn is_absent_or_was(name: &str) -> String {
+        format!("(attribute_not_exists(#{name}) OR #{name} = :was_{name})")
+    }
 }
 
 #[cfg(test)]
@@ -298,13 +304,13 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_an_hour_of_a_shard() {
+    fn partition_is_an_hour_of_a_shard() {
         let shop = AppId::new("shop").unwrap();
         assert_eq!(report_partition(&shop, at("2026-11-22T13:59:59.999Z"), 3), "shop#2026-11-22T13#3");
     }
 
     #[test]
-    fn the_partition_of_a_report_names_its_shard() {
+    fn report_partition_has_its_app_and_shard() {
         let shop = AppId::new("shop").unwrap();
         assert_eq!(read_report_partition("shop#2026-11-22T13#3"), Some((shop, 3)));
         for text in ["", "shop", "shop#2026-11-22T13", "shop#2026-11-22T13#x", "shop#a#1#2", "#a#1"] {
@@ -313,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hours_of_a_window_are_those_it_touches() {
+    fn hours_of_a_span_are_those_it_overlaps() {
         let count = |from: &str, to: &str| hours(TimeSpan::new(at(from), at(to))).count();
         assert_eq!(count("2026-11-22T13:00:00Z", "2026-11-22T14:00:00Z"), 1);
         assert_eq!(count("2026-11-22T13:59:59Z", "2026-11-22T14:00:00.001Z"), 2);
@@ -321,11 +327,11 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_of_a_window_hold_its_reports_and_no_others() {
+    fn sort_key_bounds_contain_only_reports_of_the_span() {
         let (from, to) = (at("2026-11-22T13:00:00Z"), at("2026-11-22T13:00:01Z"));
         let id = |instant: TimestampMs| format!("{}#web-1#00", sortable(instant));
-        let held = |instant| (first_report_at(from)..=last_report_before(to)).contains(&id(instant));
-        assert!(held(from) && held(to.plus_ms(-1)));
-        assert!(!held(from.plus_ms(-1)) && !held(to));
+        let is_within = |instant| (first_report_at(from)..=last_report_before(to)).contains(&id(instant));
+        assert!(is_within(from) && is_within(to.plus_ms(-1)));
+        assert!(!is_within(from.plus_ms(-1)) && !is_within(to));
     }
 }

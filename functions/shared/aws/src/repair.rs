@@ -1,7 +1,7 @@
-//! Spans computed anew though nothing was reported: what an operator does after a loss or a damage.
+//! Recomputes the rollups of a window after a loss or damage, at an operator's request.
 //!
-//! Owns which spans of a window there are to compute: those that are stored, and the minutes of stored reports. Each is
-//! computed as the rollup function does it, so that both may do it at once. Ruled by design.md §6.
+//! The spans are those that are stored, and the minutes of stored reports. Each is computed as the rollup function does
+//! it, so that both may run at once.
 
 use std::collections::BTreeSet;
 
@@ -14,18 +14,18 @@ use nsl_domain::time_span::TimeSpan;
 use crate::compute::{Computed, RollupComputer};
 use crate::fault::Fault;
 
-/// The repair of one application's window, resolution by resolution, from fine to coarse.
+/// The repair of one app's window, from the finest resolution to the coarsest.
 #[derive(Debug)]
 pub struct Repair<'c> {
     computer: &'c RollupComputer,
     shards: Vec<AppShard>,
     window: TimeSpan,
     left: std::array::IntoIter<Resolution, 4>,
-    /// Spans above those that were told last.
+    /// Spans above those of the last level.
     above: BTreeSet<(AppShard, RollupSpan)>,
 }
 
-/// Spans of one resolution that are to be computed anew, in any order.
+/// The spans of one resolution to compute, in any order.
 #[derive(Debug)]
 pub struct RepairLevel {
     /// Their width.
@@ -36,12 +36,12 @@ pub struct RepairLevel {
 
 impl<'c> Repair<'c> {
     /// The repair of `window` of `app`. No call.
-    pub fn of(computer: &'c RollupComputer, app: &App, window: TimeSpan) -> Self {
+    pub fn new(computer: &'c RollupComputer, app: &App, window: TimeSpan) -> Self {
         let shards = (0..app.shards).map(|shard| AppShard { app: app.id.clone(), shard }).collect();
         Self { computer, shards, window, left: Resolution::ALL.into_iter(), above: BTreeSet::new() }
     }
 
-    /// What is to be computed next, once all that was told before is; nothing after the days.
+    /// The spans to compute next, once those of the last level are computed; `None` after the days.
     ///
     /// # Errors
     /// A [`Fault`] when a table cannot be read.
@@ -59,8 +59,8 @@ impl<'c> Repair<'c> {
 }
 
 impl RollupComputer {
-    /// The spans of `resolution` that hold a part of `window` and are stored, or are minutes with stored reports.
-    /// One consistent query for each megabyte; for minutes also one for each hour whose reports may be stored.
+    /// The spans of `resolution` that overlap `window` and are stored, or are minutes with stored reports. One
+    /// consistent query per megabyte; for minutes also one per hour whose reports may be stored.
     async fn repairable(
         &self,
         shard: &AppShard,
@@ -70,17 +70,17 @@ impl RollupComputer {
         let now = self.now();
         let first = window.from.aligned_to(resolution.ms());
         let stored = self.rollups().between(shard, resolution, TimeSpan::new(first, window.to), now).await?;
-        let mut spans: BTreeSet<RollupSpan> = stored.into_iter().map(|held| held.span).collect();
+        let mut spans: BTreeSet<RollupSpan> = stored.into_iter().map(|stored| stored.span).collect();
         if resolution == Resolution::Minute {
-            let kept_ms = self.rollups().retention().raw_ms + RAW_GRACE_MS;
-            let earliest = first.max(now.plus_ms(-kept_ms));
+            let retention_ms = self.rollups().retention().raw_ms + RAW_GRACE_MS;
+            let earliest = first.max(now.plus_ms(-retention_ms));
             let latest = window.to.min(now.plus_ms(MAX_AHEAD_MS + 1));
             spans.extend(self.reports.minutes(shard, TimeSpan::new(earliest, latest)).await?);
         }
         Ok(spans)
     }
 
-    /// Computes one span anew, though nothing above it may be stored: what is lost there is opened first.
+    /// Computes one span after opening the spans above it, which may be lost.
     ///
     /// # Errors
     /// Those of [`RollupComputer::compute`].

@@ -1,14 +1,10 @@
-//! The Reports table: raw reports, by application, hour and write shard.
+//! The Reports table: raw reports, by app, hour and write shard.
 //!
-//! Owns storing one and reading spans of them. The same report stored twice is one item. A modern report is keyed by
-//! its instant, a legacy one by its cell (`legacy`), so that a span is read by the keys of its cells, and what is
-//! found is held to the instants. Ruled by design.md §5.
-
-mod legacy;
+//! A modern report is keyed by its timestamp, a legacy one by its dedup window. So a span is read by the keys of its
+//! windows, and what is found is filtered by timestamp.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
 use nsl_domain::ids::{AppId, ConnectionId};
@@ -20,18 +16,25 @@ use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_domain::time_span::TimeSpan;
 
 use crate::erase::Partition;
+use crate::expiry;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
-use crate::rows;
-
-pub use legacy::{LegacyFrame, StoreOutcome};
+use crate::table::{self, Page, Table};
 
 /// The Reports table.
 #[derive(Debug, Clone)]
 pub struct Reports {
-    client: Client,
-    table: String,
+    pub(crate) table: Table,
+}
+
+/// Some of the reports that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SomeReports {
+    /// The reports.
+    pub reports: Vec<Report>,
+    /// False where there are more.
+    pub is_complete: bool,
 }
 
 /// Which end of a span is read first.
@@ -42,32 +45,26 @@ enum Order {
 }
 
 impl Reports {
-    /// The table `table`, reached through `client`.
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table }
     }
 
-    /// Stores `report` of `app` to be shown for `retention_ms` from its own instant, and to be there [`RAW_GRACE_MS`]
-    /// longer for the rollup of its minute. One write; again is the same as once.
+    /// Stores `report` of `app`, to be shown for `retention_ms` from its timestamp. One write; idempotent.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn store(&self, report: &Report, app: &App, retention_ms: i64) -> Result<(), Fault> {
-        let shard = app.shard_of(&report.source);
-        let expires_at = report.timestamp.plus_ms(retention_ms + RAW_GRACE_MS);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(base_item(report, expires_at)))
-            .item(keys::PK, items::text(keys::report_partition(&report.app, report.timestamp, shard)))
-            .item(keys::SK, items::text(report.id()));
+        let partition = keys::report_partition(&report.app, report.timestamp, app.shard_of(&report.source));
+        let put = self.table.put(partition, report.id());
+        let attributes = attributes(report, retention_ms).into_iter();
+        let put = attributes.fold(put, |put, (name, value)| put.item(name, value));
         put.send().await.map_err(|error| Fault::of("put report", error))?;
         Ok(())
     }
 
-    /// The newest reports of `app` stamped `from` or later, at most `most`, oldest first, and whether they are all.
-    /// Where they are not, one of the oldest cell may be missing before an older one of it. One consistent query for each hour and shard that the span touches, and for each megabyte.
+    /// The newest reports of `app` stamped `from` or later, at most `most`, oldest first. Where they are not all, one
+    /// report of the oldest dedup window may be missing before an older one of it. One consistent query per hour and
+    /// shard that the span touches, and per megabyte.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -77,9 +74,11 @@ impl Reports {
         from: TimestampMs,
         now: TimestampMs,
         most: usize,
-    ) -> Result<(Vec<Report>, bool), Fault> {
+    ) -> Result<SomeReports, Fault> {
+        const ATTEMPT: &str = "query recent reports";
         let span = TimeSpan::new(from, now.plus_ms(MAX_AHEAD_MS + 1));
-        let mut found = Vec::new();
+        let read = read_shown(span, now);
+        let mut reports = Vec::new();
         for shard in 0..app.shards {
             let mut of_shard = Vec::new();
             for hour in keys::hours(span).rev() {
@@ -89,21 +88,20 @@ impl Reports {
                 while of_shard.len() <= most
                     && let Some(row) = rows.next().await
                 {
-                    let row = row.map_err(|error| Fault::of("query recent reports", error))?;
-                    of_shard.extend(readable(&row, now).filter(|report| span.contains(report.timestamp)));
+                    let row = row.map_err(|error| Fault::of(ATTEMPT, error))?;
+                    of_shard.extend(table::read_or_log(&row, ATTEMPT, &read));
                 }
             }
-            found.extend(of_shard);
+            reports.extend(of_shard);
         }
-        found.sort_by_cached_key(Report::id);
-        let all = found.len() <= most;
-        let surplus = found.len().saturating_sub(most);
-        Ok((found.split_off(surplus), all))
+        reports.sort_by_cached_key(Report::id);
+        let is_complete = reports.len() <= most;
+        let surplus = reports.len().saturating_sub(most);
+        Ok(SomeReports { reports: reports.split_off(surplus), is_complete })
     }
 
-    /// Shows every report of `app` stamped in `span` to `visit`, hour by hour and oldest first within each
-    /// hour and shard, but for those of one cell; none that is past its age at `now`. One consistent query for each hour and shard, and for
-    /// each megabyte.
+    /// Calls `visit` with every report of `app` stamped in `span` that is not expired at `now`, hour by hour, shard by
+    /// shard, oldest dedup window first. One consistent query per hour and shard, and per megabyte.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -117,21 +115,14 @@ impl Reports {
         for hour in keys::hours(span) {
             for shard in 0..app.shards {
                 let query = self.between(&app.id, hour, shard, span, Order::OldestFirst);
-                let mut rows = query.into_paginator().items().send();
-                while let Some(row) = rows.next().await {
-                    let row = row.map_err(|error| Fault::of("query reports", error))?;
-                    if let Some(report) = readable(&row, now).filter(|report| span.contains(report.timestamp))
-                    {
-                        visit(report);
-                    }
-                }
+                table::for_each(query, "query reports", read_shown(span, now), &mut visit).await?;
             }
         }
         Ok(())
     }
 
-    /// The reports of one write shard stamped in `span`, oldest cell first, or `None` where an hour of them is more
-    /// than one page of a megabyte. One consistent query for each hour.
+    /// The reports of one write shard stamped in `span`, oldest dedup window first; `None` where an hour of them is
+    /// more than one page of a megabyte. One consistent query per hour.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -143,17 +134,17 @@ impl Reports {
     ) -> Result<Option<Vec<Report>>, Fault> {
         let mut reports = Vec::new();
         for hour in keys::hours(span) {
-            let (of_hour, is_whole) = self.page(shard, hour, span, Order::OldestFirst, now).await?;
-            if !is_whole {
+            let page = self.page(shard, hour, span, Order::OldestFirst, now).await?;
+            if !page.is_last {
                 return Ok(None);
             }
-            reports.extend(of_hour);
+            reports.extend(page.values);
         }
         Ok(Some(reports))
     }
 
-    /// The newest reports of one write shard stamped in `span`, of each hour as many as one page of a megabyte
-    /// holds. One consistent query for each hour.
+    /// The newest reports of one write shard stamped in `span`: of each hour as many as one page of a megabyte holds.
+    /// One consistent query per hour.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -165,12 +156,11 @@ impl Reports {
     ) -> Result<Vec<Report>, Fault> {
         let mut reports = Vec::new();
         for hour in keys::hours(span) {
-            reports.extend(self.page(shard, hour, span, Order::NewestFirst, now).await?.0);
+            reports.extend(self.page(shard, hour, span, Order::NewestFirst, now).await?.values);
         }
         Ok(reports)
     }
 
-    /// The reports of an hour that one page holds, and whether they are all.
     async fn page(
         &self,
         shard: &AppShard,
@@ -178,19 +168,14 @@ impl Reports {
         span: TimeSpan,
         order: Order,
         now: TimestampMs,
-    ) -> Result<(Vec<Report>, bool), Fault> {
+    ) -> Result<Page<Report>, Fault> {
         let query = self.between(&shard.app, hour, shard.shard, span, order);
-        let page = query.send().await.map_err(|error| Fault::of("query the raw tail", error))?;
-        let is_whole = page.last_evaluated_key.is_none_or(|key| key.is_empty());
-        let rows = page.items.unwrap_or_default();
-        let reports =
-            rows.iter().filter_map(|row| readable(row, now)).filter(|report| span.contains(report.timestamp));
-        Ok((reports.collect(), is_whole))
+        table::read_page(query, "query the raw tail", read_shown(span, now)).await
     }
 
-    /// Shows every report of one write shard stamped in `span`, oldest cell first, to `visit`, whatever its age: what is
-    /// computed from them must not shrink while the oldest are deleted one by one. One consistent query, and one for
-    /// each further megabyte. A stored report that cannot be read is logged and left out.
+    /// Calls `visit` with every report of one write shard stamped in `span`, oldest dedup window first, expired or not:
+    /// a rollup must not shrink while its oldest reports are deleted one by one. One consistent query, and one per
+    /// further megabyte.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -198,22 +183,14 @@ impl Reports {
         &self,
         shard: &AppShard,
         span: RollupSpan,
-        mut visit: impl FnMut(Report),
+        visit: impl FnMut(Report),
     ) -> Result<(), Fault> {
         let query = self.between(&shard.app, span.start(), shard.shard, span.time_span(), Order::OldestFirst);
-        let mut rows = query.into_paginator().items().send();
-        while let Some(row) = rows.next().await {
-            let row = row.map_err(|error| Fault::of("query the reports of a minute", error))?;
-            match read_stored(&row) {
-                Ok(report) => visit(report),
-                Err(bad) => tracing::error!(reason = %bad, "a stored report cannot be read"),
-            }
-        }
-        Ok(())
+        table::for_each(query, "query the reports of a minute", |row| read_report(row).map(Some), visit).await
     }
 
-    /// The minutes of `span` in which one write shard stored a report. One consistent query for each hour, and
-    /// for each megabyte of the reports, of which nothing but the keys is sent.
+    /// The minutes of `span` in which one write shard stored a report. One consistent query per hour, and per megabyte
+    /// of the reports, of which only the keys are returned.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -222,24 +199,26 @@ impl Reports {
         for hour in keys::hours(span) {
             let query = self.between(&shard.app, hour, shard.shard, span, Order::OldestFirst);
             let keys_only = query.projection_expression(expression::KEY_ONLY);
-            let stamp = |row: &Item| keys::read_stamp(items::read_text(row, keys::SK)?).map(Some);
-            let stamps = rows::readable(keys_only, "query the minutes of reports", stamp).await?;
-            minutes.extend(stamps.into_iter().map(|stamp| RollupSpan::containing(Resolution::Minute, stamp)));
+            let minute = |row: &Item| {
+                let stamp = keys::read_stamp(items::read_text(row, keys::SK)?)?;
+                Ok(Some(RollupSpan::containing(Resolution::Minute, stamp)))
+            };
+            minutes.extend(table::read_all(keys_only, "query the minutes of reports", minute).await?);
         }
         Ok(minutes)
     }
 
-    /// Every partition that may hold a report of `app` at `now`: one for each hour and shard that any retention
-    /// reaches. No call.
+    /// Every partition that may hold a report of `app` at `now`: one per hour and shard that any retention reaches. No
+    /// call.
     pub fn partitions(&self, app: &App, now: TimestampMs) -> Vec<Partition> {
         let longest_ms = MAX_RAW_HOURS * HOUR_MS + RAW_GRACE_MS;
         let span = TimeSpan::new(now.plus_ms(-longest_ms), now.plus_ms(MAX_AHEAD_MS + 1));
         let hours = keys::hours(span);
         let of_hour = |hour| (0..app.shards).map(move |shard| keys::report_partition(&app.id, hour, shard));
-        hours.flat_map(of_hour).map(|key| Partition::new(&self.client, &self.table, key)).collect()
+        hours.flat_map(of_hour).map(|key| Partition::new(&self.table, key)).collect()
     }
 
-    /// The rows of the cells that hold a part of `span`: a little more than what is stamped in it.
+    /// The rows of the dedup windows that touch `span`: a little more than what is stamped in it.
     fn between(
         &self,
         app: &AppId,
@@ -248,55 +227,39 @@ impl Reports {
         span: TimeSpan,
         order: Order,
     ) -> QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .scan_index_forward(order == Order::OldestFirst)
-            .key_condition_expression(expression::BETWEEN)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#sk", keys::SK)
-            .expression_attribute_values(":pk", items::text(keys::report_partition(app, hour, shard)))
-            .expression_attribute_values(
-                ":first",
-                items::text(keys::first_report_at(dedup_window(span.from))),
-            )
-            .expression_attribute_values(":last", items::text(keys::last_report_before(span.to)))
+        let first = keys::first_report_at(dedup_window(span.from));
+        let bounds = [(":first", first), (":last", keys::last_report_before(span.to))];
+        let query =
+            self.table.query_where(keys::report_partition(app, hour, shard), expression::BETWEEN, bounds);
+        query.scan_index_forward(order == Order::OldestFirst)
     }
 }
 
-/// What the row of every report holds, but for its key.
-fn base_item(report: &Report, expires_at: TimestampMs) -> Item {
+/// The attributes of a report's row, apart from its key.
+pub(crate) fn attributes(report: &Report, retention_ms: i64) -> Item {
     let attributes = [
         (keys::APP_ID, items::text(report.app.as_str())),
         (keys::SOURCE, items::text(report.source.as_str())),
         (keys::TIMESTAMP, items::number(report.timestamp.ms())),
         (keys::DOCUMENT, items::text(report.document.as_str())),
-        (keys::EXPIRES_AT, items::number(expires_at.seconds())),
+        (keys::EXPIRES_AT, expiry::of_report(report, retention_ms)),
     ];
     attributes.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// The report of a row, unless it is past its age or cannot be read, which is logged.
-fn readable(row: &Item, now: TimestampMs) -> Option<Report> {
-    match read_report(row, now) {
-        Ok(report) => report,
-        Err(bad) => {
-            tracing::error!(reason = %bad, "a stored report cannot be read");
-            None
+/// Reads the report of a row; `None` where it is expired at `now` or not stamped in `span`.
+fn read_shown(span: TimeSpan, now: TimestampMs) -> impl Fn(&Item) -> Result<Option<Report>, BadAttribute> {
+    move |row| {
+        if expiry::is_report_expired(row, now)? {
+            return Ok(None);
         }
+        let report = read_report(row)?;
+        Ok(span.contains(report.timestamp).then_some(report))
     }
 }
 
-fn read_report(row: &Item, now: TimestampMs) -> Result<Option<Report>, BadAttribute> {
-    if items::read_number::<i64>(row, keys::EXPIRES_AT)? <= now.plus_ms(RAW_GRACE_MS).seconds() {
-        return Ok(None);
-    }
-    read_stored(row).map(Some)
-}
-
-/// The sort key under which the report of a row stands: that of its cell where a legacy connection sent it.
-pub(crate) fn key_of(row: &Item, report: &Report) -> Result<String, BadAttribute> {
+/// The sort key that the report of a row must have: that of its dedup window where a legacy connection sent it.
+pub(crate) fn sort_key(row: &Item, report: &Report) -> Result<String, BadAttribute> {
     let connection = items::optional(items::read_text(row, keys::CONNECTION))?.map(ConnectionId::new);
     Ok(match connection {
         Some(connection) => {
@@ -306,13 +269,12 @@ pub(crate) fn key_of(row: &Item, report: &Report) -> Result<String, BadAttribute
     })
 }
 
-/// The report of a row, whatever its age.
-pub(crate) fn read_stored(row: &Item) -> Result<Report, BadAttribute> {
-    let ms: i64 = items::read_number(row, keys::TIMESTAMP)?;
+/// The report of a row, expired or not.
+pub(crate) fn read_report(row: &Item) -> Result<Report, BadAttribute> {
     Ok(Report {
         app: items::read_id(row, keys::APP_ID)?,
         source: items::read_id(row, keys::SOURCE)?,
-        timestamp: TimestampMs::try_from(ms).map_err(|_| BadAttribute::Unreadable(keys::TIMESTAMP))?,
+        timestamp: items::read_time(row, keys::TIMESTAMP)?,
         document: Document::stored(items::read_text(row, keys::DOCUMENT)?.to_owned()),
     })
 }

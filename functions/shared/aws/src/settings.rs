@@ -1,30 +1,29 @@
-//! Settings: named values from the environment, read once before the runtime starts.
+//! Named settings from the environment, read once before the runtime starts.
 //!
-//! Owns the reading and the one message that tells every fault. Refuses defaults for what must be set: a missing
-//! table name never becomes an empty one.
+//! All faults are reported in one message. What must be set has no default.
 
 use std::str::FromStr;
 
-/// Everything that is wrong with the settings.
+/// All faults of the settings.
 #[derive(Debug, thiserror::Error)]
 #[error("misconfigured: {}", faults.join("; "))]
 pub struct Misconfigured {
     faults: Vec<String>,
 }
 
-/// The environment's value of `name`; the functions' only look at their environment.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+/// The environment variable `name`.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Whose tokens are believed: what every function that checks credentials is told.
+/// Which tokens are trusted: the settings of every function that checks credentials.
 pub struct TokenSettings {
     /// Secret of HS256 tokens; empty trusts none.
     pub secret: String,
     /// JWKS document of RS256 and ES256 tokens; empty trusts none.
     pub keys: String,
-    /// Whom tokens must be for.
+    /// The audience that tokens must have.
     pub audience: String,
 }
 
@@ -35,7 +34,7 @@ impl std::fmt::Debug for TokenSettings {
     }
 }
 
-/// Reads settings one by one and gathers what is wrong.
+/// Reads settings one by one and collects their faults.
 #[derive(Debug)]
 pub struct Reader<L> {
     lookup: L,
@@ -57,12 +56,12 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
-    /// The text of `name`, empty where it is not set: for what the service can do without.
+    /// The text of `name`, empty where it is not set.
     fn optional(&mut self, name: &str) -> String {
         (self.lookup)(name).unwrap_or_default()
     }
 
-    /// Whose tokens are believed. Only the audience must be set: without secret and keys none are.
+    /// Which tokens are trusted. Only the audience must be set; without secret and keys no token is trusted.
     pub fn tokens(&mut self) -> TokenSettings {
         TokenSettings {
             secret: self.optional("TOKEN_SECRET"),
@@ -93,7 +92,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
-    /// `settings`, made from what was read, if nothing was wrong.
+    /// `settings`, if they have no fault.
     ///
     /// # Errors
     /// [`Misconfigured`] with every fault in one message.

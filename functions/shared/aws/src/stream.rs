@@ -1,8 +1,7 @@
 //! Records of the stream of the Reports table.
 //!
-//! Owns the reading of the event. It has a few fields of its own instead of `aws_lambda_events`' type: that one fails
-//! a whole batch for one malformed record, keeps no text to set aside, and brings `serde_dynamo` and `chrono` along.
-//! Each record is kept as its text until it is read by itself.
+//! The type of `aws_lambda_events` is not used: it fails a whole batch for one malformed record and drops its text.
+//! Here each record is kept as its text until it is read.
 
 use std::collections::HashMap;
 
@@ -26,10 +25,10 @@ pub struct StreamEvent {
     pub records: Vec<Box<RawValue>>,
 }
 
-/// The answer to a batch: where to go on, if not after it.
+/// The response to a batch: where to continue, if not after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct BatchResponse {
-    /// The record from which on the batch is to be delivered again; none where all is done.
+    /// The record from which the batch is to be delivered again; none where all is done.
     #[serde(rename = "batchItemFailures")]
     pub failures: Vec<FailedItem>,
 }
@@ -42,10 +41,10 @@ pub struct FailedItem {
     pub sequence: String,
 }
 
-/// One stored report as the stream tells it.
+/// One stored report, read from the stream.
 #[derive(Debug, Clone)]
 pub struct StoredReport {
-    /// Its place in the stream.
+    /// Its sequence number.
     pub sequence: String,
     /// The write shard that it is stored in.
     pub shard: AppShard,
@@ -53,14 +52,14 @@ pub struct StoredReport {
     pub report: Report,
 }
 
-/// A record that is no stored report.
+/// A record that is not a stored report.
 #[derive(Debug, Clone)]
 pub struct MalformedRecord<'e> {
-    /// Its place in the stream, where it says so.
+    /// Its sequence number, if it has one.
     pub sequence: Option<String>,
-    /// Whose it is, where its key says so.
+    /// The app in its key, if there is one.
     pub app: Option<AppId>,
-    /// What is wrong with it.
+    /// Why it cannot be read.
     pub reason: String,
     /// Its text.
     pub record: &'e str,
@@ -81,7 +80,7 @@ struct Change {
     new_image: HashMap<String, Attribute>,
 }
 
-/// An attribute of the two types that a report has; one of another type has neither.
+/// An attribute of one of the two types that a report has; empty for another type.
 #[derive(Debug, Deserialize)]
 struct Attribute {
     #[serde(rename = "S")]
@@ -124,17 +123,16 @@ pub fn read_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<'_
         ..malformed(reason)
     };
     let image = item(change.new_image);
-    let report = reports::read_stored(&image).map_err(|bad| refused(bad.to_string()))?;
+    let report = reports::read_report(&image).map_err(|bad| refused(bad.to_string()))?;
     let (_, shard) = items::read_text(&image, keys::PK)
         .ok()
         .and_then(keys::read_report_partition)
         .ok_or_else(|| refused("the partition key names no shard".to_owned()))?;
-    let stands_at =
-        |name, expected: String| items::read_text(&image, name).is_ok_and(|found| found == expected);
-    let at_home = stands_at(keys::PK, keys::report_partition(&report.app, report.timestamp, shard))
-        && reports::key_of(&image, &report).is_ok_and(|key| stands_at(keys::SK, key));
-    if !at_home {
-        return Err(refused("the report does not belong under its key".to_owned()));
+    let is = |name, expected: String| items::read_text(&image, name).is_ok_and(|found| found == expected);
+    let is_under_its_key = is(keys::PK, keys::report_partition(&report.app, report.timestamp, shard))
+        && reports::sort_key(&image, &report).is_ok_and(|key| is(keys::SK, key));
+    if !is_under_its_key {
+        return Err(refused("the report does not match its key".to_owned()));
     }
     series::check(report.document.as_str()).map_err(|rejection| refused(rejection.message))?;
     let sequence = sequence.clone().ok_or_else(|| refused("the sequence number is missing".to_owned()))?;
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_report_is_read_with_its_shard() {
+    fn stored_report_is_read_with_its_shard() {
         let raw = raw(&record());
         let stored = read_record(&raw).unwrap();
         assert_eq!((stored.sequence.as_str(), stored.shard.shard), ("111", 3));
@@ -170,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_under_its_own_key_is_told_apart() {
+    fn record_that_is_not_a_report_under_its_key_is_malformed() {
         let changes: [(&str, Value); 9] = [
             ("/dynamodb/NewImage", json!({})),
             ("/dynamodb/NewImage/timestamp", json!({"N": "soon"})),
@@ -197,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_read_record_by_record() {
+    fn batch_is_read_record_by_record() {
         let event: StreamEvent = serde_json::from_str("{\"Records\":[{\"a\": 1},7]}").unwrap();
         assert_eq!(event.records.iter().map(|record| record.get()).collect::<Vec<_>>(), ["{\"a\": 1}", "7"]);
         let failed = BatchResponse { failures: vec![FailedItem { sequence: "1".to_owned() }] };
@@ -206,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_the_library_belongs_under_its_cell_and_connection_and_nowhere_else() {
+    fn legacy_report_must_be_under_its_dedup_window_and_connection() {
         let mut legacy = record();
         let image = &mut legacy["dynamodb"]["NewImage"];
         image["connection"] = json!({"S": "a="});

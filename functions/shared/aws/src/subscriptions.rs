@@ -1,9 +1,9 @@
-//! Subscriptions: who watches which application.
+//! Subscription rows: which connections watch an app.
 //!
-//! One row for each, under its application, so that fan-out reads them with one query and never scans. The session
-//! row lists them too, for `$disconnect`; a row that both lose sight of ends by age or by the first 410.
+//! One row per connection, under its app, so that fan-out reads them with one query. The session row lists them too,
+//! for `$disconnect`; a row that it misses is deleted on expiry, or when a post finds the connection gone.
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
 use nsl_domain::frame::outbound::Dialect;
@@ -11,49 +11,47 @@ use nsl_domain::grant::SubscriptionProof;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
-use crate::fault::Fault;
+use crate::expiry;
+use crate::fault::{Fault, is_condition_failed};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys::{self, expression};
-use crate::rows;
-use crate::sessions::{SESSION_LIFE_MS, is_condition_failed};
+use crate::table::{self, Table};
 
 /// The subscription rows of the Connections table.
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
-/// One connection that watches an application.
+/// A connection that watches an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
-    /// Whom frames are posted to.
+    /// The connection that frames are posted to.
     pub connection: ConnectionId,
-    /// Least distance between two frames, in milliseconds.
+    /// Shortest time between two frames, in milliseconds.
     pub min_interval_ms: i64,
-    /// How frames are written.
+    /// How frames are rendered.
     pub dialect: Dialect,
-    /// What it stands on.
+    /// The credentials that it depends on.
     pub proof: SubscriptionProof,
 }
 
-/// What became of a new subscription.
+/// The outcome of subscribing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
-    /// It is kept.
+    /// It is stored.
     Done,
-    /// The connection is gone, or watches as many applications as it may.
+    /// The connection is gone, or watches as many apps as it may.
     Refused,
 }
 
 impl Subscriptions {
-    /// The table `table`, reached through `client`.
-    pub(crate) fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+    pub(crate) fn new(table: Table) -> Self {
+        Self { table }
     }
 
-    /// Makes `subscriber` watch `app`; again is the same as once. Two writes: the session row first, so that no
-    /// subscription is kept that `$disconnect` knows nothing of.
+    /// Subscribes `subscriber` to `app`; idempotent. Two writes: the session row first, so that `$disconnect` finds
+    /// every subscription.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -61,7 +59,6 @@ impl Subscriptions {
         let watch = self
             .update_watches(&subscriber.connection, app, expression::WATCH)
             .condition_expression(expression::HAS_ROOM)
-            .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_values(":app", items::text(app.as_str()))
             .expression_attribute_values(":most", items::number(MAX_SUBSCRIPTIONS));
         match watch.send().await {
@@ -70,30 +67,23 @@ impl Subscriptions {
             Err(error) => return Err(Fault::of("note subscription", error)),
         }
         let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(keys::PK, items::text(keys::app_connections(app)))
-            .item(keys::SK, items::text(keys::subscription(&subscriber.connection)))
+            .table
+            .put(keys::app_connections(app), keys::subscription(&subscriber.connection))
             .item(keys::MIN_INTERVAL, items::number(subscriber.min_interval_ms))
             .item(keys::DIALECT, items::text(dialect_text(subscriber.dialect)))
             .item(keys::HOLD, items::text(subscriber.proof.to_text()))
-            .item(keys::EXPIRES_AT, items::number(now.plus_ms(SESSION_LIFE_MS).seconds()));
+            .item(keys::EXPIRES_AT, expiry::of_connection(now));
         put.send().await.map_err(|error| Fault::of("put subscription", error))?;
         Ok(Added::Done)
     }
 
-    /// Ends a subscription, there or not. Two writes.
+    /// Ends a subscription; idempotent. Two writes.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn remove(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
         self.delete(app, connection).await?;
-        let unwatch = self
-            .update_watches(connection, app, expression::UNWATCH)
-            .condition_expression(expression::EXISTS)
-            .expression_attribute_names("#pk", keys::PK);
-        match unwatch.send().await {
+        match self.update_watches(connection, app, expression::UNWATCH).send().await {
             Err(error) if !is_condition_failed(&error) => Err(Fault::of("note unsubscription", error)),
             _ => Ok(()),
         }
@@ -104,47 +94,37 @@ impl Subscriptions {
         connection: &ConnectionId,
         app: &AppId,
         update: &str,
-    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key(keys::PK, items::text(keys::connection(connection)))
-            .key(keys::SK, items::text(keys::SESSION))
+    ) -> UpdateItemFluentBuilder {
+        self.table
+            .update_existing(keys::connection(connection), keys::SESSION)
             .update_expression(update)
             .expression_attribute_names("#watches", keys::WATCHES)
             .expression_attribute_values(":apps", AttributeValue::Ss(vec![app.to_string()]))
     }
 
-    /// Deletes the row of one subscription, there or not, when its connection is gone. One write.
+    /// Deletes the row of one subscription; idempotent. One write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn delete(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
-        let delete = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(keys::PK, items::text(keys::app_connections(app)))
-            .key(keys::SK, items::text(keys::subscription(connection)));
-        delete.send().await.map_err(|error| Fault::of("delete subscription", error))?;
-        Ok(())
+        let (pk, sk) = (keys::app_connections(app), keys::subscription(connection));
+        self.table.delete(pk, sk, "delete subscription").await
     }
 
-    /// Who watches `app` at `now`: one consistent query for each megabyte of rows. Rows past their age and rows
-    /// that cannot be read are left out; the second kind is logged.
+    /// The subscribers of `app` at `now`. One consistent query per megabyte of rows. Expired rows are left out, as are
+    /// rows that cannot be read, which are logged.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn of_app(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Subscriber>, Fault> {
-        let query =
-            rows::with_prefix(&self.client, &self.table, keys::app_connections(app), keys::SUBSCRIPTIONS);
-        rows::readable(query, "query subscriptions", |row| read_subscriber(row, now)).await
+        let query = self.table.query_prefix(keys::app_connections(app), keys::SUBSCRIPTIONS);
+        table::read_all(query, "query subscriptions", |row| read_subscriber(row, now)).await
     }
 }
 
-/// The subscriber of a row, or `None` past its age.
+/// The subscriber of a row; `None` where it is expired.
 fn read_subscriber(row: &Item, now: TimestampMs) -> Result<Option<Subscriber>, BadAttribute> {
-    if items::is_past_age(row, now)? {
+    if expiry::is_expired(row, now)? {
         return Ok(None);
     }
     let key = items::read_text(row, keys::SK)?;

@@ -3,13 +3,12 @@
 //! Counts in memory, and reads the session row only when a connection is about to be closed, so that no frame costs a
 //! call and no authenticated connection is closed.
 
-use std::sync::{Mutex, PoisonError};
-
 use nsl_domain::grant::Role;
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::session::WRONG_FOR_MS;
 use nsl_domain::time::TimestampMs;
 use nsl_domain::unauthenticated::UnauthenticatedLimiter;
+use parking_lot::Mutex;
 
 use crate::connections_api::ConnectionsApi;
 use crate::fault::Fault;
@@ -33,7 +32,7 @@ impl UnauthenticatedConnections {
     /// too many, and returns whether it did. No call; at the last frame one consistent read and one close. A fault is
     /// logged and closes nothing.
     pub async fn count_rejected(&self, connection: &ConnectionId, now: TimestampMs) -> bool {
-        let is_over = self.limiter.lock().unwrap_or_else(PoisonError::into_inner).count_rejected(connection);
+        let is_over = self.limiter.lock().count_rejected(connection);
         if !is_over {
             return false;
         }

@@ -85,7 +85,7 @@ async fn repair(
     console: &Console,
 ) -> anyhow::Result<Counts> {
     let mut counts = Counts::default();
-    let mut repair = Repairing::of(computer, app, window);
+    let mut repair = Repairing::new(computer, app, window);
     while let Some(level) = repair.next_level().await? {
         let progress = Progress::start(console, name(level.resolution), level.spans.len() as u64);
         let computing = stream::iter(&level.spans).map(|(shard, span)| async {

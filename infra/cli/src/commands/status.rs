@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::store::{self, Store};
 use crate::target::{credential, http_address, missing_credential, selected_app, site};
 use anyhow::{Context as _, bail};
-use nsl_aws::tables::TableStatus;
+use nsl_aws::table_probe::TableStatus;
 use nsl_client::clock;
 use nsl_client::console::Console;
 use nsl_client::credential::Credential;

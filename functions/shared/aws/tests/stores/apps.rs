@@ -1,8 +1,9 @@
 //! Applications: registered once, found by id and by key, listed by owner, believed for a minute.
 
-use nsl_aws::apps::{AppCache, AppSummary, Created};
+use nsl_aws::apps::{AppCache, AppSummary, Authorisation, Created};
 use nsl_aws::fault::Kind;
 use nsl_domain::ids::KeyHash;
+use nsl_domain::rejection::Rejection;
 use serde_json::json;
 
 use super::*;
@@ -152,18 +153,20 @@ async fn a_refusal_is_judged_by_the_app_as_it_is() {
     let env = TestEnvironment::start().await;
     env.apps().create(&app("shop")).await.unwrap();
     let known = AppCache::new(env.apps());
-    let passes = |app: Option<&App>| if app.is_some() { Ok(()) } else { Err("absent") };
-    let refuses = |_: Option<&App>| Err::<(), _>("refused");
+    let passes = |app: Option<&App>| app.map(drop).ok_or_else(Rejection::unauthorized);
+    let refuses = |_: Option<&App>| Err(Rejection::invalid("x", "refused"));
+    let refused = Authorisation::Refused(Rejection::invalid("x", "refused"));
+    let absent = Authorisation::Refused(Rejection::unauthorized());
     env.take_calls();
     for reads in [1, 0] {
         let judged = known.authorise(&id("shop"), now(), passes).await.unwrap();
-        assert_eq!(judged.unwrap().as_deref(), Some(&app("shop")));
+        assert_eq!(judged, Authorisation::Granted(app("shop").into()));
         assert_eq!(env.take_lines(), vec!["GetItem AppsTable consistent"; reads]);
     }
     for _ in 0..2 {
-        assert_eq!(known.authorise(&id("shop"), now(), refuses).await.unwrap(), Err("refused"));
+        assert_eq!(known.authorise(&id("shop"), now(), refuses).await.unwrap(), refused);
         assert_eq!(env.take_lines(), ["GetItem AppsTable consistent"]);
-        assert_eq!(known.authorise(&id("bank"), now(), passes).await.unwrap(), Err("absent"));
+        assert_eq!(known.authorise(&id("bank"), now(), passes).await.unwrap(), absent);
         assert_eq!(env.take_lines(), ["GetItem AppsTable consistent"]);
     }
 }

@@ -3,7 +3,7 @@
 use nsl_aws::boot::warm_up_with_posts;
 use nsl_aws::connections_api::PostOutcome;
 use nsl_aws::fault::Kind;
-use nsl_aws::tables::TableProbe;
+use nsl_aws::table_probe::TableProbe;
 use nsl_test_support::Behaviour;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Legacy reports: of two copies one is stored, on whichever side of an edge they stand and however their writes meet.
 
 use nsl_aws::fault::Kind;
-use nsl_aws::reports::{LegacyFrame, StoreOutcome};
+use nsl_aws::legacy::{LegacyFrame, StoreOutcome};
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
@@ -195,7 +195,7 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
         let mut seen = Vec::new();
         env.reports().for_each(&shop, span, now, |report| seen.push(report)).await.unwrap();
         assert_eq!(offsets(seen), expected, "each from {from_ms} to {to_ms}");
-        let (recent, _) = env.reports().recent(&shop, from, now, 10).await.unwrap();
+        let recent = env.reports().recent(&shop, from, now, 10).await.unwrap().reports;
         let later: Vec<_> = [-300, 100, 200, 400, 900].into_iter().filter(|ms| *ms >= from_ms).collect();
         assert_eq!(offsets(recent), later, "recent from {from_ms}");
     }
@@ -208,7 +208,7 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
 
 #[tokio::test]
 async fn a_connection_keeps_the_source_of_its_first_report_and_its_wrong_clock() {
-    use nsl_aws::publishers::{ReportedSource, WrongClock};
+    use nsl_aws::legacy::{ReportedSource, WrongClock};
     let env = TestEnvironment::start().await;
     let (shop, sender) = (id("shop"), connection("a="));
     let (first, later) = (Source::new("first").unwrap(), Source::new("later").unwrap());

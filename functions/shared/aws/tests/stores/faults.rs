@@ -1,8 +1,8 @@
 //! Faults of the tables: told by their kind, tried again within the budget, and over when they are over.
 
 use nsl_aws::fault::{Fault, Kind};
-use nsl_aws::publishers::ReportedSource;
-use nsl_aws::reports::LegacyFrame;
+use nsl_aws::legacy::LegacyFrame;
+use nsl_aws::legacy::ReportedSource;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::{KeyHash, Source};
@@ -56,11 +56,11 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("list apps", apps.of_owner(&shop.owner).await.map(drop)),
         ("open session", sessions.open(&id, Role::Program, &[], now()).await),
         ("read session", sessions.find(&id).await.map(drop)),
-        ("keep grant", sessions.store_grant(&id, &grant("shop")).await.map(drop)),
-        ("count refusal", sessions.count_rejection(&id, now()).await.map(drop)),
-        ("recall session", sessions.find_legacy(&id).await.map(drop)),
-        ("claim answer", sessions.claim(&id, ReplyKind::Status, now()).await.map(drop)),
-        ("keep legacy grant", sessions.store_legacy_grant(&id, &grant("shop"), now()).await.map(drop)),
+        ("store grant", sessions.store_grant(&id, &grant("shop")).await.map(drop)),
+        ("count rejection", sessions.count_rejection(&id, now()).await.map(drop)),
+        ("read legacy session", sessions.find_legacy(&id).await.map(drop)),
+        ("claim reply", sessions.claim(&id, ReplyKind::Status, now()).await.map(drop)),
+        ("store legacy grant", sessions.store_legacy_grant(&id, &grant("shop"), now()).await.map(drop)),
         ("put log entries", env.log_entries().put(&shop.id, &id, &["{}".to_owned()], now()).await),
         ("query log entries", env.log_entries().newest(&shop.id, now(), now()).await.map(drop)),
         ("put command", env.commands().put(&shop.id, &given()).await),
@@ -73,7 +73,7 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("close session", sessions.close(&id).await.map(drop)),
         ("put report", reports.store(&report, &shop, 60_000).await),
         ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),
-        ("settle source", publishers.record_source(&shop.id, &id, told).await.map(drop)),
+        ("record source", publishers.record_source(&shop.id, &id, told).await.map(drop)),
         ("query clocks", publishers.wrong_clocks(&shop.id, now()).await.map(drop)),
         ("query recent reports", reports.recent(&shop, now(), now(), 1).await.map(drop)),
         ("query reports", reports.for_each(&shop, span, now(), drop).await),

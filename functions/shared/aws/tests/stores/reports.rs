@@ -1,5 +1,6 @@
 //! Reports: stored once however often they are sent, read by hour and shard, newest or oldest first.
 
+use nsl_aws::reports::SomeReports;
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS};
@@ -24,6 +25,10 @@ fn report_of(source: &str, offset_ms: i64, document: &str) -> Report {
         timestamp: now().plus_ms(offset_ms),
         document: Document::accept(document).unwrap(),
     }
+}
+
+fn some(reports: Vec<Report>, is_complete: bool) -> SomeReports {
+    SomeReports { reports, is_complete }
 }
 
 fn sharded(shards: u16) -> App {
@@ -85,11 +90,11 @@ async fn the_newest_reports_are_read_oldest_first_and_no_more_than_asked() {
     let recent = async |from_ms: i64, most: usize| {
         env.reports().recent(&shop, now().plus_ms(from_ms), now(), most).await.unwrap()
     };
-    assert_eq!(recent(-10_000, 11).await, (reports.clone(), true));
-    assert_eq!(recent(-10_000, 10).await, (reports[1..].to_vec(), false));
-    assert_eq!(recent(-10_000, 3).await, (reports[8..].to_vec(), false));
-    assert_eq!(recent(-2_000, 3).await, (reports[8..].to_vec(), true), "the start is inclusive");
-    assert_eq!(recent(1, 3).await, (Vec::new(), true));
+    assert_eq!(recent(-10_000, 11).await, some(reports.clone(), true));
+    assert_eq!(recent(-10_000, 10).await, some(reports[1..].to_vec(), false));
+    assert_eq!(recent(-10_000, 3).await, some(reports[8..].to_vec(), false));
+    assert_eq!(recent(-2_000, 3).await, some(reports[8..].to_vec(), true), "the start is inclusive");
+    assert_eq!(recent(1, 3).await, some(Vec::new(), true));
 }
 
 #[tokio::test]
@@ -121,8 +126,8 @@ async fn recent_reports_reach_over_the_hour_and_over_shards() {
     reports.sort_by_key(Report::id);
     let from = now().plus_ms(-2 * MINUTE_MS);
     let recent = async |most| env.reports().recent(&shop, from, now(), most).await.unwrap();
-    assert_eq!(recent(24).await, (reports.clone(), true));
-    assert_eq!(recent(7).await, (reports[17..].to_vec(), false));
+    assert_eq!(recent(24).await, some(reports.clone(), true));
+    assert_eq!(recent(7).await, some(reports[17..].to_vec(), false));
 }
 
 #[tokio::test]
@@ -164,7 +169,7 @@ async fn reports_past_their_age_are_not_read_though_they_are_there() {
     assert_eq!(env.rows("ReportsTable").await.len(), 2);
     assert_eq!(all(&env, &shop, HOUR_MS).await, [report("young", -MINUTE_MS)]);
     let from = now().plus_ms(-HOUR_MS);
-    let (recent, _) = env.reports().recent(&shop, from, now(), 10).await.unwrap();
+    let recent = env.reports().recent(&shop, from, now(), 10).await.unwrap().reports;
     assert_eq!(recent, [report("young", -MINUTE_MS)]);
 }
 
@@ -193,7 +198,7 @@ async fn rows_that_cannot_be_read_hide_no_others() {
     }
     let expected = [report("a", -2), report("z", -1)];
     assert_eq!(all(&env, &shop, MINUTE_MS).await, expected);
-    let (recent, _) = env.reports().recent(&shop, now().plus_ms(-1_000), now(), 2).await.unwrap();
+    let recent = env.reports().recent(&shop, now().plus_ms(-1_000), now(), 2).await.unwrap().reports;
     assert_eq!(recent, expected);
 }
 
@@ -206,11 +211,11 @@ async fn more_than_a_megabyte_is_read_page_by_page() {
     store(&env, &shop, &reports).await;
     assert_eq!(all(&env, &shop, MINUTE_MS).await, reports);
     assert_eq!(env.take_lines(), [QUERY; 3]);
-    let (recent, is_all) = env.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 500).await.unwrap();
-    assert_eq!((recent, is_all), (reports.clone(), true));
+    let recent =
+        async |most| env.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), most).await.unwrap();
+    assert_eq!(recent(500).await, some(reports.clone(), true));
     assert_eq!(env.take_lines(), [QUERY; 3]);
-    let (recent, is_all) = env.reports().recent(&shop, now().plus_ms(-MINUTE_MS), now(), 20).await.unwrap();
-    assert_eq!((recent, is_all), (reports[180..].to_vec(), false));
+    assert_eq!(recent(20).await, some(reports[180..].to_vec(), false));
     assert_eq!(env.take_lines(), [QUERY]);
 }
 

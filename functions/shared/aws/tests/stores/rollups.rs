@@ -1,5 +1,6 @@
 //! Rollups: written only over what was read, read by span, and the last reports beside them.
 
+use nsl_aws::reports::SomeReports;
 use nsl_aws::rollups::{LastReportPut, Put};
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
@@ -121,11 +122,12 @@ async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
             env.rollups().put_last_report(&report).await.unwrap();
         }
         env.take_calls();
-        let (page, told) = env.rollups().last_reports(&id("shop"), now()).await.unwrap();
+        let SomeReports { reports: page, is_complete } =
+            env.rollups().last_reports(&id("shop"), now()).await.unwrap();
         assert_eq!(env.take_lines(), ["Query RollupsTable consistent"]);
         let expected = (0..sources).rev().take(page.len()).map(|n| format!("s-{n:02}"));
         assert!(page.iter().map(|report| report.source.to_string()).eq(expected));
-        assert_eq!((page.len() == sources as usize, told), (is_all, is_all));
+        assert_eq!((page.len() == sources as usize, is_complete), (is_all, is_all));
         assert!(page.len() <= 80, "{}", page.len());
     }
 }

@@ -1,7 +1,6 @@
-//! Legacy reports: of the copies that the library sends, whichever instances they meet, one is stored.
+//! Legacy reports: of the copies that the library sends, in whatever function instances they arrive, one is stored.
 //!
-//! Owns the key by cell and the conditions that let one copy win. A copy that comes second is an answer, no fault;
-//! so is our own write met again after its answer was lost. Ruled by design.md §5, "The library's doubles".
+//! A report is keyed by its dedup window and connection, so that copies meet in one row or in two neighbouring ones.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -16,18 +15,17 @@ use nsl_domain::app::App;
 use nsl_domain::ids::{ConnectionId, Source};
 use nsl_domain::legacy::dedup_window::{MAX_COPY_DISTANCE_MS, dedup_window, neighbour_window};
 use nsl_domain::report::Report;
-use nsl_domain::rollup::RAW_GRACE_MS;
 use nsl_domain::time::TimestampMs;
 
-use super::{Reports, base_item};
 use crate::fault::{Fault, Kind};
 use crate::items::{self, Item};
 use crate::keys::{self, expression};
+use crate::reports::{Reports, attributes};
 
 const ATTEMPT: &str = "put legacy report";
 
-/// Most times that a write is tried which meets another one of the same row: copies come in pairs, and one of two
-/// that cancel each other has long been through by then.
+/// Most tries of a write that conflicts with another one of the same row. Copies come in pairs, and one of two that
+/// cancel each other has succeeded long before.
 const MAX_TRIES: u32 = 8;
 
 /// Longest pause before the second try, in milliseconds: about as long as a transaction takes. It doubles each time.
@@ -36,51 +34,51 @@ const FIRST_PAUSE_MS: u64 = 10;
 /// Longest pause before any try, in milliseconds: all of them together stay below a second.
 const MAX_PAUSE_MS: u64 = 160;
 
-/// The frame that a report came in.
+/// The frame of a report.
 #[derive(Debug, Clone, Copy)]
 pub struct LegacyFrame<'a> {
     /// The connection that sent it.
     pub connection: &'a ConnectionId,
-    /// API Gateway's name of the message, the same in every try to store what it brings.
+    /// API Gateway's id of the message, the same in every invocation with it.
     pub message: &'a str,
     /// The report's place in the frame.
     pub index: usize,
 }
 
-/// What became of a report.
+/// The outcome of storing a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreOutcome {
-    /// It is stored, by this call or by an earlier try of the same frame: it is to be broadcast.
+    /// It is stored, by this call or an earlier one with the same frame, and must be broadcast.
     Stored,
-    /// Its other copy is stored.
+    /// A copy of it is stored.
     Duplicate,
 }
 
-/// What one try came to.
-enum Tried {
+/// The outcome of one try.
+enum Try {
     Done(StoreOutcome),
-    /// Another write of a row was under way, or the table was too busy: nothing is known yet.
-    Again(Fault),
+    /// Another write of a row was in progress, or the table was throttled.
+    Retry(Fault),
 }
 
-/// A report on its way into its cell.
-struct Placed<'a> {
+/// A report to be stored in its dedup window.
+struct Candidate<'a> {
     report: &'a Report,
     frame: LegacyFrame<'a>,
-    /// What names this report of this frame, and tells an own write from that of the other copy.
+    /// Identifies this report of this frame, so that its own earlier write is not taken for that of a copy.
     mark: String,
     shard: u16,
     item: Item,
 }
 
 impl Reports {
-    /// Stores `report` of `app`, that a legacy connection sent in `frame`, unless a copy of it is stored: the same
-    /// document, of the same connection, stamped in the same cell or at most [`MAX_COPY_DISTANCE_MS`] apart. One PutItem,
-    /// or, within [`MAX_COPY_DISTANCE_MS`] of a cell's edge, one TransactWriteItems; one more for each meeting with
-    /// another copy's write.
+    /// Stores `report` of `app`, sent by a legacy connection in `frame`, unless a copy of it is stored: the same
+    /// document, of the same connection, stamped in the same dedup window or at most [`MAX_COPY_DISTANCE_MS`] apart. One
+    /// PutItem, or, within [`MAX_COPY_DISTANCE_MS`] of a window's edge, one TransactWriteItems; one more per conflict
+    /// with another copy's write.
     ///
     /// # Errors
-    /// A [`Fault`] when the table cannot be written, or other writes met this one too often.
+    /// A [`Fault`] when the table cannot be written, or it conflicted with other writes too often.
     pub async fn store_legacy(
         &self,
         report: &Report,
@@ -88,69 +86,62 @@ impl Reports {
         app: &App,
         retention_ms: i64,
     ) -> Result<StoreOutcome, Fault> {
-        let placed = Placed::new(report, frame, app, retention_ms);
+        let candidate = Candidate::new(report, frame, app, retention_ms);
         let neighbour = neighbour_window(report.timestamp);
         let mut tries = 0;
         loop {
             let tried = match neighbour {
-                None => self.put_in_cell(&placed).await?,
-                Some(neighbour) => self.put_beside(&placed, neighbour).await?,
+                None => self.put_in_window(&candidate).await?,
+                Some(neighbour) => self.put_near_edge(&candidate, neighbour).await?,
             };
             tries += 1;
             match tried {
-                Tried::Done(kept) => return Ok(kept),
-                Tried::Again(fault) if tries >= MAX_TRIES => return Err(fault),
-                Tried::Again(_) => tokio::time::sleep(pause(&placed.mark, tries)).await,
+                Try::Done(kept) => return Ok(kept),
+                Try::Retry(fault) if tries >= MAX_TRIES => return Err(fault),
+                Try::Retry(_) => tokio::time::sleep(pause(&candidate.mark, tries)).await,
             }
         }
     }
 
-    async fn put_in_cell(&self, placed: &Placed<'_>) -> Result<Tried, Fault> {
+    async fn put_in_window(&self, candidate: &Candidate<'_>) -> Result<Try, Fault> {
         let put = self
+            .table
             .client
             .put_item()
-            .table_name(&self.table)
-            .set_item(Some(placed.item.clone()))
+            .table_name(&self.table.name)
+            .set_item(Some(candidate.item.clone()))
             .condition_expression(expression::IS_NEW)
             .expression_attribute_names("#pk", keys::PK)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else { return Ok(Tried::Done(StoreOutcome::Stored)) };
+        let Err(error) = put.send().await else { return Ok(Try::Done(StoreOutcome::Stored)) };
         match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(held)) => {
-                Ok(Tried::Done(placed.met(held.item())))
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Try::Done(candidate.outcome_of(failed.item())))
             }
-            Some(PutItemError::TransactionConflictException(_)) => {
-                Ok(Tried::Again(Fault::of(ATTEMPT, error)))
-            }
+            Some(PutItemError::TransactionConflictException(_)) => Ok(Try::Retry(Fault::of(ATTEMPT, error))),
             _ => Err(Fault::of(ATTEMPT, error)),
         }
     }
 
-    /// Puts a report into its cell if the neighbouring one holds no copy, in one transaction: of two copies on both
-    /// sides of an edge each sees the other's row, so that they cannot both succeed. The SDK gives each call an
-    /// idempotency token of its own, the same in its retries: one whose answer was lost is told again.
-    async fn put_beside(&self, placed: &Placed<'_>, neighbour: TimestampMs) -> Result<Tried, Fault> {
-        let (put, check) = match (self.transact_put(placed), self.transact_check(placed, neighbour)) {
-            (Ok(put), Ok(check)) => (put, check),
-            (Err(error), _) | (_, Err(error)) => {
-                return Err(Fault {
-                    kind: Kind::Misconfigured,
-                    attempt: ATTEMPT,
-                    source: Some(Box::new(error)),
-                });
-            }
-        };
-        let sent = self.client.transact_write_items().transact_items(put).transact_items(check).send().await;
+    /// Puts a report into its window if the neighbouring window has no copy, in one transaction: of two copies on both
+    /// sides of an edge each checks the other's row, so that they cannot both succeed. The SDK sends an idempotency
+    /// token with each call, the same in its retries, so that a lost response is repeated.
+    async fn put_near_edge(&self, candidate: &Candidate<'_>, neighbour: TimestampMs) -> Result<Try, Fault> {
+        let put = self.transact_put(candidate).map_err(|error| Fault::of_request(ATTEMPT, error))?;
+        let check = self.transact_check(candidate, neighbour);
+        let check = check.map_err(|error| Fault::of_request(ATTEMPT, error))?;
+        let sent =
+            self.table.client.transact_write_items().transact_items(put).transact_items(check).send().await;
         match sent {
-            Ok(_) => Ok(Tried::Done(StoreOutcome::Stored)),
-            Err(error) => placed.cancelled(error),
+            Ok(_) => Ok(Try::Done(StoreOutcome::Stored)),
+            Err(error) => candidate.retry_or_fail(error),
         }
     }
 
-    fn transact_put(&self, placed: &Placed<'_>) -> Result<TransactWriteItem, BuildError> {
+    fn transact_put(&self, candidate: &Candidate<'_>) -> Result<TransactWriteItem, BuildError> {
         let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(placed.item.clone()))
+            .table_name(&self.table.name)
+            .set_item(Some(candidate.item.clone()))
             .condition_expression(expression::IS_NEW)
             .expression_attribute_names("#pk", keys::PK)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -159,15 +150,15 @@ impl Reports {
 
     fn transact_check(
         &self,
-        placed: &Placed<'_>,
+        candidate: &Candidate<'_>,
         neighbour: TimestampMs,
     ) -> Result<TransactWriteItem, BuildError> {
-        let Report { app, timestamp, document, .. } = placed.report;
+        let Report { app, timestamp, document, .. } = candidate.report;
         let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .key(keys::PK, items::text(keys::report_partition(app, neighbour, placed.shard)))
-            .key(keys::SK, items::text(keys::legacy_report(neighbour, placed.frame.connection, document)))
-            .condition_expression(expression::IS_NO_COPY)
+            .table_name(&self.table.name)
+            .key(keys::PK, items::text(keys::report_partition(app, neighbour, candidate.shard)))
+            .key(keys::SK, items::text(keys::legacy_report(neighbour, candidate.frame.connection, document)))
+            .condition_expression(expression::IS_NOT_A_COPY)
             .expression_attribute_names("#pk", keys::PK)
             .expression_attribute_names("#timestamp", keys::TIMESTAMP)
             .expression_attribute_values(
@@ -182,30 +173,29 @@ impl Reports {
     }
 }
 
-impl<'a> Placed<'a> {
+impl<'a> Candidate<'a> {
     fn new(report: &'a Report, frame: LegacyFrame<'a>, app: &App, retention_ms: i64) -> Self {
-        // The shown source may not be known to every instance alike, the connection is.
+        // By connection, because instances may disagree about the source.
         let shard = app.shard_of(&Source::of_connection(frame.connection));
-        let cell = dedup_window(report.timestamp);
+        let window = dedup_window(report.timestamp);
         let mark = format!("{}#{}", frame.message, frame.index);
-        let expires_at = report.timestamp.plus_ms(retention_ms + RAW_GRACE_MS);
-        let mut item = base_item(report, expires_at);
-        item.insert(keys::PK.to_owned(), items::text(keys::report_partition(&report.app, cell, shard)));
-        let key = keys::legacy_report(cell, frame.connection, &report.document);
+        let mut item = attributes(report, retention_ms);
+        item.insert(keys::PK.to_owned(), items::text(keys::report_partition(&report.app, window, shard)));
+        let key = keys::legacy_report(window, frame.connection, &report.document);
         item.insert(keys::SK.to_owned(), items::text(key));
         item.insert(keys::CONNECTION.to_owned(), items::text(frame.connection.as_str()));
         item.insert(keys::MARK.to_owned(), items::text(&mark));
         Self { report, frame, mark, shard, item }
     }
 
-    /// What it means that a row is there: an own write whose answer was lost, or the other copy.
-    fn met(&self, held: Option<&Item>) -> StoreOutcome {
-        let mark = held.and_then(|held| items::read_text(held, keys::MARK).ok());
+    /// The outcome when a row exists: this report's own write, whose response was lost, or a copy.
+    fn outcome_of(&self, existing: Option<&Item>) -> StoreOutcome {
+        let mark = existing.and_then(|row| items::read_text(row, keys::MARK).ok());
         if mark == Some(self.mark.as_str()) { StoreOutcome::Stored } else { StoreOutcome::Duplicate }
     }
 
-    /// What a cancelled transaction says. A condition that did not hold is final, whatever else was met.
-    fn cancelled<R>(&self, error: SdkError<TransactWriteItemsError, R>) -> Result<Tried, Fault>
+    /// The outcome of a cancelled transaction. A condition that did not hold is final, whatever the other reasons.
+    fn retry_or_fail<R>(&self, error: SdkError<TransactWriteItemsError, R>) -> Result<Try, Fault>
     where
         R: std::fmt::Debug + Send + Sync + 'static,
     {
@@ -215,16 +205,16 @@ impl<'a> Placed<'a> {
         };
         let reasons = cancelled.cancellation_reasons();
         if let Some(failed) = reasons.iter().find(|reason| reason.code() == Some("ConditionalCheckFailed")) {
-            return Ok(Tried::Done(self.met(failed.item())));
+            return Ok(Try::Done(self.outcome_of(failed.item())));
         }
         match kind_of(reasons) {
             Kind::Misconfigured => Err(Fault { kind: Kind::Misconfigured, ..Fault::of(ATTEMPT, error) }),
-            kind => Ok(Tried::Again(Fault { kind, ..Fault::of(ATTEMPT, error) })),
+            kind => Ok(Try::Retry(Fault { kind, ..Fault::of(ATTEMPT, error) })),
         }
     }
 }
 
-/// Why a transaction was cancelled whose conditions held, as far as is known.
+/// The kind of fault of a transaction that was cancelled though its conditions held.
 fn kind_of(reasons: &[CancellationReason]) -> Kind {
     let codes = reasons.iter().filter_map(CancellationReason::code);
     let mut kind = Kind::Misconfigured;
@@ -241,7 +231,7 @@ fn kind_of(reasons: &[CancellationReason]) -> Kind {
 }
 
 /// The pause after `tries` tries: up to twice as long each time, and different for two copies, so that they do not
-/// meet again.
+/// conflict again.
 fn pause(mark: &str, tries: u32) -> Duration {
     let most_ms = (FIRST_PAUSE_MS << (tries - 1).min(MAX_TRIES)).min(MAX_PAUSE_MS);
     let mut hasher = DefaultHasher::new();
@@ -254,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_differ_between_copies_and_end_within_a_second() {
+    fn pauses_differ_between_copies_and_sum_below_a_second() {
         let pauses = |mark: &str| (1..MAX_TRIES).map(|tries| pause(mark, tries)).collect::<Vec<_>>();
         assert_ne!(pauses("a#0"), pauses("b#0"));
         let all: Duration = pauses("a#0").iter().sum();
@@ -263,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reasons_of_a_cancelled_transaction_are_told_apart() {
+    fn cancellation_reasons_decide_the_kind() {
         let reasons = |codes: &[&str]| {
             let reasons: Vec<_> =
                 codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();

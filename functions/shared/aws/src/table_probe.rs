@@ -1,4 +1,4 @@
-//! What DynamoDB says of a table: for an operator's look and at a function's start, never on a request path.
+//! Whether a table can be reached: for a function's start and an operator, never on a request path.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -6,37 +6,37 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::fault::{Fault, Kind};
 use crate::keys::{self, expression};
 
-/// No item has this key, for no id holds a `#` alone.
-const NOBODY: &str = "#";
+/// A key that no item has, because no id is a `#`.
+const ABSENT: &str = "#";
 
-/// How a function finds out that a table is there: by a call that its policy allows it anyway.
+/// A call that changes nothing, of a kind that the function's policy allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableProbe {
-    /// Reads an application that cannot be there. One read unit.
+    /// Reads an app that does not exist. One read unit.
     GetApp,
-    /// Reads a row that cannot be there. One read unit.
+    /// Reads a row that does not exist. One read unit.
     GetRow,
-    /// Asks for the rows of a partition that cannot be there. One read unit.
+    /// Queries a partition that does not exist. One read unit.
     Query,
-    /// Writes a row on the condition that it is there, which it is not. One write unit, and nothing written.
+    /// Writes a row that does not exist on the condition that it does. One write unit.
     Put,
 }
 
-/// The state of one table.
+/// The status of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableStatus {
     /// Its name.
     pub name: String,
-    /// DynamoDB's word for it, such as `ACTIVE`.
+    /// DynamoDB's status, such as `ACTIVE`.
     pub status: String,
-    /// How many items it holds, as DynamoDB counts them every six hours or so.
+    /// How many items it has, which DynamoDB updates about every six hours.
     pub items: i64,
 }
 
-/// The state of `table`. One call.
+/// The status of `table`. One call.
 ///
 /// # Errors
-/// A [`Fault`] when DynamoDB cannot be reached or knows no such table.
+/// A [`Fault`] when DynamoDB cannot be reached or has no such table.
 pub(crate) async fn status(client: &Client, table: &str) -> Result<TableStatus, Fault> {
     let described = client.describe_table().table_name(table).send().await;
     let described = described.map_err(|error| Fault::of("describe table", error))?.table;
@@ -48,30 +48,30 @@ pub(crate) async fn status(client: &Client, table: &str) -> Result<TableStatus, 
     })
 }
 
-/// Makes one call that changes nothing to `table`.
+/// Makes the call `probe` to `table`.
 ///
 /// # Errors
-/// A [`Fault`] when DynamoDB cannot be reached, knows no such table or does not let this function in.
-pub(crate) async fn touch(client: &Client, table: &str, reach: TableProbe) -> Result<(), Fault> {
+/// A [`Fault`] when DynamoDB cannot be reached, has no such table or denies this function access.
+pub(crate) async fn run(client: &Client, table: &str, probe: TableProbe) -> Result<(), Fault> {
     const ATTEMPT: &str = "reach table";
-    let nobody = || AttributeValue::S(NOBODY.to_owned());
-    let fault = match reach {
+    let absent = || AttributeValue::S(ABSENT.to_owned());
+    let fault = match probe {
         TableProbe::GetApp => {
-            let call = client.get_item().table_name(table).key(keys::APP_ID, nobody());
+            let call = client.get_item().table_name(table).key(keys::APP_ID, absent());
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::GetRow => {
-            let call = client.get_item().table_name(table).key(keys::PK, nobody()).key(keys::SK, nobody());
+            let call = client.get_item().table_name(table).key(keys::PK, absent()).key(keys::SK, absent());
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::Query => {
             let call = client.query().table_name(table).key_condition_expression(expression::PARTITION);
             let call = call.expression_attribute_names("#pk", keys::PK).limit(1);
-            let call = call.expression_attribute_values(":pk", nobody());
+            let call = call.expression_attribute_values(":pk", absent());
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::Put => {
-            let call = client.put_item().table_name(table).item(keys::PK, nobody()).item(keys::SK, nobody());
+            let call = client.put_item().table_name(table).item(keys::PK, absent()).item(keys::SK, absent());
             let call = call.condition_expression(expression::EXISTS);
             let call = call.expression_attribute_names("#pk", keys::PK);
             let fault = call.send().await.err().map(|error| Fault::of(ATTEMPT, error));
