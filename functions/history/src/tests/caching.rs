@@ -51,13 +51,13 @@ async fn tag_changes_with_the_points_of_the_window() {
     let first = get(&history, open_ended.clone()).await;
     let again = Call { if_none_match: &first.tag, ..open_ended };
     assert_eq!(get(&history, again.clone()).await.status, 304);
-    let later = get_at(&history, again, now().plus_ms(MINUTE_MS)).await;
+    let later = call_at(&history, again, now().plus_ms(MINUTE_MS)).await;
     assert_eq!((later.status, later.json()["timestamps"].as_array().unwrap().len()), (200, 63));
     // An hour later, only steps of ten minutes of this hour are kept.
     let hour = metrics("from=2026-11-14T14:00:00Z&to=2026-11-14T15:00:00Z");
     let minutes = get(&history, hour.clone()).await;
     let again = Call { if_none_match: &minutes.tag, ..hour };
-    let ten_minutes = get_at(&history, again, now().plus_ms(HOUR_MS)).await;
+    let ten_minutes = call_at(&history, again, now().plus_ms(HOUR_MS)).await;
     assert_eq!((ten_minutes.status, &ten_minutes.json()["step"]), (200, &600.into()));
 }
 

@@ -144,7 +144,7 @@ async fn store_week(service: &TestService, hour: &BTreeMap<Resolution, Vec<Rollu
 async fn cost(service: &TestService, range: &str) -> (usize, f64) {
     let history = service.instance();
     let query = format!("timeRange={range}");
-    let answer = get_at(&history, metrics(&query), week_end()).await;
+    let answer = call_at(&history, metrics(&query), week_end()).await;
     assert_eq!(answer.status, 200);
     let consumed = service.env.take_consumed();
     let of_rollups = || consumed.iter().filter(|one| one.target == "RollupsTable");

@@ -189,10 +189,10 @@ fn rolled_up(stored: &[Report], app: &AppId, span: RollupSpan) -> Rollup {
 }
 
 async fn get(history: &History, call: Call<'_>) -> Answer {
-    get_at(history, call, now()).await
+    call_at(history, call, now()).await
 }
 
-async fn get_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
+async fn call_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
     let path = call.route.trim_start_matches("GET ").replace("{appId}", call.app);
     let grant = call.grant.map(|grant| grant.to_text());
     let attached = grant.as_ref().map(|grant| [("grant", grant.as_str())]);
