@@ -3,8 +3,6 @@
 //! On a route that answers by itself the first frame is the result of the invocation; all others are posted to the
 //! connection.
 
-use crate::effects::FrameEffects;
-use crate::session::Session;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use nsl_aws::counters::Counter;
 use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
@@ -15,6 +13,9 @@ use nsl_domain::frame::envelope::RejectedFrame;
 use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::{Grant, GrantedApps};
 use nsl_domain::legacy;
+
+use crate::effects::FrameEffects;
+use crate::session::Session;
 
 /// The one subprotocol. A browser that offers some closes a socket whose handshake echoes none.
 const SUBPROTOCOL: &str = "nsl.v1";

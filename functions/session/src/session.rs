@@ -1,7 +1,5 @@
 //! The function's clients and caches, which live as long as its instance.
 
-use crate::connection_cache::Connections;
-use crate::settings::Settings;
 use nsl_auth::token::TrustedKeys;
 use nsl_aws::apps::AppCache;
 use nsl_aws::audience::Audience;
@@ -22,6 +20,9 @@ use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::ids::AppId;
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
+
+use crate::connection_cache::Connections;
+use crate::settings::Settings;
 
 /// The function, with its clients.
 #[derive(Debug)]
