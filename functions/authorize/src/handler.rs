@@ -1,7 +1,5 @@
-//! From an authorizer's event to a verdict.
-//!
-//! Owns who gets in: nobody with a wrong credential, and at the handshake also those without one, who may then only
-//! say `auth`. Refuses to guess: where the table cannot be read, nobody is let in and the fault is told as such.
+//! Checks the credential of an authorizer's event: 401 for a wrong one, 403 where it may not be used, 500 if the table
+//! cannot be read. A handshake without one is accepted without a grant, so that the connection can send `auth`.
 
 use nsl_auth::api_key;
 use nsl_auth::prove::{ProofContext, prove};
@@ -16,16 +14,30 @@ use nsl_domain::ids::KeyHash;
 use nsl_domain::rejection::{Code, Rejection};
 use serde_json::Value;
 
-use crate::answer;
-use crate::caller::{AuthorizerEvent, Offer};
+use crate::credential::{AuthorizerEvent, Offered};
+use crate::response;
 use crate::settings::Settings;
 
-/// The function, with its client.
+/// The function with its clients.
 #[derive(Debug)]
 pub(crate) struct Authorize {
     apps: Apps,
     allowed_origins: Vec<String>,
     trusted: TrustedKeys,
+}
+
+/// The outcome of checking the credential of a caller.
+enum Checked {
+    /// There is none.
+    Anonymous,
+    Granted(Grant),
+    Rejected(Rejection),
+}
+
+impl From<Result<Grant, Rejection>> for Checked {
+    fn from(proved: Result<Grant, Rejection>) -> Self {
+        proved.map_or_else(Self::Rejected, Self::Granted)
+    }
 }
 
 impl Authorize {
@@ -36,31 +48,32 @@ impl Authorize {
 
     pub(crate) async fn handle(&self, event: AuthorizerEvent) -> Result<Value, lambda_runtime::Error> {
         let role = self.role(event.origin());
-        let verdict = match event.offer() {
-            Offer::Nothing => None,
-            Offer::Garbled => Some(Err(Rejection::unauthorized())),
-            Offer::Credential(text) => Some(self.prove(&text, role).await.map_err(|fault| {
+        let checked = match event.offered() {
+            Offered::Nothing => Checked::Anonymous,
+            Offered::Invalid => Checked::Rejected(Rejection::unauthorized()),
+            Offered::Credential(text) => self.check(&text, role).await.map_err(|fault| {
                 tracing::error!(reason = fault.chain(), "credential not checked");
                 "the credential cannot be checked"
-            })?),
+            })?,
         };
-        if let Some(Err(rejection)) = &verdict {
-            tracing::warn!(
-                code = rejection.code.as_str(),
-                source_ip = event.source_ip(),
-                "credential refused"
-            );
+        let source_ip = event.source_ip();
+        if let Checked::Rejected(rejection) = &checked {
+            tracing::warn!(code = rejection.code.as_str(), source_ip, "credential refused");
         }
         if event.is_http() {
-            let grant = verdict.and_then(Result::ok);
-            return Ok(answer::simple(grant.as_ref()));
+            return Ok(response::simple(match &checked {
+                Checked::Granted(grant) => Some(grant),
+                Checked::Anonymous | Checked::Rejected(_) => None,
+            }));
         }
         let method_arn = event.method_arn.as_deref().unwrap_or_default();
-        match verdict {
-            Some(Err(rejection)) if rejection.code == Code::Unauthorized => Err(answer::UNAUTHORIZED.into()),
-            Some(Err(_)) => Ok(answer::deny(method_arn)),
-            Some(Ok(grant)) => Ok(answer::admit(method_arn, role, event.source_ip(), Some(&grant))),
-            None => Ok(answer::admit(method_arn, role, event.source_ip(), None)),
+        match checked {
+            Checked::Anonymous => Ok(response::allow(method_arn, role, source_ip, None)),
+            Checked::Granted(grant) => Ok(response::allow(method_arn, role, source_ip, Some(&grant))),
+            Checked::Rejected(rejection) if rejection.code == Code::Unauthorized => {
+                Err(response::UNAUTHORIZED.into())
+            }
+            Checked::Rejected(_) => Ok(response::deny(method_arn)),
         }
     }
 
@@ -72,18 +85,18 @@ impl Authorize {
         }
     }
 
-    /// The grant of a credential that names no application. At most two reads, none for text that is no key: a token
-    /// proves itself, and what its applications say of it is asked when it is used.
-    async fn prove(&self, text: &str, role: Role) -> Result<Result<Grant, Rejection>, Fault> {
+    /// Checks a credential that comes without an app. A key takes at most two reads, other text none: a token is checked
+    /// by its signature, and its apps are checked when it is used.
+    async fn check(&self, text: &str, role: Role) -> Result<Checked, Fault> {
         let now = clock::now();
         if text.len() > MAX_CREDENTIAL_BYTES {
-            return Ok(Err(Rejection::unauthorized()));
+            return Ok(Checked::Rejected(Rejection::unauthorized()));
         }
         if !api_key::is_well_formed(text) {
-            return Ok(self.trusted.verify(text, now));
+            return Ok(self.trusted.verify(text, now).into());
         }
         let app = self.apps.find_by_key(KeyHash::of(text)).await?;
         let context = ProofContext { trusted: &self.trusted, role, now };
-        Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), context))
+        Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), context).into())
     }
 }

@@ -1,8 +1,8 @@
-//! The `authorize` function: says who a caller is, at `$connect` and for each HTTP call.
+//! The `authorize` function: authenticates the caller at `$connect` and of each HTTP call.
 
-mod answer;
-mod caller;
+mod credential;
 mod handler;
+mod response;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ const ATTEMPTS: usize = 3;
 /// Largest answer of an authorizer, in bytes, that API Gateway takes.
 const MAX_ANSWER_BYTES: usize = 8 * 1024;
 
-/// Whose tokens are believed, and whom they must be for.
+/// The secret and the audience of trusted tokens.
 const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
 const AUDIENCE: &str = "nsl";
 /// Instants that are past and future on whatever day this runs, in seconds: the years 2023 and 2096.
@@ -95,7 +95,7 @@ fn granted(context: &Value) -> Grant {
 }
 
 #[tokio::test]
-async fn a_key_opens_the_door_wherever_it_stands() {
+async fn key_is_accepted_in_every_place() {
     let world = World::start().await;
     let key = key("shop");
     let bearer = format!("Bearer {key}");
@@ -143,7 +143,7 @@ async fn a_verdict_has_the_shape_that_api_gateway_reads() {
 }
 
 #[tokio::test]
-async fn who_offers_nothing_is_let_in_without_a_grant_and_without_a_call() {
+async fn handshake_without_credential_is_accepted_without_grant() {
     let world = World::start().await;
     for headers in [&[][..], &[("Sec-WebSocket-Protocol", "nsl.v1")], &[("Origin", "http://localhost:2798")]]
     {
@@ -155,7 +155,7 @@ async fn who_offers_nothing_is_let_in_without_a_grant_and_without_a_call() {
 }
 
 #[tokio::test]
-async fn the_origin_tells_the_role() {
+async fn origin_determines_the_role() {
     let world = World::start().await;
     for (headers, role) in [
         (&[][..], "program"),
@@ -223,7 +223,7 @@ async fn a_right_key_of_an_app_that_is_switched_off_is_403() {
 }
 
 #[tokio::test]
-async fn a_fault_of_ours_lets_nobody_in_and_is_no_401() {
+async fn fault_accepts_no_credential_and_is_not_a_401() {
     let world = World::start().await;
     let key = key("shop");
     world.env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
@@ -231,7 +231,7 @@ async fn a_fault_of_ours_lets_nobody_in_and_is_no_401() {
     assert_eq!(failure, "the credential cannot be checked");
     world.env.dynamodb.go_offline();
     assert_eq!(world.http(&format!("Bearer {key}")).await.unwrap_err(), failure);
-    assert_eq!(effect(&world.handshake(&[], &[]).await), "Allow", "who offers nothing needs no store");
+    assert_eq!(effect(&world.handshake(&[], &[]).await), "Allow", "no credential needs no table");
     world.env.dynamodb.go_online();
     assert_eq!(effect(&world.handshake(&[("x-api-key", &key)], &[]).await), "Allow");
 }
@@ -260,16 +260,16 @@ async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn an_http_call_is_known_by_its_authorization_alone() {
+async fn http_call_is_authenticated_by_authorization_only() {
     let world = World::start().await;
     let key = key("shop");
-    // The answer is cached by that header: another place would open the door to whoever comes next.
+    // The answer is cached by that header: a key elsewhere would authenticate later callers too.
     let verdict = world.judge(events::http_authorizer(&[("x-api-key", &key)])).await;
     assert_eq!(verdict, Ok(json!({"isAuthorized": false})));
 }
 
 #[tokio::test]
-async fn a_token_opens_the_door_wherever_it_stands_and_costs_nothing() {
+async fn token_is_accepted_in_every_place_and_costs_nothing() {
     let world = World::start().await;
     let token = token(|_| {});
     let bearer = format!("Bearer {token}");

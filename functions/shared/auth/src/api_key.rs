@@ -1,18 +1,14 @@
-//! API keys: `nehonix@` + 64 hexadecimal digits + `.nsl`.
-//!
-//! Owns their making, their form and their comparison in constant time. Refuses to store one.
+//! API keys, `nehonix@` + 64 hexadecimal digits + `.nsl`: generation, syntax, and comparison in constant time.
 
 use nsl_domain::app::{App, KeyRecord};
 use nsl_domain::ids::KeyHash;
 use subtle::ConstantTimeEq;
 
-/// What every key begins with.
 const PREFIX: &str = "nehonix@";
 
-/// What every key ends with.
 const SUFFIX: &str = ".nsl";
 
-/// Random bytes of a key: 256 bits, beyond any guessing.
+/// Random bytes of a key: 256 bits cannot be guessed.
 const SECRET_BYTES: usize = 32;
 
 /// The operating system gave no random bytes.
@@ -23,14 +19,14 @@ pub struct NoRandomness(#[source] getrandom::Error);
 /// A new key's text, from the operating system's random generator. It is shown once and never stored.
 ///
 /// # Errors
-/// [`NoRandomness`] when the operating system has none to give.
+/// [`NoRandomness`] when the operating system gives no random bytes.
 pub fn generate() -> Result<String, NoRandomness> {
     let mut secret = [0_u8; SECRET_BYTES];
     getrandom::fill(&mut secret).map_err(NoRandomness)?;
     Ok(format!("{PREFIX}{}{SUFFIX}", KeyHash(secret).to_hex()))
 }
 
-/// Whether `text` has the form of a key. Anything else is refused before a table is read for it.
+/// Whether `text` has the syntax of a key. Anything else is rejected without reading a table.
 pub fn is_well_formed(text: &str) -> bool {
     let digits = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
     digits.is_some_and(|digits| {
@@ -56,14 +52,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_generated_key_is_well_formed_and_never_the_same() {
+    fn generated_key_is_well_formed_and_unique() {
         let (first, second) = (generate().unwrap(), generate().unwrap());
         assert!(is_well_formed(&first), "{first}");
         assert_ne!(first, second);
     }
 
     #[test]
-    fn other_text_is_no_key() {
+    fn other_text_is_not_a_key() {
         let key = format!("{PREFIX}{}{SUFFIX}", "0a".repeat(SECRET_BYTES));
         assert!(is_well_formed(&key));
         for text in ["", "nehonix@.nsl", &key.to_uppercase(), &key.replace('a', "g"), &format!("{key} ")] {

@@ -1,7 +1,6 @@
-//! What a credential proves: API keys, tokens, and the library's own `auth`.
+//! What a credential proves: API keys, tokens, and the `auth` of the library.
 //!
-//! Turns a credential and the application that it names into a grant or a refusal. It reads no table and keeps no
-//! secret: of a key the application's record holds only the hash. Ruled by design.md §8.
+//! Reads no table and stores no secret: of a key an app has only the hash.
 
 #![warn(missing_docs)]
 

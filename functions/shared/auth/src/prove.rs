@@ -1,6 +1,4 @@
-//! From a credential to a grant.
-//!
-//! Owns what each kind of credential proves. Refuses to tell a wrong key from an unknown application.
+//! From a credential to a grant. A wrong key and an unknown app are rejected alike.
 
 use nsl_domain::app::App;
 use nsl_domain::frame::control::Credential;
@@ -12,22 +10,22 @@ use nsl_domain::time::TimestampMs;
 use crate::api_key;
 use crate::token::TrustedKeys;
 
-/// What a proof is held against.
+/// What a credential is checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct ProofContext<'a> {
-    /// The keys whose tokens are believed.
+    /// The keys of trusted tokens.
     pub trusted: &'a TrustedKeys,
     /// The side that the handshake showed.
     pub role: Role,
-    /// The instant of the attempt.
+    /// The time of the attempt.
     pub now: TimestampMs,
 }
 
-/// What `credential` proves of `app`, which is `None` where no such application exists.
+/// What `credential` proves of `app`, which is `None` where it does not exist.
 ///
 /// # Errors
-/// `unauthorized` for everything that proves nothing; `forbidden` for a token of other applications; `app_inactive`
-/// for a right credential of an application that is switched off.
+/// `unauthorized` for wrong credentials; `forbidden` for a token of other apps; `app_inactive`
+/// for right credentials of an inactive app.
 pub fn prove(
     credential: &Credential,
     app: Option<&App>,
@@ -53,8 +51,8 @@ fn by_key(text: &str, app: &App) -> Option<Grant> {
     Some(grant(app, app.owner.clone(), key.scope, Proof::Key(key.id.clone())))
 }
 
-/// The library's `auth` holds no secret: it opens only applications that allow it, to their owner, and to the side
-/// that the handshake shows - a program publishes, a page of the configured origins views.
+/// The library's `auth` has no secret: it opens only apps that allow it, to their owner. A program may publish, a page of
+/// the configured origins may view.
 fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
     let scope = match role {
         Role::Program => Scope::Publish,
@@ -92,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_proves_its_own_scope_and_nothing_elsewhere() {
+    fn key_proves_its_own_scope_of_its_own_app() {
         let shop = app("right", Scope::View, false);
         let right = Credential::ApiKey("right".into());
         let wrong = Credential::ApiKey("wrong".into());
@@ -103,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_librarys_auth_opens_legacy_apps_to_their_owner_by_its_side() {
+    fn legacy_auth_opens_legacy_apps_to_their_owner() {
         let (open, closed) = (app("k", Scope::Both, true), app("k", Scope::Both, false));
         let ann = Credential::LegacyUser(UserId::new("ann").unwrap());
         let bob = Credential::LegacyUser(UserId::new("bob").unwrap());
@@ -115,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inactive_app_is_told_to_its_own_key_only() {
+    fn inactive_app_is_reported_to_its_own_key_only() {
         let mut shop = app("right", Scope::View, true);
         shop.status = Status::Inactive;
         let right = Credential::ApiKey("right".into());

@@ -1,7 +1,7 @@
-//! JSON web tokens: what a viewer, or a publisher, shows instead of a key.
+//! JSON web tokens, which a viewer or a publisher may use instead of a key.
 //!
-//! Owns the trusted keys and the claims. Each key has one algorithm, so that a token cannot choose how it is checked
-//! (`alg: none`, a public key used as a secret). Refuses to fetch keys: they are configured. Ruled by design.md §8.
+//! Each trusted key has one algorithm, so that a token cannot choose how it is checked (`alg: none`, a public key used as
+//! a secret). Keys are configured, never fetched.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -38,20 +38,20 @@ struct TrustedKey {
     key: DecodingKey,
 }
 
-/// The keys whose signatures are believed, and the audience that tokens must be for.
+/// The trusted keys, and the audience that tokens must have.
 pub struct TrustedKeys {
     keys: Vec<TrustedKey>,
     audience: String,
 }
 
-/// Shows how many keys there are, never a key.
+/// Shows the number of keys, never a key.
 impl std::fmt::Debug for TrustedKeys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "TrustedKeys({} keys, audience {:?})", self.keys.len(), self.audience)
     }
 }
 
-/// What a token says. Times are seconds since 1970: RFC 7519 §4.1.
+/// The claims of a token. Times are seconds since 1970: RFC 7519 §4.1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// On whose behalf its holder acts.
@@ -102,7 +102,7 @@ impl From<&str> for Audience {
 
 impl TrustedKeys {
     /// Trusts `secret` (HS256) and the public keys of the JWKS document `jwks` (RS256, ES256), for tokens whose `aud`
-    /// is `audience`. Empty texts trust nobody.
+    /// is `audience`. Empty texts trust no token.
     ///
     /// # Errors
     /// [`InvalidKeys`] for a secret that is too short, and for keys that cannot be read or used.
@@ -147,7 +147,7 @@ impl TrustedKeys {
     fn signed_claims(&self, token: &str) -> Option<Claims> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let candidates =
-            self.keys.iter().filter(|key| key.algorithm == header.alg && key.answers_to(&header.kid));
+            self.keys.iter().filter(|key| key.algorithm == header.alg && key.matches(&header.kid));
         candidates.into_iter().find_map(|key| {
             let mut validation = Validation::new(key.algorithm);
             // Time and audience are checked by the caller: the library would read the clock itself.
@@ -159,8 +159,8 @@ impl TrustedKeys {
 }
 
 impl TrustedKey {
-    /// A token that names its key is checked with that key alone.
-    fn answers_to(&self, kid: &Option<String>) -> bool {
+    /// A token that names its key is checked with that key only.
+    fn matches(&self, kid: &Option<String>) -> bool {
         match (kid, &self.name) {
             (Some(wanted), Some(name)) => wanted == name,
             _ => true,
@@ -200,7 +200,7 @@ fn grant(claims: Claims) -> Option<Grant> {
     })
 }
 
-/// Signs `claims` with the shared secret (HS256): what `nsl token issue` hands out.
+/// Signs `claims` with the shared secret (HS256), for `nsl token issue`.
 ///
 /// # Errors
 /// [`InvalidKeys::ShortSecret`] for a secret that the service would not trust.
@@ -212,7 +212,7 @@ pub fn issue(claims: &Claims, secret: &str) -> Result<String, InvalidKeys> {
     jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).map_err(|_| InvalidKeys::ShortSecret)
 }
 
-/// What `token` says of itself, proved by nothing: for people who look at one. `None` for text that is no token.
+/// The unverified claims of `token`, for display; `None` for text that is not a token.
 pub fn unverified_claims(token: &str) -> Option<serde_json::Value> {
     jsonwebtoken::dangerous::insecure_decode_claims(token).ok()
 }

@@ -1,7 +1,4 @@
-//! What a handshake or an HTTP call says of its caller: origin, address, credential.
-//!
-//! Owns where a credential may stand: `Authorization`, `x-api-key`, a subprotocol, the query string. Refuses to judge
-//! it. Headers are compared without regard to case, as HTTP demands. Ruled by design.md §8.
+//! The authorizer's event: origin, address, and the credential, wherever the caller put it (docs/PROTOCOL.md).
 
 use std::collections::HashMap;
 
@@ -9,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-/// What a subprotocol that carries a credential begins with; base64url without padding follows.
+/// Prefix of a subprotocol that holds a credential, as base64url without padding.
 const SUBPROTOCOL_PREFIX: &str = "key.";
 
 /// The authorizer's event: of a WebSocket handshake, or of an HTTP call in payload format 2.0.
@@ -18,7 +15,7 @@ const SUBPROTOCOL_PREFIX: &str = "key.";
 pub(crate) struct AuthorizerEvent {
     /// `2.0` for an HTTP call, absent for a handshake.
     pub(crate) version: Option<String>,
-    /// What a handshake's policy is about.
+    /// The resource of a handshake's policy.
     pub(crate) method_arn: Option<String>,
     headers: Option<HashMap<String, String>>,
     query_string_parameters: Option<HashMap<String, String>>,
@@ -40,30 +37,30 @@ struct Caller {
     source_ip: Option<String>,
 }
 
-/// What a caller offers as proof.
+/// The credential of a caller.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Offer {
-    /// Nothing.
+pub(crate) enum Offered {
+    /// None.
     Nothing,
     /// One text, perhaps in several places.
     Credential(String),
     /// Texts that contradict each other, or one that cannot be decoded.
-    Garbled,
+    Invalid,
 }
 
 /// Never shows a secret.
-impl std::fmt::Debug for Offer {
+impl std::fmt::Debug for Offered {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Nothing => "Nothing",
             Self::Credential(_) => "Credential(..)",
-            Self::Garbled => "Garbled",
+            Self::Invalid => "Invalid",
         })
     }
 }
 
 impl AuthorizerEvent {
-    /// Whether this is an HTTP call, and no handshake.
+    /// Whether this is an HTTP call rather than a handshake.
     pub(crate) fn is_http(&self) -> bool {
         self.version.as_deref() == Some("2.0")
     }
@@ -75,7 +72,7 @@ impl AuthorizerEvent {
         caller.source_ip.as_deref().unwrap_or_default()
     }
 
-    /// The page that makes the call; programs name none.
+    /// The origin of a page; programs send none.
     pub(crate) fn origin(&self) -> Option<&str> {
         self.header("origin")
     }
@@ -90,8 +87,9 @@ impl AuthorizerEvent {
         self.query_string_parameters.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// The credential, wherever it stands. An HTTP call has it in `Authorization` only: its answer is cached by that.
-    pub(crate) fn offer(&self) -> Offer {
+    /// The credential, in any of its places. Of an HTTP call only `Authorization` counts, because API Gateway caches the
+    /// response by that header.
+    pub(crate) fn offered(&self) -> Offered {
         let mut offered: Vec<Option<String>> = Vec::new();
         offered.extend(self.header("authorization").map(|value| Some(without_scheme(value))));
         if !self.is_http() {
@@ -107,16 +105,16 @@ impl AuthorizerEvent {
         }
         let mut offered = offered.into_iter();
         match offered.next() {
-            None => Offer::Nothing,
+            None => Offered::Nothing,
             Some(Some(first)) if offered.all(|other| other.as_ref() == Some(&first)) => {
-                Offer::Credential(first)
+                Offered::Credential(first)
             }
-            Some(_) => Offer::Garbled,
+            Some(_) => Offered::Invalid,
         }
     }
 }
 
-/// `Bearer x` is `x`; a value without a scheme is taken as it is.
+/// The value of `Authorization` without its optional scheme `Bearer`.
 fn without_scheme(value: &str) -> String {
     match value.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim().to_owned(),
@@ -124,7 +122,7 @@ fn without_scheme(value: &str) -> String {
     }
 }
 
-/// The credentials among the offered subprotocols: `None` for each that cannot be decoded.
+/// The credentials in a list of subprotocols; `None` for each that cannot be decoded.
 fn in_subprotocols(value: &str) -> impl Iterator<Item = Option<String>> {
     let encoded = value.split(',').filter_map(|offered| offered.trim().strip_prefix(SUBPROTOCOL_PREFIX));
     encoded.map(|text| URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
@@ -143,12 +141,12 @@ mod tests {
         .unwrap()
     }
 
-    fn credential() -> Offer {
-        Offer::Credential("k".into())
+    fn credential() -> Offered {
+        Offered::Credential("k".into())
     }
 
     #[test]
-    fn a_credential_is_found_wherever_it_may_stand() {
+    fn credential_is_found_in_every_place() {
         for (headers, query) in [
             (json!({"Authorization": "Bearer k"}), json!(null)),
             (json!({"authorization": "bearer  k"}), json!({})),
@@ -159,37 +157,37 @@ mod tests {
             (json!(null), json!({"token": "k"})),
             (json!({"Authorization": "Bearer k", "x-api-key": "k"}), json!({"apiKey": "k"})),
         ] {
-            assert_eq!(handshake(headers.clone(), query).offer(), credential(), "{headers}");
+            assert_eq!(handshake(headers.clone(), query).offered(), credential(), "{headers}");
         }
     }
 
     #[test]
-    fn no_credential_is_nothing_and_two_that_differ_are_garbled() {
-        assert_eq!(handshake(json!({"Origin": "http://a"}), json!(null)).offer(), Offer::Nothing);
+    fn contradicting_credentials_are_invalid() {
+        assert_eq!(handshake(json!({"Origin": "http://a"}), json!(null)).offered(), Offered::Nothing);
         assert_eq!(
-            handshake(json!({"Sec-WebSocket-Protocol": "nsl.v1"}), json!(null)).offer(),
-            Offer::Nothing
+            handshake(json!({"Sec-WebSocket-Protocol": "nsl.v1"}), json!(null)).offered(),
+            Offered::Nothing
         );
-        assert_eq!(handshake(json!({"x-api-key": "k"}), json!({"token": "t"})).offer(), Offer::Garbled);
+        assert_eq!(handshake(json!({"x-api-key": "k"}), json!({"token": "t"})).offered(), Offered::Invalid);
         for protocols in ["key.!", "key.aw, key.dA", "nsl.v1, key.aw, key.!"] {
-            let offer = handshake(json!({"Sec-WebSocket-Protocol": protocols}), json!(null)).offer();
-            assert_eq!(offer, Offer::Garbled, "{protocols}");
+            let offered = handshake(json!({"Sec-WebSocket-Protocol": protocols}), json!(null)).offered();
+            assert_eq!(offered, Offered::Invalid, "{protocols}");
         }
     }
 
     #[test]
-    fn an_http_call_is_known_by_its_authorization_alone() {
+    fn http_call_is_authenticated_by_authorization_only() {
         let event: AuthorizerEvent = serde_json::from_value(json!({
             "version": "2.0", "type": "REQUEST", "headers": {"x-api-key": "other", "authorization": "Bearer k"},
             "queryStringParameters": {"token": "t"}, "requestContext": {"http": {"method": "GET"}},
         }))
         .unwrap();
         assert!(event.is_http());
-        assert_eq!(event.offer(), credential());
+        assert_eq!(event.offered(), credential());
     }
 
     #[test]
-    fn an_address_is_found_in_both_kinds_of_event() {
+    fn address_is_found_in_both_kinds_of_event() {
         let call = json!({"version": "2.0", "requestContext": {"http": {"sourceIp": "203.0.113.7"}}});
         let event: AuthorizerEvent = serde_json::from_value(call).unwrap();
         assert_eq!(event.source_ip(), "203.0.113.7");
@@ -197,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn no_offer_is_ever_shown() {
-        assert!(!format!("{:?}", Offer::Credential("hush".into())).contains("hush"));
+    fn credential_is_never_debug_printed() {
+        assert!(!format!("{:?}", Offered::Credential("hush".into())).contains("hush"));
     }
 }
