@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_level_is_info() {
+    fn invalid_log_level_falls_back_to_the_default() {
         assert_eq!(logged(true, Some("loud")).len(), 3);
         assert_eq!(logged(true, None).len(), 3);
     }
