@@ -1,4 +1,4 @@
-//! What the `authorize` function must be told.
+//! The settings of the `authorize` function.
 
 use nsl_aws::settings::{Misconfigured, Reader, TokenSettings};
 

@@ -209,8 +209,8 @@ mod tests {
         let image = &mut legacy["dynamodb"]["NewImage"];
         image["connection"] = json!({"S": "a="});
         image["sk"] = json!({"S": "001795352461000##a=#44136fa355b3678a"});
-        let told = read_record(&raw(&legacy)).unwrap().report;
-        assert_eq!((told.timestamp.ms(), told.source.as_str()), (1_795_352_461_387, "web-1"));
+        let stored = read_record(&raw(&legacy)).unwrap().report;
+        assert_eq!((stored.timestamp.ms(), stored.source.as_str()), (1_795_352_461_387, "web-1"));
         for wrong in [
             "001795352461387#web-1#44136fa355b3678a",
             "001795352461387##a=#44136fa355b3678a",

@@ -184,6 +184,6 @@ fn a_secret_that_could_be_guessed_is_not_trusted() {
 
 #[test]
 fn no_key_trusts_no_token() {
-    let nobody = TrustedKeys::new("", "", "nsl").unwrap();
-    assert!(nobody.verify(&signed(|_| {}), now()).is_err());
+    let untrusting = TrustedKeys::new("", "", "nsl").unwrap();
+    assert!(untrusting.verify(&signed(|_| {}), now()).is_err());
 }

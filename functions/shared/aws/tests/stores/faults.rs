@@ -3,8 +3,6 @@
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::legacy::LegacyFrame;
 use nsl_aws::legacy::ReportedSource;
-use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::{KeyHash, Source};
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::legacy::session::ReplyKind;
@@ -22,12 +20,7 @@ const ATTEMPTS: usize = 3;
 /// What one operation of a store met, by what it is told as.
 async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(), Fault>)> {
     let id = connection("a=");
-    let subscriber = Subscriber {
-        connection: id.clone(),
-        min_interval_ms: 0,
-        dialect: Dialect::Modern,
-        proof: grant("shop").subscription_proof(),
-    };
+    let subscriber = viewer(&id);
     let report = Report {
         app: super::id("shop"),
         source: Source::new("web-1").unwrap(),

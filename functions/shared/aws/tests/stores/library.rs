@@ -133,12 +133,7 @@ async fn those_who_may_report_are_found_without_those_who_watch() {
     let env = TestEnvironment::start().await;
     env.publishers().add(&[id("shop")], &connection("p="), now()).await.unwrap();
     open(&env, &connection("s=")).await;
-    let viewer = nsl_aws::subscriptions::Subscriber {
-        connection: connection("s="),
-        min_interval_ms: 0,
-        dialect: nsl_domain::frame::outbound::Dialect::Legacy,
-        proof: grant("shop").subscription_proof(),
-    };
+    let viewer = Subscriber { dialect: Dialect::Legacy, ..viewer(&connection("s=")) };
     env.subscriptions().add(&id("shop"), &viewer, now()).await.unwrap();
     assert_eq!(env.publishers().of_app(&id("shop"), now()).await.unwrap(), [connection("p=")]);
 }

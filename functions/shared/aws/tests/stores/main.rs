@@ -1,6 +1,5 @@
-//! Contracts of the stores and of the connections_api: every operation, its answers and its errors, on a real engine.
-//!
-//! Each also tells what it costs: the calls that it makes, and whether its reads are consistent.
+//! Contracts of the stores and of the connections API on a real engine: outcomes, errors, and the calls of every
+//! operation, with whether its reads are consistent.
 
 #![cfg(test)]
 
@@ -18,7 +17,9 @@ mod sessions;
 mod subscriptions;
 mod units;
 
+use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::{App, KeyRecord, Status};
+use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::grant::{Grant, Proof, Role};
 use nsl_domain::ids::{AppId, ConnectionId, Scope, UserId};
 use nsl_domain::time::TimestampMs;
@@ -27,6 +28,16 @@ use nsl_test_support::fixtures::{self, NOW_MS, id, now};
 
 async fn open(env: &TestEnvironment, connection: &ConnectionId) {
     env.sessions().open(connection, Role::Program, &[], now()).await.unwrap();
+}
+
+/// A modern subscriber that takes every frame.
+fn viewer(connection: &ConnectionId) -> Subscriber {
+    Subscriber {
+        connection: connection.clone(),
+        min_interval_ms: 0,
+        dialect: Dialect::Modern,
+        proof: grant("shop").subscription_proof(),
+    }
 }
 
 fn connection(name: &str) -> ConnectionId {

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 
 use nsl_aws::sessions::Closed;
-use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::Source;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::time::HOUR_MS;
@@ -58,12 +56,7 @@ async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live
     let both = connection("a=");
     open(&env, &both).await;
     env.publishers().add(&[id("shop")], &both, now()).await.unwrap();
-    let subscriber = Subscriber {
-        connection: both.clone(),
-        min_interval_ms: 0,
-        dialect: Dialect::Modern,
-        proof: grant("shop").subscription_proof(),
-    };
+    let subscriber = viewer(&both);
     env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
     env.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
     env.put(
@@ -130,12 +123,7 @@ async fn room_is_what_living_rows_leave_and_one_query_tells() {
     }
     let watcher = connection("w=");
     open(&env, &watcher).await;
-    let subscriber = Subscriber {
-        connection: watcher.clone(),
-        min_interval_ms: 0,
-        dialect: Dialect::Modern,
-        proof: grant("shop").subscription_proof(),
-    };
+    let subscriber = viewer(&watcher);
     env.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
     env.take_calls();
     let has_room = async |most, at| env.publishers().has_connection_room(&shop, most, at).await.unwrap();

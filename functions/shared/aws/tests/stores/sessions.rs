@@ -1,8 +1,6 @@
 //! Session rows: opened once, updated while they are there, and gone for good when closed.
 
 use nsl_aws::sessions::{Closed, Session, Updated};
-use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::frame::outbound::Dialect;
 use serde_json::json;
 
 use super::*;
@@ -61,12 +59,7 @@ async fn closing_tells_what_was_watched_and_leaves_nothing() {
     let id = connection(ID);
     open(&env, &id).await;
     for app in ["shop", "bank"] {
-        let subscriber = Subscriber {
-            connection: id.clone(),
-            min_interval_ms: 0,
-            dialect: Dialect::Modern,
-            proof: grant("shop").subscription_proof(),
-        };
+        let subscriber = viewer(&id);
         env.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
     }
     env.take_calls();

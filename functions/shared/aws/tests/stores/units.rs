@@ -1,8 +1,6 @@
 //! What each call is charged, in read and write units, with items as large as they usually are: the table of
 //! docs/DATA_MODEL.md.
 
-use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::ids::{KeyHash, Source};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
@@ -86,12 +84,7 @@ async fn each_call_about_connections_is_charged_as_documented() {
     env.sessions().find(&connection).await.unwrap();
     env.sessions().store_grant(&connection, &grant("shop")).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a session read, and its grant");
-    let subscriber = Subscriber {
-        connection: connection.clone(),
-        min_interval_ms: 0,
-        dialect: Dialect::Modern,
-        proof: grant("shop").subscription_proof(),
-    };
+    let subscriber = viewer(&connection);
     env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a subscription");
     env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
