@@ -13,8 +13,8 @@ type Path = Vec<String>;
 /// For each file those that it imports from.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// Crates that still have circles.
-const KNOWN: [&str; 1] = ["infra/bench/"];
+/// Folders that still have circles.
+const KNOWN: [&str; 1] = ["infra/bench/benches/series/"];
 
 /// One file of a crate.
 struct Module {
