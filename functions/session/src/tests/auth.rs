@@ -1,8 +1,10 @@
 //! Which credentials `auth` accepts, and when it is answered.
 
 use nsl_auth::token::{self, Claims};
+use nsl_aws::counters::Counter;
 use nsl_domain::app::MAX_CONNECTIONS;
 use nsl_domain::ids::ConnectionId;
+use nsl_domain::legacy::session::ATTEMPT_EVERY_MS;
 
 use super::*;
 
@@ -126,8 +128,9 @@ async fn dashboard_auth_subscribes_and_repeats_are_not_answered() {
     assert_eq!(frames.len(), 1);
     assert_eq!(frames[0]["type"], "auth_success");
     assert_eq!(world.subscriptions().await, [("app#shop".to_owned(), "legacy".to_owned())]);
-    for _ in 0..3 {
+    for repeat in 1..=3 {
         assert!(answers(&world, &session, &auth_by_user("shop", "ann"), PAGE).await.is_empty());
+        assert_eq!(session.counters.total(Counter::AbsorbedFrames), repeat);
     }
 }
 
@@ -146,14 +149,20 @@ async fn wrong_library_is_sent_nothing() {
 }
 
 #[tokio::test]
-async fn wrong_page_gets_one_error() {
+async fn wrong_page_gets_one_error_and_is_closed_at_the_fifth() {
     for (attached, user) in [(PAGE, "bob"), (FOREIGN_PAGE, "ann")] {
         let world = World::start().await;
         let session = world.connected(attached).await;
         let frames = answers(&world, &session, &auth_by_user("shop", user), attached).await;
         assert_eq!(frames.len(), 1);
         assert_eq!(frames[0]["type"], "auth_error");
-        assert!(answers(&world, &session, &auth_by_user("shop", user), attached).await.is_empty());
+        for attempt in 2..=5 {
+            let at_ms = NOW_MS + attempt * ATTEMPT_EVERY_MS;
+            send_at(&session, "auth", &auth_by_user("shop", user), attached, at_ms).await;
+            assert!(world.env.frames(CONNECTION).is_empty(), "{attempt}");
+            let is_closed = world.env.take_calls().iter().any(|call| call.operation == "DELETE");
+            assert_eq!(is_closed, attempt == 5, "{attempt}");
+        }
         assert!(world.subscriptions().await.is_empty());
     }
 }

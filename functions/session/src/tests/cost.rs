@@ -60,6 +60,10 @@ async fn full_app_costs_the_count_alone() {
     assert_eq!(world.env.take_lines(), [READ_APP, COUNT]);
     send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
     assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, COUNT, ANSWER]);
+    for calls in [&[READ_SESSION, READ_APP, COUNT][..], &[]] {
+        send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
+        assert_eq!(world.env.take_lines(), calls, "the library is ignored for a while");
+    }
 }
 
 #[tokio::test]
@@ -117,6 +121,8 @@ async fn handshake_grant_saves_the_session_read() {
     );
     send(&session, "unsubscribe", &unsubscribe_from("shop"), attached).await;
     assert_eq!(world.env.take_lines(), [DELETE_ROW, UPDATE_SESSION]);
+    send(&session, "auth", &auth_by_key("shop", "shop"), attached).await;
+    assert_eq!(world.env.take_lines(), [READ_APP, ANSWER], "it is confirmed and not stored");
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ pub(super) fn logs(count: usize) -> String {
 
 pub(super) fn command(enabled: bool) -> String {
     json!({"type": "command", "data": {"userId": "ann", "appId": "shop", "type": "console_toggle",
-        "data": {"enabled": enabled}}})
+        "data": {"enabled": enabled, "key": "hush"}}})
     .to_string()
 }
 
@@ -158,10 +158,14 @@ async fn page_that_changes_its_app_watches_the_second_alone() {
     let bank = App { legacy: true, ..app("bank") };
     world.env.register(&bank).await;
     let session = page(&world).await;
-    send(&session, "auth", &auth_by_user("bank", "ann"), PAGE).await;
+    send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 9_999).await;
     assert!(world.sent().is_empty(), "so soon after the first it is absorbed");
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 10_000).await;
-    assert_eq!(world.sent()[0]["payload"]["appId"], "bank");
+    assert_eq!(world.env.frames(CONNECTION)[0]["payload"]["appId"], "bank");
+    let calls = ["Query", "DeleteItem", "UpdateItem", "UpdateItem", "PutItem"];
+    let counted_left_added = calls.map(|call| format!("{call} ConnectionsTable"));
+    let lines = world.env.take_lines().join("\n").replace(" consistent", "");
+    assert!(lines.contains(&counted_left_added.join("\n")), "{lines}");
     assert_eq!(world.subscriptions().await, [("app#bank".to_owned(), "legacy".to_owned())]);
 }
 
@@ -174,15 +178,21 @@ async fn log_entries_are_posted_and_appear_in_history() {
     assert_eq!(send(&session, "$default", &logs(2), PROGRAM).await, None);
     assert_eq!(world.env.frames("viewer="), [json!({"type": "logs", "payload": entries})]);
     assert!(world.sent().is_empty(), "the library gets no reply to its logs");
-    let asked = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
+    let library_asks = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
         "data": {"userId": "ann", "appId": "shop"}});
-    send(&session, "$default", &asked.to_string(), PROGRAM).await;
-    assert_eq!(world.sent(), [json!({"type": "request_history", "payload": {"logs": entries}})]);
-    let page_history = json!({"type": "history", "payload": entries});
+    let object = json!({"logs": entries});
     let grant = granted("shop", Scope::View);
     let viewer: events::Attached<'_> = &[("role", "page"), ("grant", &grant)];
-    send_at(&session, "$default", &about_shop("history"), viewer, NOW_MS + 4_000).await;
-    assert_eq!(world.sent(), [page_history]);
+    let requests = [
+        (library_asks.to_string(), PROGRAM, "request_history", &object),
+        (about_shop("history"), PROGRAM, "request_history", &object),
+        (about_shop("history"), viewer, "history", &entries),
+        (about_shop("request_history"), viewer, "request_history", &object),
+    ];
+    for (at_ms, (frame, attached, kind, payload)) in (NOW_MS..).step_by(4_000).zip(requests) {
+        send_at(&session, "$default", &frame, attached, at_ms).await;
+        assert_eq!(world.sent(), [json!({"type": kind, "payload": payload})], "{frame}");
+    }
 }
 
 #[tokio::test]
@@ -246,23 +256,31 @@ async fn unauthorised_frames_reach_nobody_else() {
     world.subscribe_to("viewer=").await;
     world.publish("publisher=").await;
     let about_bank = about_shop("history").replace("shop", "bank");
+    let about_no_app = json!({"type": "get_last_actions", "data": {"appId": {"a": 1}}}).to_string();
+    let kinds =
+        ["history", "request_history", "get_last_actions", "request_metrics", "command", "filter", "clear"];
+    let unauthenticated: Vec<_> = kinds.iter().map(|kind| about_shop(kind)).chain([logs(1)]).collect();
     for (attached, authenticated, frames) in [
-        (PROGRAM, false, vec![logs(1), command(true), about_shop("history"), about_shop("get_last_actions")]),
+        (PROGRAM, false, unauthenticated.clone()),
+        (PAGE, false, unauthenticated),
         (PROGRAM, true, vec![command(true), about_bank.clone(), logs(1).replace("shop", "bank")]),
-        (PAGE, true, vec![logs(1), about_bank, command(true).replace("shop", "bank")]),
+        (PAGE, true, vec![logs(1), about_bank, about_no_app, command(true).replace("shop", "bank")]),
     ] {
         let session = world.connected(attached).await;
         if authenticated {
             send(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
             world.sent();
         }
-        for frame in frames {
-            send(&session, "$default", &frame, attached).await;
+        for (at_ms, frame) in (NOW_MS..).step_by(4_000).zip(frames) {
+            send_at(&session, "$default", &frame, attached, at_ms).await;
             let calls = world.env.take_calls();
             assert!(calls.iter().all(|call| call.target != "viewer=" && call.target != "publisher="));
-            let sent = calls.iter().filter(|call| call.operation == "POST");
-            assert!(sent.into_iter().all(|call| call.body["payload"]["success"] == false), "{frame}");
+            let sent: Vec<_> = calls.iter().filter(|call| call.operation == "POST").collect();
+            assert!(sent.iter().all(|call| call.body["payload"]["success"] == false), "{frame}");
+            let is_answered = authenticated && frame.contains(r#""command""#);
+            assert_eq!(sent.len(), usize::from(is_answered), "{frame}");
         }
+        assert_eq!(session.counters.total(Counter::DroppedLogs), 1, "{attached:?}");
     }
     assert!(world.env.rows("LogsTable").await.is_empty());
 }

@@ -75,6 +75,8 @@ async fn wrong_auth_costs_two_reads_and_a_write_in_ten_seconds() {
         send(&world.instance(), "auth", &auth_by_user("shop", "bob"), attached).await;
         assert_eq!(world.env.take_lines(), [READ_SESSION]);
         let later = NOW_MS + ATTEMPT_EVERY_MS;
+        send_at(&session, "auth", &auth_by_user("shop", "bob"), attached, later - 1).await;
+        assert_eq!(world.env.take_lines(), NOTHING);
         send_at(&session, "auth", &auth_by_user("shop", "bob"), attached, later).await;
         assert_eq!(world.env.take_lines(), tried, "it may have become right");
     }

@@ -181,6 +181,17 @@ async fn connections_are_counted_when_they_subscribe() {
 }
 
 #[tokio::test]
+async fn subscription_has_the_interval_and_the_proof_of_its_request() {
+    let world = World::start().await;
+    let session = world.authorised().await;
+    let slow = json!({"type": "subscribe", "data": {"appId": "shop", "minInterval": 250}}).to_string();
+    send(&session, "subscribe", &slow, PROGRAM).await;
+    let subscribers = world.env.subscriptions().of_app(&id("shop"), fixtures::now()).await.unwrap();
+    let proof = grant("shop", Scope::Both).subscription_proof();
+    assert_eq!((subscribers[0].min_interval_ms, &subscribers[0].proof), (250, &proof));
+}
+
+#[tokio::test]
 async fn unsubscribe_is_confirmed_with_or_without_a_subscription() {
     let world = World::start().await;
     let session = world.authorised().await;

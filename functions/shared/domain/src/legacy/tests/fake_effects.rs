@@ -1,22 +1,44 @@
-//! Effects with fixed results, which record their calls.
+//! Effects with fixed results, which record what was called.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use proptest::prelude::*;
+use serde_json::json;
+
 use crate::app::App;
 use crate::conversation::effects::{EffectError, Effects, RecentReports};
 use crate::frame::control::Credential;
 use crate::frame::outbound::Dialect;
-use crate::grant::{Action, Grant};
-use crate::ids::AppId;
-use crate::legacy::command::IssuedCommand;
+use crate::grant::{Action, Grant, GrantedApps, Proof};
+use crate::ids::{AppId, KeyId, Scope, Source};
+use crate::legacy::command::{Command, IssuedCommand, Switch};
 use crate::legacy::effects::LegacyEffects;
-use crate::legacy::session::{Claim, LegacySession, ReplyKind};
+use crate::legacy::session::{Claim, LegacySession, ReplyKind, WRONG_FOR_MS};
 use crate::rejection::Rejection;
-use crate::report::Report;
+use crate::report::{Document, Report};
 use crate::time::TimestampMs;
+
+pub(crate) const NOW: TimestampMs = TimestampMs::EXAMPLE;
+
+pub(crate) fn shop() -> AppId {
+    App::example().id
+}
+
+pub(crate) fn legacy(scope: Scope) -> Grant {
+    let (user, reach) = (App::example().owner, GrantedApps::Apps(vec![shop()]));
+    Grant { user, scope, reach, proof: Proof::Legacy, until: None }
+}
+
+pub(crate) fn by_key(scope: Scope) -> Grant {
+    Grant { proof: Proof::Key(KeyId::new("k1").unwrap()), ..legacy(scope) }
+}
+
+pub(crate) fn session(grant: Option<Grant>) -> LegacySession {
+    LegacySession { grant, ..LegacySession::default() }
+}
 
 /// By default everything succeeds, the credential is wrong, and there is nothing to read.
 #[derive(Debug, Clone)]
@@ -38,8 +60,10 @@ pub(crate) struct FakeEffects {
     pub(crate) commands: Vec<IssuedCommand>,
     /// Names of the effects that fail.
     pub(crate) failing: Vec<&'static str>,
-    /// Every call: the name of the effect, then its arguments.
-    pub(crate) calls: RefCell<Vec<String>>,
+    /// Names of the effects that were called, in order.
+    pub(crate) calls: RefCell<Vec<&'static str>>,
+    /// What was checked last.
+    pub(crate) checked: RefCell<Option<(Grant, Action, AppId)>>,
     pub(crate) logged_faults: Cell<usize>,
     /// Frames posted to subscribers and publishers.
     pub(crate) posted: RefCell<Vec<String>>,
@@ -63,22 +87,97 @@ impl Default for FakeEffects {
             commands: Vec::new(),
             failing: Vec::new(),
             calls: RefCell::default(),
+            checked: RefCell::default(),
             logged_faults: Cell::default(),
             posted: RefCell::default(),
         }
     }
 }
 
-impl FakeEffects {
-    /// The names of the effects that were called, in order.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let name = |call: &String| call.split(' ').next().unwrap().to_owned();
-        self.calls.borrow().iter().map(name).collect()
-    }
+/// The effects of which at most one fails at random.
+const FALLIBLE: [&str; 21] = [
+    "prove",
+    "count_rejection",
+    "has_connection_room",
+    "store_grant",
+    "authorise",
+    "has_subscription_room",
+    "add_subscription",
+    "remove_subscription",
+    "recent_reports",
+    "find_session",
+    "claim_reply",
+    "store_legacy_grant",
+    "leave",
+    "find_app",
+    "last_report",
+    "log_entries",
+    "store_log_entries",
+    "post_to_subscribers",
+    "commands",
+    "store_command",
+    "post_to_publishers",
+];
 
-    fn call(&self, name: &'static str, arguments: &str) -> Result<(), ()> {
-        self.calls.borrow_mut().push(format!("{name} {arguments}"));
-        if self.failing.contains(&name) { Err(()) } else { Ok(()) }
+pub(crate) fn any_session() -> impl Strategy<Value = LegacySession> {
+    let grants = vec![
+        None,
+        Some(legacy(Scope::View)),
+        Some(legacy(Scope::Publish)),
+        Some(by_key(Scope::Both)),
+        Some(by_key(Scope::View)),
+    ];
+    let wrong_for = prop::option::of(0..2 * WRONG_FOR_MS);
+    (prop::sample::select(grants), wrong_for).prop_map(|(grant, wrong_for)| LegacySession {
+        wrong_since: wrong_for.map(|ms| NOW.plus_ms(-ms)),
+        ..session(grant)
+    })
+}
+
+pub(crate) fn any_effects() -> impl Strategy<Value = FakeEffects> {
+    let failing = prop::option::weighted(0.5, prop::sample::select(FALLIBLE.to_vec()));
+    let grants = [by_key(Scope::Both), legacy(Scope::View), legacy(Scope::Publish)];
+    let proved = prop::option::weighted(0.7, prop::sample::select(grants.to_vec()));
+    let rejections = prop::option::of(1..10_u32);
+    let session = prop::option::weighted(0.9, any_session());
+    let results = (proved, rejections, session, any::<[bool; 8]>(), failing);
+    results.prop_map(|(proved, rejections, session, flags, failing)| {
+        let [is_authorised, has_connection_room, has_subscription_room, is_subscribed, ..] = flags;
+        let [.., is_stored, is_claimable, is_full, is_known] = flags;
+        let command = Command { switch: Switch::Console, enabled: false };
+        let report = Report {
+            app: shop(),
+            source: Source::new("web-1").unwrap(),
+            timestamp: NOW,
+            document: Document::accept(r#"{"cpu":{"usage":61.4}}"#).unwrap(),
+        };
+        FakeEffects {
+            proved,
+            rejections,
+            is_authorised,
+            has_connection_room,
+            has_subscription_room,
+            is_subscribed,
+            is_stored,
+            session,
+            is_claimable,
+            app: is_known.then(|| App { legacy: true, ..App::example() }),
+            last_report: is_full.then_some(report),
+            log_entries: vec![json!({"message": "m"}).to_string(); if is_full { 700 } else { 0 }],
+            commands: vec![
+                IssuedCommand { command, user: App::example().owner, at: NOW };
+                usize::from(is_full)
+            ],
+            failing: failing.into_iter().collect(),
+            ..FakeEffects::default()
+        }
+    })
+}
+
+impl FakeEffects {
+    fn call<T>(&self, name: &'static str, result: T) -> Result<T, ()> {
+        self.calls.borrow_mut().push(name);
+        if self.failing.contains(&name) { Err(()) } else { Ok(result) }
     }
 }
 
@@ -89,108 +188,102 @@ impl Effects for FakeEffects {
         self.logged_faults.set(self.logged_faults.get() + 1);
     }
 
-    async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<()>> {
-        self.call("prove", &format!("{app} {credential:?}"))?;
-        self.proved.clone().ok_or_else(|| EffectError::Rejected(Rejection::unauthorized()))
+    async fn prove(&self, _: &AppId, _: &Credential) -> Result<Grant, EffectError<()>> {
+        self.call("prove", self.proved.clone())?
+            .ok_or_else(|| EffectError::Rejected(Rejection::unauthorized()))
     }
 
     async fn count_rejection(&self) -> Result<Option<u32>, ()> {
-        self.call("count_rejection", "").map(|()| self.rejections)
+        self.call("count_rejection", self.rejections)
     }
 
-    async fn has_connection_room(&self, app: &AppId) -> Result<bool, ()> {
-        self.call("has_connection_room", app.as_str()).map(|()| self.has_connection_room)
+    async fn has_connection_room(&self, _: &AppId) -> Result<bool, ()> {
+        self.call("has_connection_room", self.has_connection_room)
     }
 
-    async fn store_grant(&self, grant: &Grant) -> Result<bool, ()> {
-        self.call("store_grant", &grant.to_text()).map(|()| self.is_stored)
+    async fn store_grant(&self, _: &Grant) -> Result<bool, ()> {
+        self.call("store_grant", self.is_stored)
     }
 
     async fn authorise(&self, grant: &Grant, action: Action, app: &AppId) -> Result<(), EffectError<()>> {
-        self.call("authorise", &format!("{action:?} {app} {}", grant.to_text()))?;
-        if self.is_authorised { Ok(()) } else { Err(EffectError::Rejected(Rejection::unauthorized())) }
+        *self.checked.borrow_mut() = Some((grant.clone(), action, app.clone()));
+        let is_authorised = self.call("authorise", self.is_authorised)?;
+        if is_authorised { Ok(()) } else { Err(EffectError::Rejected(Rejection::unauthorized())) }
     }
 
-    async fn has_subscription_room(&self, app: &AppId) -> Result<bool, ()> {
-        self.call("has_subscription_room", app.as_str()).map(|()| self.has_subscription_room)
+    async fn has_subscription_room(&self, _: &AppId) -> Result<bool, ()> {
+        self.call("has_subscription_room", self.has_subscription_room)
     }
 
-    async fn add_subscription(
-        &self,
-        app: &AppId,
-        grant: &Grant,
-        min_interval_ms: i64,
-        dialect: Dialect,
-    ) -> Result<bool, ()> {
-        let proof = grant.subscription_proof().to_text();
-        self.call("add_subscription", &format!("{app} {proof} {min_interval_ms} {dialect:?}"))
-            .map(|()| self.is_subscribed)
+    async fn add_subscription(&self, _: &AppId, _: &Grant, _: i64, _: Dialect) -> Result<bool, ()> {
+        self.call("add_subscription", self.is_subscribed)
     }
 
-    async fn remove_subscription(&self, app: &AppId) -> Result<(), ()> {
-        self.call("remove_subscription", app.as_str())
+    async fn remove_subscription(&self, _: &AppId) -> Result<(), ()> {
+        self.call("remove_subscription", ())
     }
 
-    async fn recent_reports(&self, app: &AppId, from: TimestampMs) -> Result<RecentReports, ()> {
-        self.call("recent_reports", &format!("{app} {from}"))?;
-        Ok(RecentReports { reports: Vec::new(), is_complete: true })
+    async fn recent_reports(&self, _: &AppId, _: TimestampMs) -> Result<RecentReports, ()> {
+        self.call("recent_reports", RecentReports { reports: Vec::new(), is_complete: true })
     }
 }
 
 impl LegacyEffects for FakeEffects {
     async fn find_session(&self) -> Result<Option<LegacySession>, ()> {
-        self.call("find_session", "").map(|()| self.session.clone())
+        self.call("find_session", self.session.clone())
     }
 
-    async fn claim_reply(&self, kind: ReplyKind) -> Result<Claim, ()> {
-        self.call("claim_reply", &format!("{kind:?}"))?;
-        Ok(match self.session.clone() {
-            Some(session) if self.is_claimable => Claim::Won(session),
-            Some(session) => Claim::Lost(session),
-            None => Claim::Gone,
-        })
+    async fn claim_reply(&self, _: ReplyKind) -> Result<Claim, ()> {
+        self.call(
+            "claim_reply",
+            match self.session.clone() {
+                Some(session) if self.is_claimable => Claim::Won(session),
+                Some(session) => Claim::Lost(session),
+                None => Claim::Gone,
+            },
+        )
     }
 
-    async fn store_legacy_grant(&self, grant: &Grant) -> Result<bool, ()> {
-        self.call("store_legacy_grant", &grant.to_text()).map(|()| self.is_stored)
+    async fn store_legacy_grant(&self, _: &Grant) -> Result<bool, ()> {
+        self.call("store_legacy_grant", self.is_stored)
     }
 
-    async fn leave(&self, app: &AppId) -> Result<(), ()> {
-        self.call("leave", app.as_str())
+    async fn leave(&self, _: &AppId) -> Result<(), ()> {
+        self.call("leave", ())
     }
 
-    async fn find_app(&self, app: &AppId) -> Result<Option<Arc<App>>, ()> {
-        self.call("find_app", app.as_str()).map(|()| self.app.clone().map(Arc::new))
+    async fn find_app(&self, _: &AppId) -> Result<Option<Arc<App>>, ()> {
+        self.call("find_app", self.app.clone().map(Arc::new))
     }
 
-    async fn last_report(&self, app: &AppId) -> Result<Option<Report>, ()> {
-        self.call("last_report", app.as_str()).map(|()| self.last_report.clone())
+    async fn last_report(&self, _: &AppId) -> Result<Option<Report>, ()> {
+        self.call("last_report", self.last_report.clone())
     }
 
-    async fn log_entries(&self, app: &AppId) -> Result<Vec<String>, ()> {
-        self.call("log_entries", app.as_str()).map(|()| self.log_entries.clone())
+    async fn log_entries(&self, _: &AppId) -> Result<Vec<String>, ()> {
+        self.call("log_entries", self.log_entries.clone())
     }
 
-    async fn store_log_entries(&self, app: &AppId, entries: &[String]) -> Result<(), ()> {
-        self.call("store_log_entries", &format!("{app} {entries:?}"))
+    async fn store_log_entries(&self, _: &AppId, _: &[String]) -> Result<(), ()> {
+        self.call("store_log_entries", ())
     }
 
-    async fn post_to_subscribers(&self, app: &AppId, frames: &[String]) -> Result<(), ()> {
+    async fn post_to_subscribers(&self, _: &AppId, frames: &[String]) -> Result<(), ()> {
         self.posted.borrow_mut().extend_from_slice(frames);
-        self.call("post_to_subscribers", app.as_str())
+        self.call("post_to_subscribers", ())
     }
 
-    async fn commands(&self, app: &AppId) -> Result<Vec<IssuedCommand>, ()> {
-        self.call("commands", app.as_str()).map(|()| self.commands.clone())
+    async fn commands(&self, _: &AppId) -> Result<Vec<IssuedCommand>, ()> {
+        self.call("commands", self.commands.clone())
     }
 
-    async fn store_command(&self, app: &AppId, command: &IssuedCommand) -> Result<(), ()> {
-        self.call("store_command", &format!("{app} {command:?}"))
+    async fn store_command(&self, _: &AppId, _: &IssuedCommand) -> Result<(), ()> {
+        self.call("store_command", ())
     }
 
-    async fn post_to_publishers(&self, app: &AppId, frame: String) -> Result<(), ()> {
+    async fn post_to_publishers(&self, _: &AppId, frame: String) -> Result<(), ()> {
         self.posted.borrow_mut().push(frame);
-        self.call("post_to_publishers", app.as_str())
+        self.call("post_to_publishers", ())
     }
 }
 
