@@ -1,24 +1,13 @@
-//! Publishers with wrong clocks, as text and JSON. Their reports are stamped with the time of arrival:
+//! Publishers with wrong clocks, as text. Their reports are stamped with the time of arrival:
 //! docs/SEMANTICS.md, "Lateness".
 
 use nsl_aws::legacy::WrongClock;
-use nsl_domain::time::TimestampMs;
-use serde_json::{Value, json};
 
 /// Such as `web-1 is 7 h ahead, as seen at 2026-11-22T13:01:01.387Z`.
 pub(crate) fn line(clock: &WrongClock) -> String {
     let side = if clock.ahead_ms > 0 { "ahead" } else { "behind" };
     let off = duration(clock.ahead_ms.unsigned_abs() / 1_000);
     format!("{} is {off} {side}, as seen at {}", clock.source, clock.seen)
-}
-
-/// The clocks as JSON.
-pub(crate) fn documents(clocks: &[WrongClock]) -> Vec<Value> {
-    let document = |clock: &WrongClock| {
-        let seen = TimestampMs::to_string(&clock.seen);
-        json!({"source": clock.source, "aheadMs": clock.ahead_ms, "seen": seen})
-    };
-    clocks.iter().map(document).collect()
 }
 
 /// A duration in the largest unit that makes at least two.
@@ -35,6 +24,7 @@ fn duration(seconds: u64) -> String {
 mod tests {
     use super::*;
     use nsl_domain::ids::Source;
+    use nsl_domain::time::TimestampMs;
 
     #[test]
     fn line_shows_direction_and_a_fitting_unit() {

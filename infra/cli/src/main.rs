@@ -3,10 +3,10 @@
 //! Every command is one file in `commands`. `agent`, `send` and `tail` use the WebSocket API and `history` the HTTP API;
 //! `app`, `repair` and `status` read and write the tables, and `token` uses the secret that signs tokens.
 
-mod app_diagnostics;
 mod app_edit;
 mod app_view;
 mod args;
+mod cli;
 mod clock_skew;
 mod commands;
 mod connection;
@@ -17,7 +17,6 @@ mod rates;
 mod reconnect;
 mod report_line;
 mod secret;
-mod seen_reports;
 mod settings;
 mod shutdown;
 mod sparkline;
@@ -34,6 +33,7 @@ async fn main() -> ExitCode {
     let args = args::Args::parse();
     let settings = settings::Settings::from_environment();
     let console = Console::new("nsl", args.json, settings.plain);
-    let outcome = commands::run(args, &settings, &console).await;
-    console.exit_code(outcome.map(|()| ExitCode::SUCCESS))
+    let cli = cli::Cli { place: args.place, settings, console };
+    let outcome = commands::run(args.command, &cli).await;
+    cli.console.exit_code(outcome.map(|()| ExitCode::SUCCESS))
 }

@@ -1,10 +1,7 @@
 //! Network rates of each source, from the counters in two consecutive reports.
 
+use nsl_domain::bounded::BoundedMap;
 use serde_json::Value;
-use std::collections::HashMap;
-
-/// Sources that are kept. Beyond that all are dropped, and each shows its rate again with its second report.
-const MAX_SOURCES: usize = 10_000;
 
 /// Bytes per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,7 +51,7 @@ fn is_loopback(name: &str) -> bool {
 
 /// The last counters of each source.
 #[derive(Debug, Default)]
-pub(crate) struct Rates(HashMap<String, Totals>);
+pub(crate) struct Rates(BoundedMap<String, Totals>);
 
 impl Rates {
     /// The rate of `source` since its previous report. Reports out of order are ignored.
@@ -63,10 +60,7 @@ impl Rates {
         if before.is_some_and(|before| before.at_ms >= totals.at_ms) {
             return None;
         }
-        if before.is_none() && self.0.len() >= MAX_SOURCES {
-            self.0.clear();
-        }
-        self.0.insert(source.to_owned(), totals);
+        self.0.put(source.to_owned(), totals);
         totals.since(before?)
     }
 }

@@ -1,7 +1,6 @@
 //! The secret that signs tokens: from a file, the environment, the ready file, or the stack's Secrets Manager.
 
-use crate::args::Place;
-use crate::settings::Settings;
+use crate::cli::Cli;
 use crate::stack;
 use crate::target::site;
 use anyhow::Context as _;
@@ -11,21 +10,17 @@ use std::path::Path;
 const TOKEN_SECRET: &str = "TokenSecret";
 
 /// The secret, if there is one. `file` comes first, then the environment, then the ready file or the stack.
-pub(crate) fn find(
-    file: Option<&Path>,
-    place: &Place,
-    settings: &Settings,
-) -> anyhow::Result<Option<String>> {
+pub(crate) fn find(cli: &Cli, file: Option<&Path>) -> anyhow::Result<Option<String>> {
     if let Some(path) = file {
         let text = std::fs::read_to_string(path);
         let text = text.with_context(|| format!("cannot read secret file {}", path.display()))?;
         return Ok(Some(text.trim().to_owned()));
     }
-    if let Some(secret) = &settings.token_secret {
+    if let Some(secret) = &cli.settings.token_secret {
         return Ok(Some(secret.clone()));
     }
-    let Some(site) = site(place, settings)? else { return Ok(None) };
-    match (site.secrets.get(TOKEN_SECRET), &place.stack) {
+    let Some(site) = site(cli)? else { return Ok(None) };
+    match (site.secrets.get(TOKEN_SECRET), &cli.place.stack) {
         (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Some(stack)) => {
             let id = site.outputs.get(TOKEN_SECRET);

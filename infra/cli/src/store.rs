@@ -1,7 +1,6 @@
 //! Access to the tables: through the local gateway's DynamoDB endpoint, or on AWS with the usual environment and profile.
 
-use crate::args::Place;
-use crate::settings::Settings;
+use crate::cli::Cli;
 use crate::target::site;
 use anyhow::{Context as _, bail};
 use nsl_aws::apps::Apps;
@@ -50,8 +49,8 @@ pub(crate) struct Live {
 }
 
 /// Opens the tables of the service that the arguments name. `table` is the name of the applications table.
-pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings) -> anyhow::Result<Store> {
-    let Some(site) = site(place, settings)? else {
+pub(crate) async fn open(cli: &Cli, table: Option<&str>) -> anyhow::Result<Store> {
+    let Some(site) = site(cli)? else {
         let Some(table) = table else {
             bail!(
                 "no service named: give --local for the gateway on this machine, --stack NAME for one on AWS, or --table NAME"
@@ -59,11 +58,11 @@ pub(crate) async fn open(place: &Place, table: Option<&str>, settings: &Settings
         };
         return Ok(Store { apps: boot::clients().await.apps(table), live: None, retention: None });
     };
-    open_site(&site, place, table).await
+    open_site(&site, cli, table).await
 }
 
 /// Opens the tables of the service at `site`.
-pub(crate) async fn open_site(site: &ReadyFile, place: &Place, table: Option<&str>) -> anyhow::Result<Store> {
+pub(crate) async fn open_site(site: &ReadyFile, cli: &Cli, table: Option<&str>) -> anyhow::Result<Store> {
     let clients = match &site.dynamodb {
         Some(tables) => {
             let endpoints = LocalEndpoints {
@@ -73,7 +72,7 @@ pub(crate) async fn open_site(site: &ReadyFile, place: &Place, table: Option<&st
             };
             boot::local_clients(&endpoints).await
         }
-        None if place.stack.is_some() => boot::clients_with_connections_at(&site.management).await,
+        None if cli.place.stack.is_some() => boot::clients_with_connections_at(&site.management).await,
         None => bail!("the ready file has no DynamoDB endpoint"),
     };
     let table = table.or_else(|| site.outputs.get(APPS_TABLE).map(String::as_str));

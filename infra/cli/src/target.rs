@@ -2,9 +2,8 @@
 //!
 //! The credential is the first of: `--key-file`, `NSL_TOKEN`, the key of the ready file's own application, `NSL_API_KEY`.
 
-use crate::args::Place;
+use crate::cli::Cli;
 use crate::key_file;
-use crate::settings::Settings;
 use crate::stack;
 use anyhow::{Context as _, bail};
 use nsl_client::credential::Credential;
@@ -23,56 +22,46 @@ pub(crate) struct Target {
 
 impl Target {
     /// The target on the WebSocket API. `app` is the application that the arguments name.
-    pub(crate) fn of_websocket(
-        place: &Place,
-        app: Option<&str>,
-        settings: &Settings,
-    ) -> anyhow::Result<Self> {
-        let site = site(place, settings)?;
-        let address = place.ws.clone().or_else(|| site.as_ref().map(|site| site.ws.clone()));
+    pub(crate) fn of_websocket(cli: &Cli, app: Option<&str>) -> anyhow::Result<Self> {
+        let site = site(cli)?;
+        let address = cli.place.ws.clone().or_else(|| site.as_ref().map(|site| site.ws.clone()));
         let address = address.context(
             "no service named: give --local for the gateway on this machine, --stack NAME, or --ws URL",
         )?;
-        Self::at(address, place, app, site.as_ref(), settings)
+        Self::at(address, cli, app, site.as_ref())
     }
 
     /// The target on the HTTP API.
-    pub(crate) fn of_http(place: &Place, app: Option<&str>, settings: &Settings) -> anyhow::Result<Self> {
-        let site = site(place, settings)?;
-        Self::at(http_address(place, site.as_ref())?, place, app, site.as_ref(), settings)
+    pub(crate) fn of_http(cli: &Cli, app: Option<&str>) -> anyhow::Result<Self> {
+        let site = site(cli)?;
+        Self::at(http_address(cli, site.as_ref())?, cli, app, site.as_ref())
     }
 
-    fn at(
-        address: String,
-        place: &Place,
-        app: Option<&str>,
-        site: Option<&ReadyFile>,
-        settings: &Settings,
-    ) -> anyhow::Result<Self> {
+    fn at(address: String, cli: &Cli, app: Option<&str>, site: Option<&ReadyFile>) -> anyhow::Result<Self> {
         let app_id = match selected_app(app, site)? {
             Some(app_id) => app_id,
-            None if place.stack.is_some() || site.is_none() => bail!("no application named: give its id"),
+            None if cli.place.stack.is_some() || site.is_none() => bail!("no application named: give its id"),
             None => bail!("the gateway runs without a demo application: give the id of another one"),
         };
-        let credential = credential(&app_id, place, site, settings)?;
+        let credential = credential(&app_id, cli, site)?;
         let credential = credential.with_context(|| missing_credential(&app_id))?;
         Ok(Self { address, app_id, credential })
     }
 }
 
 /// The service that `--local` or `--stack` names, if one of them is given.
-pub(crate) fn site(place: &Place, settings: &Settings) -> anyhow::Result<Option<ReadyFile>> {
-    if let Some(stack) = &place.stack {
+pub(crate) fn site(cli: &Cli) -> anyhow::Result<Option<ReadyFile>> {
+    if let Some(stack) = &cli.place.stack {
         return stack::site(stack).map(Some);
     }
-    let Some(argument) = &place.local else { return Ok(None) };
-    let path = argument.clone().or_else(|| settings.ready_file.clone());
+    let Some(argument) = &cli.place.local else { return Ok(None) };
+    let path = argument.clone().or_else(|| cli.settings.ready_file.clone());
     ReadyFile::read(&path.unwrap_or_else(|| PathBuf::from(DEFAULT_PATH))).map(Some)
 }
 
 /// Address of the HTTP API: that of `--http`, else that of `site`.
-pub(crate) fn http_address(place: &Place, site: Option<&ReadyFile>) -> anyhow::Result<String> {
-    let address = place.http.clone().or_else(|| site.map(|site| site.http.clone()));
+pub(crate) fn http_address(cli: &Cli, site: Option<&ReadyFile>) -> anyhow::Result<String> {
+    let address = cli.place.http.clone().or_else(|| site.map(|site| site.http.clone()));
     address.context(
         "no service named: give --local for the gateway on this machine, --stack NAME, or --http URL",
     )
@@ -89,16 +78,15 @@ pub(crate) fn selected_app(app: Option<&str>, site: Option<&ReadyFile>) -> anyho
 /// The credential for the application, if there is one.
 pub(crate) fn credential(
     app_id: &str,
-    place: &Place,
+    cli: &Cli,
     site: Option<&ReadyFile>,
-    settings: &Settings,
 ) -> anyhow::Result<Option<Credential>> {
     let demo = site.and_then(|site| site.app.as_ref()).filter(|demo| demo.app_id == app_id);
     let demo_key = demo.map(|demo| demo.api_key.clone());
-    Ok(match (&place.key_file, &settings.token) {
+    Ok(match (&cli.place.key_file, &cli.settings.token) {
         (Some(path), _) => Some(Credential::Key(key_file::read(path)?)),
         (None, Some(token)) => Some(Credential::Token(token.clone())),
-        (None, None) => demo_key.or_else(|| settings.api_key.clone()).map(Credential::Key),
+        (None, None) => demo_key.or_else(|| cli.settings.api_key.clone()).map(Credential::Key),
     })
 }
 
@@ -110,6 +98,9 @@ pub(crate) fn missing_credential(app_id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Place;
+    use crate::settings::Settings;
+    use nsl_client::console::Console;
     use nsl_client::ready_file::AppKey;
 
     fn site(with_demo: bool) -> ReadyFile {
@@ -119,16 +110,14 @@ mod tests {
         site
     }
 
-    fn settings(api_key: Option<&str>) -> Settings {
-        Settings { api_key: api_key.map(str::to_owned), ..Settings::default() }
+    fn cli(api_key: Option<&str>, token: Option<&str>) -> Cli {
+        let (api_key, token) = (api_key.map(str::to_owned), token.map(str::to_owned));
+        let settings = Settings { api_key, token, ..Settings::default() };
+        Cli { place: Place::default(), settings, console: Console::new("nsl", true, true) }
     }
 
-    fn found(
-        app: Option<&str>,
-        site: Option<&ReadyFile>,
-        settings: &Settings,
-    ) -> Result<(String, Credential), String> {
-        let target = Target::at(String::new(), &Place::default(), app, site, settings);
+    fn found(app: Option<&str>, site: Option<&ReadyFile>, cli: &Cli) -> Result<(String, Credential), String> {
+        let target = Target::at(String::new(), cli, app, site);
         target.map(|target| (target.app_id, target.credential)).map_err(|error| error.to_string())
     }
 
@@ -139,31 +128,30 @@ mod tests {
     #[test]
     fn demo_application_uses_its_own_key() {
         let site = site(true);
-        assert_eq!(found(None, Some(&site), &settings(None)), key("demo", "demo-key"));
-        assert_eq!(found(Some("demo"), Some(&site), &settings(Some("other"))), key("demo", "demo-key"));
+        assert_eq!(found(None, Some(&site), &cli(None, None)), key("demo", "demo-key"));
+        assert_eq!(found(Some("demo"), Some(&site), &cli(Some("other"), None)), key("demo", "demo-key"));
     }
 
     #[test]
     fn other_applications_use_the_key_of_the_environment() {
         let site = site(true);
-        assert_eq!(found(Some("shop"), Some(&site), &settings(Some("k"))), key("shop", "k"));
-        let error = found(Some("shop"), Some(&site), &settings(None)).unwrap_err();
+        assert_eq!(found(Some("shop"), Some(&site), &cli(Some("k"), None)), key("shop", "k"));
+        let error = found(Some("shop"), Some(&site), &cli(None, None)).unwrap_err();
         assert!(error.contains("NSL_API_KEY"), "{error}");
     }
 
     #[test]
     fn token_comes_before_every_key_without_a_key_file() {
-        let settings = Settings { token: Some("t".to_owned()), ..settings(Some("k")) };
         let expected = Ok(("demo".to_owned(), Credential::Token("t".to_owned())));
-        assert_eq!(found(None, Some(&site(true)), &settings), expected);
+        assert_eq!(found(None, Some(&site(true)), &cli(Some("k"), Some("t"))), expected);
     }
 
     #[test]
     fn missing_application_or_service_is_an_error() {
-        let settings = settings(Some("k"));
-        assert!(found(None, Some(&site(false)), &settings).unwrap_err().contains("demo application"));
-        assert!(found(None, None, &settings).unwrap_err().contains("no application named"));
-        let error = Target::of_websocket(&Place::default(), Some("a"), &settings).unwrap_err();
+        let cli = cli(Some("k"), None);
+        assert!(found(None, Some(&site(false)), &cli).unwrap_err().contains("demo application"));
+        assert!(found(None, None, &cli).unwrap_err().contains("no application named"));
+        let error = Target::of_websocket(&cli, Some("a")).unwrap_err();
         assert!(error.to_string().contains("--local"));
     }
 

@@ -49,10 +49,25 @@ impl Console {
         self.line(&serde_json::to_string(document)?)
     }
 
+    /// Prints one result: `document` as JSON, or `text`.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn show(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> std::io::Result<()> {
+        if self.json { self.document(document) } else { self.line(&text()) }
+    }
+
     /// Prints a message to stderr.
     pub fn note(&self, text: &str) {
         // A closed stderr must not end the program, and there is nowhere else to report it.
         let _ = writeln!(std::io::stderr().lock(), "{}: {text}", self.program);
+    }
+
+    /// Prints a message to stderr, unless results are printed as JSON.
+    pub fn hint(&self, text: &str) {
+        if !self.json {
+            self.note(text);
+        }
     }
 
     /// Replaces the last drawn line by `text`, if stderr is a terminal.

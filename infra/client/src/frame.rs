@@ -209,14 +209,5 @@ fn read<T: DeserializeOwned>(payload: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(payload?.get()).ok()
 }
 
-/// Epoch milliseconds of a `timestamp` field, which is ISO 8601 or epoch milliseconds.
-pub fn epoch_ms(timestamp: &Value) -> Option<i64> {
-    match timestamp {
-        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|ms| ms as i64)),
-        Value::String(text) => TimestampMs::from_iso(text).ok().map(TimestampMs::ms),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ pub enum TableProbe {
 }
 
 /// The status of one table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TableStatus {
     /// Its name.
     pub name: String,

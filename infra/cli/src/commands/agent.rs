@@ -2,11 +2,11 @@
 //!
 //! Reports that fall due during an outage are not sent later; their number is shown.
 
-use crate::args::{Agent, Place};
+use crate::args::Agent;
+use crate::cli::Cli;
 use crate::connection::{Connection, Lost};
 use crate::machine::{self, Machine};
 use crate::reconnect::Reconnector;
-use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::target::Target;
 use anyhow::{Context as _, bail};
@@ -23,23 +23,18 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 const REPORTS_PER_ACK: u64 = 10;
 
 /// Sends reports until interrupted, or until `count` reports are acknowledged.
-pub(crate) async fn run(
-    args: Agent,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
+pub(crate) async fn run(args: Agent, cli: &Cli) -> anyhow::Result<()> {
+    let target = Target::of_websocket(cli, args.app.as_deref())?;
     let shutdown = Shutdown::on_signals()?;
     let source = args.source.unwrap_or_else(machine::source_name);
-    console.note(&format!(
+    cli.console.note(&format!(
         "sending metrics of {source} as application {} to {} every {} s",
         target.app_id,
         target.address,
         args.interval.as_secs_f64()
     ));
     let mut publisher = Publisher {
-        console,
+        console: &cli.console,
         app_id: &target.app_id,
         source: &source,
         machine: Machine::new().context("cannot read this machine's metrics")?,
@@ -50,13 +45,14 @@ pub(crate) async fn run(
         missed: 0,
         rejected: 0,
     };
-    let mut reconnector = Reconnector::new(&target, console, shutdown.clone());
+    let mut reconnector = Reconnector::new(&target, &cli.console, shutdown.clone());
     let outcome = publisher.run(&mut reconnector, shutdown).await;
     let Publisher { sent, missed, rejected, .. } = publisher;
-    if console.is_json() {
-        console.document(&json!({"event": "ended", "sent": sent, "missed": missed, "rejected": rejected}))?;
+    if cli.console.is_json() {
+        cli.console
+            .document(&json!({"event": "ended", "sent": sent, "missed": missed, "rejected": rejected}))?;
     } else {
-        console.note(&format!("sent {sent} reports, missed {missed}, {rejected} rejected"));
+        cli.console.note(&format!("sent {sent} reports, missed {missed}, {rejected} rejected"));
     }
     outcome
 }

@@ -3,33 +3,27 @@
 
 use crate::app_edit::edit;
 use crate::app_view;
-use crate::args::{AppNamed, Place};
+use crate::args::AppNamed;
+use crate::cli::Cli;
 use crate::disconnect::{self, Disconnected};
-use crate::settings::Settings;
 use crate::store::{self, Store};
 use anyhow::bail;
 use nsl_client::console::Console;
 use nsl_domain::app::{App, Status};
 use serde_json::json;
 
-pub(crate) async fn run(
-    args: AppNamed,
-    status: Status,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let store = store::open(place, args.table.as_deref(), settings).await?;
+pub(crate) async fn run(args: AppNamed, status: Status, cli: &Cli) -> anyhow::Result<()> {
+    let store = store::open(cli, args.table.as_deref()).await?;
     let app = edit(&store.apps, &args.app, |app| {
         app.status = status;
         Ok(())
     })
     .await?;
     let disconnected = match (&store.live, status) {
-        (Some(live), Status::Inactive) => Some(disconnect::close_all(live, &app.id, console).await?),
+        (Some(live), Status::Inactive) => Some(disconnect::close_all(live, &app.id, &cli.console).await?),
         _ => None,
     };
-    show(&app, &store, disconnected.as_ref(), console)?;
+    show(&app, &store, disconnected.as_ref(), &cli.console)?;
     match disconnected.and_then(|disconnected| disconnected.error()) {
         None => Ok(()),
         Some(error) => bail!("{error}; their requests are rejected within a minute, or try again"),

@@ -4,13 +4,12 @@
 
 use crate::app_edit::edit;
 use crate::app_view::on_off;
-use crate::args::{AppCreate, Place};
-use crate::settings::Settings;
+use crate::args::AppCreate;
+use crate::cli::Cli;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
 use nsl_aws::apps::{Apps, Created};
-use nsl_client::console::Console;
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
 use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::rollup::AppRetention;
@@ -36,18 +35,13 @@ struct Registration {
     created: bool,
 }
 
-pub(crate) async fn run(
-    args: AppCreate,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let app = new_app(&args, place.local.is_some())?;
-    if args.demo && place.key_file.is_none() {
+pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
+    let app = new_app(&args, cli.place.local.is_some())?;
+    if args.demo && cli.place.key_file.is_none() {
         bail!("--demo needs --key-file FILE");
     }
-    let apps = store::open(place, args.table.as_deref(), settings).await?.apps;
-    let api_key = match &place.key_file {
+    let apps = store::open(cli, args.table.as_deref()).await?.apps;
+    let api_key = match &cli.place.key_file {
         Some(path) => key_file::read_or_create(path)?,
         None => api_key::generate()?,
     };
@@ -71,12 +65,7 @@ pub(crate) async fn run(
         legacy: app.legacy,
         created,
     };
-    if console.is_json() {
-        console.document(&registration)?;
-    } else {
-        console.line(&card(&registration, place.key_file.as_deref()))?;
-    }
-    Ok(())
+    Ok(cli.console.show(&registration, || card(&registration, cli.place.key_file.as_deref()))?)
 }
 
 /// The application that the arguments describe, without a key.

@@ -5,9 +5,9 @@
 //! not stop the deletion, because their requests are rejected.
 
 use crate::app_edit::{edit, find};
-use crate::args::{AppDelete, Place};
+use crate::args::AppDelete;
+use crate::cli::Cli;
 use crate::disconnect;
-use crate::settings::Settings;
 use crate::store::{self, Live};
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -26,17 +26,12 @@ const CONCURRENCY: usize = 16;
 /// Longest wait after the deletion for stream batches whose processing has begun before.
 const RUNNING_BATCHES_SECONDS: u64 = 10;
 
-pub(crate) async fn run(
-    args: AppDelete,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let store = store::open(place, args.named.table.as_deref(), settings).await?;
+pub(crate) async fn run(args: AppDelete, cli: &Cli) -> anyhow::Result<()> {
+    let store = store::open(cli, args.named.table.as_deref()).await?;
     let live = store.live.as_ref().context("deleting an application needs --local or --stack NAME")?;
     let app = find(&store.apps, &args.named.app).await?;
     let question = format!("delete {} with all its reports?", app.id);
-    if !args.yes && !console.confirm(&question, app.id.as_str())? {
+    if !args.yes && !cli.console.confirm(&question, app.id.as_str())? {
         bail!("nothing was deleted: confirm with --yes, or type the application's id");
     }
     let app = edit(&store.apps, app.id.as_str(), |app| {
@@ -44,19 +39,16 @@ pub(crate) async fn run(
         Ok(())
     })
     .await?;
-    let disconnected = disconnect::close_all(live, &app.id, console).await?;
-    let erased = delete(&store.apps, live, &app, args.settle, console).await?;
+    let disconnected = disconnect::close_all(live, &app.id, &cli.console).await?;
+    let erased = delete(&store.apps, live, &app, args.settle, &cli.console).await?;
     if let Some(error) = disconnected.error() {
-        console.note(&format!("{error}; their requests are rejected within a minute"));
+        cli.console.note(&format!("{error}; their requests are rejected within a minute"));
     }
     let (closed, open) = (disconnected.closed, disconnected.open());
-    if console.is_json() {
-        console.document(&json!({"appId": app.id, "deleted": true, "closed": closed, "notClosed": open,
-            "erased": erased}))?;
-    } else {
-        console.line(&format!("deleted {}: {closed} connections closed, {erased} rows erased", app.id))?;
-    }
-    Ok(())
+    let document = json!({"appId": app.id, "deleted": true, "closed": closed, "notClosed": open,
+        "erased": erased});
+    let text = || format!("deleted {}: {closed} connections closed, {erased} rows erased", app.id);
+    Ok(cli.console.show(&document, text)?)
 }
 
 /// Deletes the inactive application and its rows, and returns the number of rows. Most rows are erased before the wait,

@@ -1,36 +1,30 @@
 //! `nsl app list`: the applications of one user, one per line.
 
 use crate::app_view::status;
-use crate::args::{AppList, Place};
+use crate::args::AppList;
+use crate::cli::Cli;
 use crate::commands::app_create::LOCAL_OWNER;
-use crate::settings::Settings;
 use crate::store;
 use anyhow::Context as _;
 use nsl_aws::apps::AppSummary;
-use nsl_client::console::Console;
 use nsl_domain::ids::UserId;
 use serde_json::json;
 
-pub(crate) async fn run(
-    args: AppList,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let is_local = place.local.is_some();
+pub(crate) async fn run(args: AppList, cli: &Cli) -> anyhow::Result<()> {
+    let is_local = cli.place.local.is_some();
     let owner = args.owner.or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
-    let store = store::open(place, args.table.as_deref(), settings).await?;
+    let store = store::open(cli, args.table.as_deref()).await?;
     let owner = UserId::new(owner.context("no owner named: give --owner USER")?).context("--owner")?;
     let listed = store.apps.of_owner(&owner).await?;
-    if console.is_json() {
+    if cli.console.is_json() {
         for app in &listed {
             let status = status(app.status);
-            console.document(&json!({"appId": app.id, "name": app.name, "status": status}))?;
+            cli.console.document(&json!({"appId": app.id, "name": app.name, "status": status}))?;
         }
     } else if listed.is_empty() {
-        console.note(&format!("{owner} has no applications"));
+        cli.console.note(&format!("{owner} has no applications"));
     } else {
-        console.line(&table(&listed))?;
+        cli.console.line(&table(&listed))?;
     }
     Ok(())
 }

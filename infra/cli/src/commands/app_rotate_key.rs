@@ -4,8 +4,8 @@
 
 use crate::app_edit::edit;
 use crate::app_view::scope;
-use crate::args::{AppRotateKey, KeyScope, Place};
-use crate::settings::Settings;
+use crate::args::{AppRotateKey, KeyScope};
+use crate::cli::Cli;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
@@ -14,31 +14,25 @@ use nsl_domain::app::{App, KeyRecord, MAX_KEYS_OF_SCOPE};
 use nsl_domain::ids::{KeyId, Scope};
 use serde_json::json;
 
-pub(crate) async fn run(
-    args: AppRotateKey,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let store = store::open(place, args.named.table.as_deref(), settings).await?;
+pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
+    let store = store::open(cli, args.named.table.as_deref()).await?;
     let requested = args.scope.map(Scope::from);
     if args.drop_old || args.drop.is_some() {
         let remove = |app: &mut App| remove_key(app, args.drop.as_deref(), requested);
-        return show_remaining(&edit(&store.apps, &args.named.app, remove).await?, console);
+        return show_remaining(&edit(&store.apps, &args.named.app, remove).await?, &cli.console);
     }
-    let text = match &place.key_file {
+    let text = match &cli.place.key_file {
         Some(path) => key_file::create(path)?,
         None => api_key::generate()?,
     };
     let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, requested)).await?;
     let key = app.keys.last().context("the application has no key")?;
-    if console.is_json() {
-        console.document(&json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text}))?;
-        return Ok(());
-    }
-    console.line(&format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
+    let document = json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text});
+    cli.console
+        .show(&document, || format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
     let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, KeyScope::value(key.scope));
-    console.note(&format!("the key is shown only once; once all publishers and viewers use it, run: {next}"));
+    cli.console
+        .hint(&format!("the key is shown only once; once all publishers and viewers use it, run: {next}"));
     Ok(())
 }
 
@@ -84,12 +78,9 @@ fn older_key(app: &App, rotated: Scope) -> anyhow::Result<KeyId> {
 
 fn show_remaining(app: &App, console: &Console) -> anyhow::Result<()> {
     let keys: Vec<&str> = app.keys.iter().map(|key| key.id.as_str()).collect();
-    if console.is_json() {
-        console.document(&json!({"appId": app.id, "keys": keys}))?;
-        return Ok(());
-    }
-    let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-    console.line(&format!("valid keys of {}: {keys}", app.id))?;
-    console.note("the removed key is no longer accepted; its open connections are rejected within a minute");
+    let shown = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+    let text = || format!("valid keys of {}: {shown}", app.id);
+    console.show(&json!({"appId": app.id, "keys": keys}), text)?;
+    console.hint("the removed key is no longer accepted; its open connections are rejected within a minute");
     Ok(())
 }

@@ -2,31 +2,21 @@
 
 use crate::app_edit::edit;
 use crate::app_view;
-use crate::args::{AppUpdate, Place, Switch};
-use crate::settings::Settings;
+use crate::args::{AppUpdate, Switch};
+use crate::cli::Cli;
 use crate::store;
 use anyhow::ensure;
 use nsl_client::clock;
-use nsl_client::console::Console;
 use nsl_domain::app::App;
 use nsl_domain::time::{SECOND_MS, TimestampMs};
 
-pub(crate) async fn run(
-    args: AppUpdate,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let store = store::open(place, args.named.table.as_deref(), settings).await?;
+pub(crate) async fn run(args: AppUpdate, cli: &Cli) -> anyhow::Result<()> {
+    let store = store::open(cli, args.named.table.as_deref()).await?;
     let now = clock::now();
     let app = edit(&store.apps, &args.named.app, |app| update(app, &args, now)).await?;
     let retention = store.retention.unwrap_or_default();
-    if console.is_json() {
-        console.document(&app_view::document(&app, retention))?;
-    } else {
-        console.line(&app_view::card(&app, retention))?;
-        console.note("running functions use the change within a minute");
-    }
+    cli.console.show(&app_view::document(&app, retention), || app_view::card(&app, retention))?;
+    cli.console.hint("running functions use the change within a minute");
     Ok(())
 }
 

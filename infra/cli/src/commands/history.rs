@@ -1,11 +1,10 @@
 //! `nsl history`: an application's metrics of the past, as a table, JSON or CSV.
 
-use crate::args::{History, Place, Range};
-use crate::settings::Settings;
+use crate::args::{History, Range};
+use crate::cli::Cli;
 use crate::sparkline::{draw, figure};
 use crate::target::Target;
 use anyhow::Context as _;
-use nsl_client::console::Console;
 use nsl_client::http::HttpClient;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -37,27 +36,23 @@ struct Columns {
     count: Vec<Option<f64>>,
 }
 
-pub(crate) async fn run(
-    args: History,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let target = Target::of_http(place, args.app.as_deref(), settings)?;
+pub(crate) async fn run(args: History, cli: &Cli) -> anyhow::Result<()> {
+    let target = Target::of_http(cli, args.app.as_deref())?;
     let accept = if args.csv { "text/csv" } else { "application/json" };
     let path = format!("/apps/{}/metrics", target.app_id);
     let http = HttpClient::new(&target.address, TIMEOUT)?;
     let body = http.get(&path, &query(&args), accept, Some(&target.credential)).await?;
-    if args.csv || console.is_json() {
-        console.line(body.trim_end())?;
+    if args.csv || cli.console.is_json() {
+        cli.console.line(body.trim_end())?;
         return Ok(());
     }
     let response: Response = serde_json::from_str(&body).context("cannot parse the response")?;
     if response.series.is_empty() {
-        console.note("no samples of these series in this time range; name others with --series, such as '*'");
+        cli.console
+            .note("no samples of these series in this time range; name others with --series, such as '*'");
         return Ok(());
     }
-    console.line(&table(&response))?;
+    cli.console.line(&table(&response))?;
     Ok(())
 }
 

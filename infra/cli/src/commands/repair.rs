@@ -4,8 +4,8 @@
 //! Rollups that do not change are not written.
 
 use crate::app_edit::find;
-use crate::args::{Place, Repair};
-use crate::settings::Settings;
+use crate::args::Repair;
+use crate::cli::Cli;
 use crate::store;
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -45,34 +45,28 @@ struct Outcome<'a> {
     counts: Counts,
 }
 
-pub(crate) async fn run(
-    args: Repair,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Repair, cli: &Cli) -> anyhow::Result<()> {
     let from = args.from.context("--from is missing")?;
     let to = args.to.unwrap_or_else(clock::now);
     if from >= to {
         bail!("the time range is empty: --from must be before --to");
     }
-    let store = store::open(place, args.table.as_deref(), settings).await?;
+    let store = store::open(cli, args.table.as_deref()).await?;
     let live = store.live.as_ref().context("repairing rollups needs --local or --stack NAME")?;
     let app = find(&store.apps, &args.app.context("no application named: give its id")?).await?;
     if store.retention.is_none() {
         let assumed = live.rollups.retention().raw_ms / HOUR_MS;
-        console.note(&format!("the retention of raw reports is unknown, assuming {assumed} hours"));
+        cli.console.note(&format!("the retention of raw reports is unknown, assuming {assumed} hours"));
     }
     let rollups = live.rollups.with_retention(app.retention.with_defaults(live.rollups.retention()));
     let computer = RollupComputer::new(live.reports.clone(), rollups, Arc::new(clock::now));
-    let counts = repair(&computer, &app, TimeSpan::new(from, to), console).await?;
-    if console.is_json() {
-        return Ok(console.document(&Outcome { app_id: app.id.as_str(), from, to, counts })?);
-    }
+    let counts = repair(&computer, &app, TimeSpan::new(from, to), &cli.console).await?;
     let Counts { written, unchanged, too_old } = counts;
-    console.line(&format!("repaired {}: {written} rollups written, {unchanged} unchanged", app.id))?;
+    cli.console.show(&Outcome { app_id: app.id.as_str(), from, to, counts }, || {
+        format!("repaired {}: {written} rollups written, {unchanged} unchanged", app.id)
+    })?;
     if too_old > 0 {
-        console.note(&format!("skipped {too_old} rollups whose reports are past retention"));
+        cli.console.hint(&format!("skipped {too_old} rollups whose reports are past retention"));
     }
     Ok(())
 }

@@ -1,38 +1,33 @@
 //! `nsl repair --list`: the quarantined stream records, which could not be read. Their reports are still in the table of
 //! reports; the list helps to find the cause.
 
-use crate::args::{Place, Repair};
-use crate::settings::Settings;
+use crate::args::Repair;
+use crate::cli::Cli;
 use crate::store;
 use anyhow::Context as _;
 use nsl_aws::rollups::Quarantined;
 use nsl_client::clock;
-use nsl_client::console::Console;
 use nsl_domain::ids::AppId;
 use serde_json::json;
 
 /// Characters of a record that are shown.
 const SHOWN_CHARACTERS: usize = 120;
 
-pub(crate) async fn run(
-    args: Repair,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Repair, cli: &Cli) -> anyhow::Result<()> {
     let app = args.app.as_deref().map(AppId::new).transpose().context("invalid application id")?;
-    let store = store::open(place, args.table.as_deref(), settings).await?;
+    let store = store::open(cli, args.table.as_deref()).await?;
     let live = store.live.as_ref().context("listing quarantined records needs --local or --stack NAME")?;
     let records = live.rollups.quarantined(app.as_ref(), clock::now()).await?;
-    if !console.is_json() && records.is_empty() {
-        console.note("no quarantined records");
+    if !cli.console.is_json() && records.is_empty() {
+        cli.console.note("no quarantined records");
     }
     for record in &records {
-        if console.is_json() {
-            console.document(&json!({"appId": app, "sequence": record.sequence, "reason": record.reason,
+        if cli.console.is_json() {
+            cli.console
+                .document(&json!({"appId": app, "sequence": record.sequence, "reason": record.reason,
                 "expiresAt": record.expires_at, "record": record.record}))?;
         } else {
-            console.line(&line(record))?;
+            cli.console.line(&line(record))?;
         }
     }
     Ok(())

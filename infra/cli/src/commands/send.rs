@@ -1,13 +1,12 @@
 //! `nsl send`: sends one report and waits until it is accepted or rejected.
 
-use crate::args::{Place, Send};
+use crate::args::Send;
+use crate::cli::Cli;
 use crate::connection::Connection;
 use crate::machine::{self, Machine};
-use crate::settings::Settings;
 use crate::target::Target;
 use anyhow::{Context as _, bail};
 use nsl_client::clock;
-use nsl_client::console::Console;
 use nsl_client::frame::{ClientFrame, Rejection, Report, Reports, ServiceFrame};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -15,13 +14,8 @@ use serde_json::{Map, Value, json};
 /// Id of the acknowledgement.
 const REPORT_ID: &str = "report";
 
-pub(crate) async fn run(
-    args: Send,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
+pub(crate) async fn run(args: Send, cli: &Cli) -> anyhow::Result<()> {
+    let target = Target::of_websocket(cli, args.app.as_deref())?;
     let metrics = if args.machine { machine_metrics().await? } else { metrics_from_stdin()? };
     let source = args.source.unwrap_or_else(machine::source_name);
     let mut connection = Connection::open(&target).await?;
@@ -34,12 +28,9 @@ pub(crate) async fn run(
     if let Some(rejection) = rejection? {
         return Err(rejection).context("report rejected");
     }
-    if console.is_json() {
-        console.document(&json!({"appId": target.app_id, "source": source, "timestamp": timestamp}))?;
-    } else {
-        console.line(&format!("accepted: {} from {source} at {timestamp}", target.app_id))?;
-    }
-    Ok(())
+    let document = json!({"appId": target.app_id, "source": source, "timestamp": timestamp});
+    let text = || format!("accepted: {} from {source} at {timestamp}", target.app_id);
+    Ok(cli.console.show(&document, text)?)
 }
 
 async fn machine_metrics() -> anyhow::Result<Box<RawValue>> {

@@ -4,29 +4,33 @@
 //! Naming an application is optional. With access to the tables no credential is needed, and they are shown even if the
 //! service does not respond; the command fails then.
 
-use crate::app_diagnostics::{self, AppDiagnostics};
 use crate::app_edit::find;
-use crate::args::{Place, Status};
+use crate::args::Status;
+use crate::cli::Cli;
 use crate::clock_skew;
-use crate::settings::Settings;
-use crate::store::{self, Store};
+use crate::store::{self, Live, Store};
 use crate::target::{credential, http_address, missing_credential, selected_app, site};
 use anyhow::{Context as _, bail};
+use nsl_aws::legacy::WrongClock;
 use nsl_aws::table_probe::TableStatus;
 use nsl_client::clock;
-use nsl_client::console::Console;
 use nsl_client::credential::Credential;
-use nsl_client::frame::epoch_ms;
 use nsl_client::http::HttpClient;
+use nsl_domain::app::App;
 use nsl_domain::ids::Source;
-use nsl_domain::time::TimestampMs;
-use serde::Deserialize;
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{AppShard, RollupSpan};
+use nsl_domain::time::{DAY_MS, MINUTE_MS, TimestampMs};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest wait for a response: API Gateway allows a function 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(35);
+
+/// How far back the newest raw report is read. The rollup function records older ones as the last of their source.
+const RECENT_MS: i64 = 10 * MINUTE_MS;
 
 /// Response of `GET /health`.
 #[derive(Debug, Deserialize)]
@@ -35,84 +39,79 @@ struct Health {
     version: String,
 }
 
-/// Response of `GET /apps/{appId}/metrics/latest`: the last report of each source.
+/// Response of `GET /apps/{appId}/metrics/latest`.
 #[derive(Debug, Deserialize)]
 struct Latest {
     reports: Vec<LastReport>,
 }
 
-#[derive(Debug, Deserialize)]
+/// The last report of a source.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct LastReport {
-    source: String,
-    timestamp: Value,
+    source: Source,
+    timestamp: TimestampMs,
+    /// Not negative, even if the source's clock is fast.
+    #[serde(skip_deserializing)]
+    age_ms: i64,
 }
 
 /// Everything that the command shows.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Overview {
     address: String,
-    health: anyhow::Result<Health>,
-    app: Option<AppOverview>,
+    /// `None` if the service does not respond.
+    status: Option<String>,
+    version: Option<String>,
+    /// `None` without access to the tables.
     tables: Option<Vec<TableStatus>>,
+    /// `None` if no application is named.
+    app_id: Option<String>,
+    sources: Option<Vec<LastReport>>,
+    newest_report: Option<TimestampMs>,
+    /// End of the newest minute that is rolled up.
+    rolled_up_to: Option<TimestampMs>,
+    /// Time from the end of the newest rolled-up minute to the newest report.
+    rollups_behind_ms: Option<i64>,
+    /// `None` without access to the tables.
+    wrong_clocks: Option<Vec<WrongClock>>,
+    /// Until when reports are rejected, because the application exceeded its rate.
+    limited_until: Option<TimestampMs>,
 }
 
-struct AppOverview {
-    id: String,
-    latest: Latest,
-    diagnostics: Option<AppDiagnostics>,
-}
-
-pub(crate) async fn run(
-    args: Status,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let site = site(place, settings)?;
-    let address = http_address(place, site.as_ref())?;
+pub(crate) async fn run(args: Status, cli: &Cli) -> anyhow::Result<()> {
+    let site = site(cli)?;
+    let address = http_address(cli, site.as_ref())?;
     let http = HttpClient::new(&address, TIMEOUT)?;
-    let health = get(&http, "/health", None).await;
+    let mut overview = Overview { address, ..Overview::default() };
+    let health = get::<Health>(&http, "/health", None).await.map(|health| {
+        overview.status = Some(health.status);
+        overview.version = Some(health.version);
+    });
     let store = match &site {
-        Some(site) => Some(store::open_site(site, place, None).await?),
+        Some(site) => Some(store::open_site(site, cli, None).await?),
         None => None,
     };
     let live = store.as_ref().and_then(|store| store.live.as_ref());
-    let tables = match live {
-        Some(live) => Some(app_diagnostics::tables(live).await?),
-        None => None,
-    };
-    let app = match selected_app(args.app.as_deref(), site.as_ref())? {
-        // Without the service and the tables there is no source of information.
-        Some(id) if health.is_ok() || live.is_some() => {
-            let credential = credential(&id, place, site.as_ref(), settings)?.filter(|_| health.is_ok());
-            Some(app_overview(id, credential, &http, store.as_ref()).await?)
+    if let Some(live) = live {
+        let mut tables = Vec::new();
+        for table in &live.tables {
+            tables.push(live.clients.table_status(table).await?);
         }
-        _ => None,
-    };
-    show(Overview { address, health, app, tables }, console)
-}
-
-/// Reads the application's state from the service, or without a credential from the tables.
-async fn app_overview(
-    id: String,
-    credential: Option<Credential>,
-    http: &HttpClient,
-    store: Option<&Store>,
-) -> anyhow::Result<AppOverview> {
-    let now = clock::now();
-    let stored = match store.and_then(|store| Some((store, store.live.as_ref()?))) {
-        Some((store, live)) => Some((live, find(&store.apps, &id).await?)),
-        None => None,
-    };
-    let latest = match (&credential, &stored) {
-        (Some(_), _) => get(http, &format!("/apps/{id}/metrics/latest"), credential.as_ref()).await?,
-        (None, Some((live, app))) => Latest::of(app_diagnostics::last_reports(live, app, now).await?),
-        (None, None) => bail!(missing_credential(&id)),
-    };
-    let diagnostics = match &stored {
-        Some((live, app)) => Some(app_diagnostics::read(live, app, now).await?),
-        None => None,
-    };
-    Ok(AppOverview { id, latest, diagnostics })
+        overview.tables = Some(tables);
+    }
+    let app = selected_app(args.app.as_deref(), site.as_ref())?;
+    // Without the service and the tables there is no source of information.
+    if let Some(id) = app.filter(|_| health.is_ok() || live.is_some()) {
+        let credential = credential(&id, cli, site.as_ref())?.filter(|_| health.is_ok());
+        overview.read_app(id, credential, &http, store.as_ref()).await?;
+    }
+    cli.console.show(&overview, || overview.lines().join("\n"))?;
+    if overview.app_id.is_none() && health.is_ok() {
+        cli.console.hint("name an application to see its sources and how far its rollups have advanced");
+    }
+    health
 }
 
 async fn get<T: DeserializeOwned>(
@@ -124,45 +123,56 @@ async fn get<T: DeserializeOwned>(
     serde_json::from_str(&body).with_context(|| format!("cannot parse the response of {path}"))
 }
 
-fn show(overview: Overview, console: &Console) -> anyhow::Result<()> {
-    let now_ms = clock::now().ms();
-    if console.is_json() {
-        console.document(&overview.to_json(now_ms))?;
-    } else {
-        overview.lines(now_ms).iter().try_for_each(|line| console.line(line))?;
-        if overview.app.is_none() && overview.health.is_ok() {
-            console.note("name an application to see its sources and how far its rollups have advanced");
-        }
-    }
-    overview.health.map(drop)
-}
-
 impl Overview {
-    fn to_json(&self, now_ms: i64) -> Value {
-        let health = self.health.as_ref().ok();
-        let app = self.app.as_ref();
-        let diagnostics = app.and_then(|app| app.diagnostics.as_ref());
-        let sources =
-            |app: &AppOverview| app.latest.reports.iter().map(|last| last.to_json(now_ms)).collect();
-        let tables = self.tables.as_ref().map(|tables| tables.iter().map(table_json).collect::<Vec<_>>());
-        let iso = |time: Option<TimestampMs>| time.map(|time| time.to_string());
-        json!({"address": self.address, "status": health.map(|health| &health.status),
-            "version": health.map(|health| &health.version), "tables": tables,
-            "appId": app.map(|app| &app.id), "sources": app.map(sources).unwrap_or(Value::Null),
-            "newestReport": iso(app.and_then(|app| app.latest.newest())),
-            "rolledUpTo": iso(diagnostics.and_then(|diagnostics| diagnostics.rolled_up_to)),
-            "rollupsBehindMs": app.and_then(AppOverview::behind_ms),
-            "wrongClocks": diagnostics.map(|diagnostics| clock_skew::documents(&diagnostics.wrong_clocks)),
-            "limitedUntil": iso(diagnostics.and_then(|diagnostics| diagnostics.limited_until))})
+    /// Reads the application's state from the service, or without a credential from the tables.
+    async fn read_app(
+        &mut self,
+        id: String,
+        credential: Option<Credential>,
+        http: &HttpClient,
+        store: Option<&Store>,
+    ) -> anyhow::Result<()> {
+        let now = clock::now();
+        let stored = match store.and_then(|store| Some((store, store.live.as_ref()?))) {
+            Some((store, live)) => Some((live, find(&store.apps, &id).await?)),
+            None => None,
+        };
+        let latest: Latest = match (&credential, &stored) {
+            (Some(_), _) => get(http, &format!("/apps/{id}/metrics/latest"), credential.as_ref()).await?,
+            (None, Some((live, app))) => stored_reports(live, app, now).await?,
+            (None, None) => bail!(missing_credential(&id)),
+        };
+        self.app_id = Some(id);
+        self.set_sources(latest, now);
+        if let Some((live, app)) = &stored {
+            self.wrong_clocks = Some(live.publishers.wrong_clocks(&app.id, now).await?);
+            self.limited_until = app.limited_until.filter(|until| *until > now);
+            self.set_rolled_up_to(newest_rollup(live, app, now).await?);
+        }
+        Ok(())
     }
 
-    fn lines(&self, now_ms: i64) -> Vec<String> {
-        let health = self.health.as_ref().map_or_else(
-            |_| "does not respond".to_owned(),
-            |health| format!("{} (version {})", health.status, health.version),
-        );
+    fn set_sources(&mut self, mut latest: Latest, now: TimestampMs) {
+        for last in &mut latest.reports {
+            last.age_ms = now.ms_since(last.timestamp).max(0);
+        }
+        self.newest_report = latest.reports.iter().map(|last| last.timestamp).max();
+        self.sources = Some(latest.reports);
+    }
+
+    fn set_rolled_up_to(&mut self, rolled_up_to: Option<TimestampMs>) {
+        self.rolled_up_to = rolled_up_to;
+        let times = self.newest_report.zip(rolled_up_to);
+        self.rollups_behind_ms = times.map(|(newest, rolled_up_to)| newest.ms_since(rolled_up_to).max(0));
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let health = match (&self.status, &self.version) {
+            (Some(status), Some(version)) => format!("{status} (version {version})"),
+            _ => "does not respond".to_owned(),
+        };
         let mut lines = vec![format!("service  {} {health}", self.address)];
-        lines.extend(self.app.iter().flat_map(|app| app.lines(now_ms)));
+        lines.extend(self.app_id.iter().flat_map(|id| self.app_lines(id)));
         let state = |table: &TableStatus| {
             let status = table.status.to_lowercase();
             format!("table    {} {status}, {} items at DynamoDB's last count", table.name, table.items)
@@ -170,25 +180,20 @@ impl Overview {
         lines.extend(self.tables.iter().flatten().map(state));
         lines
     }
-}
 
-impl AppOverview {
-    fn lines(&self, now_ms: i64) -> Vec<String> {
-        let sources = match self.latest.reports.len() {
+    fn app_lines(&self, id: &str) -> Vec<String> {
+        let reports = self.sources.as_deref().unwrap_or_default();
+        let sources = match reports.len() {
             0 => "no recent reports".to_owned(),
             1 => "one source".to_owned(),
             count => format!("{count} sources"),
         };
-        let mut lines = vec![format!("app      {}: {sources}", self.id)];
-        for last in &self.latest.reports {
-            let age = last.age_ms(now_ms).map_or_else(|| "at an unknown time".to_owned(), ago);
-            lines.push(format!("         {}, {age}", last.source));
-        }
-        let Some(diagnostics) = &self.diagnostics else { return lines };
+        let mut lines = vec![format!("app      {id}: {sources}")];
+        lines.extend(reports.iter().map(|last| format!("         {}, {}", last.source, ago(last.age_ms))));
+        let Some(wrong_clocks) = &self.wrong_clocks else { return lines };
         let limited = |until| format!("         reports are rejected until {until}, the rate was exceeded");
-        lines.extend(diagnostics.limited_until.map(limited));
-        let clocks = diagnostics.wrong_clocks.iter();
-        lines.extend(clocks.map(|clock| format!("clock    {}", clock_skew::line(clock))));
+        lines.extend(self.limited_until.map(limited));
+        lines.extend(wrong_clocks.iter().map(|clock| format!("clock    {}", clock_skew::line(clock))));
         lines.push(format!("rollups  {}", self.rollup_progress()));
         lines
     }
@@ -196,9 +201,8 @@ impl AppOverview {
     /// How far the newest rollup is behind the newest report. Up to two minutes are normal, because the stream collects a
     /// batch for a minute.
     fn rollup_progress(&self) -> String {
-        let rolled_up_to = self.diagnostics.as_ref().and_then(|diagnostics| diagnostics.rolled_up_to);
-        let Some(rolled_up_to) = rolled_up_to else { return "none yet".to_owned() };
-        match self.behind_ms() {
+        let Some(rolled_up_to) = self.rolled_up_to else { return "none yet".to_owned() };
+        match self.rollups_behind_ms {
             None => format!("up to {rolled_up_to}, no recent report"),
             Some(0) => format!("up to {rolled_up_to}, not behind the newest report"),
             Some(behind_ms) => {
@@ -206,40 +210,31 @@ impl AppOverview {
             }
         }
     }
-
-    /// Time from the end of the newest rolled-up minute to the newest report.
-    fn behind_ms(&self) -> Option<i64> {
-        let rolled_up_to = self.diagnostics.as_ref()?.rolled_up_to?;
-        Some(self.latest.newest()?.ms_since(rolled_up_to).max(0))
-    }
 }
 
-impl Latest {
-    fn of(last: impl IntoIterator<Item = (Source, TimestampMs)>) -> Self {
-        let last = last.into_iter().map(|(source, timestamp)| LastReport {
-            source: source.to_string(),
-            timestamp: json!(timestamp.to_string()),
-        });
-        Self { reports: last.collect() }
+/// The last report of each source, from the rollup function's records and the newest raw report.
+async fn stored_reports(live: &Live, app: &App, now: TimestampMs) -> anyhow::Result<Latest> {
+    let recorded = live.rollups.last_reports(&app.id, now).await?.reports;
+    let newest = live.reports.recent(app, now.plus_ms(-RECENT_MS), now, 1).await?.reports;
+    let mut last = BTreeMap::new();
+    for report in recorded.into_iter().chain(newest) {
+        let latest = last.entry(report.source).or_insert(report.timestamp);
+        *latest = report.timestamp.max(*latest);
     }
-
-    fn newest(&self) -> Option<TimestampMs> {
-        self.reports.iter().filter_map(|last| epoch_ms(&last.timestamp)).max().map(TimestampMs::clamped)
-    }
+    let report = |(source, timestamp)| LastReport { source, timestamp, age_ms: 0 };
+    Ok(Latest { reports: last.into_iter().map(report).collect() })
 }
 
-impl LastReport {
-    fn age_ms(&self, now_ms: i64) -> Option<i64> {
-        epoch_ms(&self.timestamp).map(|ms| now_ms.saturating_sub(ms).max(0))
+/// End of the newest minute that is rolled up.
+async fn newest_rollup(live: &Live, app: &App, now: TimestampMs) -> anyhow::Result<Option<TimestampMs>> {
+    let tomorrow = RollupSpan::containing(Resolution::Minute, now.plus_ms(DAY_MS));
+    let mut rolled_up_to = None;
+    for shard in 0..app.shards {
+        let shard = AppShard { app: app.id.clone(), shard };
+        let newest = live.rollups.newest_before(&shard, tomorrow).await?;
+        rolled_up_to = rolled_up_to.max(newest.map(|stored| stored.through));
     }
-
-    fn to_json(&self, now_ms: i64) -> Value {
-        json!({"source": self.source, "timestamp": self.timestamp, "ageMs": self.age_ms(now_ms)})
-    }
-}
-
-fn table_json(table: &TableStatus) -> Value {
-    json!({"name": table.name, "status": table.status, "items": table.items})
+    Ok(rolled_up_to)
 }
 
 /// An age in the largest unit that makes at least two.
@@ -262,33 +257,35 @@ mod tests {
         assert_eq!(ages, ["0 s ago", "119 s ago", "2 min ago", "2 h ago"]);
     }
 
-    fn app(reported: Option<&str>, rolled_up_to_ms: Option<i64>) -> AppOverview {
-        let last = |iso: &str| LastReport { source: "s".to_owned(), timestamp: json!(iso) };
-        let rolled_up_to = rolled_up_to_ms.map(TimestampMs::clamped);
-        let diagnostics = AppDiagnostics { rolled_up_to, wrong_clocks: Vec::new(), limited_until: None };
-        let latest = Latest { reports: reported.map(last).into_iter().collect() };
-        AppOverview { id: "shop".to_owned(), latest, diagnostics: Some(diagnostics) }
+    /// Sources at these times, seen at 2.5 s.
+    fn overview(reported_ms: &[i64]) -> Overview {
+        let source = Source::new("s").unwrap();
+        let report =
+            |&ms| LastReport { source: source.clone(), timestamp: TimestampMs::clamped(ms), age_ms: 0 };
+        let mut overview = Overview::default();
+        let latest = Latest { reports: reported_ms.iter().map(report).collect() };
+        overview.set_sources(latest, TimestampMs::clamped(2_500));
+        overview
     }
 
     #[test]
     fn rollups_are_behind_by_the_age_of_unrolled_reports() {
-        let reported = Some("1970-01-01T00:01:30Z");
         for (reported, rolled_up_to, behind_ms, shown) in [
-            (reported, Some(60_000), Some(30_000), "00:01:00.000Z, 30 s behind the newest report"),
-            (reported, Some(120_000), Some(0), "00:02:00.000Z, not behind the newest report"),
-            (reported, None, None, "none yet"),
-            (None, Some(60_000), None, "00:01:00.000Z, no recent report"),
+            (&[90_000][..], Some(60_000), Some(30_000), "00:01:00.000Z, 30 s behind the newest report"),
+            (&[90_000], Some(120_000), Some(0), "00:02:00.000Z, not behind the newest report"),
+            (&[90_000], None, None, "none yet"),
+            (&[], Some(60_000), None, "00:01:00.000Z, no recent report"),
         ] {
-            let app = app(reported, rolled_up_to);
-            assert_eq!(app.behind_ms(), behind_ms);
-            assert!(app.rollup_progress().ends_with(shown), "{}", app.rollup_progress());
+            let mut overview = overview(reported);
+            overview.set_rolled_up_to(rolled_up_to.map(TimestampMs::clamped));
+            assert_eq!(overview.rollups_behind_ms, behind_ms);
+            assert!(overview.rollup_progress().ends_with(shown), "{}", overview.rollup_progress());
         }
     }
 
     #[test]
     fn report_from_a_fast_clock_has_no_negative_age() {
-        let last = LastReport { source: "s".to_owned(), timestamp: json!("2026-01-01T00:00:01Z") };
-        assert_eq!(last.age_ms(0), Some(0));
-        assert_eq!(last.age_ms(1_767_225_603_500), Some(2_500));
+        let ages = overview(&[0, 90_000]).sources.unwrap().iter().map(|last| last.age_ms).collect::<Vec<_>>();
+        assert_eq!(ages, [2_500, 0]);
     }
 }

@@ -2,20 +2,21 @@
 //!
 //! After an outage it continues from the last report. A report that is received twice is shown once.
 
-use crate::args::{Place, Tail};
+use crate::args::Tail;
+use crate::cli::Cli;
 use crate::connection::{Connection, Lost};
 use crate::rates::Rates;
 use crate::reconnect::Reconnector;
 use crate::report_line::{self, Style};
-use crate::seen_reports::SeenReports;
-use crate::settings::Settings;
 use crate::shutdown::Shutdown;
 use crate::target::Target;
 use anyhow::bail;
 use nsl_client::clock;
 use nsl_client::console::Console;
-use nsl_client::frame::{ClientFrame, Replay, ServiceFrame, Subscription, epoch_ms};
+use nsl_client::frame::{ClientFrame, Replay, ServiceFrame, Subscription};
+use nsl_domain::bounded::BoundedMap;
 use nsl_domain::time::TimestampMs;
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -24,20 +25,15 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 const PING_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Shows reports until interrupted.
-pub(crate) async fn run(
-    args: Tail,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let target = Target::of_websocket(place, args.app.as_deref(), settings)?;
+pub(crate) async fn run(args: Tail, cli: &Cli) -> anyhow::Result<()> {
+    let target = Target::of_websocket(cli, args.app.as_deref())?;
     let mut shutdown = Shutdown::on_signals()?;
-    let mut reconnector = Reconnector::new(&target, console, shutdown.clone());
+    let mut reconnector = Reconnector::new(&target, &cli.console, shutdown.clone());
     let mut viewer = Viewer {
-        console,
+        console: &cli.console,
         app_id: &target.app_id,
-        style: Style { color: console.has_color(), zone: clock::local_zone() },
-        seen: SeenReports::default(),
+        style: Style { color: cli.console.has_color(), zone: clock::local_zone() },
+        seen: BoundedMap::default(),
         rates: Rates::default(),
         since: None,
         subscribed_before: false,
@@ -57,7 +53,8 @@ struct Viewer<'a> {
     console: &'a Console,
     app_id: &'a str,
     style: Style,
-    seen: SeenReports,
+    /// Ids of the latest reports. A replay starts five seconds before the last report.
+    seen: BoundedMap<String, ()>,
     rates: Rates,
     /// Epoch milliseconds of the latest report.
     since: Option<i64>,
@@ -150,10 +147,12 @@ impl Viewer<'_> {
     }
 
     fn show(&mut self, report: &Value) -> anyhow::Result<()> {
-        if !self.seen.insert(report.get("id").and_then(Value::as_str)) {
+        let id = report.get("id").and_then(Value::as_str);
+        if id.is_some_and(|id| self.seen.put(id.to_owned(), ()).is_some()) {
             return Ok(());
         }
-        let timestamp_ms = report.get("timestamp").and_then(epoch_ms);
+        let timestamp = report.get("timestamp").and_then(|time| TimestampMs::deserialize(time).ok());
+        let timestamp_ms = timestamp.map(TimestampMs::ms);
         self.since = self.since.max(timestamp_ms.map(|ms| resume_from(ms, clock::now())));
         if self.console.is_json() {
             return self.console.document(report).map_err(Into::into);

@@ -1,13 +1,12 @@
 //! `nsl token inspect`: shows the claims of a token and checks its signature, if the secret is available.
 
-use crate::args::{Place, TokenInspect};
+use crate::args::TokenInspect;
+use crate::cli::Cli;
 use crate::secret;
-use crate::settings::Settings;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use nsl_auth::token::{self, TrustedKeys};
 use nsl_client::clock;
-use nsl_client::console::Console;
 use serde_json::{Value, json};
 use std::io::Read as _;
 
@@ -17,30 +16,25 @@ const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 /// Claims that are times.
 const TIME_CLAIMS: [&str; 3] = ["iat", "nbf", "exp"];
 
-pub(crate) fn run(
-    args: &TokenInspect,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
-    let token = match &settings.token {
+pub(crate) fn run(args: TokenInspect, cli: &Cli) -> anyhow::Result<()> {
+    let token = match &cli.settings.token {
         Some(token) => token.clone(),
         None => from_stdin()?,
     };
     let claims = token::unverified_claims(&token).context("not a token")?;
-    let secret = secret::find(args.secret_file.as_deref(), place, settings)?;
+    let secret = secret::find(cli, args.secret_file.as_deref())?;
     let signature = match secret {
         None => Signature::Unchecked,
         Some(secret) => check(&TrustedKeys::new(&secret, "", &args.audience)?, &token),
     };
-    if console.is_json() {
-        console.document(&json!({"signature": signature.as_str(), "claims": claims}))?;
+    if cli.console.is_json() {
+        cli.console.document(&json!({"signature": signature.as_str(), "claims": claims}))?;
         return Ok(());
     }
     for (name, value) in claims.as_object().into_iter().flatten() {
-        console.line(&format!("{name:<10}{}", shown(name, value)))?;
+        cli.console.line(&format!("{name:<10}{}", shown(name, value)))?;
     }
-    console.line(&format!("{:<10}{}", "signature", signature.description()))?;
+    cli.console.line(&format!("{:<10}{}", "signature", signature.description()))?;
     Ok(())
 }
 

@@ -1,14 +1,13 @@
 //! `nsl token issue`: issues a signed token. Only the token is printed to stdout, so that a shell can assign it to
 //! NSL_TOKEN.
 
-use crate::args::{Place, TokenIssue};
+use crate::args::TokenIssue;
+use crate::cli::Cli;
 use crate::secret;
-use crate::settings::Settings;
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use nsl_auth::token::{self, Claims};
 use nsl_client::clock;
-use nsl_client::console::Console;
 use nsl_domain::grant::MAX_GRANTED_APPS;
 use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::time::TimestampMs;
@@ -17,25 +16,15 @@ use serde_json::json;
 /// User of a token without --user and --owner.
 const DEFAULT_USER: &str = "nsl";
 
-pub(crate) fn run(
-    args: TokenIssue,
-    place: &Place,
-    settings: &Settings,
-    console: &Console,
-) -> anyhow::Result<()> {
+pub(crate) fn run(args: TokenIssue, cli: &Cli) -> anyhow::Result<()> {
     let claims = claims(&args, clock::now())?;
-    let secret = secret::find(args.secret_file.as_deref(), place, settings)?;
+    let secret = secret::find(cli, args.secret_file.as_deref())?;
     let secret = secret.context(
         "no secret to sign with: give --local, --stack NAME or --secret-file FILE, or set NSL_TOKEN_SECRET",
     )?;
     let token = token::issue(&claims, &secret)?;
-    if console.is_json() {
-        console.document(&json!({"token": token, "claims": claims}))?;
-        return Ok(());
-    }
-    console.note(&summary(&claims));
-    console.line(&token)?;
-    Ok(())
+    cli.console.hint(&summary(&claims));
+    Ok(cli.console.show(&json!({"token": token, "claims": claims}), || token.clone())?)
 }
 
 fn claims(args: &TokenIssue, now: TimestampMs) -> anyhow::Result<Claims> {

@@ -36,7 +36,10 @@ async fn replay_is_shown_first_and_repeats_are_dropped() {
     peer.send(subscribed(json!([first, second]))).await;
     peer.send(live(first.clone())).await;
     peer.send(live(third.clone())).await;
-    for expected in [first, second, third] {
+    let without_id = json!({"source": "box-1"});
+    peer.send(live(without_id.clone())).await;
+    peer.send(live(without_id.clone())).await;
+    for expected in [first, second, third, without_id.clone(), without_id] {
         assert_eq!(serde_json::from_str::<Value>(&nsl.line().await).unwrap(), expected);
     }
 }

@@ -59,11 +59,3 @@ fn gateway_errors_are_distinguished_from_malformed_frames() {
         assert!(matches!(ServiceFrame::parse(text), ServiceFrame::Malformed), "{text}");
     }
 }
-
-#[test]
-fn timestamps_are_iso_or_epoch_milliseconds() {
-    assert_eq!(epoch_ms(&json!("2025-11-24T16:00:00.007Z")), Some(1_764_000_000_007));
-    assert_eq!(epoch_ms(&json!(1_764_000_000_007_i64)), Some(1_764_000_000_007));
-    assert_eq!(epoch_ms(&json!("yesterday")), None);
-    assert_eq!(epoch_ms(&Value::Null), None);
-}

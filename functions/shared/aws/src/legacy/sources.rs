@@ -14,7 +14,8 @@ use crate::publishers::Publishers;
 use crate::table;
 
 /// A publisher whose reports are stamped with their arrival, because its clock is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WrongClock {
     /// The process.
     pub source: Source,
