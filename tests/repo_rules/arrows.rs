@@ -34,7 +34,7 @@ fn forbidden_dependencies(folder: &str, dependencies: &[Dependency]) -> Findings
     let of_tests = |dependency: &Dependency| {
         dependency.name == TEST_SUPPORT
             && dependency.kind.as_deref() == Some("dev")
-            && folder.starts_with("functions/")
+            && (folder.starts_with("functions/") || folder == "infra/cli")
     };
     let of_benches = |dependency: &Dependency| {
         dependency.kind.as_deref() == Some("dev")

@@ -8,16 +8,17 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use stage::{Latencies, StageLog};
+pub(crate) use stage::{Counts, Latencies, StageLog};
 
 use crate::failure::{Failure, Failures};
 use crate::plan::Plan;
 use crate::reports::{Delivery, ReportRange};
-use crate::run_clock::RunTime;
 use nsl_client::frame::Rejection;
 use nsl_client::socket::escaped;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The service's reply to a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ enum AckState {
 #[derive(Debug, Clone)]
 struct Entry {
     stage: usize,
-    sent: RunTime,
+    sent: Instant,
     state: AckState,
     receivers: u32,
     /// Hash of the id under which it was delivered.
@@ -50,7 +51,7 @@ pub(crate) struct DeliveryLog {
     received: Vec<HashMap<usize, Vec<bool>>>,
     id_hashes: HashSet<u64>,
     stages: Vec<StageLog>,
-    last_acknowledged: HashMap<usize, (u64, RunTime)>,
+    last_acknowledged: HashMap<usize, (u64, Instant)>,
     /// Reports that are neither rejected nor carried yet.
     open: u64,
     /// Received reports that are not of this run.
@@ -77,12 +78,12 @@ impl DeliveryLog {
     }
 
     /// Begins a stage.
-    pub(crate) fn begin_stage(&mut self, at: RunTime) {
+    pub(crate) fn begin_stage(&mut self, at: Instant) {
         self.stages.push(StageLog::begun(at));
     }
 
     /// Records reports that `publisher` is about to send, due `at`, and numbers them.
-    pub(crate) fn send(&mut self, publisher: usize, count: u64, at: RunTime) -> ReportRange {
+    pub(crate) fn send(&mut self, publisher: usize, count: u64, at: Instant) -> ReportRange {
         let stage = self.stages.len().saturating_sub(1);
         let entry = Entry { stage, sent: at, state: AckState::Unanswered, receivers: 0, id_hash: None };
         let Some(reports) = self.reports.get_mut(publisher) else {
@@ -92,7 +93,7 @@ impl DeliveryLog {
         reports.extend(std::iter::repeat_n(entry, count as usize));
         self.open += count;
         if let Some(stage) = self.stages.get_mut(stage) {
-            stage.sent += count;
+            stage.counts.sent += count;
         }
         ReportRange { first, count }
     }
@@ -103,7 +104,7 @@ impl DeliveryLog {
         publisher: usize,
         range: ReportRange,
         rejected: &[Rejection],
-        at: RunTime,
+        at: Instant,
     ) {
         for rejection in rejected {
             self.fail(Failure::refused(format!("a report with {}", escaped(&rejection.code))));
@@ -116,7 +117,7 @@ impl DeliveryLog {
     }
 
     /// Records the rejection of a frame, and of the reports in it if they are known.
-    pub(crate) fn reject(&mut self, publisher: usize, range: Option<ReportRange>, code: &str, at: RunTime) {
+    pub(crate) fn reject(&mut self, publisher: usize, range: Option<ReportRange>, code: &str, at: Instant) {
         self.fail(Failure::refused(format!("a frame with {}", escaped(code))));
         let Some(range) = range else { return };
         for index in 0..range.count {
@@ -124,7 +125,7 @@ impl DeliveryLog {
         }
     }
 
-    fn set_state(&mut self, publisher: usize, sequence: u64, state: AckState, at: RunTime) {
+    fn set_state(&mut self, publisher: usize, sequence: u64, state: AckState, at: Instant) {
         let audience = self.plan.audience(publisher);
         let Some(entry) = entry_mut(&mut self.reports, publisher, sequence) else {
             return self.fail(Failure::wrong("a reply about a report that was not sent"));
@@ -137,14 +138,14 @@ impl DeliveryLog {
         let was_delivered = entry.receivers > 0;
         let Some(stage) = self.stages.get_mut(entry.stage) else { return };
         if state == AckState::Rejected {
-            stage.rejected += 1;
+            stage.counts.rejected += 1;
             self.open -= 1;
             if was_delivered {
                 self.fail(Failure::wrong("a rejected report was delivered"));
             }
             return;
         }
-        stage.acknowledge(at.micros_since(sent));
+        stage.acknowledge(at.saturating_duration_since(sent));
         self.last_acknowledged.insert(publisher, (sequence, sent));
         if received_by_all {
             stage.carry(at);
@@ -153,7 +154,7 @@ impl DeliveryLog {
     }
 
     /// Records that `subscriber` received a report.
-    pub(crate) fn receive(&mut self, subscriber: usize, delivery: &Delivery, at: RunTime) {
+    pub(crate) fn receive(&mut self, subscriber: usize, delivery: &Delivery, at: Instant) {
         let Some(publisher) = delivery.source.strip_prefix(&self.source_prefix) else {
             self.foreign += 1;
             return;
@@ -168,7 +169,7 @@ impl DeliveryLog {
         subscriber: usize,
         publisher: &str,
         delivery: &Delivery,
-        at: RunTime,
+        at: Instant,
     ) -> Result<(), &'static str> {
         let publisher: usize = publisher.parse().map_err(|_| "a report of an unknown source")?;
         let sequence = delivery.sequence.ok_or("a report without its sequence number")?;
@@ -189,7 +190,7 @@ impl DeliveryLog {
         }
         let stage = self.stages.get_mut(entry.stage).ok_or("a report before the first stage")?;
         if !mark_received(self.received.get_mut(subscriber), publisher, sequence) {
-            stage.doubled += 1;
+            stage.counts.doubled += 1;
             return Ok(());
         }
         entry.receivers += 1;
@@ -197,7 +198,7 @@ impl DeliveryLog {
             return Err("a rejected report was delivered");
         }
         if entry.receivers == audience {
-            stage.to_last.record(at.micros_since(entry.sent));
+            stage.to_last.record(at.saturating_duration_since(entry.sent));
             if entry.state == AckState::Acknowledged {
                 stage.carry(at);
                 self.open -= 1;
@@ -207,9 +208,9 @@ impl DeliveryLog {
     }
 
     /// Records how long after its sending a report was found in history.
-    pub(crate) fn find_in_history(&mut self, micros: u64) {
+    pub(crate) fn find_in_history(&mut self, latency: Duration) {
         if let Some(stage) = self.stages.last_mut() {
-            stage.to_history.record(micros);
+            stage.to_history.record(latency);
         }
     }
 
@@ -233,7 +234,7 @@ impl DeliveryLog {
     }
 
     /// Sequence number and time of sending of the publisher's last acknowledged report.
-    pub(crate) fn last_acknowledged(&self, publisher: usize) -> Option<(u64, RunTime)> {
+    pub(crate) fn last_acknowledged(&self, publisher: usize) -> Option<(u64, Instant)> {
         self.last_acknowledged.get(&publisher).copied()
     }
 
@@ -245,8 +246,8 @@ impl DeliveryLog {
             for entry in reports {
                 let Some(stage) = stages.get_mut(entry.stage) else { continue };
                 match entry.state {
-                    AckState::Unanswered => stage.unanswered += 1,
-                    AckState::Acknowledged => stage.lost += u64::from(audience - entry.receivers),
+                    AckState::Unanswered => stage.counts.unanswered += 1,
+                    AckState::Acknowledged => stage.counts.lost += u64::from(audience - entry.receivers),
                     AckState::Rejected => {}
                 }
             }
@@ -256,7 +257,7 @@ impl DeliveryLog {
 
     /// Number of reports sent and carried in the current stage.
     pub(crate) fn progress(&self) -> (u64, u64) {
-        self.stages.last().map_or((0, 0), |stage| (stage.sent, stage.carried))
+        self.stages.last().map_or((0, 0), |stage| (stage.counts.sent, stage.carried))
     }
 }
 

@@ -47,7 +47,7 @@ impl HistoryProbe {
             let app = plan.publishers.get(publisher).and_then(|app| apps.get(*app));
             let Some(app) = app else { return };
             match self.sample_one(run, publisher, app).await {
-                Ok(Some(micros)) => run.log().find_in_history(micros),
+                Ok(Some(latency)) => run.log().find_in_history(latency),
                 Ok(None) => {}
                 Err(failure) => run.log().fail(failure),
             }
@@ -56,7 +56,12 @@ impl HistoryProbe {
 
     /// Waits for the publisher's next acknowledgement, then for that report in history. `None` if there is no
     /// acknowledgement.
-    async fn sample_one(&self, run: &Arc<Run>, publisher: usize, app: &App) -> Result<Option<u64>, Failure> {
+    async fn sample_one(
+        &self,
+        run: &Arc<Run>,
+        publisher: usize,
+        app: &App,
+    ) -> Result<Option<Duration>, Failure> {
         let limit = Instant::now() + run.timeout;
         let before = run.log().last_acknowledged(publisher);
         let (sequence, sent) = loop {
@@ -77,7 +82,7 @@ impl HistoryProbe {
                 timeout_at(limit, self.http.get(&path, &[], "application/json", Some(&credential))).await;
             let body = body.map_err(|_| Failure::timed_out("response of history", run.timeout))??;
             if latest_sequence(&body, &source).is_some_and(|last| last >= sequence) {
-                return Ok(Some(run.clock.now().micros_since(sent)));
+                return Ok(Some(sent.elapsed()));
             }
             sleep(POLL_INTERVAL.max(began.elapsed() * PAUSE_FACTOR)).await;
         }

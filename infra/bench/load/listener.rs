@@ -9,6 +9,7 @@ use nsl_client::socket::{self, Receiver, Sender, SocketError, escaped};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
 
 /// Connects as an application. The key is sent in a header, which no log contains.
 pub(crate) async fn connect(ws: &str, app: &App) -> Result<(Sender, Receiver), SocketError> {
@@ -52,7 +53,7 @@ impl Listener {
     }
 
     fn record(&mut self, text: &str) {
-        let now = self.run.clock.now();
+        let now = Instant::now();
         match (ServiceFrame::parse(text), &mut self.role) {
             (ServiceFrame::Ack(ack), Role::Publisher { index, replies }) => {
                 let Some(range) = ReportRange::of_ack(&ack) else { return self.fail(malformed(text)) };

@@ -17,8 +17,6 @@ mod ramp;
 mod reports;
 mod results;
 mod run;
-mod run_clock;
-mod settings;
 mod stages;
 mod subscriber;
 mod table;
@@ -27,13 +25,14 @@ mod target;
 use anyhow::Context as _;
 use clap::Parser as _;
 use nsl_client::console::Console;
+use nsl_client::settings::Settings;
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = args::Args::parse();
-    let settings = settings::Settings::from_environment();
-    let console = Console::new("nsl-load", args.json, false);
+    let settings = Settings::from_environment();
+    let console = Console::new("nsl-load", args.json, settings.plain);
     let outcome = stages::run(&args, &settings, &console).await;
     console
         .exit_code(outcome.and_then(|results| print(&results, &console).context("cannot print the results")))

@@ -8,7 +8,6 @@ use crate::listener::{Listener, Role, connect};
 use crate::load::{Load, Pace};
 use crate::reports::ReportRange;
 use crate::run::Run;
-use crate::run_clock::RunTime;
 use crate::target::App;
 use nsl_bench::Documents;
 use nsl_client::clock;
@@ -55,7 +54,7 @@ impl Publisher {
             let Some(due) = turns.next(load.deadline(), &self.run).await else { break };
             let count = load.batch.min(left);
             left -= count;
-            if !self.send(count, self.run.clock.at(due)).await? {
+            if !self.send(count, due).await? {
                 break;
             }
         }
@@ -82,7 +81,7 @@ impl Publisher {
     }
 
     /// Sends one frame; false if the connection has ended.
-    async fn send(&mut self, count: u64, due: RunTime) -> anyhow::Result<bool> {
+    async fn send(&mut self, count: u64, due: Instant) -> anyhow::Result<bool> {
         let range = self.run.log().send(self.index, count, due);
         let text = self.frame(range)?;
         let error = match self.sender.send(text, self.run.timeout).await {

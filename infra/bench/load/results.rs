@@ -1,7 +1,7 @@
 //! The results of a run, as they are printed and serialised.
 
 use crate::args::Args;
-use crate::delivery_log::{DeliveryLog, Latencies, StageLog};
+use crate::delivery_log::{Counts, DeliveryLog, Latencies, StageLog};
 use crate::failure::FailureCount;
 use crate::load::Pace;
 use crate::ramp::Step;
@@ -38,19 +38,13 @@ pub(crate) struct StageResults {
     pub(crate) offered_per_second: Option<f64>,
     /// Until the end of the stage or the last carried report, whichever is later.
     pub(crate) seconds: f64,
-    pub(crate) sent: u64,
-    pub(crate) acknowledged: u64,
-    pub(crate) rejected: u64,
-    pub(crate) unanswered: u64,
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
     /// Reports that were acknowledged and received by every subscriber.
     pub(crate) carried: u64,
     pub(crate) carried_per_second: f64,
     /// Fewest reports carried in a whole second of the stage; absent if it is shorter.
     pub(crate) slowest_second: Option<u64>,
-    /// Missing deliveries of acknowledged reports.
-    pub(crate) lost: u64,
-    /// Repeated deliveries.
-    pub(crate) doubled: u64,
     pub(crate) to_ack: Latency,
     pub(crate) to_last_subscriber: Latency,
     pub(crate) to_history: Latency,
@@ -59,7 +53,7 @@ pub(crate) struct StageResults {
 impl StageResults {
     /// The results of a stage of `duration`, or until its reports were sent if `by_count`.
     pub(crate) fn of(stage: &StageLog, pace: Pace, duration: Duration, by_count: bool) -> Self {
-        let until_carried = stage.last_carried.micros_since(stage.began) as f64 / 1_000_000.0;
+        let until_carried = stage.last_carried.saturating_duration_since(stage.began).as_secs_f64();
         let seconds = if by_count { until_carried } else { until_carried.max(duration.as_secs_f64()) };
         Self {
             offered_per_second: match pace {
@@ -67,10 +61,7 @@ impl StageResults {
                 Pace::AsAnswered { .. } => None,
             },
             seconds,
-            sent: stage.sent,
-            acknowledged: stage.acknowledged,
-            rejected: stage.rejected,
-            unanswered: stage.unanswered,
+            counts: stage.counts,
             carried: stage.carried,
             carried_per_second: if seconds > 0.0 { stage.carried as f64 / seconds } else { 0.0 },
             slowest_second: stage.slowest_second(if by_count {
@@ -78,8 +69,6 @@ impl StageResults {
             } else {
                 duration.as_secs()
             }),
-            lost: stage.lost,
-            doubled: stage.doubled,
             to_ack: Latency::of(&stage.to_ack),
             to_last_subscriber: Latency::of(&stage.to_last),
             to_history: Latency::of(&stage.to_history),
@@ -93,7 +82,7 @@ impl StageResults {
             offered,
             carried: self.carried_per_second,
             p99_ms: p99.p99_ms,
-            failures: self.lost + self.doubled + self.rejected + self.unanswered + failures,
+            failures: self.counts.failures() + failures,
         }
     }
 }
@@ -105,36 +94,6 @@ pub(crate) struct Knee {
     /// Highest rate that held; absent if the first step failed.
     pub(crate) held_per_second: Option<f64>,
     pub(crate) p99_limit_ms: u32,
-}
-
-/// Sums over the whole run, the warm-up included.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Checked {
-    pub(crate) sent: u64,
-    pub(crate) acknowledged: u64,
-    pub(crate) rejected: u64,
-    pub(crate) unanswered: u64,
-    pub(crate) lost: u64,
-    pub(crate) doubled: u64,
-}
-
-impl Checked {
-    /// The sums over `stages`.
-    pub(crate) fn sum(stages: &[StageLog]) -> Self {
-        stages.iter().fold(Self::default(), |sum, stage| Self {
-            sent: sum.sent + stage.sent,
-            acknowledged: sum.acknowledged + stage.acknowledged,
-            rejected: sum.rejected + stage.rejected,
-            unanswered: sum.unanswered + stage.unanswered,
-            lost: sum.lost + stage.lost,
-            doubled: sum.doubled + stage.doubled,
-        })
-    }
-
-    fn is_clean(&self) -> bool {
-        self.rejected + self.unanswered + self.lost + self.doubled == 0
-    }
 }
 
 /// The results of a run.
@@ -151,7 +110,8 @@ pub(crate) struct RunResults {
     /// The measured stages: one, or the steps of a ramp.
     pub(crate) stages: Vec<StageResults>,
     pub(crate) knee: Option<Knee>,
-    pub(crate) checked: Checked,
+    /// Sums over the whole run, the warm-up included.
+    pub(crate) checked: Counts,
     /// Received reports that are not of this run.
     pub(crate) foreign: u64,
     pub(crate) failures: Vec<FailureCount>,
@@ -169,9 +129,9 @@ impl RunResults {
         stages: Vec<StageResults>,
         knee: Option<Knee>,
     ) -> Self {
-        let checked = Checked::sum(&log.stages());
+        let checked = Counts::sum(&log.stages());
         let is_flawless = match &knee {
-            None => checked.is_clean() && log.failures().total() == 0,
+            None => checked.failures() == 0 && log.failures().total() == 0,
             Some(knee) => knee.held_per_second.is_some() && checked.doubled == 0,
         };
         Self {

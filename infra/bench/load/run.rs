@@ -2,7 +2,6 @@
 
 use crate::delivery_log::DeliveryLog;
 use crate::plan::Plan;
-use crate::run_clock::RunClock;
 use crate::target::Target;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,6 @@ use std::time::Duration;
 /// One run of the load generator.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) clock: RunClock,
     /// Longest wait for a reply or a delivery.
     pub(crate) timeout: Duration,
     source_prefix: String,
@@ -25,7 +23,7 @@ impl Run {
         let source_prefix = format!("load-{name}-");
         let app_ids = target.apps.iter().map(|app| app.app_id.clone()).collect();
         let log = Mutex::new(DeliveryLog::new(plan, app_ids, source_prefix.clone()));
-        Self { clock: RunClock::start(), timeout, source_prefix, log, is_ending: AtomicBool::new(false) }
+        Self { timeout, source_prefix, log, is_ending: AtomicBool::new(false) }
     }
 
     /// The deliveries so far.

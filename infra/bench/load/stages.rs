@@ -8,12 +8,12 @@ use crate::plan::Plan;
 use crate::ramp::Ramp;
 use crate::results::{Knee, RunResults, StageResults};
 use crate::run::Run;
-use crate::settings::Settings;
 use crate::target::Target;
 use anyhow::ensure;
 use nsl_client::clock;
 use nsl_client::console::Console;
 use nsl_client::progress::Progress;
+use nsl_client::settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -104,7 +104,7 @@ impl Stages<'_> {
 
     /// Runs one stage and waits for its reports; false if some did not arrive.
     async fn stage(&mut self, name: &str, load: Load) -> anyhow::Result<bool> {
-        self.run.log().begin_stage(self.run.clock.at(load.began));
+        self.run.log().begin_stage(load.began);
         let run = Arc::clone(&self.run);
         let drawing = draw_progress(self.console, name, &self.run, load);
         let work = async {

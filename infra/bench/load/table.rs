@@ -1,5 +1,6 @@
 //! The results of a run as text.
 
+use crate::delivery_log::Counts;
 use crate::results::{Latency, RunResults, StageResults};
 
 /// Renders the results, without a final line break.
@@ -18,10 +19,9 @@ pub(crate) fn render(results: &RunResults) -> String {
             None => "knee: none, the first rate was too high".to_owned(),
         });
     }
-    let checked = &results.checked;
+    let Counts { sent, acknowledged, rejected, unanswered, lost, doubled } = results.checked;
     lines.push(format!(
-        "checked, warm-up included: {} sent, {} acknowledged, {} rejected, {} unanswered, {} lost, {} doubled",
-        checked.sent, checked.acknowledged, checked.rejected, checked.unanswered, checked.lost, checked.doubled
+        "checked, warm-up included: {sent} sent, {acknowledged} acknowledged, {rejected} rejected, {unanswered} unanswered, {lost} lost, {doubled} doubled"
     ));
     if results.foreign > 0 {
         lines.push(format!("{} reports of other sources received", results.foreign));
@@ -47,16 +47,11 @@ fn stage_lines(stage: &StageResults) -> Vec<String> {
     let offered = stage.offered_per_second.map_or_else(String::new, |rate| format!(" of {rate:.1} offered"));
     let slowest =
         stage.slowest_second.map_or_else(String::new, |least| format!(", {least} in the slowest second"));
+    let Counts { rejected, unanswered, lost, doubled, .. } = stage.counts;
     let mut lines = vec![
         format!(
-            "carried {:.1} reports per second{offered}{slowest}, {} in {:.1} s; lost {}, doubled {}, rejected {}, unanswered {}",
-            stage.carried_per_second,
-            stage.carried,
-            stage.seconds,
-            stage.lost,
-            stage.doubled,
-            stage.rejected,
-            stage.unanswered
+            "carried {:.1} reports per second{offered}{slowest}, {} in {:.1} s; lost {lost}, doubled {doubled}, rejected {rejected}, unanswered {unanswered}",
+            stage.carried_per_second, stage.carried, stage.seconds,
         ),
         format!("{:<26}{:>10}{:>10}{:>10}{:>10}", "milliseconds", "p50", "p99", "max", "count"),
     ];

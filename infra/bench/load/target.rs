@@ -2,9 +2,9 @@
 //! connects to no other address.
 
 use crate::args::Args;
-use crate::settings::Settings;
 use anyhow::{Context as _, bail, ensure};
 use nsl_client::ready_file::ReadyFile;
+use nsl_client::settings::Settings;
 use std::path::Path;
 
 /// An application with a key that may publish and view.
@@ -91,7 +91,7 @@ mod tests {
     use clap::Parser as _;
 
     fn resolved(arguments: &[&str], key: Option<&str>) -> anyhow::Result<Target> {
-        let settings = Settings { api_key: key.map(str::to_owned) };
+        let settings = Settings { api_key: key.map(str::to_owned), ..Settings::default() };
         Target::resolve(&Args::parse_from([&["nsl-load"], arguments].concat()), &settings)
     }
 

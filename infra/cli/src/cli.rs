@@ -1,8 +1,8 @@
 //! What every command is run with besides its own arguments.
 
 use crate::args::Place;
-use crate::settings::Settings;
 use nsl_client::console::Console;
+use nsl_client::settings::Settings;
 
 /// One run of `nsl`.
 pub(crate) struct Cli {

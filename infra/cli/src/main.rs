@@ -17,7 +17,6 @@ mod rates;
 mod reconnect;
 mod report_line;
 mod secret;
-mod settings;
 mod shutdown;
 mod sparkline;
 mod stack;
@@ -26,12 +25,13 @@ mod target;
 
 use clap::Parser as _;
 use nsl_client::console::Console;
+use nsl_client::settings::Settings;
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args = args::Args::parse();
-    let settings = settings::Settings::from_environment();
+    let settings = Settings::from_environment();
     let console = Console::new("nsl", args.json, settings.plain);
     let cli = cli::Cli { place: args.place, settings, console };
     let outcome = commands::run(args.command, &cli).await;

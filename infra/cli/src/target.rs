@@ -99,9 +99,9 @@ pub(crate) fn missing_credential(app_id: &str) -> String {
 mod tests {
     use super::*;
     use crate::args::Place;
-    use crate::settings::Settings;
     use nsl_client::console::Console;
     use nsl_client::ready_file::AppKey;
+    use nsl_client::settings::Settings;
 
     fn site(with_demo: bool) -> ReadyFile {
         let mut site: ReadyFile = serde_json::from_str(r#"{"ws":"ws://here"}"#).unwrap();

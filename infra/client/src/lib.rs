@@ -9,4 +9,5 @@ pub mod frame;
 pub mod http;
 pub mod progress;
 pub mod ready_file;
+pub mod settings;
 pub mod socket;

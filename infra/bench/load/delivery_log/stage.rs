@@ -1,12 +1,12 @@
 //! Counts and latencies of one stage. Latencies are microseconds, in histograms with three significant digits.
 
-use crate::run_clock::RunTime;
 use hdrhistogram::Histogram;
+use serde::Serialize;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Longest latency that is distinguished, in microseconds: two minutes, longer than any timeout of a run.
 const MAX_MICROS: u64 = 120_000_000;
-
-const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// Longest stage in seconds.
 const MAX_STAGE_SECONDS: usize = 3_600;
@@ -24,9 +24,9 @@ impl Latencies {
         Self(Histogram::new_with_bounds(1, MAX_MICROS, SIGNIFICANT_DIGITS).ok())
     }
 
-    pub(crate) fn record(&mut self, micros: u64) {
+    pub(crate) fn record(&mut self, latency: Duration) {
         if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(micros.max(1));
+            histogram.saturating_record(latency.as_micros().max(1) as u64);
         }
     }
 
@@ -41,56 +41,76 @@ impl Latencies {
     }
 }
 
-/// The log of one stage.
-#[derive(Debug, Clone)]
-pub(crate) struct StageLog {
-    pub(crate) began: RunTime,
-    /// When the last report was carried.
-    pub(crate) last_carried: RunTime,
+/// Number of reports by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
     pub(crate) unanswered: u64,
-    pub(crate) carried: u64,
-    /// `carried` by second of the stage.
-    carried_by_second: Vec<u64>,
     /// Missing deliveries of acknowledged reports.
     pub(crate) lost: u64,
     /// Repeated deliveries.
     pub(crate) doubled: u64,
+}
+
+impl Counts {
+    /// The sums over `stages`.
+    pub(crate) fn sum(stages: &[StageLog]) -> Self {
+        stages.iter().fold(Self::default(), |sum, StageLog { counts, .. }| Self {
+            sent: sum.sent + counts.sent,
+            acknowledged: sum.acknowledged + counts.acknowledged,
+            rejected: sum.rejected + counts.rejected,
+            unanswered: sum.unanswered + counts.unanswered,
+            lost: sum.lost + counts.lost,
+            doubled: sum.doubled + counts.doubled,
+        })
+    }
+
+    /// Number of reports that were not delivered exactly once.
+    pub(crate) fn failures(&self) -> u64 {
+        self.rejected + self.unanswered + self.lost + self.doubled
+    }
+}
+
+/// The log of one stage.
+#[derive(Debug, Clone)]
+pub(crate) struct StageLog {
+    pub(crate) began: Instant,
+    /// When the last report was carried.
+    pub(crate) last_carried: Instant,
+    pub(crate) counts: Counts,
+    pub(crate) carried: u64,
+    /// `carried` by second of the stage.
+    carried_by_second: Vec<u64>,
     pub(crate) to_ack: Latencies,
     pub(crate) to_last: Latencies,
     pub(crate) to_history: Latencies,
 }
 
 impl StageLog {
-    pub(crate) fn begun(at: RunTime) -> Self {
+    pub(crate) fn begun(at: Instant) -> Self {
         Self {
             began: at,
             last_carried: at,
-            sent: 0,
-            acknowledged: 0,
-            rejected: 0,
-            unanswered: 0,
+            counts: Counts::default(),
             carried: 0,
             carried_by_second: Vec::new(),
-            lost: 0,
-            doubled: 0,
             to_ack: Latencies::new(),
             to_last: Latencies::new(),
             to_history: Latencies::new(),
         }
     }
 
-    pub(crate) fn acknowledge(&mut self, micros: u64) {
-        self.acknowledged += 1;
-        self.to_ack.record(micros);
+    pub(crate) fn acknowledge(&mut self, latency: Duration) {
+        self.counts.acknowledged += 1;
+        self.to_ack.record(latency);
     }
 
-    pub(crate) fn carry(&mut self, at: RunTime) {
+    pub(crate) fn carry(&mut self, at: Instant) {
         self.carried += 1;
         self.last_carried = self.last_carried.max(at);
-        let second = usize::try_from(at.micros_since(self.began) / MICROS_PER_SECOND).unwrap_or(usize::MAX);
+        let second = at.saturating_duration_since(self.began).as_secs() as usize;
         if second >= self.carried_by_second.len() {
             self.carried_by_second.resize(second.min(MAX_STAGE_SECONDS) + 1, 0);
         }

@@ -8,7 +8,7 @@ async fn show_hides_the_text_of_keys() {
     let gateway = Gateway::start("show").await;
     let made =
         gateway.documents("app create --app-id shop --owner ann --name Shop --scope publish --json").await;
-    gateway.put("connections", "app#shop", "p#a=");
+    gateway.put("ConnectionsTable", "app#shop", "p#a=").await;
     let shown = gateway.documents("app show shop --json").await.remove(0);
     assert_eq!(
         (&shown["userId"], &shown["status"], &shown["connections"], &shown["keys"][0]["scope"]),
@@ -25,10 +25,10 @@ async fn show_hides_the_text_of_keys() {
 async fn show_lists_publishers_with_wrong_clocks() {
     let gateway = Gateway::start("clock").await;
     gateway.documents("app create --app-id shop --owner ann --json").await;
-    gateway.put("connections", "app#shop", "p#right=");
+    gateway.put("ConnectionsTable", "app#shop", "p#right=").await;
     let noted = json!({"source": {"S": "started-2026-11-22T06:01:00Z"}, "clockAhead": {"N": "-25200000"},
         "clockSeen": {"N": "1795352461387"}});
-    gateway.put_with("connections", "app#shop", "p#wrong=", &noted);
+    gateway.put_with("ConnectionsTable", "app#shop", "p#wrong=", &noted).await;
     let shown = gateway.documents("app show shop --json").await.remove(0);
     let clock = json!({"source": "started-2026-11-22T06:01:00Z", "aheadMs": -25_200_000,
         "seen": "2026-11-22T13:01:01.387Z"});
@@ -107,7 +107,7 @@ async fn key_is_rotated_without_an_outage() {
     assert!(gateway.error("app rotate-key shop").await.contains("2 valid keys that may view"));
     let dropped = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
     assert_eq!(dropped["keys"], json!([new["keyId"]]));
-    assert_eq!(gateway.count("apps"), 2, "the application and the pointer of its one key");
+    assert_eq!(gateway.count("AppsTable").await, 2, "the application and the pointer of its one key");
     let id = new["keyId"].as_str().unwrap();
     assert!(gateway.error("app rotate-key shop --drop 000000000000").await.contains("no key 0000"));
     assert_eq!(
@@ -150,7 +150,7 @@ async fn deactivating_closes_only_the_applications_connections() {
     let gateway = Gateway::start("switch").await;
     gateway.documents("app create --app-id shop --json").await;
     for (app, row) in [("shop", "p#a="), ("shop", "s#a="), ("shop", "s#b="), ("bank", "p#c=")] {
-        gateway.put("connections", &format!("app#{app}"), row);
+        gateway.put("ConnectionsTable", &format!("app#{app}"), row).await;
     }
     let off = gateway.documents("app deactivate shop --json").await.remove(0);
     assert_eq!((&off["status"], &off["closed"]), (&json!("inactive"), &json!(2)));
@@ -164,12 +164,14 @@ async fn deactivating_closes_only_the_applications_connections() {
 async fn connection_that_cannot_be_closed_stops_nothing() {
     let gateway = Gateway::start("stuck").await;
     gateway.documents("app create --app-id shop --json").await;
+    gateway.keep_open("stuck-1=");
+    gateway.keep_open("stuck-2=");
     for connection in ["a=", "stuck-1=", "stuck-2=", "z="] {
-        gateway.put("connections", "app#shop", &format!("p#{connection}"));
+        gateway.put("ConnectionsTable", "app#shop", &format!("p#{connection}")).await;
     }
     let output = gateway.nsl("app deactivate shop --json").await;
     assert!(!output.status.success(), "some are still open");
-    assert_eq!(gateway.closed(), ["a=", "z="]);
+    assert_eq!(gateway.closed(), ["a=", "stuck-1=", "stuck-2=", "z="]);
     let off: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&off["status"], &off["closed"], &off["notClosed"]),
@@ -186,7 +188,7 @@ async fn connection_that_cannot_be_closed_stops_nothing() {
         (&json!(true), &json!(2), &json!(2))
     );
     assert!(String::from_utf8(output.stderr).unwrap().contains("cannot close 2 of 4 connections"));
-    assert_eq!((gateway.count("apps"), gateway.count("connections")), (0, 0));
+    assert_eq!((gateway.count("AppsTable").await, gateway.count("ConnectionsTable").await), (0, 0));
 }
 
 #[tokio::test]
@@ -194,35 +196,42 @@ async fn deleting_erases_only_the_applications_rows() {
     let gateway = Gateway::start("delete").await;
     gateway.documents("app create --app-id shop --json").await;
     gateway.documents("app create --app-id bank --json").await;
-    gateway.put("connections", "app#shop", "p#a=");
-    gateway.put("connections", "app#bank", "p#b=");
+    gateway.put("ConnectionsTable", "app#shop", "p#a=").await;
+    gateway.put("ConnectionsTable", "app#bank", "p#b=").await;
     let hour = |app: &str| format!("{app}#{}#0", this_hour());
     for index in 0..30 {
-        gateway.put("reports", &hour("shop"), &format!("{index}"));
+        gateway.put("ReportsTable", &hour("shop"), &format!("{index}")).await;
     }
-    gateway.put("reports", &hour("bank"), "0");
+    gateway.put("ReportsTable", &hour("bank"), "0").await;
     gateway.documents("app update shop --shards 2 --json").await;
     for app in ["shop", "bank"] {
         for partition in ["1m#0", "10m#0", "1h#0", "1d#0", "sources", "quarantine"] {
-            gateway.put("rollups", &format!("{app}#{partition}"), "a");
+            gateway.put("RollupsTable", &format!("{app}#{partition}"), "a").await;
         }
     }
-    gateway.put("rollups", "shop#1m#1", "a");
+    gateway.put("RollupsTable", "shop#1m#1", "a").await;
     for app in ["shop", "bank"] {
-        gateway.put("logs", app, "a");
-        gateway.put("connections", &format!("commands#{app}"), "console_toggle");
+        gateway.put("LogsTable", app, "a").await;
+        gateway.put("ConnectionsTable", &format!("commands#{app}"), "console_toggle").await;
     }
     assert!(gateway.error("app delete shop").await.contains("--yes"));
-    assert_eq!(gateway.count("reports"), 31, "nothing is deleted without --yes");
+    assert_eq!(gateway.count("ReportsTable").await, 31, "nothing is deleted without --yes");
     let deleted = gateway.documents("app delete shop --yes --json --settle 0").await.remove(0);
     assert_eq!(
         (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
         (&json!(true), &json!(1), &json!(40))
     );
     assert_eq!(gateway.closed(), ["a="]);
-    assert_eq!((gateway.count("apps"), gateway.count("connections"), gateway.count("reports")), (2, 2, 1));
-    assert_eq!(gateway.count("logs"), 1, "the other application's");
-    assert_eq!(gateway.count("rollups"), 6, "the other application's");
+    assert_eq!(
+        (
+            gateway.count("AppsTable").await,
+            gateway.count("ConnectionsTable").await,
+            gateway.count("ReportsTable").await
+        ),
+        (2, 2, 1)
+    );
+    assert_eq!(gateway.count("LogsTable").await, 1, "the other application's");
+    assert_eq!(gateway.count("RollupsTable").await, 6, "the other application's");
     assert!(gateway.error("app delete shop --yes").await.contains("no application"));
 }
 
@@ -230,18 +239,18 @@ async fn deleting_erases_only_the_applications_rows() {
 async fn rows_stored_during_the_deletion_are_erased_too() {
     let gateway = Gateway::start("settle").await;
     gateway.documents("app create --app-id shop --json").await;
-    gateway.put("rollups", "shop#sources", "a");
+    gateway.put("RollupsTable", "shop#sources", "a").await;
     let (gateway, hour) = (&gateway, format!("shop#{}#0", this_hour()));
     let functions = async {
-        gateway.until_count("rollups", 0).await;
-        gateway.put("reports", &hour, "0");
-        gateway.put("rollups", "shop#sources", "a");
-        gateway.until_count("apps", 0).await;
-        gateway.put("rollups", "shop#1m#0", "a");
+        gateway.until_count("RollupsTable", 0).await;
+        gateway.put("ReportsTable", &hour, "0").await;
+        gateway.put("RollupsTable", "shop#sources", "a").await;
+        gateway.until_count("AppsTable", 0).await;
+        gateway.put("RollupsTable", "shop#1m#0", "a").await;
     };
     let (deleted, ()) = tokio::join!(gateway.documents("app delete shop --yes --json --settle 2"), functions);
     assert_eq!(deleted[0]["erased"], 4);
-    assert_eq!((gateway.count("reports"), gateway.count("rollups")), (0, 0));
+    assert_eq!((gateway.count("ReportsTable").await, gateway.count("RollupsTable").await), (0, 0));
 }
 
 /// The current hour, as in partition keys.

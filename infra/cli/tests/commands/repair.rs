@@ -12,12 +12,12 @@ fn two_hours_ago_ms() -> i64 {
     (now_ms - 120 * MINUTE_MS) / MINUTE_MS * MINUTE_MS
 }
 
-pub(crate) fn put_report(gateway: &Gateway, ms: i64) {
+pub(crate) async fn put_report(gateway: &Gateway, ms: i64) {
     let hour = jiff::Timestamp::from_millisecond(ms).unwrap().to_string()[..13].to_owned();
     let item = json!({"pk": {"S": format!("shop#{hour}#0")}, "sk": {"S": format!("{ms:015}#web-1#0011223344556677")},
         "appId": {"S": "shop"}, "source": {"S": "web-1"}, "timestamp": {"N": ms.to_string()},
         "document": {"S": r#"{"cpu":{"usage":12.5}}"#}, "expiresAt": {"N": "9999999999"}});
-    gateway.put_item("reports", item);
+    gateway.put_item("ReportsTable", item).await;
 }
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn repair_is_idempotent() {
     gateway.documents("app create --app-id shop --json").await;
     let from_ms = two_hours_ago_ms();
     for minute in [0, 0, 1, 1] {
-        put_report(&gateway, from_ms + minute * MINUTE_MS + 387);
+        put_report(&gateway, from_ms + minute * MINUTE_MS + 387).await;
     }
     let span = format!("repair shop --from {from_ms} --to {} --json", from_ms + 2 * MINUTE_MS);
     let first = gateway.documents(&span).await.remove(0);
@@ -34,7 +34,7 @@ async fn repair_is_idempotent() {
     let written = first["written"].as_u64().unwrap();
     // Two minutes, and one or two rollups of each coarser resolution.
     assert!((5..=8).contains(&written), "{first}");
-    assert_eq!(gateway.count("rollups") as u64, written);
+    assert_eq!(gateway.count("RollupsTable").await as u64, written);
     let second = gateway.documents(&span).await.remove(0);
     assert_eq!((&second["written"], &second["unchanged"]), (&json!(0), &json!(written)));
     let text = gateway.text(&span.replace(" --json", "")).await;
@@ -48,13 +48,13 @@ async fn repair_is_limited_by_the_services_retention() {
     let gateway = Gateway::start("repair-kept").await;
     gateway.documents("app create --app-id shop --json").await;
     let from_ms = two_hours_ago_ms() - 5 * 24 * 60 * MINUTE_MS;
-    put_report(&gateway, from_ms + 387);
+    put_report(&gateway, from_ms + 387).await;
     let span = format!("repair shop --from {from_ms} --to {} --json", from_ms + MINUTE_MS);
     let output = gateway.nsl(&span).await;
     assert!(String::from_utf8(output.stderr).unwrap().contains("assuming 48 hours"));
-    assert_eq!(gateway.count("rollups"), 0, "the reports of such a minute may be gone");
+    assert_eq!(gateway.count("RollupsTable").await, 0, "the reports of such a minute may be gone");
 
-    gateway.add_output("RawRetentionHours", "240");
+    gateway.edit_ready(|ready| ready["outputs"]["RawRetentionHours"] = json!("240"));
     let output = gateway.nsl(&span).await;
     assert!(output.stderr.is_empty(), "nothing is assumed");
     let repaired: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -87,9 +87,9 @@ async fn quarantined_records_are_listed_by_application() {
         json!({"pk": {"S": pk}, "sk": {"S": sk}, "reason": {"S": "no report"}, "record": {"S": record},
             "expiresAt": {"N": expires_at}})
     };
-    gateway.put_item("rollups", item("shop#quarantine", "111", "9999999999"));
-    gateway.put_item("rollups", item("shop#quarantine", "112", "1"));
-    gateway.put_item("rollups", item("#quarantine", "113", "9999999999"));
+    gateway.put_item("RollupsTable", item("shop#quarantine", "111", "9999999999")).await;
+    gateway.put_item("RollupsTable", item("shop#quarantine", "112", "1")).await;
+    gateway.put_item("RollupsTable", item("#quarantine", "113", "9999999999")).await;
     let listed = gateway.documents("repair shop --list --json").await;
     assert_eq!(listed.len(), 1, "expired records are not listed");
     assert_eq!((&listed[0]["sequence"], &listed[0]["reason"]), (&json!("111"), &json!("no report")));

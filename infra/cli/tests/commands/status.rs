@@ -20,7 +20,7 @@ async fn status_without_an_application_shows_service_and_tables() {
     let output = gateway.nsl("status").await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("service  http://"), "{text}");
-    assert!(text.contains("\ntable    rollups active, 0 items"), "{text}");
+    assert!(text.contains("\ntable    RollupsTable active, 0 items"), "{text}");
     assert!(String::from_utf8(output.stderr).unwrap().contains("name an application"));
 }
 
@@ -29,9 +29,9 @@ async fn application_without_a_credential_is_read_from_the_tables() {
     let gateway = Gateway::start("status-app").await;
     gateway.documents("app create --app-id shop --json").await;
     let (newest_ms, earlier_ms) = (now_ms() - MINUTE_MS, now_ms() - 120 * MINUTE_MS);
-    put_report(&gateway, earlier_ms);
+    put_report(&gateway, earlier_ms).await;
     gateway.documents(&format!("repair shop --from {earlier_ms} --json")).await;
-    put_report(&gateway, newest_ms);
+    put_report(&gateway, newest_ms).await;
     let status = gateway.documents("status shop --json").await.remove(0);
     assert_eq!(
         (&status["sources"][0]["source"], status["sources"].as_array().unwrap().len()),

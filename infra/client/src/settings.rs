@@ -4,28 +4,29 @@ use std::path::PathBuf;
 
 /// Values from the environment, which arguments override.
 #[derive(Clone, Default)]
-pub(crate) struct Settings {
+#[expect(missing_debug_implementations, reason = "it contains secrets")]
+pub struct Settings {
     /// `NSL_READY_FILE`: the ready file that `--local` without a path reads.
-    pub(crate) ready_file: Option<PathBuf>,
+    pub ready_file: Option<PathBuf>,
     /// `NSL_API_KEY`: the key of the application that an argument names.
-    pub(crate) api_key: Option<String>,
+    pub api_key: Option<String>,
     /// `NSL_TOKEN`: a token, used in place of any key but that of `--key-file`.
-    pub(crate) token: Option<String>,
+    pub token: Option<String>,
     /// `NSL_TOKEN_SECRET`: the secret that signs tokens.
-    pub(crate) token_secret: Option<String>,
+    pub token_secret: Option<String>,
     /// `NO_COLOR` is set, or `TERM` is `dumb`: no colours.
-    pub(crate) plain: bool,
+    pub plain: bool,
 }
 
 impl Settings {
     /// Reads the process's environment.
-    pub(crate) fn from_environment() -> Self {
+    pub fn from_environment() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
     /// Reads through `lookup`, from name to value. An empty value counts as absent.
-    pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let value =
             |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         Self {
@@ -43,7 +44,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_values_count_as_absent() {
+    fn values_are_trimmed_and_empty_ones_count_as_absent() {
+        assert_eq!(Settings::from_lookup(|_| Some("k\n".to_owned())).api_key.as_deref(), Some("k"));
         let settings = Settings::from_lookup(|_| Some(String::new()));
         assert!(settings.ready_file.is_none() && settings.api_key.is_none() && !settings.plain);
     }
