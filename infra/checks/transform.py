@@ -2,7 +2,7 @@
 
 SAM silently drops routes whose generated names collide, and generates no route responses. Neither `sam validate` nor
 cfn-lint detects this. Each check returns its findings as a list of sentences. For two-way routes see
-docs/PROTOCOL.md, "Which routes answer by themselves".
+docs/PROTOCOL.md, "Routes that answer by themselves".
 """
 
 import copy
