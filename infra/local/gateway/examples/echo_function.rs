@@ -65,7 +65,6 @@ async fn consume(event: &Value) -> Result<Value, Error> {
         }
         match attribute("do", "S") {
             Some("fail") => return Err("boom".into()),
-            Some("garble") => return Ok(json!("done")),
             Some("sleep") => {
                 let ms = attribute("ms", "N").and_then(|ms| ms.parse().ok()).unwrap_or_default();
                 tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -89,6 +88,7 @@ fn authorize(event: &Value) -> Result<Value, Error> {
     let query = &event["queryStringParameters"];
     let effect = match query["guard"].as_str() {
         Some("unauthorized") => return Err("Unauthorized".into()),
+        Some("lowercase") => return Err("unauthorized".into()),
         Some("broken") => return Err("boom".into()),
         Some("malformed") => return Ok(json!({ "principalId": "p" })),
         Some("deny") => "Deny",
@@ -97,7 +97,7 @@ fn authorize(event: &Value) -> Result<Value, Error> {
     let statement =
         json!([{ "Effect": effect, "Action": "execute-api:Invoke", "Resource": event["methodArn"] }]);
     Ok(json!({
-        "principalId": "tester",
+        "principalId": (query["guard"] != "nameless").then_some("tester"),
         "policyDocument": { "Version": "2012-10-17", "Statement": statement },
         "context": { "role": "view", "level": 5 },
     }))

@@ -1,6 +1,6 @@
 //! What a function's response to a batch means.
 
-use serde_json::Value as Json;
+use serde::Deserialize;
 
 use super::record::Record;
 
@@ -16,25 +16,30 @@ pub(crate) enum BatchResult {
     NotInvoked,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    batch_item_failures: Option<Vec<ItemFailure>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: String,
+}
+
 /// Reads a `batchItemFailures` response. The lowest record named is where the rest begins. A malformed response, or
 /// one that names a record outside the batch, fails the whole batch.
 pub(crate) fn read_response(response: &[u8], batch: &[Record]) -> BatchResult {
     if response.iter().all(u8::is_ascii_whitespace) {
         return BatchResult::Succeeded;
     }
-    let failures = match serde_json::from_slice(response) {
-        Ok(Json::Null) => return BatchResult::Succeeded,
-        Ok(Json::Object(mut response)) => response.remove("batchItemFailures").unwrap_or_default(),
-        Ok(_) | Err(_) => return BatchResult::Failed,
+    let Ok(response) = serde_json::from_slice::<Option<Response>>(response) else {
+        return BatchResult::Failed;
     };
-    let failures = match failures {
-        Json::Null => return BatchResult::Succeeded,
-        Json::Array(failures) => failures,
-        _ => return BatchResult::Failed,
-    };
-    let index_of = |failure: &Json| {
-        let sequence = failure.get("itemIdentifier")?.as_str()?;
-        batch.iter().position(|record| record.sequence.as_str() == sequence)
+    let failures = response.and_then(|response| response.batch_item_failures).unwrap_or_default();
+    let index_of = |failure: &ItemFailure| {
+        batch.iter().position(|record| record.sequence.as_str() == failure.item_identifier)
     };
     match failures.iter().map(index_of).collect::<Option<Vec<usize>>>() {
         None => BatchResult::Failed,

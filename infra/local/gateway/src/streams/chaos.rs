@@ -52,5 +52,6 @@ mod tests {
         let all = choices(7, 0);
         assert!(all.iter().any(|(duplicates, ..)| *duplicates) && all.iter().any(|(again, ..)| !again));
         assert!(all.iter().all(|(_, size, _)| (1..=10).contains(size)));
+        assert!(all.iter().any(|(.., delay_ms)| *delay_ms > MAX_DELAY_MS / 2), "items overtake each other");
     }
 }

@@ -16,8 +16,6 @@ use crate::state::write_private_file;
 #[serde(rename_all = "camelCase")]
 struct Progress {
     stream_arn: String,
-    /// Records created before this are skipped: a mapping that started at the latest record.
-    since_ms: i64,
     shards: BTreeMap<String, ShardProgress>,
 }
 
@@ -42,17 +40,13 @@ impl Checkpoints {
         Self { path, progress: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
-    /// Continues with `stream_arn`. A stream other than before starts without checkpoints, at `since_ms`.
-    pub(crate) fn follow(&mut self, stream_arn: &str, since_ms: i64) -> anyhow::Result<()> {
+    /// Continues with `stream_arn`. A stream other than before starts without checkpoints.
+    pub(crate) fn follow(&mut self, stream_arn: &str) -> anyhow::Result<()> {
         if self.progress.stream_arn == stream_arn {
             return Ok(());
         }
-        self.progress = Progress { stream_arn: stream_arn.to_owned(), since_ms, shards: BTreeMap::new() };
+        self.progress = Progress { stream_arn: stream_arn.to_owned(), shards: BTreeMap::new() };
         self.write()
-    }
-
-    pub(crate) fn since_ms(&self) -> i64 {
-        self.progress.since_ms
     }
 
     /// The last record of a shard up to which everything is processed.
@@ -100,16 +94,16 @@ mod tests {
         let state = StateDir::open(None).unwrap();
         let open = || Checkpoints::open(state.file("stream-x.json"));
         let mut first = open();
-        first.follow("arn:1", 5).unwrap();
+        first.follow("arn:1").unwrap();
         first.advance("s1", &SequenceNumber::new("7")).unwrap();
         first.finish("s2").unwrap();
 
         let mut second = open();
-        second.follow("arn:1", 9).unwrap();
-        assert_eq!((second.since_ms(), second.after("s1")), (5, Some(SequenceNumber::new("7"))));
+        second.follow("arn:1").unwrap();
+        assert_eq!(second.after("s1"), Some(SequenceNumber::new("7")));
         assert!(second.is_finished("s2") && !second.is_finished("s1"));
-        second.follow("arn:2", 9).unwrap();
-        assert_eq!((second.since_ms(), second.after("s1")), (9, None));
+        second.follow("arn:2").unwrap();
+        assert_eq!(second.after("s1"), None);
 
         fs::write(state.file("stream-x.json"), "{").unwrap();
         assert_eq!(open().after("s1"), None);

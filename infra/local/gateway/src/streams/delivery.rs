@@ -24,8 +24,6 @@ use crate::lambda::InvokeError;
 
 /// How long a batch may wait for a process of its function before it is retried.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Stream records have their creation time in seconds.
-const SECOND_MS: i64 = 1000;
 
 /// How the delivery of a shard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +50,6 @@ pub(crate) struct Delivery {
     shard_id: String,
     shard: Shard,
     checkpoints: Arc<Mutex<Checkpoints>>,
-    since_ms: i64,
 }
 
 impl Delivery {
@@ -64,17 +61,13 @@ impl Delivery {
         checkpoints: &Arc<Mutex<Checkpoints>>,
         stop: CancellationToken,
     ) -> DeliveryEnd {
-        let (after, since_ms) = {
-            let checkpoints = checkpoints.lock();
-            (checkpoints.after(shard_id), checkpoints.since_ms())
-        };
+        let after = checkpoints.lock().after(shard_id);
         let delivery = Self {
             mapping: Arc::clone(mapping),
             stream_arn: mapping.local_arn(stream_arn),
             shard_id: shard_id.to_owned(),
             shard: Shard::new(&mapping.plan.rules, mapping.chaos_seed, after.clone()),
             checkpoints: Arc::clone(checkpoints),
-            since_ms,
         };
         let reader = Reader {
             client: mapping.client.clone(),
@@ -140,9 +133,8 @@ impl Delivery {
                 self.mapping.console.warn(&format!("malformed record in the stream {}", self.stream_arn));
                 continue;
             };
-            let is_recent = record.created_ms >= self.since_ms - self.since_ms.rem_euclid(SECOND_MS);
             let matches = filters.is_empty() || filters.iter().any(|filter| filter.matches(&record.event));
-            self.shard.push(record, is_recent && matches, now_ms);
+            self.shard.push(record, matches, now_ms);
         }
     }
 
@@ -178,10 +170,9 @@ impl Delivery {
             shard_id: &self.shard_id,
         };
         let message = on_failure::message(discarded, origin, clock::now_ms());
-        match file.append(&message) {
+        match on_failure::append(file, &message) {
             Ok(()) => mapping.warn_once(|| {
-                let path = file.path().display();
-                format!("{function}: stream records are discarded ({reason}): see {path}")
+                format!("{function}: stream records are discarded ({reason}): see {}", file.display())
             }),
             Err(error) => mapping.console.warn(&format!("{function}: {error:#}: {message}")),
         }

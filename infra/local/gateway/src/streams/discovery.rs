@@ -15,7 +15,6 @@ use super::checkpoints::Checkpoints;
 use super::delivery::{Delivery, DeliveryEnd};
 use super::mapping::EventSourceMapping;
 use super::streams_api::{self, ShardDescription};
-use crate::clock;
 
 /// How often to look for new shards, and for a stream that does not exist yet.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
@@ -46,10 +45,9 @@ pub(crate) async fn run(mapping: Arc<EventSourceMapping>, checkpoints: Checkpoin
         running: BTreeSet::new(),
         stop: stop.child_token(),
     };
-    let since_ms = if mapping.plan.latest { clock::now_ms() } else { 0 };
     let mut is_failing = false;
     while !stop.is_cancelled() {
-        match shards.start_ready(since_ms, &stop).await {
+        match shards.start_ready(&stop).await {
             Ok(()) => is_failing = false,
             // One warning for each outage.
             Err(error) if !std::mem::replace(&mut is_failing, true) => {
@@ -71,7 +69,7 @@ pub(crate) async fn run(mapping: Arc<EventSourceMapping>, checkpoints: Checkpoin
 
 impl ShardTasks {
     /// Starts the delivery of each shard that is ready and not running.
-    async fn start_ready(&mut self, since_ms: i64, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn start_ready(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         let client = &self.mapping.client;
         let (table, endpoint) = (&self.mapping.plan.table, client.endpoint());
         let stream_arn = streams_api::stream_arn(client, table).await?;
@@ -83,7 +81,7 @@ impl ShardTasks {
             while self.tasks.join_next().await.is_some() {}
             self.running.clear();
             self.stop = stop.child_token();
-            self.checkpoints.lock().follow(&stream_arn, since_ms)?;
+            self.checkpoints.lock().follow(&stream_arn)?;
             self.stream_arn.clone_from(&stream_arn);
         }
         let described = streams_api::describe_shards(client, &stream_arn).await?;

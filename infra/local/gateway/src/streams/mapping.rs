@@ -1,9 +1,9 @@
 //! One event source mapping: what the delivery of its shards needs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::on_failure::OnFailureFile;
 use crate::console::Console;
 use crate::dynamodb::Client;
 use crate::lambda::Invoker;
@@ -19,7 +19,8 @@ pub(crate) struct EventSourceMapping {
     pub(crate) client: Client,
     pub(crate) region: String,
     pub(crate) chaos_seed: Option<u64>,
-    pub(crate) on_failure: Option<OnFailureFile>,
+    /// The file for discarded records.
+    pub(crate) on_failure: Option<PathBuf>,
     pub(crate) invoker: Arc<Invoker>,
     pub(crate) console: Arc<Console>,
     /// Whether discarded records were reported on the console.

@@ -27,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::checkpoints::Checkpoints;
 use self::mapping::EventSourceMapping;
-use self::on_failure::OnFailureFile;
 use crate::console::Console;
 use crate::dynamodb::Client;
 use crate::endpoints::Endpoints;
@@ -68,7 +67,7 @@ impl Streams {
             let checkpoints = Checkpoints::open(state.file(&format!("stream-{}.json", stream.id)));
             let file = format!("on-failure-{}.jsonl", stream.function);
             let mapping = EventSourceMapping {
-                on_failure: stream.on_failure.is_some().then(|| OnFailureFile::new(state.file(&file))),
+                on_failure: stream.on_failure.is_some().then(|| state.file(&file)),
                 plan: stream,
                 function: function.clone(),
                 client: client.clone(),

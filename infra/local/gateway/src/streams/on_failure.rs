@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use serde_json::{Value as Json, json};
@@ -10,12 +10,6 @@ use serde_json::{Value as Json, json};
 use super::ordered_queue::Discarded;
 use super::record::Record;
 use crate::{clock, ids};
-
-/// The file that stands in for the queue or topic of one function.
-#[derive(Debug)]
-pub(crate) struct OnFailureFile {
-    path: PathBuf,
-}
 
 /// Where discarded records came from, and the function they were for.
 #[derive(Clone, Copy, Debug)]
@@ -25,21 +19,12 @@ pub(crate) struct Origin<'o> {
     pub(crate) shard_id: &'o str,
 }
 
-impl OnFailureFile {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn append(&self, message: &Json) -> anyhow::Result<()> {
-        let open = OpenOptions::new().append(true).create(true).open(&self.path);
-        // One write, so that the lines of several mappings do not mix.
-        open.and_then(|mut file| file.write_all(format!("{message}\n").as_bytes()))
-            .with_context(|| format!("cannot write {}", self.path.display()))
-    }
+/// Appends to the file that stands in for the queue or topic of one function.
+pub(crate) fn append(path: &Path, message: &Json) -> anyhow::Result<()> {
+    let open = OpenOptions::new().append(true).create(true).open(path);
+    // One write, so that the lines of several mappings do not mix.
+    open.and_then(|mut file| file.write_all(format!("{message}\n").as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Lambda's message about discarded records, which names them without their content.
@@ -67,9 +52,7 @@ pub(crate) fn message(discarded: &Discarded, origin: Origin<'_>, now_ms: i64) ->
         },
     });
     // There is no response if the function was never invoked.
-    if discarded.attempts > 0
-        && let Some(message) = message.as_object_mut()
-    {
+    if let Some(message) = message.as_object_mut().filter(|_| discarded.attempts > 0) {
         let response =
             json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" });
         message.insert("responseContext".into(), response);

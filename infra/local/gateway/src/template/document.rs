@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use yaml_serde::{Mapping, Value};
-
-use super::error::TemplateError;
 
 #[derive(Debug)]
 pub(crate) struct Document {
@@ -64,11 +63,11 @@ struct Parameter {
 
 impl Document {
     /// Parses the template; `overrides` are parameters' values instead of their defaults.
-    pub(crate) fn parse(text: &str, overrides: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(text: &str, overrides: &BTreeMap<String, String>) -> anyhow::Result<Self> {
         let Sections { globals, parameters, conditions, mut resources, outputs } =
-            yaml_serde::from_str(text)?;
+            yaml_serde::from_str(text).context("cannot parse the template")?;
         if let Some(unknown) = overrides.keys().find(|name| !parameters.contains_key(*name)) {
-            return Err(TemplateError::UnknownParameter(unknown.clone()));
+            bail!("--parameter {unknown}: the template has no such parameter");
         }
         let mut values = BTreeMap::new();
         for (name, parameter) in parameters {
@@ -85,12 +84,13 @@ impl Document {
 }
 
 impl Parameter {
-    fn value(&self, name: &str, given: Option<&String>) -> Result<Json, TemplateError> {
+    fn value(&self, name: &str, given: Option<&String>) -> anyhow::Result<Json> {
         let text = given.cloned().or_else(|| self.default.as_ref().and_then(scalar_text));
-        let text = text.ok_or_else(|| TemplateError::NoDefault(name.to_owned()))?;
+        let text =
+            text.with_context(|| format!("parameter {name} has no default: pass --parameter {name}=VALUE"))?;
         let allowed: Vec<String> = self.allowed_values.iter().filter_map(scalar_text).collect();
         if !allowed.is_empty() && !allowed.contains(&text) {
-            return Err(TemplateError::NotAllowed { name: name.to_owned(), value: text, allowed });
+            bail!("--parameter {name}={text}: must be one of {}", allowed.join(", "));
         }
         if self.kind == "CommaDelimitedList" || self.kind.starts_with("List<") {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

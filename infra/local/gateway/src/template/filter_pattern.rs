@@ -5,18 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::anyhow;
 use serde_json::Value as Json;
-
-/// A pattern that is not supported, with the path in it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PatternError {
-    #[error("is not a JSON object")]
-    NotAnObject,
-    #[error("{0}: must be an object of fields or a list of values")]
-    NotAPattern(String),
-    #[error("{path}: the condition `{name}` is not supported by the gateway, only exact values are")]
-    Unsupported { path: String, name: String },
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FilterPattern {
@@ -28,40 +18,41 @@ pub(crate) enum FilterPattern {
 
 impl FilterPattern {
     /// Parses the JSON text of a pattern.
-    pub(crate) fn parse(text: &str) -> Result<Self, PatternError> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         match serde_json::from_str(text) {
             Ok(Json::Object(fields)) => Self::from_fields(&fields, ""),
-            Ok(_) | Err(_) => Err(PatternError::NotAnObject),
+            Ok(_) | Err(_) => Err(anyhow!("is not a JSON object")),
         }
     }
 
-    fn from_fields(fields: &serde_json::Map<String, Json>, path: &str) -> Result<Self, PatternError> {
+    fn from_fields(fields: &serde_json::Map<String, Json>, path: &str) -> anyhow::Result<Self> {
         let mut patterns = BTreeMap::new();
         for (name, value) in fields {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             if name.starts_with('$') {
-                return Err(PatternError::Unsupported { path, name: name.clone() });
+                return Err(unsupported(&path, name));
             }
-            patterns.insert(name.clone(), Self::from_value(value, path)?);
+            patterns.insert(name.clone(), Self::from_value(value, &path)?);
         }
         Ok(Self::Fields(patterns))
     }
 
-    fn from_value(value: &Json, path: String) -> Result<Self, PatternError> {
+    fn from_value(value: &Json, path: &str) -> anyhow::Result<Self> {
+        let not_a_pattern = || anyhow!("{path}: must be an object of fields or a list of values");
         match value {
-            Json::Object(fields) => Self::from_fields(fields, &path),
+            Json::Object(fields) => Self::from_fields(fields, path),
             Json::Array(values) if !values.is_empty() => {
                 for value in values {
                     if let Some(name) = value.as_object().and_then(|condition| condition.keys().next()) {
-                        return Err(PatternError::Unsupported { path, name: name.clone() });
+                        return Err(unsupported(path, name));
                     }
                     if value.is_object() || value.is_array() {
-                        return Err(PatternError::NotAPattern(path));
+                        return Err(not_a_pattern());
                     }
                 }
                 Ok(Self::AnyOf(values.clone()))
             }
-            _ => Err(PatternError::NotAPattern(path)),
+            _ => Err(not_a_pattern()),
         }
     }
 
@@ -81,6 +72,10 @@ impl FilterPattern {
             },
         }
     }
+}
+
+fn unsupported(path: &str, name: &str) -> anyhow::Error {
+    anyhow!("{path}: the condition `{name}` is not supported by the gateway, only exact values are")
 }
 
 #[cfg(test)]

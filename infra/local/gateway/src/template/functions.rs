@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::error::{PropertyError, TemplateError};
 use super::property::{ActiveResource, Property, resources};
 use super::resolve::{Resolver, text_of};
 
@@ -30,7 +29,7 @@ pub(crate) struct Function {
     pub(crate) arn: String,
 }
 
-pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Function>, TemplateError> {
+pub(crate) fn plan(resolver: &Resolver<'_>) -> anyhow::Result<BTreeMap<String, Function>> {
     let mut functions = BTreeMap::new();
     for resource in resources(resolver, FUNCTION)? {
         functions.insert(resource.id.to_owned(), function(&resource)?);
@@ -38,7 +37,7 @@ pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<BTreeMap<String, Function>
     Ok(functions)
 }
 
-fn function(resource: &ActiveResource<'_>) -> Result<Function, TemplateError> {
+fn function(resource: &ActiveResource<'_>) -> anyhow::Result<Function> {
     let ActiveResource { id, properties, metadata } = resource;
     let arn = properties.resolver.attribute(id, "Arn", &properties.path)?;
     Ok(Function {
@@ -54,15 +53,14 @@ fn function(resource: &ActiveResource<'_>) -> Result<Function, TemplateError> {
     })
 }
 
-fn environment(properties: &Property<'_>) -> Result<BTreeMap<String, String>, TemplateError> {
+fn environment(properties: &Property<'_>) -> anyhow::Result<BTreeMap<String, String>> {
     let Some(variables) = properties.get("Environment.Variables") else { return Ok(BTreeMap::new()) };
     let Json::Object(resolved) = variables.resolve()? else {
-        return Err(variables.error(PropertyError::MustBe("a map of names to values")));
+        return Err(variables.error("must be a map of names to values"));
     };
     let mut environment = BTreeMap::new();
     for (name, value) in resolved {
-        let text = text_of(&value)
-            .ok_or_else(|| variables.path.child(&name).error(PropertyError::MustBe("text")))?;
+        let text = text_of(&value).ok_or_else(|| variables.path.child(&name).error("must be text"))?;
         environment.insert(name, text);
     }
     Ok(environment)
@@ -77,10 +75,7 @@ pub(crate) struct FunctionEvent<'t> {
 }
 
 /// The events of a type, of all functions.
-pub(crate) fn events<'t>(
-    resolver: &'t Resolver<'t>,
-    kind: &str,
-) -> Result<Vec<FunctionEvent<'t>>, TemplateError> {
+pub(crate) fn events<'t>(resolver: &'t Resolver<'t>, kind: &str) -> anyhow::Result<Vec<FunctionEvent<'t>>> {
     let mut found = Vec::new();
     for function in resources(resolver, FUNCTION)? {
         for (name, property) in function.properties.get("Events").iter().flat_map(Property::entries) {
@@ -96,12 +91,12 @@ pub(crate) fn events<'t>(
 pub(crate) fn referenced_function(
     functions: &BTreeMap<String, Function>,
     property: &Property<'_>,
-) -> Result<String, TemplateError> {
+) -> anyhow::Result<String> {
     let arn = property.text()?;
     let name = arn.rsplit_once("function:").map_or(arn.as_str(), |(_, name)| name);
     let name = name.split([':', '/']).next().unwrap_or_default();
     match functions.values().find(|function| function.logical_id == name || function.name == name) {
         Some(function) => Ok(function.logical_id.clone()),
-        None => Err(property.error(PropertyError::NoSuchFunction(arn))),
+        None => Err(property.error(format!("`{arn}` is not a function of this template"))),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use yaml_serde::Value;
 
 use super::document::{Document, named};
-use super::error::{PropertyError, PropertyPath, TemplateError};
+use super::path::PropertyPath;
 
 /// The type of a WebSocket API in a SAM template.
 pub(crate) const WEBSOCKET_API: &str = "AWS::Serverless::WebSocketApi";
@@ -29,7 +29,7 @@ pub(crate) fn generated_id(api: &str, key: &str, suffix: &str) -> String {
 }
 
 /// All generated ids of the template.
-pub(crate) fn all(document: &Document) -> Result<BTreeMap<String, GeneratedId>, TemplateError> {
+pub(crate) fn all(document: &Document) -> anyhow::Result<BTreeMap<String, GeneratedId>> {
     let mut ids = BTreeMap::new();
     for (api, resource) in document.resources.iter().filter(|(_, resource)| resource.kind == WEBSOCKET_API) {
         let path = PropertyPath::new(api, "Routes");
@@ -39,7 +39,9 @@ pub(crate) fn all(document: &Document) -> Result<BTreeMap<String, GeneratedId>, 
             check_key(&key, &path)?;
             let id = generated_id(api, &key, "Route");
             if let Some(first) = keys.insert(id.clone(), key.clone()) {
-                return Err(path.error(PropertyError::IdCollision { first, second: key, id }));
+                return Err(path.error(format!(
+                    "route keys `{first}` and `{key}` both become the logical id {id}: AWS would keep only one"
+                )));
             }
             ids.insert(id, GeneratedId::Route);
             let integration = generated_id(api, &key, "Integration");
@@ -49,10 +51,12 @@ pub(crate) fn all(document: &Document) -> Result<BTreeMap<String, GeneratedId>, 
     Ok(ids)
 }
 
-fn check_key(key: &str, path: &PropertyPath) -> Result<(), TemplateError> {
+fn check_key(key: &str, path: &PropertyPath) -> anyhow::Result<()> {
     let is_special = matches!(key, "$connect" | "$disconnect" | "$default");
     if is_special || (!key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric())) {
         return Ok(());
     }
-    Err(path.error(PropertyError::RouteKey(key.to_owned())))
+    Err(path.error(format!(
+        "route key `{key}` must be alphanumeric: SAM rejects it (use an AWS::ApiGatewayV2::Route)"
+    )))
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::functions::{Function, FunctionEvent, events, referenced_function};
+use super::path::PropertyPath;
 use super::property::{Property, only_resource};
 use super::resolve::Resolver;
 
@@ -72,11 +72,13 @@ pub(crate) enum IdentitySource {
 pub(crate) fn plan(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
-) -> Result<Option<HttpPlan>, TemplateError> {
+) -> anyhow::Result<Option<HttpPlan>> {
     let events = events(resolver, "HttpApi")?;
     let Some(api) = only_resource(resolver, "AWS::Serverless::HttpApi")? else {
         return match events.first() {
-            Some(event) => Err(event.property.error(PropertyError::NoHttpApi)),
+            Some(event) => {
+                Err(event.property.error("the template has no AWS::Serverless::HttpApi for this event"))
+            }
             None => Ok(None),
         };
     };
@@ -96,15 +98,15 @@ fn check(
     routes: &[HttpRoute],
     authorizers: &BTreeMap<String, AuthorizerPlan>,
     path: &PropertyPath,
-) -> Result<(), TemplateError> {
+) -> anyhow::Result<()> {
     let mut keys = BTreeSet::new();
     for route in routes {
         if !keys.insert(&route.key) {
-            let error = PropertyError::DuplicateRoute(route.key.clone());
+            let error = format!("route key `{}` is declared twice", route.key);
             return Err(PropertyPath::new(&route.function, "Events").error(error));
         }
         if let Some(name) = route.authorizer.as_ref().filter(|name| !authorizers.contains_key(*name)) {
-            return Err(path.child("Auth").error(PropertyError::NoSuchAuthorizer(name.clone())));
+            return Err(path.child("Auth").error(format!("`{name}` is not an authorizer of this API")));
         }
     }
     Ok(())
@@ -114,10 +116,11 @@ fn route(
     event: &FunctionEvent<'_>,
     api: &str,
     default_authorizer: Option<&str>,
-) -> Result<HttpRoute, TemplateError> {
+) -> anyhow::Result<HttpRoute> {
     let properties = event.property.required("Properties")?;
     if let Some(other) = properties.optional_text("ApiId")?.filter(|named| named != api) {
-        return Err(properties.path.child("ApiId").error(PropertyError::SecondApi(other)));
+        let error = format!("the gateway runs one API of this type, and {other} is another");
+        return Err(properties.path.child("ApiId").error(error));
     }
     let method = properties.optional_text("Method")?.map(|method| method.to_ascii_uppercase());
     let method = method.filter(|method| method != "ANY");
@@ -145,7 +148,7 @@ fn segments(path: &str) -> Vec<Segment> {
         .collect()
 }
 
-fn cors_plan(cors: &Property<'_>) -> Result<CorsPlan, TemplateError> {
+fn cors_plan(cors: &Property<'_>) -> anyhow::Result<CorsPlan> {
     Ok(CorsPlan {
         origins: cors.texts("AllowOrigins")?,
         methods: cors.texts("AllowMethods")?,
@@ -159,21 +162,21 @@ fn cors_plan(cors: &Property<'_>) -> Result<CorsPlan, TemplateError> {
 fn authorizer(
     functions: &BTreeMap<String, Function>,
     property: &Property<'_>,
-) -> Result<AuthorizerPlan, TemplateError> {
+) -> anyhow::Result<AuthorizerPlan> {
     let Some(arn) = property.get("FunctionArn") else {
-        return Err(property.error(PropertyError::Unsupported("an authorizer without FunctionArn")));
+        return Err(property.error("an authorizer without FunctionArn is not supported by the gateway"));
     };
     let version = property.optional_text("AuthorizerPayloadFormatVersion")?;
     if !matches!(version.as_deref(), Some("2.0" | "2")) {
         let path = property.path.child("AuthorizerPayloadFormatVersion");
-        return Err(path.error(PropertyError::Unsupported("any payload format but 2.0")));
+        return Err(path.error("any payload format but 2.0 is not supported by the gateway"));
     }
     let mut identity = Vec::new();
     let mut reauthorize_s = 0;
     if let Some(sources) = property.get("Identity") {
         for unsupported in ["Context", "StageVariables"] {
             if let Some(source) = sources.get(unsupported) {
-                return Err(source.error(PropertyError::Unsupported("this identity source")));
+                return Err(source.error("this identity source is not supported by the gateway"));
             }
         }
         identity.extend(sources.texts("Headers")?.into_iter().map(IdentitySource::Header));

@@ -1,11 +1,11 @@
 //! Turns the SAM template into a plan of the functions, tables, streams and APIs to run. Nothing here does network I/O.
 
 mod document;
-mod error;
 mod filter_pattern;
 mod functions;
 mod generated_ids;
 mod http;
+mod path;
 mod plan;
 mod property;
 mod resolve;

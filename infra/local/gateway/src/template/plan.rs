@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use anyhow::Context;
+
 use super::document::Document;
-use super::error::{PropertyPath, TemplateError};
 use super::functions::{self, Function};
 use super::http::{self, HttpPlan};
+use super::path::PropertyPath;
 use super::property::Property;
 use super::resolve::Resolver;
 use super::streams::{self, StreamPlan};
@@ -29,13 +31,9 @@ pub(crate) struct Plan {
 }
 
 /// Reads the template at `path`; `overrides` are parameters' values instead of their defaults.
-pub(crate) fn read(
-    path: &Path,
-    overrides: &BTreeMap<String, String>,
-    region: &str,
-) -> Result<Plan, TemplateError> {
+pub(crate) fn read(path: &Path, overrides: &BTreeMap<String, String>, region: &str) -> anyhow::Result<Plan> {
     let text = std::fs::read_to_string(path)
-        .map_err(|source| TemplateError::Unreadable { path: path.to_path_buf(), source })?;
+        .with_context(|| format!("cannot read the template {}", path.display()))?;
     plan(&text, overrides, region)
 }
 
@@ -44,11 +42,7 @@ pub fn tables_of(path: &Path, region: &str) -> anyhow::Result<Vec<Table>> {
     Ok(read(path, &BTreeMap::new(), region)?.tables)
 }
 
-pub(crate) fn plan(
-    text: &str,
-    overrides: &BTreeMap<String, String>,
-    region: &str,
-) -> Result<Plan, TemplateError> {
+pub(crate) fn plan(text: &str, overrides: &BTreeMap<String, String>, region: &str) -> anyhow::Result<Plan> {
     let document = Document::parse(text, overrides)?;
     let resolver = Resolver::new(&document, region)?;
     let functions = functions::plan(&resolver)?;
@@ -61,7 +55,7 @@ pub(crate) fn plan(
 }
 
 /// The outputs without a condition, or with one that is true.
-fn outputs(document: &Document, resolver: &Resolver<'_>) -> Result<BTreeMap<String, String>, TemplateError> {
+fn outputs(document: &Document, resolver: &Resolver<'_>) -> anyhow::Result<BTreeMap<String, String>> {
     let mut outputs = BTreeMap::new();
     for (name, output) in &document.outputs {
         let id = format!("Outputs.{name}");

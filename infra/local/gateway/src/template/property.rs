@@ -1,10 +1,12 @@
 //! A value of the template together with its path, so that every error names the resource and the property.
 
+use std::fmt::Display;
+
 use serde_json::Value as Json;
 use yaml_serde::Value;
 
 use super::document::named;
-use super::error::{PropertyError, PropertyPath, TemplateError};
+use super::path::PropertyPath;
 use super::resolve::{Resolver, text_of};
 
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ pub(crate) struct ActiveResource<'t> {
 pub(crate) fn resources<'t>(
     resolver: &'t Resolver<'t>,
     kind: &str,
-) -> Result<Vec<ActiveResource<'t>>, TemplateError> {
+) -> anyhow::Result<Vec<ActiveResource<'t>>> {
     let mut found = Vec::new();
     for (id, resource) in &resolver.document.resources {
         if resource.kind != kind {
@@ -49,10 +51,10 @@ pub(crate) fn resources<'t>(
 pub(crate) fn only_resource<'t>(
     resolver: &'t Resolver<'t>,
     kind: &str,
-) -> Result<Option<ActiveResource<'t>>, TemplateError> {
+) -> anyhow::Result<Option<ActiveResource<'t>>> {
     let mut found = resources(resolver, kind)?;
     if let Some(second) = found.get(1) {
-        let error = PropertyError::SecondApi(second.id.to_owned());
+        let error = format!("the gateway runs one API of this type, and {} is another", second.id);
         return Err(PropertyPath::new(second.id, "Type").error(error));
     }
     Ok(found.pop())
@@ -65,8 +67,8 @@ impl<'t> Property<'t> {
         Some(Self { resolver: self.resolver, value, path: self.path.child(names) })
     }
 
-    pub(crate) fn required(&self, name: &str) -> Result<Self, TemplateError> {
-        self.get(name).ok_or_else(|| self.path.child(name).error(PropertyError::Missing))
+    pub(crate) fn required(&self, name: &str) -> anyhow::Result<Self> {
+        self.get(name).ok_or_else(|| self.path.child(name).error("is missing"))
     }
 
     /// The properties of a mapping, by name.
@@ -77,42 +79,42 @@ impl<'t> Property<'t> {
         entries.map(|(name, value)| (name.clone(), property(value, &name))).collect()
     }
 
-    pub(crate) fn error(&self, error: PropertyError) -> TemplateError {
+    pub(crate) fn error(&self, error: impl Display) -> anyhow::Error {
         self.path.error(error)
     }
 
-    pub(crate) fn resolve(&self) -> Result<Json, TemplateError> {
+    pub(crate) fn resolve(&self) -> anyhow::Result<Json> {
         self.resolver.resolve(self.value, &self.path)
     }
 
     /// Text; numbers and booleans are converted.
-    pub(crate) fn text(&self) -> Result<String, TemplateError> {
-        text_of(&self.resolve()?).ok_or_else(|| self.error(PropertyError::MustBe("text")))
+    pub(crate) fn text(&self) -> anyhow::Result<String> {
+        text_of(&self.resolve()?).ok_or_else(|| self.error("must be text"))
     }
 
-    pub(crate) fn required_text(&self, name: &str) -> Result<String, TemplateError> {
+    pub(crate) fn required_text(&self, name: &str) -> anyhow::Result<String> {
         self.required(name)?.text()
     }
 
-    pub(crate) fn optional_text(&self, name: &str) -> Result<Option<String>, TemplateError> {
+    pub(crate) fn optional_text(&self, name: &str) -> anyhow::Result<Option<String>> {
         self.get(name).map(|property| property.text()).transpose()
     }
 
     /// A list of texts; empty if the property is absent.
-    pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>, TemplateError> {
+    pub(crate) fn texts(&self, name: &str) -> anyhow::Result<Vec<String>> {
         let Some(property) = self.get(name) else { return Ok(Vec::new()) };
         let list = property.resolve()?;
         Ok(list.as_array().into_iter().flatten().filter_map(text_of).collect())
     }
 
     /// Whether a property is `true`.
-    pub(crate) fn flag(&self, name: &str) -> Result<bool, TemplateError> {
+    pub(crate) fn flag(&self, name: &str) -> anyhow::Result<bool> {
         Ok(self.optional_text(name)?.is_some_and(|text| text == "true"))
     }
 
-    pub(crate) fn number(&self, name: &str, default: u64) -> Result<u64, TemplateError> {
+    pub(crate) fn number(&self, name: &str, default: u64) -> anyhow::Result<u64> {
         let Some(property) = self.get(name) else { return Ok(default) };
         let number = property.text()?.parse();
-        number.map_err(|_| property.error(PropertyError::MustBe("a whole number")))
+        number.map_err(|_| property.error("must be a whole number"))
     }
 }

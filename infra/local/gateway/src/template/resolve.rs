@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json};
 use yaml_serde::Value;
 
 use super::document::{Document, Resource, is_intrinsic, named};
-use super::error::{PropertyError, PropertyPath, TemplateError};
 use super::generated_ids::{self, GeneratedId};
+use super::path::PropertyPath;
 
 /// The account in local ARNs.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
@@ -31,7 +31,7 @@ pub(crate) struct Resolver<'t> {
 }
 
 impl<'t> Resolver<'t> {
-    pub(crate) fn new(document: &'t Document, region: &'t str) -> Result<Self, TemplateError> {
+    pub(crate) fn new(document: &'t Document, region: &'t str) -> anyhow::Result<Self> {
         Ok(Self { document, region, generated: generated_ids::all(document)?, depth: Cell::new(0) })
     }
 
@@ -40,10 +40,10 @@ impl<'t> Resolver<'t> {
     }
 
     /// Resolves a value with everything inside it.
-    pub(crate) fn resolve(&self, value: &Value, path: &PropertyPath) -> Result<Json, TemplateError> {
+    pub(crate) fn resolve(&self, value: &Value, path: &PropertyPath) -> anyhow::Result<Json> {
         self.depth.set(self.depth.get() + 1);
         let resolved = if self.depth.get() > MAX_DEPTH {
-            Err(path.error(PropertyError::TooDeep))
+            Err(path.error("intrinsic functions are nested too deeply, or conditions form a circle"))
         } else {
             self.resolve_one(value, path)
         };
@@ -51,7 +51,7 @@ impl<'t> Resolver<'t> {
         resolved
     }
 
-    fn resolve_one(&self, value: &Value, path: &PropertyPath) -> Result<Json, TemplateError> {
+    fn resolve_one(&self, value: &Value, path: &PropertyPath) -> anyhow::Result<Json> {
         match value {
             Value::Null => Ok(Json::Null),
             Value::Bool(flag) => Ok(Json::from(*flag)),
@@ -89,8 +89,8 @@ impl<'t> Resolver<'t> {
         }
     }
 
-    fn intrinsic(&self, name: &str, argument: &Value, path: &PropertyPath) -> Result<Json, TemplateError> {
-        let malformed = || path.error(PropertyError::MalformedIntrinsic(name.to_owned()));
+    fn intrinsic(&self, name: &str, argument: &Value, path: &PropertyPath) -> anyhow::Result<Json> {
+        let malformed = || malformed(name, path);
         let text = || argument.as_str().ok_or_else(malformed);
         match name {
             "Ref" => self.reference(text()?, path),
@@ -124,21 +124,20 @@ impl<'t> Resolver<'t> {
                     _ => Err(malformed()),
                 }
             }
-            _ => Err(path.error(PropertyError::UnknownIntrinsic(name.to_owned()))),
+            _ => Err(path.error(format!("the gateway does not support the intrinsic function {name}"))),
         }
     }
 
-    pub(super) fn condition(&self, name: &str, path: &PropertyPath) -> Result<bool, TemplateError> {
+    pub(super) fn condition(&self, name: &str, path: &PropertyPath) -> anyhow::Result<bool> {
         let condition = self.document.conditions.get(name);
-        let condition = condition.ok_or_else(|| path.error(PropertyError::NoSuchCondition(name.into())))?;
+        let condition =
+            condition.ok_or_else(|| path.error(format!("the condition {name} does not exist")))?;
         let path = PropertyPath::new("Conditions", name);
-        self.resolve(condition, &path)?
-            .as_bool()
-            .ok_or_else(|| path.error(PropertyError::MustBe("a condition")))
+        self.resolve(condition, &path)?.as_bool().ok_or_else(|| path.error("must be a condition"))
     }
 
-    fn substitute(&self, text: &str, path: &PropertyPath) -> Result<Json, TemplateError> {
-        let malformed = || path.error(PropertyError::MalformedIntrinsic("Fn::Sub".to_owned()));
+    fn substitute(&self, text: &str, path: &PropertyPath) -> anyhow::Result<Json> {
+        let malformed = || malformed("Fn::Sub", path);
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
@@ -156,7 +155,7 @@ impl<'t> Resolver<'t> {
     }
 
     /// The value of `!Ref target`.
-    fn reference(&self, target: &str, path: &PropertyPath) -> Result<Json, TemplateError> {
+    fn reference(&self, target: &str, path: &PropertyPath) -> anyhow::Result<Json> {
         let pseudo_parameter = match target {
             "AWS::Region" => Some(self.region),
             "AWS::Partition" => Some(PARTITION),
@@ -178,17 +177,12 @@ impl<'t> Resolver<'t> {
         if self.generated.contains_key(target) {
             return Ok(Json::from(target));
         }
-        Err(path.error(PropertyError::NoSuchName(target.to_owned())))
+        Err(no_such_name(target, path))
     }
 
-    pub(super) fn attribute(
-        &self,
-        id: &str,
-        attribute: &str,
-        path: &PropertyPath,
-    ) -> Result<Json, TemplateError> {
+    pub(super) fn attribute(&self, id: &str, attribute: &str, path: &PropertyPath) -> anyhow::Result<Json> {
         let resource = self.document.resources.get(id);
-        let resource = resource.ok_or_else(|| path.error(PropertyError::NoSuchName(id.into())))?;
+        let resource = resource.ok_or_else(|| no_such_name(id, path))?;
         let arn = |service: &str, kind: &str| {
             let (name, region) = (physical_id(id, resource), self.region);
             format!("arn:{PARTITION}:{service}:{region}:{ACCOUNT_ID}:{kind}{name}")
@@ -198,10 +192,22 @@ impl<'t> Resolver<'t> {
             ("AWS::DynamoDB::Table", "Arn") => arn("dynamodb", "table/"),
             ("AWS::DynamoDB::Table", "StreamArn") => arn("dynamodb", "table/") + "/stream/local",
             (kind, "Arn") => arn(&kind.split("::").nth(1).unwrap_or_default().to_ascii_lowercase(), ""),
-            _ => return Err(path.error(PropertyError::UnknownAttribute(format!("{id}.{attribute}")))),
+            _ => {
+                return Err(
+                    path.error(format!("the gateway has no value for the attribute `{id}.{attribute}`"))
+                );
+            }
         };
         Ok(Json::from(arn))
     }
+}
+
+fn malformed(intrinsic: &str, path: &PropertyPath) -> anyhow::Error {
+    path.error(format!("{intrinsic} has arguments in a form that the gateway does not support"))
+}
+
+fn no_such_name(name: &str, path: &PropertyPath) -> anyhow::Error {
+    path.error(format!("`{name}` names no parameter and no resource of this template"))
 }
 
 /// The id that AWS would give the resource: its own name if it has one, else the logical id.

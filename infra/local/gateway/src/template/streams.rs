@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::error::{PropertyError, TemplateError};
 use super::filter_pattern::FilterPattern;
 use super::functions::{Function, FunctionEvent, events, referenced_function};
 use super::property::{Property, resources};
@@ -34,8 +33,6 @@ pub(crate) struct StreamPlan {
     /// The function's logical id.
     pub(crate) function: String,
     pub(crate) table: String,
-    /// Whether to skip the records that the stream has when the mapping first starts.
-    pub(crate) latest: bool,
     /// A record must match one of them; empty for all records.
     pub(crate) filters: Vec<FilterPattern>,
     pub(crate) rules: StreamRules,
@@ -64,7 +61,7 @@ pub(crate) fn plan(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
     tables: &[Table],
-) -> Result<Vec<StreamPlan>, TemplateError> {
+) -> anyhow::Result<Vec<StreamPlan>> {
     let mut streams = Vec::new();
     for FunctionEvent { function, name, property } in events(resolver, "DynamoDB")? {
         // Errors name `Events.Name.BatchSize`, without the level `Properties`.
@@ -87,42 +84,39 @@ fn stream_plan(
     id: String,
     function: String,
     tables: &[Table],
-) -> Result<Option<StreamPlan>, TemplateError> {
+) -> anyhow::Result<Option<StreamPlan>> {
     if properties.optional_text("Enabled")?.is_some_and(|enabled| enabled == "false") {
         return Ok(None);
     }
     if let Some(window) = properties.get("TumblingWindowInSeconds") {
-        return Err(window.error(PropertyError::Unsupported("a tumbling window")));
+        return Err(window.error("a tumbling window is not supported by the gateway"));
     }
     let position = properties.required("StartingPosition")?;
-    let latest = match position.text()?.as_str() {
-        "TRIM_HORIZON" => false,
-        "LATEST" => true,
-        _ => return Err(position.error(PropertyError::MustBe("TRIM_HORIZON or LATEST"))),
-    };
+    if position.text()? != "TRIM_HORIZON" {
+        return Err(position.error("any position but TRIM_HORIZON is not supported by the gateway"));
+    }
     Ok(Some(StreamPlan {
         id,
         function,
         table: table_of(&properties.required(stream)?, tables)?,
-        latest,
         filters: filters(properties)?,
         rules: rules(properties)?,
         on_failure: properties.optional_text("DestinationConfig.OnFailure.Destination")?,
     }))
 }
 
-fn rules(properties: &Property<'_>) -> Result<StreamRules, TemplateError> {
+fn rules(properties: &Property<'_>) -> anyhow::Result<StreamRules> {
     let response_types = properties.texts("FunctionResponseTypes")?;
     if response_types.iter().any(|name| name != "ReportBatchItemFailures") {
         let path = properties.path.child("FunctionResponseTypes");
-        return Err(path.error(PropertyError::MustBe("[ReportBatchItemFailures]")));
+        return Err(path.error("must be [ReportBatchItemFailures]"));
     }
     let seconds = |seconds: i64| Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
     let count = |number: i64| usize::try_from(number).unwrap_or_default();
     let max_age_s = ranged(properties, "MaximumRecordAgeInSeconds", NO_LIMIT, &RECORD_AGE_S)?;
     if max_age_s != NO_LIMIT && max_age_s < MIN_RECORD_AGE_S {
         let path = properties.path.child("MaximumRecordAgeInSeconds");
-        return Err(path.error(PropertyError::MustBe("-1 or at least 60")));
+        return Err(path.error("must be -1 or at least 60"));
     }
     let window_s = ranged(properties, "MaximumBatchingWindowInSeconds", 0, &WINDOW_S)?;
     let retries = ranged(properties, "MaximumRetryAttempts", NO_LIMIT, &RETRY_ATTEMPTS)?;
@@ -142,30 +136,30 @@ fn ranged(
     name: &str,
     default: i64,
     range: &RangeInclusive<i64>,
-) -> Result<i64, TemplateError> {
+) -> anyhow::Result<i64> {
     let Some(property) = properties.get(name) else { return Ok(default) };
     let number = property.text()?.parse::<i64>().ok().filter(|number| range.contains(number));
     let (least, most) = (*range.start(), *range.end());
-    number.ok_or_else(|| property.error(PropertyError::OutOfRange { least, most }))
+    number.ok_or_else(|| property.error(format!("must be a whole number from {least} to {most}")))
 }
 
 /// The name of the table with this stream.
-fn table_of(stream: &Property<'_>, tables: &[Table]) -> Result<String, TemplateError> {
+fn table_of(stream: &Property<'_>, tables: &[Table]) -> anyhow::Result<String> {
     let arn = stream.text()?;
     let path = arn.split_once(":table/").and_then(|(_, path)| path.split_once("/stream/"));
     let Some((name, _)) = path.filter(|_| arn.contains(":dynamodb:")) else {
-        return Err(stream.error(PropertyError::MustBe("the ARN of a table's stream")));
+        return Err(stream.error("must be the ARN of a table's stream"));
     };
     match tables.iter().find(|table| table.name == name) {
         Some(table) if table.create.get("StreamSpecification").is_none() => {
-            Err(stream.error(PropertyError::NoStream(name.to_owned())))
+            Err(stream.error(format!("the table `{name}` has no StreamSpecification")))
         }
         Some(_) => Ok(name.to_owned()),
-        None => Err(stream.error(PropertyError::NoSuchTable(name.to_owned()))),
+        None => Err(stream.error(format!("`{name}` is not a table of this template"))),
     }
 }
 
-fn filters(properties: &Property<'_>) -> Result<Vec<FilterPattern>, TemplateError> {
+fn filters(properties: &Property<'_>) -> anyhow::Result<Vec<FilterPattern>> {
     let Some(criteria) = properties.get("FilterCriteria") else { return Ok(Vec::new()) };
     let resolved = criteria.resolve()?;
     let mut patterns = Vec::new();
@@ -173,9 +167,9 @@ fn filters(properties: &Property<'_>) -> Result<Vec<FilterPattern>, TemplateErro
     {
         let path = criteria.path.child(format!("Filters.{index}.Pattern"));
         let pattern = filter.get("Pattern").and_then(Json::as_str);
-        let pattern = pattern.ok_or_else(|| path.error(PropertyError::MustBe("JSON in a text")))?;
+        let pattern = pattern.ok_or_else(|| path.error("must be JSON in a text"))?;
         patterns
-            .push(FilterPattern::parse(pattern).map_err(|error| path.error(PropertyError::Pattern(error)))?);
+            .push(FilterPattern::parse(pattern).map_err(|error| path.error(format!("the pattern {error}")))?);
     }
     Ok(patterns)
 }

@@ -4,7 +4,6 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::error::TemplateError;
 use super::property::{ActiveResource, resources};
 use super::resolve::Resolver;
 
@@ -42,11 +41,11 @@ impl Table {
     }
 }
 
-pub(crate) fn plan(resolver: &Resolver<'_>) -> Result<Vec<Table>, TemplateError> {
+pub(crate) fn plan(resolver: &Resolver<'_>) -> anyhow::Result<Vec<Table>> {
     resources(resolver, "AWS::DynamoDB::Table")?.iter().map(table).collect()
 }
 
-fn table(resource: &ActiveResource<'_>) -> Result<Table, TemplateError> {
+fn table(resource: &ActiveResource<'_>) -> anyhow::Result<Table> {
     let properties = &resource.properties;
     let name = properties.optional_text("TableName")?.unwrap_or_else(|| resource.id.to_owned());
     let mut create = Map::new();

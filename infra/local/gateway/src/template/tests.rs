@@ -308,7 +308,7 @@ fn stream_events_become_mappings_with_lambdas_defaults() {
     let plan = planned(&with_stream(STREAM, ""));
     let [stream] = plan.streams.as_slice() else { panic!("one mapping") };
     assert_eq!((stream.id.as_str(), stream.function.as_str()), ("FoldChanges", "Fold"));
-    assert_eq!((stream.table.as_str(), stream.latest), ("Things", false));
+    assert_eq!(stream.table, "Things");
     assert!(stream.filters.is_empty() && stream.on_failure.is_none());
     let defaults = StreamRules {
         batch_size: 100,
@@ -324,7 +324,7 @@ fn stream_events_become_mappings_with_lambdas_defaults() {
 
 #[test]
 fn mapping_properties_come_from_events_or_resources() {
-    let rest = "StartingPosition: LATEST, BatchSize: 500,
+    let rest = "StartingPosition: TRIM_HORIZON, BatchSize: 500,
         MaximumBatchingWindowInSeconds: 60, ParallelizationFactor: 2, BisectBatchOnFunctionError: true,
         MaximumRetryAttempts: 3, MaximumRecordAgeInSeconds: 72000, FunctionResponseTypes: [ReportBatchItemFailures],
         FilterCriteria: { Filters: [{ Pattern: '{\"eventName\":[\"INSERT\",\"MODIFY\"]}' }] },
@@ -345,7 +345,7 @@ fn mapping_properties_come_from_events_or_resources() {
         max_age: Some(Duration::from_secs(72_000)),
     };
     for stream in [event, resource] {
-        assert_eq!((&stream.rules, stream.function.as_str(), stream.latest), (&rules, "Fold", true));
+        assert_eq!((&stream.rules, stream.function.as_str()), (&rules, "Fold"));
         assert_eq!(stream.on_failure.as_deref(), Some("arn:aws:sqs:us-east-1:000000000000:Queue"));
         assert!(stream.filters[0].matches(&serde_json::json!({ "eventName": "MODIFY" })));
         assert!(!stream.filters[0].matches(&serde_json::json!({ "eventName": "REMOVE" })));
@@ -355,28 +355,36 @@ fn mapping_properties_come_from_events_or_resources() {
 
 #[test]
 fn unsupported_mappings_are_errors_with_a_path() {
-    let error = |more: &str| error(&with_stream(&format!("{STREAM}, {more}"), ""));
-    assert_eq!(
-        error("BatchSize: 0"),
-        "Fold: Events.Changes.BatchSize: must be a whole number from 1 to 10000"
-    );
-    assert!(error("MaximumBatchingWindowInSeconds: 301").contains("from 0 to 300"));
-    assert!(error("MaximumRecordAgeInSeconds: 59").contains("must be -1 or at least 60"));
-    assert!(error("FunctionResponseTypes: [Other]").contains("must be [ReportBatchItemFailures]"));
-    assert!(error("TumblingWindowInSeconds: 5").contains("a tumbling window is not supported"));
-    assert_eq!(
-        error("FilterCriteria: { Filters: [{ Pattern: '{\"n\":[{\"numeric\":[\"=\",1]}]}' }] }"),
-        "Fold: Events.Changes.FilterCriteria.Filters.0.Pattern: the pattern n: the condition `numeric` is not \
-         supported by the gateway, only exact values are"
-    );
+    for (more, expected) in [
+        ("BatchSize: 0", "BatchSize: must be a whole number from 1 to 10000"),
+        (
+            "MaximumBatchingWindowInSeconds: 301",
+            "MaximumBatchingWindowInSeconds: must be a whole number from 0 to 300",
+        ),
+        ("MaximumRecordAgeInSeconds: 59", "MaximumRecordAgeInSeconds: must be -1 or at least 60"),
+        ("FunctionResponseTypes: [Other]", "FunctionResponseTypes: must be [ReportBatchItemFailures]"),
+        (
+            "TumblingWindowInSeconds: 5",
+            "TumblingWindowInSeconds: a tumbling window is not supported by the gateway",
+        ),
+        (
+            "FilterCriteria: { Filters: [{ Pattern: '{\"n\":[{\"numeric\":[\"=\",1]}]}' }] }",
+            "FilterCriteria.Filters.0.Pattern: the pattern n: the condition `numeric` is not supported by the \
+             gateway, only exact values are",
+        ),
+    ] {
+        let error = error(&with_stream(&format!("{STREAM}, {more}"), ""));
+        assert_eq!(error, format!("Fold: Events.Changes.{expected}"));
+    }
     let error = |properties: &str| self::error(&with_stream(properties, ""));
     assert!(error("Stream: !GetAtt Things.StreamArn").contains("StartingPosition: is missing"));
-    assert!(
-        error("Stream: !GetAtt Quiet.StreamArn, StartingPosition: LATEST")
-            .contains("has no StreamSpecification")
-    );
-    assert!(
-        error("Stream: !GetAtt Queue.Arn, StartingPosition: LATEST").contains("the ARN of a table's stream")
-    );
+    let latest = error("Stream: !GetAtt Things.StreamArn, StartingPosition: LATEST");
+    assert!(latest.contains("any position but TRIM_HORIZON is not supported"), "{latest}");
+    for (table, expected) in
+        [("Quiet.StreamArn", "has no StreamSpecification"), ("Queue.Arn", "the ARN of a table's stream")]
+    {
+        let error = error(&format!("Stream: !GetAtt {table}, StartingPosition: TRIM_HORIZON"));
+        assert!(error.contains(expected), "{table}: {error}");
+    }
     assert!(planned(&with_stream(&format!("{STREAM}, Enabled: false"), "")).streams.is_empty());
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::error::{PropertyError, TemplateError};
 use super::functions::{Function, referenced_function};
 use super::generated_ids::{GeneratedId, WEBSOCKET_API, generated_id};
 use super::property::{ActiveResource, Property, only_resource, resources};
@@ -37,7 +36,7 @@ pub(crate) struct WebSocketRoute {
 pub(crate) fn plan(
     resolver: &Resolver<'_>,
     functions: &BTreeMap<String, Function>,
-) -> Result<Option<WebSocketPlan>, TemplateError> {
+) -> anyhow::Result<Option<WebSocketPlan>> {
     let Some(api) = only_resource(resolver, WEBSOCKET_API)? else { return Ok(None) };
     let with_response = routes_with_response(resolver)?;
     let mut routes = declared_routes(functions, &api, &with_response)?;
@@ -52,7 +51,7 @@ pub(crate) fn plan(
         };
         let key_text = key.text()?;
         if routes.insert(key_text.clone(), route).is_some() {
-            return Err(key.error(PropertyError::DuplicateRoute(key_text)));
+            return Err(key.error(format!("route key `{key_text}` is declared twice")));
         }
     }
     Ok(Some(WebSocketPlan {
@@ -65,7 +64,7 @@ pub(crate) fn plan(
 }
 
 /// The logical ids of the routes that have a route response.
-fn routes_with_response(resolver: &Resolver<'_>) -> Result<BTreeSet<String>, TemplateError> {
+fn routes_with_response(resolver: &Resolver<'_>) -> anyhow::Result<BTreeSet<String>> {
     let responses = resources(resolver, "AWS::ApiGatewayV2::RouteResponse")?;
     responses.iter().map(|response| response.properties.required_text("RouteId")).collect()
 }
@@ -81,7 +80,7 @@ fn declared_routes(
     functions: &BTreeMap<String, Function>,
     api: &ActiveResource<'_>,
     with_response: &BTreeSet<String>,
-) -> Result<BTreeMap<String, WebSocketRoute>, TemplateError> {
+) -> anyhow::Result<BTreeMap<String, WebSocketRoute>> {
     let mut routes = BTreeMap::new();
     for (key, property) in api.properties.required("Routes")?.entries() {
         let function = referenced_function(functions, &property.required("FunctionArn")?)?;
@@ -96,17 +95,17 @@ fn declared_routes(
 fn shared_integration(
     target: &Property<'_>,
     routes: &BTreeMap<String, WebSocketRoute>,
-) -> Result<WebSocketRoute, TemplateError> {
+) -> anyhow::Result<WebSocketRoute> {
     let text = target.text()?;
     let integration = text.strip_prefix("integrations/").and_then(|id| target.resolver.generated(id));
     let route = match integration {
         Some(GeneratedId::Integration { route_key }) => routes.get(route_key).cloned(),
         Some(GeneratedId::Route) | None => None,
     };
-    route.ok_or_else(|| target.error(PropertyError::NoSuchIntegration(text)))
+    route.ok_or_else(|| target.error(format!("`{text}` is not the integration of a route of this API")))
 }
 
-fn selection(expression: &Property<'_>) -> Result<Vec<String>, TemplateError> {
+fn selection(expression: &Property<'_>) -> anyhow::Result<Vec<String>> {
     let text = expression.text()?;
     let path = text.strip_prefix("$request.body.").unwrap_or_default();
     let parts: Vec<String> = path.split('.').map(str::to_owned).collect();
@@ -116,22 +115,19 @@ fn selection(expression: &Property<'_>) -> Result<Vec<String>, TemplateError> {
     if parts.iter().all(is_plain) {
         return Ok(parts);
     }
-    Err(expression.error(PropertyError::MustBe("of the form $request.body.<path>")))
+    Err(expression.error("must be of the form $request.body.<path>"))
 }
 
-fn authorizer(
-    functions: &BTreeMap<String, Function>,
-    api: &Property<'_>,
-) -> Result<Option<String>, TemplateError> {
+fn authorizer(functions: &BTreeMap<String, Function>, api: &Property<'_>) -> anyhow::Result<Option<String>> {
     let Some(auth) = api.get("Auth") else { return Ok(None) };
     let kind = auth.required("AuthType")?;
     match kind.text()?.as_str() {
         "NONE" => return Ok(None),
         "CUSTOM" => {}
-        _ => return Err(kind.error(PropertyError::Unsupported("any type but NONE and CUSTOM"))),
+        _ => return Err(kind.error("any type but NONE and CUSTOM is not supported by the gateway")),
     }
     if let Some(source) = auth.get("IdentitySource") {
-        return Err(source.error(PropertyError::Unsupported("an identity source")));
+        return Err(source.error("an identity source is not supported by the gateway"));
     }
     referenced_function(functions, &auth.required("AuthArn")?).map(Some)
 }

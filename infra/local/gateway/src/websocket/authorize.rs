@@ -38,34 +38,3 @@ pub(crate) fn read_result(
     }
     policy::context(&result).filter(|context| context.contains_key("principalId")).ok_or(INTERNAL_ERROR)
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(result: Json) -> Result<Map<String, Json>, u16> {
-        read_result(Ok(Bytes::from(result.to_string())), "arn").map_err(|error| error.status.as_u16())
-    }
-
-    fn result(effect: &str) -> Json {
-        let statement = json!([{ "Effect": effect, "Action": "execute-api:Invoke", "Resource": "arn" }]);
-        json!({ "principalId": "p", "policyDocument": { "Statement": statement }, "context": { "role": "view" } })
-    }
-
-    #[test]
-    fn results_become_contexts_or_statuses() {
-        let context = read(result("Allow")).unwrap();
-        assert_eq!(Json::Object(context), json!({ "principalId": "p", "role": "view" }));
-        assert_eq!(read(result("Deny")), Err(403));
-        assert_eq!(read(json!({ "principalId": "p" })), Err(500));
-        let mut nameless = result("Allow");
-        nameless.as_object_mut().unwrap().remove("principalId");
-        assert_eq!(read(nameless), Err(500));
-        let failed = |error| read_result(Err(error), "arn").unwrap_err().status.as_u16();
-        assert_eq!(failed(InvokeError::Function { message: "Unauthorized".into() }), 401);
-        assert_eq!(failed(InvokeError::Function { message: "unauthorized".into() }), 500);
-        assert_eq!(failed(InvokeError::TimedOut), 500);
-    }
-}

@@ -128,14 +128,14 @@ async fn response_beyond_lambdas_limit_is_an_error() {
     assert!(client.ask(r#"{"type":"ask"}"#).await["requestContext"].is_object());
 }
 
-/// A Lambda endpoint with two functions: `Guard` authorises, `Echo` returns its name or fails.
+/// A Lambda endpoint whose functions authorise, return their name or fail.
 async fn lambda_endpoint() -> String {
     use axum::extract::Path;
     use axum::response::IntoResponse;
 
     let invoke = async |Path(function): Path<String>, body: String| {
         let event: Value = serde_json::from_str(&body).unwrap();
-        if function == "Guard" {
+        if event["type"] == "REQUEST" {
             let statement = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]);
             let answer = json!({ "principalId": "p", "policyDocument": { "Statement": statement } });
             return answer.to_string().into_response();
@@ -155,9 +155,12 @@ async fn lambda_endpoint() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_can_run_behind_another_lambda_endpoint() {
-    let gateway = Gateway::start(&["--lambda-endpoint", &lambda_endpoint().await]);
-    let mut client = gateway.connect().await;
-    client.send(r#"{"type":"ask"}"#).await;
-    assert_eq!(client.text().await, "Echo elsewhere");
-    assert_eq!(client.ask(r#"{"type":"ask","do":"fail"}"#).await["message"], "Internal server error");
+    let endpoint = lambda_endpoint().await;
+    for (names, name) in [("logical-id", "Echo"), ("binary", "echo_function")] {
+        let gateway = Gateway::start(&["--lambda-endpoint", &endpoint, "--lambda-names", names]);
+        let mut client = gateway.connect().await;
+        client.send(r#"{"type":"ask"}"#).await;
+        assert_eq!(client.text().await, format!("{name} elsewhere"));
+        assert_eq!(client.ask(r#"{"type":"ask","do":"fail"}"#).await["message"], "Internal server error");
+    }
 }

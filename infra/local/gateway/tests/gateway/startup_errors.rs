@@ -73,5 +73,7 @@ fn port_in_use_names_its_flag() {
     second.current_dir(gateway.scratch.path("."));
     second.args(["--memory", "--http", "127.0.0.1:0", "--functions", "bin", "--ws", &taken]);
     let line = error(second);
-    assert!(line.contains(&taken) && line.contains("--ws ADDR"), "{line}");
+    assert!(line.contains("is in use") && line.contains(&taken) && line.contains("--ws ADDR"), "{line}");
+    let (_, port) = taken.rsplit_once(':').unwrap();
+    assert!(line.matches(&format!(":{port}")).count() > 1, "how to find it: {line}");
 }

@@ -1,6 +1,6 @@
 //! Event source mappings: batches, failures, restarts, chaos.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,14 +113,6 @@ async fn records_have_the_fields_of_lambdas_event() {
 }
 
 #[tokio::test]
-async fn full_batch_goes_at_once_and_the_rest_after_the_window() {
-    let gateway = Gateway::start_with(&template("BatchSize: 3, MaximumBatchingWindowInSeconds: 2"), &[]);
-    gateway.put_all(&["a", "b", "c", "d"]).await;
-    gateway.delivered(&[&["a", "b", "c"]]).await;
-    gateway.delivered(&[&["a", "b", "c"], &["d"]]).await;
-}
-
-#[tokio::test]
 async fn flag_overrides_the_window() {
     let window = template("BatchSize: 2, MaximumBatchingWindowInSeconds: 0");
     let gateway = Gateway::start_with(&window, FULL_BATCHES_ONLY);
@@ -143,14 +135,6 @@ async fn reported_failure_is_retried_with_all_after_it() {
     gateway.put("d", json!({})).await;
     let rest: &[&str] = &["b", "c", "d"];
     gateway.delivered(&[&["a", "b", "c", "d"], rest, rest]).await;
-}
-
-#[tokio::test]
-async fn malformed_response_fails_the_batch() {
-    let gateway = Gateway::start_with(&template(&format!("BatchSize: 2, {REPORTING}")), FULL_BATCHES_ONLY);
-    gateway.put("a", json!({})).await;
-    gateway.put("b", item_for("garble", "1")).await;
-    gateway.delivered(&[&["a", "b"], &["a", "b"]]).await;
 }
 
 #[tokio::test]
@@ -224,22 +208,6 @@ async fn batch_past_the_shutdown_limit_is_delivered_again() {
 }
 
 #[tokio::test]
-async fn latest_skips_records_from_before_the_first_start() {
-    let earliest = template("BatchSize: 10");
-    let mut gateway = Gateway::start_persistent(&template("BatchSize: 10, Enabled: false"), &[]);
-    gateway.put("old", json!({})).await;
-    gateway.stop().await;
-    // Records have their creation time in seconds.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    let latest = earliest.replace("TRIM_HORIZON", "LATEST");
-    let mut gateway = gateway.start_again(&latest);
-    gateway.stop().await;
-    let gateway = gateway.start_again(&latest);
-    gateway.put("new", json!({})).await;
-    gateway.delivered(&[&["new"]]).await;
-}
-
-#[tokio::test]
 async fn records_that_match_no_filter_are_skipped() {
     let mapping = r#"BatchSize: 2, FilterCriteria: { Filters: [
         { Pattern: '{"userIdentity":{"type":["Service"]}}' },
@@ -250,44 +218,17 @@ async fn records_that_match_no_filter_are_skipped() {
 }
 
 #[tokio::test]
-async fn chaos_delivers_at_least_once_in_order_per_item() {
-    let gateway = Gateway::start_with(&template("BatchSize: 20"), &["--stream-chaos", "9"]);
-    let keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
-    for round in 0..10 {
-        for key in keys {
-            gateway.put(key, json!({ "round": { "N": round.to_string() } })).await;
-        }
+async fn chaos_delivers_some_batches_twice() {
+    let gateway = Gateway::start_with(&template("BatchSize: 2"), &["--stream-chaos", "9"]);
+    for key in 0..40 {
+        gateway.put(&key.to_string(), json!({})).await;
     }
-    let rounds = || {
-        let mut rounds: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        for record in gateway.all_recorded().iter().filter_map(|event| event["Records"].as_array()).flatten()
-        {
-            let image = &record["dynamodb"]["NewImage"];
-            let (key, round) = (image["pk"]["S"].as_str().unwrap(), image["round"]["N"].as_str().unwrap());
-            rounds.entry(key.to_owned()).or_default().push(round.parse().unwrap());
-        }
-        rounds
+    let is_duplicated = || {
+        let delivered = gateway.batches().concat();
+        let keys: BTreeSet<&String> = delivered.iter().collect();
+        (keys.len() == 40 && delivered.len() > 40).then_some(())
     };
-    let all = eventually("everything is delivered", || {
-        let rounds = rounds();
-        let complete = |rounds: &Vec<u64>| rounds.iter().collect::<BTreeSet<_>>().len() == 10;
-        (rounds.len() == keys.len() && rounds.values().all(complete)).then_some(rounds)
-    });
-    for (key, rounds) in all.await {
-        let mut newest = 0;
-        for round in &rounds {
-            // A first delivery never precedes that of an earlier change.
-            assert!(*round <= newest + 1, "{key}: {rounds:?}");
-            newest = newest.max(*round);
-        }
-    }
-    let flat: Vec<String> = gateway.batches().concat();
-    assert!(flat.len() > 80, "some batches are duplicated: {}", flat.len());
-    assert_ne!(
-        flat.iter().take(8).collect::<Vec<_>>(),
-        keys.iter().collect::<Vec<_>>(),
-        "items overtake each other"
-    );
+    eventually("every record is delivered, some of them twice", is_duplicated).await;
 }
 
 #[tokio::test]
@@ -334,7 +275,7 @@ async fn child_shards_follow_their_parent_and_iterators_are_renewed() {
     let scratch = Arc::new(Scratch::new());
     let data = scratch.path("data");
     fs::create_dir(&data).unwrap();
-    let kept = json!({ "streamArn": split_stream::ARN, "sinceMs": 0, "shards": { "parent": { "after": "trimmed" } } });
+    let kept = json!({ "streamArn": split_stream::ARN, "shards": { "parent": { "after": "trimmed" } } });
     fs::write(data.join("stream-EchoChanges.json"), kept.to_string()).unwrap();
     let flags = ["--data", "data", "--dynamodb", &endpoint];
     let gateway = Gateway::start_in(scratch, &template("BatchSize: 10"), &flags);

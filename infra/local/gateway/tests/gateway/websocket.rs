@@ -63,6 +63,8 @@ async fn rejected_handshakes_have_the_status_of_aws() {
         ("/?guard=unauthorized", 401, "Unauthorized"),
         ("/?guard=broken", 500, "Internal server error"),
         ("/?guard=malformed", 500, "Internal server error"),
+        ("/?guard=nameless", 500, "Internal server error"),
+        ("/?guard=lowercase", 500, "Internal server error"),
         ("/?connect=fail", 502, "Internal server error"),
     ] {
         let (status, body) = gateway.rejection(path).await;
