@@ -19,6 +19,7 @@ mod dynamodb;
 mod endpoints;
 mod http;
 mod ids;
+mod json;
 mod lambda;
 mod management;
 mod options;

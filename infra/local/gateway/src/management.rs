@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::bind::BoundListeners;
@@ -50,42 +50,37 @@ struct ApiState {
     stage: String,
 }
 
-/// An error response of the API.
-enum ApiError {
-    Forbidden(&'static str),
-    Gone,
-    TooLarge,
-    BadRequest(&'static str),
-}
-
 async fn handle(State(state): State<Arc<ApiState>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let result = match find_connection(&state, &parts.headers, parts.uri.path()) {
         Ok(connection) => call(&parts.method, &connection, body).await,
         Err(error) => Err(error),
     };
-    result.unwrap_or_else(IntoResponse::into_response)
+    result.unwrap_or_else(|error| error)
 }
 
-fn find_connection(state: &ApiState, headers: &HeaderMap, path: &str) -> Result<Arc<Connection>, ApiError> {
+fn find_connection(state: &ApiState, headers: &HeaderMap, path: &str) -> Result<Arc<Connection>, Response> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !authorization.unwrap_or_default().starts_with(SIGNATURE) {
-        return Err(ApiError::Forbidden("Missing Authentication Token"));
+        return Err(forbidden("Missing Authentication Token"));
     }
     let path = percent_decode_str(path).decode_utf8_lossy();
     let below_stage = path.strip_prefix('/').and_then(|path| path.strip_prefix(state.stage.as_str()));
     let id = below_stage.and_then(|path| path.strip_prefix("/@connections/"));
-    let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or(ApiError::Forbidden("Forbidden"))?;
-    state.registry.get(id).ok_or(ApiError::Gone)
+    let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(|| forbidden("Forbidden"))?;
+    state.registry.get(id).ok_or_else(gone)
 }
 
-async fn call(method: &Method, connection: &Connection, body: Body) -> Result<Response, ApiError> {
+async fn call(method: &Method, connection: &Connection, body: Body) -> Result<Response, Response> {
     match *method {
         Method::POST => {
-            let body = axum::body::to_bytes(body, MAX_MESSAGE_BYTES).await.map_err(|_| ApiError::TooLarge)?;
-            let text = String::from_utf8(body.to_vec())
-                .map_err(|_| ApiError::BadRequest("the message is not UTF-8 text"))?;
-            connection.post(text).map_err(|_| ApiError::Gone)?;
+            let body = axum::body::to_bytes(body, MAX_MESSAGE_BYTES).await.map_err(|_| {
+                error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Payload too large")
+            })?;
+            let text = String::from_utf8(body.to_vec()).map_err(|_| {
+                error(StatusCode::BAD_REQUEST, "BadRequestException", "the message is not UTF-8 text")
+            })?;
+            connection.post(text).map_err(|_| gone())?;
             Ok(StatusCode::OK.into_response())
         }
         Method::GET => {
@@ -95,32 +90,31 @@ async fn call(method: &Method, connection: &Connection, body: Body) -> Result<Re
                 "lastActiveAt": clock::iso_time(connection.last_active_ms()),
                 "identity": context.identity(),
             });
-            Ok(json_response(StatusCode::OK, &body.to_string()))
+            Ok(json_response(StatusCode::OK, &body))
         }
         Method::DELETE => {
             connection.close(CloseReason::Deleted);
             Ok(StatusCode::NO_CONTENT.into_response())
         }
-        _ => Err(ApiError::Forbidden("Forbidden")),
+        _ => Err(forbidden("Forbidden")),
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let (status, code, message) = match self {
-            Self::Forbidden(message) => (StatusCode::FORBIDDEN, "ForbiddenException", message),
-            Self::Gone => (StatusCode::GONE, "GoneException", "Gone"),
-            Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Payload too large")
-            }
-            Self::BadRequest(message) => (StatusCode::BAD_REQUEST, "BadRequestException", message),
-        };
-        let mut response = json_response(status, &json!({ "message": message }).to_string());
-        response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
-        response
-    }
+/// An error response of the API.
+fn error(status: StatusCode, code: &'static str, message: &str) -> Response {
+    let mut response = json_response(status, &json!({ "message": message }));
+    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
+    response
 }
 
-fn json_response(status: StatusCode, body: &str) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body.to_owned()).into_response()
+fn forbidden(message: &str) -> Response {
+    error(StatusCode::FORBIDDEN, "ForbiddenException", message)
+}
+
+fn gone() -> Response {
+    error(StatusCode::GONE, "GoneException", "Gone")
+}
+
+fn json_response(status: StatusCode, body: &Json) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

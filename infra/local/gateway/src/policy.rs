@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::json::scalar_text;
+
 /// The action of every call of an API.
 const INVOKE: &str = "execute-api:Invoke";
 
@@ -45,14 +47,9 @@ pub(crate) fn context(result: &Json) -> Option<Map<String, Json>> {
         context.insert("principalId".into(), Json::from(principal));
     }
     for (name, value) in result.get("context").and_then(Json::as_object).into_iter().flatten() {
-        let text = match value {
-            Json::String(text) => text.clone(),
-            Json::Number(number) => number.to_string(),
-            Json::Bool(flag) => flag.to_string(),
-            Json::Null => continue,
-            Json::Array(_) | Json::Object(_) => return None,
-        };
-        context.insert(name.clone(), Json::from(text));
+        if !value.is_null() {
+            context.insert(name.clone(), Json::from(scalar_text(value)?));
+        }
     }
     Some(context)
 }

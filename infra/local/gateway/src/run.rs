@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use crate::console::Console;
 use crate::demo::{DemoTool, TOOL};
 use crate::dynamodb::{Engine, create_tables};
 use crate::endpoints::Endpoints;
+use crate::json::extended;
 use crate::lambda::Invoker;
 use crate::management::ManagementApi;
 use crate::options::Options;
@@ -134,11 +136,9 @@ impl Gateway {
         let without_app = ReadyFile::write(&state.file("starting.json"), &document)?;
         let app = tool.create_app(&state, without_app.path()).await?;
         drop(without_app);
-        if let Some(document) = document.as_object_mut() {
-            document.insert("app".into(), app);
-            if options.lambda_endpoint.is_some() {
-                document.insert("functions".into(), ready::functions(&plan, &endpoints));
-            }
+        document = extended(document, json!({ "app": app }));
+        if options.lambda_endpoint.is_some() {
+            document = extended(document, json!({ "functions": ready::functions(&plan, &endpoints) }));
         }
         let path = state.file(READY_FILE);
         let mut ready = vec![ReadyFile::write(&path, &document)?];

@@ -6,13 +6,14 @@ use axum::http::header;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
+use crate::json::extended;
 use crate::template::ACCOUNT_ID;
 use crate::{clock, ids};
 
 /// A request, as far as events describe it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ApiRequest {
     pub(crate) route_key: String,
     pub(crate) path_parameters: BTreeMap<String, String>,
@@ -51,8 +52,6 @@ impl ApiRequest {
         let trace = ids::trace_id().split(';').next().unwrap_or_default().to_owned();
         headers.insert("x-amzn-trace-id".into(), trace);
         Self {
-            route_key: String::new(),
-            path_parameters: BTreeMap::new(),
             path: path.to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers,
@@ -60,8 +59,7 @@ impl ApiRequest {
             method: parts.method.to_string(),
             protocol: format!("{:?}", parts.version),
             source_ip,
-            api_id: String::new(),
-            region: String::new(),
+            ..Self::default()
         }
     }
 
@@ -84,56 +82,32 @@ impl ApiRequest {
 
     /// The event for the route's function; `authorizer` is the authorizer's context.
     pub(crate) fn event(&self, body: &[u8], authorizer: Option<Json>) -> Json {
-        let mut fields = self.shared_fields();
-        let text = std::str::from_utf8(body).ok().filter(|_| is_text(self.headers.get("content-type")));
-        if !body.is_empty() {
-            let body = text.map_or_else(|| STANDARD.encode(body), str::to_owned);
-            fields.insert("body".into(), json!(body));
+        let context = authorizer.map_or(json!({}), |context| json!({ "authorizer": { "lambda": context } }));
+        let event = self.event_with(context);
+        if body.is_empty() {
+            return extended(event, json!({ "isBase64Encoded": false }));
         }
-        fields.insert("isBase64Encoded".into(), json!(!body.is_empty() && text.is_none()));
-        if let (Some(authorizer), Some(context)) =
-            (authorizer, fields.get_mut("requestContext").and_then(Json::as_object_mut))
-        {
-            context.insert("authorizer".into(), json!({ "lambda": authorizer }));
+        match std::str::from_utf8(body).ok().filter(|_| is_text(self.headers.get("content-type"))) {
+            Some(text) => extended(event, json!({ "body": text, "isBase64Encoded": false })),
+            None => extended(event, json!({ "body": STANDARD.encode(body), "isBase64Encoded": true })),
         }
-        Json::Object(fields)
     }
 
     /// The event for an authorizer with these identity sources.
     pub(crate) fn authorizer_event(&self, identity: &[String]) -> Json {
-        let mut fields = self.shared_fields();
-        fields.insert("type".into(), json!("REQUEST"));
-        fields.insert("routeArn".into(), json!(self.route_arn()));
-        fields.insert("identitySource".into(), json!(identity));
-        Json::Object(fields)
+        let call = json!({ "type": "REQUEST", "routeArn": self.route_arn(), "identitySource": identity });
+        extended(self.event_with(json!({})), call)
     }
 
-    fn shared_fields(&self) -> Map<String, Json> {
+    /// The fields of all events; `context` has further fields of the request context.
+    fn event_with(&self, context: Json) -> Json {
         let now_ms = clock::now_ms();
         let domain = self.headers.get(header::HOST.as_str()).cloned().unwrap_or_default();
-        let prefix = domain.split(['.', ':']).next().unwrap_or_default();
-        let mut fields = Map::new();
-        let mut set = |name: &str, value: Json| drop(fields.insert(name.to_owned(), value));
-        set("version", json!("2.0"));
-        set("routeKey", json!(self.route_key));
-        set("rawPath", json!(self.path));
-        set("rawQueryString", json!(self.query));
-        set("headers", json!(self.headers));
-        if !self.cookies.is_empty() {
-            set("cookies", json!(self.cookies));
-        }
-        let query = self.query_values();
-        if !query.is_empty() {
-            set("queryStringParameters", json!(query));
-        }
-        if !self.path_parameters.is_empty() {
-            set("pathParameters", json!(self.path_parameters));
-        }
-        let context = json!({
+        let request_context = json!({
             "accountId": ACCOUNT_ID,
             "apiId": self.api_id,
             "domainName": domain,
-            "domainPrefix": prefix,
+            "domainPrefix": domain.split(['.', ':']).next().unwrap_or_default(),
             "http": {
                 "method": self.method,
                 "path": self.path,
@@ -147,8 +121,22 @@ impl ApiRequest {
             "time": clock::log_time(now_ms),
             "timeEpoch": now_ms,
         });
-        set("requestContext", context);
-        fields
+        let mut event = json!({
+            "version": "2.0",
+            "routeKey": self.route_key,
+            "rawPath": self.path,
+            "rawQueryString": self.query,
+            "headers": self.headers,
+            "cookies": self.cookies,
+            "queryStringParameters": self.query_values(),
+            "pathParameters": self.path_parameters,
+            "requestContext": extended(request_context, context),
+        });
+        // API Gateway leaves out what is empty.
+        if let Some(fields) = event.as_object_mut() {
+            fields.retain(|_, value| *value != json!([]) && *value != json!({}));
+        }
+        event
     }
 }
 

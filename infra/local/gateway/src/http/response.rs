@@ -8,6 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
+use crate::json::{scalar_text, status_code};
+
 /// An error response of the API itself.
 pub(crate) fn error(status: StatusCode, message: &str) -> Response {
     let body = json!({ "message": message }).to_string();
@@ -18,8 +20,7 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Response {
 pub(crate) fn from_result(result: &[u8]) -> Option<Response> {
     let result: Json = serde_json::from_slice(result).ok()?;
     let Some(code) = result.get("statusCode") else { return Some(implicit_success(result)) };
-    let code = code.as_u64().or_else(|| code.as_str()?.parse().ok())?;
-    let status = StatusCode::from_u16(u16::try_from(code).ok()?).ok()?;
+    let status = status_code(code)?;
     let body = match result.get("body") {
         None | Some(Json::Null) => Vec::new(),
         Some(Json::String(text)) if result.get("isBase64Encoded").is_some_and(|flag| flag == true) => {
@@ -55,13 +56,7 @@ fn implicit_success(result: Json) -> Response {
 }
 
 fn header_value(value: &Json) -> Option<HeaderValue> {
-    let text = match value {
-        Json::String(text) => text.clone(),
-        Json::Number(number) => number.to_string(),
-        Json::Bool(flag) => flag.to_string(),
-        _ => return None,
-    };
-    HeaderValue::try_from(text).ok()
+    HeaderValue::try_from(scalar_text(value)?).ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 
-use crate::template::{HttpRoute, Segment};
+use crate::template::HttpRoute;
 
 /// A route and the values of its path parameters, percent-decoded.
 #[derive(Debug)]
@@ -14,58 +14,49 @@ pub(crate) struct RouteMatch<'r> {
 }
 
 pub(crate) fn find<'r>(routes: &'r [HttpRoute], method: &str, path: &str) -> Option<RouteMatch<'r>> {
-    let mut best: Option<(Vec<u8>, RouteMatch<'r>)> = None;
-    for route in routes {
-        if route.method.as_deref().is_some_and(|own| own != method) {
-            continue;
-        }
-        let Some(parameters) = parameters(route, path) else { continue };
-        let rank = rank(route);
-        if best.as_ref().is_none_or(|(other, _)| rank < *other) {
-            best = Some((rank, RouteMatch { route, parameters }));
-        }
-    }
-    best.map(|(_, matched)| matched)
+    let of_method = routes.iter().filter(|route| route.method.as_deref().is_none_or(|own| own == method));
+    let matching =
+        of_method.filter_map(|route| Some(RouteMatch { route, parameters: parameters(route, path)? }));
+    matching.min_by_key(|matched| rank(matched.route))
 }
 
 /// Smaller is more specific: segment by segment literal, parameter, greedy; then the method; `$default` last.
 fn rank(route: &HttpRoute) -> Vec<u8> {
     let Some(path) = &route.path else { return vec![u8::MAX] };
-    let segments = path.iter().map(|segment| match segment {
-        Segment::Literal(_) => 0,
-        Segment::Parameter(_) => 1,
-        Segment::Greedy(_) => 2,
+    let segments = path.split('/').map(|segment| match parameter_name(segment) {
+        None => 0,
+        Some(name) if !name.ends_with('+') => 1,
+        Some(_) => 2,
     });
     segments.chain([3 + u8::from(route.method.is_none())]).collect()
 }
 
 fn parameters(route: &HttpRoute, path: &str) -> Option<BTreeMap<String, String>> {
     let mut parameters = BTreeMap::new();
-    let Some(segments) = &route.path else { return Some(parameters) };
-    let mut rest = Some(path.strip_prefix('/').unwrap_or(path));
-    for segment in segments {
-        let left = rest?;
-        if let Segment::Greedy(name) = segment {
-            if left.is_empty() {
-                return None;
+    let Some(pattern) = &route.path else { return Some(parameters) };
+    let mut parts = path.split('/');
+    for segment in pattern.split('/') {
+        let Some(name) = parameter_name(segment) else {
+            if decoded(parts.next()?) == segment {
+                continue;
             }
-            parameters.insert(name.clone(), decoded(left));
-            return Some(parameters);
-        }
-        let (part, after) = match left.split_once('/') {
-            Some((part, after)) => (part, Some(after)),
-            None => (left, None),
+            return None;
         };
-        rest = after;
-        match segment {
-            Segment::Literal(literal) if *literal == decoded(part) => {}
-            Segment::Parameter(name) if !part.is_empty() => {
-                parameters.insert(name.clone(), decoded(part));
-            }
-            Segment::Literal(_) | Segment::Parameter(_) | Segment::Greedy(_) => return None,
+        let (name, value) = match name.strip_suffix('+') {
+            Some(name) => (name, parts.by_ref().collect::<Vec<_>>().join("/")),
+            None => (name, parts.next()?.to_owned()),
+        };
+        if value.is_empty() {
+            return None;
         }
+        parameters.insert(name.to_owned(), decoded(&value));
     }
-    rest.is_none().then_some(parameters)
+    parts.next().is_none().then_some(parameters)
+}
+
+/// `id` for the segment `{id}`, `rest+` for `{rest+}`, which takes the rest of the path.
+fn parameter_name(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
 }
 
 fn decoded(text: &str) -> String {
@@ -76,29 +67,21 @@ fn decoded(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn route(key: &str, path: Option<Vec<Segment>>) -> HttpRoute {
-        let method = key.split_once(' ').map(|(method, _)| method.to_owned()).filter(|m| m != "ANY");
-        HttpRoute { key: key.into(), method, path, function: "F".into(), authorizer: None }
+    fn route(key: &str) -> HttpRoute {
+        let (method, path) = key.split_once(' ').unzip();
+        HttpRoute {
+            key: key.into(),
+            method: method.filter(|method| *method != "ANY").map(str::to_owned),
+            path: path.map(str::to_owned),
+            function: "F".into(),
+            authorizer: None,
+        }
     }
 
-    fn literal(text: &str) -> Segment {
-        Segment::Literal(text.into())
-    }
-
-    fn routes() -> Vec<HttpRoute> {
-        let id = || Segment::Parameter("id".into());
-        let rest = || Segment::Greedy("rest".into());
-        vec![
-            route("GET /", Some(vec![literal("")])),
-            route("ANY /a/{id}", Some(vec![literal("a"), id()])),
-            route("GET /a/{id}", Some(vec![literal("a"), id()])),
-            route("GET /a/b", Some(vec![literal("a"), literal("b")])),
-            route("GET /a/{rest+}", Some(vec![literal("a"), rest()])),
-        ]
-    }
+    const KEYS: [&str; 5] = ["GET /", "ANY /a/{id}", "GET /a/{id}", "GET /a/b", "GET /a/{rest+}"];
 
     fn found(method: &str, path: &str) -> Option<(String, Vec<(String, String)>)> {
-        let routes = routes();
+        let routes = KEYS.map(route);
         let matched = find(&routes, method, path)?;
         Some((matched.route.key.clone(), matched.parameters.into_iter().collect()))
     }
@@ -123,10 +106,9 @@ mod tests {
         {
             assert_eq!(key(method, path), None, "{method} {path}");
         }
-        let mut all = routes();
-        all.push(route("$default", None));
-        assert_eq!(find(&all, "POST", "/nowhere").unwrap().route.key, "$default");
-        assert_eq!(find(&all, "GET", "/a/b").unwrap().route.key, "GET /a/b");
+        let routes = ["GET /a/b", "$default"].map(route);
+        assert_eq!(find(&routes, "POST", "/nowhere").unwrap().route.key, "$default");
+        assert_eq!(find(&routes, "GET", "/a/b").unwrap().route.key, "GET /a/b");
     }
 
     #[test]

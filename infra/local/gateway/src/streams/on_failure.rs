@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::ordered_queue::Discarded;
 use super::record::Record;
+use crate::json::extended;
 use crate::{clock, ids};
 
 /// Where discarded records came from, and the function they were for.
@@ -32,7 +33,7 @@ pub(crate) fn message(discarded: &Discarded, origin: Origin<'_>, now_ms: i64) ->
     let (first, last) = (discarded.records.first(), discarded.records.last());
     let sequence = |record: Option<&Record>| record.map(|record| record.sequence.as_str().to_owned());
     let arrival = |record: Option<&Record>| record.map(|record| clock::iso_time(record.created_ms));
-    let mut message = json!({
+    let message = json!({
         "requestContext": {
             "requestId": ids::uuid(),
             "functionArn": origin.function_arn,
@@ -52,12 +53,11 @@ pub(crate) fn message(discarded: &Discarded, origin: Origin<'_>, now_ms: i64) ->
         },
     });
     // There is no response if the function was never invoked.
-    if let Some(message) = message.as_object_mut().filter(|_| discarded.attempts > 0) {
-        let response =
-            json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" });
-        message.insert("responseContext".into(), response);
+    if discarded.attempts == 0 {
+        return message;
     }
-    message
+    let response = json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" });
+    extended(message, json!({ "responseContext": response }))
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! One record of a stream, with exactly the fields of Lambda's event.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
+
+use crate::json::extended;
 
 const SECOND_MS: f64 = 1000.0;
 
@@ -42,19 +44,19 @@ impl Record {
         let mut change = change.clone();
         change.insert("ApproximateCreationDateTime".into(), seconds(created_s));
         let item = change.get("Keys").map(Json::to_string).unwrap_or_default();
-        let mut event = Map::new();
-        for name in ["eventID", "eventName", "eventVersion"] {
-            event.insert(name.into(), record.get(name)?.clone());
-        }
-        event.insert("eventSource".into(), json!("aws:dynamodb"));
-        // Local engines use a region of their own.
-        event.insert("awsRegion".into(), json!(region));
-        event.insert("dynamodb".into(), Json::Object(change));
-        event.insert("eventSourceARN".into(), json!(stream_arn));
+        let mut event = json!({
+            "eventID": record.get("eventID")?,
+            "eventName": record.get("eventName")?,
+            "eventVersion": record.get("eventVersion")?,
+            "eventSource": "aws:dynamodb",
+            // Local engines use a region of their own.
+            "awsRegion": region,
+            "dynamodb": change,
+            "eventSourceARN": stream_arn,
+        });
         if let Some(identity) = record.get("userIdentity").filter(|identity| identity.is_object()) {
-            event.insert("userIdentity".into(), user_identity(identity));
+            event = extended(event, json!({ "userIdentity": user_identity(identity) }));
         }
-        let event = Json::Object(event);
         let bytes = event.to_string().len() + 1;
         let created_ms = (created_s * SECOND_MS) as i64;
         Some(Self { sequence, created_ms, item, event, bytes })

@@ -26,18 +26,9 @@ pub(crate) struct HttpRoute {
     /// `None` for every method.
     pub(crate) method: Option<String>,
     /// `None` for `$default`.
-    pub(crate) path: Option<Vec<Segment>>,
+    pub(crate) path: Option<String>,
     pub(crate) function: String,
     pub(crate) authorizer: Option<String>,
-}
-
-/// A part of a route's path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Segment {
-    Literal(String),
-    Parameter(String),
-    /// `{name+}`: the rest of the path.
-    Greedy(String),
 }
 
 /// `CorsConfiguration`.
@@ -131,21 +122,7 @@ fn route(
     };
     let own_authorizer = properties.optional_text("Auth.Authorizer")?;
     let authorizer = own_authorizer.or(default_authorizer.map(str::to_owned)).filter(|name| name != "NONE");
-    let path = path.map(|path| segments(&path));
     Ok(HttpRoute { key, method, path, function: event.function.to_owned(), authorizer })
-}
-
-fn segments(path: &str) -> Vec<Segment> {
-    let parts = path.trim_start_matches('/').split('/');
-    parts
-        .map(|part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            Some(name) => match name.strip_suffix('+') {
-                Some(name) => Segment::Greedy(name.to_owned()),
-                None => Segment::Parameter(name.to_owned()),
-            },
-            None => Segment::Literal(part.to_owned()),
-        })
-        .collect()
 }
 
 fn cors_plan(cors: &Property<'_>) -> anyhow::Result<CorsPlan> {

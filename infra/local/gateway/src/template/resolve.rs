@@ -12,6 +12,7 @@ use yaml_serde::Value;
 use super::document::{Document, Resource, is_intrinsic, named};
 use super::generated_ids::{self, GeneratedId};
 use super::path::PropertyPath;
+use crate::json::scalar_text;
 
 /// The account in local ARNs.
 pub(crate) const ACCOUNT_ID: &str = "000000000000";
@@ -224,13 +225,10 @@ fn physical_id(logical_id: &str, resource: &Resource) -> String {
 /// A resolved scalar as text; a list of texts is joined by commas, as in CloudFormation.
 pub(crate) fn text_of(value: &Json) -> Option<String> {
     match value {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        Json::Bool(flag) => Some(flag.to_string()),
         Json::Array(items) => {
             let texts: Option<Vec<String>> = items.iter().map(text_of).collect();
             texts.map(|texts| texts.join(","))
         }
-        Json::Null | Json::Object(_) => None,
+        scalar => scalar_text(scalar),
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Keys, indexes, the stream and the time to live matter to functions; backups, encryption and capacity are left out.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::property::{ActiveResource, resources};
 use super::resolve::Resolver;
+use crate::json::extended;
 
 /// A table to create.
 #[derive(Debug)]
@@ -33,9 +34,7 @@ impl Table {
     /// The same table under another name, for tests that share an endpoint.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        if let Some(request) = self.create.as_object_mut() {
-            request.insert("TableName".to_owned(), json!(name));
-        }
+        self.create = extended(self.create, json!({ "TableName": name }));
         name.clone_into(&mut self.name);
         self
     }
@@ -48,29 +47,26 @@ pub(crate) fn plan(resolver: &Resolver<'_>) -> anyhow::Result<Vec<Table>> {
 fn table(resource: &ActiveResource<'_>) -> anyhow::Result<Table> {
     let properties = &resource.properties;
     let name = properties.optional_text("TableName")?.unwrap_or_else(|| resource.id.to_owned());
-    let mut create = Map::new();
-    create.insert("TableName".into(), json!(name));
-    create.insert("BillingMode".into(), json!("PAY_PER_REQUEST"));
-    for required in ["AttributeDefinitions", "KeySchema"] {
-        create.insert(required.into(), properties.required(required)?.resolve()?);
-    }
+    let mut create = json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": properties.required("AttributeDefinitions")?.resolve()?,
+        "KeySchema": properties.required("KeySchema")?.resolve()?,
+    });
     for optional in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
         if let Some(indexes) = properties.get(optional) {
-            create.insert(optional.into(), without_capacity(indexes.resolve()?));
+            create = extended(create, json!({ optional: without_capacity(indexes.resolve()?) }));
         }
     }
     if let Some(stream) = properties.get("StreamSpecification") {
-        let mut stream = stream.resolve()?;
-        if let Some(stream) = stream.as_object_mut() {
-            stream.insert("StreamEnabled".into(), json!(true));
-        }
-        create.insert("StreamSpecification".into(), stream);
+        let stream = extended(stream.resolve()?, json!({ "StreamEnabled": true }));
+        create = extended(create, json!({ "StreamSpecification": stream }));
     }
     let ttl_attribute = match properties.get("TimeToLiveSpecification") {
         Some(ttl) if ttl.flag("Enabled")? => ttl.optional_text("AttributeName")?,
         Some(_) | None => None,
     };
-    Ok(Table { name, create: Json::Object(create), ttl_attribute })
+    Ok(Table { name, create, ttl_attribute })
 }
 
 /// Removes the capacity of indexes, which CreateTable rejects for on-demand tables.

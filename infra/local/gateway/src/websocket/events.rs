@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::json::extended;
 use crate::template::ACCOUNT_ID;
 use crate::{clock, ids};
 
@@ -20,9 +21,6 @@ pub(crate) struct Handshake {
     pub(crate) headers: Vec<(String, String)>,
     /// The raw query, if there is one.
     pub(crate) query: Option<String>,
-    pub(crate) host: String,
-    pub(crate) source_ip: String,
-    pub(crate) user_agent: Option<String>,
 }
 
 /// A connection, as far as events describe it.
@@ -46,13 +44,6 @@ impl ConnectionContext {
     }
 }
 
-/// An event and the request id that error frames name.
-#[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) request_id: String,
-    pub(crate) body: Json,
-}
-
 impl EventBuilder {
     /// The ARN of the `$connect` call, for authorizers.
     pub(crate) fn connect_arn(&self) -> String {
@@ -60,91 +51,89 @@ impl EventBuilder {
         format!("arn:aws:execute-api:{region}:{ACCOUNT_ID}:{api_id}/{stage}/$connect")
     }
 
-    pub(crate) fn authorizer_event(&self, connection: &ConnectionContext, handshake: &Handshake) -> Event {
-        let mut event = self.connect_event(connection, handshake);
-        if let Some(fields) = event.body.as_object_mut() {
-            fields.remove("isBase64Encoded");
-            fields.insert("type".into(), json!("REQUEST"));
-            fields.insert("methodArn".into(), json!(self.connect_arn()));
-            fields.insert("stageVariables".into(), json!({}));
-            fields.entry("queryStringParameters").or_insert_with(|| json!({}));
-            fields.entry("multiValueQueryStringParameters").or_insert_with(|| json!({}));
-        }
-        event
+    pub(crate) fn authorizer_event(&self, connection: &ConnectionContext, handshake: &Handshake) -> Json {
+        let event = json!({
+            "type": "REQUEST",
+            "methodArn": self.connect_arn(),
+            "stageVariables": {},
+            "queryStringParameters": {},
+            "multiValueQueryStringParameters": {},
+            "requestContext": self.context(connection, "$connect", "CONNECT", json!({})),
+        });
+        extended(event, handshake.fields())
     }
 
-    pub(crate) fn connect_event(&self, connection: &ConnectionContext, handshake: &Handshake) -> Event {
-        let context = self.context(connection, "$connect", "CONNECT");
-        let headers = FieldValues::collect(handshake.headers.iter().cloned());
-        let mut event = event(context, json!({ "headers": headers.last, "multiValueHeaders": headers.all }));
-        if let (Some(query), Some(fields)) = (&handshake.query, event.body.as_object_mut()) {
-            let pairs = form_urlencoded::parse(query.as_bytes());
-            let query =
-                FieldValues::collect(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())));
-            if !query.last.is_empty() {
-                fields.insert("queryStringParameters".into(), Json::Object(query.last));
-                fields.insert("multiValueQueryStringParameters".into(), Json::Object(query.all));
-            }
-        }
-        event
+    pub(crate) fn connect_event(&self, connection: &ConnectionContext, handshake: &Handshake) -> Json {
+        let context = self.context(connection, "$connect", "CONNECT", json!({}));
+        extended(json!({ "requestContext": context, "isBase64Encoded": false }), handshake.fields())
     }
 
-    pub(crate) fn message_event(&self, connection: &ConnectionContext, route: &str, text: &str) -> Event {
-        let mut context = self.context(connection, route, "MESSAGE");
-        context.insert("messageId".into(), json!(ids::gateway_id()));
-        event(context, json!({ "body": text }))
+    pub(crate) fn message_event(&self, connection: &ConnectionContext, route: &str, text: &str) -> Json {
+        let context = self.context(connection, route, "MESSAGE", json!({ "messageId": ids::gateway_id() }));
+        json!({ "body": text, "requestContext": context, "isBase64Encoded": false })
     }
 
-    pub(crate) fn disconnect_event(&self, connection: &ConnectionContext, code: u16, reason: &str) -> Event {
-        let mut context = self.context(connection, "$disconnect", "DISCONNECT");
-        context.insert("disconnectStatusCode".into(), json!(code));
-        context.insert("disconnectReason".into(), json!(reason));
+    pub(crate) fn disconnect_event(&self, connection: &ConnectionContext, code: u16, reason: &str) -> Json {
+        let end = json!({ "disconnectStatusCode": code, "disconnectReason": reason });
         let host = &connection.host;
-        let headers = json!({ "Host": host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": "" });
-        let multi = json!({ "Host": [host], "x-api-key": [""], "X-Forwarded-For": [""], "x-restapi": [""] });
-        event(context, json!({ "headers": headers, "multiValueHeaders": multi }))
+        json!({
+            "headers": { "Host": host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": "" },
+            "multiValueHeaders":
+                { "Host": [host], "x-api-key": [""], "X-Forwarded-For": [""], "x-restapi": [""] },
+            "requestContext": self.context(connection, "$disconnect", "DISCONNECT", end),
+            "isBase64Encoded": false,
+        })
     }
 
-    fn context(&self, connection: &ConnectionContext, route: &str, kind: &str) -> Map<String, Json> {
+    fn context(&self, connection: &ConnectionContext, route: &str, kind: &str, more: Json) -> Json {
         let now_ms = clock::now_ms();
         let request_id = ids::gateway_id();
-        let mut context = Map::new();
-        for (name, value) in [
-            ("routeKey", json!(route)),
-            ("eventType", json!(kind)),
-            ("extendedRequestId", json!(request_id)),
-            ("requestId", json!(request_id)),
-            ("requestTime", json!(clock::log_time(now_ms))),
-            ("requestTimeEpoch", json!(now_ms)),
-            ("messageDirection", json!("IN")),
-            ("stage", json!(self.stage)),
-            ("connectedAt", json!(connection.connected_at_ms)),
-            ("identity", json!(connection.identity())),
-            ("domainName", json!(connection.host)),
-            ("connectionId", json!(connection.connection_id)),
-            ("apiId", json!(self.api_id)),
-        ] {
-            context.insert(name.to_owned(), value);
+        let context = json!({
+            "routeKey": route,
+            "eventType": kind,
+            "extendedRequestId": request_id,
+            "requestId": request_id,
+            "requestTime": clock::log_time(now_ms),
+            "requestTimeEpoch": now_ms,
+            "messageDirection": "IN",
+            "stage": self.stage,
+            "connectedAt": connection.connected_at_ms,
+            "identity": connection.identity(),
+            "domainName": connection.host,
+            "connectionId": connection.connection_id,
+            "apiId": self.api_id,
+        });
+        let context = extended(context, more);
+        match &connection.authorizer {
+            Some(authorizer) => extended(context, json!({ "authorizer": authorizer })),
+            None => context,
         }
-        if let Some(authorizer) = &connection.authorizer {
-            context.insert("authorizer".into(), Json::Object(authorizer.clone()));
-        }
-        context
     }
 }
 
-/// The document of API Gateway's own errors, in a frame or in a rejected handshake.
-pub(crate) fn error_body(message: &str, connection: &ConnectionContext, request_id: &str) -> Json {
+impl Handshake {
+    /// The headers and the query of an event.
+    fn fields(&self) -> Json {
+        let headers = FieldValues::collect(self.headers.iter().cloned());
+        let fields = json!({ "headers": headers.last, "multiValueHeaders": headers.all });
+        let query = form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes());
+        let query = FieldValues::collect(query.into_owned());
+        if query.last.is_empty() {
+            return fields;
+        }
+        let query =
+            json!({ "queryStringParameters": query.last, "multiValueQueryStringParameters": query.all });
+        extended(fields, query)
+    }
+}
+
+/// The document of API Gateway's own errors, in a frame or in a rejected handshake: for an event, or for a frame
+/// without a route.
+pub(crate) fn error_body(message: &str, connection: &ConnectionContext, event: Option<&Json>) -> String {
+    let request_id = event.and_then(|event| event.pointer("/requestContext/requestId")).cloned();
+    let request_id = request_id.unwrap_or_else(|| json!(ids::gateway_id()));
     json!({ "message": message, "connectionId": connection.connection_id, "requestId": request_id })
-}
-
-fn event(context: Map<String, Json>, mut body: Json) -> Event {
-    let request_id = context.get("requestId").and_then(Json::as_str).unwrap_or_default().to_owned();
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert("requestContext".into(), Json::Object(context));
-        fields.insert("isBase64Encoded".into(), json!(false));
-    }
-    Event { request_id, body }
+        .to_string()
 }
 
 /// The values of named fields, as events carry them.
@@ -191,7 +180,6 @@ mod tests {
         Handshake {
             headers: vec![header("Host", "h"), header("Cookie", "a"), header("Cookie", "b")],
             query: query.map(str::to_owned),
-            ..Handshake::default()
         }
     }
 
@@ -217,7 +205,7 @@ mod tests {
 
     #[test]
     fn connect_event_has_headers_and_optional_query() {
-        let plain = without_volatile_fields(api().connect_event(&connection(), &handshake(None)).body);
+        let plain = without_volatile_fields(api().connect_event(&connection(), &handshake(None)));
         let expected = json!({
             "headers": { "Host": "h", "Cookie": "b" },
             "multiValueHeaders": { "Host": ["h"], "Cookie": ["a", "b"] },
@@ -225,7 +213,7 @@ mod tests {
             "isBase64Encoded": false,
         });
         assert_eq!(plain, expected);
-        let event = api().connect_event(&connection(), &handshake(Some("a=1&a=2&b=%20"))).body;
+        let event = api().connect_event(&connection(), &handshake(Some("a=1&a=2&b=%20")));
         assert_eq!(event["queryStringParameters"], json!({ "a": "2", "b": " " }));
         assert_eq!(event["multiValueQueryStringParameters"], json!({ "a": ["1", "2"], "b": [" "] }));
     }
@@ -234,7 +222,7 @@ mod tests {
     fn message_event_has_body_and_id_but_no_headers() {
         let mut authorized = connection();
         authorized.authorizer = json!({ "principalId": "p", "role": "view" }).as_object().cloned();
-        let mut event = without_volatile_fields(api().message_event(&authorized, "ping", "{}").body);
+        let mut event = without_volatile_fields(api().message_event(&authorized, "ping", "{}"));
         let id = event["requestContext"].as_object_mut().unwrap().remove("messageId").unwrap();
         assert_eq!(id.as_str().unwrap().len(), 16);
         let mut expected = context("ping", "MESSAGE");
@@ -244,7 +232,7 @@ mod tests {
 
     #[test]
     fn disconnect_event_has_code_and_reason() {
-        let event = without_volatile_fields(api().disconnect_event(&connection(), 1005, "none").body);
+        let event = without_volatile_fields(api().disconnect_event(&connection(), 1005, "none"));
         let mut expected = context("$disconnect", "DISCONNECT");
         expected["disconnectStatusCode"] = json!(1005);
         expected["disconnectReason"] = json!("none");
@@ -257,7 +245,7 @@ mod tests {
 
     #[test]
     fn authorizer_event_has_handshake_and_method() {
-        let event = without_volatile_fields(api().authorizer_event(&connection(), &handshake(None)).body);
+        let event = without_volatile_fields(api().authorizer_event(&connection(), &handshake(None)));
         assert_eq!(event["type"], "REQUEST");
         assert_eq!(event["methodArn"], "arn:aws:execute-api:us-east-1:000000000000:Ws/live/$connect");
         assert_eq!(event["queryStringParameters"], json!({}));

@@ -9,17 +9,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
+use serde_json::Value as Json;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::api::WebSocketApi;
-use super::authorize::{HandshakeError, read_result};
+use super::authorize::read_result;
 use super::close::Disconnect;
 use super::events::{ConnectionContext, Handshake, error_body};
 use super::message::{self, ProxyResult};
@@ -43,29 +44,22 @@ async fn upgrade(
     let Some(upgraded) = parts.extensions.remove::<OnUpgrade>() else {
         return StatusCode::UPGRADE_REQUIRED.into_response();
     };
-    let handshake = read_handshake(&parts, peer);
+    let (context, handshake) = read_handshake(&parts, peer);
     let (reply, response) = oneshot::channel();
     // In its own task, because the server drops this handler when the client disconnects.
     let tasks = api.tasks.clone();
-    tasks.spawn(accept_or_reject(api, handshake, accept, upgraded, reply));
+    tasks.spawn(accept_or_reject(api, context, handshake, accept, upgraded, reply));
     response.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 async fn accept_or_reject(
     api: Arc<WebSocketApi>,
+    mut context: ConnectionContext,
     handshake: Handshake,
     accept: String,
     upgraded: OnUpgrade,
     reply: oneshot::Sender<Response>,
 ) {
-    let mut context = ConnectionContext {
-        connection_id: ids::gateway_id(),
-        connected_at_ms: clock::now_ms(),
-        host: handshake.host.clone(),
-        source_ip: handshake.source_ip.clone(),
-        user_agent: handshake.user_agent.clone(),
-        authorizer: None,
-    };
     match connect(&api, &mut context, &handshake).await {
         Ok(subprotocol) => {
             let response = switching_protocols(&accept, subprotocol);
@@ -90,17 +84,16 @@ async fn connect(
 ) -> Result<Option<HeaderValue>, Response> {
     if let Some(authorizer) = &api.plan.authorizer {
         let event = api.events.authorizer_event(context, handshake);
-        let result = api.invoker.invoke(authorizer, &event.body, message::MAX_TIMEOUT).await;
+        let result = api.invoker.invoke(authorizer, &event, message::MAX_TIMEOUT).await;
         let authorized = read_result(result, &api.events.connect_arn())
-            .map_err(|error| rejected(&error, context, &event.request_id))?;
+            .map_err(|(status, message)| rejected(status, message, context, &event))?;
         context.authorizer = Some(authorized);
     }
     let Some(route) = api.plan.routes.get("$connect") else { return Ok(None) };
     let event = api.events.connect_event(context, handshake);
-    let result = api.invoker.invoke(&route.function, &event.body, route.timeout).await;
+    let result = api.invoker.invoke(&route.function, &event, route.timeout).await;
     let Some(result) = result.ok().and_then(|result| ProxyResult::read(&result)) else {
-        let error = HandshakeError { status: StatusCode::BAD_GATEWAY, message: "Internal server error" };
-        return Err(rejected(&error, context, &event.request_id));
+        return Err(rejected(StatusCode::BAD_GATEWAY, "Internal server error", context, &event));
     };
     if !result.status.is_success() {
         return Err(result.status.into_response());
@@ -108,9 +101,9 @@ async fn connect(
     Ok(result.header("sec-websocket-protocol"))
 }
 
-fn rejected(error: &HandshakeError, context: &ConnectionContext, request_id: &str) -> Response {
-    let body = error_body(error.message, context, request_id);
-    (error.status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+fn rejected(status: StatusCode, message: &str, context: &ConnectionContext, event: &Json) -> Response {
+    let body = error_body(message, context, Some(event));
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 fn switching_protocols(accept: &str, subprotocol: Option<HeaderValue>) -> Response {
@@ -142,18 +135,16 @@ fn accept_key(parts: &Parts) -> Option<String> {
     is_handshake.then(|| derive_accept_key(key.as_bytes()))
 }
 
-fn read_handshake(parts: &Parts, peer: SocketAddr) -> Handshake {
-    let text = |headers: &HeaderMap, name: HeaderName| {
-        headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
+fn read_handshake(parts: &Parts, peer: SocketAddr) -> (ConnectionContext, Handshake) {
+    let owned = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text = |name: HeaderName| parts.headers.get(name).map(owned);
     let mut headers: Vec<(String, String)> = Vec::new();
     for (name, value) in &parts.headers {
         // API Gateway terminates the connection and does not forward these.
         if *name == header::CONNECTION || *name == header::UPGRADE {
             continue;
         }
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        headers.push((header_name(name.as_str()), value));
+        headers.push((header_name(name.as_str()), owned(value)));
     }
     let source_ip = peer.ip().to_canonical().to_string();
     let trace = ids::trace_id();
@@ -164,13 +155,15 @@ fn read_handshake(parts: &Parts, peer: SocketAddr) -> Handshake {
     ] {
         headers.push((name.to_owned(), value.to_owned()));
     }
-    Handshake {
-        headers,
-        query: parts.uri.query().map(str::to_owned),
-        host: text(&parts.headers, header::HOST).unwrap_or_default(),
+    let context = ConnectionContext {
+        connection_id: ids::gateway_id(),
+        connected_at_ms: clock::now_ms(),
+        host: text(header::HOST).unwrap_or_default(),
         source_ip,
-        user_agent: text(&parts.headers, header::USER_AGENT),
-    }
+        user_agent: text(header::USER_AGENT),
+        authorizer: None,
+    };
+    (context, Handshake { headers, query: parts.uri.query().map(str::to_owned) })
 }
 
 /// A header's name as clients usually write it, because hyper keeps lower case only. Names with `x-` are mostly sent

@@ -12,7 +12,7 @@ use super::close::Disconnect;
 use super::connection::Connection;
 use super::events::{ConnectionContext, error_body};
 use super::select::select_route_key;
-use crate::ids;
+use crate::json::status_code;
 use crate::lambda::InvokeError;
 
 /// API Gateway's greatest integration timeout, which also limits authorizers.
@@ -25,11 +25,10 @@ pub(crate) async fn handle(api: Arc<WebSocketApi>, connection: Arc<Connection>, 
     let key = select_route_key(&text, &api.plan.selection).filter(|key| !key.starts_with('$'));
     let found = key.as_deref().and_then(|key| api.plan.routes.get_key_value(key));
     let Some((key, route)) = found.or_else(|| api.plan.routes.get_key_value(DEFAULT_ROUTE)) else {
-        let body = error_body("Forbidden", context, &ids::gateway_id());
-        return send(&connection, body.to_string());
+        return send(&connection, error_body("Forbidden", context, None));
     };
     let event = api.events.message_event(context, key, &text);
-    let error = match api.invoker.invoke(&route.function, &event.body, route.timeout).await {
+    let error = match api.invoker.invoke(&route.function, &event, route.timeout).await {
         Ok(result) => match ProxyResult::read(&result) {
             // API Gateway sends an empty message for a result without a body, too.
             Some(result) if route.two_way => return send(&connection, result.body),
@@ -39,7 +38,7 @@ pub(crate) async fn handle(api: Arc<WebSocketApi>, connection: Arc<Connection>, 
         Err(InvokeError::TimedOut) => "Endpoint request timed out",
         Err(InvokeError::Function { .. } | InvokeError::Unavailable(_)) => "Internal server error",
     };
-    send(&connection, error_body(error, context, &event.request_id).to_string());
+    send(&connection, error_body(error, context, Some(&event)));
 }
 
 /// Sends a frame unless the connection is gone.
@@ -53,7 +52,7 @@ pub(crate) async fn disconnected(api: &WebSocketApi, context: &ConnectionContext
     let (code, reason) = disconnect.code_and_reason();
     let event = api.events.disconnect_event(context, code, reason);
     // Best effort, as on AWS; the invoker prints a failure.
-    drop(api.invoker.invoke(&route.function, &event.body, route.timeout).await);
+    drop(api.invoker.invoke(&route.function, &event, route.timeout).await);
 }
 
 /// A proxy integration's result.
@@ -70,10 +69,7 @@ impl ProxyResult {
         let Ok(Json::Object(mut result)) = serde_json::from_slice(result) else { return None };
         let status = match result.get("statusCode") {
             None | Some(Json::Null) => StatusCode::OK,
-            Some(code) => {
-                let number = code.as_u64().or_else(|| code.as_str()?.parse().ok())?;
-                StatusCode::from_u16(u16::try_from(number).ok()?).ok()?
-            }
+            Some(code) => status_code(code)?,
         };
         let body = match result.remove("body") {
             None | Some(Json::Null) => String::new(),

@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value as Json;
 use serde_json::value::RawValue;
+
+use crate::json::scalar_text;
 
 /// The string, number or boolean at `path` in `body`, as text. `None` if the body is not JSON or has no such scalar.
 /// Of duplicate keys the last counts.
@@ -18,12 +19,7 @@ pub(crate) fn select_route_key(body: &str, path: &[String]) -> Option<String> {
     if value.get().starts_with(['{', '[']) {
         return None;
     }
-    match serde_json::from_str(value.get()).ok()? {
-        Json::String(text) => Some(text),
-        Json::Number(number) => Some(number.to_string()),
-        Json::Bool(flag) => Some(flag.to_string()),
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
-    }
+    scalar_text(&serde_json::from_str(value.get()).ok()?)
 }
 
 #[cfg(test)]
