@@ -7,12 +7,13 @@ use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, MAX_CONNECTIONS};
-use nsl_domain::conversation::effects::{EffectError, Effects, RecentReports};
+use nsl_domain::conversation::effects::{EffectError, Effects};
 use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
 use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::AppId;
+use nsl_domain::report::RecentReports;
 use nsl_domain::time::TimestampMs;
 
 use crate::session::Session;
@@ -115,7 +116,6 @@ impl Effects for FrameEffects<'_> {
         let Some(known) = self.session.app_cache.cached(app, now).await? else {
             return Ok(RecentReports { reports: Vec::new(), is_complete: true });
         };
-        let recent = self.session.reports.recent(&known, from, now, MAX_REPLAY_REPORTS).await?;
-        Ok(RecentReports { reports: recent.reports, is_complete: recent.is_complete })
+        self.session.reports.recent(&known, from, now, MAX_REPLAY_REPORTS).await
     }
 }

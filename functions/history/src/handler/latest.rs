@@ -4,10 +4,9 @@
 
 use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
-use nsl_aws::reports::SomeReports;
 use nsl_domain::app::App;
 use nsl_domain::history::{LatestFold, MAX_TAIL_MS, SeriesAnswer, Truncated, Truncations};
-use nsl_domain::report::{MAX_AHEAD_MS, Report};
+use nsl_domain::report::{MAX_AHEAD_MS, RecentReports, Report};
 use nsl_domain::rollup::AppShard;
 use nsl_domain::time::TimestampMs;
 use nsl_domain::time_span::TimeSpan;
@@ -64,7 +63,7 @@ impl History {
     /// The last reports that the rollup function stored, and the raw tail, which is newer.
     async fn last_reports(&self, app: &App, now: TimestampMs) -> Result<LastReports, Fault> {
         let rollups = self.rollups.with_retention(self.retention_of(app));
-        let SomeReports { mut reports, is_complete } = rollups.last_reports(&app.id, now).await?;
+        let RecentReports { mut reports, is_complete } = rollups.last_reports(&app.id, now).await?;
         let tail = TimeSpan::new(now.plus_ms(-MAX_TAIL_MS), now.plus_ms(MAX_AHEAD_MS + 1));
         for shard in 0..app.shards {
             let shard = AppShard { app: app.id.clone(), shard };

@@ -18,8 +18,8 @@ const CONCURRENT_EXPIRIES: usize = 64;
 /// Reads the subscribers of an app, and expires them.
 #[derive(Debug, Clone)]
 pub struct Audience {
-    subscriptions: Subscriptions,
-    connections_api: ConnectionsApi,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) connections_api: ConnectionsApi,
 }
 
 /// The subscribers of an app.
@@ -32,10 +32,6 @@ pub struct Subscribers {
 }
 
 impl Audience {
-    pub(crate) fn new(subscriptions: Subscriptions, connections_api: ConnectionsApi) -> Self {
-        Self { subscriptions, connections_api }
-    }
-
     /// The subscribers of `app` at `now`. One consistent query per megabyte of rows, and one read of the app where a
     /// subscriber seems expired: a cached app may be outdated. If that read fails, such a subscriber is neither active
     /// nor expired.

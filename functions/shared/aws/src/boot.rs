@@ -210,47 +210,47 @@ impl Clients {
     }
 
     fn table(&self, name: &str) -> Table {
-        Table::new(self.tables.clone(), name)
+        Table { client: self.tables.clone(), name: name.to_owned() }
     }
 
     /// The apps in `table`.
     pub fn apps(&self, table: &str) -> Apps {
-        Apps::new(self.tables.clone(), table)
+        Apps { client: self.tables.clone(), table: table.to_owned() }
     }
 
     /// The session rows in `table`.
     pub fn sessions(&self, table: &str) -> Sessions {
-        Sessions::new(self.table(table))
+        Sessions { table: self.table(table) }
     }
 
     /// The subscription rows in `table`.
     pub fn subscriptions(&self, table: &str) -> Subscriptions {
-        Subscriptions::new(self.table(table))
+        Subscriptions { table: self.table(table) }
     }
 
     /// The publisher rows in `table`.
     pub fn publishers(&self, table: &str) -> Publishers {
-        Publishers::new(self.table(table))
+        Publishers { table: self.table(table) }
     }
 
     /// The reports in `table`.
     pub fn reports(&self, table: &str) -> Reports {
-        Reports::new(self.table(table))
+        Reports { table: self.table(table) }
     }
 
     /// The rollups in `table`, which keeps them for `retention`.
     pub fn rollups(&self, table: &str, retention: Retention) -> Rollups {
-        Rollups::new(self.table(table), retention)
+        Rollups { table: self.table(table), retention }
     }
 
     /// The log entries in `table`.
     pub fn log_entries(&self, table: &str) -> Logs {
-        Logs::new(self.table(table))
+        Logs { table: self.table(table) }
     }
 
     /// The commands in the Connections table `table`.
     pub fn commands(&self, table: &str) -> Commands {
-        Commands::new(self.table(table))
+        Commands { table: self.table(table) }
     }
 
     /// The limiter of unauthenticated connections, whose session rows are in `table`.
@@ -260,17 +260,21 @@ impl Clients {
 
     /// The subscribers in the Connections table `table`.
     pub fn audience(&self, table: &str) -> Audience {
-        Audience::new(self.subscriptions(table), self.connections_api())
+        Audience { subscriptions: self.subscriptions(table), connections_api: self.connections_api() }
     }
 
     /// Posts to the connections in the Connections table `table`.
     pub fn fan_out(&self, table: &str) -> FanOut {
-        FanOut::new(self.connections_api(), self.subscriptions(table), self.publishers(table))
+        FanOut {
+            connections_api: self.connections_api(),
+            subscriptions: self.subscriptions(table),
+            publishers: self.publishers(table),
+        }
     }
 
     /// The connections of the API whose endpoint the environment names.
     pub fn connections_api(&self) -> ConnectionsApi {
-        ConnectionsApi::new(self.connections.clone())
+        ConnectionsApi { client: self.connections.clone() }
     }
 }
 

@@ -16,12 +16,13 @@ const GONE: u16 = 410;
 const POST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The id of a connection that cannot exist.
-const ABSENT: &str = "nobody=";
+const ABSENT: &str = "absent=";
 
 /// The connections of one API.
 #[derive(Debug, Clone)]
 pub struct ConnectionsApi {
-    client: Client,
+    /// Its endpoint is the API's stage.
+    pub(crate) client: Client,
 }
 
 /// The outcome of a post.
@@ -54,11 +55,6 @@ impl PostFailure {
 }
 
 impl ConnectionsApi {
-    /// `client` must have the endpoint of the API's stage.
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client }
-    }
-
     /// Opens the connection to the API ahead of the first frame; any HTTP response counts as success. One call.
     ///
     /// # Errors

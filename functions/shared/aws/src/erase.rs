@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 
 use crate::fault::{Fault, Kind};
 use crate::items::Item;
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::table::Table;
 
 /// Most writes of one batch: DynamoDB's limit.
@@ -35,8 +35,7 @@ impl Partition {
     /// # Errors
     /// A [`Fault`] when the table cannot be read or written, `Throttled` when it would not take all of a batch.
     pub async fn erase(&self) -> Result<u64, Fault> {
-        let query = self.table.query(self.key.as_str()).projection_expression(expression::KEY_ONLY);
-        let query = query.expression_attribute_names("#sk", keys::SK);
+        let query = self.table.query(self.key.as_str()).projection_expression(keys::KEY_ONLY);
         let mut rows = query.into_paginator().items().send();
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut erased = 0;

@@ -18,20 +18,12 @@ const CONCURRENT_POSTS: usize = 64;
 /// posted, and a subscriber that missed one gets it with its next replay.
 #[derive(Debug, Clone)]
 pub struct FanOut {
-    connections_api: ConnectionsApi,
-    subscriptions: Subscriptions,
-    publishers: Publishers,
+    pub(crate) connections_api: ConnectionsApi,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) publishers: Publishers,
 }
 
 impl FanOut {
-    pub(crate) fn new(
-        connections_api: ConnectionsApi,
-        subscriptions: Subscriptions,
-        publishers: Publishers,
-    ) -> Self {
-        Self { connections_api, subscriptions, publishers }
-    }
-
     /// Posts to each of `subscribers` of `app` the frames that `frames` returns for it, in order. One call per frame,
     /// and one write per connection that is gone.
     pub async fn to_subscribers<'s, F>(

@@ -70,10 +70,20 @@ impl Fault {
     }
 }
 
-/// Whether the condition of a write did not hold.
-pub(crate) fn is_condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    code == Some("ConditionalCheckFailedException")
+/// The output of a conditional write; `None` where its condition did not hold.
+pub(crate) fn if_condition_held<O, E, R>(
+    attempt: &'static str,
+    sent: Result<O, SdkError<E, R>>,
+) -> Result<Option<O>, Fault>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let code = |error: &SdkError<E, R>| error.as_service_error()?.code().map(str::to_owned);
+    match sent {
+        Err(error) if code(&error).as_deref() == Some("ConditionalCheckFailedException") => Ok(None),
+        sent => sent.map(Some).map_err(|error| Fault::of(attempt, error)),
+    }
 }
 
 /// Whether a transaction was cancelled for one of the reasons `codes`.

@@ -1,6 +1,7 @@
-//! Every table key, attribute name and expression; none is written anywhere else.
+//! Every table key and attribute name, and the expressions that several stores use.
 //!
-//! The tables: docs/DATA_MODEL.md. An id has no `#`, so it cannot form the key of another.
+//! The tables: docs/DATA_MODEL.md. An id has no `#`, so it cannot form the key of another. An expression names an
+//! attribute as it is stored, by a placeholder where the name is a reserved word: grant, owner, source, timestamp.
 
 use nsl_domain::ids::{AppId, ConnectionId, KeyHash};
 use nsl_domain::legacy::command::Switch;
@@ -233,67 +234,14 @@ pub(crate) fn last_report_before(end: TimestampMs) -> String {
     format!("{}$", sortable(end.plus_ms(-1)))
 }
 
-/// Expressions, with their placeholders.
-pub(crate) mod expression {
-    pub(crate) const IS_NEW: &str = "attribute_not_exists(#pk)";
-    pub(crate) const IS_NOT_A_COPY: &str =
-        "attribute_not_exists(#pk) OR NOT #timestamp BETWEEN :earliest AND :latest";
-    pub(crate) const SET_SOURCE: &str = "SET #source = if_not_exists(#source, :source)";
-    pub(crate) const SET_SOURCE_AND_CLOCK: &str =
-        "SET #source = if_not_exists(#source, :source), #ahead = :ahead, #seen = :seen";
-    pub(crate) const EXISTS: &str = "attribute_exists(#pk)";
-    pub(crate) const HAS_ROOM: &str = "attribute_exists(#pk) AND (contains(#watches, :app) OR attribute_not_exists(#watches) OR size(#watches) < :most)";
-    pub(crate) const SET_GRANT: &str = "SET #grant = :grant";
-    /// Follows [`SET_GRANT`] or [`SET_LEGACY_GRANT`].
-    pub(crate) const AND_PUBLISH: &str = " ADD #publishes :apps";
-    pub(crate) const IS_NOT_GRANTED: &str =
-        "attribute_exists(#pk) AND (attribute_not_exists(#grant) OR #grant <> :grant)";
-    pub(crate) const SET_LEGACY_GRANT: &str =
-        "SET #grant = :grant, #welcomedAt = :now REMOVE #wrongSince, #wrongAt";
-    pub(crate) const CLAIM: &str = "SET #answeredAt = :now";
-    pub(crate) const IS_FREE: &str =
-        "attribute_exists(#pk) AND (attribute_not_exists(#answeredAt) OR #answeredAt <= :before)";
-    pub(crate) const COUNT_REJECTION: &str =
-        "SET #wrongSince = if_not_exists(#wrongSince, :now), #wrongAt = :now ADD #refusals :one";
-    pub(crate) const WATCH: &str = "ADD #watches :apps";
-    pub(crate) const UNWATCH: &str = "DELETE #watches :apps";
-    pub(crate) const OF_OWNER: &str = "#owner = :owner";
-    /// Follows the assignments of a changed app.
-    pub(crate) const AND_LIFT: &str = " REMOVE #limitedUntil";
-    pub(crate) const LIMIT: &str = "SET #limitedUntil = :until";
-    pub(crate) const IS_LIMITED_LESS: &str =
-        "attribute_exists(#pk) AND (attribute_not_exists(#limitedUntil) OR #limitedUntil < :less)";
-    pub(crate) const KEY_ONLY: &str = "#pk, #sk";
-    pub(crate) const PARTITION: &str = "#pk = :pk";
-    pub(crate) const WITH_PREFIX: &str = "#pk = :pk AND begins_with(#sk, :prefix)";
-    pub(crate) const IS_VERSION: &str = "#version = :version";
-    pub(crate) const HAS_NO_VERSION: &str = "attribute_not_exists(#version)";
-    pub(crate) const IS_UNEXPIRED: &str = "#expiresAt > :now";
-    pub(crate) const IS_LATER: &str = "attribute_not_exists(#pk) OR #report < :report";
-    pub(crate) const BEFORE: &str = "#pk = :pk AND #sk < :sk";
-    pub(crate) const SINCE: &str = "#pk = :pk AND #sk >= :first";
-    pub(crate) const BETWEEN: &str = "#pk = :pk AND #sk BETWEEN :first AND :last";
-
-    /// Assigns an attribute.
-    pub(crate) fn assignment(name: &str) -> String {
-        format!("#{name} = :{name}")
-    }
-
-    /// That an attribute is what was read.
-    pub(crate) fn was(name: &str) -> String {
-        format!("#{name} = :was_{name}")
-    }
-
-    /// That an attribute does not exist.
-    pub(crate) fn is_absent(name: &str) -> String {
-        format!("attribute_not_exists(#{name})")
-    }
-
-    /// That an attribute does not exist, or is what was read.
-    pub(crate) fn is_absent_or_was(name: &str) -> String {
-        format!("(attribute_not_exists(#{name}) OR #{name} = :was_{name})")
-    }
-}
+/// The condition that no item has the key that is written.
+pub(crate) const IS_NEW: &str = "attribute_not_exists(pk)";
+/// The condition that an item has the key that is written.
+pub(crate) const EXISTS: &str = "attribute_exists(pk)";
+pub(crate) const IN_PARTITION: &str = "pk = :pk";
+pub(crate) const IN_PARTITION_BETWEEN: &str = "pk = :pk AND sk BETWEEN :first AND :last";
+/// The projection of a key without the other attributes.
+pub(crate) const KEY_ONLY: &str = "pk, sk";
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use crate::erase::Partition;
 use crate::expiry;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::table::{self, Table};
 
 /// Fewest expired rows that a count skips: a page of them costs a few read units.
@@ -27,10 +27,6 @@ pub struct Publishers {
 }
 
 impl Publishers {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table }
-    }
-
     /// Stores that `connection` may report for each of `apps`; idempotent. One write per app. The session row must
     /// list them before, so that `$disconnect` finds every row.
     ///
@@ -122,8 +118,7 @@ impl Publishers {
 /// `rows` as a query that counts those which are not expired at `now`.
 fn count_unexpired(rows: QueryFluentBuilder, now: TimestampMs) -> QueryFluentBuilder {
     rows.select(Select::Count)
-        .filter_expression(expression::IS_UNEXPIRED)
-        .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
+        .filter_expression("expiresAt > :now")
         .expression_attribute_values(":now", items::number(now.seconds()))
 }
 

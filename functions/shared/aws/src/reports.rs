@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::legacy::dedup_window::dedup_window;
-use nsl_domain::report::{Document, MAX_AHEAD_MS, Report};
+use nsl_domain::report::{Document, MAX_AHEAD_MS, RecentReports, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, MAX_RAW_HOURS, RAW_GRACE_MS, RollupSpan};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
@@ -19,22 +19,13 @@ use crate::erase::Partition;
 use crate::expiry;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::table::{self, Page, Table};
 
 /// The Reports table.
 #[derive(Debug, Clone)]
 pub struct Reports {
     pub(crate) table: Table,
-}
-
-/// Some of the reports that were asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SomeReports {
-    /// The reports.
-    pub reports: Vec<Report>,
-    /// False where there are more.
-    pub is_complete: bool,
 }
 
 /// Which end of a span is read first.
@@ -45,10 +36,6 @@ enum Order {
 }
 
 impl Reports {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table }
-    }
-
     /// Stores `report` of `app`, to be shown for `retention_ms` from its timestamp. One write; idempotent.
     ///
     /// # Errors
@@ -74,7 +61,7 @@ impl Reports {
         from: TimestampMs,
         now: TimestampMs,
         most: usize,
-    ) -> Result<SomeReports, Fault> {
+    ) -> Result<RecentReports, Fault> {
         const ATTEMPT: &str = "query recent reports";
         let span = TimeSpan::new(from, now.plus_ms(MAX_AHEAD_MS + 1));
         let read = read_shown(span, now);
@@ -97,7 +84,7 @@ impl Reports {
         reports.sort_by_cached_key(Report::id);
         let is_complete = reports.len() <= most;
         let surplus = reports.len().saturating_sub(most);
-        Ok(SomeReports { reports: reports.split_off(surplus), is_complete })
+        Ok(RecentReports { reports: reports.split_off(surplus), is_complete })
     }
 
     /// Calls `visit` with every report of `app` stamped in `span` that is not expired at `now`, hour by hour, shard by
@@ -198,7 +185,7 @@ impl Reports {
         let mut minutes = BTreeSet::new();
         for hour in keys::hours(span) {
             let query = self.between(&shard.app, hour, shard.shard, span, Order::OldestFirst);
-            let keys_only = query.projection_expression(expression::KEY_ONLY);
+            let keys_only = query.projection_expression(keys::KEY_ONLY);
             let minute = |row: &Item| {
                 let stamp = keys::read_stamp(items::read_text(row, keys::SK)?)?;
                 Ok(Some(RollupSpan::containing(Resolution::Minute, stamp)))
@@ -229,8 +216,11 @@ impl Reports {
     ) -> QueryFluentBuilder {
         let first = keys::first_report_at(dedup_window(span.from));
         let bounds = [(":first", first), (":last", keys::last_report_before(span.to))];
-        let query =
-            self.table.query_where(keys::report_partition(app, hour, shard), expression::BETWEEN, bounds);
+        let query = self.table.query_where(
+            keys::report_partition(app, hour, shard),
+            keys::IN_PARTITION_BETWEEN,
+            bounds,
+        );
         query.scan_index_forward(order == Order::OldestFirst)
     }
 }

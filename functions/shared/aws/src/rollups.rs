@@ -7,7 +7,6 @@ mod last_reports;
 mod quarantine;
 mod stored;
 
-use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -19,9 +18,9 @@ use nsl_domain::time_span::TimeSpan;
 
 use crate::erase::Partition;
 use crate::expiry;
-use crate::fault::{Fault, is_condition_failed};
+use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::table::{self, Table};
 
 pub use last_reports::LastReportPut;
@@ -31,8 +30,8 @@ pub use stored::StoredRollup;
 /// The Rollups table.
 #[derive(Debug, Clone)]
 pub struct Rollups {
-    table: Table,
-    retention: Retention,
+    pub(crate) table: Table,
+    pub(crate) retention: Retention,
 }
 
 /// The outcome of writing a rollup.
@@ -45,10 +44,6 @@ pub enum Put {
 }
 
 impl Rollups {
-    pub(crate) fn new(table: Table, retention: Retention) -> Self {
-        Self { table, retention }
-    }
-
     /// The same table with another retention.
     #[must_use]
     pub fn with_retention(&self, retention: Retention) -> Self {
@@ -105,7 +100,7 @@ impl Rollups {
     fn query_between(&self, shard: &AppShard, resolution: Resolution, span: TimeSpan) -> QueryFluentBuilder {
         let last = keys::last_report_before(span.to);
         let bounds = [(":first", keys::first_report_at(span.from)), (":last", last)];
-        self.table.query_where(keys::rollup_partition(shard, resolution), expression::BETWEEN, bounds)
+        self.table.query_where(keys::rollup_partition(shard, resolution), keys::IN_PARTITION_BETWEEN, bounds)
     }
 
     async fn read(
@@ -138,7 +133,7 @@ impl Rollups {
         const ATTEMPT: &str = "query the rollup before";
         let resolution = span.resolution();
         let partition = keys::rollup_partition(shard, resolution);
-        let query = self.table.query_where(partition, expression::BEFORE, [(":sk", keys::rollup(span))]);
+        let query = self.table.query_where(partition, "pk = :pk AND sk < :sk", [(":sk", keys::rollup(span))]);
         let found = query.scan_index_forward(false).limit(1).send().await;
         let found = found.map_err(|error| Fault::of(ATTEMPT, error))?;
         let newest = found.items().first().map(|row| StoredRollup::read(row, resolution));
@@ -167,16 +162,14 @@ impl Rollups {
             .item(keys::THROUGH, items::number(rollup.through().ms()))
             .item(keys::BUCKETS, AttributeValue::B(Blob::new(bytes)));
         let put = match before.map(|stored| &stored.version_attribute) {
-            None => put.condition_expression(expression::IS_NEW).expression_attribute_names("#pk", keys::PK),
+            None => put.condition_expression(keys::IS_NEW),
             Some(Some(version)) => put
-                .condition_expression(expression::IS_VERSION)
-                .expression_attribute_names("#version", keys::VERSION)
+                .condition_expression("version = :version")
                 .expression_attribute_values(":version", version.clone()),
-            Some(None) => put
-                .condition_expression(expression::HAS_NO_VERSION)
-                .expression_attribute_names("#version", keys::VERSION),
+            Some(None) => put.condition_expression("attribute_not_exists(version)"),
         };
-        Ok(if is_put(put, "put rollup").await? { Put::Written } else { Put::Conflict })
+        let written = if_condition_held("put rollup", put.send().await)?;
+        Ok(written.map_or(Put::Conflict, |_| Put::Written))
     }
 
     /// Every partition that may hold anything of `app`: its rollups, last reports and quarantined records. No call.
@@ -188,14 +181,5 @@ impl Rollups {
         let others = [keys::sources(&app.id), keys::quarantine(Some(&app.id))];
         let keys = shards.flat_map(of_shard).chain(others);
         keys.map(|key| Partition::new(&self.table, key)).collect()
-    }
-}
-
-/// Whether `put` was done; its condition may reject it.
-async fn is_put(put: PutItemFluentBuilder, attempt: &'static str) -> Result<bool, Fault> {
-    match put.send().await {
-        Ok(_) => Ok(true),
-        Err(error) if is_condition_failed(&error) => Ok(false),
-        Err(error) => Err(Fault::of(attempt, error)),
     }
 }

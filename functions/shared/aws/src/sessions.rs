@@ -12,15 +12,15 @@ use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
 use crate::expiry;
-use crate::fault::{Fault, is_condition_failed};
+use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::table::Table;
 
 /// The session rows of the Connections table.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    table: Table,
+    pub(crate) table: Table,
 }
 
 /// A session row.
@@ -53,10 +53,6 @@ pub enum Updated {
 }
 
 impl Sessions {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table }
-    }
-
     /// Opens a session at `now`, of a connection that may report for each of `publishes`. One write.
     ///
     /// # Errors
@@ -104,7 +100,7 @@ impl Sessions {
     /// A [`Fault`] when the table cannot be written.
     pub async fn store_grant(&self, connection: &ConnectionId, grant: &Grant) -> Result<Updated, Fault> {
         let update = self.update(connection);
-        grant_update(update, grant, expression::SET_GRANT, "store grant").await
+        grant_update(update, grant, "SET #grant = :grant", "store grant").await
     }
 
     /// Counts a wrong credential at `now`; returns how many there were, `None` where the connection is gone. One
@@ -120,21 +116,17 @@ impl Sessions {
         const ATTEMPT: &str = "count rejection";
         let update = self
             .update(connection)
-            .update_expression(expression::COUNT_REJECTION)
-            .expression_attribute_names("#refusals", keys::REFUSALS)
-            .expression_attribute_names("#wrongSince", keys::WRONG_SINCE)
-            .expression_attribute_names("#wrongAt", keys::WRONG_AT)
+            .update_expression(
+                "SET wrongSince = if_not_exists(wrongSince, :now), wrongAt = :now ADD refusals :one",
+            )
             .expression_attribute_values(":now", items::number(now.ms()))
             .expression_attribute_values(":one", items::number(1))
             .return_values(ReturnValue::UpdatedNew);
-        match update.send().await {
-            Ok(output) => {
-                let count = items::read_number(&output.attributes.unwrap_or_default(), keys::REFUSALS);
-                count.map(Some).map_err(|bad| bad.into_fault(ATTEMPT))
-            }
-            Err(error) if is_condition_failed(&error) => Ok(None),
-            Err(error) => Err(Fault::of(ATTEMPT, error)),
-        }
+        let updated = if_condition_held(ATTEMPT, update.send().await)?;
+        let count = updated
+            .map(|output| items::read_number(&output.attributes.unwrap_or_default(), keys::REFUSALS))
+            .transpose();
+        count.map_err(|bad| bad.into_fault(ATTEMPT))
     }
 
     pub(crate) fn update(&self, connection: &ConnectionId) -> UpdateItemFluentBuilder {
@@ -173,15 +165,11 @@ pub(crate) async fn grant_update(
     let update = match grant.publishes() {
         [] => update.update_expression(set),
         apps => update
-            .update_expression([set, expression::AND_PUBLISH].concat())
-            .expression_attribute_names("#publishes", keys::PUBLISHES)
+            .update_expression([set, " ADD publishes :apps"].concat())
             .expression_attribute_values(":apps", app_set(apps)),
     };
-    match update.send().await {
-        Ok(_) => Ok(Updated::Done),
-        Err(error) if is_condition_failed(&error) => Ok(Updated::Gone),
-        Err(error) => Err(Fault::of(attempt, error)),
-    }
+    let updated = if_condition_held(attempt, update.send().await)?;
+    Ok(updated.map_or(Updated::Gone, |_| Updated::Done))
 }
 
 fn read_session(item: &Item) -> Result<Session, BadAttribute> {

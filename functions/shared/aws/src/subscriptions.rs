@@ -12,15 +12,15 @@ use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
 use crate::expiry;
-use crate::fault::{Fault, is_condition_failed};
+use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::table::{self, Table};
 
 /// The subscription rows of the Connections table.
 #[derive(Debug, Clone)]
 pub struct Subscriptions {
-    table: Table,
+    pub(crate) table: Table,
 }
 
 /// A connection that watches an app.
@@ -46,10 +46,6 @@ pub enum Added {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table }
-    }
-
     /// Subscribes `subscriber` to `app`; idempotent. Two writes: the session row first, so that `$disconnect` finds
     /// every subscription.
     ///
@@ -57,14 +53,14 @@ impl Subscriptions {
     /// A [`Fault`] when the table cannot be written.
     pub async fn add(&self, app: &AppId, subscriber: &Subscriber, now: TimestampMs) -> Result<Added, Fault> {
         let watch = self
-            .update_watches(&subscriber.connection, app, expression::WATCH)
-            .condition_expression(expression::HAS_ROOM)
+            .update_watches(&subscriber.connection, app, "ADD watches :apps")
+            .condition_expression(
+                "attribute_exists(pk) AND (contains(watches, :app) OR attribute_not_exists(watches) OR size(watches) < :most)",
+            )
             .expression_attribute_values(":app", items::text(app.as_str()))
             .expression_attribute_values(":most", items::number(MAX_SUBSCRIPTIONS));
-        match watch.send().await {
-            Ok(_) => {}
-            Err(error) if is_condition_failed(&error) => return Ok(Added::Refused),
-            Err(error) => return Err(Fault::of("note subscription", error)),
+        if if_condition_held("note subscription", watch.send().await)?.is_none() {
+            return Ok(Added::Refused);
         }
         let put = self
             .table
@@ -83,10 +79,8 @@ impl Subscriptions {
     /// A [`Fault`] when the table cannot be written.
     pub async fn remove(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
         self.delete(app, connection).await?;
-        match self.update_watches(connection, app, expression::UNWATCH).send().await {
-            Err(error) if !is_condition_failed(&error) => Err(Fault::of("note unsubscription", error)),
-            _ => Ok(()),
-        }
+        let unwatch = self.update_watches(connection, app, "DELETE watches :apps");
+        if_condition_held("note unsubscription", unwatch.send().await).map(drop)
     }
 
     fn update_watches(
@@ -98,7 +92,6 @@ impl Subscriptions {
         self.table
             .update_existing(keys::connection(connection), keys::SESSION)
             .update_expression(update)
-            .expression_attribute_names("#watches", keys::WATCHES)
             .expression_attribute_values(":apps", AttributeValue::Ss(vec![app.to_string()]))
     }
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 
 /// A table and the client that reaches it.
 #[derive(Debug, Clone)]
@@ -17,10 +17,6 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(client: Client, name: &str) -> Self {
-        Self { client, name: name.to_owned() }
-    }
-
     /// The item under a key. One consistent read.
     pub(crate) async fn get(
         &self,
@@ -51,8 +47,7 @@ impl Table {
             .table_name(&self.name)
             .key(keys::PK, items::text(pk))
             .key(keys::SK, items::text(sk))
-            .condition_expression(expression::EXISTS)
-            .expression_attribute_names("#pk", keys::PK)
+            .condition_expression(keys::EXISTS)
     }
 
     /// Deletes the item under a key, if it exists. One write.
@@ -73,8 +68,7 @@ impl Table {
             .query()
             .table_name(&self.name)
             .consistent_read(true)
-            .key_condition_expression(expression::PARTITION)
-            .expression_attribute_names("#pk", keys::PK)
+            .key_condition_expression(keys::IN_PARTITION)
             .expression_attribute_values(":pk", items::text(pk))
     }
 
@@ -86,7 +80,6 @@ impl Table {
         values: [(&str, String); N],
     ) -> QueryFluentBuilder {
         let query = self.query(pk).key_condition_expression(condition);
-        let query = query.expression_attribute_names("#sk", keys::SK);
         values.into_iter().fold(query, |query, (placeholder, value)| {
             query.expression_attribute_values(placeholder, items::text(value))
         })
@@ -94,7 +87,7 @@ impl Table {
 
     /// The consistent query of the items of a partition whose sort keys begin with `prefix`.
     pub(crate) fn query_prefix(&self, pk: String, prefix: &str) -> QueryFluentBuilder {
-        self.query_where(pk, expression::WITH_PREFIX, [(":prefix", prefix.to_owned())])
+        self.query_where(pk, "pk = :pk AND begins_with(sk, :prefix)", [(":prefix", prefix.to_owned())])
     }
 }
 

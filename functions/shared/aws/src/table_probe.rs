@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::fault::{Fault, Kind};
-use crate::keys::{self, expression};
+use crate::keys;
 
 /// A key that no item has, because no id is a `#`.
 const ABSENT: &str = "#";
@@ -65,15 +65,13 @@ pub(crate) async fn run(client: &Client, table: &str, probe: TableProbe) -> Resu
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::Query => {
-            let call = client.query().table_name(table).key_condition_expression(expression::PARTITION);
-            let call = call.expression_attribute_names("#pk", keys::PK).limit(1);
-            let call = call.expression_attribute_values(":pk", absent());
+            let call = client.query().table_name(table).key_condition_expression(keys::IN_PARTITION);
+            let call = call.expression_attribute_values(":pk", absent()).limit(1);
             call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::Put => {
             let call = client.put_item().table_name(table).item(keys::PK, absent()).item(keys::SK, absent());
-            let call = call.condition_expression(expression::EXISTS);
-            let call = call.expression_attribute_names("#pk", keys::PK);
+            let call = call.condition_expression(keys::EXISTS);
             let fault = call.send().await.err().map(|error| Fault::of(ATTEMPT, error));
             fault.filter(|fault| fault.kind != Kind::Conflict)
         }

@@ -90,6 +90,15 @@ pub struct Report {
     pub document: Document,
 }
 
+/// Recent reports of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentReports {
+    /// The reports.
+    pub reports: Vec<Report>,
+    /// Whether there are no others in the requested time.
+    pub is_complete: bool,
+}
+
 /// Digits of a timestamp in a report's id: enough for the year 9999, so that ids sort by time as text.
 const TIMESTAMP_DIGITS: usize = 15;
 

@@ -13,7 +13,7 @@ use super::item;
 use super::table::Apps;
 use crate::fault::{Fault, is_cancelled_by};
 use crate::items;
-use crate::keys::{self, expression};
+use crate::keys;
 
 /// Why a transaction is cancelled when the app was changed since it was read.
 const CONFLICTS: [&str; 2] = ["ConditionalCheckFailed", "TransactionConflict"];
@@ -61,16 +61,15 @@ impl Apps {
     }
 
     fn update(&self, was: &App, is: &App) -> Result<TransactWriteItem, BuildError> {
-        let Condition { expression: condition, mut names, mut values } = Condition::is_unchanged(was);
+        let Condition { expression: condition, names, mut values } = Condition::is_unchanged(was);
         let mut assignments = Vec::new();
         for (name, value) in item::attributes(is) {
-            assignments.push(expression::assignment(name));
+            assignments.push(format!("#{name} = :{name}"));
             values.insert(format!(":{name}"), value);
         }
         let mut update = format!("SET {}", assignments.join(", "));
         if was.limited_until.is_some() && is.limited_until.is_none() {
-            update.push_str(expression::AND_LIFT);
-            names.insert("#limitedUntil".to_owned(), keys::LIMITED_UNTIL.to_owned());
+            update.push_str(" REMOVE limitedUntil");
         }
         let update = Update::builder()
             .table_name(&self.table)
@@ -119,10 +118,10 @@ impl Condition {
             let is_default = name == keys::LIMITS && app.limits == OwnLimits::default()
                 || name == keys::RETENTION && app.retention == AppRetention::default();
             clauses.push(match stored.get(name) {
-                None => expression::is_absent(name),
+                None => format!("attribute_not_exists(#{name})"),
                 // An app from before the attribute existed has none, and so the default.
-                Some(_) if is_default => expression::is_absent_or_was(name),
-                Some(_) => expression::was(name),
+                Some(_) if is_default => format!("(attribute_not_exists(#{name}) OR #{name} = :was_{name})"),
+                Some(_) => format!("#{name} = :was_{name}"),
             });
             names.insert(format!("#{name}"), name.to_owned());
             values.extend(stored.get(name).map(|value| (format!(":was_{name}"), value.clone())));

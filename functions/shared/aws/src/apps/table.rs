@@ -10,15 +10,15 @@ use nsl_domain::ids::{AppId, KeyHash, UserId};
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
 
 use super::item::{self, AppSummary};
-use crate::fault::{Fault, is_cancelled_by, is_condition_failed};
+use crate::fault::{Fault, if_condition_held, is_cancelled_by};
 use crate::items::{self, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 
 /// The Apps table.
 #[derive(Debug, Clone)]
 pub struct Apps {
-    pub(super) client: Client,
-    pub(super) table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 /// The outcome of registering an app.
@@ -40,10 +40,6 @@ pub enum Limited {
 }
 
 impl Apps {
-    pub(crate) fn new(client: Client, table: &str) -> Self {
-        Self { client, table: table.to_owned() }
-    }
-
     /// The app `app`. One consistent read.
     ///
     /// # Errors
@@ -93,8 +89,7 @@ impl Apps {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression(expression::IS_NEW)
-            .expression_attribute_names("#pk", keys::APP_ID);
+            .condition_expression("attribute_not_exists(appId)");
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
@@ -114,7 +109,7 @@ impl Apps {
             .query()
             .table_name(&self.table)
             .index_name(keys::BY_OWNER)
-            .key_condition_expression(expression::OF_OWNER)
+            .key_condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", keys::OWNER)
             .expression_attribute_values(":owner", items::text(owner.as_str()));
         let mut pages = query.into_paginator().items().send();
@@ -137,16 +132,13 @@ impl Apps {
             .update_item()
             .table_name(&self.table)
             .key(keys::APP_ID, items::text(app.as_str()))
-            .update_expression(expression::LIMIT)
-            .condition_expression(expression::IS_LIMITED_LESS)
-            .expression_attribute_names("#pk", keys::APP_ID)
-            .expression_attribute_names("#limitedUntil", keys::LIMITED_UNTIL)
+            .update_expression("SET limitedUntil = :until")
+            .condition_expression(
+                "attribute_exists(appId) AND (attribute_not_exists(limitedUntil) OR limitedUntil < :less)",
+            )
             .expression_attribute_values(":until", items::number(until.ms()))
             .expression_attribute_values(":less", items::number(until.plus_ms(1 - MINUTE_MS).ms()));
-        match update.send().await {
-            Ok(_) => Ok(Limited::Done),
-            Err(error) if is_condition_failed(&error) => Ok(Limited::AlreadyLimited),
-            Err(error) => Err(Fault::of("limit app", error)),
-        }
+        let limited = if_condition_held("limit app", update.send().await)?;
+        Ok(limited.map_or(Limited::AlreadyLimited, |_| Limited::Done))
     }
 }

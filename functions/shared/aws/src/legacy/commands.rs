@@ -16,14 +16,10 @@ use crate::table::{self, Table};
 /// The commands in the Connections table.
 #[derive(Debug, Clone)]
 pub struct Commands {
-    table: Table,
+    pub(crate) table: Table,
 }
 
 impl Commands {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table }
-    }
-
     /// Stores a command in place of the last one of its switch. One write.
     ///
     /// # Errors

@@ -11,13 +11,13 @@ use crate::erase::Partition;
 use crate::expiry;
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::table::{self, Table};
 
 /// The Logs table.
 #[derive(Debug, Clone)]
 pub struct Logs {
-    table: Table,
+    pub(crate) table: Table,
 }
 
 /// Log entries of an app.
@@ -30,10 +30,6 @@ pub struct LogEntries {
 }
 
 impl Logs {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table }
-    }
-
     /// Stores the entries of one frame of `connection` that arrived at `now`. One write; idempotent.
     ///
     /// # Errors
@@ -68,7 +64,7 @@ impl Logs {
     ) -> Result<LogEntries, Fault> {
         let query = self
             .table
-            .query_where(app.as_str(), expression::SINCE, [(":first", sortable(from))])
+            .query_where(app.as_str(), "pk = :pk AND sk >= :first", [(":first", sortable(from))])
             .scan_index_forward(false)
             // Each row has at least one entry.
             .limit(i32::try_from(MAX_SHOWN_ENTRIES).unwrap_or(i32::MAX));

@@ -19,7 +19,7 @@ use nsl_domain::time::TimestampMs;
 
 use crate::fault::{Fault, Kind};
 use crate::items::{self, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::reports::{Reports, attributes};
 
 const ATTEMPT: &str = "put legacy report";
@@ -110,8 +110,7 @@ impl Reports {
             .put_item()
             .table_name(&self.table.name)
             .set_item(Some(candidate.item.clone()))
-            .condition_expression(expression::IS_NEW)
-            .expression_attribute_names("#pk", keys::PK)
+            .condition_expression(keys::IS_NEW)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let Err(error) = put.send().await else { return Ok(Try::Done(StoreOutcome::Stored)) };
         match error.as_service_error() {
@@ -142,8 +141,7 @@ impl Reports {
         let put = Put::builder()
             .table_name(&self.table.name)
             .set_item(Some(candidate.item.clone()))
-            .condition_expression(expression::IS_NEW)
-            .expression_attribute_names("#pk", keys::PK)
+            .condition_expression(keys::IS_NEW)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
@@ -154,21 +152,15 @@ impl Reports {
         neighbour: TimestampMs,
     ) -> Result<TransactWriteItem, BuildError> {
         let Report { app, timestamp, document, .. } = candidate.report;
+        let moved_by = |ms| items::number(timestamp.plus_ms(ms).ms());
         let check = ConditionCheck::builder()
             .table_name(&self.table.name)
             .key(keys::PK, items::text(keys::report_partition(app, neighbour, candidate.shard)))
             .key(keys::SK, items::text(keys::legacy_report(neighbour, candidate.frame.connection, document)))
-            .condition_expression(expression::IS_NOT_A_COPY)
-            .expression_attribute_names("#pk", keys::PK)
+            .condition_expression("attribute_not_exists(pk) OR NOT #timestamp BETWEEN :earliest AND :latest")
             .expression_attribute_names("#timestamp", keys::TIMESTAMP)
-            .expression_attribute_values(
-                ":earliest",
-                items::number(timestamp.plus_ms(-MAX_COPY_DISTANCE_MS).ms()),
-            )
-            .expression_attribute_values(
-                ":latest",
-                items::number(timestamp.plus_ms(MAX_COPY_DISTANCE_MS).ms()),
-            );
+            .expression_attribute_values(":earliest", moved_by(-MAX_COPY_DISTANCE_MS))
+            .expression_attribute_values(":latest", moved_by(MAX_COPY_DISTANCE_MS));
         Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
     }
 }

@@ -11,7 +11,7 @@ use nsl_domain::time::TimestampMs;
 
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::sessions::{Sessions, Updated, grant_update, read_grant, read_instant};
 
 impl Sessions {
@@ -40,8 +40,10 @@ impl Sessions {
         let read = |row: &Item| read_legacy(row).map_err(|bad| bad.into_fault(ATTEMPT));
         let claim = self
             .update(connection)
-            .condition_expression(expression::IS_FREE)
-            .update_expression(expression::CLAIM)
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(#answeredAt) OR #answeredAt <= :before)",
+            )
+            .update_expression("SET #answeredAt = :now")
             .expression_attribute_names("#answeredAt", keys::answered_at(kind))
             .expression_attribute_values(":now", items::number(now.ms()))
             .expression_attribute_values(":before", items::number(now.plus_ms(-kind.every_ms()).ms()))
@@ -71,12 +73,12 @@ impl Sessions {
     ) -> Result<Updated, Fault> {
         let update = self
             .update(connection)
-            .condition_expression(expression::IS_NOT_GRANTED)
-            .expression_attribute_names("#welcomedAt", keys::WELCOMED_AT)
-            .expression_attribute_names("#wrongSince", keys::WRONG_SINCE)
-            .expression_attribute_names("#wrongAt", keys::WRONG_AT)
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(#grant) OR #grant <> :grant)",
+            )
             .expression_attribute_values(":now", items::number(now.ms()));
-        grant_update(update, grant, expression::SET_LEGACY_GRANT, "store legacy grant").await
+        let set = "SET #grant = :grant, welcomedAt = :now REMOVE wrongSince, wrongAt";
+        grant_update(update, grant, set, "store legacy grant").await
     }
 }
 

@@ -7,9 +7,9 @@ use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::time::TimestampMs;
 
 use crate::expiry;
-use crate::fault::{Fault, is_condition_failed};
+use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
+use crate::keys;
 use crate::publishers::Publishers;
 use crate::table;
 
@@ -49,6 +49,7 @@ impl Publishers {
         reported: ReportedSource<'_>,
     ) -> Result<Source, Fault> {
         const ATTEMPT: &str = "record source";
+        const SET_SOURCE: &str = "SET #source = if_not_exists(#source, :source)";
         let update = self
             .table
             .update_existing(keys::app_connections(app), keys::publisher(connection))
@@ -56,22 +57,17 @@ impl Publishers {
             .expression_attribute_values(":source", items::text(reported.source.as_str()))
             .return_values(ReturnValue::AllNew);
         let update = match reported.ahead_ms {
-            None => update.update_expression(expression::SET_SOURCE),
+            None => update.update_expression(SET_SOURCE),
             Some(ahead_ms) => update
-                .update_expression(expression::SET_SOURCE_AND_CLOCK)
-                .expression_attribute_names("#ahead", keys::CLOCK_AHEAD)
-                .expression_attribute_names("#seen", keys::CLOCK_SEEN)
+                .update_expression([SET_SOURCE, ", clockAhead = :ahead, clockSeen = :seen"].concat())
                 .expression_attribute_values(":ahead", items::number(ahead_ms))
                 .expression_attribute_values(":seen", items::number(reported.now.ms())),
         };
-        match update.send().await {
-            Ok(output) => {
-                let stored = items::read_id(&output.attributes.unwrap_or_default(), keys::SOURCE);
-                stored.map_err(|bad| bad.into_fault(ATTEMPT))
-            }
-            Err(error) if is_condition_failed(&error) => Ok(reported.source.clone()),
-            Err(error) => Err(Fault::of(ATTEMPT, error)),
-        }
+        let Some(output) = if_condition_held(ATTEMPT, update.send().await)? else {
+            return Ok(reported.source.clone());
+        };
+        let stored = items::read_id(&output.attributes.unwrap_or_default(), keys::SOURCE);
+        stored.map_err(|bad| bad.into_fault(ATTEMPT))
     }
 
     /// The publishers of `app` that are connected at `now` and whose clocks were wrong. One consistent query per

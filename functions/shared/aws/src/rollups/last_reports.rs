@@ -1,15 +1,14 @@
 //! The last report of each source of an app.
 
 use nsl_domain::ids::AppId;
-use nsl_domain::report::{Document, Report};
+use nsl_domain::report::{Document, RecentReports, Report};
 use nsl_domain::time::TimestampMs;
 
-use super::{Rollups, is_put};
+use super::Rollups;
 use crate::expiry;
-use crate::fault::Fault;
+use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
-use crate::keys::{self, expression};
-use crate::reports::SomeReports;
+use crate::keys;
 use crate::table;
 
 /// The outcome of storing a last report.
@@ -28,14 +27,14 @@ impl Rollups {
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<SomeReports, Fault> {
+    pub async fn last_reports(&self, app: &AppId, now: TimestampMs) -> Result<RecentReports, Fault> {
         let query = self.table.query(keys::sources(app)).scan_index_forward(false);
         let read = |row: &Item| {
             let last = read_last(row, app, now)?;
             Ok(last.filter(|report| now.ms_since(report.timestamp) < self.retention.minute_ms))
         };
         let page = table::read_page(query, "query the last reports", read).await?;
-        Ok(SomeReports { reports: page.values, is_complete: page.is_last })
+        Ok(RecentReports { reports: page.values, is_complete: page.is_last })
     }
 
     /// Stores `report` as the last of its source, unless a later one is stored. One write.
@@ -50,12 +49,10 @@ impl Rollups {
             .item(keys::REPORT, items::text(report.id()))
             .item(keys::TIMESTAMP, items::number(report.timestamp.ms()))
             .item(keys::DOCUMENT, items::text(report.document.as_str()))
-            .condition_expression(expression::IS_LATER)
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_names("#report", keys::REPORT)
+            .condition_expression("attribute_not_exists(pk) OR report < :report")
             .expression_attribute_values(":report", items::text(report.id()));
-        let is_last = is_put(put, "put the last report").await?;
-        Ok(if is_last { LastReportPut::Stored } else { LastReportPut::Older })
+        let stored = if_condition_held("put the last report", put.send().await)?;
+        Ok(stored.map_or(LastReportPut::Older, |_| LastReportPut::Stored))
     }
 }
 

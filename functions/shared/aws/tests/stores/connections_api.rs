@@ -85,11 +85,11 @@ async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer
     let apps = env.table("AppsTable");
     let tables = [(apps.as_str(), TableProbe::GetApp)];
     for manner in [Behaviour::GoneWithoutCode, Behaviour::Forbidden] {
-        env.connections.set_behaviour("nobody=", manner);
+        env.connections.set_behaviour("absent=", manner);
         warm_up_with_posts(&env.clients, &tables, &env.clients.connections_api()).await;
         let mut lines = env.take_lines();
         lines.sort();
-        assert_eq!(lines, ["GetItem AppsTable eventual", "POST nobody="], "{manner:?}");
+        assert_eq!(lines, ["GetItem AppsTable eventual", "POST absent="], "{manner:?}");
     }
     env.connections.go_offline();
     warm_up_with_posts(&env.clients, &tables, &env.clients.connections_api()).await;

@@ -1,8 +1,7 @@
 //! Reports: stored once however often they are sent, read by hour and shard, newest or oldest first.
 
-use nsl_aws::reports::SomeReports;
 use nsl_domain::ids::Source;
-use nsl_domain::report::{Document, Report};
+use nsl_domain::report::{Document, RecentReports, Report};
 use nsl_domain::rollup::{AppShard, RAW_GRACE_MS};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
 use nsl_domain::time_span::TimeSpan;
@@ -27,8 +26,8 @@ fn report_of(source: &str, offset_ms: i64, document: &str) -> Report {
     }
 }
 
-fn some(reports: Vec<Report>, is_complete: bool) -> SomeReports {
-    SomeReports { reports, is_complete }
+fn some(reports: Vec<Report>, is_complete: bool) -> RecentReports {
+    RecentReports { reports, is_complete }
 }
 
 fn sharded(shards: u16) -> App {

@@ -1,9 +1,8 @@
 //! Rollups: written only over what was read, read by span, and the last reports beside them.
 
-use nsl_aws::reports::SomeReports;
 use nsl_aws::rollups::{LastReportPut, Put};
 use nsl_domain::ids::Source;
-use nsl_domain::report::{Document, Report};
+use nsl_domain::report::{Document, RecentReports, Report};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, HOUR_MS};
@@ -34,7 +33,7 @@ async fn a_rollup_is_written_over_what_was_read_only() {
     put(&env, hour(0)).await;
     let calls = env.take_calls();
     assert_eq!(calls[0].to_string(), "PutItem RollupsTable");
-    assert_eq!(calls[0].text("/ConditionExpression"), "attribute_not_exists(#pk)");
+    assert_eq!(calls[0].text("/ConditionExpression"), "attribute_not_exists(pk)");
 
     let held = rollups.find(&shard(), hour(0)).await.unwrap().unwrap();
     assert_eq!((held.version, held.span, held.through), (1, hour(0), hour(0).start()));
@@ -122,7 +121,7 @@ async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
             env.rollups().put_last_report(&report).await.unwrap();
         }
         env.take_calls();
-        let SomeReports { reports: page, is_complete } =
+        let RecentReports { reports: page, is_complete } =
             env.rollups().last_reports(&id("shop"), now()).await.unwrap();
         assert_eq!(env.take_lines(), ["Query RollupsTable consistent"]);
         let expected = (0..sources).rev().take(page.len()).map(|n| format!("s-{n:02}"));

@@ -34,7 +34,7 @@ async fn a_grant_is_remembered_while_the_session_is_open() {
     let calls = env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), "UpdateItem ConnectionsTable");
-    assert_eq!(calls[0].text("/ConditionExpression"), "attribute_exists(#pk)");
+    assert_eq!(calls[0].text("/ConditionExpression"), "attribute_exists(pk)");
     let found = env.sessions().find(&id).await.unwrap().unwrap();
     assert_eq!(found.grant, Some(grant("shop")));
 }

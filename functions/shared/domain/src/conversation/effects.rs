@@ -8,7 +8,7 @@ use crate::frame::outbound::Dialect;
 use crate::grant::{Action, Grant};
 use crate::ids::AppId;
 use crate::rejection::Rejection;
-use crate::report::Report;
+use crate::report::RecentReports;
 use crate::time::TimestampMs;
 
 /// Why an effect gave no result.
@@ -25,15 +25,6 @@ impl<F> From<F> for EffectError<F> {
     fn from(fault: F) -> Self {
         Self::Fault(fault)
     }
-}
-
-/// Recent reports of an application.
-#[derive(Debug, Clone, Default)]
-pub struct RecentReports {
-    /// The reports, oldest first.
-    pub reports: Vec<Report>,
-    /// Whether there are no others in the requested time.
-    pub is_complete: bool,
 }
 
 /// What the conversation of a connection may do.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::app::App;
-use crate::conversation::effects::{EffectError, Effects, RecentReports};
+use crate::conversation::effects::{EffectError, Effects};
 use crate::frame::control::Credential;
 use crate::frame::outbound::Dialect;
 use crate::grant::{Action, Grant, GrantedApps, Proof};
@@ -18,7 +18,7 @@ use crate::legacy::command::{Command, IssuedCommand, Switch};
 use crate::legacy::effects::LegacyEffects;
 use crate::legacy::session::{Claim, LegacySession, ReplyKind, WRONG_FOR_MS};
 use crate::rejection::Rejection;
-use crate::report::{Document, Report};
+use crate::report::{Document, RecentReports, Report};
 use crate::time::TimestampMs;
 
 pub(crate) const NOW: TimestampMs = TimestampMs::EXAMPLE;
