@@ -30,63 +30,37 @@ fn may_name(folder: &str) -> &'static [&'static str] {
 }
 
 fn forbidden_dependencies(folder: &str, dependencies: &[Dependency]) -> Findings {
-    let own = dependencies.iter().filter(|dependency| dependency.path.is_some());
-    let of_tests = |dependency: &Dependency| {
-        dependency.name == TEST_SUPPORT
-            && dependency.kind.as_deref() == Some("dev")
-            && (folder.starts_with("functions/") || folder == "infra/cli")
-    };
-    let of_benches = |dependency: &Dependency| {
-        dependency.kind.as_deref() == Some("dev")
-            && folder == "infra/bench"
-            && MEASURED.contains(&dependency.name.as_str())
-    };
-    own.filter(|dependency| !may_name(folder).contains(&dependency.name.as_str()))
-        .filter(|dependency| !of_tests(dependency) && !of_benches(dependency))
-        .map(|dependency| format!("{folder} depends on {}", dependency.name))
-        .collect()
+    let forbidden = dependencies.iter().filter(|dependency| !is_allowed(folder, dependency));
+    forbidden.map(|dependency| format!("{folder} depends on {}", dependency.name)).collect()
 }
 
-fn forbidden_in_domain(dependencies: &[Dependency]) -> Findings {
-    let shipped = dependencies.iter().filter(|dependency| dependency.kind.is_none());
-    shipped
-        .filter(|dependency| !DOMAIN_MAY_USE.contains(&dependency.name.as_str()))
-        .map(|dependency| format!("the domain depends on {}", dependency.name))
-        .collect()
-}
-
-fn sdk_dependencies(folder: &str, dependencies: &[Dependency]) -> Findings {
-    let is_sdk =
-        |name: &str| ["aws-sdk-", "aws-config", "aws-smithy-"].iter().any(|sdk| name.starts_with(sdk));
-    let named =
-        dependencies.iter().filter(|dependency| folder != "functions/shared/aws" && is_sdk(&dependency.name));
-    named.map(|dependency| format!("{folder} depends on {}", dependency.name)).collect()
+fn is_allowed(folder: &str, dependency: &Dependency) -> bool {
+    let name = dependency.name.as_str();
+    let is_shipped = dependency.kind.is_none();
+    if dependency.path.is_some() {
+        let of_tests = name == TEST_SUPPORT && (folder.starts_with("functions/") || folder == "infra/cli");
+        let of_benches = folder == "infra/bench" && MEASURED.contains(&name);
+        return may_name(folder).contains(&name) || (!is_shipped && (of_tests || of_benches));
+    }
+    let is_sdk = ["aws-sdk-", "aws-config", "aws-smithy-"].iter().any(|sdk| name.starts_with(sdk));
+    match folder {
+        "functions/shared/aws" => true,
+        "functions/shared/domain" if is_shipped => DOMAIN_MAY_USE.contains(&name),
+        _ => !is_sdk,
+    }
 }
 
 /// Dependencies of a manifest that do not take their version from the workspace.
 fn own_versions(path: &str, manifest: &str) -> Findings {
-    let mut section = "";
-    let mut findings = Vec::new();
-    for line in manifest.lines().map(str::trim) {
-        if line.starts_with('[') {
-            section = line.trim_matches(['[', ']']);
-            continue;
-        }
-        let is_dependency = section.ends_with("dependencies") && line.contains('=') && !line.starts_with('#');
-        let inherits = line.contains(".workspace = true") || line.contains("workspace = true");
-        if is_dependency && !inherits {
-            findings.push(format!("{path}: {line}"));
-        }
-    }
-    findings
+    let sections = manifest.split("\n[").filter_map(|section| section.split_once("dependencies]\n"));
+    let lines = sections.flat_map(|(_, lines)| lines.lines()).map(str::trim);
+    let own = lines
+        .filter(|line| line.contains('=') && !line.starts_with('#') && !line.contains("workspace = true"));
+    own.map(|line| format!("{path}: {line}")).collect()
 }
 
 fn has_workspace_lints(manifest: &str) -> bool {
     manifest.replace(' ', "").contains("[lints]\nworkspace=true")
-}
-
-fn dependency(name: &str, path: Option<&str>) -> Dependency {
-    Dependency { name: name.to_owned(), kind: None, path: path.map(Into::into) }
 }
 
 fn manifest_of(package: &Package) -> (String, String) {
@@ -97,35 +71,24 @@ fn manifest_of(package: &Package) -> (String, String) {
 
 #[test]
 fn arrows_between_the_crates_go_one_way() {
-    let ingest = dependency("nsl-ingest", Some("functions/ingest"));
-    assert_eq!(forbidden_dependencies("functions/session", &[ingest]).len(), 1);
-    let domain = [dependency("nsl-domain", Some("functions/shared/domain"))];
-    assert_eq!(forbidden_dependencies("infra/local/gateway", &domain).len(), 1);
-    assert_eq!(forbidden_dependencies("tests", &domain).len(), 1);
-    let shipped_test_support = [dependency(TEST_SUPPORT, Some("tests/support"))];
-    assert_eq!(forbidden_dependencies("functions/ingest", &shipped_test_support).len(), 1);
-    let measured_by_the_load = [dependency("nsl-rollup", Some("functions/rollup"))];
-    assert_eq!(forbidden_dependencies("infra/bench", &measured_by_the_load).len(), 1);
-    assert_none(
-        packages()
-            .iter()
-            .flat_map(|package| forbidden_dependencies(&package.folder(), &package.dependencies)),
-    );
-}
-
-#[test]
-fn domain_depends_only_on_allowed_crates() {
-    assert_eq!(forbidden_in_domain(&[dependency("tokio", None)]).len(), 1);
+    for (folder, name, is_ours) in [
+        ("functions/session", "nsl-ingest", true),
+        ("infra/local/gateway", "nsl-domain", true),
+        ("tests", "nsl-domain", true),
+        // Only tests and benches may depend on these.
+        ("functions/ingest", TEST_SUPPORT, true),
+        ("infra/bench", "nsl-rollup", true),
+        ("functions/shared/domain", "tokio", false),
+        ("functions/ingest", "aws-sdk-dynamodb", false),
+    ] {
+        let path = is_ours.then(|| "functions/any".into());
+        let sample = Dependency { name: name.to_owned(), kind: None, path };
+        assert_eq!(forbidden_dependencies(folder, &[sample]).len(), 1, "{folder}: {name}");
+    }
     let packages = packages();
-    let domain = packages.iter().find(|package| package.name == "nsl-domain").expect("the domain exists");
-    assert_none(forbidden_in_domain(&domain.dependencies));
-}
-
-#[test]
-fn only_nsl_aws_depends_on_the_sdk() {
-    assert_eq!(sdk_dependencies("functions/ingest", &[dependency("aws-sdk-dynamodb", None)]).len(), 1);
+    assert!(packages.iter().any(|package| package.folder() == "functions/shared/domain"));
     assert_none(
-        packages().iter().flat_map(|package| sdk_dependencies(&package.folder(), &package.dependencies)),
+        packages.iter().flat_map(|package| forbidden_dependencies(&package.folder(), &package.dependencies)),
     );
 }
 

@@ -1,12 +1,12 @@
 //! Rule: no file imports in a circle. Imports are read from the tokens of each file, along the `mod` declarations of
 //! each crate; a parent that only declares or re-exports a child does not import it, and tests are left out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use super::assert_none;
 use super::repository::{packages, relative, root};
+use super::{Findings, assert_none};
 
 /// A path of module or item names, without `crate`.
 type Path = Vec<String>;
@@ -180,28 +180,22 @@ fn imports_of(modules: &BTreeMap<Path, Module>) -> Imports {
     imports
 }
 
-/// The shortest circle through each file, each once: `a -> b -> a`.
-fn circles(imports: &Imports) -> BTreeSet<String> {
-    let mut circles = BTreeSet::new();
-    for start in imports.keys() {
-        let mut ways = VecDeque::from([vec![start]]);
-        let mut seen = BTreeSet::new();
-        while let Some(way) = ways.pop_front() {
-            for next in &imports[way[way.len() - 1]] {
-                if next == start && way.iter().all(|file| *file >= start) {
-                    let names: Vec<&str> = way.iter().chain([&start]).map(|file| file.as_str()).collect();
-                    circles.insert(names.join(" -> "));
-                } else if seen.insert(next) {
-                    ways.push_back([&way[..], &[next]].concat());
-                }
-            }
+/// The files that are in a circle or between two circles, each with those of them that it imports.
+fn circles(mut imports: Imports) -> Findings {
+    loop {
+        let before = imports.len();
+        let imported: BTreeSet<String> = imports.values().flatten().cloned().collect();
+        let importing: BTreeSet<String> = imports.keys().cloned().collect();
+        imports.values_mut().for_each(|files| files.retain(|file| importing.contains(file)));
+        imports.retain(|file, files| imported.contains(file) && !files.is_empty());
+        if imports.len() == before {
+            return imports.iter().map(|(file, files)| format!("{file} imports {files:?}")).collect();
         }
     }
-    circles
 }
 
-fn circles_of(root_file: &str, read: &dyn Fn(&str) -> Option<String>) -> BTreeSet<String> {
-    circles(&imports_of(&modules_of(root_file, read)))
+fn circles_of(root_file: &str, read: &dyn Fn(&str) -> Option<String>) -> Findings {
+    circles(imports_of(&modules_of(root_file, read)))
 }
 
 #[test]
@@ -218,8 +212,12 @@ fn no_file_imports_in_a_circle() {
         };
         Some(text.to_owned())
     };
-    let found: Vec<String> = circles_of("src/lib.rs", &sample).into_iter().collect();
-    assert_eq!(found, ["src/a.rs -> src/c/deep.rs -> src/b.rs -> src/a.rs"]);
+    let expected = [
+        "src/a.rs imports {\"src/c/deep.rs\"}",
+        "src/b.rs imports {\"src/a.rs\"}",
+        "src/c/deep.rs imports {\"src/b.rs\"}",
+    ];
+    assert_eq!(circles_of("src/lib.rs", &sample), expected);
 
     let read = |file: &str| std::fs::read_to_string(root().join(file)).ok();
     let packages = packages();

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use yaml_serde::Value;
-
-use super::repository::{files_with, read, root, text_files};
+use super::repository::{files_with, read, root, template, text_files};
 use super::{Findings, assert_none};
 
 /// The names that the domain gives its rejection codes on the wire.
@@ -14,8 +12,8 @@ fn wire_codes(source: &str) -> BTreeSet<&str> {
 }
 
 fn unlisted<'a>(names: impl IntoIterator<Item = &'a str>, document: &str) -> Vec<String> {
-    let quoted = |name: &str| document.contains(&format!("`{name}`"));
-    names.into_iter().filter(|name| !quoted(name)).map(|name| format!("`{name}` is not listed")).collect()
+    let quoted = names.into_iter().map(|name| format!("`{name}`"));
+    quoted.filter(|name| !document.contains(name)).map(|name| format!("{name} is not listed")).collect()
 }
 
 #[test]
@@ -29,7 +27,7 @@ fn every_rejection_code_is_documented() {
 
 #[test]
 fn every_table_is_documented() {
-    let template: Value = yaml_serde::from_str(&read("template.yaml")).expect("the template is YAML");
+    let template = template();
     let resources = template["Resources"].as_mapping().expect("the template has resources");
     let tables = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::DynamoDB::Table");
     let names: Vec<&str> = tables.filter_map(|(name, _)| name.as_str()?.strip_suffix("Table")).collect();
@@ -92,12 +90,9 @@ fn broken_citations(path: &str, text: &str, document: impl Fn(&str) -> Option<St
                 continue;
             };
             let heading = after.strip_prefix(", \"").and_then(|rest| rest.split_once('"'));
-            let has = |heading: &str| {
-                cited
-                    .lines()
-                    .any(|line| line.starts_with('#') && line.trim_start_matches('#').trim() == heading)
-            };
-            let missing = heading.filter(|(heading, _)| !has(heading));
+            let headings = cited.lines().filter(|line| line.starts_with('#'));
+            let headings: Vec<&str> = headings.map(|line| line.trim_start_matches('#').trim()).collect();
+            let missing = heading.filter(|(heading, _)| !headings.contains(heading));
             findings.extend(missing.map(|(heading, _)| format!("{path}: {name}.md has no \"{heading}\"")));
         }
     }

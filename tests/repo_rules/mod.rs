@@ -7,7 +7,6 @@ mod circles;
 mod documents;
 mod files;
 mod names;
-mod policies;
 mod repository;
 mod template;
 mod vocabulary;

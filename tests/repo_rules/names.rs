@@ -1,4 +1,4 @@
-//! Rules about names of files, crates and items, and about tests that do not run.
+//! Rules about names of files, crates and items.
 
 use super::repository::{files_with, packages};
 use super::{Findings, assert_none};
@@ -76,18 +76,6 @@ fn idle_prefix(kind: &str, name: &str) -> Option<String> {
     Some(format!("the prefix {prefix} is redundant"))
 }
 
-fn idle_test(path: &str, text: &str) -> Findings {
-    // Written in halves, so that this file does not find itself.
-    let idle = [
-        concat!("#[ig", "nore"),
-        concat!("#[should_", "panic"),
-        concat!("to", "do!("),
-        concat!("unimple", "mented!("),
-    ];
-    let lines = text.lines().enumerate().filter(|(_, line)| idle.iter().any(|mark| line.contains(mark)));
-    lines.map(|(index, line)| format!("{path}:{}: {}", index + 1, line.trim())).collect()
-}
-
 #[test]
 fn no_file_has_an_empty_word_in_its_name() {
     assert!(empty_path("functions/shared/aws/src/utils.rs").is_some());
@@ -124,10 +112,4 @@ fn every_crate_is_named_after_the_project() {
     let is_ours = |name: &str| name.starts_with("nsl-");
     assert!(is_ours("nsl-aws") && !is_ours("aws"));
     assert_none(packages().into_iter().map(|package| package.name).filter(|name| !is_ours(name)));
-}
-
-#[test]
-fn no_test_is_ignored_and_no_code_is_a_stub() {
-    assert_eq!(idle_test("a.rs", concat!("#[ig", "nore]\nfn f() {\n    to", "do!()\n}\n")).len(), 2);
-    assert_none(files_with("rs").iter().flat_map(|file| idle_test(&file.path, &file.text)));
 }

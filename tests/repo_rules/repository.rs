@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
+use yaml_serde::Value;
 
 /// One sentence for each fault, starting with the place.
 pub(super) type Findings = Vec<String>;
@@ -86,6 +87,10 @@ pub(super) fn files_with(extension: &str) -> Vec<TextFile> {
 
 pub(super) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|cause| panic!("reading {path}: {cause}"))
+}
+
+pub(super) fn template() -> Value {
+    yaml_serde::from_str(&read("template.yaml")).expect("the template is YAML")
 }
 
 pub(super) fn packages() -> Vec<Package> {
