@@ -1,4 +1,5 @@
 //! Authentication by the first frame: what succeeds, and the errors of what does not.
+//! `credentials` has what each credential allows.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -13,28 +14,17 @@ fn auth(app_id: &str, api_key: &str) -> Value {
 }
 
 #[tokio::test]
-async fn key_authenticates_for_its_application() {
-    let (gateway, app) = shared_app().await;
-    let mut client = Client::open(gateway).await;
-    client.send(&auth(&app.app_id, &app.api_key)).await;
-    let welcome = client.next("auth_success").await;
-    assert_eq!(welcome["payload"]["appId"], json!(app.app_id));
-    assert_eq!(welcome["payload"]["userId"], json!(app.user_id));
-}
-
-#[tokio::test]
 async fn wrong_key_is_rejected_and_can_be_corrected() {
     let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
     let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
-    client.send(&auth(&app.app_id, &wrong)).await;
-    let rejection = client.error().await;
-    assert_eq!(rejection["code"], "unauthorized");
-    assert_eq!(rejection["retryable"], false);
+    let rejection = client.rejection(&auth(&app.app_id, &wrong)).await;
+    assert_eq!((&rejection["code"], &rejection["retryable"]), (&json!("unauthorized"), &json!(false)));
     assert!(!rejection.to_string().contains(&"0".repeat(64)), "an error has no credential");
 
     client.send(&auth(&app.app_id, &app.api_key)).await;
-    client.next("auth_success").await;
+    let welcome = client.next("auth_success").await["payload"].take();
+    assert_eq!((&welcome["appId"], &welcome["userId"]), (&json!(app.app_id), &json!(app.user_id)));
     assert_eq!(client.publish(&app, 1).await["accepted"], 1);
 }
 
@@ -44,33 +34,37 @@ async fn foreign_and_unknown_applications_are_rejected_alike() {
     let (app, foreign) = (App::create(gateway).await, App::create(gateway).await);
     let mut rejections = Vec::new();
     for named in [foreign.app_id.as_str(), "no-such-application"] {
-        let mut client = Client::open(gateway).await;
-        client.send(&auth(named, &app.api_key)).await;
-        let by_auth = client.error().await;
+        let by_auth = Client::open(gateway).await.rejection(&auth(named, &app.api_key)).await;
         assert_eq!(by_auth["code"], "unauthorized");
-
-        let mut client = Client::authenticated(gateway, &app).await;
-        client.send(&json!({"type": "metrics", "data": {"appId": named, "metrics": {"n": 1}}})).await;
-        let by_metrics = client.error().await;
-        client.send(&json!({"type": "subscribe", "data": {"appId": named}})).await;
-        let by_subscribe = client.error().await;
-        rejections.push([by_auth, by_metrics, by_subscribe]);
+        let metrics = json!({"type": "metrics", "data": {"appId": named, "metrics": {"n": 1}}});
+        let subscribe = json!({"type": "subscribe", "data": {"appId": named}});
+        let key = [("x-api-key", app.api_key.as_str())];
+        let at_handshake = Client::open_with(gateway, &key).await.expect("it opens");
+        for mut client in [Client::authenticated(gateway, &app).await, at_handshake] {
+            for frame in [&metrics, &subscribe] {
+                let rejection = client.rejection(frame).await;
+                assert_eq!(rejection["code"], "forbidden", "{frame}");
+                rejections.push(rejection);
+            }
+        }
+        rejections.push(by_auth);
     }
-    assert_eq!(rejections[0], rejections[1]);
+    let (of_foreign, of_unknown) = rejections.split_at(rejections.len() / 2);
+    assert_eq!(of_foreign, of_unknown);
 }
 
 #[tokio::test]
 async fn unauthenticated_connection_can_neither_publish_nor_view() {
     let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
-    let send_metrics = json!({"type": "send_metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
-    for frame in [
-        json!({"type": "metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}}),
-        send_metrics,
-        json!({"type": "subscribe", "data": {"appId": app.app_id}}),
-    ] {
-        client.send(&frame).await;
-        assert_eq!(client.error().await["code"], "unauthorized", "{frame}");
+    for kind in ["metrics", "send_metrics", "subscribe"] {
+        let data = json!({"appId": app.app_id, "metrics": {"n": 1}});
+        let rejection = client.rejection(&json!({"type": kind, "id": "mine", "data": data})).await;
+        assert_eq!(
+            (&rejection["code"], &rejection["id"]),
+            (&json!("unauthorized"), &json!("mine")),
+            "{kind}"
+        );
     }
     let mut viewer = Client::authenticated(gateway, &app).await;
     assert_eq!(viewer.subscribe(&app).await["reports"], json!([]), "an unauthenticated report was stored");
@@ -80,11 +74,11 @@ async fn unauthenticated_connection_can_neither_publish_nor_view() {
 async fn unauthenticated_publisher_is_rejected_then_closed() {
     let (gateway, app) = shared_app().await;
     let mut client = Client::open(gateway).await;
-    let frame = json!({"type": "metrics", "data": {"appId": app.app_id, "metrics": {"n": 1}}});
+    let frame = metrics_frame(&app, "m", json!({"n": 1})).to_string();
     // Each function instance counts separately, and the gateway may run several.
     let mut rejections = 0;
     while rejections < UNAUTHENTICATED_FRAMES_MAX
-        && client.try_send_message(Message::text(frame.to_string())).await
+        && client.try_send_message(Message::text(frame.as_str())).await
     {
         let Some(rejection) = client.reply_within(&["error"], DEADLINE).await else { break };
         assert_eq!(rejection["payload"]["code"], "unauthorized");
@@ -103,45 +97,4 @@ async fn authenticated_connection_survives_invalid_frames() {
         assert_eq!(client.error().await["code"], "invalid_json");
     }
     assert_eq!(client.publish(&app, 1).await["accepted"], 1);
-}
-
-#[tokio::test]
-async fn error_has_the_id_of_its_frame() {
-    let (gateway, app) = shared_app().await;
-    let mut client = Client::open(gateway).await;
-    client.send(&metrics_frame(&app, "mine", json!({"n": 1}))).await;
-    let rejection = client.error().await;
-    assert_eq!((&rejection["code"], &rejection["id"]), (&json!("unauthorized"), &json!("mine")));
-}
-
-#[tokio::test]
-async fn incomplete_credentials_get_the_missing_field() {
-    let gateway = Gateway::shared();
-    let mut client = Client::open(gateway).await;
-    for (data, code) in [
-        (json!({"apiKey": "k"}), "missing_field"),
-        (json!({"appId": "a"}), "missing_field"),
-        (json!({"appId": 7, "apiKey": "k"}), "invalid_field"),
-        (json!({"appId": "a", "apiKey": {}}), "invalid_field"),
-        (json!({"appId": "no spaces", "apiKey": "k"}), "invalid_field"),
-        (json!([]), "invalid_field"),
-    ] {
-        client.send(&json!({"type": "auth", "data": data})).await;
-        assert_eq!(client.error().await["code"], code, "{data}");
-    }
-}
-
-#[tokio::test]
-async fn key_is_limited_to_its_scope() {
-    let gateway = Gateway::shared();
-    let writer = App::create_with(gateway, &["--scope", "publish"]).await;
-    let mut client = Client::authenticated(gateway, &writer).await;
-    assert_eq!(client.publish(&writer, 1).await["accepted"], 1);
-    client.send(&json!({"type": "subscribe", "data": {"appId": writer.app_id}})).await;
-    assert_eq!(client.error().await["code"], "forbidden");
-
-    let reader = App::create_with(gateway, &["--scope", "view"]).await;
-    let mut client = Client::viewer(gateway, &reader).await;
-    client.send(&json!({"type": "metrics", "data": {"appId": reader.app_id, "metrics": {"n": 1}}})).await;
-    assert_eq!(client.error().await["code"], "forbidden");
 }

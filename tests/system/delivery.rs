@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::system::harness::{
-    App, Client, Gateway, QUIET, app_viewer_and_publisher, library_frames, now_ms, shared_app,
+    App, Client, Gateway, QUIET, app_viewer_and_publisher, library_frames, now_ms, report,
 };
 
 /// Largest delay of a live report.
@@ -58,17 +58,13 @@ async fn library_frames_reach_only_their_viewer_within_a_second() {
 
 #[tokio::test]
 async fn the_same_report_sent_again_is_the_same_report() {
-    let (gateway, app) = shared_app().await;
-    let mut viewer = Client::viewer(gateway, &app).await;
-    let mut publisher = Client::authenticated(gateway, &app).await;
-    let data = json!({"appId": app.app_id, "metrics": {"n": 7, "cpu": {"usage": 1}}, "timestamp": now_ms()});
+    let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
+    let data = report(&app, json!({"metrics": {"n": 7, "cpu": {"usage": 1}}, "timestamp": now_ms()}));
     for id in ["first", "again"] {
-        publisher.send(&json!({"type": "metrics", "id": id, "data": data})).await;
-        assert_eq!(publisher.ack(id).await["accepted"], 1);
+        assert_eq!(publisher.publish_as(id, data.clone()).await["accepted"], 1);
     }
     let first = viewer.next_report(7).await["id"].take();
-    let mut late = Client::authenticated(gateway, &app).await;
-    let replayed = late.subscribe(&app).await;
+    let replayed = publisher.subscribe(&app).await;
     assert_eq!(replayed["reports"].as_array().map(Vec::len), Some(1), "{replayed}");
     assert_eq!(replayed["reports"][0]["id"], first);
 }
@@ -78,9 +74,8 @@ async fn two_sources_with_the_same_document_are_two_reports() {
     let (app, mut viewer, mut publisher) = app_viewer_and_publisher().await;
     let stamp = now_ms();
     for source in ["web-1", "web-2"] {
-        let data = json!({"appId": app.app_id, "source": source, "metrics": {"n": 1}, "timestamp": stamp});
-        publisher.send(&json!({"type": "metrics", "id": source, "data": data})).await;
-        assert_eq!(publisher.ack(source).await["accepted"], 1);
+        let data = report(&app, json!({"source": source, "metrics": {"n": 1}, "timestamp": stamp}));
+        assert_eq!(publisher.publish_as(source, data).await["accepted"], 1);
     }
     let (one, two) = (viewer.next_report(1).await, viewer.next_report(1).await);
     assert_ne!(one["id"], two["id"]);

@@ -2,35 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::system::harness::{App, Client, Gateway, iso, library_frames, now_ms, nsl};
+use crate::system::harness::{
+    Client, counted, iso, legacy_frame, library_frames, now_ms, nsl, shared_legacy_app,
+};
 
 /// A clock in another time zone.
 const WRONG_BY_MS: i64 = 7 * 60 * 60 * 1_000;
 /// Largest difference between our clock and a timestamp of arrival, on a slow machine.
 const ARRIVAL_SLACK_MS: i64 = 60_000;
 
-/// A legacy application and an authenticated connection of the library.
-async fn library(gateway: &Gateway) -> (App, Client) {
-    let app = App::create_with(gateway, &["--legacy"]).await;
-    let mut library = Client::open(gateway).await;
-    let identity = json!({"userId": app.user_id, "appId": app.app_id});
-    library.send(&json!({"type": "auth", "data": identity})).await;
-    library.next("auth_success").await;
-    (app, library)
-}
-
-/// The number of reports in the history of the last hour.
-fn counted(history: &Value) -> u64 {
-    let counts = history["series"]["cpu.usage"]["count"].as_array();
-    counts.into_iter().flatten().filter_map(Value::as_u64).sum()
-}
-
 #[tokio::test]
 async fn doubled_recording_counts_once_live_and_in_history() {
-    let gateway = Gateway::shared();
-    let (app, mut library) = library(gateway).await;
+    let (gateway, app) = shared_legacy_app().await;
+    let mut library = Client::legacy(gateway, &app, None).await;
     let mut viewer = Client::viewer(gateway, &app).await;
     let frames = library_frames(&app, now_ms());
     let documents: BTreeSet<String> =
@@ -49,8 +35,8 @@ async fn doubled_recording_counts_once_live_and_in_history() {
     }
     assert_eq!(seen, documents);
     let path = format!("/apps/{}/metrics?timeRange=hour", app.app_id);
-    let history = gateway.json_where(&path, &app, |history| counted(history) > 0).await;
-    assert_eq!(counted(&history), documents.len() as u64);
+    let history = gateway.json_where(&path, &app, |history| counted(history, "cpu.usage") > 0).await;
+    assert_eq!(counted(&history, "cpu.usage"), documents.len() as u64);
 
     let replay = Client::authenticated(gateway, &app).await.subscribe(&app).await;
     assert_eq!(replay["reports"].as_array().map(Vec::len), Some(documents.len()), "{replay}");
@@ -62,13 +48,13 @@ async fn doubled_recording_counts_once_live_and_in_history() {
 
 #[tokio::test]
 async fn wrong_clock_is_corrected_and_shown_to_the_operator() {
-    let gateway = Gateway::shared();
-    let (app, mut library) = library(gateway).await;
+    let (gateway, app) = shared_legacy_app().await;
+    let mut library = Client::legacy(gateway, &app, None).await;
     let mut viewer = Client::viewer(gateway, &app).await;
-    let mut data = json!({"userId": app.user_id, "appId": app.app_id});
-    data["metrics"] = json!({"n": 1, "process": {"uptime": 40.5}});
-    data["timestamp"] = iso(now_ms() + WRONG_BY_MS).into();
-    library.send(&json!({"type": "send_metrics", "data": data})).await;
+    let mut frame = legacy_frame("send_metrics", &app);
+    frame["data"]["metrics"] = json!({"n": 1, "process": {"uptime": 40.5}});
+    frame["data"]["timestamp"] = iso(now_ms() + WRONG_BY_MS).into();
+    library.send(&frame).await;
     let payload = viewer.next_report(1).await;
     let stamp: jiff::Timestamp = payload["timestamp"].as_str().unwrap().parse().expect("a stamp");
     assert!((stamp.as_millisecond() - now_ms()).abs() < ARRIVAL_SLACK_MS, "{payload}");

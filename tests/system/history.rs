@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::system::harness::{App, Client, Gateway, library_frames, now_ms, shared_app};
+use crate::system::harness::{
+    App, Client, DASHBOARD, FOREIGN_ORIGIN, Gateway, counted, library_frames, now_ms, report, shared_app,
+};
 
 /// An hour has this many points of this many seconds.
 const HOUR_POINTS: usize = 60;
@@ -20,13 +22,13 @@ fn hour_of(app: &App) -> String {
 async fn publish_recording(gateway: &Gateway, app: &App) -> BTreeMap<String, (i64, f64)> {
     let mut publisher = Client::authenticated(gateway, app).await;
     let mut reports = BTreeMap::new();
-    for (index, mut frame) in library_frames(app, now_ms()).into_iter().enumerate() {
+    for mut frame in library_frames(app, now_ms()) {
         let usage = frame["data"]["metrics"]["cpu"]["usage"].as_f64().expect("a usage");
         let stamp: Timestamp = frame["data"]["timestamp"].as_str().unwrap().parse().expect("a stamp");
         reports.insert(format!("{}{}", frame["data"]["metrics"], stamp), (stamp.as_second(), usage));
-        frame["id"] = index.to_string().into();
+        frame["id"] = "recorded".into();
         publisher.send(&frame).await;
-        assert_eq!(publisher.ack(&index.to_string()).await["accepted"], 1);
+        assert_eq!(publisher.ack("recorded").await["accepted"], 1);
     }
     reports
 }
@@ -40,9 +42,7 @@ async fn the_hour_holds_exactly_what_the_library_reported() {
     let (gateway, app) = shared_app().await;
     let reports = publish_recording(gateway, &app).await;
 
-    let response = gateway.get(&hour_of(&app), Some(&app.api_key)).await;
-    assert_eq!(response.status(), 200);
-    let history: Value = response.json().await.expect("history is JSON");
+    let history = gateway.json(&hour_of(&app), &app).await;
     let timestamps: Vec<i64> = serde_json::from_value(history["timestamps"].clone()).expect("epoch seconds");
     assert_eq!(timestamps.len(), HOUR_POINTS);
     assert!(timestamps.windows(2).all(|pair| pair[1] - pair[0] == STEP_SECONDS), "{timestamps:?}");
@@ -65,8 +65,7 @@ async fn the_hour_holds_exactly_what_the_library_reported() {
         let p95 = usage["p95"][index].as_f64().expect("a percentile");
         assert!(p95 >= min * 0.98 && p95 <= max * 1.02, "{p95} lies outside {min} to {max}");
     }
-    let counted: u64 = usage["count"].as_array().unwrap().iter().filter_map(Value::as_u64).sum();
-    assert_eq!(counted, reports.len() as u64);
+    assert_eq!(counted(&history, "cpu.usage"), reports.len() as u64);
     let average = reports.values().map(|(_, usage)| usage).sum::<f64>() / reports.len() as f64;
     assert!(close_to(&history["cpu"]["usage"], average), "{} is not {average}", history["cpu"]);
 }
@@ -77,10 +76,9 @@ async fn only_numeric_leaves_become_series() {
     let mut publisher = Client::authenticated(gateway, &app).await;
     let metrics = json!({"cpu": {"loadAverage": [1, 2.5]}, "custom": {"deep": {"queue": 3}}, "NaN": "NaN",
         "name": "x", "on": true, "none": null});
-    let frame = json!({"type": "metrics", "id": "m", "data": {"appId": app.app_id, "metrics": metrics}});
-    publisher.send(&frame).await;
-    assert_eq!(publisher.ack("m").await["accepted"], 1);
-    let history: Value = gateway.get(&hour_of(&app), Some(&app.api_key)).await.json().await.unwrap();
+    let ack = publisher.publish_as("m", report(&app, json!({ "metrics": metrics }))).await;
+    assert_eq!(ack["accepted"], 1);
+    let history = gateway.json(&hour_of(&app), &app).await;
     let names: Vec<_> = history["series"].as_object().expect("series by name").keys().collect();
     assert_eq!(names, ["cpu.loadAverage.0", "cpu.loadAverage.1", "custom.deep.queue"]);
 }
@@ -88,22 +86,15 @@ async fn only_numeric_leaves_become_series() {
 #[tokio::test]
 async fn application_without_reports_has_an_empty_hour() {
     let (gateway, app) = shared_app().await;
-    let response = gateway.get(&hour_of(&app), Some(&app.api_key)).await;
-    assert_eq!(response.status(), 200);
-    let history: Value = response.json().await.expect("history is JSON");
+    let history = gateway.json(&hour_of(&app), &app).await;
     assert_eq!(history["timestamps"].as_array().map(Vec::len), Some(HOUR_POINTS));
     assert_eq!(history["series"], json!({}));
 }
 
 #[tokio::test]
-async fn history_requires_a_key_of_the_application() {
+async fn foreign_and_unknown_histories_are_rejected_alike() {
     let gateway = Gateway::shared();
     let (app, other) = (App::create(gateway).await, App::create(gateway).await);
-    let wrong = format!("nehonix@{}.nsl", "0".repeat(64));
-    for key in [None, Some("nonsense"), Some(wrong.as_str())] {
-        let rejection = gateway.get(&hour_of(&app), key).await;
-        assert!([401, 403].contains(&rejection.status().as_u16()), "{key:?}: {}", rejection.status());
-    }
     let unknown = gateway.get("/apps/no-such-application/metrics?timeRange=hour", Some(&other.api_key)).await;
     let foreign = gateway.get(&hour_of(&app), Some(&other.api_key)).await;
     assert!([401, 403, 404].contains(&foreign.status().as_u16()), "{}", foreign.status());
@@ -126,14 +117,11 @@ async fn latest_has_one_report_per_source() {
     let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     for (n, source) in [(1, "web-1"), (2, "web-2"), (3, "web-1")] {
-        let data = json!({"appId": app.app_id, "source": source, "metrics": {"n": n}});
-        publisher.send(&json!({"type": "metrics", "id": n.to_string(), "data": data})).await;
-        publisher.ack(&n.to_string()).await;
+        let data = report(&app, json!({"source": source, "metrics": {"n": n}}));
+        publisher.publish_as("m", data).await;
     }
     let path = format!("/apps/{}/metrics/latest", app.app_id);
-    let response = gateway.get(&path, Some(&app.api_key)).await;
-    assert_eq!(response.status(), 200);
-    let text = response.text().await.unwrap();
+    let text = gateway.json(&path, &app).await.to_string();
     assert!(text.contains("web-1") && text.contains("web-2"), "{text}");
     assert!(text.contains("\"n\":3") && text.contains("\"n\":2") && !text.contains("\"n\":1"), "{text}");
 }
@@ -158,9 +146,7 @@ async fn series_aggregates_and_span_can_be_selected() {
     let mut publisher = Client::authenticated(gateway, &app).await;
     let stamp = now_ms() - 10 * 60_000;
     let metrics = json!({"cpu": {"usage": 5, "user": 3}, "memory": {"used": 7}});
-    let data = json!({"appId": app.app_id, "metrics": metrics, "timestamp": stamp});
-    publisher.send(&json!({"type": "metrics", "id": "m", "data": data})).await;
-    publisher.ack("m").await;
+    publisher.publish_as("m", report(&app, json!({"metrics": metrics, "timestamp": stamp}))).await;
 
     let (from, to) = (stamp - 20 * 60_000, stamp + 60_000);
     let choice = format!("from={from}&to={to}&step=60&series=cpu.*&agg=last,sum");
@@ -195,9 +181,9 @@ async fn cors_allows_only_configured_origins() {
     let (gateway, app) = shared_app().await;
     let wrong = "nonsense".to_owned();
     for (origin, key, admitted) in [
-        ("http://localhost:3000", &app.api_key, Some("http://localhost:3000")),
-        ("http://localhost:3000", &wrong, Some("http://localhost:3000")),
-        ("http://evil.example", &app.api_key, None),
+        (DASHBOARD, &app.api_key, Some(DASHBOARD)),
+        (DASHBOARD, &wrong, Some(DASHBOARD)),
+        (FOREIGN_ORIGIN, &app.api_key, None),
     ] {
         let request = gateway.http(reqwest::Method::GET, &hour_of(&app)).bearer_auth(key);
         let response = request.header("Origin", origin).send().await.expect("an answer");
@@ -212,13 +198,13 @@ async fn cors_allows_only_configured_origins() {
 async fn cors_preflight_is_answered() {
     let gateway = Gateway::shared();
     let request = gateway.http(reqwest::Method::OPTIONS, "/apps/any/metrics");
-    let request = request.header("Origin", "http://localhost:3000");
+    let request = request.header("Origin", DASHBOARD);
     let request = request.header("Access-Control-Request-Method", "GET");
     let request = request.header("Access-Control-Request-Headers", "authorization");
     let response = request.send().await.expect("an answer");
     assert!(response.status().is_success(), "{}", response.status());
     let headers = response.headers();
-    assert_eq!(headers["access-control-allow-origin"], "http://localhost:3000");
+    assert_eq!(headers["access-control-allow-origin"], DASHBOARD);
     let allowed = headers["access-control-allow-headers"].to_str().unwrap().to_lowercase();
     assert!(allowed.contains("authorization"), "{allowed}");
 }
@@ -229,13 +215,12 @@ async fn each_span_has_the_points_that_the_dashboard_draws() {
     Client::authenticated(gateway, &app).await.publish(&app, 1).await;
     for (span, points, step) in [("hour", 60, 60), ("day", 144, 600), ("week", 168, 3600)] {
         let path = format!("/apps/{}/metrics?timeRange={span}", app.app_id);
-        let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("JSON");
+        let history = gateway.json(&path, &app).await;
         let timestamps: Vec<i64> = serde_json::from_value(history["timestamps"].clone()).expect("seconds");
         assert_eq!((timestamps.len(), &history["step"]), (points, &json!(step)), "{span}");
         assert!(timestamps.iter().all(|second| second % step == 0), "{span} is not aligned");
         let last = timestamps.last().expect("a last point") * 1000;
         assert!((last..last + step * 1000).contains(&now_ms()), "the last point of {span} is not running");
-        let counts = history["series"]["n"]["count"].as_array().expect("a series");
-        assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), 1, "{span}");
+        assert_eq!(counted(&history, "n"), 1, "{span}");
     }
 }

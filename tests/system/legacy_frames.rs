@@ -1,49 +1,17 @@
 //! Frames of the library and its dashboard other than reports: logs, history, status, commands and endless repeats.
 //! The frames of the library are recorded ones; docs/PROTOCOL.md has the replies.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::system::harness::{App, Client, Gateway, recorded_other_frames};
-
-/// An origin that the template allows by default, and another.
-const DASHBOARD: &str = "http://localhost:3000";
-const FOREIGN: &str = "http://evil.example";
-
-/// An application with the legacy flag.
-async fn legacy_app(gateway: &Gateway) -> App {
-    App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await
-}
-
-fn frame(kind: &str, app: &App) -> Value {
-    json!({"type": kind, "data": {"userId": app.user_id, "appId": app.app_id}})
-}
-
-/// An authenticated page of the dashboard.
-async fn page(gateway: &Gateway, app: &App) -> Client {
-    let mut page = page_of(gateway, DASHBOARD).await;
-    page.send(&frame("auth", app)).await;
-    page.next("auth_success").await;
-    page
-}
-
-async fn page_of(gateway: &Gateway, origin: &str) -> Client {
-    Client::open_with(gateway, &[("origin", origin)]).await.expect("a page connects")
-}
-
-/// An authenticated process that runs the library.
-async fn library(gateway: &Gateway, app: &App) -> Client {
-    let mut library = Client::open(gateway).await;
-    library.send(&frame("auth", app)).await;
-    library.next("auth_success").await;
-    library
-}
+use crate::system::harness::{
+    App, Client, DASHBOARD, FOREIGN_ORIGIN, legacy_frame as frame, recorded_other_frames, shared_legacy_app,
+};
 
 #[tokio::test]
 async fn recorded_library_frames_get_compatible_replies() {
-    let gateway = Gateway::shared();
-    let app = legacy_app(gateway).await;
-    let mut watcher = page(gateway, &app).await;
+    let (gateway, app) = shared_legacy_app().await;
+    let mut watcher = Client::legacy(gateway, &app, Some(DASHBOARD)).await;
     let mut modern = Client::viewer(gateway, &app).await;
     let mut library = Client::open(gateway).await;
     let mut logged = Vec::new();
@@ -78,10 +46,10 @@ async fn recorded_library_frames_get_compatible_replies() {
 
 #[tokio::test]
 async fn status_is_shown_only_to_the_owner() {
-    let gateway = Gateway::shared();
-    let (legacy, modern) = (legacy_app(gateway).await, App::create(gateway).await);
+    let (gateway, legacy) = shared_legacy_app().await;
+    let modern = App::create(gateway).await;
     let ask = async |origin: &str, user: &str, app: &str| {
-        let mut page = page_of(gateway, origin).await;
+        let mut page = Client::open_with(gateway, &[("origin", origin)]).await.expect("a page connects");
         page.send(&json!({"type": "check_status", "data": {"userId": user, "appId": app}})).await;
         page.next("status_response").await["payload"].take()
     };
@@ -92,7 +60,7 @@ async fn status_is_shown_only_to_the_owner() {
     for (origin, user, app) in [
         (DASHBOARD, "nehonix_other", legacy.app_id.as_str()),
         (DASHBOARD, modern.user_id.as_str(), modern.app_id.as_str()),
-        (FOREIGN, legacy.user_id.as_str(), legacy.app_id.as_str()),
+        (FOREIGN_ORIGIN, legacy.user_id.as_str(), legacy.app_id.as_str()),
     ] {
         assert_eq!(ask(origin, user, app).await, unknown, "{origin} {user} {app}");
     }
@@ -100,9 +68,9 @@ async fn status_is_shown_only_to_the_owner() {
 
 #[tokio::test]
 async fn command_of_the_page_reaches_the_library_and_persists() {
-    let gateway = Gateway::shared();
-    let app = legacy_app(gateway).await;
-    let (mut page, mut library) = (page(gateway, &app).await, library(gateway, &app).await);
+    let (gateway, app) = shared_legacy_app().await;
+    let mut page = Client::legacy(gateway, &app, Some(DASHBOARD)).await;
+    let mut library = Client::legacy(gateway, &app, None).await;
     let switch = json!({"type": "console_toggle", "data": {"enabled": false}});
     let mut command = frame("command", &app);
     command["data"]["type"] = switch["type"].clone();
@@ -125,9 +93,8 @@ async fn command_of_the_page_reaches_the_library_and_persists() {
 
 #[tokio::test]
 async fn repeated_requests_of_a_page_get_one_reply() {
-    let gateway = Gateway::shared();
-    let app = legacy_app(gateway).await;
-    let mut page = page(gateway, &app).await;
+    let (gateway, app) = shared_legacy_app().await;
+    let mut page = Client::legacy(gateway, &app, Some(DASHBOARD)).await;
     for _ in 0..3 {
         for kind in ["auth", "check_status", "get_last_actions", "history", "clear"] {
             page.send(&frame(kind, &app)).await;
@@ -146,10 +113,9 @@ async fn repeated_requests_of_a_page_get_one_reply() {
 
 #[tokio::test]
 async fn flooding_page_is_closed_flooding_process_is_not() {
-    let gateway = Gateway::shared();
-    let app = legacy_app(gateway).await;
-    let mut library = library(gateway, &app).await;
-    let mut page = page(gateway, &app).await;
+    let (gateway, app) = shared_legacy_app().await;
+    let mut library = Client::legacy(gateway, &app, None).await;
+    let mut page = Client::legacy(gateway, &app, Some(DASHBOARD)).await;
     let flood = frame("clear", &app).to_string();
     // More frames than it takes until one instance of the function closes the connection.
     for _ in 0..300 {
@@ -165,12 +131,12 @@ async fn flooding_page_is_closed_flooding_process_is_not() {
 
 #[tokio::test]
 async fn malformed_legacy_frames_get_no_reply() {
-    let gateway = Gateway::shared();
-    let (app, other) = (legacy_app(gateway).await, legacy_app(gateway).await);
-    let mut watcher = page(gateway, &other).await;
-    let mut claimant = page(gateway, &app).await;
+    let (gateway, app) = shared_legacy_app().await;
+    let (_, other) = shared_legacy_app().await;
+    let mut watcher = Client::legacy(gateway, &other, Some(DASHBOARD)).await;
+    let mut claimant = Client::legacy(gateway, &app, Some(DASHBOARD)).await;
     let mut early = Client::open(gateway).await;
-    let mut library = library(gateway, &app).await;
+    let mut library = Client::legacy(gateway, &app, None).await;
     let logs = |app: &App| {
         let mut logs = frame("logs", app);
         logs["data"]["logs"] = json!([{"level": "info", "message": "mine"}]);

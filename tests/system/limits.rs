@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::system::harness::{
-    App, Client, DEADLINE, Gateway, auth_frame, metrics_frame, now_ms, nsl, scratch_folder,
+    App, Client, DEADLINE, Gateway, auth_frame, metrics_frame, now_ms, nsl, report, scratch_folder,
 };
 
 /// Most reports in a minute with a limit of one a second: a full bucket of 100 and 60 more.
@@ -26,8 +26,7 @@ async fn full_app_rejects_connections_until_one_closes() {
     let rejected = Client::open_with(gateway, &key).await.err().map(|error| error.to_string());
     assert!(rejected.as_ref().is_some_and(|rejected| rejected.contains("429")), "{rejected:?}");
     let mut third = Client::open(gateway).await;
-    third.send(&auth_frame(&app)).await;
-    let rejection = third.error().await;
+    let rejection = third.rejection(&auth_frame(&app)).await;
     assert_eq!((&rejection["code"], &rejection["retryable"]), (&json!("rate_limited"), &json!(true)));
     assert_eq!(second.publish(&app, 1).await["accepted"], 1, "open connections keep working");
 
@@ -56,12 +55,10 @@ async fn app_over_its_limit_is_rejected_for_a_while() {
     let minute_end = now - now % MINUTE_MS - REFUSED_MS;
     let excess = (now % MINUTE_MS) / 1_000 + LEFT_SECONDS;
     let stamps: Vec<i64> = (0..ALLOWED_IN_A_MINUTE + excess).map(|n| minute_end - 1 - n * 100).collect();
-    for (batch, stamps) in stamps.chunks(100).enumerate() {
-        let report = |stamp: &i64| json!({"appId": app.app_id, "timestamp": stamp, "metrics": {"n": 1}});
-        let reports: Vec<Value> = stamps.iter().map(report).collect();
-        publisher.send(&json!({"type": "metrics", "id": batch, "data": reports})).await;
-        let ack = publisher.next("ack").await;
-        assert_eq!(ack["payload"]["accepted"], stamps.len());
+    for stamps in stamps.chunks(100) {
+        let stamped = |stamp| report(&app, json!({"timestamp": stamp, "metrics": {"n": 1}}));
+        let ack = publisher.publish_as("batch", stamps.iter().map(stamped).collect()).await;
+        assert_eq!(ack["accepted"], stamps.len());
     }
     nsl(&gateway, &["app", "update", &app.app_id, "--max-reports", "1"]).await;
     let until = loop {
@@ -78,13 +75,8 @@ async fn app_over_its_limit_is_rejected_for_a_while() {
     // No instance of this gateway has the app cached.
     let gateway = Gateway::start(&arguments).await;
     let mut publisher = Client::authenticated(&gateway, &app).await;
-    publisher.send(&metrics_frame(&app, "early", json!({"n": 2}))).await;
-    let rejection = publisher.error().await;
-    assert_eq!(
-        (&rejection["code"], &rejection["retryable"]),
-        (&json!("rate_limited"), &json!(true)),
-        "{rejection}"
-    );
+    let rejection = publisher.rejection(&metrics_frame(&app, "early", json!({"n": 2}))).await;
+    assert_eq!((&rejection["code"], &rejection["retryable"]), (&json!("rate_limited"), &json!(true)));
     let wait_ms = rejection["retryAfterMs"].as_u64().expect("a hint");
     assert!((1..=LEFT_SECONDS.unsigned_abs() * 1_000).contains(&wait_ms), "{rejection}");
     tokio::time::sleep(Duration::from_millis(wait_ms)).await;

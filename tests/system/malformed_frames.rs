@@ -35,6 +35,7 @@ fn rejected_texts(app: &App) -> Vec<(&'static str, String, &'static [&'static st
         format!(r#"{{"type":"metrics","data":{{"appId":"{id}","metrics":{{}},"timestamp":{stamp}}}}}"#)
     };
     let data = |data: &str| format!(r#"{{"type":"metrics","data":{data}}}"#);
+    let auth = |data: &str| format!(r#"{{"type":"auth","data":{data}}}"#);
     vec![
         ("prose", "hello".into(), &["invalid_json"]),
         ("nothing", String::new(), &["invalid_json"]),
@@ -80,6 +81,12 @@ fn rejected_texts(app: &App) -> Vec<(&'static str, String, &'static [&'static st
             data(&deepest_brackets()),
             &["too_deep", "invalid_field", "too_large"],
         ),
+        ("auth without an application", auth(r#"{"apiKey":"k"}"#), &["missing_field"]),
+        ("auth without a key", auth(r#"{"appId":"a"}"#), &["missing_field"]),
+        ("auth for a number", auth(r#"{"appId":7,"apiKey":"k"}"#), &["invalid_field"]),
+        ("auth by an object", auth(r#"{"appId":"a","apiKey":{}}"#), &["invalid_field"]),
+        ("auth for an id with spaces", auth(r#"{"appId":"no spaces","apiKey":"k"}"#), &["invalid_field"]),
+        ("auth of a list", auth("[]"), &["invalid_field"]),
         ("subscribe to nothing", r#"{"type":"subscribe"}"#.into(), &["missing_field"]),
         ("a stray answer", r#"{"type":"auth_success","payload":{}}"#.into(), &["unknown_type"]),
     ]

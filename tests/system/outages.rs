@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::system::harness::{
-    App, BackgroundTraffic, Client, Gateway, PartitionedGateway, metrics_frame, scratch_folder, shared_app,
+    App, BackgroundTraffic, Client, Gateway, PartitionedGateway, auth_frame, counted, metrics_frame,
+    scratch_folder, shared_app,
 };
 
 #[tokio::test]
@@ -42,6 +43,7 @@ async fn unreachable_store_is_reported_and_recovers() {
     let mut publisher = Client::authenticated(gateway, &app).await;
     publisher.publish(&app, 1).await;
     viewer.next_report(1).await;
+    let mut late = Client::open(gateway).await;
 
     partitioned.cut_dynamodb();
     publisher.send(&metrics_frame(&app, "lost", json!({"n": 2}))).await;
@@ -55,29 +57,18 @@ async fn unreachable_store_is_reported_and_recovers() {
     );
     assert_eq!(answer["id"], "lost");
     publisher.round_trip().await;
+    let unauthenticated = late.rejection(&auth_frame(&app)).await;
+    assert_eq!(
+        (&unauthenticated["code"], &unauthenticated["retryable"]),
+        (&json!("unavailable"), &json!(true))
+    );
 
     partitioned.restore_dynamodb();
+    late.send(&auth_frame(&app)).await;
+    late.next("auth_success").await;
     assert_eq!(publisher.publish(&app, 3).await["accepted"], 1);
     viewer.next_report(3).await;
     assert_eq!(viewer.remaining("metrics"), 0, "a report that was not stored was delivered");
-    assert!(partitioned.stop().await.success());
-}
-
-#[tokio::test]
-async fn auth_reports_an_unreachable_store() {
-    let mut partitioned = PartitionedGateway::start(&[]).await;
-    let gateway = partitioned.gateway();
-    let app = App::create(gateway).await;
-    let mut client = Client::open(gateway).await;
-    partitioned.cut_dynamodb();
-    let auth = json!({"type": "auth", "data": {"appId": app.app_id, "apiKey": app.api_key}});
-    client.send(&auth).await;
-    let rejection = client.error().await;
-    assert_eq!((&rejection["code"], &rejection["retryable"]), (&json!("unavailable"), &json!(true)));
-
-    partitioned.restore_dynamodb();
-    client.send(&auth).await;
-    client.next("auth_success").await;
     assert!(partitioned.stop().await.success());
 }
 
@@ -96,9 +87,7 @@ async fn restarted_gateway_finds_every_report() {
 
     let gateway = Gateway::start(&arguments).await;
     let path = format!("/apps/{}/metrics?timeRange=hour", app.app_id);
-    let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("history is JSON");
-    let counts = history["series"]["n"]["count"].as_array().expect("the series is known");
-    assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), 10);
+    assert_eq!(counted(&gateway.json(&path, &app).await, "n"), 10);
     let mut viewer = Client::viewer(&gateway, &app).await;
     Client::authenticated(&gateway, &app).await.publish(&app, 11).await;
     viewer.next_report(11).await;

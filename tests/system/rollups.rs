@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::system::harness::{App, Client, Gateway, now_ms, shared_app};
+use crate::system::harness::{App, Client, Gateway, counted, now_ms, report, shared_app};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -12,17 +12,10 @@ async fn publish_aged(gateway: &Gateway, app: &App, ages_ms: &[i64]) {
     let mut publisher = Client::authenticated(gateway, app).await;
     let now = now_ms();
     for (batch, ages) in ages_ms.chunks(50).enumerate() {
-        let report = |(place, age): (usize, &i64)| json!({"appId": app.app_id, "timestamp": now - age, "metrics": {"n": batch * 50 + place}});
-        let reports: Vec<Value> = ages.iter().enumerate().map(report).collect();
-        let id = format!("batch-{batch}");
-        publisher.send(&json!({"type": "metrics", "id": id, "data": reports})).await;
-        assert_eq!(publisher.ack(&id).await["accepted"], ages.len());
+        let numbered = |(n, age)| report(app, json!({"timestamp": now - age, "metrics": {"n": n}}));
+        let ack = publisher.publish_as("batch", (batch * 50..).zip(ages).map(numbered).collect()).await;
+        assert_eq!(ack["accepted"], ages.len());
     }
-}
-
-fn counted(history: &Value) -> u64 {
-    let counts = history["series"]["n"]["count"].as_array().map(Vec::as_slice).unwrap_or_default();
-    counts.iter().filter_map(Value::as_u64).sum()
 }
 
 fn path(app: &App, range: &str) -> String {
@@ -36,7 +29,8 @@ async fn each_range_counts_every_report_of_its_span_once() {
         [0, 1, 7, 20, 50, 130, 300, 1_300, 2_000].map(|minutes| minutes * MINUTE_MS).to_vec();
     publish_aged(gateway, &app, &ages).await;
     for (range, count) in [("hour", 5), ("day", 8), ("week", 9)] {
-        let history = gateway.json_where(&path(&app, range), &app, |history| counted(history) == count).await;
+        let history =
+            gateway.json_where(&path(&app, range), &app, |history| counted(history, "n") == count).await;
         let sums = history["series"]["n"]["sum"].as_array().unwrap();
         let sum: f64 = sums.iter().filter_map(Value::as_f64).sum();
         assert_eq!(sum, (0..count).sum::<u64>() as f64, "{range}");
@@ -54,7 +48,7 @@ async fn stream_faults_change_no_count() {
     // Late and unordered, over two days.
     let ages: Vec<i64> = (0..100).map(|place| (place * 7_919) % (46 * HOUR_MS / 1_000) * 1_000).collect();
     publish_aged(&gateway, &app, &ages).await;
-    let history = gateway.json_where(&path(&app, "week"), &app, |history| counted(history) == 100).await;
+    let history = gateway.json_where(&path(&app, "week"), &app, |history| counted(history, "n") == 100).await;
     let maxima = history["series"]["n"]["max"].as_array().unwrap();
     assert_eq!(maxima.iter().filter_map(Value::as_f64).fold(0.0, f64::max), 99.0);
     assert!(gateway.interrupt().await.success());
@@ -65,7 +59,7 @@ async fn unchanged_history_gets_304() {
     let (gateway, app) = shared_app().await;
     publish_aged(gateway, &app, &[90 * MINUTE_MS]).await;
     let day = path(&app, "day");
-    gateway.json_where(&day, &app, |history| counted(history) == 1).await;
+    gateway.json_where(&day, &app, |history| counted(history, "n") == 1).await;
     let ask = |tag: String| {
         let request = gateway.http(reqwest::Method::GET, &day).bearer_auth(&app.api_key);
         async move { request.header("If-None-Match", tag).send().await.expect("an answer") }
@@ -88,11 +82,8 @@ async fn series_list_has_name_unit_and_last_value() {
     let (gateway, app) = shared_app().await;
     let mut publisher = Client::authenticated(gateway, &app).await;
     let metrics = json!({"memory": {"used": 7}, "queue": 2});
-    let report = json!({"appId": app.app_id, "metrics": metrics});
-    publisher.send(&json!({"type": "metrics", "id": "m", "data": report})).await;
-    publisher.ack("m").await;
-    let path = format!("/apps/{}/series", app.app_id);
-    let answer: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.unwrap();
+    publisher.publish_as("m", report(&app, json!({ "metrics": metrics }))).await;
+    let answer = gateway.json(&format!("/apps/{}/series", app.app_id), &app).await;
     assert_eq!(
         answer["series"],
         json!([{"name": "memory.used", "unit": "bytes", "last": 7}, {"name": "queue", "unit": null, "last": 2}])

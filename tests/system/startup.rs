@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::system::harness::{Client, Gateway, binary};
+use crate::system::harness::{Client, Gateway, nsl};
 
 /// The close code of a connection that was idle or open for too long.
 const GOING_AWAY: u16 = 1001;
@@ -77,12 +77,7 @@ async fn idle_and_overlong_connections_are_closed() {
 
 #[tokio::test]
 async fn nsl_status_shows_tables_and_rollup_delay() {
-    let gateway = Gateway::shared();
-    let mut command = tokio::process::Command::new(binary("nsl"));
-    let output =
-        command.args(["status", "--json", "--local"]).arg(gateway.ready_file()).output().await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status = nsl(Gateway::shared(), &["status"]).await;
     let tables = status["tables"].as_array().expect("tables");
     assert_eq!(tables.len(), 5, "{status}");
     assert!(tables.iter().all(|table| table["status"] == "ACTIVE"), "{status}");

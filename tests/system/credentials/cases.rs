@@ -5,13 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::tokens::{altered, claims, signed, signed_with_private_key, unsigned, with};
-use crate::system::harness::{App, Gateway, now_ms, nsl};
+use crate::system::harness::{App, DASHBOARD, FOREIGN_ORIGIN, Gateway, now_ms, nsl};
 
 /// More than the bytes that a credential may have.
 const TOO_LONG: usize = 8 * 1024 + 1;
-/// An allowed origin of the template, and another.
-const OWN_PAGE: &str = "http://localhost:3000";
-const FOREIGN_PAGE: &str = "http://evil.example";
 
 /// What is sent in a handshake and over HTTP.
 #[derive(Clone)]
@@ -169,9 +166,9 @@ fn by_user(apps: &Apps) -> Vec<Case> {
         case("library, legacy on", &apps.library, "ann", None),
         case("library, legacy off", &apps.shop, "ann", None),
         case("library, another user", &apps.library, "bob", None),
-        case("dashboard, legacy on", &apps.library, "ann", Some(OWN_PAGE)),
-        case("dashboard, legacy off", &apps.shop, "ann", Some(OWN_PAGE)),
-        case("foreign page, legacy on", &apps.library, "ann", Some(FOREIGN_PAGE)),
+        case("dashboard, legacy on", &apps.library, "ann", Some(DASHBOARD)),
+        case("dashboard, legacy off", &apps.shop, "ann", Some(DASHBOARD)),
+        case("foreign page, legacy on", &apps.library, "ann", Some(FOREIGN_ORIGIN)),
     ]
 }
 

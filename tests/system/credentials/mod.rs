@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::system::harness::{Client, Gateway, now_ms, nsl};
+use crate::system::harness::{App, Client, Gateway, now_ms, nsl, shared_app};
 use cases::cases;
 use operations::attempt;
 
@@ -145,9 +145,8 @@ async fn each_credential_allows_exactly_what_the_policy_says() {
 
 #[tokio::test]
 async fn deactivated_app_loses_its_connections_at_once() {
-    let gateway = Gateway::shared();
-    let app = crate::system::harness::App::create(gateway).await;
-    let other = crate::system::harness::App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
+    let other = App::create(gateway).await;
     let key = [("x-api-key", app.api_key.as_str())];
     let mut at_handshake = Client::open_with(gateway, &key).await.expect("a connection");
     at_handshake.publish(&app, 1).await;
@@ -170,8 +169,7 @@ async fn deactivated_app_loses_its_connections_at_once() {
 
 #[tokio::test]
 async fn rotated_keys_overlap_until_the_old_is_dropped() {
-    let gateway = Gateway::shared();
-    let app = crate::system::harness::App::create(gateway).await;
+    let (gateway, app) = shared_app().await;
     let new = nsl(gateway, &["app", "rotate-key", &app.app_id]).await["apiKey"].take();
     let new = new.as_str().expect("a key").to_owned();
     for key in [&app.api_key, &new] {
@@ -186,7 +184,7 @@ async fn rotated_keys_overlap_until_the_old_is_dropped() {
 #[tokio::test]
 async fn a_deleted_app_is_unknown_and_its_reports_are_gone() {
     let gateway = Gateway::shared();
-    let app = crate::system::harness::App::create_with(gateway, &["--owner", "passing"]).await;
+    let app = App::create_with(gateway, &["--owner", "passing"]).await;
     Client::authenticated(gateway, &app).await.publish(&app, 1).await;
     let deleted = nsl(gateway, &["app", "delete", &app.app_id, "--yes", "--settle", "0"]).await;
     assert_eq!(deleted["deleted"], true);
@@ -194,7 +192,7 @@ async fn a_deleted_app_is_unknown_and_its_reports_are_gone() {
     let rejected = Client::open_with(gateway, &[("x-api-key", &app.api_key)]).await;
     assert!(rejected.err().is_some_and(|error| error.to_string().contains("401")));
     let again = ["--app-id", app.app_id.as_str(), "--owner", "passing"];
-    let reborn = crate::system::harness::App::create_with(gateway, &again).await;
+    let reborn = App::create_with(gateway, &again).await;
     let mut viewer = Client::authenticated(gateway, &reborn).await;
     assert_eq!(viewer.subscribe(&reborn).await["reports"], Value::Array(Vec::new()));
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::sleep;
 
-use super::{counted, drawn_once, legacy_app, owner_of, page, program};
+use super::{counted, drawn_once, owner_of, page, program};
 use crate::compat::{Copies, Dashboard, FrameCounts, Library, RunningModel};
-use crate::system::harness::{Client, DynamoDbCalls, PartitionedGateway, QUIET};
+use crate::system::harness::{App, Client, DynamoDbCalls, PartitionedGateway, QUIET};
 
 /// Duration of the measurements of doubled reports and of tabs.
 const PHASE: Duration = Duration::from_secs(8);
@@ -44,7 +44,7 @@ struct PhaseCost {
 async fn run_phase(copies: Copies) -> PhaseCost {
     // No rollup is computed meanwhile, so that all DynamoDB calls are caused by frames.
     let partitioned = PartitionedGateway::start(&["--stream-window", "300"]).await;
-    let app = legacy_app(partitioned.gateway()).await;
+    let app = App::create_legacy(partitioned.gateway()).await;
     let tab = RunningModel::start(Dashboard::new(owner_of(&app)), &page(partitioned.address(), 1));
     tab.wait_until("authentication", Dashboard::is_authenticated).await;
     let mut viewer = Client::viewer(partitioned.gateway(), &app).await;
@@ -101,7 +101,7 @@ async fn doubled_report_is_stored_counted_and_shown_once() {
 /// Runs a library and this many tabs; returns their frames and the DynamoDB calls.
 async fn watch(tabs: usize) -> (FrameCounts, DynamoDbCalls) {
     let partitioned = PartitionedGateway::start(&["--stream-window", "300"]).await;
-    let app = legacy_app(partitioned.gateway()).await;
+    let app = App::create_legacy(partitioned.gateway()).await;
     partitioned.take_calls();
     let copies = Copies::Two(Rng::with_seed(5));
     let library =

@@ -7,18 +7,8 @@ mod scenario;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::compat::{Credentials, Dashboard, Endpoint};
-use crate::system::harness::{App, Gateway};
-
-/// An origin that the template allows by default.
-const DASHBOARD: &str = "http://localhost:3000";
-
-/// An application with the legacy flag.
-async fn legacy_app(gateway: &Gateway) -> App {
-    App::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await
-}
+use crate::system::harness::{self, App, DASHBOARD, Gateway};
 
 fn owner_of(app: &App) -> Credentials {
     Credentials::new(&app.user_id, &app.app_id)
@@ -61,7 +51,5 @@ fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
 /// The number of reports in the history of the last hour; fewer if the stream has not delivered all.
 async fn counted(gateway: &Gateway, app: &App) -> u64 {
     let path = format!("/apps/{}/metrics?timeRange=hour&series=process.uptime", app.app_id);
-    let history: Value = gateway.get(&path, Some(&app.api_key)).await.json().await.expect("history is JSON");
-    let counts = history["series"]["process.uptime"]["count"].as_array();
-    counts.into_iter().flatten().filter_map(Value::as_u64).sum()
+    harness::counted(&gateway.json(&path, app).await, "process.uptime")
 }

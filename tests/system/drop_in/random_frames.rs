@@ -7,9 +7,9 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{DASHBOARD, legacy_app, owner_of};
+use super::owner_of;
 use crate::compat::{ClientKind, Credentials, one_of, why_incompatible};
-use crate::system::harness::{App, Client, Gateway};
+use crate::system::harness::{App, Client, DASHBOARD, Gateway};
 
 const SEEDS: u64 = 6;
 /// Few enough that no client is closed for flooding before it has sent most types.
@@ -96,7 +96,7 @@ async fn send_random_frames(gateway: &Gateway, app: &App, party: ClientKind, see
 #[tokio::test]
 async fn random_frames_get_only_compatible_replies() {
     let gateway = Gateway::shared();
-    let app = legacy_app(gateway).await;
+    let app = App::create_legacy(gateway).await;
     for seed in 0..SEEDS {
         let (library, page) = (ClientKind::Library, ClientKind::Dashboard);
         // Both at once, so that each also gets the frames that the other causes.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
-use super::{counted, drawn_once, legacy_app, owner_of, page, program};
+use super::{counted, drawn_once, owner_of, page, program};
 use crate::compat::{Copies, Credentials, Dashboard, FrameCounts, Library, RunningModel, UserAction};
 use crate::system::harness::{App, Client, PartitionedGateway, QUIET, nsl};
 
@@ -43,8 +43,8 @@ struct Clients {
 impl Clients {
     async fn gather(partitioned: &PartitionedGateway) -> Self {
         let gateway = partitioned.gateway();
-        let app = legacy_app(gateway).await;
-        let sleeping = legacy_app(gateway).await;
+        let app = App::create_legacy(gateway).await;
+        let sleeping = App::create_legacy(gateway).await;
         nsl(gateway, &["app", "deactivate", &sleeping.app_id]).await;
         let foreign = App::create_with(gateway, &["--legacy", "--owner", "nehonix_other"]).await;
         let modern = App::create_with(gateway, &["--owner", "nehonix_owner"]).await;

@@ -12,6 +12,11 @@ impl App {
         Self::create_with(gateway, &[]).await
     }
 
+    /// Creates an application with the legacy flag.
+    pub(crate) async fn create_legacy(gateway: &Gateway) -> Self {
+        Self::create_with(gateway, &["--legacy", "--owner", "nehonix_owner"]).await
+    }
+
     /// Creates an application with additional `arguments` of `nsl app create`.
     pub(crate) async fn create_with(gateway: &Gateway, arguments: &[&str]) -> Self {
         let created = nsl(gateway, &[&["app", "create"], arguments].concat()).await;

@@ -58,6 +58,15 @@ impl Client {
         client
     }
 
+    /// Opens a connection as the library, or with an origin as a page, and authenticates it without a secret.
+    pub(crate) async fn legacy(gateway: &Gateway, app: &App, origin: Option<&str>) -> Self {
+        let headers: Vec<_> = origin.map(|origin| ("origin", origin)).into_iter().collect();
+        let mut client = Self::open_with(gateway, &headers).await.expect("it connects");
+        client.send(&legacy_frame("auth", app)).await;
+        client.next("auth_success").await;
+        client
+    }
+
     /// Opens an authenticated connection and subscribes it.
     pub(crate) async fn viewer(gateway: &Gateway, app: &App) -> Self {
         let mut client = Self::authenticated(gateway, app).await;
@@ -101,8 +110,13 @@ impl Client {
 
     /// Publishes one report and returns the acknowledgement's payload.
     pub(crate) async fn publish(&mut self, app: &App, n: u64) -> Value {
-        self.send(&metrics_frame(app, &format!("report-{n}"), json!({ "n": n }))).await;
-        self.ack(&format!("report-{n}")).await
+        self.publish_as(&format!("report-{n}"), report(app, json!({"metrics": {"n": n}}))).await
+    }
+
+    /// Publishes one report or a batch and returns the acknowledgement's payload.
+    pub(crate) async fn publish_as(&mut self, id: &str, data: Value) -> Value {
+        self.send(&json!({"type": "metrics", "id": id, "data": data})).await;
+        self.ack(id).await
     }
 
     /// Sends one report and waits until it is acknowledged or rejected.
@@ -115,6 +129,12 @@ impl Client {
     pub(crate) async fn ack(&mut self, id: &str) -> Value {
         let wanted = |frame: &Value| frame["type"] == "ack" && frame["payload"]["id"] == id;
         self.next_where(&format!("ack of {id}"), wanted).await["payload"].take()
+    }
+
+    /// Sends a frame and returns the payload of the next `error`.
+    pub(crate) async fn rejection(&mut self, frame: &Value) -> Value {
+        self.send(frame).await;
+        self.error().await
     }
 
     /// The payload of the next `error`; asserts its shape.
@@ -188,15 +208,8 @@ impl Client {
 
     /// Waits for a frame that fits and takes the oldest.
     pub(crate) async fn next_where(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + DEADLINE;
-        loop {
-            if let Some(index) = self.inbox.iter().position(&fits) {
-                return self.inbox.remove(index);
-            }
-            assert!(self.closed.is_none(), "no {what} before the end; {}", self.state());
-            let received = timeout_at(until, self.receive()).await;
-            assert!(received.is_ok(), "no {what} within {DEADLINE:?}; {}", self.state());
-        }
+        let found = self.next_within(DEADLINE, fits).await;
+        found.unwrap_or_else(|| panic!("no {what} within {DEADLINE:?}; {}", self.state()))
     }
 
     /// Drops the connection without a close frame or a TCP FIN.
@@ -233,7 +246,18 @@ pub(crate) fn auth_frame(app: &App) -> Value {
 
 /// A report without a timestamp, to be acknowledged with `id`.
 pub(crate) fn metrics_frame(app: &App, id: &str, metrics: Value) -> Value {
-    json!({"type": "metrics", "id": id, "data": {"appId": app.app_id, "metrics": metrics}})
+    json!({"type": "metrics", "id": id, "data": report(app, json!({ "metrics": metrics }))})
+}
+
+/// The data of a report of `app` with these fields.
+pub(crate) fn report(app: &App, mut fields: Value) -> Value {
+    fields["appId"] = json!(app.app_id);
+    fields
+}
+
+/// A frame of the published library or its dashboard, which identify themselves by user and application.
+pub(crate) fn legacy_frame(kind: &str, app: &App) -> Value {
+    json!({"type": kind, "data": {"userId": app.user_id, "appId": app.app_id}})
 }
 
 /// Asserts that a frame is a JSON object with a type or an error of API Gateway: an empty one crashes the library.
@@ -243,6 +267,12 @@ fn checked_frame(text: &str) -> Value {
     let of_transport = frame["message"].is_string() && frame["connectionId"].is_string();
     assert!(of_transport || frame["type"].is_string(), "a frame without a type: {text}");
     frame
+}
+
+/// The shared gateway and a new application with the legacy flag.
+pub(crate) async fn shared_legacy_app() -> (&'static Gateway, App) {
+    let gateway = Gateway::shared();
+    (gateway, App::create_legacy(gateway).await)
 }
 
 /// The shared gateway and a new application on it.

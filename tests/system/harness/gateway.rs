@@ -99,6 +99,13 @@ impl Gateway {
         request.send().await.unwrap_or_else(|cause| panic!("GET {path}: {cause}"))
     }
 
+    /// The JSON of GET `path` with the key of `app`.
+    pub(crate) async fn json(&self, path: &str, app: &App) -> Value {
+        let response = self.get(path, Some(&app.api_key)).await;
+        assert_eq!(response.status(), 200, "{path}");
+        response.json().await.expect("the answer is JSON")
+    }
+
     /// The response to GET `path`, repeated until it fits.
     pub(crate) async fn json_where(&self, path: &str, app: &App, fits: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + SETTLE_DEADLINE;
@@ -180,6 +187,12 @@ impl Drop for Gateway {
             self.end();
         }
     }
+}
+
+/// The number of values of a series in a history.
+pub(crate) fn counted(history: &Value, series: &str) -> u64 {
+    let counts = history["series"][series]["count"].as_array();
+    counts.into_iter().flatten().filter_map(Value::as_u64).sum()
 }
 
 /// A new folder of this test process, below cargo's folder for temporary files of tests.
