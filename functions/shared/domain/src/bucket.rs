@@ -1,5 +1,6 @@
 //! Count, sum, minimum, maximum, last value and quantile sketch of one series over one span.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::ids::Source;
@@ -23,6 +24,20 @@ pub struct SampleOrigin {
     pub source: Arc<Source>,
     /// First 64 bits of the SHA-256 of the report's document.
     pub hash: u64,
+}
+
+impl SampleOrigin {
+    /// The origin of a report whose source is shared with the others in `sources`.
+    pub(crate) fn sharing(
+        sources: &mut BTreeSet<Arc<Source>>,
+        time: TimestampMs,
+        source: &Source,
+        hash: u64,
+    ) -> Self {
+        let source = sources.get(source).map_or_else(|| Arc::new(source.clone()), Arc::clone);
+        sources.insert(Arc::clone(&source));
+        Self { time, source, hash }
+    }
 }
 
 /// The samples of one series in one span, at least one.

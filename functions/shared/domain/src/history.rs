@@ -20,7 +20,7 @@ mod tree;
 mod truncated;
 
 pub use aggregate::Aggregate;
-pub use answer::{Column, HistoryAnswer, SeriesHistory};
+pub use answer::{HistoryAnswer, SeriesHistory};
 pub use fold::{HistoryFold, Totals};
 pub use latest::{LatestAnswer, LatestFold, LatestReport, MAX_LISTED_BYTES, MAX_LISTED_SOURCES};
 pub use logs::LogsAnswer;

@@ -49,21 +49,14 @@ pub struct HistoryAnswer {
 }
 
 /// The history of one series.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct SeriesHistory {
-    /// One column for each aggregate of the query.
-    pub columns: Vec<Column>,
+    /// One entry for each point, by aggregate of the query; a gap is 0 for the count and `None` for the others.
+    pub columns: BTreeMap<Aggregate, Vec<Option<Number>>>,
     /// The average of all samples of the window.
+    #[serde(skip)]
     pub average: Number,
-}
-
-/// One aggregate of each point of a window.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Column {
-    /// Which aggregate.
-    pub aggregate: Aggregate,
-    /// One entry for each point; a gap is 0 for the count and `None` for the others.
-    pub values: Vec<Option<Number>>,
 }
 
 impl Serialize for HistoryAnswer {
@@ -89,11 +82,5 @@ impl Serialize for HistoryAnswer {
         let averages = self.series.iter().map(|(name, series)| (name.as_str(), series.average));
         Tree::of(averages).without(&FIELDS).serialize_into(&mut map)?;
         map.end()
-    }
-}
-
-impl Serialize for SeriesHistory {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.columns.iter().map(|column| (column.aggregate.as_str(), &column.values)))
     }
 }

@@ -18,18 +18,18 @@ impl HistoryAnswer {
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("time");
         for (name, series) in &self.series {
-            for column in &series.columns {
+            for aggregate in series.columns.keys() {
                 csv.push(',');
-                push_cell(&mut csv, &format!("{name}.{}", column.aggregate.as_str()));
+                push_cell(&mut csv, &format!("{name}.{}", aggregate.as_str()));
             }
         }
         csv.push_str(LINE_END);
         for (point, start) in self.span.window.starts().enumerate() {
             // Writing to a `String` cannot fail.
             let _ = write!(csv, "{start}");
-            for column in self.series.values().flat_map(|series| &series.columns) {
+            for values in self.series.values().flat_map(|series| series.columns.values()) {
                 csv.push(',');
-                if let Some(Some(number)) = column.values.get(point) {
+                if let Some(Some(number)) = values.get(point) {
                     let _ = write!(csv, "{number}");
                 }
             }

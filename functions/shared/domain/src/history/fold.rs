@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::aggregate::Aggregate;
-use super::answer::{Column, HistoryAnswer, SeriesHistory};
+use super::answer::{HistoryAnswer, SeriesHistory};
 use super::latest::MAX_LISTED_SOURCES;
 use super::number::Number;
 use super::query::HistoryQuery;
@@ -26,18 +26,13 @@ pub struct HistoryFold {
     sources: BTreeSet<Arc<Source>>,
     /// What the rollups lack.
     truncated: Truncations,
-    rows: Vec<Row>,
-    /// Index in `rows` by name.
-    indices: HashMap<String, usize>,
+    /// The points of each selected series, by name.
+    rows: HashMap<String, Points>,
     quota: Quota,
 }
 
-/// One selected series.
-#[derive(Debug)]
-struct Row {
-    name: String,
-    points: Vec<Option<Bucket>>,
-}
+/// One entry for each point of the window, `None` for a gap.
+type Points = Vec<Option<Bucket>>;
 
 /// Each series over the whole window, by name.
 #[derive(Debug)]
@@ -57,8 +52,7 @@ impl HistoryFold {
             query,
             sources: BTreeSet::new(),
             truncated: Truncations::default(),
-            rows: Vec::new(),
-            indices: HashMap::new(),
+            rows: HashMap::new(),
         }
     }
 
@@ -80,23 +74,13 @@ impl HistoryFold {
         if self.quota.is_exceeded() {
             return Ok(());
         }
-        let (rows_before, quota_before) = (self.rows.len(), self.quota);
         let mut values = BTreeMap::new();
-        let outcome = for_each_sample(document, |name, value| {
-            if let Some(index) = self.index_of(name) {
-                values.insert(index, value);
-            }
-        });
-        if let Err(rejection) = outcome {
-            for row in self.rows.drain(rows_before..) {
-                self.indices.remove(&row.name);
-            }
-            self.quota = quota_before;
-            return Err(rejection);
-        }
-        let at = SampleOrigin { time: timestamp, source: self.shared(source), hash };
-        for (index, value) in values {
-            match self.point(index, point) {
+        for_each_sample(document, |name, value| {
+            values.insert(name.to_owned(), value);
+        })?;
+        let at = SampleOrigin::sharing(&mut self.sources, timestamp, source, hash);
+        for (name, value) in values {
+            match self.point(&name, point) {
                 Some(Some(bucket)) => bucket.add(value, &at),
                 Some(gap) => *gap = Some(Bucket::of(value, &at)),
                 None => {}
@@ -114,8 +98,7 @@ impl HistoryFold {
         self.truncated.note(Truncated::Sources, rollup.sources().has_more());
         self.truncated.note(Truncated::Series, rollup.is_truncated());
         for (name, bucket) in rollup.series() {
-            let Some(index) = self.index_of(name) else { continue };
-            match self.point(index, point) {
+            match self.point(name, point) {
                 Some(Some(own)) => own.merge(bucket),
                 Some(gap) => *gap = Some(bucket.clone()),
                 None => {}
@@ -123,31 +106,15 @@ impl HistoryFold {
         }
     }
 
-    /// The index of the row of `name`, added if it is new; `None` if it is not selected or exceeds the quota.
-    fn index_of(&mut self, name: &str) -> Option<usize> {
-        if let Some(index) = self.indices.get(name) {
-            return Some(*index);
+    /// One point of the series `name`, whose row is added if it is new; `None` if it is not selected or exceeds the quota.
+    fn point(&mut self, name: &str, point: usize) -> Option<&mut Option<Bucket>> {
+        if !self.rows.contains_key(name) {
+            if !self.quota.admit(self.query.selection.select(name)?) {
+                return None;
+            }
+            self.rows.insert(name.to_owned(), vec![None; self.query.span.window.points()]);
         }
-        if !self.quota.admit(self.query.selection.select(name)?) {
-            return None;
-        }
-        let index = self.rows.len();
-        self.rows.push(Row { name: name.to_owned(), points: vec![None; self.query.span.window.points()] });
-        self.indices.insert(name.to_owned(), index);
-        Some(index)
-    }
-
-    fn point(&mut self, index: usize, point: usize) -> Option<&mut Option<Bucket>> {
-        self.rows.get_mut(index)?.points.get_mut(point)
-    }
-
-    fn shared(&mut self, source: &Source) -> Arc<Source> {
-        if let Some(known) = self.sources.get(source) {
-            return Arc::clone(known);
-        }
-        let shared = Arc::new(source.clone());
-        self.sources.insert(Arc::clone(&shared));
-        shared
+        self.rows.get_mut(name)?.get_mut(point)
     }
 
     /// Each series over the whole window.
@@ -158,12 +125,12 @@ impl HistoryFold {
         self.quota.check()?;
         // Totals list no source.
         let mut truncated = self.truncated.without(Truncated::Sources);
-        let total = |row: Row| {
-            let total = row.points.into_iter().flatten().reduce(|mut total, part| {
+        let total = |(name, points): (String, Points)| {
+            let total = points.into_iter().flatten().reduce(|mut total, part| {
                 total.merge(&part);
                 total
             });
-            total.map(|total| (row.name, total))
+            total.map(|total| (name, total))
         };
         let series: BTreeMap<String, Bucket> = self.rows.into_iter().filter_map(total).collect();
         truncated.note(Truncated::Precision, !series.values().all(Bucket::is_precise));
@@ -183,10 +150,10 @@ impl HistoryFold {
             fitting
         });
         let has_quantiles = aggregates.iter().any(|aggregate| aggregate.is_quantile());
-        let mut buckets = self.rows.iter().flat_map(|row| &row.points).flatten();
+        let mut buckets = self.rows.values().flatten().flatten();
         truncated.note(Truncated::Precision, has_quantiles && !buckets.all(Bucket::is_precise));
         truncated.note(Truncated::Sources, self.sources.len() > MAX_LISTED_SOURCES);
-        let history = |row: Row| (row.name, series_history(&row.points, &aggregates));
+        let history = |(name, points): (String, Points)| (name, series_history(&points, &aggregates));
         Ok(HistoryAnswer {
             app: self.app,
             span: self.query.span,
@@ -199,10 +166,9 @@ impl HistoryFold {
 }
 
 fn series_history(points: &[Option<Bucket>], aggregates: &BTreeSet<Aggregate>) -> SeriesHistory {
-    let column = |aggregate: Aggregate| {
-        let values = points.iter().map(|point| aggregate.of(point.as_ref()).map(Number)).collect();
-        Column { aggregate, values }
-    };
+    let column =
+        |aggregate: Aggregate| points.iter().map(|point| aggregate.of(point.as_ref()).map(Number)).collect();
+    let columns = aggregates.iter().map(|aggregate| (*aggregate, column(*aggregate))).collect();
     let (mut sum, mut count, mut min, mut max) = (Sum::default(), 0, f64::MAX, f64::MIN);
     for bucket in points.iter().flatten() {
         sum.merge(bucket.compensated_sum());
@@ -211,5 +177,5 @@ fn series_history(points: &[Option<Bucket>], aggregates: &BTreeSet<Aggregate>) -
         max = bucket.max().max(max);
     }
     let average = sum.divided_by(count).max(min).min(max);
-    SeriesHistory { columns: aggregates.iter().copied().map(column).collect(), average: Number(average) }
+    SeriesHistory { columns, average: Number(average) }
 }

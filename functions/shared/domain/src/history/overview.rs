@@ -92,17 +92,15 @@ mod tests {
     use crate::ids::Source;
     use serde_json::{Value, json};
 
-    const PRESENT_MS: i64 = 1_800_000_000_000;
-
     /// The overview of reports, each given as source, age and document.
     fn overview(reports: &[(&str, i64, &str)]) -> Value {
         let app = App { name: "The shop".into(), ..App::example() };
         let mut fold = LatestFold::new(app.id.clone());
         for (source, age_ms, document) in reports {
-            let stamp = TimestampMs::clamped(PRESENT_MS - age_ms);
+            let stamp = TimestampMs::EXAMPLE.plus_ms(-age_ms);
             fold.add(&Source::new(*source).unwrap(), stamp, "id", document).unwrap();
         }
-        let row = AppOverview::new(&app, &fold, TimestampMs::clamped(PRESENT_MS));
+        let row = AppOverview::new(&app, &fold, TimestampMs::EXAMPLE);
         serde_json::to_value(row).unwrap()
     }
 
@@ -116,7 +114,7 @@ mod tests {
             ("d", -1_000, r#"{"queue":1}"#),
         ]);
         let expected = json!({"appId": "shop", "name": "The shop", "status": "active",
-            "lastReport": "2027-01-15T08:00:01.000Z", "sources": 3, "cpu": 12.5, "memory": 50});
+            "lastReport": "2026-11-22T13:01:02.387Z", "sources": 3, "cpu": 12.5, "memory": 50});
         assert_eq!(answer, expected);
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::aggregate::Aggregate;
 use super::fold::Totals;
 use super::latest::MAX_LISTED_BYTES;
 use super::number::Number;
@@ -19,14 +20,9 @@ use crate::window::time_range::TimeRange;
 #[derive(Debug, Serialize)]
 struct SummaryRow {
     name: String,
-    count: u64,
-    avg: Number,
-    min: Number,
-    max: Number,
-    p50: Number,
-    p95: Number,
-    p99: Number,
-    last: Number,
+    /// All but the sum.
+    #[serde(flatten)]
+    aggregates: BTreeMap<Aggregate, Number>,
     /// The relative difference of the average from that of the window before: 0.1 is a tenth more. `null` if the series
     /// was not reported before or its average was 0.
     change: Option<Number>,
@@ -71,18 +67,10 @@ impl SummaryAnswer {
 }
 
 fn row(before: Option<&Bucket>, name: String, bucket: &Bucket) -> SummaryRow {
-    SummaryRow {
-        name,
-        count: bucket.count(),
-        avg: Number(bucket.average()),
-        min: Number(bucket.min()),
-        max: Number(bucket.max()),
-        p50: Number(bucket.quantile(0.5)),
-        p95: Number(bucket.quantile(0.95)),
-        p99: Number(bucket.quantile(0.99)),
-        last: Number(bucket.last()),
-        change: before.and_then(|before| change(bucket, before)),
-    }
+    let shown = Aggregate::ALL.into_iter().filter(|aggregate| *aggregate != Aggregate::Sum);
+    let aggregates = shown.filter_map(|aggregate| Some((aggregate, Number(aggregate.of(Some(bucket))?))));
+    let change = before.and_then(|before| change(bucket, before));
+    SummaryRow { name, aggregates: aggregates.collect(), change }
 }
 
 fn change(bucket: &Bucket, before: &Bucket) -> Option<Number> {
@@ -166,7 +154,9 @@ fn unit_of(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use crate::bucket::SampleOrigin;
+    use crate::ids::Source;
+    use serde_json::json;
 
     fn app() -> AppId {
         AppId::new("shop").unwrap()
@@ -204,25 +194,11 @@ mod tests {
 
     #[test]
     fn change_is_relative_to_the_window_before() {
-        let at = crate::bucket::SampleOrigin {
-            time: TimestampMs::clamped(0),
-            source: std::sync::Arc::new(crate::ids::Source::new("s").unwrap()),
-            hash: 0,
-        };
-        let totals = |value: Option<f64>| {
-            let series = value.map(|value| ("a".to_owned(), Bucket::of(value, &at)));
-            Totals { series: series.into_iter().collect(), truncated: Truncations::default() }
-        };
-        let window = TimeRange::Hour.window(TimestampMs::clamped(1_800_000_000_000));
-        let span = QuerySpan { time_range: Some(TimeRange::Hour), window };
-        for (now, before, change) in [
-            (11.0, Some(10.0), json!(0.1)),
-            (-5.0, Some(-10.0), json!(0.5)),
-            (1.0, Some(0.0), Value::Null),
-            (1.0, None, Value::Null),
-        ] {
-            let answer = SummaryAnswer::new(app(), &span, window.to(), totals(Some(now)), &totals(before));
-            assert_eq!(serde_json::to_value(answer).unwrap()["series"][0]["change"], change);
+        let (time, source) = (TimestampMs::EXAMPLE, Source::new("s").unwrap());
+        let at = SampleOrigin { time, source: source.into(), hash: 0 };
+        for (now, before, expected) in [(11.0, 10.0, Some(0.1)), (-5.0, -10.0, Some(0.5)), (1.0, 0.0, None)] {
+            let found = change(&Bucket::of(now, &at), &Bucket::of(before, &at));
+            assert_eq!(found, expected.map(Number), "{now} after {before}");
         }
     }
 }

@@ -66,7 +66,7 @@ impl MinuteBuilder {
         match &outcome {
             Ok(_) => {
                 self.reports += 1;
-                let origin = SampleOrigin { time: timestamp, source: self.shared(source), hash };
+                let origin = SampleOrigin::sharing(&mut self.sources, timestamp, source, hash);
                 self.commit_pending(&origin);
             }
             Err(_) => self.pending.clear(),
@@ -87,16 +87,6 @@ impl MinuteBuilder {
         rollup.series.extend(filled);
         rollup.truncate(MAX_ROLLUP_SERIES);
         rollup
-    }
-
-    /// One shared copy of `source` for all its reports.
-    fn shared(&mut self, source: &Source) -> Arc<Source> {
-        if let Some(shared) = self.sources.get(source) {
-            return Arc::clone(shared);
-        }
-        let shared = Arc::new(source.clone());
-        self.sources.insert(Arc::clone(&shared));
-        shared
     }
 
     fn add_pending(&mut self, name: &str, value: f64) {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::history::{HistoryFold, HistoryQuery};
+use crate::history::{Aggregate, HistoryFold, HistoryQuery};
 use crate::ids::{AppId, Source};
 use crate::rollup::{MinuteBuilder, Retention, due_coarser};
 use crate::time::{DAY_MS, HOUR_MS, SECOND_MS};
@@ -126,7 +126,7 @@ impl Store {
         }
         let mut counts = vec![0; window.points()];
         if let Some(series) = fold.finish(now).unwrap().series.get("a") {
-            let values = series.columns[0].values.iter();
+            let values = series.columns[&Aggregate::Count].iter();
             counts = values.map(|value| value.map_or(0, |count| count.0 as u64)).collect();
         }
         let mut expected = vec![0; window.points()];
