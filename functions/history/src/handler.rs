@@ -43,21 +43,11 @@ pub struct History {
 }
 
 /// Why a request fails.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 enum RequestError {
-    Rejected(Rejection),
-    Failed(Fault),
-}
-
-impl From<Rejection> for RequestError {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl From<Fault> for RequestError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault)
-    }
+    Rejected(#[from] Rejection),
+    Failed(#[from] Fault),
 }
 
 impl History {

@@ -130,10 +130,8 @@ mod tests {
     use nsl_domain::ids::AppId;
     use nsl_domain::rollup::{Rollup, RollupSpan};
 
-    const NOW: i64 = 1_795_352_461_387;
-
     fn now() -> TimestampMs {
-        TimestampMs::clamped(NOW)
+        TimestampMs::EXAMPLE
     }
 
     fn key(owner: &str, shard: u16) -> CacheKey {

@@ -10,7 +10,8 @@ use nsl_aws::boot::Clients;
 use nsl_aws::compute::{Clock, RollupComputer};
 use nsl_aws::stream::{BatchResponse, FailedItem, MalformedRecord, StoredReport, StreamEvent, read_record};
 use nsl_domain::ids::{AppId, Source};
-use nsl_domain::rollup::DirtyMinutes;
+use nsl_domain::resolution::Resolution;
+use nsl_domain::rollup::{AppShard, RollupSpan};
 use tokio::sync::Semaphore;
 
 use crate::app_settings::{AppSettings, AppSettingsLoader};
@@ -140,12 +141,13 @@ impl RollupHandler {
 
     /// Recomputes the rollups of each write shard, several write shards at a time.
     async fn roll_up(&self, batch: &Batch<'_>, settings: &SettingsByApp, outcome: &mut Outcome) {
-        let mut dirty = DirtyMinutes::default();
-        for stored in batch.stored.values() {
-            dirty.insert(stored.shard.clone(), stored.report.timestamp);
+        let mut dirty: BTreeMap<AppShard, BTreeSet<RollupSpan>> = BTreeMap::new();
+        for StoredReport { shard, report, .. } in batch.stored.values() {
+            let minute = RollupSpan::containing(Resolution::Minute, report.timestamp);
+            dirty.entry(shard.clone()).or_default().insert(minute);
         }
         let permits = Semaphore::new(CONCURRENT_SPANS);
-        let rollups = dirty.into_minutes().filter_map(|(shard, minutes)| {
+        let rollups = dirty.into_iter().filter_map(|(shard, minutes)| {
             let computer = &settings.get(&shard.app)?.computer;
             Some(ShardRollup { computer, shard, minutes }.run(&permits))
         });

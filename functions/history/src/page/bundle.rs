@@ -3,29 +3,9 @@
 //! meaning of each line stay as they are.
 
 /// Operators that need no spaces. Plus and minus do: `a + +b` is not `a++b`.
-const SPACED: [(&str, &str); 22] = [
-    (" = ", "="),
-    (" => ", "=>"),
-    (" === ", "==="),
-    (" !== ", "!=="),
-    (" ? ", "?"),
-    (" : ", ":"),
-    (" && ", "&&"),
-    (" || ", "||"),
-    (" ?? ", "??"),
-    (" < ", "<"),
-    (" > ", ">"),
-    (" >= ", ">="),
-    (" <= ", "<="),
-    (" += ", "+="),
-    (" -= ", "-="),
-    (" ||= ", "||="),
-    (" * ", "*"),
-    (", ", ","),
-    ("; ", ";"),
-    (": ", ":"),
-    (" {", "{"),
-    (" }", "}"),
+const SPACED: [&str; 22] = [
+    " = ", " => ", " === ", " !== ", " ? ", " : ", " && ", " || ", " ?? ", " < ", " > ", " >= ", " <= ",
+    " += ", " -= ", " ||= ", " * ", ", ", "; ", ": ", " {", " }",
 ];
 
 /// The modules as one script, in the order given.
@@ -44,9 +24,12 @@ pub(super) fn modules(modules: &[(&str, &str)]) -> String {
 pub(super) fn style(sheet: &str) -> String {
     // In a style sheet a space has a meaning only if it is not beside a sign.
     let signs = [" {", "{ ", " }", "; ", ": ", ", "];
-    let compact =
-        |line: &str| signs.iter().fold(line.to_owned(), |line, sign| line.replace(sign, sign.trim()));
-    lines(sheet).map(compact).collect()
+    lines(sheet).map(|line| trimmed(line, &signs)).collect()
+}
+
+/// `text` with each of `signs` in the place of the same with spaces.
+fn trimmed(text: &str, signs: &[&str]) -> String {
+    signs.iter().fold(text.to_owned(), |text, sign| text.replace(sign, sign.trim()))
 }
 
 /// `line` without the spaces around operators. Quoted text is not changed, nor is a line with a template or a slash, which
@@ -55,10 +38,9 @@ fn compact(line: &str) -> String {
     if line.contains(['`', '/', '\\', '\'']) {
         return line.to_owned();
     }
-    let compacted =
-        |part: &str| SPACED.iter().fold(part.to_owned(), |part, (wide, slim)| part.replace(wide, slim));
     let parts = line.split('"').enumerate();
-    let parts = parts.map(|(index, part)| if index % 2 == 0 { compacted(part) } else { part.to_owned() });
+    let parts =
+        parts.map(|(index, part)| if index % 2 == 0 { trimmed(part, &SPACED) } else { part.to_owned() });
     parts.collect::<Vec<_>>().join("\"")
 }
 

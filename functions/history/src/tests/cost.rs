@@ -1,11 +1,9 @@
 //! What an answer costs: a few queries for any window, eventually consistent for rollups and consistent for the raw
 //! tail.
 
-use std::collections::BTreeMap;
-
 use nsl_domain::time::{DAY_MS, SECOND_MS};
 
-use super::hosts::{Host, Kind};
+use super::hosts::{Host, Kind, hour};
 use super::*;
 
 #[tokio::test]
@@ -89,43 +87,15 @@ fn week_end() -> TimestampMs {
     now().aligned_to(HOUR_MS).plus_ms(37 * MINUTE_MS + 40 * SECOND_MS)
 }
 
-/// The rollups of one hour, by resolution, of this many sources with a report every `every_s` seconds.
-fn hour(sources: u64, every_s: i64) -> BTreeMap<Resolution, Vec<Rollup>> {
-    let start = week_end().aligned_to(HOUR_MS).plus_ms(-HOUR_MS);
-    let mut hosts: Vec<Host> = (0..sources).map(|index| Host::new(Kind::Linux, index)).collect();
-    let mut minutes = Vec::new();
-    for minute in 0..60 {
-        let span = RollupSpan::containing(Resolution::Minute, start.plus_ms(minute * MINUTE_MS));
-        let mut builder = MinuteBuilder::new(span);
-        for (index, host) in hosts.iter_mut().enumerate() {
-            let first = (minute * 60 + index as i64) % every_s;
-            for second in (first..60).step_by(every_s as usize) {
-                let document = host.next_document();
-                let at = span.start().plus_ms(second * SECOND_MS + 387);
-                builder.add(at, &host.source, document.hash(), document.as_str()).unwrap();
-            }
-        }
-        minutes.push(builder.finish());
-    }
-    let coarser =
-        |parts: &[Rollup]| Rollup::from_finer(parts[0].span().coarser().unwrap(), parts, week_end());
-    let tens: Vec<Rollup> = minutes.chunks(10).map(|parts| coarser(parts).unwrap()).collect();
-    let hours = vec![coarser(&tens).unwrap()];
-    BTreeMap::from([(Resolution::Minute, minutes), (Resolution::TenMinutes, tens), (Resolution::Hour, hours)])
-}
-
-/// Stores what an answer reads of a week in which every hour is like `hour`.
-async fn store_week(service: &TestService, hour: &BTreeMap<Resolution, Vec<Rollup>>) {
+/// Stores what an answer reads of a week in which every hour has these minutes, ten minutes and hour.
+async fn store_week(service: &TestService, hour: &[Vec<Rollup>; 3]) {
     let rollups = service.env.rollups();
     let shard = AppShard { app: id("shop"), shard: 0 };
-    for (resolution, length_ms) in [
-        (Resolution::Minute, 2 * HOUR_MS),
-        (Resolution::TenMinutes, 26 * HOUR_MS),
-        (Resolution::Hour, 8 * DAY_MS),
-    ] {
+    for (resolution, (rollups_of_hour, length_ms)) in
+        Resolution::ALL.into_iter().zip(hour.iter().zip([2 * HOUR_MS, 26 * HOUR_MS, 8 * DAY_MS]))
+    {
         let first = week_end().plus_ms(-length_ms).aligned_to(resolution.ms());
-        let rollups_of_hour = hour[&resolution].iter().cycle();
-        for (index, rollup) in (0..length_ms / resolution.ms() + 1).zip(rollups_of_hour) {
+        for (index, rollup) in (0..length_ms / resolution.ms() + 1).zip(rollups_of_hour.iter().cycle()) {
             let span = RollupSpan::containing(resolution, first.plus_ms(index * resolution.ms()));
             let through = if span.is_settled(week_end()) {
                 span.end()
@@ -156,7 +126,8 @@ async fn week_costs_at_most_60_units_and_5_queries_for_any_sources() {
     let mut costs = Vec::new();
     for (sources, every_s) in [(3, 1), (1_000, 300)] {
         let service = TestService::start().await;
-        store_week(&service, &hour(sources, every_s)).await;
+        let mut hosts: Vec<Host> = (0..sources).map(|index| Host::new(Kind::Linux, index)).collect();
+        store_week(&service, &hour(&mut hosts, every_s)).await;
         let (day, week) = (cost(&service, "day").await, cost(&service, "week").await);
         println!("{sources} sources: day {day:?}, week {week:?}");
         assert!(week.0 <= MAX_WEEK_QUERIES && week.1 <= MAX_WEEK_UNITS, "{sources} sources: {week:?}");

@@ -23,9 +23,10 @@ fn logs(query: &str) -> Call<'_> {
 }
 
 #[tokio::test]
-async fn time_range_has_its_entries_oldest_first() {
+async fn time_range_has_its_entries_of_two_days_oldest_first() {
     let service = TestService::start().await;
-    for (age_ms, n) in [(47 * HOUR_MS, 1), (2 * HOUR_MS, 2), (MINUTE_MS, 3)] {
+    let two_days_ms = 48 * HOUR_MS;
+    for (age_ms, n) in [(two_days_ms, 0), (two_days_ms - 1_000, 1), (2 * HOUR_MS, 2), (MINUTE_MS, 3)] {
         service.log(age_ms, &[json!(n), json!(n)].map(|n| json!({ "n": n }))).await;
     }
     for (query, numbers) in [
@@ -39,15 +40,6 @@ async fn time_range_has_its_entries_oldest_first() {
         assert_eq!(answer["logs"], json!(entries), "{query}");
         assert_eq!((&answer["appId"], &answer["complete"]), (&json!("shop"), &json!(true)));
     }
-}
-
-#[tokio::test]
-async fn entries_older_than_two_days_are_not_answered() {
-    let service = TestService::start().await;
-    service.log(48 * HOUR_MS, &[json!({"n": 1})]).await;
-    service.log(48 * HOUR_MS - 1_000, &[json!({"n": 2})]).await;
-    let answer = service.get(logs("timeRange=week")).await.json();
-    assert_eq!(answer["logs"], json!([{"n": 2}]));
 }
 
 #[tokio::test]
@@ -78,21 +70,4 @@ async fn logs_cost_one_query_and_their_tag_holds_until_an_entry() {
     let changed = get(&history, tagged).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.tag, answer.tag);
-}
-
-#[tokio::test]
-async fn logs_are_only_for_viewers() {
-    let service = TestService::start().await;
-    service.env.register(&app("bank")).await;
-    service.log(MINUTE_MS, &[json!({"n": 1})]).await;
-    for (grant, app, status) in [
-        (None, "shop", 401),
-        (Some(grant("shop", Scope::Publish)), "shop", 403),
-        (Some(grant("bank", Scope::View)), "shop", 403),
-        (Some(grant("shop", Scope::View)), "nowhere", 403),
-        (Some(Grant { proof: Proof::Legacy, ..grant("shop", Scope::View) }), "shop", 401),
-    ] {
-        assert_eq!(service.get(Call { app, grant, ..logs("") }).await.status, status);
-    }
-    assert_eq!(service.get(logs("timeRange=year")).await.status, 400);
 }

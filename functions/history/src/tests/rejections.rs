@@ -29,16 +29,18 @@ async fn only_viewers_of_an_active_app_are_answered() {
     }
     let revoked = Proof::Key(KeyRecord::of("an old key", Scope::View).id);
     let revoked = Grant { proof: revoked, ..grant("shop", Scope::View) };
+    let legacy = Grant { proof: Proof::Legacy, ..grant("shop", Scope::View) };
     for (app, grant, expected) in [
         ("shop", None, (401, "unauthorized", "")),
         ("shop", Some(revoked), (401, "unauthorized", "")),
+        ("shop", Some(legacy), (401, "unauthorized", "")),
         ("shop", Some(grant("shop", Scope::Publish)), (403, "forbidden", "data.appId")),
         ("bank", Some(grant("shop", Scope::View)), (403, "forbidden", "data.appId")),
         ("nowhere", Some(grant("shop", Scope::View)), (403, "forbidden", "data.appId")),
         ("old", Some(grant("old", Scope::View)), (403, "app_inactive", "")),
         ("a#b", Some(grant("shop", Scope::View)), (400, "invalid_field", "appId")),
     ] {
-        for route in [METRICS, LATEST] {
+        for route in [METRICS, LATEST, LOGS] {
             assert_rejected(&service.get(Call { app, grant: grant.clone(), ..call(route) }).await, expected);
         }
     }
@@ -51,21 +53,16 @@ async fn only_viewers_of_an_active_app_are_answered() {
 async fn invalid_query_is_400_with_its_parameter() {
     let service = TestService::start().await;
     for (query, code, field) in [
-        ("timeRange=year", "invalid_field", "timeRange"),
-        ("timeRange=", "invalid_field", "timeRange"),
-        ("timeRange=hour&from=0", "invalid_field", "timeRange"),
         ("to=2026-11-22T13:00:00Z", "missing_field", "from"),
-        ("from=yesterday", "invalid_field", "from"),
-        ("from=2026-11-22T13:00:00Z&to=2026-11-22T12:00:00Z", "invalid_field", "from"),
-        ("from=2016-11-22T00:00:00Z&to=2026-11-22T00:00:00Z", "invalid_field", "from"),
         ("timeRange=week&step=60", "invalid_field", "step"),
-        ("step=86401", "invalid_field", "step"),
-        ("step=0", "invalid_field", "step"),
-        ("step=fast", "invalid_field", "step"),
         ("series=", "invalid_field", "series"),
         ("agg=median", "invalid_field", "agg"),
     ] {
         assert_rejected(&service.get(metrics(query)).await, (400, code, field));
+    }
+    for route in [METRICS, SUMMARY, LOGS] {
+        let call = Call { query: "timeRange=year", ..call(route) };
+        assert_rejected(&service.get(call).await, (400, "invalid_field", "timeRange"));
     }
 }
 

@@ -162,28 +162,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_keys_of_a_scope_are_valid_at_a_time() {
-        let mut app = App::example();
-        let [first, second, third] = ["a", "b", "c"].map(|text| KeyRecord::of(text, Scope::Both));
-        assert_eq!(app.add_key(first.clone()), Ok(()));
-        assert_eq!(app.add_key(second.clone()), Ok(()));
-        assert_eq!(app.add_key(third.clone()), Err(TooManyKeys));
-        assert_eq!(app.drop_key(&third.id), None);
-        assert_eq!(app.drop_key(&first.id), Some(first));
-        assert_eq!(app.keys, [second]);
-    }
-
-    #[test]
-    fn keys_of_each_scope_are_limited_separately() {
+    fn two_keys_of_each_scope_are_valid_at_a_time() {
         let mut app = App::example();
         for (text, scope) in [("a", Scope::Publish), ("b", Scope::View), ("c", Scope::Both)] {
             for turn in ["1", "2"] {
                 assert_eq!(app.add_key(KeyRecord::of(&format!("{text}{turn}"), scope)), Ok(()));
             }
-            assert_eq!(app.add_key(KeyRecord::of("one more", scope)), Err(TooManyKeys));
+            let surplus = KeyRecord::of("one more", scope);
+            assert_eq!((app.add_key(surplus.clone()), app.drop_key(&surplus.id)), (Err(TooManyKeys), None));
         }
-        let older = app.keys_of(Scope::View).next();
-        assert_eq!((app.keys.len(), older), (6, Some(&KeyRecord::of("b1", Scope::View))));
+        let older = KeyRecord::of("b1", Scope::View);
+        assert_eq!((app.keys.len(), app.keys_of(Scope::View).next()), (6, Some(&older)));
+        assert_eq!((app.drop_key(&older.id), app.keys.len()), (Some(older), 5));
+        assert_eq!(Vec::from_iter(app.keys_of(Scope::View)), [&KeyRecord::of("b2", Scope::View)]);
     }
 
     #[test]

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn age_limits_are_inclusive() {
-        let now = TimestampMs::clamped(1_800_000_000_000);
+        let now = TimestampMs::EXAMPLE;
         for (offset_ms, is_accepted) in [
             (-MAX_LATENESS_MS, true),
             (-MAX_LATENESS_MS - 1, false),
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn id_is_made_of_timestamp_source_and_document() {
-        assert_eq!(report(1_795_352_461_387, "{}").id(), "001795352461387#web-1#44136fa355b3678a");
+        assert_eq!(report(TimestampMs::EXAMPLE.ms(), "{}").id(), "001795352461387#web-1#44136fa355b3678a");
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! The aligned span of a rollup, and the spans above and below it: minute, ten minutes, hour, day.
 
+use std::collections::BTreeSet;
+
 use crate::resolution::Resolution;
 use crate::time::{SECOND_MS, TimestampMs};
 use crate::time_span::TimeSpan;
@@ -78,6 +80,14 @@ impl RollupSpan {
     }
 }
 
+/// The coarser spans to recompute at `now` once `spans` are recomputed: those above the spans that have ended.
+///
+/// A span that is still running is not merged into those above it. This saves most writes: an hour is written as often
+/// as its ten-minute spans end, not once a minute.
+pub fn due_coarser(spans: &BTreeSet<RollupSpan>, now: TimestampMs) -> BTreeSet<RollupSpan> {
+    spans.iter().filter(|span| span.has_ended(now)).filter_map(|span| span.coarser()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +106,26 @@ mod tests {
             let now = minute.end().plus_ms(offset_ms);
             assert_eq!((minute.has_ended(now), minute.is_settled(now)), (ended, settled), "{offset_ms}");
         }
+    }
+
+    #[test]
+    fn only_ended_spans_make_coarser_ones_due() {
+        let minute = |minutes: i64| {
+            RollupSpan::containing(
+                Resolution::Minute,
+                TimestampMs::clamped(minutes * Resolution::Minute.ms()),
+            )
+        };
+        let spans = BTreeSet::from([minute(9), minute(10), minute(19), minute(20)]);
+        let due = |now: i64| {
+            let now = TimestampMs::clamped(now * Resolution::Minute.ms());
+            due_coarser(&spans, now).into_iter().map(|span| span.start()).collect::<Vec<_>>()
+        };
+        let ten = |index: i64| TimestampMs::clamped(index * Resolution::TenMinutes.ms());
+        assert!(due(9).is_empty());
+        assert_eq!(due(10), [ten(0)]);
+        assert_eq!(due(20), [ten(0), ten(1)]);
+        assert_eq!(due(21), [ten(0), ten(1), ten(2)]);
     }
 
     proptest! {

@@ -99,8 +99,12 @@ mod tests {
     const NOW: &str = "2026-11-22T13:01:01.387Z";
 
     fn read(parameters: &[(&str, &'static str)]) -> Result<QuerySpan, Rejection> {
+        read_kept(parameters, &Retention::default())
+    }
+
+    fn read_kept(parameters: &[(&str, &'static str)], kept: &Retention) -> Result<QuerySpan, Rejection> {
         let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-        QuerySpan::read(named, &Retention::default(), TimestampMs::from_iso(NOW).unwrap())
+        QuerySpan::read(named, kept, TimestampMs::EXAMPLE)
     }
 
     fn points_of(parameters: &[(&str, &'static str)]) -> (String, String, i64, usize) {
@@ -171,12 +175,10 @@ mod tests {
 
     #[test]
     fn the_apps_own_retention_limits_the_step() {
-        let now = TimestampMs::from_iso(NOW).unwrap();
         let four_days = 4 * DAY_MS;
         let brief = Retention { minute_ms: four_days, hour_ms: four_days, ..Retention::default() };
         let step = |parameters: &[(&str, &'static str)], kept: &Retention| {
-            let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-            QuerySpan::read(named, kept, now).map(|span| span.window.step().seconds())
+            read_kept(parameters, kept).map(|span| span.window.step().seconds())
         };
         let week = [("timeRange", "week"), ("step", "60")];
         assert_eq!(step(&week, &brief), Ok(600));
@@ -208,6 +210,7 @@ mod tests {
             (&[("step", "0")], "step"),
             (&[("step", "-60")], "step"),
             (&[("step", "1.5")], "step"),
+            (&[("step", "fast")], "step"),
             (&[("step", "86401")], "step"),
             (&[("step", "99999999999999999999")], "step"),
             (&[("from", "2016-11-22T00:00:00Z")], "from"),

@@ -76,8 +76,8 @@ fn wild() -> Rollup {
 fn current_rollups() -> [(String, Rollup); 4] {
     let mut linux = [Host::new(Kind::Linux, 1)];
     let mut mixed = [Host::new(Kind::Windows, 2), Host::new(Kind::Linux, 3), Host::new(Kind::Windows, 4)];
-    let [mut minutes, ..] = hour(&mut linux);
-    let [.., mut hours] = hour(&mut mixed);
+    let [mut minutes, ..] = hour(&mut linux, 1);
+    let [.., mut hours] = hour(&mut mixed, 1);
     let rollups = [
         ("empty", Rollup::empty(span(Resolution::Day, 0))),
         ("minute", minutes.remove(0)),

@@ -99,12 +99,13 @@ pub(crate) fn span(resolution: Resolution, offset_ms: i64) -> RollupSpan {
     RollupSpan::containing(resolution, TimestampMs::clamped(DAY_START_MS + offset_ms))
 }
 
-/// The rollup of the next minute of all `hosts`, each reporting once a second.
-pub(crate) fn next_minute(hosts: &mut [Host], minute: i64) -> Rollup {
+/// The rollup of a minute of all `hosts`, each reporting every `every_s` seconds.
+fn minute(hosts: &mut [Host], minute: i64, every_s: i64) -> Rollup {
     let span = span(Resolution::Minute, minute * MINUTE_MS);
     let mut builder = MinuteBuilder::new(span);
     for second in 0..60 {
-        for host in hosts.iter_mut() {
+        let reports = |index: i64| (minute * 60 + index + second) % every_s == 0;
+        for (_, host) in (0..).zip(hosts.iter_mut()).filter(|(index, _)| reports(*index)) {
             let document = host.next_document();
             let at = span.start().plus_ms(second * 1_000 + 387);
             builder.add(at, &host.source, document.hash(), document.as_str()).unwrap();
@@ -113,10 +114,10 @@ pub(crate) fn next_minute(hosts: &mut [Host], minute: i64) -> Rollup {
     builder.finish()
 }
 
-/// The rollups of an hour of `hosts`: minutes, ten minutes, and the hour.
-pub(crate) fn hour(hosts: &mut [Host]) -> [Vec<Rollup>; 3] {
+/// The rollups of an hour of `hosts`: minutes, ten minutes, and the hour. Each host reports every `every_s` seconds.
+pub(crate) fn hour(hosts: &mut [Host], every_s: i64) -> [Vec<Rollup>; 3] {
     let now = TimestampMs::clamped(DAY_START_MS + DAY_MS);
-    let minutes: Vec<Rollup> = (0..60).map(|minute| next_minute(hosts, minute)).collect();
+    let minutes: Vec<Rollup> = (0..60).map(|index| minute(hosts, index, every_s)).collect();
     let ten = |(index, below): (usize, &[Rollup])| {
         let span = span(Resolution::TenMinutes, index as i64 * 10 * MINUTE_MS);
         Rollup::from_finer(span, below, now).unwrap()

@@ -15,7 +15,7 @@ fn mean(rollups: &mut [Rollup]) -> usize {
 
 fn sizes(kind: Kind, hosts: u64) -> [usize; 3] {
     let mut hosts: Vec<Host> = (0..hosts).map(|index| Host::new(kind, index)).collect();
-    hour(&mut hosts).map(|mut rollups| mean(&mut rollups))
+    hour(&mut hosts, 1).map(|mut rollups| mean(&mut rollups))
 }
 
 #[test]
