@@ -40,14 +40,19 @@ impl World {
         let count = |call| lines.iter().filter(|line| *line == call).count();
         (count(READ_APP), count(LIMIT_APP))
     }
+}
 
-    /// Registers an application that may send one report a second.
-    async fn register_limited_shop(&self, shards: u16) -> Shop {
-        let mut shop = Shop::unregistered(shards);
-        shop.app.limits = OwnLimits { reports: Some(1), ..OwnLimits::default() };
-        self.env.register(&shop.app).await;
-        shop
-    }
+/// An application that may send one report a second and sent so many more in its first minute, which just ended, spread
+/// over `sources`; and its records.
+async fn limited_shop(shards: u16, surplus: i64, sources: i64) -> (World, Shop, Vec<Value>) {
+    let world = World::start().await;
+    let mut shop = Shop::unregistered(shards);
+    shop.app.limits = OwnLimits { reports: Some(1), ..OwnLimits::default() };
+    world.env.register(&shop.app).await;
+    let records = world.store_many(&mut shop, ALLOWED_IN_A_MINUTE + surplus, sources).await;
+    world.set_clock(MINUTE_MS);
+    world.env.take_calls();
+    (world, shop, records)
 }
 
 #[tokio::test]
@@ -75,11 +80,7 @@ async fn rollups_and_last_reports_use_the_apps_retention() {
 
 #[tokio::test]
 async fn an_app_is_read_once_a_minute_and_written_only_when_limited() {
-    let world = World::start().await;
-    let mut shop = world.register_limited_shop(1).await;
-    let records = world.store_many(&mut shop, ALLOWED_IN_A_MINUTE, 1).await;
-    world.set_clock(MINUTE_MS);
-    world.env.take_calls();
+    let (world, shop, records) = limited_shop(1, 0, 1).await;
     for reads in [1, 0] {
         world.deliver(&records).await;
         assert_eq!(world.calls_of_apps(), (reads, 0), "as many reports as allowed");
@@ -92,11 +93,7 @@ async fn an_app_is_read_once_a_minute_and_written_only_when_limited() {
 
 #[tokio::test]
 async fn repeated_batches_limit_an_app_once() {
-    let world = World::start().await;
-    let mut shop = world.register_limited_shop(1).await;
-    let records = world.store_many(&mut shop, ALLOWED_IN_A_MINUTE + 30, 1).await;
-    world.set_clock(MINUTE_MS);
-    world.env.take_calls();
+    let (world, shop, records) = limited_shop(1, 30, 1).await;
     // No batch alone exceeds the limit; the minute does.
     for (batch, writes) in records.chunks(50).zip([1, 0, 0, 0]) {
         world.deliver(batch).await;
@@ -117,14 +114,11 @@ async fn repeated_batches_limit_an_app_once() {
 
 #[tokio::test]
 async fn reports_of_all_write_shards_count_together() {
-    let world = World::start().await;
-    let mut shop = world.register_limited_shop(2).await;
-    let records = world.store_many(&mut shop, ALLOWED_IN_A_MINUTE + 20, 8).await;
+    let (world, shop, records) = limited_shop(2, 20, 8).await;
     let (first, second): (Vec<Value>, Vec<Value>) = records
         .into_iter()
         .partition(|record| record["dynamodb"]["Keys"]["pk"]["S"].as_str().unwrap().ends_with("#0"));
     assert!(first.len() < 160 && second.len() < 160, "no shard alone exceeds the limit");
-    world.set_clock(MINUTE_MS);
     world.deliver(&first).await;
     assert_eq!(world.limited_until(&shop).await, None, "the other half is not rolled up yet");
     world.deliver(&second).await;
@@ -133,10 +127,7 @@ async fn reports_of_all_write_shards_count_together() {
 
 #[tokio::test]
 async fn faults_of_the_apps_table_lose_nothing() {
-    let world = World::start().await;
-    let mut shop = world.register_limited_shop(1).await;
-    let records = world.store_many(&mut shop, ALLOWED_IN_A_MINUTE + 1, 1).await;
-    world.set_clock(MINUTE_MS);
+    let (world, shop, records) = limited_shop(1, 1, 1).await;
     world.env.dynamodb.fail("GetItem", Failure::InternalError, 3);
     assert_eq!(world.deliver(&records).await, [sequence(&records[0])], "all are retried");
     assert!(world.env.rows("RollupsTable").await.is_empty(), "no retention is guessed");
@@ -165,19 +156,6 @@ async fn corrupt_and_deleted_apps_do_not_block_others() {
 }
 
 #[tokio::test]
-async fn records_of_a_deleted_app_leave_no_rows() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(2).await;
-    let records = world.store_many(&mut shop, 4, 4).await;
-    let inactive = App { status: Status::Inactive, ..shop.app.clone() };
-    assert_eq!(world.env.apps().save(&shop.app, &inactive).await.unwrap(), Saved::Done);
-    assert_eq!(world.env.apps().delete(&inactive).await.unwrap(), Saved::Done);
-    world.set_clock(MINUTE_MS);
-    assert!(world.deliver(&records).await.is_empty(), "nothing is retried");
-    assert!(world.rows(&shop).await.is_empty());
-}
-
-#[tokio::test]
 async fn an_inactive_app_is_read_again_for_each_batch() {
     let world = World::start().await;
     let mut shop = Shop::unregistered(1);
@@ -200,10 +178,7 @@ async fn an_inactive_app_is_read_again_for_each_batch() {
 
 #[tokio::test]
 async fn raising_a_limit_ends_the_rejection() {
-    let world = World::start().await;
-    let mut shop = world.register_limited_shop(1).await;
-    let records = world.store_many(&mut shop, ALLOWED_IN_A_MINUTE + 1, 1).await;
-    world.set_clock(MINUTE_MS);
+    let (world, shop, records) = limited_shop(1, 1, 1).await;
     world.deliver(&records).await;
     let limited = world.load(&shop).await;
     assert_eq!(limited.refused_for_ms(at(4 * MINUTE_MS)), Some(1_000));

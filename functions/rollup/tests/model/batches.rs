@@ -9,8 +9,7 @@ use crate::world::{World, sequence};
 
 #[tokio::test]
 async fn a_batch_writes_each_affected_span_once() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     let records = world.store_each_second(&mut shop, 30..90).await;
     world.set_clock(90_000);
     world.env.take_calls();
@@ -21,6 +20,8 @@ async fn a_batch_writes_each_affected_span_once() {
     assert_eq!(puts, 7, "{lines:#?}");
     assert!(lines.iter().all(|line| !line.ends_with("eventual")), "{lines:#?}");
     assert_agrees(&world, &shop).await;
+    let [last] = &world.rows_in(&shop, "sources").await[..] else { panic!("there is one source") };
+    assert_eq!(last["report"]["S"], shop.reports[59].id());
 
     // The same batch again only tries to write its last report.
     assert!(world.deliver(&records).await.is_empty());
@@ -30,8 +31,7 @@ async fn a_batch_writes_each_affected_span_once() {
 
 #[tokio::test]
 async fn an_hour_of_batches_needs_few_writes() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     let mut puts = 0;
     for batch in 0..61_i64 {
         // The number of reports does not change the number of writes.
@@ -49,8 +49,7 @@ async fn an_hour_of_batches_needs_few_writes() {
 
 #[tokio::test]
 async fn incomplete_spans_are_completed_by_the_next_reports() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     let records = world.store_each_second(&mut shop, 0..30).await;
     world.set_clock(30_000);
     world.deliver(&records).await;
@@ -67,8 +66,7 @@ async fn incomplete_spans_are_completed_by_the_next_reports() {
 
 #[tokio::test]
 async fn malformed_records_are_quarantined_and_block_nothing() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     let mut records = world.store_each_second(&mut shop, 0..3).await;
     records[1]["dynamodb"]["NewImage"]["document"] = json!({"S": "{\"a\":"});
     records.push(json!({"who": "knows"}));
@@ -88,10 +86,8 @@ async fn malformed_records_are_quarantined_and_block_nothing() {
 
 #[tokio::test]
 async fn a_fault_retries_the_batch_from_the_first_affected_record() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
-    let mut records = world.store_each_second(&mut shop, 0..3).await;
-    records.extend(world.store_each_second(&mut shop, 600..603).await);
+    let (world, mut shop) = World::with_shop(1).await;
+    let records = world.store_each_second(&mut shop, (0..3).chain(600..603)).await;
     world.set_clock(HOUR_MS);
     // Three attempts of the first call, which is for the first of the two minutes.
     world.env.dynamodb.fail("GetItem", Failure::Throttled, 3);
@@ -107,8 +103,7 @@ async fn a_throttled_table_delays_batches_and_loses_nothing() {
         // Fewer rejections than attempts of a call have no effect; more cause retries of the batch until they end.
         for rejections in [2, 3, 20] {
             let mut shop = world.register_shop(1).await;
-            let mut records = world.store_each_second(&mut shop, 0..3).await;
-            records.extend(world.store_each_second(&mut shop, 600..603).await);
+            let records = world.store_each_second(&mut shop, (0..3).chain(600..603)).await;
             world.set_clock(2 * HOUR_MS);
             world.env.dynamodb.fail(operation, Failure::Throttled, rejections);
             let mut deliveries = 1;
@@ -119,18 +114,4 @@ async fn a_throttled_table_delays_batches_and_loses_nothing() {
             assert_agrees(&world, &shop).await;
         }
     }
-}
-
-#[tokio::test]
-async fn the_last_report_of_a_source_only_moves_forward() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(2).await;
-    let records = world.store_each_second(&mut shop, 0..5).await;
-    world.deliver(&records).await;
-    world.deliver(&records[..2]).await;
-    let last = world.rows_in(&shop, "sources").await;
-    assert_eq!(last.len(), 1);
-    assert_eq!(last[0]["sk"]["S"], "web-1");
-    assert_eq!(last[0]["report"]["S"], shop.reports[4].id());
-    assert_eq!(last[0]["document"]["S"], shop.reports[4].document.as_str());
 }

@@ -19,8 +19,7 @@ const NEWER: &str = "yAAAAAAAAAA=";
 /// An application with reports in its first and its fortieth minute, rolled up two hours later.
 async fn rolled_up_shop(world: &World) -> Shop {
     let mut shop = world.register_shop(1).await;
-    let mut records = world.store_each_second(&mut shop, 0..3).await;
-    records.extend(world.store_each_second(&mut shop, 2_400..2_405).await);
+    let records = world.store_each_second(&mut shop, (0..3).chain(2_400..2_405)).await;
     world.set_clock(2 * HOUR_MS);
     assert!(world.deliver(&records).await.is_empty());
     shop
@@ -83,8 +82,7 @@ async fn a_repair_restores_lost_rollups_of_any_resolution() {
 
 #[tokio::test]
 async fn a_repair_of_an_idle_span_stores_nothing() {
-    let world = World::start().await;
-    let shop = world.register_shop(1).await;
+    let (world, shop) = World::with_shop(1).await;
     world.set_clock(2 * HOUR_MS);
     assert_eq!(repair(&world, &shop, 10 * DAY_MS).await, []);
     assert!(world.env.rows("RollupsTable").await.is_empty());
@@ -118,8 +116,7 @@ async fn a_repair_restores_rows_with_any_corrupt_attribute() {
 
 #[tokio::test]
 async fn corrupt_rollups_are_recomputed_and_newer_ones_kept() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     let records = world.store_each_second(&mut shop, 0..3).await;
     world.set_clock(HOUR_MS);
     world.deliver(&records).await;
@@ -159,8 +156,7 @@ async fn counts_do_not_shrink_when_a_corrupt_part_cannot_be_recomputed() {
 
 #[tokio::test]
 async fn a_minute_is_not_recomputed_after_its_reports_expired() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     let records = world.store_each_second(&mut shop, 0..3).await;
     world.deliver(&records).await;
     let before = world.stored(&shop.first_shard(), Resolution::Minute).await;

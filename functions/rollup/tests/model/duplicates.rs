@@ -32,8 +32,7 @@ async fn store_twice(world: &World, shop: &mut Shop, offset_ms: i64) {
 
 #[tokio::test]
 async fn a_duplicated_report_is_rolled_up_once() {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     for offset_ms in OFFSETS_MS {
         store_twice(&world, &mut shop, offset_ms).await;
     }

@@ -61,6 +61,13 @@ impl World {
         Self { env, handler, computer, clock }
     }
 
+    /// A world with one application of its own.
+    pub(crate) async fn with_shop(shards: u16) -> (Self, Shop) {
+        let world = Self::start().await;
+        let shop = world.register_shop(shards).await;
+        (world, shop)
+    }
+
     pub(crate) fn set_clock(&self, offset_ms: i64) {
         self.clock.store(START_MS + offset_ms, Ordering::SeqCst);
     }

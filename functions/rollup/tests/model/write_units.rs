@@ -42,8 +42,7 @@ impl Units {
 /// Delivers batches of `batch_s` seconds, in which each source reports every `every_s` seconds, and counts all but the
 /// first two.
 async fn units(sources: u64, every_s: i64, batch_s: i64, batches: i64) -> Units {
-    let world = World::start().await;
-    let mut shop = world.register_shop(1).await;
+    let (world, mut shop) = World::with_shop(1).await;
     let mut units = Units { reports: 0.0, rollups: 0.0 };
     // The counted batches include the end of an hour.
     let first_s = 3_600 - (batches + 1) / 2 * batch_s + 17;

@@ -46,7 +46,7 @@ pub struct Shape {
 pub fn for_each_sample(document: &str, visit: impl FnMut(&str, f64)) -> Result<Shape, Rejection> {
     let mut walk = Walk { path: String::new(), shape: Shape { depth: 0, leaves: 0 }, rejection: None, visit };
     let mut json = serde_json::Deserializer::from_str(document);
-    let outcome = json.deserialize_map(Container { walk: &mut walk, depth: 1 }).and_then(|()| json.end());
+    let outcome = json.deserialize_map(Member { walk: &mut walk, depth: 0 }).and_then(|()| json.end());
     match outcome {
         Ok(()) => Ok(walk.shape),
         Err(error) => Err(walk.rejection.take().unwrap_or_else(|| parse_rejection(&error, &walk.path))),
@@ -133,30 +133,6 @@ impl<F: FnMut(&str, f64)> Walk<F> {
     }
 }
 
-/// Reads the members of one container, `depth` counting the document as 1.
-struct Container<'w, F> {
-    walk: &'w mut Walk<F>,
-    depth: usize,
-}
-
-impl<'de, F: FnMut(&str, f64)> Visitor<'de> for Container<'_, F> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let Self { walk, depth } = self;
-        walk.enter(depth)?;
-        while let Some(before) = members.next_key_seed(Key { walk: &mut *walk, depth })? {
-            members.next_value_seed(Member { walk: &mut *walk, depth })?;
-            walk.path.truncate(before);
-        }
-        Ok(())
-    }
-}
-
 /// Appends a key to the path and returns the length of the path before.
 struct Key<'w, F> {
     walk: &'w mut Walk<F>,
@@ -182,7 +158,7 @@ impl<F: FnMut(&str, f64)> Visitor<'_> for Key<'_, F> {
     }
 }
 
-/// Reads one member of a container at `depth`.
+/// Reads one member of a container at `depth`, counting the document as 1; the document itself is a member at 0.
 struct Member<'w, F> {
     walk: &'w mut Walk<F>,
     depth: usize,
@@ -226,8 +202,15 @@ impl<'de, F: FnMut(&str, f64)> Visitor<'de> for Member<'_, F> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<(), A::Error> {
-        Container { walk: self.walk, depth: self.depth + 1 }.visit_map(members)
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let walk = self.walk;
+        let depth = self.depth + 1;
+        walk.enter(depth)?;
+        while let Some(before) = members.next_key_seed(Key { walk: &mut *walk, depth })? {
+            members.next_value_seed(Member { walk: &mut *walk, depth })?;
+            walk.path.truncate(before);
+        }
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {

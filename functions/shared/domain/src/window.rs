@@ -46,11 +46,6 @@ impl Window {
         Self { span: TimeSpan::new(span.from.aligned_to(step.ms()), to), step }
     }
 
-    /// Its span of time.
-    pub fn span(&self) -> TimeSpan {
-        self.span
-    }
-
     /// Its first instant.
     pub fn from(&self) -> TimestampMs {
         self.span.from
@@ -85,15 +80,10 @@ impl Window {
 
     /// Index of the point that contains `instant`, from 0; `None` outside the window.
     pub fn index_of(&self, instant: TimestampMs) -> Option<usize> {
-        if !self.contains(instant) {
+        if !self.span.contains(instant) {
             return None;
         }
         usize::try_from(instant.ms_since(self.from()) / self.step.ms()).ok()
-    }
-
-    /// Whether `instant` lies in it: `from` does, `to` does not.
-    pub fn contains(&self, instant: TimestampMs) -> bool {
-        self.span.contains(instant)
     }
 }
 
@@ -149,7 +139,7 @@ mod tests {
             prop_assert_eq!(window.to(), window.to().aligned_to(step.ms()));
             prop_assert!((0..step.ms()).contains(&from.ms_since(window.from())));
             prop_assert!((0..step.ms()).contains(&window.to().ms_since(to)));
-            prop_assert_eq!(Window::covering(window.span(), step).unwrap(), window);
+            prop_assert_eq!(Window::covering(window.span, step).unwrap(), window);
         }
 
         #[test]

@@ -4,7 +4,6 @@
 //! 1 KB for one value, 16 KB for two far apart; it merges its lowest bins beyond 17.8 decades, and its encoding merges
 //! with few other sketches. Sparse bins take 16 bytes each and never lose a rank.
 
-use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use sketches_ddsketch::Config;
@@ -126,25 +125,18 @@ impl Bins {
     }
 
     fn merge(&mut self, other: &Self) {
-        if other.0.is_empty() {
-            return;
-        }
-        let mut merged = Vec::with_capacity(self.0.len().max(other.0.len()));
-        let (mut ours, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
-        while let (Some(&&(bin, count)), Some(&&(other_bin, other_count))) = (ours.peek(), theirs.peek()) {
-            let order = bin.cmp(&other_bin);
-            let counts = match order {
-                Ordering::Less => count,
-                Ordering::Equal => count + other_count,
-                Ordering::Greater => other_count,
-            };
-            merged.push((bin.min(other_bin), counts));
-            ours.next_if(|_| order.is_le());
-            theirs.next_if(|_| order.is_ge());
-        }
-        merged.extend(ours);
-        merged.extend(theirs);
-        self.0 = merged;
+        self.0.extend(&other.0);
+        // A stable sort merges two sorted runs in linear time.
+        self.0.sort_by_key(|(bin, _)| *bin);
+        self.unite_equal();
+    }
+
+    /// Makes each run of entries for the same bin one entry.
+    fn unite_equal(&mut self) {
+        self.0.dedup_by(|(bin, count), (kept, total)| {
+            *total += if bin == kept { *count } else { 0 };
+            bin == kept
+        });
     }
 
     fn count(&self) -> u64 {
@@ -153,14 +145,8 @@ impl Bins {
 
     /// Merges each `2^steps` neighbouring bins into one.
     fn coarsen(&mut self, steps: u8) {
-        let mut coarse: Vec<(i32, u64)> = Vec::with_capacity(self.0.len());
-        for (bin, count) in self.0.drain(..) {
-            match coarse.last_mut() {
-                Some((last, counted)) if *last == bin >> steps => *counted += count,
-                _ => coarse.push((bin >> steps, count)),
-            }
-        }
-        self.0 = coarse;
+        self.0.iter_mut().for_each(|(bin, _)| *bin >>= steps);
+        self.unite_equal();
     }
 
     fn value_at_rank(&self, rank: u64, level: u8) -> f64 {

@@ -1,15 +1,17 @@
 //! The named ranges `hour`, `day` and `week`: their lengths, steps and windows.
 
-use serde::{Serialize, Serializer};
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
+use serde::{Deserialize, Serialize};
 
-use super::Window;
 use crate::rejection::Rejection;
 use crate::resolution::Resolution;
 use crate::time::{DAY_MS, HOUR_MS, TimestampMs};
 use crate::time_span::TimeSpan;
 
 /// A range that ends with the current point, the one that contains `now`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TimeRange {
     /// 60 points of 1 minute.
     Hour,
@@ -20,25 +22,13 @@ pub enum TimeRange {
 }
 
 impl TimeRange {
-    /// Every range, from short to long.
-    pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Week];
-
     /// Reads `hour`, `day` or `week`.
     ///
     /// # Errors
     /// `invalid_field` for `timeRange`.
     pub fn read(text: &str) -> Result<Self, Rejection> {
-        let named = Self::ALL.into_iter().find(|range| range.as_str() == text);
-        named.ok_or_else(|| Rejection::invalid("timeRange", "must be hour, day or week"))
-    }
-
-    /// Its name in queries and answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Week => "week",
-        }
+        let named: Result<Self, Error> = Self::deserialize(text.into_deserializer());
+        named.map_err(|_| Rejection::invalid("timeRange", "must be hour, day or week"))
     }
 
     /// Its length in milliseconds.
@@ -59,20 +49,9 @@ impl TimeRange {
         }
     }
 
-    /// The window of this range at `now`: its last point is the one that contains `now`.
-    pub fn window(self, now: TimestampMs) -> Window {
-        Window::aligned(self.span(now, self.step()), self.step())
-    }
-
     /// The span of this range in whole steps, at least one; the last contains `now`.
     pub(super) fn span(self, now: TimestampMs, step: Resolution) -> TimeSpan {
         let to = now.aligned_to(step.ms()).plus_ms(step.ms());
         TimeSpan::new(to.plus_ms(-self.ms().max(step.ms())), to)
-    }
-}
-
-impl Serialize for TimeRange {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
