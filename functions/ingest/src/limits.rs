@@ -263,17 +263,4 @@ mod tests {
         (app.limits.reports, app.limits.bytes) = (Some(1), Some(1_000));
         assert_eq!(Limits::default().send("a=", &frame_for(&app, 100, 30 * 1_024), 0), Ok(()));
     }
-
-    #[test]
-    fn limited_app_is_rejected_until_its_time() {
-        let limits = Limits::default();
-        let app = App { limited_until: Some(now().plus_ms(90_000)), ..app("shop") };
-        let send = |at_ms| {
-            let load = Load { reports: 1, ..Load::of(&app, now().plus_ms(at_ms)) };
-            limits.send("a=", &BTreeMap::from([(app.id.clone(), load)]), at_ms)
-        };
-        let rejection = send(0).unwrap_err();
-        assert_eq!((rejection.code, rejection.retry_after_ms), (Code::RateLimited, Some(90_000)));
-        assert_eq!(send(90_000), Ok(()));
-    }
 }

@@ -34,21 +34,3 @@ impl MinInterval {
         true
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_at_least_the_interval_apart() {
-        let (viewer, shop) = (ConnectionId::new("v="), AppId::new("shop").unwrap());
-        let min_interval = MinInterval::default();
-        let admitted = |interval_ms: i64| {
-            let start = TimestampMs::clamped(1_000_000);
-            [0, 500, 999, 1_000, 1_500, 2_000]
-                .map(|offset_ms| min_interval.admit(&viewer, &shop, interval_ms, start.plus_ms(offset_ms)))
-        };
-        assert_eq!(admitted(0), [true; 6]);
-        assert_eq!(admitted(1_000), [true, false, false, true, false, true]);
-    }
-}

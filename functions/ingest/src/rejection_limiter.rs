@@ -28,18 +28,3 @@ impl RejectionLimiter {
         is_admitted
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hundred_are_sent_at_once_and_then_one_a_second() {
-        let limiter = RejectionLimiter::default();
-        let at = |ms: i64| TimestampMs::clamped(1_800_000_000_000 + ms);
-        let connection = ConnectionId::new("a=");
-        let sent = |count: usize, ms| (0..count).filter(|_| limiter.admit(&connection, at(ms))).count();
-        assert_eq!([sent(150, 0), sent(1, 999), sent(2, 1_000), sent(9, 4_000)], [100, 0, 1, 3]);
-        assert!(limiter.admit(&ConnectionId::new("b="), at(0)), "another connection has its own limit");
-    }
-}

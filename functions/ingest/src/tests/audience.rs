@@ -75,8 +75,7 @@ async fn viewer_by_a_revoked_key_expires_within_a_minute() {
 
 #[tokio::test]
 async fn viewer_by_a_new_key_gets_reports_from_an_instance_with_a_stale_app() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     world.replace_shop(&shop_with_key("another")).await;
     world.subscribe_by("new=", &grant_by_key("another", Scope::View), Dialect::Modern).await;
     ingest.receive(&metrics(&report(1))).await;

@@ -44,8 +44,7 @@ async fn cold_instance_reads_app_and_session() {
 
 #[tokio::test]
 async fn app_and_session_are_cached_for_a_minute() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     ingest.receive_at(&metrics(&report(0)), NOW_MS - 1 + CACHE_TTL_MS).await;
     assert_eq!(world.env.take_lines(), [STORE, READ_SUBSCRIBERS]);
     ingest.receive_at(&metrics(&report(0)), NOW_MS + CACHE_TTL_MS).await;
@@ -68,8 +67,7 @@ async fn batch_costs_a_put_per_report_and_one_query() {
 
 #[tokio::test]
 async fn ack_costs_a_post() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     ingest.receive(&metrics_with_id(&report(0))).await;
     let mut lines = world.env.take_lines();
     lines.sort();
@@ -78,8 +76,7 @@ async fn ack_costs_a_post() {
 
 #[tokio::test]
 async fn malformed_frame_costs_only_its_reply() {
-    let world = World::start().await;
-    let ingest = world.instance();
+    let (world, ingest) = cold().await;
     for frame in ["", "no json", "[]", r#"{"type":"metrics"}"#, r#"{"type":"metrics","data":[]}"#] {
         ingest.receive(frame).await;
         assert_eq!(world.env.take_lines(), [format!("POST {PUBLISHER}")], "{frame}");
@@ -103,8 +100,7 @@ async fn unauthenticated_publisher_costs_a_read_per_frame_until_closed() {
 
 #[tokio::test]
 async fn malformed_frames_never_close_an_authenticated_publisher() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     let after = NOW_MS + CACHE_TTL_MS + 1;
     for (at_ms, reads) in [(NOW_MS, 0), (after, 3)] {
         for _ in 0..3 * MAX_UNAUTHENTICATED_FRAMES {
@@ -133,8 +129,7 @@ async fn gone_subscriber_costs_a_delete_once() {
 
 #[tokio::test]
 async fn rejection_costs_a_read_of_app_and_session() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     for _ in 0..2 {
         ingest.receive(&metrics(&report_of("nowhere", 0))).await;
         assert_eq!(

@@ -33,8 +33,7 @@ async fn unreachable_dynamodb_is_unavailable_until_it_is_back() {
 
 #[tokio::test]
 async fn ack_lists_unstored_report_as_retryable() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     world.env.dynamodb.fail("PutItem", Failure::InternalError, ATTEMPTS);
     ingest.receive(&metrics_with_id(&report(1))).await;
     let payload = &world.env.frames(PUBLISHER)[0]["payload"];
@@ -101,6 +100,7 @@ async fn blocked_subscriber_delays_no_other() {
     };
     tokio::join!(handled, observed);
     assert_eq!(world.env.frames(VIEWER).len(), 3);
+    assert_eq!(world.env.frames("viewer-1=").len(), 1);
     assert_eq!(world.env.frames("viewer-2=").len(), ATTEMPTS);
     assert_eq!(world.stored().await, 4);
 }

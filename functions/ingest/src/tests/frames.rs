@@ -2,7 +2,6 @@
 
 use nsl_aws::counters::Counter;
 use nsl_domain::rejection::Code;
-use nsl_test_support::Behaviour;
 
 use super::*;
 
@@ -29,6 +28,7 @@ async fn report_reaches_the_subscribers_of_its_app_only() {
     {
         world.subscribe(connection, app, 0, Dialect::Modern).await;
     }
+    world.subscribe("page=", "shop", 0, Dialect::Legacy).await;
     let ingest = world.warm_instance().await;
     ingest.receive(&metrics(&report(7))).await;
 
@@ -38,6 +38,9 @@ async fn report_reaches_the_subscribers_of_its_app_only() {
     let payload = &frames[0]["payload"];
     assert_eq!(frames[0]["type"], "metrics");
     assert_eq!(payload["metrics"], json!({"cpu": {"usage": 61.4}}));
+    assert_eq!(payload.get("cpu"), None);
+    let legacy = &world.env.frames("page=")[0]["payload"];
+    assert_eq!((&legacy["cpu"]["usage"], &legacy["metrics"]), (&json!(61.4), &payload["metrics"]));
     assert_eq!(payload["timestamp"], "2026-11-22T13:01:01.394Z");
     assert_eq!(payload["appId"], "shop");
     assert_eq!(payload["source"], "UIcZQdQsoAMCLTw");
@@ -71,39 +74,8 @@ async fn stored_report_expires_by_the_retention_of_its_app() {
 }
 
 #[tokio::test]
-async fn same_report_sent_again_is_stored_once() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
-    for _ in 0..2 {
-        ingest.receive(&metrics_with_id(&report(0))).await;
-        assert_eq!(reply(&world)["payload"], json!({"id": "f1", "accepted": 1, "rejected": []}));
-    }
-    assert_eq!(world.stored().await, 1);
-}
-
-#[tokio::test]
-async fn bad_report_costs_no_other_of_its_batch() {
-    let world = World::start().await;
-    world.subscribers(1).await;
-    let ingest = world.warm_instance().await;
-    let batch =
-        json!([report(1), {"appId": "shop"}, report(2), {"appId": "shop", "metrics": {}, "timestamp": 0}]);
-    ingest.receive(&metrics_with_id(&batch)).await;
-    assert_eq!(world.stored().await, 3);
-    assert_eq!(world.env.frames(VIEWER).len(), 2);
-    let payload = &reply(&world)["payload"];
-    assert_eq!(payload["accepted"], 2);
-    let rejected = payload["rejected"].as_array().unwrap();
-    assert_eq!(rejected.len(), 2);
-    assert_eq!((&rejected[0]["index"], &rejected[0]["code"]), (&json!(1), &json!("missing_field")));
-    assert_eq!((&rejected[1]["index"], &rejected[1]["code"]), (&json!(3), &json!("timestamp_out_of_range")));
-    assert_eq!(rejected[1]["retryable"], false);
-}
-
-#[tokio::test]
 async fn frame_without_id_gets_its_first_rejection() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     ingest.receive(&metrics(&json!([report(1), {"appId": "shop"}]))).await;
     let payload = &reply(&world)["payload"];
     assert_eq!(payload["code"], "missing_field");
@@ -125,8 +97,7 @@ async fn frame_with_an_app_of_others_stores_nothing() {
 
 #[tokio::test]
 async fn connection_without_a_grant_publishes_nothing() {
-    let world = World::start().await;
-    let ingest = world.instance();
+    let (world, ingest) = cold().await;
     for is_open in [false, true] {
         if is_open {
             world.open(PUBLISHER, None).await;
@@ -157,8 +128,7 @@ async fn revoked_key_and_inactive_app_are_rejected_within_a_minute() {
     for (changed, code) in
         [(shop_with_key("another key"), "unauthorized"), (app("shop", Status::Inactive), "app_inactive")]
     {
-        let world = World::start().await;
-        let ingest = world.instance();
+        let (world, ingest) = cold().await;
         ingest.receive_by(&publishing("shop"), &metrics(&report(0)), NOW_MS).await;
         world.replace_shop(&changed).await;
         ingest.receive_by(&publishing("shop"), &metrics(&report(1)), NOW_MS + 60_001).await;
@@ -169,8 +139,7 @@ async fn revoked_key_and_inactive_app_are_rejected_within_a_minute() {
 
 #[tokio::test]
 async fn limited_app_is_rejected_until_its_time() {
-    let world = World::start().await;
-    let ingest = world.instance();
+    let (world, ingest) = cold().await;
     let send = async |offset_ms, at_ms| {
         ingest.receive_by(&publishing("shop"), &metrics(&report(offset_ms)), NOW_MS + at_ms).await;
     };
@@ -193,22 +162,22 @@ async fn limited_app_is_rejected_until_its_time() {
 
 #[tokio::test]
 async fn persistent_sender_gets_a_hundred_rejections_then_one_a_second() {
-    let world = World::start().await;
-    let ingest = world.instance();
+    let (world, ingest) = cold().await;
     for _ in 0..150 {
         ingest.receive_by(&publishing("bank"), &metrics(&report(0)), NOW_MS).await;
     }
     assert_eq!(world.env.frames(PUBLISHER).len(), 100);
     assert_eq!(ingest.counters.total(Counter::rejections(Code::Forbidden)), 150);
     assert_eq!(ingest.counters.total(Counter::AbsorbedFrames), 50);
-    ingest.receive_by(&publishing("bank"), &metrics(&report(0)), NOW_MS + 1_000).await;
-    assert_eq!(world.env.frames(PUBLISHER).len(), 101);
+    for (later_ms, frames) in [(999, 100), (1_000, 101), (1_000, 101), (4_000, 102)] {
+        ingest.receive_by(&publishing("bank"), &metrics(&report(0)), NOW_MS + later_ms).await;
+        assert_eq!(world.env.frames(PUBLISHER).len(), frames, "after {later_ms} ms");
+    }
 }
 
 #[tokio::test]
 async fn frame_over_the_rate_stores_nothing() {
-    let world = World::start().await;
-    let ingest = world.instance();
+    let (world, ingest) = cold().await;
     let empty = metrics(&vec![json!({"appId": "shop"}); 100].into());
     for _ in 0..50 {
         ingest.receive_by(&publishing("shop"), &empty, NOW_MS).await;
@@ -219,19 +188,6 @@ async fn frame_over_the_rate_stores_nothing() {
     assert_eq!(world.stored().await, 0);
     ingest.receive_by(&publishing("shop"), &metrics(&report(1)), NOW_MS + 2).await;
     assert_eq!(world.stored().await, 1);
-}
-
-#[tokio::test]
-async fn legacy_viewer_gets_the_document_flat() {
-    let world = World::start().await;
-    world.subscribe("dashboard=", "shop", 0, Dialect::Legacy).await;
-    world.subscribe("modern=", "shop", 0, Dialect::Modern).await;
-    let ingest = world.warm_instance().await;
-    ingest.receive(&metrics(&report(1))).await;
-    let payload = &world.env.frames("dashboard=")[0]["payload"];
-    assert_eq!(payload["cpu"]["usage"], 61.4);
-    assert_eq!(payload["metrics"]["cpu"]["usage"], 61.4);
-    assert_eq!(world.env.frames("modern=")[0]["payload"].get("cpu"), None);
 }
 
 #[tokio::test]
@@ -249,56 +205,6 @@ async fn viewer_gets_frames_no_closer_than_its_min_interval() {
     let timestamps: Vec<_> = frames.iter().map(|frame| &frame["payload"]["timestamp"]).collect();
     let expected = ["2026-11-22T13:01:01.387Z", "2026-11-22T13:01:02.387Z", "2026-11-22T13:01:03.387Z"];
     assert_eq!(timestamps, expected);
-}
-
-#[tokio::test]
-async fn gone_subscriber_is_deleted_and_others_get_their_frames() {
-    let world = World::start().await;
-    world.subscribers(3).await;
-    let ingest = world.warm_instance().await;
-    world.env.connections.set_behaviour("viewer-1=", Behaviour::Gone);
-    ingest.receive(&metrics(&json!([report(1), report(2)]))).await;
-    let rows = world.env.rows("ConnectionsTable").await;
-    for (viewer, frames, is_subscribed) in
-        [("viewer-0=", 2, true), ("viewer-1=", 1, false), ("viewer-2=", 2, true)]
-    {
-        assert_eq!(world.env.frames(viewer).len(), frames, "{viewer}");
-        assert_eq!(rows.iter().any(|row| row["sk"]["S"] == format!("s#{viewer}")), is_subscribed, "{viewer}");
-    }
-}
-
-#[tokio::test]
-async fn rejected_frames_are_answered_with_their_code() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
-    let with = |field: &str, value: Value| {
-        let mut report = report(0);
-        report[field] = value;
-        metrics(&report)
-    };
-    let deep = (0..40).fold(json!(1), |inner, _| json!({ "a": inner }));
-    let wide: serde_json::Map<_, _> = (0..600).map(|index| (format!("s{index}"), json!(1))).collect();
-    for (frame, code) in [
-        ("no json".to_owned(), "invalid_json"),
-        (r#"{"type":"metrics","data":{"appId":"shop","metrics":{"a":1e999}}}"#.to_owned(), "invalid_field"),
-        (json!({"type": "metrics"}).to_string(), "missing_field"),
-        (with("metrics", Value::Null), "missing_field"),
-        (with("metrics", json!([1])), "invalid_field"),
-        (with("metrics", deep), "too_deep"),
-        (with("metrics", wide.into()), "too_many_series"),
-        (with("metrics", json!({"text": "x".repeat(15 * 1024)})), "too_large"),
-        (with("timestamp", json!("1970-01-01T00:00:00Z")), "timestamp_out_of_range"),
-        (with("timestamp", json!("2999-01-01T00:00:00Z")), "timestamp_out_of_range"),
-        (with("timestamp", json!("NaN")), "invalid_field"),
-        (with("source", json!("a#b")), "invalid_field"),
-        (with("appId", json!("a#b")), "invalid_field"),
-        (with("appId", json!("nowhere")), "forbidden"),
-        (metrics(&vec![report(0); 101].into()), "too_large"),
-    ] {
-        ingest.receive(&frame).await;
-        assert_eq!(error_code(&world), code, "{frame:.200}");
-    }
-    assert_eq!(world.stored().await, 1);
 }
 
 #[tokio::test]
@@ -321,8 +227,7 @@ async fn new_auth_and_new_key_are_accepted_at_once() {
 
 #[tokio::test]
 async fn replies_with_long_names_fit_a_frame() {
-    let world = World::start().await;
-    let ingest = world.warm_instance().await;
+    let (world, ingest) = warm().await;
     for letter in ["x", "\\u0001", "\\\"", "é", "\\\\"] {
         let name = letter.repeat(6_000 / letter.len());
         let of = |count: usize, name: &str| {

@@ -104,6 +104,20 @@ impl World {
     }
 }
 
+/// A service, and an instance of the function that has handled no event.
+async fn cold() -> (World, Ingest) {
+    let world = World::start().await;
+    let ingest = world.instance();
+    (world, ingest)
+}
+
+/// A service, and an instance that has stored a report.
+async fn warm() -> (World, Ingest) {
+    let world = World::start().await;
+    let ingest = world.warm_instance().await;
+    (world, ingest)
+}
+
 impl Ingest {
     /// Handles `frame` from [`PUBLISHER`], whose handshake had no credential.
     async fn receive(&self, frame: &str) {

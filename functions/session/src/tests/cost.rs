@@ -34,8 +34,7 @@ async fn publisher_costs_a_write_more_at_handshake_and_end() {
         connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
         assert_eq!(world.env.take_lines(), [cold, &[COUNT], &vec![OPEN; writes]].concat(), "{scope:?}");
         cold = &[];
-        let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
-        handle(&session, event).await;
+        disconnect(&session).await;
         assert_eq!(world.env.take_lines(), vec![DELETE_ROW; deletes], "{scope:?}");
     }
 }
@@ -51,8 +50,7 @@ async fn grant_of_several_apps_is_not_counted() {
 
 #[tokio::test]
 async fn full_app_costs_the_count_alone() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     world.fill("shop", MAX_CONNECTIONS).await;
     let grant = granted("shop", Scope::Both);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
@@ -68,8 +66,7 @@ async fn full_app_costs_the_count_alone() {
 
 #[tokio::test]
 async fn right_credential_costs_three_reads_and_two_writes() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     for count in [&[COUNT][..], &[]] {
         // A credential is checked against the stored app, on a warm instance too.
         send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
@@ -80,8 +77,7 @@ async fn right_credential_costs_three_reads_and_two_writes() {
 
 #[tokio::test]
 async fn wrong_credential_costs_two_reads_and_a_write() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     let wrong = auth_by_key("shop", "bank");
     let tried = [READ_SESSION, READ_APP, UPDATE_SESSION];
     for answers in [&[ANSWER][..], &[], &[], &[], &[CLOSE]] {
@@ -92,8 +88,7 @@ async fn wrong_credential_costs_two_reads_and_a_write() {
 
 #[tokio::test]
 async fn subscription_costs_a_count_two_writes_and_a_query() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     subscribe(&session, PROGRAM).await;
     assert_eq!(
         world.env.take_lines(),
@@ -142,8 +137,7 @@ async fn reached_subscription_limit_costs_a_count_and_a_read() {
 
 #[tokio::test]
 async fn replay_costs_a_query_for_each_hour() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     let since =
         json!({"type": "subscribe", "data": {"appId": "shop", "since": NOW_MS - 120_000}}).to_string();
     send(&session, "subscribe", &since, PROGRAM).await;
@@ -154,8 +148,7 @@ async fn replay_costs_a_query_for_each_hour() {
 
 #[tokio::test]
 async fn unauthenticated_frame_costs_one_read() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await;
     assert_eq!(world.env.take_lines(), [READ_SESSION]);
     send(&session, "unsubscribe", &unsubscribe_from("shop"), PROGRAM).await;
@@ -164,8 +157,7 @@ async fn unauthenticated_frame_costs_one_read() {
 
 #[tokio::test]
 async fn tenth_unauthenticated_frame_costs_a_read_and_the_close() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     for _ in 1..MAX_UNAUTHENTICATED_FRAMES {
         send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await;
         assert_eq!(world.env.take_lines(), [READ_SESSION]);
@@ -183,8 +175,7 @@ async fn tenth_unauthenticated_frame_costs_a_read_and_the_close() {
 
 #[tokio::test]
 async fn garbage_never_closes_an_authenticated_connection() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     for _ in 0..3 {
         for _ in 1..MAX_UNAUTHENTICATED_FRAMES {
             send(&session, "$default", "no json", PROGRAM).await;
@@ -202,8 +193,7 @@ async fn garbage_never_closes_an_authenticated_connection() {
 
 #[tokio::test]
 async fn unsubscribe_costs_a_read_and_two_writes() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     send(&session, "unsubscribe", &unsubscribe_from("shop"), PROGRAM).await;
     assert_eq!(world.env.take_lines(), [READ_SESSION, DELETE_ROW, UPDATE_SESSION]);
 }
@@ -211,8 +201,8 @@ async fn unsubscribe_costs_a_read_and_two_writes() {
 #[tokio::test]
 async fn ping_costs_nothing() {
     let world = World::start().await;
-    send(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
-    assert_eq!(world.env.take_lines(), [""; 0]);
+    let body = send(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
+    assert_eq!((body, world.env.take_lines()), (Some(json!({"type": "pong"})), vec![]));
 }
 
 #[tokio::test]
@@ -226,16 +216,14 @@ async fn garbage_costs_its_error() {
 
 #[tokio::test]
 async fn disconnect_costs_a_delete_for_each_row() {
-    let world = World::start().await;
+    let (world, session) = authorised().await;
     world.env.register(&app("bank")).await;
-    let session = world.authorised().await;
     subscribe(&session, PROGRAM).await;
     let bank = granted("bank", Scope::View);
     send(&session, "subscribe", &subscribe_to("bank"), &[("grant", &bank)]).await.unwrap();
     world.env.take_calls();
     for deletes in [4, 1] {
-        let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
-        handle(&session, event).await;
+        disconnect(&session).await;
         assert_eq!(world.env.take_lines(), vec![DELETE_ROW; deletes]);
     }
     assert!(world.env.rows("ConnectionsTable").await.is_empty());
@@ -244,8 +232,7 @@ async fn disconnect_costs_a_delete_for_each_row() {
 /// A library that was accepted once keeps sending reports on its next connection, before its `auth`.
 #[tokio::test]
 async fn wrong_program_is_not_closed_for_its_frames() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     let wrong = r#"{"type":"auth","data":{"userId":"nehonix_nobody","appId":"shop"}}"#;
     send(&session, "auth", wrong, PROGRAM).await;
     world.env.take_lines();

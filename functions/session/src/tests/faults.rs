@@ -16,8 +16,7 @@ fn assert_unavailable(frame: &Value) {
 
 #[tokio::test]
 async fn two_way_route_always_has_a_body() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     for is_reachable in [true, false] {
         if !is_reachable {
             world.env.dynamodb.go_offline();
@@ -45,8 +44,7 @@ async fn two_way_route_always_has_a_body() {
 
 #[tokio::test]
 async fn one_way_route_never_has_a_body() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     for is_reachable in [true, false] {
         if !is_reachable {
             world.env.dynamodb.go_offline();
@@ -67,8 +65,7 @@ async fn one_way_route_never_has_a_body() {
 
 #[tokio::test]
 async fn unreachable_store_gives_unavailable_until_it_is_back() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     world.env.dynamodb.go_offline();
     let body = send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap();
     assert_unavailable(&body);
@@ -87,8 +84,7 @@ async fn unreachable_store_gives_unavailable_until_it_is_back() {
 
 #[tokio::test]
 async fn fault_at_any_step_of_subscribe_gives_unavailable() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     for operation in ["GetItem", "UpdateItem", "PutItem", "Query"] {
         world.env.dynamodb.fail(operation, Failure::InternalError, ATTEMPTS);
         assert_unavailable(&send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap());
@@ -108,18 +104,15 @@ async fn handshake_without_a_store_is_refused() {
 
 #[tokio::test]
 async fn disconnect_without_a_store_succeeds() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     world.env.dynamodb.go_offline();
-    let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
-    let response = handle(&session, event).await;
+    let response = disconnect(&session).await;
     assert_eq!(response.status_code, 200);
 }
 
 #[tokio::test]
 async fn reply_to_a_gone_connection_is_dropped() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     world.env.connections.set_behaviour(CONNECTION, Behaviour::Gone);
     assert_eq!(send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await, None);
     assert_eq!(send(&session, "$default", "no json", PROGRAM).await, None);

@@ -36,13 +36,11 @@ async fn handshake_role_is_stored() {
 
 #[tokio::test]
 async fn disconnect_deletes_the_rows_of_its_connection_alone() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     subscribe(&session, PROGRAM).await;
     let other = events::connect("other=", &[], PROGRAM, NOW_MS);
     handle(&session, other).await;
-    let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
-    let response = handle(&session, event).await;
+    let response = disconnect(&session).await;
     assert_eq!(response, nsl_aws::event::answer(200, None));
     let rows = world.env.rows("ConnectionsTable").await;
     assert_eq!(rows.len(), 1);
@@ -51,10 +49,8 @@ async fn disconnect_deletes_the_rows_of_its_connection_alone() {
 
 #[tokio::test]
 async fn frame_after_disconnect_creates_no_row() {
-    let world = World::start().await;
-    let session = world.authorised().await;
-    let event = events::disconnect(CONNECTION, PROGRAM, NOW_MS);
-    handle(&session, event).await;
+    let (world, session) = authorised().await;
+    disconnect(&session).await;
     world.env.take_calls();
     let grant = granted("shop", Scope::View);
     send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;

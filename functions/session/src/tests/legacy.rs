@@ -45,21 +45,12 @@ impl World {
     }
 }
 
-/// An instance on which a page has authenticated.
-pub(super) async fn page(world: &World) -> Session {
-    authenticated(world, PAGE).await
-}
-
-/// An instance on which the library has authenticated.
-pub(super) async fn library(world: &World) -> Session {
-    authenticated(world, PROGRAM).await
-}
-
-async fn authenticated(world: &World, attached: events::Attached<'_>) -> Session {
-    let session = world.connected(attached).await;
+/// A service, and an instance on which a page or the library has authenticated.
+pub(super) async fn authenticated(attached: events::Attached<'_>) -> (World, Session) {
+    let (world, session) = connected(attached).await;
     send(&session, "auth", &auth_by_user("shop", "ann"), attached).await;
     assert_eq!(world.sent()[0]["type"], "auth_success");
-    session
+    (world, session)
 }
 
 pub(super) fn about_shop(kind: &str) -> String {
@@ -82,7 +73,6 @@ async fn page_gets_the_last_known_report_at_once() {
     for age_ms in [10_000, 3_600_000] {
         let world = World::start().await;
         world.store(-age_ms, r#"{"cpu":{"usage":61.4}}"#).await;
-        world.store_last(-age_ms, r#"{"cpu":{"usage":61.4}}"#).await;
         let session = world.connected(PAGE).await;
         send(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
         let sent = world.sent();
@@ -111,8 +101,7 @@ async fn one_of_many_auths_at_once_is_answered() {
 #[tokio::test]
 async fn one_of_many_requests_at_once_is_answered() {
     for kind in ["check_status", "history", "get_last_actions"] {
-        let world = World::start().await;
-        page(&world).await;
+        let (world, _) = authenticated(PAGE).await;
         let instances: Vec<Session> = (0..8).map(|_| world.instance()).collect();
         let frame = about_shop(kind);
         let replies = instances.iter().map(|instance| send(instance, "$default", &frame, PAGE));
@@ -125,8 +114,7 @@ async fn one_of_many_requests_at_once_is_answered() {
 
 #[tokio::test]
 async fn wrong_library_is_closed_silently_after_ten_minutes() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     for (minute, closed) in [(0, false), (5, false), (10, true)] {
         let at_ms = NOW_MS + minute * 60_000;
         send_at(&session, "auth", &auth_by_user("shop", "bob"), PROGRAM, at_ms).await;
@@ -141,9 +129,8 @@ async fn wrong_library_is_closed_silently_after_ten_minutes() {
 
 #[tokio::test]
 async fn library_that_becomes_right_is_accepted() {
-    let world = World::start().await;
+    let (world, session) = connected(PROGRAM).await;
     world.env.register(&app("bank")).await;
-    let session = world.connected(PROGRAM).await;
     send(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
     assert!(world.sent().is_empty());
     let keys = vec![KeyRecord::of("another", Scope::Both)];
@@ -154,10 +141,8 @@ async fn library_that_becomes_right_is_accepted() {
 
 #[tokio::test]
 async fn page_that_changes_its_app_watches_the_second_alone() {
-    let world = World::start().await;
-    let bank = App { legacy: true, ..app("bank") };
-    world.env.register(&bank).await;
-    let session = page(&world).await;
+    let (world, session) = authenticated(PAGE).await;
+    world.env.register(&App { legacy: true, ..app("bank") }).await;
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 9_999).await;
     assert!(world.sent().is_empty(), "so soon after the first it is absorbed");
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 10_000).await;
@@ -171,8 +156,7 @@ async fn page_that_changes_its_app_watches_the_second_alone() {
 
 #[tokio::test]
 async fn log_entries_are_posted_and_appear_in_history() {
-    let world = World::start().await;
-    let session = library(&world).await;
+    let (world, session) = authenticated(PROGRAM).await;
     world.subscribe_to("viewer=").await;
     let entries = json!([{"level": "info", "n": 0}, {"level": "info", "n": 1}]);
     assert_eq!(send(&session, "$default", &logs(2), PROGRAM).await, None);
@@ -197,7 +181,7 @@ async fn log_entries_are_posted_and_appear_in_history() {
 
 #[tokio::test]
 async fn history_is_the_newest_thousand_entries_in_small_frames() {
-    let world = World::start().await;
+    let (world, session) = authenticated(PAGE).await;
     let table = world.env.log_entries();
     for frame in 0..30 {
         let entries: Vec<String> =
@@ -205,7 +189,6 @@ async fn history_is_the_newest_thousand_entries_in_small_frames() {
         let at = TimestampMs::clamped(NOW_MS - 60_000 + frame);
         table.put(&id("shop"), &ConnectionId::new("l="), &entries, at).await.unwrap();
     }
-    let session = page(&world).await;
     send(&session, "$default", &about_shop("history"), PAGE).await;
     let sent = world.sent();
     assert!(sent.len() > 3 && sent.iter().all(|frame| frame.to_string().len() <= 30 * 1024));
@@ -219,8 +202,7 @@ async fn history_is_the_newest_thousand_entries_in_small_frames() {
 
 #[tokio::test]
 async fn log_entries_over_the_rate_are_dropped_and_counted() {
-    let world = World::start().await;
-    let session = library(&world).await;
+    let (world, session) = authenticated(PROGRAM).await;
     send(&session, "$default", &logs(80), PROGRAM).await;
     assert_eq!(session.counters.total(Counter::DroppedLogs), 30);
     world.sent();
@@ -232,8 +214,7 @@ async fn log_entries_over_the_rate_are_dropped_and_counted() {
 
 #[tokio::test]
 async fn command_reaches_every_publisher_and_is_stored() {
-    let world = World::start().await;
-    let session = page(&world).await;
+    let (world, session) = authenticated(PAGE).await;
     world.publish("one=").await;
     world.publish("two=").await;
     send(&session, "$default", &command(false), PAGE).await;
@@ -287,8 +268,7 @@ async fn unauthorised_frames_reach_nobody_else() {
 
 #[tokio::test]
 async fn legacy_connection_gets_a_bounded_number_of_errors() {
-    let world = World::start().await;
-    let session = page(&world).await;
+    let (world, session) = authenticated(PAGE).await;
     for _ in 0..100 {
         send(&session, "$default", "no json", PAGE).await;
     }
@@ -317,8 +297,7 @@ async fn fault_is_silent_and_the_next_frame_is_answered() {
 
 #[tokio::test]
 async fn library_is_accepted_without_its_publisher_row() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     world.env.dynamodb.fail("PutItem", Failure::InternalError, 3);
     send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
     assert_eq!(world.sent()[0]["type"], "auth_success");

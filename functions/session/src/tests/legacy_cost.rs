@@ -28,8 +28,7 @@ const NOTHING: [&str; 0] = [];
 
 #[tokio::test]
 async fn library_auth_costs_three_reads_and_two_writes_once() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
     assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, COUNT, STORE_GRANT, PUT_PUBLISHER, ANSWER]);
     send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
@@ -38,8 +37,7 @@ async fn library_auth_costs_three_reads_and_two_writes_once() {
 
 #[tokio::test]
 async fn dashboard_auth_also_costs_subscription_and_last_report() {
-    let world = World::start().await;
-    let session = world.connected(PAGE).await;
+    let (world, session) = connected(PAGE).await;
     send(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
     let first = [READ_SESSION, READ_APP, COUNT, ADD_TO_SESSION, PUT_SUBSCRIPTION, STORE_GRANT];
     let last = [READ_RECENT, READ_LAST, ANSWER];
@@ -63,8 +61,7 @@ async fn repeated_auth_costs_a_read_unless_cached() {
 #[tokio::test]
 async fn wrong_auth_costs_two_reads_and_a_write_in_ten_seconds() {
     for (attached, answers) in [(PROGRAM, &[][..]), (PAGE, &[ANSWER])] {
-        let world = World::start().await;
-        let session = world.connected(attached).await;
+        let (world, session) = connected(attached).await;
         let tried = [READ_SESSION, READ_APP, COUNT_REJECTION];
         send(&session, "auth", &auth_by_user("shop", "bob"), attached).await;
         assert_eq!(world.env.take_lines(), [&tried[..], answers].concat());
@@ -84,8 +81,7 @@ async fn wrong_auth_costs_two_reads_and_a_write_in_ten_seconds() {
 
 #[tokio::test]
 async fn each_reply_costs_a_claim_and_its_reads() {
-    let world = World::start().await;
-    let session = page(&world).await;
+    let (world, session) = authenticated(PAGE).await;
     for (reply, kind, work) in [
         (ReplyKind::Status, "check_status", &[][..]),
         (ReplyKind::History, "history", &[READ_LOGS]),
@@ -110,8 +106,7 @@ async fn each_reply_costs_a_claim_and_its_reads() {
 
 #[tokio::test]
 async fn cold_instance_also_reads_the_app() {
-    let world = World::start().await;
-    page(&world).await;
+    let (world, _) = authenticated(PAGE).await;
     send(&world.instance(), "$default", &about_shop("check_status"), PAGE).await;
     assert_eq!(world.env.take_lines(), [CLAIM, READ_APP, ANSWER]);
     send(&world.instance(), "$default", &about_shop("history"), PAGE).await;
@@ -120,8 +115,7 @@ async fn cold_instance_also_reads_the_app() {
 
 #[tokio::test]
 async fn log_entries_cost_a_write_a_query_and_the_posts() {
-    let world = World::start().await;
-    let session = library(&world).await;
+    let (world, session) = authenticated(PROGRAM).await;
     world.subscribe_to("viewer=").await;
     send(&session, "$default", &logs(1), PROGRAM).await;
     assert_eq!(world.env.take_lines(), [PUT_LOGS, READ_RECEIVERS, "POST viewer="]);
@@ -135,8 +129,7 @@ async fn log_entries_cost_a_write_a_query_and_the_posts() {
 
 #[tokio::test]
 async fn command_costs_two_writes_a_query_and_the_posts() {
-    let world = World::start().await;
-    let session = page(&world).await;
+    let (world, session) = authenticated(PAGE).await;
     world.publish("publisher=").await;
     send(&session, "$default", &command(true), PAGE).await;
     assert_eq!(world.env.take_lines(), [CLAIM, PUT_COMMAND, READ_RECEIVERS, "POST publisher=", ANSWER]);
@@ -156,8 +149,7 @@ async fn filter_and_clear_cost_nothing() {
 #[tokio::test]
 async fn flood_closes_a_page_and_silences_a_program() {
     for (attached, end) in [(PAGE, &[CLOSE][..]), (PROGRAM, &[])] {
-        let world = World::start().await;
-        let session = world.connected(attached).await;
+        let (world, session) = connected(attached).await;
         for _ in 0..MAX_FRAMES {
             send(&session, "$default", &about_shop("clear"), attached).await;
         }

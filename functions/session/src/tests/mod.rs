@@ -61,15 +61,6 @@ impl World {
         session
     }
 
-    /// An instance on which [`CONNECTION`] has authenticated with the key of `shop`.
-    async fn authorised(&self) -> Session {
-        let session = self.connected(PROGRAM).await;
-        send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-        assert_eq!(self.env.frames(CONNECTION)[0]["type"], "auth_success");
-        self.env.take_calls();
-        session
-    }
-
     /// Replaces the stored app, and its keys.
     async fn replace(&self, app: &App) {
         let key = json!({"Key": {"appId": {"S": app.id.as_str()}}});
@@ -77,7 +68,8 @@ impl World {
         self.env.register(app).await;
     }
 
-    /// Stores a report of `shop` with a timestamp `offset_ms` after now.
+    /// Stores a report of `shop` with a timestamp `offset_ms` after now, also as the last of its source, as the rollup
+    /// function does.
     async fn store(&self, offset_ms: i64, document: &str) {
         let report = Report {
             app: id("shop"),
@@ -86,17 +78,6 @@ impl World {
             document: Document::accept(document).unwrap(),
         };
         self.env.reports().store(&report, &app("shop"), 48 * HOUR_MS).await.unwrap();
-        self.env.take_calls();
-    }
-
-    /// Stores a report of `shop` as the last of its source, as the rollup function does.
-    async fn store_last(&self, offset_ms: i64, document: &str) {
-        let report = Report {
-            app: id("shop"),
-            source: Source::new("web-1").unwrap(),
-            timestamp: TimestampMs::clamped(NOW_MS + offset_ms),
-            document: Document::accept(document).unwrap(),
-        };
         self.env.rollups().put_last_report(&report).await.unwrap();
         self.env.take_calls();
     }
@@ -123,6 +104,27 @@ impl World {
         subscriptions.sort();
         subscriptions
     }
+}
+
+/// A service, and an instance that [`CONNECTION`] has connected to.
+async fn connected(attached: events::Attached<'_>) -> (World, Session) {
+    let world = World::start().await;
+    let session = world.connected(attached).await;
+    (world, session)
+}
+
+/// A service, and an instance on which [`CONNECTION`] has authenticated with the key of `shop`.
+async fn authorised() -> (World, Session) {
+    let (world, session) = connected(PROGRAM).await;
+    send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
+    assert_eq!(world.env.frames(CONNECTION)[0]["type"], "auth_success");
+    world.env.take_calls();
+    (world, session)
+}
+
+/// Ends [`CONNECTION`].
+async fn disconnect(session: &Session) -> ApiGatewayProxyResponse {
+    handle(session, events::disconnect(CONNECTION, PROGRAM, NOW_MS)).await
 }
 
 async fn handle(session: &Session, event: Value) -> ApiGatewayProxyResponse {

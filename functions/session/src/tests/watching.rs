@@ -19,11 +19,10 @@ fn subscribe_since(age_ms: i64) -> String {
 
 #[tokio::test]
 async fn subscriber_gets_the_last_minute_oldest_first() {
-    let world = World::start().await;
+    let (world, session) = authorised().await;
     for age_s in [10, 59, 61, 30] {
         world.store(-age_s * 1_000, r#"{"a":1}"#).await;
     }
-    let session = world.authorised().await;
     let body = subscribe(&session, PROGRAM).await;
     assert_eq!(ages(&body), [59, 30, 10]);
     assert_eq!(body["payload"]["appId"], "shop");
@@ -36,11 +35,10 @@ async fn subscriber_gets_the_last_minute_oldest_first() {
 
 #[tokio::test]
 async fn returning_subscriber_gets_missed_reports_and_five_seconds() {
-    let world = World::start().await;
+    let (world, session) = authorised().await;
     for age_s in [104, 106, 50, 890] {
         world.store(-age_s * 1_000, r#"{"a":1}"#).await;
     }
-    let session = world.authorised().await;
     let body = send(&session, "subscribe", &subscribe_since(100_000), PROGRAM).await.unwrap();
     assert_eq!((ages(&body), &body["payload"]["complete"]), (vec![104, 50], &json!(true)));
     let body = send(&session, "subscribe", &subscribe_since(3_600_000), PROGRAM).await.unwrap();
@@ -49,27 +47,9 @@ async fn returning_subscriber_gets_missed_reports_and_five_seconds() {
 }
 
 #[tokio::test]
-async fn long_replay_is_split_into_frames() {
-    let world = World::start().await;
-    let document = format!("{{\"a\":\"{}\"}}", "x".repeat(9_000));
-    for age_s in 1..=8 {
-        world.store(-age_s * 1_000, &document).await;
-    }
-    let session = world.authorised().await;
-    let body = subscribe(&session, PROGRAM).await;
-    let replays = world.env.frames(CONNECTION);
-    assert!(replays.iter().all(|frame| frame["type"] == "replay" && frame.to_string().len() <= 30 * 1024));
-    let last: Vec<_> = replays.iter().map(|frame| frame["payload"]["last"] == true).collect();
-    assert_eq!(last, [false, true]);
-    let all: Vec<_> = std::iter::once(&body).chain(&replays).flat_map(ages).collect();
-    assert_eq!(all, [8, 7, 6, 5, 4, 3, 2, 1]);
-}
-
-#[tokio::test]
 async fn unauthorised_viewer_is_not_subscribed() {
-    let world = World::start().await;
+    let (world, session) = connected(PROGRAM).await;
     world.env.register(&app("bank")).await;
-    let session = world.connected(PROGRAM).await;
     let publisher = granted("shop", Scope::Publish);
     let shopper = granted("shop", Scope::View);
     for (attached, named, code) in [
@@ -87,8 +67,7 @@ async fn unauthorised_viewer_is_not_subscribed() {
 
 #[tokio::test]
 async fn revoked_key_cannot_subscribe_after_a_minute() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     world.replace(&App { keys: vec![KeyRecord::of("another", Scope::Both)], ..app("shop") }).await;
     let body = send_at(&session, "subscribe", &subscribe_to("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
     assert_eq!(body["payload"]["code"], "unauthorized");
@@ -96,8 +75,7 @@ async fn revoked_key_cannot_subscribe_after_a_minute() {
 
 #[tokio::test]
 async fn flood_of_frames_is_rejected_and_closed() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     for _ in 1..MAX_MODERN_FRAMES {
         let body = send(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await.unwrap();
         assert_eq!(body["type"], "pong");
@@ -112,8 +90,7 @@ async fn flood_of_frames_is_rejected_and_closed() {
 
 #[tokio::test]
 async fn connection_watches_at_most_fifty_apps() {
-    let world = World::start().await;
-    let session = world.connected(PROGRAM).await;
+    let (world, session) = connected(PROGRAM).await;
     let mut bodies = Vec::new();
     for index in 0..=MAX_SUBSCRIPTIONS {
         let name = format!("app-{index}");
@@ -182,8 +159,7 @@ async fn connections_are_counted_when_they_subscribe() {
 
 #[tokio::test]
 async fn subscription_has_the_interval_and_the_proof_of_its_request() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     let slow = json!({"type": "subscribe", "data": {"appId": "shop", "minInterval": 250}}).to_string();
     send(&session, "subscribe", &slow, PROGRAM).await;
     let subscribers = world.env.subscriptions().of_app(&id("shop"), fixtures::now()).await.unwrap();
@@ -193,8 +169,7 @@ async fn subscription_has_the_interval_and_the_proof_of_its_request() {
 
 #[tokio::test]
 async fn unsubscribe_is_confirmed_with_or_without_a_subscription() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     subscribe(&session, PROGRAM).await;
     for _ in 0..2 {
         let body = send(&session, "unsubscribe", &unsubscribe_from("shop"), PROGRAM).await.unwrap();
@@ -204,16 +179,8 @@ async fn unsubscribe_is_confirmed_with_or_without_a_subscription() {
 }
 
 #[tokio::test]
-async fn ping_is_answered_by_its_route() {
-    let world = World::start().await;
-    let body = send(&world.instance(), "ping", r#"{"type":"ping"}"#, PROGRAM).await;
-    assert_eq!(body, Some(json!({"type": "pong"})));
-}
-
-#[tokio::test]
 async fn added_key_subscribes_at_once() {
-    let world = World::start().await;
-    let session = world.authorised().await;
+    let (world, session) = authorised().await;
     world.replace(&App { keys: vec![KeyRecord::of("another", Scope::Both)], ..app("shop") }).await;
     let grant = granted("shop", Scope::View);
     let by_another = grant.replace(

@@ -22,7 +22,7 @@ fn any_grant() -> impl Strategy<Value = Option<Grant>> {
     prop::sample::select(vec![None, Some(by_key(Scope::Both)), Some(legacy(Scope::View))])
 }
 
-fn kind(frame: &String) -> String {
+fn kind(frame: &str) -> String {
     serde_json::from_str::<Value>(frame).unwrap()["type"].as_str().unwrap().to_owned()
 }
 
@@ -36,7 +36,7 @@ proptest! {
         let frame = ControlFrame { id: Some(FrameId::Number(7)), request };
         let context = AuthContext { grant, is_fixed: false };
         let reply = finished(converse(frame, &context, TimestampMs::EXAMPLE, &effects));
-        let kinds: Vec<String> = reply.frames.iter().map(kind).collect();
+        let kinds: Vec<String> = reply.frames.iter().map(|frame| kind(frame)).collect();
         prop_assert!(is_auth || !kinds.is_empty(), "an empty body ends the library's process");
         prop_assert!(!is_auth || kinds.len() <= 1);
         prop_assert!(!(never_counts && reply.counts_as_unauthenticated));

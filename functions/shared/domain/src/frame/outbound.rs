@@ -300,14 +300,4 @@ mod tests {
             }})
         );
     }
-
-    #[test]
-    fn ack_lists_rejected_reports() {
-        let rejected = vec![RejectedReport::new(1, Rejection::unavailable())];
-        let frame = parsed(&Outbound::Ack { id: FrameId::Text("b".into()), accepted: 1, rejected }.render());
-        assert_eq!(frame["payload"]["accepted"], 1);
-        assert_eq!(frame["payload"]["rejected"][0]["index"], 1);
-        assert_eq!(frame["payload"]["rejected"][0]["code"], "unavailable");
-        assert_eq!(frame["payload"]["rejected"][0]["retryable"], true);
-    }
 }

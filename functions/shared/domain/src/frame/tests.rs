@@ -134,6 +134,7 @@ fn rejected_reports_name_the_first_wrong_field() {
         (r#"{"appId":7,"metrics":7}"#, InvalidField, Some("appId")),
         (r#"{"appId":"a#b"}"#, InvalidField, Some("appId")),
         (r#"{"appId":"shop","source":""}"#, MissingField, Some("metrics")),
+        (r#"{"appId":"shop","metrics":null}"#, MissingField, Some("metrics")),
         (r#"{"appId":"shop","source":"","metrics":7}"#, InvalidField, Some("metrics")),
         (r#"{"appId":"shop","metrics":{"a":1e999}}"#, InvalidField, Some("metrics.a")),
         (r#"{"appId":"shop","metrics":{},"timestamp":"soon","source":"a#b"}"#, InvalidField, Some("source")),

@@ -77,8 +77,7 @@ fn any_frame_of_a_wrong_program_closes_it_after_ten_minutes() {
 fn status_is_the_same_for_every_app_that_the_user_may_not_see() {
     let status = |frame: &Value, role: Role, app: Option<App>| {
         let effects = FakeEffects { app, ..FakeEffects::default() };
-        let sent = frames(&reply(frame, role, &effects)).remove(0);
-        sent
+        frames(&reply(frame, role, &effects)).remove(0)
     };
     let app = |legacy, status| Some(App { legacy, status, ..App::example() });
     let asked = about_shop("check_status");
