@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use serde_json::{Map, Value as Json};
+use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,15 @@ pub(crate) const TOOL: &str = "nsl";
 const CREATE_APP_TIMEOUT: Duration = Duration::from_secs(60);
 /// The pause before an agent that ended is started again.
 const RESTART_DELAY: Duration = Duration::from_secs(3);
+
+/// The demo app, as the tool prints it and as the ready file names it.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DemoApp {
+    app_id: String,
+    user_id: String,
+    api_key: String,
+}
 
 /// Runs the `nsl` tool.
 #[derive(Clone, Debug)]
@@ -40,8 +49,8 @@ impl DemoTool {
         command
     }
 
-    /// Creates the demo app unless it exists; `ready_file` has no app yet. Returns the app's part of the ready file.
-    pub(crate) async fn create_app(&self, state: &StateDir, ready_file: &Path) -> anyhow::Result<Json> {
+    /// Creates the demo app unless it exists; `ready_file` has no app yet.
+    pub(crate) async fn create_app(&self, state: &StateDir, ready_file: &Path) -> anyhow::Result<DemoApp> {
         let key_file = state.file("demo-key");
         let key_file = key_file.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", key_file.display()))?;
         let arguments = ["app", "create", "--demo", "--json", "--key-file", key_file];
@@ -54,15 +63,7 @@ impl DemoTool {
             let stderr = String::from_utf8_lossy(&output.stderr);
             bail!("`nsl app create --demo` ended with {}: {}", output.status, stderr.trim());
         }
-        let printed: Json = serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("`nsl app create --demo` did not print JSON: {:?}", output.stdout))?;
-        let mut app = Map::new();
-        for field in ["appId", "userId", "apiKey"] {
-            let value = printed.get(field).filter(|value| value.is_string());
-            let value = value.ok_or_else(|| anyhow!("`nsl app create --demo` did not print {field}"))?;
-            app.insert(field.to_owned(), value.clone());
-        }
-        Ok(Json::Object(app))
+        serde_json::from_slice(&output.stdout).context("`nsl app create --demo` did not print the app")
     }
 
     /// Runs the agent until `stop`, and starts it again when it ends.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bind::BoundListeners;
 use crate::clock;
 use crate::serve::serve;
-use crate::websocket::{CloseReason, Connection, MAX_MESSAGE_BYTES, Registry};
+use crate::websocket::{Connection, Disconnect, MAX_MESSAGE_BYTES, Registry};
 
 /// The scheme that signed requests name.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256";
@@ -56,10 +56,10 @@ async fn handle(State(state): State<Arc<ApiState>>, request: Request) -> Respons
         Ok(connection) => call(&parts.method, &connection, body).await,
         Err(error) => Err(error),
     };
-    result.unwrap_or_else(|error| error)
+    result.unwrap_or_else(IntoResponse::into_response)
 }
 
-fn find_connection(state: &ApiState, headers: &HeaderMap, path: &str) -> Result<Arc<Connection>, Response> {
+fn find_connection(state: &ApiState, headers: &HeaderMap, path: &str) -> Result<Arc<Connection>, ApiError> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !authorization.unwrap_or_default().starts_with(SIGNATURE) {
         return Err(forbidden("Missing Authentication Token"));
@@ -67,20 +67,20 @@ fn find_connection(state: &ApiState, headers: &HeaderMap, path: &str) -> Result<
     let path = percent_decode_str(path).decode_utf8_lossy();
     let below_stage = path.strip_prefix('/').and_then(|path| path.strip_prefix(state.stage.as_str()));
     let id = below_stage.and_then(|path| path.strip_prefix("/@connections/"));
-    let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or_else(|| forbidden("Forbidden"))?;
-    state.registry.get(id).ok_or_else(gone)
+    let id = id.filter(|id| !id.is_empty() && !id.contains('/')).ok_or(forbidden("Forbidden"))?;
+    state.registry.get(id).ok_or(GONE)
 }
 
-async fn call(method: &Method, connection: &Connection, body: Body) -> Result<Response, Response> {
+async fn call(method: &Method, connection: &Connection, body: Body) -> Result<Response, ApiError> {
     match *method {
         Method::POST => {
             let body = axum::body::to_bytes(body, MAX_MESSAGE_BYTES).await.map_err(|_| {
-                error(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Payload too large")
+                ApiError(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Payload too large")
             })?;
             let text = String::from_utf8(body.to_vec()).map_err(|_| {
-                error(StatusCode::BAD_REQUEST, "BadRequestException", "the message is not UTF-8 text")
+                ApiError(StatusCode::BAD_REQUEST, "BadRequestException", "the message is not UTF-8 text")
             })?;
-            connection.post(text).map_err(|_| gone())?;
+            connection.post(text).map_err(|_| GONE)?;
             Ok(StatusCode::OK.into_response())
         }
         Method::GET => {
@@ -93,26 +93,29 @@ async fn call(method: &Method, connection: &Connection, body: Body) -> Result<Re
             Ok(json_response(StatusCode::OK, &body))
         }
         Method::DELETE => {
-            connection.close(CloseReason::Deleted);
+            connection.close(Disconnect::DELETED);
             Ok(StatusCode::NO_CONTENT.into_response())
         }
         _ => Err(forbidden("Forbidden")),
     }
 }
 
-/// An error response of the API.
-fn error(status: StatusCode, code: &'static str, message: &str) -> Response {
-    let mut response = json_response(status, &json!({ "message": message }));
-    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
-    response
+/// An error response of the API: its status, code and message.
+struct ApiError(StatusCode, &'static str, &'static str);
+
+const GONE: ApiError = ApiError(StatusCode::GONE, "GoneException", "Gone");
+
+fn forbidden(message: &'static str) -> ApiError {
+    ApiError(StatusCode::FORBIDDEN, "ForbiddenException", message)
 }
 
-fn forbidden(message: &str) -> Response {
-    error(StatusCode::FORBIDDEN, "ForbiddenException", message)
-}
-
-fn gone() -> Response {
-    error(StatusCode::GONE, "GoneException", "Gone")
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self(status, code, message) = self;
+        let mut response = json_response(status, &json!({ "message": message }));
+        response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code));
+        response
+    }
 }
 
 fn json_response(status: StatusCode, body: &Json) -> Response {

@@ -131,7 +131,8 @@ mod tests {
         assert_eq!((options.ws, options.http), (None, None));
         assert_eq!((options.idle_timeout, options.max_duration), (600, 7200));
         assert_eq!(options.data, PathBuf::from(".nsl"));
-        let options = Options::parse_from(["nsl-gateway", "--parameter", "A=b=c"]);
-        assert_eq!(options.overrides()["A"], "b=c");
+        let options =
+            Options::parse_from(["nsl-gateway", "--parameter", "A=b=c", "--dynamodb-addr", "host:1"]);
+        assert_eq!((options.overrides()["A"].as_str(), options.dynamodb_addr.as_str()), ("b=c", "host:1"));
     }
 }

@@ -64,15 +64,15 @@ impl Client {
     }
 
     pub(crate) async fn call(&self, api: Api, operation: &str, body: &Json) -> Result<Json, CallError> {
-        let response = self.send(api, operation, body).await.map_err(|source| {
+        let (is_success, response) = self.send(api, operation, body).await.map_err(|source| {
             let (operation, endpoint) = (operation.to_owned(), self.endpoint.clone());
             CallError::Unreachable { operation, endpoint, source }
         })?;
-        if response.is_success {
-            return Ok(response.body);
+        if is_success {
+            return Ok(response);
         }
         let text = |names: [&str; 2]| {
-            let found = names.iter().find_map(|name| response.body.get(*name)).and_then(Json::as_str);
+            let found = names.iter().find_map(|name| response.get(*name)).and_then(Json::as_str);
             found.unwrap_or_default().to_owned()
         };
         let code = text(["__type", "code"]);
@@ -81,7 +81,8 @@ impl Client {
         Err(CallError::Service { operation, code, message })
     }
 
-    async fn send(&self, api: Api, operation: &str, body: &Json) -> Result<Response, reqwest::Error> {
+    /// Whether the call succeeded, and the body of its response.
+    async fn send(&self, api: Api, operation: &str, body: &Json) -> Result<(bool, Json), reqwest::Error> {
         let time = clock::signing_time(clock::now_ms());
         let date = time.split('T').next().unwrap_or_default();
         // Local engines read the key and the region from the signature, and do not verify it.
@@ -101,11 +102,6 @@ impl Client {
             .body(body.to_string())
             .send()
             .await?;
-        Ok(Response { is_success: response.status().is_success(), body: response.json().await? })
+        Ok((response.status().is_success(), response.json().await?))
     }
-}
-
-struct Response {
-    is_success: bool,
-    body: Json,
 }

@@ -63,7 +63,7 @@ impl ApiRequest {
         }
     }
 
-    pub(crate) fn query_values(&self) -> BTreeMap<String, String> {
+    fn query_values(&self) -> BTreeMap<String, String> {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
             values
@@ -75,7 +75,7 @@ impl ApiRequest {
     }
 
     /// The ARN of the call, for authorizers.
-    pub(crate) fn route_arn(&self) -> String {
+    fn route_arn(&self) -> String {
         let Self { region, api_id, method, path, .. } = self;
         format!("arn:aws:execute-api:{region}:{ACCOUNT_ID}:{api_id}/$default/{method}{path}")
     }

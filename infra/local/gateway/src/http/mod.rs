@@ -2,7 +2,6 @@
 
 mod api;
 mod authorize;
-mod cache;
 mod cors;
 mod events;
 mod listen;

@@ -50,11 +50,8 @@ impl Invoker {
             let remote = RemoteLambda::new(url, plan.functions.values(), options.lambda_names)?;
             return Ok(Self { backend: Backend::Remote(remote), console });
         }
-        let limits = PoolLimits {
-            max: u32::from(options.max_concurrency),
-            keep: 1,
-            idle_for: Duration::from_secs(options.shrink_after),
-        };
+        let limits =
+            PoolLimits { max: options.max_concurrency, idle_for: Duration::from_secs(options.shrink_after) };
         let pools = plan.functions.iter().map(async |(id, function)| {
             let launch = Launch {
                 binary: directory.join(&function.binary),

@@ -17,14 +17,15 @@ use super::process::{Launch, Process};
 /// How often pools look for processes that have been idle too long.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Processes that stay although idle.
+const KEPT_PROCESSES: usize = 1;
+
 /// How a pool may grow and shrink.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolLimits {
     /// Maximum number of processes.
-    pub(crate) max: u32,
-    /// Processes that stay although idle.
-    pub(crate) keep: usize,
-    /// How long a process beyond `keep` may be idle.
+    pub(crate) max: u16,
+    /// How long a process beyond the first may be idle.
     pub(crate) idle_for: Duration,
 }
 
@@ -51,7 +52,7 @@ impl Pool {
         let pool = Arc::new(Self {
             launch,
             limits,
-            permits: Arc::new(Semaphore::new(usize::try_from(limits.max).unwrap_or(usize::MAX))),
+            permits: Arc::new(Semaphore::new(usize::from(limits.max))),
             idle: Mutex::new(vec![IdleProcess { process, since: Instant::now() }]),
         });
         // The sweeper ends when the pool is dropped.
@@ -115,10 +116,9 @@ impl Pool {
 
     fn end_surplus(&self) {
         let mut idle = self.idle.lock();
-        let max = usize::try_from(self.limits.max).unwrap_or(usize::MAX);
-        let busy = max.saturating_sub(self.permits.available_permits());
+        let busy = usize::from(self.limits.max).saturating_sub(self.permits.available_permits());
         let idle_for: Vec<Duration> = idle.iter().map(|idle| idle.since.elapsed()).collect();
-        let surplus = surplus(busy, &idle_for, self.limits);
+        let surplus = surplus(busy, &idle_for, self.limits.idle_for);
         for IdleProcess { process, .. } in idle.drain(..surplus.min(idle_for.len())) {
             tokio::spawn(process.end());
         }
@@ -127,7 +127,7 @@ impl Pool {
     /// Ends all processes, after the invocations that run or wait.
     pub(crate) async fn stop(&self) {
         // Permits are granted in order, so this waits for every earlier invocation.
-        if let Ok(all) = self.permits.acquire_many(self.limits.max).await {
+        if let Ok(all) = self.permits.acquire_many(u32::from(self.limits.max)).await {
             all.forget();
         }
         self.permits.close();
@@ -137,25 +137,23 @@ impl Pool {
 }
 
 /// How many of the idle processes to end; `idle_for` has how long each has been idle, longest first.
-fn surplus(busy: usize, idle_for: &[Duration], limits: PoolLimits) -> usize {
-    let spare = (busy + idle_for.len()).saturating_sub(limits.keep);
-    idle_for.iter().take(spare).filter(|idle| **idle >= limits.idle_for).count()
+fn surplus(busy: usize, idle_for: &[Duration], limit: Duration) -> usize {
+    let spare = (busy + idle_for.len()).saturating_sub(KEPT_PROCESSES);
+    idle_for.iter().take(spare).filter(|idle| **idle >= limit).count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIMITS: PoolLimits = PoolLimits { max: 4, keep: 1, idle_for: Duration::from_secs(60) };
-
     #[test]
     fn old_idle_processes_end_but_one_stays() {
         let old = Duration::from_secs(60);
         let fresh = Duration::from_secs(59);
-        assert_eq!(surplus(0, &[old, old, old], LIMITS), 2);
-        assert_eq!(surplus(0, &[old, fresh, fresh], LIMITS), 1);
-        assert_eq!(surplus(0, &[old], LIMITS), 0);
-        assert_eq!(surplus(1, &[old, old], LIMITS), 2);
-        assert_eq!(surplus(0, &[], LIMITS), 0);
+        assert_eq!(surplus(0, &[old, old, old], old), 2);
+        assert_eq!(surplus(0, &[old, fresh, fresh], old), 1);
+        assert_eq!(surplus(0, &[old], old), 0);
+        assert_eq!(surplus(1, &[old, old], old), 2);
+        assert_eq!(surplus(0, &[], old), 0);
     }
 }

@@ -19,18 +19,13 @@ use super::streams_api::{self, ShardDescription};
 /// How often to look for new shards, and for a stream that does not exist yet.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A shard whose delivery ended.
-struct EndedShard {
-    id: String,
-    end: DeliveryEnd,
-}
-
 /// The shards of one stream that are being delivered.
 struct ShardTasks {
     mapping: Arc<EventSourceMapping>,
     checkpoints: Arc<Mutex<Checkpoints>>,
     stream_arn: String,
-    tasks: JoinSet<EndedShard>,
+    /// Each ends with its shard's id and how the delivery ended.
+    tasks: JoinSet<(String, DeliveryEnd)>,
     running: BTreeSet<String>,
     stop: CancellationToken,
 }
@@ -59,7 +54,7 @@ pub(crate) async fn run(mapping: Arc<EventSourceMapping>, checkpoints: Checkpoin
             () = tokio::time::sleep(DISCOVERY_INTERVAL) => {}
             () = stop.cancelled() => {}
             Some(ended) = shards.tasks.join_next() => match ended {
-                Ok(ended) => shards.end(&ended),
+                Ok((id, end)) => shards.end(&id, end),
                 Err(error) => mapping.console.warn(&format!("{}: {error}", mapping.plan.id)),
             },
         }
@@ -96,17 +91,17 @@ impl ShardTasks {
                 let (checkpoints, stop) = (Arc::clone(&self.checkpoints), self.stop.clone());
                 self.tasks.spawn(async move {
                     let end = Delivery::run(&mapping, &stream_arn, &id, &checkpoints, stop).await;
-                    EndedShard { id, end }
+                    (id, end)
                 });
             }
         }
         Ok(())
     }
 
-    fn end(&mut self, ended: &EndedShard) {
-        self.running.remove(&ended.id);
-        if ended.end == DeliveryEnd::Finished
-            && let Err(error) = self.checkpoints.lock().finish(&ended.id)
+    fn end(&mut self, id: &str, end: DeliveryEnd) {
+        self.running.remove(id);
+        if end == DeliveryEnd::Finished
+            && let Err(error) = self.checkpoints.lock().finish(id)
         {
             self.mapping.console.warn(&format!("{error:#}"));
         }

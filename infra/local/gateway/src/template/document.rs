@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use yaml_serde::{Mapping, Value};
 
+use crate::json::scalar_text;
+
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) parameters: BTreeMap<String, Json>,
@@ -56,9 +58,9 @@ struct Sections {
 struct Parameter {
     #[serde(rename = "Type")]
     kind: String,
-    default: Option<Value>,
+    default: Option<Json>,
     #[serde(default)]
-    allowed_values: Vec<Value>,
+    allowed_values: Vec<Json>,
 }
 
 impl Document {
@@ -132,14 +134,4 @@ pub(crate) fn is_intrinsic(mapping: &Mapping) -> bool {
     let mut keys = mapping.keys().filter_map(Value::as_str);
     let Some(first) = keys.next() else { return false };
     mapping.len() == 1 && (first == "Ref" || first == "Condition" || first.starts_with("Fn::"))
-}
-
-/// A scalar as text, as in CloudFormation.
-fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => None,
-    }
 }

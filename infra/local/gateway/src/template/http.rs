@@ -42,22 +42,14 @@ pub(crate) struct CorsPlan {
     pub(crate) max_age_s: Option<u64>,
 }
 
-/// A Lambda authorizer with payload format 2.0.
+/// A Lambda authorizer with payload format 2.0, whose result is `{isAuthorized}`.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthorizerPlan {
     pub(crate) function: String,
-    pub(crate) identity: Vec<IdentitySource>,
+    /// The headers that identify the caller.
+    pub(crate) identity: Vec<String>,
     /// How long a result is cached; zero for not at all.
     pub(crate) reauthorize_every: Duration,
-    /// Whether its result is `{isAuthorized}` instead of an IAM policy.
-    pub(crate) simple: bool,
-}
-
-/// The part of a request that identifies the caller to an authorizer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum IdentitySource {
-    Header(String),
-    Query(String),
 }
 
 pub(crate) fn plan(
@@ -127,13 +119,21 @@ fn route(
 
 fn cors_plan(cors: &Property<'_>) -> anyhow::Result<CorsPlan> {
     Ok(CorsPlan {
-        origins: cors.texts("AllowOrigins")?,
+        origins: exact_origins(cors)?,
         methods: cors.texts("AllowMethods")?,
         headers: cors.texts("AllowHeaders")?,
         expose: cors.texts("ExposeHeaders")?,
         credentials: cors.flag("AllowCredentials")?,
         max_age_s: cors.optional_text("MaxAge")?.and_then(|text| text.parse().ok()),
     })
+}
+
+fn exact_origins(cors: &Property<'_>) -> anyhow::Result<Vec<String>> {
+    let origins = cors.texts("AllowOrigins")?;
+    if origins.iter().any(|origin| origin.contains('*')) {
+        return Err(cors.path.child("AllowOrigins").error("a pattern is not supported by the gateway"));
+    }
+    Ok(origins)
 }
 
 fn authorizer(
@@ -148,22 +148,25 @@ fn authorizer(
         let path = property.path.child("AuthorizerPayloadFormatVersion");
         return Err(path.error("any payload format but 2.0 is not supported by the gateway"));
     }
+    if !property.flag("EnableSimpleResponses")? {
+        return Err(
+            property.error("an authorizer without EnableSimpleResponses is not supported by the gateway")
+        );
+    }
     let mut identity = Vec::new();
     let mut reauthorize_s = 0;
     if let Some(sources) = property.get("Identity") {
-        for unsupported in ["Context", "StageVariables"] {
+        for unsupported in ["Context", "QueryStrings", "StageVariables"] {
             if let Some(source) = sources.get(unsupported) {
                 return Err(source.error("this identity source is not supported by the gateway"));
             }
         }
-        identity.extend(sources.texts("Headers")?.into_iter().map(IdentitySource::Header));
-        identity.extend(sources.texts("QueryStrings")?.into_iter().map(IdentitySource::Query));
+        identity = sources.texts("Headers")?;
         reauthorize_s = sources.number("ReauthorizeEvery", 0)?;
     }
     Ok(AuthorizerPlan {
         function: referenced_function(functions, &arn)?,
         identity,
         reauthorize_every: Duration::from_secs(reauthorize_s),
-        simple: property.flag("EnableSimpleResponses")?,
     })
 }

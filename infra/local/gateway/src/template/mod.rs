@@ -16,7 +16,7 @@ mod tests;
 mod websocket;
 
 pub(crate) use functions::Function;
-pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute, IdentitySource};
+pub(crate) use http::{AuthorizerPlan, CorsPlan, HttpPlan, HttpRoute};
 pub use plan::tables_of;
 pub(crate) use plan::{Plan, read};
 pub(crate) use resolve::{ACCOUNT_ID, URL_SUFFIX};

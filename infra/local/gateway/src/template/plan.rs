@@ -49,7 +49,7 @@ pub(crate) fn plan(text: &str, overrides: &BTreeMap<String, String>, region: &st
     let websocket = websocket::plan(&resolver, &functions)?;
     let http = http::plan(&resolver, &functions)?;
     let tables = tables::plan(&resolver)?;
-    let streams = streams::plan(&resolver, &functions, &tables)?;
+    let streams = streams::plan(&resolver, &tables)?;
     let outputs = outputs(&document, &resolver)?;
     Ok(Plan { functions, tables, streams, websocket, http, outputs, secrets: BTreeMap::new() })
 }

@@ -54,13 +54,9 @@ impl<'t> Resolver<'t> {
 
     fn resolve_one(&self, value: &Value, path: &PropertyPath) -> anyhow::Result<Json> {
         match value {
-            Value::Null => Ok(Json::Null),
-            Value::Bool(flag) => Ok(Json::from(*flag)),
-            Value::Number(number) => {
-                let whole = number.as_i64().map(Json::from);
-                Ok(whole.or_else(|| number.as_f64().map(Json::from)).unwrap_or_default())
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                serde_json::to_value(value).map_err(|error| path.error(error))
             }
-            Value::String(text) => Ok(Json::from(text.as_str())),
             Value::Sequence(items) => {
                 let items = items.iter().enumerate();
                 items.map(|(index, item)| self.resolve(item, &path.child(index))).collect()

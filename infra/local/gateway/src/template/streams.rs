@@ -1,15 +1,14 @@
 //! Event source mappings: which function a table's stream invokes, how records are batched and how often retried.
 //!
-//! They come from `DynamoDB` events of functions and from `AWS::Lambda::EventSourceMapping`.
+//! They come from `DynamoDB` events of functions.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use super::filter_pattern::FilterPattern;
-use super::functions::{Function, FunctionEvent, events, referenced_function};
+use super::functions::{FunctionEvent, events};
 use super::property::{Property, resources};
 use super::resolve::Resolver;
 use super::tables::Table;
@@ -57,30 +56,25 @@ pub(crate) struct StreamRules {
     pub(crate) max_age: Option<Duration>,
 }
 
-pub(crate) fn plan(
-    resolver: &Resolver<'_>,
-    functions: &BTreeMap<String, Function>,
-    tables: &[Table],
-) -> anyhow::Result<Vec<StreamPlan>> {
+pub(crate) fn plan(resolver: &Resolver<'_>, tables: &[Table]) -> anyhow::Result<Vec<StreamPlan>> {
     let mut streams = Vec::new();
     for FunctionEvent { function, name, property } in events(resolver, "DynamoDB")? {
         // Errors name `Events.Name.BatchSize`, without the level `Properties`.
         let properties = Property { path: property.path.clone(), ..property.required("Properties")? };
         let id = format!("{function}{name}");
-        streams.extend(stream_plan(&properties, "Stream", id, function.to_owned(), tables)?);
+        streams.extend(stream_plan(&properties, id, function.to_owned(), tables)?);
     }
-    for mapping in resources(resolver, "AWS::Lambda::EventSourceMapping")? {
-        let properties = &mapping.properties;
-        let function = referenced_function(functions, &properties.required("FunctionName")?)?;
-        streams.extend(stream_plan(properties, "EventSourceArn", mapping.id.to_owned(), function, tables)?);
+    if let Some(mapping) = resources(resolver, "AWS::Lambda::EventSourceMapping")?.first() {
+        return Err(mapping
+            .properties
+            .error("only `DynamoDB` events of functions are supported by the gateway"));
     }
     Ok(streams)
 }
 
-/// `stream` is the property with the stream's ARN. `None` for a mapping that is not enabled.
+/// `None` for a mapping that is not enabled.
 fn stream_plan(
     properties: &Property<'_>,
-    stream: &str,
     id: String,
     function: String,
     tables: &[Table],
@@ -98,7 +92,7 @@ fn stream_plan(
     Ok(Some(StreamPlan {
         id,
         function,
-        table: table_of(&properties.required(stream)?, tables)?,
+        table: table_of(&properties.required("Stream")?, tables)?,
         filters: filters(properties)?,
         rules: rules(properties)?,
         on_failure: properties.optional_text("DestinationConfig.OnFailure.Destination")?,

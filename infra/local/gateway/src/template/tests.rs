@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{IdentitySource, Plan, StreamRules, plan};
+use super::{Plan, StreamRules, plan};
 
 const REGION: &str = "us-east-1";
 
@@ -224,8 +224,10 @@ Resources:
     assert_eq!(one.authorizer.as_deref(), Some("Bearer"));
     assert_eq!((two.key.as_str(), two.method.clone(), two.authorizer.clone()), ("ANY /b", None, None));
     let bearer = &http.authorizers["Bearer"];
-    assert_eq!(bearer.identity, [IdentitySource::Header("Authorization".into())]);
-    assert_eq!((bearer.reauthorize_every.as_secs(), bearer.simple), (60, true));
+    assert_eq!(bearer.identity, ["Authorization"]);
+    assert_eq!(bearer.reauthorize_every.as_secs(), 60);
+    let policies = text.replace("EnableSimpleResponses: true", "EnableSimpleResponses: false");
+    assert!(error(&policies).contains("an authorizer without EnableSimpleResponses is not supported"));
     let cors = http.cors.unwrap();
     assert_eq!((cors.credentials, cors.max_age_s), (true, Some(60)));
     let (without_api, _) = text.split_once("  Api:").unwrap();
@@ -321,18 +323,14 @@ fn stream_events_become_mappings_with_lambdas_defaults() {
 }
 
 #[test]
-fn mapping_properties_come_from_events_or_resources() {
+fn mapping_properties_come_from_the_event() {
     let rest = "StartingPosition: TRIM_HORIZON, BatchSize: 500,
         MaximumBatchingWindowInSeconds: 60, ParallelizationFactor: 2, BisectBatchOnFunctionError: true,
         MaximumRetryAttempts: 3, MaximumRecordAgeInSeconds: 72000, FunctionResponseTypes: [ReportBatchItemFailures],
         FilterCriteria: { Filters: [{ Pattern: '{\"eventName\":[\"INSERT\",\"MODIFY\"]}' }] },
         DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Queue.Arn } }";
-    let more = format!(
-        "  Own: {{ Type: 'AWS::Lambda::EventSourceMapping', Properties: {{ FunctionName: !Ref Fold,
-             EventSourceArn: !GetAtt Things.StreamArn, {rest} }} }}"
-    );
-    let plan = planned(&with_stream(&format!("Stream: !GetAtt Things.StreamArn, {rest}"), &more));
-    let [event, resource] = plan.streams.as_slice() else { panic!("two mappings") };
+    let plan = planned(&with_stream(&format!("Stream: !GetAtt Things.StreamArn, {rest}"), ""));
+    let [stream] = plan.streams.as_slice() else { panic!("one mapping") };
     let rules = StreamRules {
         batch_size: 500,
         window: Duration::from_secs(60),
@@ -342,13 +340,10 @@ fn mapping_properties_come_from_events_or_resources() {
         retries: Some(3),
         max_age: Some(Duration::from_secs(72_000)),
     };
-    for stream in [event, resource] {
-        assert_eq!((&stream.rules, stream.function.as_str()), (&rules, "Fold"));
-        assert_eq!(stream.on_failure.as_deref(), Some("arn:aws:sqs:us-east-1:000000000000:Queue"));
-        assert!(stream.filters[0].matches(&serde_json::json!({ "eventName": "MODIFY" })));
-        assert!(!stream.filters[0].matches(&serde_json::json!({ "eventName": "REMOVE" })));
-    }
-    assert_eq!((event.id.as_str(), resource.id.as_str()), ("FoldChanges", "Own"));
+    assert_eq!(stream.rules, rules);
+    assert_eq!(stream.on_failure.as_deref(), Some("arn:aws:sqs:us-east-1:000000000000:Queue"));
+    assert!(stream.filters[0].matches(&serde_json::json!({ "eventName": "MODIFY" })));
+    assert!(!stream.filters[0].matches(&serde_json::json!({ "eventName": "REMOVE" })));
 }
 
 #[test]
@@ -384,5 +379,7 @@ fn unsupported_mappings_are_errors_with_a_path() {
         let error = error(&format!("Stream: !GetAtt {table}, StartingPosition: TRIM_HORIZON"));
         assert!(error.contains(expected), "{table}: {error}");
     }
+    let mapping = "  Own: { Type: 'AWS::Lambda::EventSourceMapping' }";
+    assert!(self::error(&with_stream(STREAM, mapping)).starts_with("Own: only `DynamoDB` events"));
     assert!(planned(&with_stream(&format!("{STREAM}, Enabled: false"), "")).streams.is_empty());
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connection::Registry;
 use super::events::EventBuilder;
-use super::registry::Registry;
 use crate::lambda::Invoker;
 use crate::options::Options;
 use crate::template::WebSocketPlan;

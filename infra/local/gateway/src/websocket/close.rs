@@ -18,17 +18,6 @@ const TOO_SLOW: u16 = 1008;
 /// The code of a close frame without a code.
 const NO_STATUS: u16 = 1005;
 
-/// Why the gateway was asked to close a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CloseReason {
-    /// `DELETE @connections`.
-    Deleted,
-    /// The client does not read as fast as it is sent to.
-    TooSlow,
-    /// The gateway stops.
-    GoingAway,
-}
-
 /// The end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Disconnect {
@@ -47,6 +36,11 @@ pub(crate) enum Disconnect {
 impl Disconnect {
     pub(crate) const BINARY_FRAME: Self =
         Self::ByGateway { code: 1003, reason: "Binary frames are not supported" };
+    /// `DELETE @connections`.
+    pub(crate) const DELETED: Self = Self::ByGateway { code: 1000, reason: "Connection Closed Normally" };
+    /// The client does not read as fast as it is sent to.
+    pub(crate) const TOO_SLOW: Self =
+        Self::ByGateway { code: TOO_SLOW, reason: "Too many frames are waiting" };
     /// For idle connections, for those that reached the maximum duration, and when the gateway stops.
     pub(crate) const GOING_AWAY: Self = Self::ByGateway { code: 1001, reason: "Going away" };
 
@@ -62,14 +56,6 @@ impl Disconnect {
             _ => "",
         };
         Self::ByClient { code, reason: if reason.is_empty() { default.to_owned() } else { reason } }
-    }
-
-    pub(crate) fn requested(reason: CloseReason) -> Self {
-        match reason {
-            CloseReason::Deleted => Self::ByGateway { code: 1000, reason: "Connection Closed Normally" },
-            CloseReason::TooSlow => Self::ByGateway { code: TOO_SLOW, reason: "Too many frames are waiting" },
-            CloseReason::GoingAway => Self::GOING_AWAY,
-        }
     }
 
     pub(crate) fn from_error(error: &Error) -> Self {

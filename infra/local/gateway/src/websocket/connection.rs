@@ -1,11 +1,13 @@
-//! An open connection as the rest of the gateway sees it: post a frame to it, ask it to close.
+//! The open connections as the rest of the gateway sees them: post a frame to one, ask it to close.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
-use super::close::CloseReason;
+use super::close::Disconnect;
 use super::events::ConnectionContext;
 use crate::clock;
 
@@ -23,7 +25,7 @@ pub(crate) struct Connection {
     last_active_ms: AtomicI64,
     outbound: mpsc::Sender<String>,
     queued_bytes: AtomicUsize,
-    closing: watch::Sender<Option<CloseReason>>,
+    closing: watch::Sender<Option<Disconnect>>,
 }
 
 impl Connection {
@@ -45,7 +47,7 @@ impl Connection {
         let length = text.len();
         let queued = self.queued_bytes.fetch_add(length, Ordering::Relaxed);
         if queued + length > MAX_QUEUED_BYTES {
-            self.close(CloseReason::TooSlow);
+            self.close(Disconnect::TOO_SLOW);
             return Err(Gone);
         }
         match self.outbound.try_send(text) {
@@ -54,7 +56,7 @@ impl Connection {
                 Ok(())
             }
             Err(mpsc::error::TrySendError::Full(_)) => {
-                self.close(CloseReason::TooSlow);
+                self.close(Disconnect::TOO_SLOW);
                 Err(Gone)
             }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Gone),
@@ -67,7 +69,7 @@ impl Connection {
     }
 
     /// Asks the connection to close; the first reason counts.
-    pub(crate) fn close(&self, reason: CloseReason) {
+    pub(crate) fn close(&self, reason: Disconnect) {
         self.closing.send_if_modified(|closing| {
             let is_first = closing.is_none();
             closing.get_or_insert(reason);
@@ -80,11 +82,11 @@ impl Connection {
     }
 
     /// Waits until the connection is asked to close.
-    pub(crate) async fn close_requested(&self) -> CloseReason {
+    pub(crate) async fn close_requested(&self) -> Disconnect {
         let mut closing = self.closing.subscribe();
-        let reason = closing.wait_for(Option::is_some).await.ok().and_then(|reason| *reason);
+        let reason = closing.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
         // The sender lives as long as `self`, so waiting cannot fail.
-        reason.unwrap_or(CloseReason::GoingAway)
+        reason.unwrap_or(Disconnect::GOING_AWAY)
     }
 
     /// Records a message in either direction.
@@ -94,6 +96,28 @@ impl Connection {
 
     pub(crate) fn last_active_ms(&self) -> i64 {
         self.last_active_ms.load(Ordering::Relaxed)
+    }
+}
+
+/// The open connections by id.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    connections: Mutex<HashMap<String, Arc<Connection>>>,
+}
+
+impl Registry {
+    pub(crate) fn insert(&self, connection: &Arc<Connection>) {
+        let id = connection.context.connection_id.clone();
+        self.connections.lock().insert(id, Arc::clone(connection));
+    }
+
+    pub(crate) fn remove(&self, connection_id: &str) {
+        self.connections.lock().remove(connection_id);
+    }
+
+    /// A connection that is closing counts as gone, although its last frames are still being sent.
+    pub(crate) fn get(&self, connection_id: &str) -> Option<Arc<Connection>> {
+        self.connections.lock().get(connection_id).filter(|connection| !connection.is_closing()).cloned()
     }
 }
 
@@ -108,8 +132,8 @@ mod tests {
             assert!(connection.post("x".into()).is_ok());
         }
         assert!(connection.post("x".into()).is_err());
-        connection.close(CloseReason::Deleted);
-        assert_eq!(connection.close_requested().await, CloseReason::TooSlow);
+        connection.close(Disconnect::DELETED);
+        assert_eq!(connection.close_requested().await, Disconnect::TOO_SLOW);
     }
 
     #[tokio::test]
@@ -125,8 +149,17 @@ mod tests {
 
     #[test]
     fn closed_connection_takes_no_frame() {
-        let (connection, frames) = Connection::new(ConnectionContext::default());
-        drop(frames);
+        let (connection, _) = Connection::new(ConnectionContext::default());
         assert!(connection.post("x".into()).is_err());
+    }
+
+    #[test]
+    fn closing_connection_is_gone() {
+        let registry = Registry::default();
+        let (connection, _frames) = Connection::new(ConnectionContext::default());
+        registry.insert(&connection);
+        assert!(registry.get("").is_some());
+        connection.close(Disconnect::DELETED);
+        assert!(registry.get("").is_none());
     }
 }

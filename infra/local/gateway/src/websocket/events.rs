@@ -1,5 +1,7 @@
 //! The events of a WebSocket API, with the fields that API Gateway sends.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::json::extended;
@@ -114,16 +116,15 @@ impl EventBuilder {
 impl Handshake {
     /// The headers and the query of an event.
     fn fields(&self) -> Json {
-        let headers = FieldValues::collect(self.headers.iter().cloned());
-        let fields = json!({ "headers": headers.last, "multiValueHeaders": headers.all });
+        let headers = by_name(self.headers.iter().cloned());
+        let fields = json!({ "headers": last_values(&headers), "multiValueHeaders": headers });
         let query = form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes());
-        let query = FieldValues::collect(query.into_owned());
-        if query.last.is_empty() {
+        let query = by_name(query.into_owned());
+        if query.is_empty() {
             return fields;
         }
-        let query =
-            json!({ "queryStringParameters": query.last, "multiValueQueryStringParameters": query.all });
-        extended(fields, query)
+        let last = last_values(&query);
+        extended(fields, json!({ "queryStringParameters": last, "multiValueQueryStringParameters": query }))
     }
 }
 
@@ -136,24 +137,17 @@ pub(crate) fn error_body(message: &str, connection: &ConnectionContext, event: O
         .to_string()
 }
 
-/// The values of named fields, as events carry them.
-struct FieldValues {
-    /// For each name the last value.
-    last: Map<String, Json>,
-    all: Map<String, Json>,
+/// All values of each name.
+fn by_name(pairs: impl Iterator<Item = (String, String)>) -> BTreeMap<String, Vec<String>> {
+    let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in pairs {
+        values.entry(name).or_default().push(value);
+    }
+    values
 }
 
-impl FieldValues {
-    fn collect(pairs: impl Iterator<Item = (String, String)>) -> Self {
-        let (mut last, mut all) = (Map::new(), Map::<String, Json>::new());
-        for (name, value) in pairs {
-            last.insert(name.clone(), json!(value));
-            if let Json::Array(values) = all.entry(name).or_insert_with(|| json!([])) {
-                values.push(json!(value));
-            }
-        }
-        Self { last, all }
-    }
+fn last_values(values: &BTreeMap<String, Vec<String>>) -> BTreeMap<&String, Option<&String>> {
+    values.iter().map(|(name, values)| (name, values.last())).collect()
 }
 
 #[cfg(test)]

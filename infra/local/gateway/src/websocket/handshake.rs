@@ -9,15 +9,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use serde_json::Value as Json;
 use tokio::sync::oneshot;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use super::api::WebSocketApi;
 use super::authorize::read_result;
@@ -36,11 +35,11 @@ async fn upgrade(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let (mut parts, _) = request.into_parts();
-    let Some(accept) = accept_key(&parts) else {
+    let Ok(accepted) = create_response_with_body(&request, Body::empty) else {
         let error = (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], "Upgrade Required");
         return error.into_response();
     };
+    let (mut parts, _) = request.into_parts();
     let Some(upgraded) = parts.extensions.remove::<OnUpgrade>() else {
         return StatusCode::UPGRADE_REQUIRED.into_response();
     };
@@ -48,7 +47,7 @@ async fn upgrade(
     let (reply, response) = oneshot::channel();
     // In its own task, because the server drops this handler when the client disconnects.
     let tasks = api.tasks.clone();
-    tasks.spawn(accept_or_reject(api, context, handshake, accept, upgraded, reply));
+    tasks.spawn(accept_or_reject(api, context, handshake, accepted, upgraded, reply));
     response.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
@@ -56,14 +55,16 @@ async fn accept_or_reject(
     api: Arc<WebSocketApi>,
     mut context: ConnectionContext,
     handshake: Handshake,
-    accept: String,
+    mut accepted: Response,
     upgraded: OnUpgrade,
     reply: oneshot::Sender<Response>,
 ) {
     match connect(&api, &mut context, &handshake).await {
         Ok(subprotocol) => {
-            let response = switching_protocols(&accept, subprotocol);
-            if reply.send(response).is_ok()
+            if let Some(subprotocol) = subprotocol {
+                accepted.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+            }
+            if reply.send(accepted).is_ok()
                 && let Ok(upgraded) = upgraded.await
             {
                 socket::run(api, context, upgraded).await;
@@ -104,35 +105,6 @@ async fn connect(
 fn rejected(status: StatusCode, message: &str, context: &ConnectionContext, event: &Json) -> Response {
     let body = error_body(message, context, Some(event));
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
-}
-
-fn switching_protocols(accept: &str, subprotocol: Option<HeaderValue>) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(accept.as_bytes())) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    if let Some(subprotocol) = subprotocol {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
-    }
-    response
-}
-
-/// The key that accepts the request, if it is a WebSocket handshake.
-fn accept_key(parts: &Parts) -> Option<String> {
-    let has_token = |name: HeaderName, wanted: &str| {
-        let value = parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        value.split(',').any(|token| token.trim().eq_ignore_ascii_case(wanted))
-    };
-    let is_handshake = parts.method == Method::GET
-        && has_token(header::CONNECTION, "upgrade")
-        && has_token(header::UPGRADE, "websocket")
-        && has_token(header::SEC_WEBSOCKET_VERSION, "13");
-    let key = parts.headers.get(header::SEC_WEBSOCKET_KEY)?;
-    is_handshake.then(|| derive_accept_key(key.as_bytes()))
 }
 
 fn read_handshake(parts: &Parts, peer: SocketAddr) -> (ConnectionContext, Handshake) {

@@ -7,12 +7,10 @@ mod connection;
 mod events;
 mod handshake;
 mod message;
-mod registry;
 mod select;
 mod socket;
 
 pub(crate) use api::WebSocketApi;
-pub(crate) use close::{CloseReason, MAX_MESSAGE_BYTES};
-pub(crate) use connection::Connection;
+pub(crate) use close::{Disconnect, MAX_MESSAGE_BYTES};
+pub(crate) use connection::{Connection, Registry};
 pub(crate) use handshake::router;
-pub(crate) use registry::Registry;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::api::WebSocketApi;
@@ -30,12 +30,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 type Sink = SplitSink<Socket, Message>;
 
-/// What the writer sends at the end.
-struct FinalFrames {
-    send_queued: bool,
-    close: Option<CloseFrame>,
-}
-
 /// Runs a connection until it ends, then invokes `$disconnect`.
 pub(crate) async fn run(api: Arc<WebSocketApi>, context: ConnectionContext, upgraded: Upgraded) {
     let config = Some(socket_config());
@@ -49,8 +43,7 @@ pub(crate) async fn run(api: Arc<WebSocketApi>, context: ConnectionContext, upgr
     let disconnect = read(&api, &connection, &mut stream).await;
 
     api.registry.remove(&connection.context.connection_id);
-    let (send_queued, close) = (disconnect.sends_queued_frames(), disconnect.close_frame());
-    drop(end_writer.send(FinalFrames { send_queued, close }));
+    drop(end_writer.send(disconnect.clone()));
     // In its own task, so that `$disconnect` does not wait for a slow client.
     api.tasks.spawn(async move {
         if let Ok(sink) = writer.await {
@@ -80,7 +73,7 @@ async fn read(
             frame = next_frame(stream, &in_flight, &mut permit) => frame,
             () = sleep_until(Instant::now() + left) => continue,
             () = sleep_until(expires) => return Disconnect::GOING_AWAY,
-            reason = &mut close_requested => return Disconnect::requested(reason),
+            reason = &mut close_requested => return reason,
             () = api.stop.cancelled() => return Disconnect::GOING_AWAY,
         };
         match frame {
@@ -121,18 +114,18 @@ async fn write(
     mut sink: Sink,
     mut outbound: mpsc::Receiver<String>,
     connection: Arc<Connection>,
-    mut ending: oneshot::Receiver<FinalFrames>,
+    mut ending: oneshot::Receiver<Disconnect>,
 ) -> Sink {
     let mut unsent = None;
-    let final_frames = tokio::select! {
+    let disconnect = tokio::select! {
         biased;
-        frames = &mut ending => frames.ok(),
+        disconnect = &mut ending => disconnect.ok(),
         // A write error also ends the reading side, which then sends the final frames.
         _ = send_queued(&mut sink, &mut outbound, &connection, &mut unsent) => (&mut ending).await.ok(),
     };
     outbound.close();
-    if let Some(frames) = final_frames {
-        drop(timeout(CLOSE_TIMEOUT, send_final(&mut sink, &mut outbound, unsent, frames)).await);
+    if let Some(disconnect) = disconnect {
+        drop(timeout(CLOSE_TIMEOUT, send_final(&mut sink, &mut outbound, unsent, &disconnect)).await);
     }
     sink
 }
@@ -161,9 +154,9 @@ async fn send_final(
     sink: &mut Sink,
     outbound: &mut mpsc::Receiver<String>,
     unsent: Option<String>,
-    frames: FinalFrames,
+    disconnect: &Disconnect,
 ) -> Result<(), Error> {
-    if frames.send_queued {
+    if disconnect.sends_queued_frames() {
         if let Some(text) = unsent {
             sink.send(Message::text(text)).await?;
         }
@@ -171,7 +164,7 @@ async fn send_final(
             sink.send(Message::text(text)).await?;
         }
     }
-    match frames.close {
+    match disconnect.close_frame() {
         Some(frame) => sink.send(Message::Close(Some(frame))).await,
         // tungstenite has queued the reply to the client's own close frame.
         None => sink.flush().await,

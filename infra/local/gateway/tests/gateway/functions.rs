@@ -19,14 +19,25 @@ async fn functions_get_lambdas_context_and_environment() {
     let names = client.ask(r#"{"type":"ask","do":"variables"}"#).await;
     let names: BTreeSet<&str> = names.as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(!names.iter().any(|name| name.starts_with("CARGO")), "only what the template sets: {names:?}");
+    assert!(names.contains("PATH"), "{names:?}");
     let mut variable = async |name: &str| {
         client.send(json!({ "type": "ask", "do": "variable", "name": name }).to_string()).await;
         client.text().await
     };
-    assert_eq!(variable("THINGS_TABLE").await, "ThingsTable");
-    assert_eq!(variable("AWS_ENDPOINT_URL_DYNAMODB").await, gateway.address("dynamodb"));
-    assert_eq!(variable("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI").await, gateway.address("management"));
-    assert_eq!(variable("AWS_REGION").await, "us-east-1");
+    let (management, socket) = (gateway.address("management"), format!("{}/test", gateway.address("ws")));
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", management.as_str()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &gateway.address("dynamodb")),
+        ("AWS_ENDPOINT_URL_OTHER", &management),
+        ("AWS_LAMBDA_FUNCTION_NAME", "Echo"),
+        ("AWS_REGION", "us-east-1"),
+        ("FOREIGN_SOCKET", "wss://example.com/live"),
+        ("SITE", "https://Ws.execute-api.us-east-1.amazonaws.com/test"),
+        ("SOCKET", &socket),
+        ("THINGS_TABLE", "ThingsTable"),
+    ] {
+        assert_eq!(variable(name).await, value, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -162,5 +173,8 @@ async fn functions_can_run_behind_another_lambda_endpoint() {
         client.send(r#"{"type":"ask"}"#).await;
         assert_eq!(client.text().await, format!("{name} elsewhere"));
         assert_eq!(client.ask(r#"{"type":"ask","do":"fail"}"#).await["message"], "Internal server error");
+        let environment = &gateway.ready["functions"]["Echo"]["environment"];
+        assert_eq!(environment["SOCKET"], format!("{}/test", gateway.address("ws")));
+        assert!(environment.get("PATH").is_none(), "only what the function needs besides the machine's own");
     }
 }

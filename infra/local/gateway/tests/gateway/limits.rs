@@ -69,40 +69,6 @@ async fn binary_frames_and_invalid_utf8_are_rejected() {
 }
 
 #[tokio::test]
-async fn only_idle_connections_close() {
-    let gateway = Gateway::start(&["--idle-timeout", "1"]);
-    let mut idle = gateway.connect().await;
-    let mut busy = gateway.connect().await;
-    let code = {
-        let mut closed = std::pin::pin!(idle.close_code());
-        loop {
-            tokio::select! {
-                code = &mut closed => break code,
-                () = exchange(&mut busy) => {}
-            }
-        }
-    };
-    assert_eq!(code, 1001);
-    disconnected(&gateway, 1001).await;
-    exchange(&mut busy).await;
-    assert_eq!(busy.close_code().await, 1001, "without messages it closes too");
-}
-
-async fn exchange(client: &mut Client) {
-    client.send(r#"{"type":"ask","do":"pid"}"#).await;
-    client.text().await;
-}
-
-#[tokio::test]
-async fn connections_close_at_the_maximum_duration() {
-    let gateway = Gateway::start(&["--max-duration", "1"]);
-    let mut client = gateway.connect().await;
-    let end = async { client.close_code().await };
-    assert_eq!(end.await, 1001);
-    disconnected(&gateway, 1001).await;
-}
-
-#[tokio::test]
 async fn disconnect_event_has_the_clients_close_code() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;

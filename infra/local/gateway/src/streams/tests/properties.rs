@@ -42,50 +42,50 @@ struct Case {
     delivery_ms: i64,
 }
 
-fn change() -> impl Strategy<Value = Change> {
-    let failures = prop_oneof![4 => Just(0), 2 => 1..4_u32, 1 => Just(u32::MAX)];
-    (0..5_u8, prop::bool::weighted(0.8), failures, any::<bool>())
-        .prop_map(|(item, matches, failures, reported)| Change { item, matches, failures, reported })
+prop_compose! {
+    fn change()(
+        item in 0..5_u8,
+        matches in prop::bool::weighted(0.8),
+        failures in prop_oneof![4 => Just(0), 2 => 1..4_u32, 1 => Just(u32::MAX)],
+        reported in any::<bool>(),
+    ) -> Change {
+        Change { item, matches, failures, reported }
+    }
 }
 
-fn rules() -> impl Strategy<Value = StreamRules> {
-    let limits = prop_oneof![
-        (0..4_u32).prop_map(|retries| (Some(retries), None)),
-        (60..600_u64).prop_map(|seconds| (None, Some(Duration::from_secs(seconds)))),
-        (0..4_u32, 60..600_u64).prop_map(|(retries, age)| (Some(retries), Some(Duration::from_secs(age)))),
-    ];
-    (1..9_usize, 0..5_u64, 1..4_usize, any::<bool>(), any::<bool>(), limits).prop_map(
-        |(batch_size, window_s, parallel, reports_failures, bisects, (retries, max_age))| StreamRules {
-            batch_size,
-            window: Duration::from_secs(window_s),
-            parallel,
-            reports_failures,
-            bisects,
-            retries,
-            max_age,
-        },
-    )
+/// A number of retries, a maximum age, or both: without any a case might never end.
+fn limits() -> impl Strategy<Value = (Option<u32>, Option<Duration>)> {
+    let age = || (60..600_u64).prop_map(|seconds| Some(Duration::from_secs(seconds)));
+    let retries = || (0..4_u32).prop_map(Some);
+    prop_oneof![(retries(), Just(None)), (Just(None), age()), (retries(), age())]
 }
 
-fn case() -> impl Strategy<Value = Case> {
-    (
-        rules(),
-        prop::option::weighted(0.4, any::<u64>()),
-        prop::collection::vec(change(), 0..40),
-        prop::collection::vec(1..12_usize, 1..6),
-        prop::option::weighted(0.3, 2..5_usize),
-        prop::collection::btree_set(0..60_usize, 0..4),
-        1..5_000_i64,
-    )
-        .prop_map(|(rules, seed, changes, page_sizes, not_invoked_every, kills, delivery_ms)| Case {
-            rules,
-            seed,
-            changes,
-            page_sizes,
-            not_invoked_every,
-            kills,
-            delivery_ms,
-        })
+prop_compose! {
+    fn rules()(
+        batch_size in 1..9_usize,
+        window_s in 0..5_u64,
+        parallel in 1..4_usize,
+        reports_failures in any::<bool>(),
+        bisects in any::<bool>(),
+        (retries, max_age) in limits(),
+    ) -> StreamRules {
+        let window = Duration::from_secs(window_s);
+        StreamRules { batch_size, window, parallel, reports_failures, bisects, retries, max_age }
+    }
+}
+
+prop_compose! {
+    fn case()(
+        rules in rules(),
+        seed in prop::option::weighted(0.4, any::<u64>()),
+        changes in prop::collection::vec(change(), 0..40),
+        page_sizes in prop::collection::vec(1..12_usize, 1..6),
+        not_invoked_every in prop::option::weighted(0.3, 2..5_usize),
+        kills in prop::collection::btree_set(0..60_usize, 0..4),
+        delivery_ms in 1..5_000_i64,
+    ) -> Case {
+        Case { rules, seed, changes, page_sizes, not_invoked_every, kills, delivery_ms }
+    }
 }
 
 /// What happened in a case, by the indices of its changes.
