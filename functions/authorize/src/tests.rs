@@ -1,4 +1,4 @@
-//! The function against the test environment: an authorizer's event in, API Gateway's verdict out, and what it cost.
+//! The function in the test environment: an authorizer's event in, its response out, and what it cost.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,18 +44,18 @@ impl World {
         Self { authorize: Authorize::new(&env.clients, settings.unwrap(), trusted), env }
     }
 
-    /// The verdict, or the text of the failure: API Gateway makes 401 of `Unauthorized` and 500 of any other.
-    async fn judge(&self, event: Value) -> Result<Value, String> {
-        let verdict = self.authorize.handle(serde_json::from_value(event).unwrap()).await;
-        verdict.map_err(|error| error.to_string())
+    /// The response, or the text of the failure: API Gateway makes 401 of `Unauthorized` and 500 of any other.
+    async fn check(&self, event: Value) -> Result<Value, String> {
+        let response = self.authorize.handle(serde_json::from_value(event).unwrap()).await;
+        response.map_err(|error| error.to_string())
     }
 
     async fn handshake(&self, headers: Pairs<'_>, query: Pairs<'_>) -> Result<Value, String> {
-        self.judge(events::handshake(headers, query)).await
+        self.check(events::handshake(headers, query)).await
     }
 
     async fn http(&self, authorization: &str) -> Result<Value, String> {
-        self.judge(events::http_authorizer(&[("authorization", authorization)])).await
+        self.check(events::http_authorizer(&[("authorization", authorization)])).await
     }
 }
 
@@ -85,9 +85,9 @@ fn token(change: impl Fn(&mut Claims)) -> String {
     token::issue(&claims, TOKEN_SECRET).unwrap()
 }
 
-fn effect(verdict: &Result<Value, String>) -> &str {
-    let verdict = verdict.as_ref().unwrap();
-    verdict["policyDocument"]["Statement"][0]["Effect"].as_str().unwrap()
+fn effect(response: &Result<Value, String>) -> &str {
+    let response = response.as_ref().unwrap();
+    response["policyDocument"]["Statement"][0]["Effect"].as_str().unwrap()
 }
 
 fn granted(context: &Value) -> Grant {
@@ -99,12 +99,12 @@ async fn key_is_accepted_in_every_place() {
     let world = World::start().await;
     let key = key("shop");
     let bearer = format!("Bearer {key}");
-    let lower_case = format!("bearer {key}");
+    let lower_case = format!("bearer  {key}");
     let offered = format!("nsl.v1, key.{}", URL_SAFE_NO_PAD.encode(&key));
     let places: [(Pairs<'_>, Pairs<'_>); 9] = [
         (&[("Authorization", &bearer)], &[]),
         (&[("authorization", &lower_case)], &[]),
-        (&[("Authorization", &key)], &[]),
+        (&[("AUTHORIZATION", &key)], &[]),
         (&[("x-api-key", &key)], &[]),
         (&[("X-Api-Key", &key)], &[]),
         (&[("Sec-WebSocket-Protocol", &offered)], &[]),
@@ -113,9 +113,9 @@ async fn key_is_accepted_in_every_place() {
         (&[("Authorization", &bearer), ("Sec-WebSocket-Protocol", &offered)], &[("apiKey", &key)]),
     ];
     for (headers, query) in places {
-        let verdict = world.handshake(headers, query).await;
-        assert_eq!(effect(&verdict), "Allow", "{headers:?} {query:?}");
-        let grant = granted(&verdict.unwrap()["context"]);
+        let response = world.handshake(headers, query).await;
+        assert_eq!(effect(&response), "Allow", "{headers:?} {query:?}");
+        let grant = granted(&response.unwrap()["context"]);
         assert_eq!(grant.reach, GrantedApps::Apps(vec![AppId::new("shop").unwrap()]));
         assert_eq!(grant.scope, Scope::View);
         assert_eq!(world.env.take_lines(), [READ_APP; 2], "{headers:?} {query:?}");
@@ -123,23 +123,23 @@ async fn key_is_accepted_in_every_place() {
 }
 
 #[tokio::test]
-async fn a_verdict_has_the_shape_that_api_gateway_reads() {
+async fn response_has_the_shape_that_api_gateway_reads() {
     let world = World::start().await;
     let key = key("shop");
-    let verdict = world.handshake(&[("x-api-key", &key)], &[]).await.unwrap();
-    assert!(verdict.to_string().len() < MAX_ANSWER_BYTES);
-    assert_eq!(verdict["principalId"], "ann");
-    let statement = &verdict["policyDocument"]["Statement"][0];
+    let response = world.handshake(&[("x-api-key", &key)], &[]).await.unwrap();
+    assert!(response.to_string().len() < MAX_ANSWER_BYTES);
+    assert_eq!(response["principalId"], "ann");
+    let statement = &response["policyDocument"]["Statement"][0];
     let method = "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/live/$connect";
     assert_eq!(
         (&statement["Action"], &statement["Resource"]),
         (&json!("execute-api:Invoke"), &json!(method))
     );
-    let context = verdict["context"].as_object().unwrap();
+    let context = response["context"].as_object().unwrap();
     assert_eq!(context.keys().collect::<Vec<_>>(), ["grant", "role", "sourceIp"]);
     assert!(context.values().all(Value::is_string), "{context:?}");
     assert_eq!(context["sourceIp"], "203.0.113.7");
-    assert!(!verdict.to_string().contains(&key), "a verdict travels with every event");
+    assert!(!response.to_string().contains(&key), "a response is sent with every event");
 }
 
 #[tokio::test]
@@ -147,9 +147,9 @@ async fn handshake_without_credential_is_accepted_without_grant() {
     let world = World::start().await;
     for headers in [&[][..], &[("Sec-WebSocket-Protocol", "nsl.v1")], &[("Origin", "http://localhost:2798")]]
     {
-        let verdict = world.handshake(headers, &[("page", "1")]).await;
-        assert_eq!(effect(&verdict), "Allow");
-        assert_eq!(verdict.unwrap()["context"].get("grant"), None);
+        let response = world.handshake(headers, &[("page", "1")]).await;
+        assert_eq!(effect(&response), "Allow");
+        assert_eq!(response.unwrap()["context"].get("grant"), None);
     }
     assert_eq!(world.env.take_lines(), [""; 0]);
 }
@@ -165,16 +165,16 @@ async fn origin_determines_the_role() {
         (&[("Origin", "null")], "foreignpage"),
         (&[("Origin", "")], "foreignpage"),
     ] {
-        let verdict = world.handshake(headers, &[]).await.unwrap();
-        assert_eq!(verdict["context"]["role"], role, "{headers:?}");
+        let response = world.handshake(headers, &[]).await.unwrap();
+        assert_eq!(response["context"]["role"], role, "{headers:?}");
     }
 }
 
 #[tokio::test]
 async fn a_wrong_key_is_401_and_costs_one_read() {
     let world = World::start().await;
-    let verdict = world.handshake(&[("x-api-key", &key("nowhere"))], &[]).await;
-    assert_eq!(verdict, Err("Unauthorized".to_owned()));
+    let response = world.handshake(&[("x-api-key", &key("nowhere"))], &[]).await;
+    assert_eq!(response, Err("Unauthorized".to_owned()));
     assert_eq!(world.env.take_lines(), [READ_APP]);
 }
 
@@ -202,7 +202,11 @@ async fn credentials_that_contradict_each_other_are_401_and_cost_nothing() {
     let world = World::start().await;
     let (right, other) = (key("shop"), key("other"));
     let offered = format!("key.{}", URL_SAFE_NO_PAD.encode(&other));
-    let contradictions: [(Pairs<'_>, Pairs<'_>); 4] = [
+    let two = format!("key.{}, {offered}", URL_SAFE_NO_PAD.encode(&right));
+    let undecodable = format!("nsl.v1, key.{}, key.!", URL_SAFE_NO_PAD.encode(&right));
+    let contradictions: [(Pairs<'_>, Pairs<'_>); 6] = [
+        (&[("Sec-WebSocket-Protocol", &two)], &[]),
+        (&[("Sec-WebSocket-Protocol", &undecodable)], &[]),
         (&[("x-api-key", &right), ("Authorization", &other)], &[]),
         (&[("x-api-key", &right)], &[("apiKey", &other)]),
         (&[("x-api-key", &right), ("Sec-WebSocket-Protocol", &offered)], &[]),
@@ -217,9 +221,9 @@ async fn credentials_that_contradict_each_other_are_401_and_cost_nothing() {
 #[tokio::test]
 async fn a_right_key_of_an_app_that_is_switched_off_is_403() {
     let world = World::start().await;
-    let verdict = world.handshake(&[("x-api-key", &key("old"))], &[]).await;
-    assert_eq!(effect(&verdict), "Deny");
-    assert_eq!(verdict.unwrap()["context"].get("grant"), None);
+    let response = world.handshake(&[("x-api-key", &key("old"))], &[]).await;
+    assert_eq!(effect(&response), "Deny");
+    assert_eq!(response.unwrap()["context"].get("grant"), None);
 }
 
 #[tokio::test]
@@ -240,10 +244,10 @@ async fn fault_accepts_no_credential_and_is_not_a_401() {
 async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
     let world = World::start().await;
     for scheme in ["Bearer ", "bearer ", ""] {
-        let verdict = world.http(&format!("{scheme}{}", key("shop"))).await.unwrap();
-        assert_eq!(verdict["isAuthorized"], true);
-        assert_eq!(granted(&verdict["context"]).user.as_str(), "ann");
-        assert!(verdict["context"].as_object().unwrap().values().all(Value::is_string));
+        let response = world.http(&format!("{scheme}{}", key("shop"))).await.unwrap();
+        assert_eq!(response["isAuthorized"], true);
+        assert_eq!(granted(&response["context"]).user.as_str(), "ann");
+        assert!(response["context"].as_object().unwrap().values().all(Value::is_string));
         assert_eq!(world.env.take_lines(), [READ_APP; 2]);
     }
     let refused = Ok(json!({"isAuthorized": false}));
@@ -256,7 +260,7 @@ async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
         assert_eq!(world.http(&authorization).await, refused, "{authorization}");
         assert_eq!(world.env.take_lines(), vec![READ_APP; reads], "{authorization}");
     }
-    assert_eq!(world.judge(events::http_authorizer(&[])).await, refused);
+    assert_eq!(world.check(events::http_authorizer(&[])).await, refused);
 }
 
 #[tokio::test]
@@ -264,8 +268,8 @@ async fn http_call_is_authenticated_by_authorization_only() {
     let world = World::start().await;
     let key = key("shop");
     // The answer is cached by that header: a key elsewhere would authenticate later callers too.
-    let verdict = world.judge(events::http_authorizer(&[("x-api-key", &key)])).await;
-    assert_eq!(verdict, Ok(json!({"isAuthorized": false})));
+    let response = world.check(events::http_authorizer(&[("x-api-key", &key)])).await;
+    assert_eq!(response, Ok(json!({"isAuthorized": false})));
 }
 
 #[tokio::test]
@@ -281,12 +285,12 @@ async fn token_is_accepted_in_every_place_and_costs_nothing() {
         (&[], &[("token", &token)]),
     ];
     for (headers, query) in places {
-        let verdict = world.handshake(headers, query).await;
-        assert_eq!(effect(&verdict), "Allow", "{headers:?} {query:?}");
-        let verdict = verdict.unwrap();
-        assert_eq!(verdict["principalId"], "eve");
-        assert!(verdict["context"].as_object().unwrap().values().all(Value::is_string));
-        let grant = granted(&verdict["context"]);
+        let response = world.handshake(headers, query).await;
+        assert_eq!(effect(&response), "Allow", "{headers:?} {query:?}");
+        let response = response.unwrap();
+        assert_eq!(response["principalId"], "eve");
+        assert!(response["context"].as_object().unwrap().values().all(Value::is_string));
+        let grant = granted(&response["context"]);
         assert_eq!((grant.scope, grant.until.unwrap().seconds()), (Scope::View, FUTURE_S));
     }
     assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);
@@ -308,8 +312,8 @@ async fn a_token_of_another_time_audience_or_secret_is_401() {
     cut.pop();
     tokens.push(cut);
     for token in tokens {
-        let verdict = world.handshake(&[("x-api-key", &token)], &[]).await;
-        assert_eq!(verdict, Err("Unauthorized".to_owned()), "{token}");
+        let response = world.handshake(&[("x-api-key", &token)], &[]).await;
+        assert_eq!(response, Err("Unauthorized".to_owned()), "{token}");
         assert_eq!(world.http(&format!("Bearer {token}")).await, Ok(json!({"isAuthorized": false})));
     }
     assert_eq!(world.env.take_lines(), [""; 0]);

@@ -107,12 +107,7 @@ pub async fn clients() -> Clients {
 /// Clients of AWS whose connections API is at `endpoint`, for a command line.
 pub async fn clients_with_connections_at(endpoint: &str) -> Clients {
     let config = loader().load().await;
-    let connections =
-        aws_sdk_apigatewaymanagement::config::Builder::from(&config).endpoint_url(endpoint).build();
-    Clients {
-        connections: aws_sdk_apigatewaymanagement::Client::from_conf(connections),
-        ..Clients::new(&config)
-    }
+    Clients { connections: connections_client(&config, endpoint), ..Clients::new(&config) }
 }
 
 /// Clients of a local stand-in for AWS, which accepts any credentials.
@@ -125,13 +120,14 @@ pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
         tables: aws_sdk_dynamodb::Client::from_conf(
             aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(&endpoints.tables).build(),
         ),
-        connections: aws_sdk_apigatewaymanagement::Client::from_conf(
-            aws_sdk_apigatewaymanagement::config::Builder::from(&config)
-                .endpoint_url(&endpoints.connections)
-                .build(),
-        ),
+        connections: connections_client(&config, &endpoints.connections),
         has_connections: true,
     }
+}
+
+fn connections_client(config: &SdkConfig, endpoint: &str) -> aws_sdk_apigatewaymanagement::Client {
+    let builder = aws_sdk_apigatewaymanagement::config::Builder::from(config).endpoint_url(endpoint);
+    aws_sdk_apigatewaymanagement::Client::from_conf(builder.build())
 }
 
 /// The SDK configuration that every client of a process shares.

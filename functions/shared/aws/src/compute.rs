@@ -127,7 +127,7 @@ impl RollupComputer {
         if before.as_ref().is_none_or(|stored| stored.through == span.start()) {
             self.finish_before(shard, span).await?;
         }
-        let mut rollup = match self.from_below(shard, span, now).await? {
+        let mut rollup = match self.rollup_from_below(shard, span, now).await? {
             FromBelow::Retry => return Ok(None),
             // A rollup never shrinks to what is left of its inputs.
             FromBelow::Partial(rest)
@@ -184,19 +184,19 @@ impl RollupComputer {
         Ok(())
     }
 
-    async fn from_below(
+    async fn rollup_from_below(
         &self,
         shard: &AppShard,
         span: RollupSpan,
         now: TimestampMs,
     ) -> Result<FromBelow, Fault> {
         match span.finer() {
-            None => self.from_reports(shard, span).await.map(FromBelow::Complete),
-            Some(finer) => self.from_finer_rollups(shard, span, finer, now).await,
+            None => self.rollup_from_reports(shard, span).await.map(FromBelow::Complete),
+            Some(finer) => self.rollup_from_finer(shard, span, finer, now).await,
         }
     }
 
-    async fn from_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
+    async fn rollup_from_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
         let mut builder = MinuteBuilder::new(span);
         let mut unreadable = 0_usize;
         let mut sent = Sent::default();
@@ -216,7 +216,7 @@ impl RollupComputer {
     }
 
     /// The rollup of `span` from finer ones. Those that are unfinished or corrupt are computed first.
-    async fn from_finer_rollups(
+    async fn rollup_from_finer(
         &self,
         shard: &AppShard,
         span: RollupSpan,

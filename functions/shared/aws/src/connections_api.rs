@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::error::SdkError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use nsl_domain::ids::ConnectionId;
 
@@ -75,9 +76,7 @@ impl ConnectionsApi {
         let post = self.client.post_to_connection().connection_id(connection.as_str());
         match post.data(Blob::new(frame.as_bytes())).send().await {
             Ok(_) => Ok(PostOutcome::Delivered),
-            Err(error) if is_gone(error.raw_response().map(|response| response.status().as_u16())) => {
-                Ok(PostOutcome::Gone)
-            }
+            Err(error) if is_gone(&error) => Ok(PostOutcome::Gone),
             Err(error) => Err(Fault::of("post to connection", error)),
         }
     }
@@ -104,12 +103,12 @@ impl ConnectionsApi {
     pub async fn close(&self, connection: &ConnectionId) -> Result<(), Fault> {
         match self.client.delete_connection().connection_id(connection.as_str()).send().await {
             Ok(_) => Ok(()),
-            Err(error) if is_gone(error.raw_response().map(|response| response.status().as_u16())) => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
             Err(error) => Err(Fault::of("close connection", error)),
         }
     }
 }
 
-fn is_gone(status: Option<u16>) -> bool {
-    status == Some(GONE)
+fn is_gone<E>(error: &SdkError<E>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().as_u16() == GONE)
 }

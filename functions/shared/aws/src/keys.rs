@@ -4,7 +4,6 @@
 //! attribute as it is stored, by a placeholder where the name is a reserved word: grant, owner, source, timestamp.
 
 use nsl_domain::ids::{AppId, ConnectionId, KeyHash};
-use nsl_domain::legacy::command::Switch;
 use nsl_domain::legacy::session::ReplyKind;
 use nsl_domain::report::{Document, sortable};
 use nsl_domain::resolution::Resolution;
@@ -123,11 +122,6 @@ pub(crate) fn commands(app: &AppId) -> String {
     format!("commands#{app}")
 }
 
-/// Sort key of the last command of one switch.
-pub(crate) fn command(switch: Switch) -> &'static str {
-    switch.as_str()
-}
-
 /// When a connection last got a reply of a kind.
 pub(crate) fn answered_at(kind: ReplyKind) -> &'static str {
     match kind {
@@ -198,11 +192,6 @@ pub(crate) fn quarantine(app: Option<&AppId>) -> String {
     format!("{}#quarantine", app.map_or("", AppId::as_str))
 }
 
-/// A sort key for a record without a sequence number: a hash of the record.
-pub(crate) fn fingerprint(record: &str) -> String {
-    KeyHash::of(record).to_hex()
-}
-
 /// The starts of the hours that overlap `span`.
 pub(crate) fn hours(span: TimeSpan) -> impl DoubleEndedIterator<Item = TimestampMs> {
     let first = span.from.aligned_to(HOUR_MS).ms() / HOUR_MS;
@@ -239,7 +228,6 @@ pub(crate) const IS_NEW: &str = "attribute_not_exists(pk)";
 /// The condition that an item has the key that is written.
 pub(crate) const EXISTS: &str = "attribute_exists(pk)";
 pub(crate) const IN_PARTITION: &str = "pk = :pk";
-pub(crate) const IN_PARTITION_BETWEEN: &str = "pk = :pk AND sk BETWEEN :first AND :last";
 /// The projection of a key without the other attributes.
 pub(crate) const KEY_ONLY: &str = "pk, sk";
 

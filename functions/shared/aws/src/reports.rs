@@ -214,13 +214,8 @@ impl Reports {
         span: TimeSpan,
         order: Order,
     ) -> QueryFluentBuilder {
-        let first = keys::first_report_at(dedup_window(span.from));
-        let bounds = [(":first", first), (":last", keys::last_report_before(span.to))];
-        let query = self.table.query_where(
-            keys::report_partition(app, hour, shard),
-            keys::IN_PARTITION_BETWEEN,
-            bounds,
-        );
+        let partition = keys::report_partition(app, hour, shard);
+        let query = self.table.query_between(partition, dedup_window(span.from), span.to);
         query.scan_index_forward(order == Order::OldestFirst)
     }
 }

@@ -7,7 +7,6 @@ mod last_reports;
 mod quarantine;
 mod stored;
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::app::App;
@@ -78,7 +77,7 @@ impl Rollups {
         span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Vec<StoredRollup>, Fault> {
-        self.read(self.query_between(shard, resolution, span), resolution, now).await
+        self.read(shard, resolution, span, now, true).await
     }
 
     /// Like [`Self::between`] at half the price: an eventually consistent query may miss what was written within the
@@ -93,22 +92,18 @@ impl Rollups {
         span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Vec<StoredRollup>, Fault> {
-        let query = self.query_between(shard, resolution, span).consistent_read(false);
-        self.read(query, resolution, now).await
-    }
-
-    fn query_between(&self, shard: &AppShard, resolution: Resolution, span: TimeSpan) -> QueryFluentBuilder {
-        let last = keys::last_report_before(span.to);
-        let bounds = [(":first", keys::first_report_at(span.from)), (":last", last)];
-        self.table.query_where(keys::rollup_partition(shard, resolution), keys::IN_PARTITION_BETWEEN, bounds)
+        self.read(shard, resolution, span, now, false).await
     }
 
     async fn read(
         &self,
-        query: QueryFluentBuilder,
+        shard: &AppShard,
         resolution: Resolution,
+        span: TimeSpan,
         now: TimestampMs,
+        is_consistent: bool,
     ) -> Result<Vec<StoredRollup>, Fault> {
+        let query = self.table.query_between(keys::rollup_partition(shard, resolution), span.from, span.to);
         let read = |row: &Item| {
             // A row without an expiry time is damaged, not expired.
             if expiry::is_expired(row, now).unwrap_or(false) {
@@ -118,7 +113,7 @@ impl Rollups {
             // Also expired: what was written while the app had a longer retention.
             Ok((!self.retention.is_expired(stored.span, now)).then_some(stored))
         };
-        table::read_all(query, "query rollups", read).await
+        table::read_all(query.consistent_read(is_consistent), "query rollups", read).await
     }
 
     /// The newest rollup of the same resolution that is older than that of `span`. One consistent query of one item.

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use nsl_domain::time::TimestampMs;
 
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
@@ -83,6 +84,13 @@ impl Table {
         values.into_iter().fold(query, |query, (placeholder, value)| {
             query.expression_attribute_values(placeholder, items::text(value))
         })
+    }
+
+    /// The consistent query of the items of a partition whose sort keys begin with an instant from `from` until before
+    /// `to`.
+    pub(crate) fn query_between(&self, pk: String, from: TimestampMs, to: TimestampMs) -> QueryFluentBuilder {
+        let bounds = [(":first", keys::first_report_at(from)), (":last", keys::last_report_before(to))];
+        self.query_where(pk, "pk = :pk AND sk BETWEEN :first AND :last", bounds)
     }
 
     /// The consistent query of the items of a partition whose sort keys begin with `prefix`.

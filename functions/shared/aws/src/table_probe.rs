@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, if_condition_held};
 use crate::keys;
 
 /// A key that no item has, because no id is a `#`.
@@ -55,26 +55,25 @@ pub(crate) async fn status(client: &Client, table: &str) -> Result<TableStatus, 
 pub(crate) async fn run(client: &Client, table: &str, probe: TableProbe) -> Result<(), Fault> {
     const ATTEMPT: &str = "reach table";
     let absent = || AttributeValue::S(ABSENT.to_owned());
-    let fault = match probe {
+    let get = client.get_item().table_name(table);
+    match probe {
         TableProbe::GetApp => {
-            let call = client.get_item().table_name(table).key(keys::APP_ID, absent());
-            call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
+            let call = get.key(keys::APP_ID, absent());
+            call.send().await.map(drop).map_err(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::GetRow => {
-            let call = client.get_item().table_name(table).key(keys::PK, absent()).key(keys::SK, absent());
-            call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
+            let call = get.key(keys::PK, absent()).key(keys::SK, absent());
+            call.send().await.map(drop).map_err(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::Query => {
             let call = client.query().table_name(table).key_condition_expression(keys::IN_PARTITION);
             let call = call.expression_attribute_values(":pk", absent()).limit(1);
-            call.send().await.err().map(|error| Fault::of(ATTEMPT, error))
+            call.send().await.map(drop).map_err(|error| Fault::of(ATTEMPT, error))
         }
         TableProbe::Put => {
             let call = client.put_item().table_name(table).item(keys::PK, absent()).item(keys::SK, absent());
             let call = call.condition_expression(keys::EXISTS);
-            let fault = call.send().await.err().map(|error| Fault::of(ATTEMPT, error));
-            fault.filter(|fault| fault.kind != Kind::Conflict)
+            if_condition_held(ATTEMPT, call.send().await).map(drop)
         }
-    };
-    fault.map_or(Ok(()), Err)
+    }
 }

@@ -133,7 +133,7 @@ impl KeyHash {
     }
 }
 
-/// Shows the first digits only: enough to tell two apart in a log.
+/// Shows the first digits only: enough to distinguish two in a log.
 impl std::fmt::Debug for KeyHash {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [first, second, third, ..] = self.0;
@@ -141,7 +141,7 @@ impl std::fmt::Debug for KeyHash {
     }
 }
 
-/// Hexadecimal digits of a key's hash that name the key: enough to tell an application's keys apart.
+/// Hexadecimal digits of a key's hash that name the key: enough to distinguish the keys of an application.
 const KEY_ID_DIGITS: usize = 12;
 
 impl KeyId {

@@ -27,7 +27,7 @@ impl Commands {
     pub async fn put(&self, app: &AppId, issued: &IssuedCommand) -> Result<(), Fault> {
         let put = self
             .table
-            .put(keys::commands(app), keys::command(issued.command.switch))
+            .put(keys::commands(app), issued.command.switch.as_str())
             .item(keys::ENABLED, AttributeValue::Bool(issued.command.enabled))
             .item(keys::USER, items::text(issued.user.as_str()))
             .item(keys::AT, items::number(issued.at.ms()));

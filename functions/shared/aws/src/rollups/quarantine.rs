@@ -1,6 +1,6 @@
 //! Stream records that could not be read: stored whole, and listed for an operator.
 
-use nsl_domain::ids::AppId;
+use nsl_domain::ids::{AppId, KeyHash};
 use nsl_domain::time::TimestampMs;
 
 use super::Rollups;
@@ -35,7 +35,7 @@ impl Rollups {
     pub async fn quarantine(&self, malformed: &MalformedRecord<'_>, now: TimestampMs) -> Result<(), Fault> {
         let record: String = malformed.record.chars().take(MAX_QUARANTINED_BYTES / 4).collect();
         let record = if malformed.record.len() > MAX_QUARANTINED_BYTES { &record } else { malformed.record };
-        let sequence = malformed.sequence.clone().unwrap_or_else(|| keys::fingerprint(malformed.record));
+        let sequence = malformed.sequence.clone().unwrap_or_else(|| KeyHash::of(malformed.record).to_hex());
         let put = self
             .table
             .put(keys::quarantine(malformed.app.as_ref()), sequence)

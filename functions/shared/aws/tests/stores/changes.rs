@@ -1,10 +1,9 @@
 //! Changes of an application: written onto what was read or not at all, each key together with its pointer.
 
-use nsl_aws::apps::{Limited, Saved};
+use nsl_aws::apps::{Created, Limited, Saved};
 use nsl_domain::app::{MAX_KEYS_OF_SCOPE, OwnLimits};
 use nsl_domain::ids::KeyHash;
 use nsl_domain::rollup::AppRetention;
-use serde_json::json;
 
 use super::*;
 
@@ -18,10 +17,7 @@ async fn opens(env: &TestEnvironment, text: &str) -> Option<AppId> {
 
 #[tokio::test]
 async fn what_was_changed_is_found_and_nothing_else_is() {
-    let env = TestEnvironment::start().await;
-    let shop = app("shop");
-    env.apps().create(&shop).await.unwrap();
-    env.take_calls();
+    let (env, shop) = with_shop().await;
     let changed = App {
         name: "Renamed".into(),
         status: Status::Inactive,
@@ -42,10 +38,8 @@ async fn what_was_changed_is_found_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn of_two_operators_the_second_is_told_and_loses_nothing_of_the_first() {
-    let env = TestEnvironment::start().await;
-    let shop = app("shop");
-    env.apps().create(&shop).await.unwrap();
+async fn second_of_two_operators_gets_a_conflict() {
+    let (env, shop) = with_shop().await;
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     let stopped = App { status: Status::Inactive, ..shop.clone() };
     assert_eq!(env.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
@@ -60,11 +54,9 @@ async fn of_two_operators_the_second_is_told_and_loses_nothing_of_the_first() {
 }
 
 #[tokio::test]
-async fn each_of_the_attributes_is_held_against_what_was_read() {
-    let env = TestEnvironment::start().await;
-    let shop = app("shop");
-    env.apps().create(&shop).await.unwrap();
-    for believed in [
+async fn each_attribute_is_compared_with_what_was_read() {
+    let (env, shop) = with_shop().await;
+    for outdated in [
         App { name: "Other".into(), ..shop.clone() },
         App { status: Status::Inactive, ..shop.clone() },
         App { legacy: true, ..shop.clone() },
@@ -74,17 +66,15 @@ async fn each_of_the_attributes_is_held_against_what_was_read() {
         App { limits: OwnLimits { bytes: Some(5_000), ..OwnLimits::default() }, ..shop.clone() },
         App { retention: AppRetention { raw: Some(50), ..AppRetention::default() }, ..shop.clone() },
     ] {
-        let saved = env.apps().save(&believed, &App { shards: 2, ..believed.clone() }).await.unwrap();
-        assert_eq!(saved, Saved::Conflict, "{believed:?}");
+        let saved = env.apps().save(&outdated, &App { shards: 2, ..outdated.clone() }).await.unwrap();
+        assert_eq!(saved, Saved::Conflict, "{outdated:?}");
     }
     assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(shop));
 }
 
 #[tokio::test]
 async fn a_key_comes_and_goes_with_its_pointer() {
-    let env = TestEnvironment::start().await;
-    let shop = app("shop");
-    env.apps().create(&shop).await.unwrap();
+    let (env, shop) = with_shop().await;
     let mut rotated = shop.clone();
     rotated.add_key(key("new")).unwrap();
     assert_eq!(env.apps().save(&shop, &rotated).await.unwrap(), Saved::Done);
@@ -107,7 +97,7 @@ async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
         }
     };
     fill(&mut shop, "old");
-    assert_eq!(env.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
+    assert_eq!(env.apps().create(&shop).await.unwrap(), Created::Done);
     let mut changed = App { keys: Vec::new(), ..shop.clone() };
     fill(&mut changed, "new");
     assert_eq!(env.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
@@ -119,10 +109,8 @@ async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
 
 #[tokio::test]
 async fn a_key_that_opens_another_app_is_not_taken_from_it() {
-    let env = TestEnvironment::start().await;
-    let (shop, bank) = (app("shop"), app("bank"));
-    env.apps().create(&shop).await.unwrap();
-    env.apps().create(&bank).await.unwrap();
+    let ((env, shop), bank) = (with_shop().await, app("bank"));
+    env.register(&bank).await;
     let mut thief = bank.clone();
     thief.add_key(key("shop")).unwrap();
     assert_eq!(env.apps().save(&bank, &thief).await.unwrap(), Saved::Conflict);
@@ -150,18 +138,13 @@ async fn a_deleted_app_leaves_no_key_behind() {
     assert_eq!(env.apps().delete(&shop).await.unwrap(), Saved::Done);
     assert_eq!(env.take_lines(), ["TransactWriteItems AppsTable"]);
     assert_eq!(env.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
-    assert_eq!(env.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::Done);
+    assert_eq!(env.apps().create(&shop).await.unwrap(), Created::Done);
 }
 
 #[tokio::test]
-async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
+async fn app_of_before_limits_has_none_and_can_get_some() {
     let env = TestEnvironment::start().await;
-    env.put(
-        "AppsTable",
-        json!({"appId": {"S": "old"}, "owner": {"S": "ann"}, "name": {"S": "Old"}, "status": {"S": "active"},
-                "keys": {"L": []}, "legacy": {"BOOL": false}, "shards": {"N": "1"}}),
-    )
-    .await;
+    env.put("AppsTable", super::apps::app_of_before_limits("old")).await;
     let old = env.apps().find(&id("old")).await.unwrap().unwrap();
     assert_eq!((old.limits, old.retention, old.limited_until), Default::default());
     let limits =
@@ -183,10 +166,7 @@ async fn an_app_of_before_limits_has_none_of_its_own_and_can_be_given_some() {
 
 #[tokio::test]
 async fn a_limit_is_put_on_an_app_where_it_changes_something() {
-    let env = TestEnvironment::start().await;
-    let shop = app("shop");
-    env.apps().create(&shop).await.unwrap();
-    env.take_calls();
+    let (env, shop) = with_shop().await;
     let limit = async |ms: i64| env.apps().limit(&shop.id, now().plus_ms(ms)).await.unwrap();
     assert_eq!(limit(0).await, Limited::Done);
     assert_eq!(env.take_lines(), ["UpdateItem AppsTable"]);
@@ -201,10 +181,7 @@ async fn a_limit_is_put_on_an_app_where_it_changes_something() {
     assert_eq!(is, App { limited_until: limited.limited_until, ..renamed.clone() });
     assert_eq!(env.apps().save(&is, &renamed).await.unwrap(), Saved::Done);
     assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(renamed));
-    assert_eq!(
-        env.apps().limit(&id("nobody"), now()).await.unwrap(),
-        Limited::AlreadyLimited,
-        "none is made"
-    );
+    let absent = env.apps().limit(&id("absent"), now()).await.unwrap();
+    assert_eq!(absent, Limited::AlreadyLimited, "none is created");
     assert_eq!(env.rows("AppsTable").await.len(), 2);
 }

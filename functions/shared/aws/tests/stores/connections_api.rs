@@ -14,58 +14,48 @@ const ID: &str = "UIcZQdQsoAMCLTw=";
 const ATTEMPTS: usize = 3;
 
 #[tokio::test]
-async fn a_frame_is_posted_as_it_is() {
+async fn frame_is_posted_unchanged_and_closing_is_one_call() {
     let env = TestEnvironment::start().await;
     let connections_api = env.clients.connections_api();
-    assert_eq!(
-        connections_api.post(&connection(ID), r#"{"type":"pong"}"#).await.unwrap(),
-        PostOutcome::Delivered
-    );
+    let outcome = connections_api.post(&connection(ID), r#"{"type":"pong"}"#).await.unwrap();
+    assert_eq!(outcome, PostOutcome::Delivered);
     let calls = env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), format!("POST {ID}"));
     assert_eq!(calls[0].body, json!({"type": "pong"}));
+    connections_api.close(&connection(ID)).await.unwrap();
+    assert_eq!(env.take_lines(), [format!("DELETE {ID}")]);
 }
 
 #[tokio::test]
 async fn a_connection_that_is_gone_is_an_answer_and_no_second_try() {
     let env = TestEnvironment::start().await;
     let connections_api = env.clients.connections_api();
-    for manner in [Behaviour::Gone, Behaviour::GoneWithoutCode] {
-        env.connections.set_behaviour(ID, manner);
-        assert_eq!(
-            connections_api.post(&connection(ID), "{}").await.unwrap(),
-            PostOutcome::Gone,
-            "{manner:?}"
-        );
+    for behaviour in [Behaviour::Gone, Behaviour::GoneWithoutCode] {
+        env.connections.set_behaviour(ID, behaviour);
+        let outcome = connections_api.post(&connection(ID), "{}").await.unwrap();
+        assert_eq!(outcome, PostOutcome::Gone, "{behaviour:?}");
         connections_api.close(&connection(ID)).await.unwrap();
-        assert_eq!(env.take_lines(), [format!("POST {ID}"), format!("DELETE {ID}")], "{manner:?}");
+        assert_eq!(env.take_lines(), [format!("POST {ID}"), format!("DELETE {ID}")], "{behaviour:?}");
     }
 }
 
 #[tokio::test]
-async fn closing_is_one_call() {
-    let env = TestEnvironment::start().await;
-    env.clients.connections_api().close(&connection(ID)).await.unwrap();
-    assert_eq!(env.take_lines(), [format!("DELETE {ID}")]);
-}
-
-#[tokio::test]
-async fn a_refusal_is_told_by_its_kind() {
+async fn rejected_call_is_a_fault_of_its_kind() {
     let env = TestEnvironment::start().await;
     let connections_api = env.clients.connections_api();
-    for (manner, kind, attempts) in [
+    for (behaviour, kind, attempts) in [
         (Behaviour::Throttled, Kind::Throttled, ATTEMPTS),
         (Behaviour::InternalError, Kind::Unavailable, ATTEMPTS),
         (Behaviour::Forbidden, Kind::Misconfigured, 1),
     ] {
-        env.connections.set_behaviour(ID, manner);
+        env.connections.set_behaviour(ID, behaviour);
         let post = connections_api.post(&connection(ID), "{}").await.unwrap_err();
-        assert_eq!((post.kind, post.attempt), (kind, "post to connection"), "{manner:?}");
-        assert_eq!(env.take_calls().len(), attempts, "{manner:?}");
+        assert_eq!((post.kind, post.attempt), (kind, "post to connection"), "{behaviour:?}");
+        assert_eq!(env.take_calls().len(), attempts, "{behaviour:?}");
         let close = connections_api.close(&connection(ID)).await.unwrap_err();
-        assert_eq!((close.kind, close.attempt), (kind, "close connection"), "{manner:?}");
-        assert_eq!(env.take_calls().len(), attempts, "{manner:?}");
+        assert_eq!((close.kind, close.attempt), (kind, "close connection"), "{behaviour:?}");
+        assert_eq!(env.take_calls().len(), attempts, "{behaviour:?}");
     }
 }
 
@@ -84,12 +74,12 @@ async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer
     let env = TestEnvironment::start().await;
     let apps = env.table("AppsTable");
     let tables = [(apps.as_str(), TableProbe::GetApp)];
-    for manner in [Behaviour::GoneWithoutCode, Behaviour::Forbidden] {
-        env.connections.set_behaviour("absent=", manner);
+    for behaviour in [Behaviour::GoneWithoutCode, Behaviour::Forbidden] {
+        env.connections.set_behaviour("absent=", behaviour);
         warm_up_with_posts(&env.clients, &tables, &env.clients.connections_api()).await;
         let mut lines = env.take_lines();
         lines.sort();
-        assert_eq!(lines, ["GetItem AppsTable eventual", "POST absent="], "{manner:?}");
+        assert_eq!(lines, ["GetItem AppsTable eventual", "POST absent="], "{behaviour:?}");
     }
     env.connections.go_offline();
     warm_up_with_posts(&env.clients, &tables, &env.clients.connections_api()).await;

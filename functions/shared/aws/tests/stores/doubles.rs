@@ -1,11 +1,9 @@
-//! Legacy reports: of two copies one is stored, on whichever side of an edge they stand and however their writes meet.
+//! Legacy reports: of two copies one is stored, on either side of a window's edge and in conflicting writes.
 
-use nsl_aws::fault::Kind;
-use nsl_aws::legacy::{LegacyFrame, StoreOutcome};
-use nsl_domain::ids::Source;
-use nsl_domain::report::{Document, Report};
+use nsl_aws::fault::{Fault, Kind};
+use nsl_aws::legacy::{LegacyFrame, ReportedSource, StoreOutcome, WrongClock};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, RollupSpan};
+use nsl_domain::rollup::RollupSpan;
 use nsl_domain::time::{HOUR_MS, MINUTE_MS};
 use nsl_domain::time_span::TimeSpan;
 use nsl_test_support::Failure;
@@ -14,13 +12,13 @@ use super::*;
 
 const RETENTION_MS: i64 = 48 * HOUR_MS;
 
-/// 2026-11-22T13:00:00.000Z: the edge of a cell, a second, a minute and an hour.
+/// 2026-11-22T13:00:00.000Z: the edge of a dedup window, a second, a minute and an hour.
 const EDGE_MS: i64 = 1_795_352_400_000;
 
 const PUT: &str = "PutItem ReportsTable";
 const TRANSACTION: &str = "TransactWriteItems ReportsTable";
 
-/// The middle of a cell, where no neighbour has to be asked.
+/// The middle of a dedup window, where its neighbours do not matter.
 const MIDDLE_MS: i64 = EDGE_MS + 250;
 
 fn report(at_ms: i64, document: &str) -> Report {
@@ -32,12 +30,21 @@ fn report(at_ms: i64, document: &str) -> Report {
     }
 }
 
-/// What becomes of a report stamped `at_ms` that `sender` sends as `message`.
+/// Stores a report stamped `at_ms` that `sender` sends as `message`.
 async fn keep(env: &TestEnvironment, sender: &str, message: &str, at_ms: i64) -> StoreOutcome {
-    let report = report(at_ms, r#"{"a":1}"#);
-    let connection = connection(sender);
-    let frame = LegacyFrame { connection: &connection, message, index: 0 };
-    env.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap()
+    store(env, sender, (message, 0), &report(at_ms, r#"{"a":1}"#)).await.unwrap()
+}
+
+/// Stores `report`, which `sender` sends at an index of a message.
+async fn store(
+    env: &TestEnvironment,
+    sender: &str,
+    (message, index): (&str, usize),
+    report: &Report,
+) -> Result<StoreOutcome, Fault> {
+    let connection = &connection(sender);
+    let frame = LegacyFrame { connection, message, index };
+    env.reports().store_legacy(report, frame, &app("shop"), RETENTION_MS).await
 }
 
 async fn stored(env: &TestEnvironment) -> usize {
@@ -45,7 +52,7 @@ async fn stored(env: &TestEnvironment) -> usize {
 }
 
 #[tokio::test]
-async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
+async fn legacy_report_is_keyed_by_its_window_and_keeps_its_time() {
     let env = TestEnvironment::start().await;
     assert_eq!(keep(&env, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
     assert_eq!(env.take_lines(), [PUT]);
@@ -58,7 +65,7 @@ async fn a_legacy_report_stands_in_its_cell_and_keeps_its_time() {
 }
 
 #[tokio::test]
-async fn copies_within_a_cell_are_one_and_cost_a_write_each() {
+async fn copies_within_a_window_are_one_and_cost_a_write_each() {
     let env = TestEnvironment::start().await;
     assert_eq!(keep(&env, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
     for (message, apart_ms) in [("m2", 0), ("m3", 9), ("m4", -10)] {
@@ -72,7 +79,7 @@ async fn copies_within_a_cell_are_one_and_cost_a_write_each() {
 #[tokio::test]
 async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
     let env = TestEnvironment::start().await;
-    // Edges of a cell, a second, a minute and an hour; whichever side comes first.
+    // Edges of a dedup window, a second, a minute and an hour; whichever side comes first.
     for (case, edge_ms) in [EDGE_MS + 500, EDGE_MS + 1_000, EDGE_MS + MINUTE_MS, EDGE_MS, EDGE_MS + HOUR_MS]
         .into_iter()
         .enumerate()
@@ -91,16 +98,13 @@ async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
 #[tokio::test]
 async fn what_is_no_copy_is_kept() {
     let env = TestEnvironment::start().await;
-    // The same document a second later, and two cells apart; across an edge, but further than copies are.
+    // The same document a second later, and two windows apart; across an edge, but further than copies are.
     for at_ms in [MIDDLE_MS, MIDDLE_MS + 1_000, MIDDLE_MS + 500, EDGE_MS - 5, EDGE_MS - 505] {
         assert_eq!(keep(&env, "a=", &format!("m{at_ms}"), at_ms).await, StoreOutcome::Stored, "{at_ms}");
     }
     assert_eq!(keep(&env, "b=", "n", MIDDLE_MS).await, StoreOutcome::Stored, "another connection");
-    let other = report(MIDDLE_MS, r#"{"a":2}"#);
-    let connection = connection("a=");
-    let frame = LegacyFrame { connection: &connection, message: "o", index: 0 };
-    let kept = env.reports().store_legacy(&other, frame, &app("shop"), RETENTION_MS).await;
-    assert_eq!(kept.unwrap(), StoreOutcome::Stored, "another document of the cell");
+    let other = store(&env, "a=", ("o", 0), &report(MIDDLE_MS, r#"{"a":2}"#)).await.unwrap();
+    assert_eq!(other, StoreOutcome::Stored, "another document of the window");
     assert_eq!(stored(&env).await, 7);
 }
 
@@ -122,11 +126,8 @@ async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
         env.take_calls();
         assert_eq!(keep(&env, &sender, "m1", at_ms).await, StoreOutcome::Stored, "{operation}");
         assert_eq!(env.take_calls().len(), 3, "the SDK's own tries");
-        assert_eq!(
-            keep(&env, &sender, "m1", at_ms).await,
-            StoreOutcome::Stored,
-            "the function invoked again"
-        );
+        let again = keep(&env, &sender, "m1", at_ms).await;
+        assert_eq!(again, StoreOutcome::Stored, "the function invoked again");
         assert_eq!(keep(&env, &sender, "m2", at_ms).await, StoreOutcome::Duplicate);
     }
     assert_eq!(stored(&env).await, 2);
@@ -142,33 +143,27 @@ async fn writes_that_meet_another_are_tried_again_within_bounds() {
         assert_eq!(env.take_calls().len(), 4, "{operation}");
 
         env.dynamodb.fail(operation, Failure::TransactionConflict, 8);
-        let sender = connection("b=");
-        let frame = LegacyFrame { connection: &sender, message: "m2", index: 0 };
-        let report = report(at_ms, "{}");
-        let refused =
-            env.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap_err();
-        assert_eq!((refused.kind, refused.attempt), (Kind::Conflict, "put legacy report"));
+        let fault = store(&env, "b=", ("m2", 0), &report(at_ms, "{}")).await.unwrap_err();
+        assert_eq!((fault.kind, fault.attempt), (Kind::Conflict, "put legacy report"));
         assert_eq!(env.take_calls().len(), 8, "{operation}");
     }
 }
 
 #[tokio::test]
-async fn two_reports_of_one_frame_are_told_apart_though_their_message_is_one() {
+async fn reports_of_one_message_differ_by_their_index() {
     let env = TestEnvironment::start().await;
-    let (sender, report) = (connection("a="), report(MIDDLE_MS, "{}"));
-    for (index, kept) in [(0, StoreOutcome::Stored), (1, StoreOutcome::Duplicate), (0, StoreOutcome::Stored)]
-    {
-        let frame = LegacyFrame { connection: &sender, message: "m1", index };
-        let outcome = env.reports().store_legacy(&report, frame, &app("shop"), RETENTION_MS).await.unwrap();
-        assert_eq!(outcome, kept, "{index}");
+    use StoreOutcome::{Duplicate, Stored};
+    for (index, expected) in [(0, Stored), (1, Duplicate), (0, Stored)] {
+        let outcome = store(&env, "a=", ("m1", index), &report(MIDDLE_MS, "{}")).await.unwrap();
+        assert_eq!(outcome, expected, "{index}");
     }
 }
 
 #[tokio::test]
-async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
+async fn span_contains_what_is_stamped_in_it_not_what_is_keyed_in_it() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
-    // Keyed at the edge, stamped in the cell; a modern one of the same cell; legacy ones of the cells around.
+    // Keyed at the edge, stamped in the window; a modern one of the same window; legacy ones of the windows around.
     for at_ms in [EDGE_MS - 300, EDGE_MS + 100, EDGE_MS + 400, EDGE_MS + 900] {
         assert_eq!(keep(&env, &format!("{at_ms}="), "m", at_ms).await, StoreOutcome::Stored);
     }
@@ -189,8 +184,7 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
             offsets.sort_unstable();
             offsets
         };
-        let shard = AppShard { app: shop.id.clone(), shard: 0 };
-        let tail = env.reports().tail(&shard, span, now).await.unwrap().unwrap();
+        let tail = env.reports().tail(&shard(0), span, now).await.unwrap().unwrap();
         assert_eq!(offsets(tail), expected, "tail from {from_ms} to {to_ms}");
         let mut seen = Vec::new();
         env.reports().for_each(&shop, span, now, |report| seen.push(report)).await.unwrap();
@@ -200,23 +194,21 @@ async fn a_window_holds_what_is_stamped_in_it_and_not_what_is_keyed_in_it() {
         assert_eq!(offsets(recent), later, "recent from {from_ms}");
     }
     let mut minute = Vec::new();
-    let (shard, span) =
-        (AppShard { app: shop.id, shard: 0 }, RollupSpan::containing(Resolution::Minute, now.plus_ms(-1)));
-    env.reports().for_each_in_minute(&shard, span, |report| minute.push(report)).await.unwrap();
+    let span = RollupSpan::containing(Resolution::Minute, now.plus_ms(-1));
+    env.reports().for_each_in_minute(&shard(0), span, |report| minute.push(report)).await.unwrap();
     assert_eq!(minute.len(), 4, "the minute begins at the edge");
 }
 
 #[tokio::test]
-async fn a_connection_keeps_the_source_of_its_first_report_and_its_wrong_clock() {
-    use nsl_aws::legacy::{ReportedSource, WrongClock};
+async fn connection_keeps_its_first_source_and_its_wrong_clock() {
     let env = TestEnvironment::start().await;
     let (shop, sender) = (id("shop"), connection("a="));
     let (first, later) = (Source::new("first").unwrap(), Source::new("later").unwrap());
     let settle = async |source: &Source, ahead_ms| {
-        let told = ReportedSource { source, ahead_ms, now: now() };
-        env.publishers().record_source(&shop, &sender, told).await.unwrap()
+        let reported = ReportedSource { source, ahead_ms, now: now() };
+        env.publishers().record_source(&shop, &sender, reported).await.unwrap()
     };
-    assert_eq!(settle(&later, None).await, later, "a connection without a row is what it tells");
+    assert_eq!(settle(&later, None).await, later, "a connection without a row is the reported source");
     assert!(env.rows("ConnectionsTable").await.is_empty(), "and gets none");
     env.publishers().add(std::slice::from_ref(&shop), &sender, now()).await.unwrap();
     env.take_calls();

@@ -1,14 +1,12 @@
-//! Faults of the tables: told by their kind, tried again within the budget, and over when they are over.
+//! Faults of the tables: their kinds, and the retries of a call.
 
 use nsl_aws::fault::{Fault, Kind};
-use nsl_aws::legacy::LegacyFrame;
-use nsl_aws::legacy::ReportedSource;
-use nsl_domain::ids::{KeyHash, Source};
+use nsl_aws::legacy::{LegacyFrame, ReportedSource};
+use nsl_domain::ids::KeyHash;
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::legacy::session::ReplyKind;
-use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
+use nsl_domain::rollup::{Rollup, RollupSpan};
 use nsl_domain::time_span::TimeSpan;
 use nsl_test_support::Failure;
 
@@ -17,24 +15,18 @@ use super::*;
 /// Attempts of one call, the first included: `boot` says so.
 const ATTEMPTS: usize = 3;
 
-/// What one operation of a store met, by what it is told as.
+/// The outcome of each operation of the stores, with the attempt that its fault names.
 async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(), Fault>)> {
     let id = connection("a=");
-    let subscriber = viewer(&id);
-    let report = Report {
-        app: super::id("shop"),
-        source: Source::new("web-1").unwrap(),
-        timestamp: now(),
-        document: Document::accept("{}").unwrap(),
-    };
+    let report = report_of("web-1", 0, "{}");
     let (shop, span) = (app("shop"), TimeSpan::new(now(), now().plus_ms(1)));
     let (apps, sessions) = (env.apps(), env.sessions());
     let (subscriptions, reports, rollups) = (env.subscriptions(), env.reports(), env.rollups());
-    let shard = AppShard { app: shop.id.clone(), shard: 0 };
+    let shard = shard(0);
     let minute = RollupSpan::containing(Resolution::Minute, now());
     let publishers = env.publishers();
     let frame = LegacyFrame { connection: &id, message: "m", index: 0 };
-    let told = ReportedSource { source: &report.source, ahead_ms: None, now: now() };
+    let reported = ReportedSource { source: &report.source, ahead_ms: None, now: now() };
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     vec![
         ("read app", apps.find(&shop.id).await.map(drop)),
@@ -59,14 +51,14 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("put command", env.commands().put(&shop.id, &given()).await),
         ("query commands", env.commands().of_app(&shop.id).await.map(drop)),
         ("query publishers", publishers.of_app(&shop.id, now()).await.map(drop)),
-        ("note subscription", subscriptions.add(&shop.id, &subscriber, now()).await.map(drop)),
+        ("note subscription", subscriptions.add(&shop.id, &viewer(&id), now()).await.map(drop)),
         ("query subscriptions", subscriptions.of_app(&shop.id, now()).await.map(drop)),
         ("delete subscription", subscriptions.remove(&shop.id, &id).await),
         ("delete subscription", subscriptions.delete(&shop.id, &id).await),
         ("close session", sessions.close(&id).await.map(drop)),
         ("put report", reports.store(&report, &shop, 60_000).await),
         ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),
-        ("record source", publishers.record_source(&shop.id, &id, told).await.map(drop)),
+        ("record source", publishers.record_source(&shop.id, &id, reported).await.map(drop)),
         ("query clocks", publishers.wrong_clocks(&shop.id, now()).await.map(drop)),
         ("query recent reports", reports.recent(&shop, now(), now(), 1).await.map(drop)),
         ("query reports", reports.for_each(&shop, span, now(), drop).await),
@@ -110,20 +102,23 @@ async fn a_table_that_is_missing_is_misconfigured() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_throttled_is_tried_again_within_the_budget() {
+async fn throttled_call_is_retried_within_the_attempts() {
     let env = TestEnvironment::start().await;
     env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
     env.apps().find(&id("shop")).await.unwrap();
     assert_eq!(env.take_lines(), ["GetItem AppsTable consistent"; ATTEMPTS]);
     env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
     let fault = env.apps().find(&id("shop")).await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Throttled, "{}", fault.chain());
-    assert_eq!(env.take_calls().len(), ATTEMPTS);
+    let chain = fault.chain();
+    assert_eq!((fault.kind, env.take_calls().len()), (Kind::Throttled, ATTEMPTS), "{chain}");
+    assert!(chain.starts_with("read app: "), "{chain}");
+    assert!(chain.contains("ProvisionedThroughputExceededException"), "{chain}");
+    assert_eq!(chain.lines().count(), 1, "{chain}");
     env.apps().find(&id("shop")).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
+async fn failed_or_dropped_call_is_retried() {
     let env = TestEnvironment::start().await;
     for failure in [Failure::InternalError, Failure::ConnectionDropped] {
         env.dynamodb.fail("GetItem", failure, ATTEMPTS - 1);
@@ -143,16 +138,6 @@ async fn a_table_that_never_answers_is_given_up_before_the_function_is() {
     env.dynamodb.fail("GetItem", Failure::NoResponse, ATTEMPTS);
     let fault = env.apps().find(&id("shop")).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Unavailable);
-    // Below the functions' own ten seconds by enough to tell the caller.
+    // Enough below the functions' own ten seconds to answer the caller.
     assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
-}
-
-#[tokio::test]
-async fn a_fault_tells_its_cause_in_one_line() {
-    let env = TestEnvironment::start().await;
-    env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
-    let chain = env.apps().find(&id("shop")).await.unwrap_err().chain();
-    assert!(chain.starts_with("read app: "), "{chain}");
-    assert!(chain.contains("ProvisionedThroughputExceededException"), "{chain}");
-    assert_eq!(chain.lines().count(), 1, "{chain}");
 }

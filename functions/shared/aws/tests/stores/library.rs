@@ -1,10 +1,9 @@
-//! What is kept for the published library: who was answered when, log entries, commands that hold.
+//! What is stored for the published library: claims of replies, log entries, and the last commands.
 
 use nsl_aws::sessions::Updated;
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::legacy::logs::LOG_RETENTION_MS;
-use nsl_domain::legacy::session::Claim;
-use nsl_domain::legacy::session::{LegacySession, ReplyKind};
+use nsl_domain::legacy::session::{Claim, LegacySession, ReplyKind};
 use serde_json::json;
 
 use super::*;
@@ -12,7 +11,7 @@ use super::*;
 const ID: &str = "UIcZQdQsoAMCLTw=";
 
 #[tokio::test]
-async fn an_answer_is_claimed_once_in_a_while_and_the_loser_learns_who_was_answered() {
+async fn reply_is_claimed_once_per_interval_and_returns_the_session() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     assert_eq!(env.sessions().claim(&id, ReplyKind::Status, now()).await.unwrap(), Claim::Gone);
@@ -79,7 +78,7 @@ fn entries(numbers: std::ops::Range<i64>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn log_entries_are_shown_oldest_first_from_their_arrival_on_and_a_frame_twice_is_once() {
+async fn log_entries_are_read_oldest_first_each_frame_once() {
     let env = TestEnvironment::start().await;
     let (logs, shop) = (env.log_entries(), id("shop"));
     for (age_ms, numbers) in [(2_000, 0..2), (1_000, 2..3), (0, 3..5), (0, 3..5)] {
@@ -126,14 +125,4 @@ async fn the_last_command_of_each_switch_holds() {
     assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert!(env.subscriptions().of_app(&id("shop"), now()).await.unwrap().is_empty());
     assert_eq!(env.commands().partition(&id("shop")).erase().await.unwrap(), 2);
-}
-
-#[tokio::test]
-async fn those_who_may_report_are_found_without_those_who_watch() {
-    let env = TestEnvironment::start().await;
-    env.publishers().add(&[id("shop")], &connection("p="), now()).await.unwrap();
-    open(&env, &connection("s=")).await;
-    let viewer = Subscriber { dialect: Dialect::Legacy, ..viewer(&connection("s=")) };
-    env.subscriptions().add(&id("shop"), &viewer, now()).await.unwrap();
-    assert_eq!(env.publishers().of_app(&id("shop"), now()).await.unwrap(), [connection("p=")]);
 }

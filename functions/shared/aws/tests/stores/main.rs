@@ -21,10 +21,33 @@ use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::grant::{Grant, Proof, Role};
-use nsl_domain::ids::{AppId, ConnectionId, Scope, UserId};
+use nsl_domain::ids::{AppId, ConnectionId, Scope, Source, UserId};
+use nsl_domain::report::{Document, Report};
+use nsl_domain::rollup::AppShard;
 use nsl_domain::time::TimestampMs;
 use nsl_test_support::TestEnvironment;
 use nsl_test_support::fixtures::{self, NOW_MS, id, now};
+
+/// The application `shop`, registered, and no call recorded.
+async fn with_shop() -> (TestEnvironment, App) {
+    let shop = app("shop");
+    (TestEnvironment::with_app(&shop).await, shop)
+}
+
+/// A report of `shop` by `source`, stamped `offset_ms` after the present.
+fn report_of(source: &str, offset_ms: i64, document: &str) -> Report {
+    Report {
+        app: id("shop"),
+        source: Source::new(source).unwrap(),
+        timestamp: now().plus_ms(offset_ms),
+        document: Document::accept(document).unwrap(),
+    }
+}
+
+/// A write shard of `shop`.
+fn shard(shard: u16) -> AppShard {
+    AppShard { app: id("shop"), shard }
+}
 
 async fn open(env: &TestEnvironment, connection: &ConnectionId) {
     env.sessions().open(connection, Role::Program, &[], now()).await.unwrap();

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 
 use nsl_aws::sessions::Closed;
-use nsl_domain::ids::Source;
-use nsl_domain::report::{Document, Report};
 use nsl_domain::time::HOUR_MS;
 use serde_json::json;
 
@@ -56,8 +54,7 @@ async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live
     let both = connection("a=");
     open(&env, &both).await;
     env.publishers().add(&[id("shop")], &both, now()).await.unwrap();
-    let subscriber = viewer(&both);
-    env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
+    env.subscriptions().add(&id("shop"), &viewer(&both), now()).await.unwrap();
     env.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
     env.put(
         "ConnectionsTable",
@@ -69,6 +66,8 @@ async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live
     assert_eq!(connected(now().plus_ms(3 * HOUR_MS)).await, BTreeSet::new());
     let subscribers = env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     assert_eq!(subscribers.len(), 1, "a publisher watches nothing");
+    let publishers = env.publishers().of_app(&id("shop"), now()).await.unwrap();
+    assert_eq!(publishers, [connection("a="), connection("b=")]);
 }
 
 #[tokio::test]
@@ -96,9 +95,8 @@ async fn every_report_of_an_app_lies_in_its_partitions() {
         for (index, stamp) in
             [hour(0), hour(1), hour(47), hour(719), now().plus_ms(299_000)].into_iter().enumerate()
         {
-            let source = Source::new(format!("web-{index}")).unwrap();
-            let document = Document::accept("{}").unwrap();
-            let report = Report { app: app.id.clone(), source, timestamp: stamp, document };
+            let report = report_of(&format!("web-{index}"), 0, "{}");
+            let report = Report { app: app.id.clone(), timestamp: stamp, ..report };
             env.reports().store(&report, app, 720 * HOUR_MS).await.unwrap();
         }
     }
@@ -114,7 +112,7 @@ async fn every_report_of_an_app_lies_in_its_partitions() {
 }
 
 #[tokio::test]
-async fn room_is_what_living_rows_leave_and_one_query_tells() {
+async fn room_is_what_unexpired_rows_leave_by_one_query() {
     let env = TestEnvironment::start().await;
     let shop = id("shop");
     for index in 0..3 {
@@ -123,8 +121,7 @@ async fn room_is_what_living_rows_leave_and_one_query_tells() {
     }
     let watcher = connection("w=");
     open(&env, &watcher).await;
-    let subscriber = viewer(&watcher);
-    env.subscriptions().add(&shop, &subscriber, now()).await.unwrap();
+    env.subscriptions().add(&shop, &viewer(&watcher), now()).await.unwrap();
     env.take_calls();
     let has_room = async |most, at| env.publishers().has_connection_room(&shop, most, at).await.unwrap();
     assert_eq!([has_room(4, now()).await, has_room(5, now()).await], [false, true]);

@@ -1,18 +1,13 @@
 //! Rollups: written only over what was read, read by span, and the last reports beside them.
 
 use nsl_aws::rollups::{LastReportPut, Put};
-use nsl_domain::ids::Source;
-use nsl_domain::report::{Document, RecentReports, Report};
+use nsl_domain::report::RecentReports;
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, Rollup, RollupSpan};
+use nsl_domain::rollup::{Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, HOUR_MS};
 use nsl_domain::time_span::TimeSpan;
 
 use super::*;
-
-fn shard() -> AppShard {
-    AppShard { app: id("shop"), shard: 3 }
-}
 
 fn hour(hours: i64) -> RollupSpan {
     RollupSpan::containing(Resolution::Hour, now().plus_ms(hours * HOUR_MS))
@@ -21,25 +16,25 @@ fn hour(hours: i64) -> RollupSpan {
 async fn put(env: &TestEnvironment, span: RollupSpan) {
     let mut rollup = Rollup::empty(span);
     let bytes = rollup.to_bytes().unwrap();
-    assert_eq!(env.rollups().put(&shard(), &rollup, bytes, None).await.unwrap(), Put::Written);
+    assert_eq!(env.rollups().put(&shard(3), &rollup, bytes, None).await.unwrap(), Put::Written);
 }
 
 #[tokio::test]
 async fn a_rollup_is_written_over_what_was_read_only() {
     let env = TestEnvironment::start().await;
     let rollups = env.rollups();
-    assert!(rollups.find(&shard(), hour(0)).await.unwrap().is_none());
+    assert!(rollups.find(&shard(3), hour(0)).await.unwrap().is_none());
     assert_eq!(env.take_lines(), ["GetItem RollupsTable consistent"]);
     put(&env, hour(0)).await;
     let calls = env.take_calls();
     assert_eq!(calls[0].to_string(), "PutItem RollupsTable");
     assert_eq!(calls[0].text("/ConditionExpression"), "attribute_not_exists(pk)");
 
-    let held = rollups.find(&shard(), hour(0)).await.unwrap().unwrap();
+    let held = rollups.find(&shard(3), hour(0)).await.unwrap().unwrap();
     assert_eq!((held.version, held.span, held.through), (1, hour(0), hour(0).start()));
     assert_eq!(held.rollup().unwrap(), Rollup::empty(hour(0)));
     let concluded = Rollup::empty(hour(0)).into_complete();
-    let (shard, bytes) = (shard(), held.bytes.clone());
+    let (shard, bytes) = (shard(3), held.bytes.clone());
     assert_eq!(rollups.put(&shard, &concluded, bytes, None).await.unwrap(), Put::Conflict);
     assert_eq!(rollups.put(&shard, &concluded, held.bytes.clone(), Some(&held)).await.unwrap(), Put::Written);
     assert_eq!(
@@ -68,28 +63,23 @@ async fn rollups_are_read_by_the_starts_of_their_spans() {
     let starts = |held: Vec<nsl_aws::rollups::StoredRollup>| {
         held.into_iter().map(|held| held.span).collect::<Vec<_>>()
     };
-    let found = env.rollups().between(&shard(), Resolution::Hour, span, now()).await.unwrap();
+    let found = env.rollups().between(&shard(3), Resolution::Hour, span, now()).await.unwrap();
     assert_eq!(starts(found), [hour(-2), hour(0)]);
     assert_eq!(env.take_lines(), ["Query RollupsTable consistent"]);
     let aged = now().plus_ms(399 * DAY_MS + 23 * HOUR_MS);
-    let found = env.rollups().between(&shard(), Resolution::Hour, span, aged).await.unwrap();
+    let found = env.rollups().between(&shard(3), Resolution::Hour, span, aged).await.unwrap();
     assert_eq!(starts(found), [hour(0)]);
 
-    let newest = env.rollups().newest_before(&shard(), hour(0)).await.unwrap();
+    let newest = env.rollups().newest_before(&shard(3), hour(0)).await.unwrap();
     assert_eq!(newest.map(|held| held.span), Some(hour(-2)));
-    let newest = env.rollups().newest_before(&shard(), hour(-3)).await.unwrap();
+    let newest = env.rollups().newest_before(&shard(3), hour(-3)).await.unwrap();
     assert!(newest.is_none());
 }
 
 #[tokio::test]
 async fn the_last_report_of_a_source_moves_forward_only() {
     let env = TestEnvironment::start().await;
-    let report = |seconds: i64| Report {
-        app: id("shop"),
-        source: Source::new("web-1").unwrap(),
-        timestamp: now().plus_ms(seconds * 1_000),
-        document: Document::accept("{\"a\":1}").unwrap(),
-    };
+    let report = |seconds: i64| report_of("web-1", seconds * 1_000, r#"{"a":1}"#);
     for (seconds, noted) in [
         (0, LastReportPut::Stored),
         (-1, LastReportPut::Older),
@@ -107,17 +97,12 @@ async fn the_last_report_of_a_source_moves_forward_only() {
 }
 
 #[tokio::test]
-async fn a_page_of_last_reports_is_one_call_and_tells_whether_it_is_all() {
+async fn page_of_last_reports_is_one_call_with_completeness() {
     let env = TestEnvironment::start().await;
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
     for (sources, is_all) in [(10, true), (100, false)] {
         for n in 0..sources {
-            let report = Report {
-                app: id("shop"),
-                source: Source::new(format!("s-{n:02}")).unwrap(),
-                timestamp: now().plus_ms(sources),
-                document: Document::accept(&document).unwrap(),
-            };
+            let report = report_of(&format!("s-{n:02}"), sources, &document);
             env.rollups().put_last_report(&report).await.unwrap();
         }
         env.take_calls();
@@ -138,13 +123,7 @@ async fn everything_of_an_app_lies_in_its_partitions() {
     for resolution in Resolution::ALL {
         put(&env, RollupSpan::containing(resolution, now())).await;
     }
-    let report = Report {
-        app: id("shop"),
-        source: Source::new("web-1").unwrap(),
-        timestamp: now(),
-        document: Document::accept("{}").unwrap(),
-    };
-    env.rollups().put_last_report(&report).await.unwrap();
+    env.rollups().put_last_report(&report_of("web-1", 0, "{}")).await.unwrap();
     let mut erased = 0;
     for partition in env.rollups().partitions(&shop) {
         erased += partition.erase().await.unwrap();

@@ -54,13 +54,12 @@ async fn refusals_are_counted_while_the_session_is_open() {
 }
 
 #[tokio::test]
-async fn closing_tells_what_was_watched_and_leaves_nothing() {
+async fn closing_returns_what_was_watched_and_leaves_nothing() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     open(&env, &id).await;
     for app in ["shop", "bank"] {
-        let subscriber = viewer(&id);
-        env.subscriptions().add(&super::id(app), &subscriber, now()).await.unwrap();
+        env.subscriptions().add(&super::id(app), &viewer(&id), now()).await.unwrap();
     }
     env.take_calls();
     let mut watched = env.sessions().close(&id).await.unwrap().watched;

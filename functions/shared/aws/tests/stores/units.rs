@@ -1,10 +1,9 @@
 //! What each call is charged, in read and write units, with items as large as they usually are: the table of
 //! docs/DATA_MODEL.md.
 
-use nsl_domain::ids::{KeyHash, Source};
-use nsl_domain::report::{Document, Report};
+use nsl_domain::ids::KeyHash;
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, MinuteBuilder, RollupSpan};
+use nsl_domain::rollup::{MinuteBuilder, RollupSpan};
 use nsl_domain::time::HOUR_MS;
 use serde_json::{Value, json};
 
@@ -18,16 +17,7 @@ fn units(env: &TestEnvironment) -> Vec<f64> {
     env.take_consumed().iter().map(|one| one.units).collect()
 }
 
-fn report(source: &str, offset_ms: i64) -> Report {
-    Report {
-        app: id("shop"),
-        source: Source::new(source).unwrap(),
-        timestamp: now().plus_ms(offset_ms),
-        document: Document::accept(DOCUMENT).unwrap(),
-    }
-}
-
-/// Holds the units of the calls so far to what one of the two engines charges: docs/DATA_MODEL.md, "Engines".
+/// Asserts that the calls so far were charged as one of the two engines does: docs/DATA_MODEL.md, "Engines".
 #[track_caller]
 fn charged_either(env: &TestEnvironment, figures: [&[f64]; 2], what: &str) {
     let units = units(env);
@@ -37,19 +27,19 @@ fn charged_either(env: &TestEnvironment, figures: [&[f64]; 2], what: &str) {
 #[tokio::test]
 async fn each_call_about_reports_and_rollups_is_charged_as_documented() {
     let env = TestEnvironment::start().await;
-    let (shop, shard) = (app("shop"), AppShard { app: id("shop"), shard: 0 });
+    let (shop, shard) = (app("shop"), shard(0));
     let span = RollupSpan::containing(Resolution::Minute, now());
     let mut fold = MinuteBuilder::new(span);
     for place in 0..10 {
-        let report = report("web-1", -place);
+        let report = report_of("web-1", -place, DOCUMENT);
         env.reports().store(&report, &shop, 48 * HOUR_MS).await.unwrap();
         assert_eq!(units(&env), [1.0], "a report");
         fold.add(report.timestamp, &report.source, report.document.hash(), report.document.as_str()).unwrap();
     }
-    env.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
-    assert_eq!(units(&env), [1.0], "a last report");
-    env.rollups().put_last_report(&report("web-1", 0)).await.unwrap();
-    assert_eq!(units(&env), [1.0], "one that changes nothing");
+    for what in ["a last report", "one that changes nothing"] {
+        env.rollups().put_last_report(&report_of("web-1", 0, DOCUMENT)).await.unwrap();
+        assert_eq!(units(&env), [1.0], "{what}");
+    }
     let rollup = fold.finish();
     let bytes = rollup.clone().to_bytes().unwrap();
     env.rollups().put(&shard, &rollup, bytes, None).await.unwrap();
@@ -84,12 +74,11 @@ async fn each_call_about_connections_is_charged_as_documented() {
     env.sessions().find(&connection).await.unwrap();
     env.sessions().store_grant(&connection, &grant("shop")).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a session read, and its grant");
-    let subscriber = viewer(&connection);
-    env.subscriptions().add(&id("shop"), &subscriber, now()).await.unwrap();
+    env.subscriptions().add(&id("shop"), &viewer(&connection), now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a subscription");
     env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     env.subscriptions().of_app(&id("bank"), now()).await.unwrap();
-    charged_either(&env, [&[1.0, 1.0], &[1.0, 0.0]], "who watches, one and nobody");
+    charged_either(&env, [&[1.0, 1.0], &[1.0, 0.0]], "the subscribers of an app with one and with none");
     for place in 0..40 {
         let row: Value = json!({"pk": {"S": "app#crowd"}, "sk": {"S": format!("s#UIcZQdQsoAMC{place:03}=")},
             "minInterval": {"N": "0"}, "dialect": {"S": "modern"}, "expiresAt": {"N": "9999999999"}});
