@@ -102,7 +102,7 @@ async fn a_table_that_is_missing_is_misconfigured() {
 }
 
 #[tokio::test]
-async fn throttled_call_is_retried_within_the_attempts() {
+async fn a_call_that_is_throttled_is_tried_again_within_the_budget() {
     let env = TestEnvironment::start().await;
     env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
     env.apps().find(&id("shop")).await.unwrap();
@@ -118,7 +118,7 @@ async fn throttled_call_is_retried_within_the_attempts() {
 }
 
 #[tokio::test]
-async fn failed_or_dropped_call_is_retried() {
+async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
     let env = TestEnvironment::start().await;
     for failure in [Failure::InternalError, Failure::ConnectionDropped] {
         env.dynamodb.fail("GetItem", failure, ATTEMPTS - 1);
