@@ -101,19 +101,13 @@ impl History {
         let app = self.viewable(request, now).await?;
         let query = self.query(request, &app, now)?;
         let reads = self.reader().read(&app, &query, now).await?;
-        let parts = (request::representation_key(request), reads.fingerprint());
-        let validity = Validity::of_window(parts, query.span.window, now);
-        if request::has_etag(request, &validity.tag) {
-            return Ok(respond::not_modified(&validity));
-        }
-        let complete_to = reads.complete_to;
-        let answer = folded(&app, &query, reads)?.finish(complete_to)?;
-        let response = if request::accepts_csv(request) {
-            respond::csv(answer.to_csv())
-        } else {
-            respond::json(&answer)
-        };
-        Ok(respond::with_validity(response, &validity))
+        let validity = Validity::of_window(request, reads.fingerprint(), query.span.window, now);
+        respond::revalidated(request, &validity, || {
+            let complete_to = reads.complete_to;
+            let answer = folded(&app, &query, reads)?.finish(complete_to)?;
+            let wants_csv = request::accepts_csv(request);
+            Ok(if wants_csv { respond::csv(answer.to_csv()) } else { respond::json(&answer) })
+        })
     }
 
     /// One row for each series over the whole window, compared with the window before.
@@ -126,16 +120,15 @@ impl History {
         let reader = self.reader();
         let (reads, reads_before) =
             futures_util::try_join!(reader.read(&app, &query, now), reader.read(&app, &query_before, now))?;
-        let parts = (request::representation_key(request), reads.fingerprint(), reads_before.fingerprint());
-        let validity = Validity::of_window(parts, window, now);
-        if request::has_etag(request, &validity.tag) {
-            return Ok(respond::not_modified(&validity));
-        }
-        let complete_to = reads.complete_to;
-        let totals = folded(&app, &query, reads)?.into_totals()?;
-        let before = folded(&app, &query_before, reads_before)?.into_totals()?;
-        let answer = SummaryAnswer::new(app.id.clone(), &query.span, complete_to, totals, &before);
-        Ok(respond::with_validity(respond::json(&answer), &validity))
+        let parts = (reads.fingerprint(), reads_before.fingerprint());
+        let validity = Validity::of_window(request, parts, window, now);
+        respond::revalidated(request, &validity, || {
+            let complete_to = reads.complete_to;
+            let totals = folded(&app, &query, reads)?.into_totals()?;
+            let before = folded(&app, &query_before, reads_before)?.into_totals()?;
+            let answer = SummaryAnswer::new(app.id.clone(), &query.span, complete_to, totals, &before);
+            Ok(respond::json(&answer))
+        })
     }
 
     /// The history query of `app` in the parameters of `request`.

@@ -53,83 +53,72 @@ pub(crate) fn not_found() -> Response<Body> {
     response(StatusCode::NOT_FOUND, "application/json", text.to_owned())
 }
 
-/// How long a response may be used, and the tag that revalidates it.
+/// The tag that revalidates a response, and how long it may be used.
 #[derive(Debug)]
 pub(crate) struct Validity {
-    /// Its entity tag.
-    pub(crate) tag: String,
-    max_age_s: i64,
+    tag: String,
+    cache_control: String,
 }
 
 impl Validity {
-    /// The validity of an answer about `window` that depends only on the window and `parts`. `max-age` ends with the
-    /// running point, when the answer gets another point.
-    pub(crate) fn of_window(parts: impl Hash, window: Window, now: TimestampMs) -> Self {
-        // The same query means another window later: without `to`, or when its step is no longer stored.
-        let tag = tag((parts, window.from(), window.to(), window.step()));
-        if window.to() <= immutable_before(now) {
-            return Self { tag, max_age_s: IMMUTABLE_MAX_AGE_S };
-        }
-        if window.to() <= now {
-            return Self { tag, max_age_s: MAX_AGE_S };
-        }
+    /// The validity of an answer to `request` about `window` that depends only on the window and `parts`. `max-age` ends
+    /// with the running point, when the answer gets another point.
+    pub(crate) fn of_window(request: &Request, parts: impl Hash, window: Window, now: TimestampMs) -> Self {
         let step_ms = window.step().ms();
-        let left_s = (step_ms - now.ms_since(now.aligned_to(step_ms))) / SECOND_MS;
-        Self { tag, max_age_s: left_s.min(MAX_AGE_S) }
+        let max_age_s = if window.to() <= immutable_before(now) {
+            IMMUTABLE_MAX_AGE_S
+        } else if window.to() <= now {
+            MAX_AGE_S
+        } else {
+            MAX_AGE_S.min((step_ms - now.ms_since(now.aligned_to(step_ms))) / SECOND_MS)
+        };
+        // The same query means another window later: without `to`, or when its step is no longer stored.
+        let parts = (parts, window.from(), window.to(), step_ms);
+        Self { cache_control: format!("private, max-age={max_age_s}"), ..Self::of_present(request, parts) }
+    }
+
+    /// The validity of an answer to `request` about the present moment that depends only on `parts`: it is revalidated
+    /// each time. The tag is weak, because `completeTo` changes in between.
+    pub(crate) fn of_present(request: &Request, parts: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (request::representation_key(request), parts).hash(&mut hasher);
+        Self { tag: format!("W/\"{:016x}\"", hasher.finish()), cache_control: NO_CACHE.to_owned() }
     }
 }
 
-/// The entity tag of an answer that depends only on `parts`. Weak, because `completeTo` changes in between.
-fn tag(parts: impl Hash) -> String {
-    let mut hasher = DefaultHasher::new();
-    parts.hash(&mut hasher);
-    format!("W/\"{:016x}\"", hasher.finish())
-}
-
-/// `response` with its tag and `max-age`, unless it is an error.
-pub(crate) fn with_validity(response: Response<Body>, validity: &Validity) -> Response<Body> {
-    if response.status() != StatusCode::OK && response.status() != StatusCode::NOT_MODIFIED {
-        return response;
+/// The response of `render` with its cache headers, or status 304 if the caller has it.
+///
+/// # Errors
+/// Those of `render`.
+pub(crate) fn revalidated<E>(
+    request: &Request,
+    validity: &Validity,
+    render: impl FnOnce() -> Result<Response<Body>, E>,
+) -> Result<Response<Body>, E> {
+    let mut response = if request::has_etag(request, &validity.tag) {
+        let mut response = response(StatusCode::NOT_MODIFIED, "application/json", String::new());
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response
+    } else {
+        render()?
+    };
+    if response.status().is_server_error() {
+        return Ok(response);
     }
-    with_cache_headers(response, &validity.tag, &format!("private, max-age={}", validity.max_age_s))
-}
-
-/// Status 304 with the validity of the answer that the caller has.
-pub(crate) fn not_modified(validity: &Validity) -> Response<Body> {
-    with_validity(empty_not_modified(), validity)
-}
-
-/// `value` as JSON with a tag of its text, or status 304 if the caller has that text. It is about the present moment,
-/// so it is revalidated each time.
-pub(crate) fn revalidated(request: &Request, value: &impl Serialize) -> Response<Body> {
-    let response = json(value);
-    let Body::Text(text) = response.body() else { return response };
-    let tag = tag((request::representation_key(request), text));
-    let response = if request::has_etag(request, &tag) { empty_not_modified() } else { response };
-    with_cache_headers(response, &tag, NO_CACHE)
-}
-
-/// The same for a value that contains the present moment: the tag depends only on `parts` of it.
-pub(crate) fn revalidated_by(request: &Request, parts: impl Hash, value: &impl Serialize) -> Response<Body> {
-    let tag = tag((request::representation_key(request), parts));
-    let response = if request::has_etag(request, &tag) { empty_not_modified() } else { json(value) };
-    with_cache_headers(response, &tag, NO_CACHE)
-}
-
-fn empty_not_modified() -> Response<Body> {
-    let mut response = response(StatusCode::NOT_MODIFIED, "application/json", String::new());
-    response.headers_mut().remove(header::CONTENT_TYPE);
-    response
-}
-
-fn with_cache_headers(mut response: Response<Body>, tag: &str, cache_control: &str) -> Response<Body> {
-    let headers = response.headers_mut();
-    for (name, value) in [(header::ETAG, tag), (header::CACHE_CONTROL, cache_control)] {
+    for (name, value) in [(header::ETAG, &validity.tag), (header::CACHE_CONTROL, &validity.cache_control)] {
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
+            response.headers_mut().insert(name, value);
         }
     }
-    response
+    Ok(response)
+}
+
+/// `value`, which is about the present moment, as JSON with a tag of its text.
+pub(crate) fn revalidated_json<E>(request: &Request, value: &impl Serialize) -> Result<Response<Body>, E> {
+    let response = json(value);
+    let Body::Text(text) = response.body() else { return Ok(response) };
+    let validity = Validity::of_present(request, text);
+    revalidated(request, &validity, || Ok(response))
 }
 
 fn status_of(code: Code) -> StatusCode {

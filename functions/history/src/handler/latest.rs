@@ -29,7 +29,7 @@ impl History {
     ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
         let last = self.latest_of(&app, now).await?;
-        Ok(respond::revalidated(request, &last.finish()))
+        respond::revalidated_json(request, &last.finish())
     }
 
     pub(super) async fn series(
@@ -43,7 +43,7 @@ impl History {
         let documents = reports.iter().map(|report| report.document.as_str());
         let mut truncated = Truncations::default();
         truncated.note(Truncated::Sources, has_more);
-        Ok(respond::revalidated(request, &SeriesAnswer::new(app.id.clone(), documents, truncated)))
+        respond::revalidated_json(request, &SeriesAnswer::new(app.id.clone(), documents, truncated))
     }
 
     /// The last report of each source of `app`.

@@ -6,7 +6,7 @@ use nsl_domain::time::TimestampMs;
 use nsl_domain::window::time_range::TimeRange;
 
 use super::{History, RequestError};
-use crate::respond;
+use crate::respond::{self, Validity};
 
 impl History {
     pub(super) async fn log_entries(
@@ -20,6 +20,8 @@ impl History {
         let from = now.plus_ms(-range.ms());
         let shown = self.logs.newest(&app.id, from, now).await?;
         let answer = LogsAnswer::new(&app.id, range, from, &shown.entries, shown.is_complete);
-        Ok(respond::revalidated_by(request, (&shown.entries, shown.is_complete), &answer))
+        // Not by its text, which has the present moment.
+        let validity = Validity::of_present(request, (&shown.entries, shown.is_complete));
+        respond::revalidated(request, &validity, || Ok(respond::json(&answer)))
     }
 }

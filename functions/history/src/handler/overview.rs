@@ -32,7 +32,7 @@ impl History {
         ids.truncate(MAX_APPS);
         let rows = stream::iter(ids.into_iter().map(|id| self.row(grant, id, now)));
         let apps = viewable_rows(grant, rows.buffered(CONCURRENT_APPS).collect().await)?;
-        Ok(respond::revalidated(request, &OverviewAnswer { apps, complete }))
+        respond::revalidated_json(request, &OverviewAnswer { apps, complete })
     }
 
     /// The applications that `grant` lists, or those of its owner, by id and without repeats.

@@ -1,7 +1,6 @@
 //! Corrupt rollups: answered from what is below them if that is stored, and never a failure.
 
 use nsl_domain::time::DAY_MS;
-use serde_json::json;
 
 use super::*;
 

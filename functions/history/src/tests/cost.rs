@@ -52,18 +52,6 @@ async fn each_shard_costs_the_same_queries() {
 }
 
 #[tokio::test]
-async fn latest_and_series_cost_one_query_and_the_tail() {
-    let service = TestService::start().await;
-    let history = service.instance();
-    // Only the first call of an instance reads the application.
-    for (route, app_reads) in [(LATEST, 1), (LATEST, 0), (SERIES, 0)] {
-        get(&history, call(route)).await;
-        let counts = service.take_counts([READ_APP, READ_LAST_REPORTS, READ_TAIL]);
-        assert_eq!(counts, [app_reads, 1, 2]);
-    }
-}
-
-#[tokio::test]
 async fn rejected_call_reads_no_report() {
     let service = TestService::start().await;
     for (call, app_reads) in [

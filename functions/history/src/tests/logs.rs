@@ -2,7 +2,6 @@
 
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::logs::MAX_SHOWN_ENTRIES;
-use serde_json::json;
 
 use super::*;
 

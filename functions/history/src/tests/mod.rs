@@ -27,7 +27,7 @@ use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_test_support::fixtures::{NOW_MS, app, grant, id, now};
 use nsl_test_support::{TestEnvironment, events};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::handler::History;
 use crate::settings::Settings;
@@ -141,6 +141,16 @@ impl TestService {
             self.roll_up(&report).await;
         }
         self.env.take_calls();
+    }
+
+    /// Stores a row of `shop` of this age with any text as its document, and no rollup.
+    async fn put_row(&self, age_ms: i64, document: &str) {
+        let at = now().plus_ms(-age_ms);
+        let hour = &at.to_string()[..13];
+        let row = json!({"pk": {"S": format!("shop#{hour}#0")}, "sk": {"S": format!("{:015}#x#{age_ms}", at.ms())},
+            "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": at.ms().to_string()},
+            "document": {"S": document}, "expiresAt": {"N": (at.seconds() + 72 * 3_600).to_string()}});
+        self.env.put("ReportsTable", row).await;
     }
 
     /// Does what the rollup function does for `report`.

@@ -1,7 +1,6 @@
 //! The overview: its applications, their rows, and its cost.
 
 use nsl_domain::ids::UserId;
-use serde_json::json;
 
 use super::*;
 

@@ -1,7 +1,5 @@
 //! More sources than one page of last reports.
 
-use serde_json::json;
-
 use super::*;
 
 #[tokio::test]

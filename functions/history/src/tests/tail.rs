@@ -1,7 +1,5 @@
 //! Raw tails: more than one page, and rollups that lag behind.
 
-use serde_json::json;
-
 use super::*;
 
 /// A document of which a page of one megabyte has room for about eighty.
@@ -57,11 +55,7 @@ async fn history_ends_where_rollups_lag_but_not_where_an_app_was_silent() {
     assert_eq!(silent.total("n", "count"), 1.0);
     assert_eq!(silent.json()["completeTo"], "2026-11-22T13:01:01.387Z");
     // A report of five minutes ago without a rollup: others may be missing before it.
-    let ms = NOW_MS - NOW_MS % 1_000 - 5 * MINUTE_MS;
-    let row = json!({"pk": {"S": "shop#2026-11-22T12#0"}, "sk": {"S": format!("{ms:015}#x#0")},
-        "appId": {"S": "shop"}, "source": {"S": "x"}, "timestamp": {"N": ms.to_string()},
-        "document": {"S": r#"{"n":1}"#}, "expiresAt": {"N": (ms / 1_000 + 72 * 3_600).to_string()}});
-    service.env.put("ReportsTable", row).await;
+    service.put_row(5 * MINUTE_MS, r#"{"n":1}"#).await;
     let lagging = service.get(metrics("agg=count")).await;
     assert_eq!(lagging.total("n", "count"), 2.0);
     assert_eq!(lagging.json()["completeTo"], "2026-11-22T12:42:00.000Z");
