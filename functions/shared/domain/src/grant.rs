@@ -239,29 +239,24 @@ mod tests {
     }
 
     #[test]
-    fn revoked_proof_grants_nothing() {
-        let mut app = app();
-        let legacy = grant(Scope::Publish, GrantedApps::Apps(vec![app.id.clone()]), Proof::Legacy);
-        assert_eq!(refusal(Some(&legacy), Action::Publish, &app), None);
-        app.legacy = false;
-        app.keys.clear();
-        assert_eq!(refusal(Some(&legacy), Action::Publish, &app), Some(Code::Unauthorized));
-        assert_eq!(refusal(Some(&by_key(Scope::Both)), Action::View, &app), Some(Code::Unauthorized));
-    }
-
-    #[test]
-    fn token_ends_at_its_expiry_and_when_older_tokens_are_revoked() {
-        let mut app = app();
-        let mut token = Grant { proof: Proof::Token { issued: NOW }, ..by_key(Scope::View) };
-        token.until = Some(NOW.plus_ms(1));
-        assert_eq!(refusal(Some(&token), Action::View, &app), None);
-        token.until = Some(NOW);
-        assert_eq!(refusal(Some(&token), Action::View, &app), Some(Code::Unauthorized));
-        token.until = None;
-        app.tokens_not_before = Some(NOW.plus_ms(1));
-        assert_eq!(refusal(Some(&token), Action::View, &app), Some(Code::Unauthorized));
-        app.tokens_not_before = Some(NOW);
-        assert_eq!(refusal(Some(&token), Action::View, &app), None);
+    fn expired_or_revoked_proof_grants_nothing() {
+        let revoked = App { keys: Vec::new(), legacy: false, ..app() };
+        let since = |ms| App { tokens_not_before: Some(NOW.plus_ms(ms)), ..app() };
+        let token = Grant { proof: Proof::Token { issued: NOW }, ..by_key(Scope::View) };
+        let until = |ms| Grant { until: Some(NOW.plus_ms(ms)), ..token.clone() };
+        let legacy = Grant { proof: Proof::Legacy, ..by_key(Scope::View) };
+        for (grant, app, is_valid) in [
+            (&by_key(Scope::View), revoked.clone(), false),
+            (&legacy, app(), true),
+            (&legacy, revoked, false),
+            (&until(1), app(), true),
+            (&until(0), app(), false),
+            (&token, since(0), true),
+            (&token, since(1), false),
+        ] {
+            let expected = (!is_valid).then_some(Code::Unauthorized);
+            assert_eq!(refusal(Some(grant), Action::View, &app), expected, "{grant:?} {app:?}");
+        }
     }
 
     #[test]
