@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use super::authorize::AuthorizerCache;
+use super::cache::AuthorizerCache;
 use crate::lambda::Invoker;
 use crate::template::HttpPlan;
 

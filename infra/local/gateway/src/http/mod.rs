@@ -2,6 +2,7 @@
 
 mod api;
 mod authorize;
+mod cache;
 mod cors;
 mod events;
 mod listen;
