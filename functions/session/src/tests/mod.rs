@@ -148,8 +148,12 @@ async fn send_at(
     attached: events::Attached<'_>,
     at_ms: i64,
 ) -> Option<Value> {
-    let event = events::message(CONNECTION, route, frame, attached, at_ms);
-    let response = handle(session, event).await;
+    body(session, events::message(CONNECTION, route, frame, attached, at_ms)).await
+}
+
+/// The body of the result of a frame.
+async fn body(session: &Session, message: Value) -> Option<Value> {
+    let response = handle(session, message).await;
     assert_eq!(response.status_code, 200);
     let result = serde_json::to_value(&response).unwrap();
     let body = result["body"].as_str()?;

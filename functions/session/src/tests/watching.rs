@@ -120,8 +120,7 @@ async fn own_subscription_limit_applies() {
     let second = events::connect("other=", &[], attached, NOW_MS);
     handle(&session, second).await;
     let frame = events::message("other=", "subscribe", &subscribe_to("club"), attached, NOW_MS);
-    let refused = handle(&session, frame).await;
-    let refused = serde_json::to_value(&refused).unwrap()["body"].as_str().unwrap().to_owned();
+    let refused = body(&session, frame).await.unwrap().to_string();
     assert!(refused.contains("rate_limited") && refused.contains("as many subscriptions"), "{refused}");
     // The published dashboard gets no error: it would send `auth` again at once.
     let page = events::connect("page=", &[], PAGE, NOW_MS);
@@ -150,9 +149,7 @@ async fn connections_are_counted_when_they_subscribe() {
     let mut kinds = Vec::new();
     for viewer in viewers {
         let event = events::message(viewer, "subscribe", &subscribe_to("club"), attached, NOW_MS);
-        let answer = handle(&session, event).await;
-        let body: Value = serde_json::to_value(&answer).unwrap()["body"].as_str().unwrap().parse().unwrap();
-        kinds.push(body["type"].clone());
+        kinds.push(body(&session, event).await.unwrap()["type"].clone());
     }
     assert_eq!(kinds, ["subscribed", "subscribed", "error"]);
 }
