@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// Largest frame that the service may send.
-const FRAME_BYTES_MAX: usize = 30 * 1024;
+pub(super) const FRAME_BYTES_MAX: usize = 30 * 1024;
 /// A status must have all of these.
 const STATUS_FIELDS: [&str; 4] = ["userExists", "appExists", "userHasAccess", "appIsActive"];
 
@@ -92,42 +92,4 @@ fn incompatible_command(command: &Value) -> Option<&'static str> {
     }
     let is_switch = matches!(command["type"].as_str(), Some("console_toggle" | "encryption_toggle"));
     (is_switch && !command["data"]["enabled"].is_boolean()).then_some("a switch that is neither on nor off")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clients_expect_different_payloads() {
-        let array = r#"{"type":"logs","payload":[{"id":"1"}]}"#;
-        assert_eq!(why_incompatible(ClientKind::Dashboard, array), None);
-        assert!(why_incompatible(ClientKind::Library, array).is_some());
-        let object = r#"{"type":"logs","payload":{"logs":[]}}"#;
-        assert_eq!(why_incompatible(ClientKind::Library, object), None);
-        assert!(why_incompatible(ClientKind::Dashboard, object).is_some());
-        let refusal = r#"{"type":"auth_error","payload":{"message":"m"}}"#;
-        assert_eq!(why_incompatible(ClientKind::Dashboard, refusal), None);
-        assert!(why_incompatible(ClientKind::Library, refusal).is_some());
-    }
-
-    #[test]
-    fn malformed_frames_are_incompatible_with_both() {
-        let large = format!(r#"{{"type":"pong","x":"{}"}}"#, "x".repeat(FRAME_BYTES_MAX));
-        for text in ["", "x", "null", "[]", "{}", r#"{"type":7}"#, r#"{"message":"m"}"#, large.as_str()] {
-            assert!(why_incompatible(ClientKind::Library, text).is_some(), "{text:.40}");
-            assert!(why_incompatible(ClientKind::Dashboard, text).is_some(), "{text:.40}");
-        }
-        let transport = r#"{"message":"Forbidden","connectionId":"x=","requestId":"y="}"#;
-        assert_eq!(why_incompatible(ClientKind::Library, transport), None);
-    }
-
-    #[test]
-    fn a_report_must_be_there_flat_and_nested() {
-        let both =
-            r#"{"type":"metrics","payload":{"cpu":{"usage":1},"metrics":{"cpu":{"usage":1}},"id":"i"}}"#;
-        assert_eq!(why_incompatible(ClientKind::Dashboard, both), None);
-        let nested = r#"{"type":"metrics","payload":{"metrics":{"cpu":{"usage":1}},"id":"i"}}"#;
-        assert!(why_incompatible(ClientKind::Dashboard, nested).is_some());
-    }
 }

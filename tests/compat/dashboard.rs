@@ -28,68 +28,29 @@ pub(crate) struct DrawnReport {
     pub(crate) has_network: bool,
 }
 
+#[derive(Default)]
 pub(crate) struct Dashboard {
     credentials: Credentials,
     is_open: bool,
-    is_authenticated: bool,
+    pub(crate) is_authenticated: bool,
     /// Connections opened so far.
     connection: u32,
     state: ModelState,
-    drawn: Vec<DrawnReport>,
-    lines: Vec<Value>,
-    switches: Vec<(String, bool)>,
-    statuses: Vec<Value>,
-    auth_errors: u32,
-    confirmed_commands: u32,
+    /// Reports in the order of arrival.
+    pub(crate) drawn: Vec<DrawnReport>,
+    /// Received log entries, including those of histories.
+    pub(crate) lines: Vec<Value>,
+    /// The switches by the last list of actions.
+    pub(crate) switches: Vec<(String, bool)>,
+    /// The `status` of every received status.
+    pub(crate) statuses: Vec<Value>,
+    pub(crate) auth_errors: u32,
+    pub(crate) confirmed_commands: u32,
 }
 
 impl Dashboard {
     pub(crate) fn new(credentials: Credentials) -> Self {
-        Self {
-            credentials,
-            is_open: false,
-            is_authenticated: false,
-            connection: 0,
-            state: ModelState::Running,
-            drawn: Vec::new(),
-            lines: Vec::new(),
-            switches: Vec::new(),
-            statuses: Vec::new(),
-            auth_errors: 0,
-            confirmed_commands: 0,
-        }
-    }
-
-    pub(crate) fn is_authenticated(&self) -> bool {
-        self.is_authenticated
-    }
-
-    /// Reports in the order of arrival.
-    pub(crate) fn drawn(&self) -> &[DrawnReport] {
-        &self.drawn
-    }
-
-    /// Received log entries, including those of histories.
-    pub(crate) fn lines(&self) -> &[Value] {
-        &self.lines
-    }
-
-    /// The switches by the last list of actions.
-    pub(crate) fn switches(&self) -> &[(String, bool)] {
-        &self.switches
-    }
-
-    /// The `status` of every received status.
-    pub(crate) fn statuses(&self) -> &[Value] {
-        &self.statuses
-    }
-
-    pub(crate) fn auth_errors(&self) -> u32 {
-        self.auth_errors
-    }
-
-    pub(crate) fn confirmed_commands(&self) -> u32 {
-        self.confirmed_commands
+        Self { credentials, ..Self::default() }
     }
 
     fn ask(&self, kind: &str) -> Effect {
@@ -247,159 +208,5 @@ impl Model for Dashboard {
 
     fn kind(&self) -> ClientKind {
         ClientKind::Dashboard
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AUTH_SUCCESS: &str = r#"{"type":"auth_success","payload":{"appId":"shop","userId":"nehonix_1"}}"#;
-
-    fn tab() -> Dashboard {
-        let mut tab = Dashboard::new(Credentials::new("nehonix_1", "shop"));
-        tab.handle(Input::Started, 0);
-        tab.handle(Input::Opened, 0);
-        tab
-    }
-
-    /// The types of the frames that it sends on receiving `frame`.
-    fn sends_upon(tab: &mut Dashboard, frame: &Value) -> Vec<String> {
-        types(&tab.handle(Input::Received(frame.to_string()), 0))
-    }
-
-    fn types(effects: &[Effect]) -> Vec<String> {
-        let sent = |effect: &Effect| match effect {
-            Effect::Send(frame) => Some(frame["type"].as_str().unwrap().to_owned()),
-            _ => None,
-        };
-        effects.iter().filter_map(sent).collect()
-    }
-
-    fn status(success: bool, is_active: bool) -> Value {
-        json!({"type": "status_response", "payload": {"success": success, "message": "m", "status":
-            {"userExists": true, "appExists": true, "userHasAccess": true, "appIsActive": is_active}}})
-    }
-
-    #[test]
-    fn opening_starts_endless_status_checks() {
-        let mut tab = Dashboard::new(Credentials::new("nehonix_1", "shop"));
-        let opened = tab.handle(Input::Opened, 0);
-        assert_eq!(types(&opened), ["auth", "check_status", "command"]);
-        let timers: Vec<&Effect> =
-            opened.iter().filter(|effect| matches!(effect, Effect::SetTimer(..))).collect();
-        assert_eq!(timers.len(), 2);
-        for timer in timers {
-            let Effect::SetTimer(timer, after) = timer else { panic!("a timer") };
-            let fired = tab.handle(Input::TimerFired(*timer), 0);
-            assert_eq!(types(&fired), ["check_status"]);
-            assert_eq!(fired[1], Effect::SetTimer(*timer, *after));
-        }
-    }
-
-    #[test]
-    fn authentication_triggers_two_requests() {
-        let welcome = serde_json::from_str(AUTH_SUCCESS).unwrap();
-        assert_eq!(sends_upon(&mut tab(), &welcome), ["get_last_actions", "check_status"]);
-    }
-
-    #[test]
-    fn authenticates_again_after_every_error_and_success() {
-        let refusal = json!({"type": "auth_error", "payload": {"message": "m"}});
-        let mut tab = tab();
-        for _ in 0..3 {
-            assert_eq!(sends_upon(&mut tab, &refusal), ["auth"]);
-            assert_eq!(sends_upon(&mut tab, &status(true, true)), ["auth"]);
-        }
-        assert_eq!(tab.auth_errors(), 3);
-    }
-
-    #[test]
-    fn inactive_application_is_checked_again_after_2_s() {
-        let mut tab = tab();
-        let effects = tab.handle(Input::Received(status(false, false).to_string()), 0);
-        let [Effect::SetTimer(timer, after)] = effects[..] else { panic!("one timer: {effects:?}") };
-        assert_eq!(after, Duration::from_secs(2));
-        assert_eq!(types(&tab.handle(Input::TimerFired(timer), 0)), ["check_status"]);
-        let unknown = json!({"type": "status_response", "payload": {"success": false, "message": "m", "status":
-            {"userExists": true, "appExists": false, "userHasAccess": false, "appIsActive": false}}});
-        assert_eq!(tab.handle(Input::Received(unknown.to_string()), 0), []);
-    }
-
-    #[test]
-    fn timers_of_a_closed_connection_do_nothing() {
-        let mut tab = tab();
-        let old = Timer::Status { connection: 1, every: STATUS_EVERY[0] };
-        assert_eq!(tab.handle(Input::Closed, 0), [Effect::SetTimer(Timer::Reconnect, RECONNECT_AFTER)]);
-        assert_eq!(tab.handle(Input::TimerFired(old), 0), []);
-        tab.handle(Input::Opened, 0);
-        assert_eq!(tab.handle(Input::TimerFired(old), 0), []);
-    }
-
-    #[test]
-    fn nested_report_is_drawn_as_zeros() {
-        let mut tab = tab();
-        let metrics = json!({"cpu": {"usage": 61.5}, "memory": {"used": 2, "total": 4},
-            "process": {"uptime": 9}, "network": {"interfaces": {"lo": {"bytesReceived": 0}}}});
-        let mut flat = metrics.clone();
-        flat["id"] = json!("i");
-        tab.handle(Input::Received(json!({"type": "metrics", "payload": flat}).to_string()), 0);
-        let nested = json!({"type": "metrics", "payload": {"metrics": metrics}});
-        tab.handle(Input::Received(nested.to_string()), 0);
-        let [drawn, zeros] = tab.drawn() else { panic!("two reports") };
-        assert_eq!((drawn.cpu_usage, drawn.memory_used, drawn.memory_total), (61.5, 2.0, 4.0));
-        assert!(drawn.has_network && drawn.uptime == 9 && drawn.id == "i");
-        assert_eq!((zeros.cpu_usage, zeros.memory_total, zeros.has_network), (0.0, 0.0, false));
-    }
-
-    #[test]
-    fn dashboard_throws_only_at_listed_frames() {
-        for (text, is_thrown) in [
-            ("", true),
-            ("no json", true),
-            (r#"{"type":"logs","payload":{"logs":[]}}"#, true),
-            (r#"{"type":"history"}"#, true),
-            (r#"{"type":"get_last_actions","payload":{}}"#, true),
-            (r#"{"type":"status_response","payload":{"success":false}}"#, true),
-            (r#"{"type":"status_response"}"#, true),
-            (r#"{"type":"auth_error"}"#, true),
-            (r#"{"type":"metrics"}"#, true),
-            (r#"{"type":"command_response"}"#, true),
-            (AUTH_SUCCESS, false),
-            ("{}", false),
-            (r#"{"type":"history","payload":[]}"#, false),
-            (r#"{"type":"get_last_actions","payload":[]}"#, false),
-            (r#"{"type":"metrics","payload":{}}"#, false),
-            (r#"{"type":"error","payload":{"code":"unavailable"}}"#, false),
-            (r#"{"message":"Internal server error","connectionId":"x=","requestId":"y="}"#, false),
-        ] {
-            let mut tab = tab();
-            tab.handle(Input::Received(text.to_owned()), 0);
-            assert_eq!(matches!(tab.state(), ModelState::Threw(_)), is_thrown, "{text}");
-        }
-    }
-
-    #[test]
-    fn last_action_decides_each_switch() {
-        let mut tab = tab();
-        let action =
-            |kind: &str, enabled: bool| json!({"data": {"type": kind, "data": {"enabled": enabled}}});
-        let list = [
-            action("console_toggle", false),
-            action("encryption_toggle", true),
-            action("console_toggle", true),
-        ];
-        tab.handle(Input::Received(json!({"type": "get_last_actions", "payload": list}).to_string()), 0);
-        assert_eq!(tab.switches(), [("encryption_toggle".into(), true), ("console_toggle".into(), true)]);
-    }
-
-    #[test]
-    fn command_has_its_kind_beside_the_application() {
-        let mut tab = tab();
-        let effects =
-            tab.handle(Input::Action(UserAction::Toggle { kind: "console_toggle", enabled: false }), 0);
-        let command = json!({"type": "command", "data": {"userId": "nehonix_1", "appId": "shop",
-            "type": "console_toggle", "data": {"enabled": false}}});
-        assert_eq!(effects, [Effect::Send(command)]);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Endpoint {
 /// A model on a real connection.
 pub(crate) struct RunningModel<M> {
     shared: Arc<Mutex<Shared<M>>>,
-    commands: UnboundedSender<Command>,
+    inputs: UnboundedSender<Input>,
     task: JoinHandle<()>,
 }
 
@@ -46,27 +46,22 @@ struct Shared<M> {
     counts: FrameCounts,
 }
 
-enum Command {
-    Perform(UserAction),
-    Inject(String),
-}
-
 impl<M: Model> RunningModel<M> {
     pub(crate) fn start(model: M, endpoint: &Endpoint) -> Self {
         let shared = Arc::new(Mutex::new(Shared { model, counts: FrameCounts::default() }));
-        let (commands, received) = unbounded_channel();
+        let (inputs, received) = unbounded_channel();
         let (shared_with_actor, endpoint) = (Arc::clone(&shared), endpoint.clone());
         let actor = Actor { shared: shared_with_actor, endpoint, socket: None, timers: Vec::new() };
-        Self { shared, commands, task: tokio::spawn(actor.live(received)) }
+        Self { shared, inputs, task: tokio::spawn(actor.live(received)) }
     }
 
     pub(crate) fn perform(&self, action: UserAction) {
-        let _ = self.commands.send(Command::Perform(action));
+        let _ = self.inputs.send(Input::Action(action));
     }
 
     /// Passes `text` to the model as if it had been received.
     pub(crate) fn inject(&self, text: &str) {
-        let _ = self.commands.send(Command::Inject(text.to_owned()));
+        let _ = self.inputs.send(Input::Received(text.to_owned()));
     }
 
     pub(crate) fn inspect<T>(&self, look: impl FnOnce(&M) -> T) -> T {
@@ -83,19 +78,19 @@ impl<M: Model> RunningModel<M> {
     }
 
     pub(crate) async fn wait_until_within(&self, limit: Duration, what: &str, fits: impl Fn(&M) -> bool) {
-        let until = Instant::now() + limit;
-        while !self.inspect(&fits) {
-            let state = self.inspect(|model| model.state().clone());
-            assert!(state == ModelState::Running, "no {what}: {state:?}; {:?}", self.counts());
-            assert!(Instant::now() < until, "no {what} within {limit:?}; {:?}", self.counts());
-            sleep(POLL).await;
-        }
+        self.wait(limit, what, || self.inspect(&fits)).await;
     }
 
     pub(crate) async fn wait_for_connections(&self, connections: usize) {
-        let until = Instant::now() + DEADLINE;
-        while self.connections() < connections {
-            assert!(Instant::now() < until, "no connection within {DEADLINE:?}; {:?}", self.counts());
+        self.wait(DEADLINE, "connection", || self.connections() >= connections).await;
+    }
+
+    async fn wait(&self, limit: Duration, what: &str, fits: impl Fn() -> bool) {
+        let until = Instant::now() + limit;
+        while !fits() {
+            let state = self.inspect(|model| model.state().clone());
+            assert!(state == ModelState::Running, "no {what}: {state:?}; {:?}", self.counts());
+            assert!(Instant::now() < until, "no {what} within {limit:?}; {:?}", self.counts());
             sleep(POLL).await;
         }
     }
@@ -107,7 +102,7 @@ impl<M: Model> RunningModel<M> {
 
     /// Stops the model; asserts that it was still running and that the counts show no violation.
     pub(crate) async fn end(self, who: &str) -> (M, FrameCounts) {
-        drop(self.commands);
+        drop(self.inputs);
         self.task.await.unwrap_or_else(|cause| panic!("{who}: {cause}"));
         let Ok(shared) = Arc::try_unwrap(self.shared) else { panic!("{who}: the model is still shared") };
         let Shared { model, counts } = shared.into_inner().expect("no model panics");
@@ -125,15 +120,14 @@ struct Actor<M> {
 }
 
 impl<M: Model> Actor<M> {
-    async fn live(mut self, mut commands: UnboundedReceiver<Command>) {
+    async fn live(mut self, mut inputs: UnboundedReceiver<Input>) {
         self.handle(Input::Started).await;
         while self.is_running() {
             let due = self.timers.iter().map(|(at, _)| *at).min();
             let input = tokio::select! {
-                command = commands.recv() => match command {
+                input = inputs.recv() => match input {
                     None => break,
-                    Some(Command::Perform(action)) => Input::Action(action),
-                    Some(Command::Inject(text)) => Input::Received(text),
+                    Some(input) => input,
                 },
                 input = next_timer(due, &mut self.timers) => input,
                 input = next_message(&mut self.socket) => input,

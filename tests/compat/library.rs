@@ -25,13 +25,15 @@ const SECOND_COPY_MS_BELOW: u64 = 10;
 static PROCESSES: AtomicU64 = AtomicU64::new(0);
 
 /// Whether it sends each report twice.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Copies {
+    #[default]
     One,
     /// At a random distance.
     Two(Rng),
 }
 
+#[derive(Default)]
 pub(crate) struct Library {
     credentials: Credentials,
     copies: Copies,
@@ -42,15 +44,18 @@ pub(crate) struct Library {
     memory: u64,
     is_open: bool,
     /// Set by `auth_success` and never reset: on its next connection it reports before it is authenticated.
-    is_authenticated: bool,
+    pub(crate) is_authenticated: bool,
     attempts: u32,
     state: ModelState,
     waiting_lines: Vec<Value>,
     second_copies: VecDeque<Value>,
-    reported: u64,
+    /// Reports sent, without copies. The `n`th has a `process.uptime` of `n`.
+    pub(crate) reported: u64,
     lines: u64,
-    history_lengths: Vec<usize>,
-    commands: Vec<(String, bool)>,
+    /// Number of log entries in each received history.
+    pub(crate) history_lengths: Vec<usize>,
+    /// The received switches in the order of arrival.
+    pub(crate) commands: Vec<(String, bool)>,
 }
 
 impl Library {
@@ -61,41 +66,13 @@ impl Library {
             report_type: "send_metrics",
             documents: recorded_documents(),
             memory: PROCESSES.fetch_add(1, Ordering::Relaxed),
-            is_open: false,
-            is_authenticated: false,
-            attempts: 0,
-            state: ModelState::Running,
-            waiting_lines: Vec::new(),
-            second_copies: VecDeque::new(),
-            reported: 0,
-            lines: 0,
-            history_lengths: Vec::new(),
-            commands: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// An old version, whose reports are `metrics` frames.
     pub(crate) fn with_old_report_type(credentials: Credentials, copies: Copies) -> Self {
         Self { report_type: "metrics", ..Self::new(credentials, copies) }
-    }
-
-    /// Reports sent, without copies. The `n`th has a `process.uptime` of `n`.
-    pub(crate) fn reported(&self) -> u64 {
-        self.reported
-    }
-
-    pub(crate) fn is_authenticated(&self) -> bool {
-        self.is_authenticated
-    }
-
-    /// Number of log entries in each received history.
-    pub(crate) fn history_lengths(&self) -> &[usize] {
-        &self.history_lengths
-    }
-
-    /// The received switches in the order of arrival.
-    pub(crate) fn commands(&self) -> &[(String, bool)] {
-        &self.commands
     }
 
     fn open(&mut self) -> Vec<Effect> {
@@ -240,202 +217,5 @@ impl Model for Library {
 
     fn kind(&self) -> ClientKind {
         ClientKind::Library
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW_MS: i64 = 1_795_352_461_387;
-    const AUTH_SUCCESS: &str = r#"{"type":"auth_success","payload":{"appId":"shop","userId":"nehonix_1"}}"#;
-
-    fn library(copies: Copies) -> Library {
-        let mut library = Library::new(Credentials::new("nehonix_1", "shop"), copies);
-        library.handle(Input::Started, NOW_MS);
-        library.handle(Input::Opened, NOW_MS);
-        library
-    }
-
-    fn authenticated(copies: Copies) -> Library {
-        let mut library = library(copies);
-        library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS);
-        library
-    }
-
-    fn frames(effects: &[Effect]) -> Vec<&Value> {
-        effects
-            .iter()
-            .filter_map(|effect| if let Effect::Send(frame) = effect { Some(frame) } else { None })
-            .collect()
-    }
-
-    fn state_after(text: &str) -> ModelState {
-        let mut library = authenticated(Copies::One);
-        library.handle(Input::Received(text.to_owned()), NOW_MS);
-        library.state().clone()
-    }
-
-    #[test]
-    fn library_authenticates_then_requests_history() {
-        let mut library = Library::new(Credentials::new("nehonix_1", "shop"), Copies::One);
-        assert!(library.handle(Input::Started, NOW_MS).contains(&Effect::Connect));
-        let opened = library.handle(Input::Opened, NOW_MS);
-        let auth = json!({"type": "auth", "data": {"userId": "nehonix_1", "appId": "shop"}});
-        assert_eq!(opened, [Effect::Send(auth)]);
-        assert!(
-            frames(&library.handle(Input::TimerFired(Timer::Report), NOW_MS)).is_empty(),
-            "it is not authenticated yet"
-        );
-        let history = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
-            "data": {"userId": "nehonix_1", "appId": "shop"}});
-        assert_eq!(library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS), [Effect::Send(history)]);
-    }
-
-    #[test]
-    fn library_frames_have_the_recorded_shape() {
-        let recorded: Vec<Value> = include_str!("../fixtures/library-frames.jsonl")
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        let shape = |frame: &Value| {
-            let keys = |value: &Value| -> Vec<String> {
-                value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
-            };
-            (frame["type"].clone(), keys(frame), keys(&frame["data"]), keys(&frame["data"]["metrics"]))
-        };
-        let known: Vec<_> = recorded.iter().map(shape).collect();
-        let mut library = Library::new(Credentials::new("u", "a"), Copies::Two(Rng::with_seed(1)));
-        let mut effects = library.handle(Input::Opened, NOW_MS);
-        effects.extend(library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS));
-        effects.extend(library.handle(Input::TimerFired(Timer::Report), NOW_MS));
-        effects.extend(library.handle(Input::TimerFired(Timer::SecondCopy), NOW_MS));
-        effects.extend(library.handle(Input::Action(UserAction::Log(1)), NOW_MS));
-        let sent = frames(&effects);
-        assert_eq!(sent.len(), 5, "{sent:?}");
-        for frame in sent {
-            assert!(known.contains(&shape(frame)), "the library never sent {frame}");
-        }
-    }
-
-    #[test]
-    fn each_report_is_sent_twice_within_10_ms() {
-        let mut library = authenticated(Copies::Two(Rng::with_seed(7)));
-        for n in 1..=100 {
-            let effects = library.handle(Input::TimerFired(Timer::Report), NOW_MS);
-            let first = frames(&effects)[0].clone();
-            let apart = effects.iter().find_map(|effect| match effect {
-                Effect::SetExactTimer(Timer::SecondCopy, apart) => Some(*apart),
-                _ => None,
-            });
-            assert!(apart.is_some_and(|apart| apart < Duration::from_millis(10)));
-            let effects = library.handle(Input::TimerFired(Timer::SecondCopy), NOW_MS);
-            let second_copy = frames(&effects)[0];
-            assert_eq!(second_copy["data"]["metrics"], first["data"]["metrics"]);
-            assert_eq!(second_copy["data"]["metrics"]["process"]["uptime"], n);
-            let stamps =
-                [&first, second_copy].map(|frame| frame["data"]["timestamp"].as_str().unwrap().to_owned());
-            assert!((iso(NOW_MS)..=iso(NOW_MS + 9)).contains(&stamps[1]), "{stamps:?}");
-        }
-    }
-
-    #[test]
-    fn library_crashes_only_at_listed_frames() {
-        for crashing in [
-            "",
-            "no json",
-            "null",
-            r#"{"type":"auth_error","payload":{"message":"x"}}"#,
-            r#"{"type":"auth_success","payload":{"appId":"shop"}}"#,
-            r#"{"type":"auth_success"}"#,
-            r#"{"type":"get_last_actions","payload":{}}"#,
-            r#"{"type":"get_last_actions","payload":[{"type":"console_toggle"}]}"#,
-            r#"{"type":"command"}"#,
-            r#"{"type":"command","data":{"type":"console_toggle"}}"#,
-            r#"{"type":"request_history","payload":[]}"#,
-            r#"{"type":"logs"}"#,
-            r#"{"type":"logs","payload":{"logs":{}}}"#,
-        ] {
-            assert!(matches!(state_after(crashing), ModelState::Crashed(_)), "it survived {crashing}");
-        }
-        for harmless in [
-            "{}",
-            "[]",
-            "7",
-            r#"{"type":"status_response"}"#,
-            r#"{"type":"error","payload":{"code":"unavailable"}}"#,
-            r#"{"type":"metrics","payload":{}}"#,
-            r#"{"type":"logs","payload":[]}"#,
-            r#"{"type":"history","payload":null}"#,
-            r#"{"type":"get_last_actions","payload":[]}"#,
-            r#"{"type":"command","data":{"type":"get_metrics"}}"#,
-            r#"{"message":"Internal server error","connectionId":"x=","requestId":"y="}"#,
-        ] {
-            assert_eq!(state_after(harmless), ModelState::Running, "it crashed on {harmless}");
-        }
-    }
-
-    #[test]
-    fn library_replies_to_clear_with_clear() {
-        let effects =
-            authenticated(Copies::One).handle(Input::Received(r#"{"type":"clear"}"#.into()), NOW_MS);
-        assert_eq!(effects, [Effect::Send(json!({"type": "clear"}))]);
-    }
-
-    #[test]
-    fn reports_at_once_after_reconnecting() {
-        let mut library = authenticated(Copies::One);
-        assert_eq!(
-            library.handle(Input::Closed, NOW_MS),
-            [Effect::SetTimer(Timer::Reconnect, RECONNECT_AFTER)]
-        );
-        assert!(frames(&library.handle(Input::TimerFired(Timer::Report), NOW_MS)).is_empty());
-        assert_eq!(library.handle(Input::TimerFired(Timer::Reconnect), NOW_MS), [Effect::Connect]);
-        library.handle(Input::Opened, NOW_MS);
-        assert_eq!(frames(&library.handle(Input::TimerFired(Timer::Report), NOW_MS)).len(), 1);
-    }
-
-    #[test]
-    fn library_gives_up_after_20_failed_handshakes() {
-        let mut library = library(Copies::One);
-        for _ in 0..19 {
-            library.handle(Input::HandshakeFailed, NOW_MS);
-        }
-        library.handle(Input::Opened, NOW_MS);
-        for _ in 0..20 {
-            assert_eq!(library.handle(Input::HandshakeFailed, NOW_MS).len(), 1);
-        }
-        assert!(library.handle(Input::HandshakeFailed, NOW_MS).is_empty());
-        assert_eq!(library.state(), &ModelState::GaveUp);
-    }
-
-    #[test]
-    fn library_reconnects_forever_after_accepted_handshakes() {
-        let mut library = library(Copies::One);
-        for _ in 0..1000 {
-            assert_eq!(library.handle(Input::Closed, NOW_MS).len(), 1);
-            library.handle(Input::Opened, NOW_MS);
-        }
-        assert_eq!(library.state(), &ModelState::Running);
-    }
-
-    #[test]
-    fn log_lines_before_authentication_are_sent_after_it() {
-        let mut library = library(Copies::One);
-        assert!(library.handle(Input::Action(UserAction::Log(100)), NOW_MS).is_empty());
-        let effects = library.handle(Input::Received(AUTH_SUCCESS.to_owned()), NOW_MS);
-        assert_eq!(frames(&effects).iter().filter(|frame| frame["type"] == "logs").count(), 100);
-    }
-
-    #[test]
-    fn switches_arrive_live_and_in_the_action_list() {
-        let mut library = authenticated(Copies::One);
-        let live = json!({"type": "command", "data": {"type": "console_toggle", "data": {"enabled": false}}});
-        library.handle(Input::Received(live.to_string()), NOW_MS);
-        let done = json!({"data": {"type": "encryption_toggle", "data": {"enabled": true}}});
-        let list = json!({"type": "get_last_actions", "payload": [done]});
-        library.handle(Input::Received(list.to_string()), NOW_MS);
-        let switches = [("console_toggle".to_owned(), false), ("encryption_toggle".to_owned(), true)];
-        assert_eq!(library.commands(), switches);
     }
 }

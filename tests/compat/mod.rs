@@ -9,6 +9,7 @@ mod frame_counts;
 mod javascript;
 mod library;
 mod properties;
+mod tests;
 mod traffic_simulation;
 
 pub(crate) use client_compatibility::{ClientKind, why_incompatible};
@@ -28,7 +29,7 @@ pub(crate) fn one_of<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
 }
 
 /// The identity that a model sends.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Credentials {
     pub(crate) user: String,
     pub(crate) app: String,
@@ -105,8 +106,9 @@ pub(crate) enum Effect {
 }
 
 /// Whether a model still runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ModelState {
+    #[default]
     Running,
     /// The process of the host application has ended.
     Crashed(String),

@@ -46,19 +46,19 @@ async fn run_phase(copies: Copies) -> PhaseCost {
     let partitioned = PartitionedGateway::start(&["--stream-window", "300"]).await;
     let app = App::create_legacy(partitioned.gateway()).await;
     let tab = RunningModel::start(Dashboard::new(owner_of(&app)), &page(partitioned.address(), 1));
-    tab.wait_until("authentication", Dashboard::is_authenticated).await;
+    tab.wait_until("authentication", |tab| tab.is_authenticated).await;
     let mut viewer = Client::viewer(partitioned.gateway(), &app).await;
     partitioned.take_calls();
     let library =
         RunningModel::start(Library::new(owner_of(&app), copies), &program(partitioned.address(), PACE));
-    library.wait_until("authentication of the library", Library::is_authenticated).await;
+    library.wait_until("authentication of the library", |library| library.is_authenticated).await;
     sleep(PHASE).await;
     let (library, sent) = library.end("the library").await;
     sleep(SETTLED).await;
     let calls = partitioned.take_calls();
     let (tab, received) = tab.end("the tab").await;
     let shown = u64::try_from(drawn_once(&tab, "the tab").len()).expect("a count");
-    assert_eq!(u64::try_from(tab.drawn().len()).expect("a count"), shown, "the tab drew a copy");
+    assert_eq!(u64::try_from(tab.drawn.len()).expect("a count"), shown, "the tab drew a copy");
     viewer.round_trip().await;
     assert_eq!(
         u64::try_from(viewer.remaining("metrics")).expect("a count"),
@@ -68,7 +68,7 @@ async fn run_phase(copies: Copies) -> PhaseCost {
     let counted = counted(partitioned.gateway(), &app).await;
     let answers = sent.answered() + received.answered();
     PhaseCost {
-        reported: library.reported(),
+        reported: library.reported,
         frames: sent.sent().of("send_metrics"),
         answers,
         shown,
@@ -114,7 +114,7 @@ async fn watch(tabs: usize) -> (FrameCounts, DynamoDbCalls) {
         let few: Vec<_> =
             few.map(|_| RunningModel::start(Dashboard::new(owner_of(&app)), &endpoint)).collect();
         for tab in &few {
-            tab.wait_until("report", |tab| !tab.drawn().is_empty()).await;
+            tab.wait_until("report", |tab| !tab.drawn.is_empty()).await;
         }
         opened.extend(few);
     }

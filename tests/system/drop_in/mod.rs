@@ -32,7 +32,7 @@ const DRAWN_AGAIN_MAX: usize = 3;
 fn drawn_once(tab: &Dashboard, who: &str) -> BTreeSet<String> {
     let (mut drawn, mut of_connection) = (BTreeSet::new(), BTreeSet::new());
     let mut again: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (place, shown) in tab.drawn().iter().enumerate() {
+    for (place, shown) in tab.drawn.iter().enumerate() {
         if !of_connection.insert((shown.connection, &shown.id)) {
             again.entry(shown.connection).or_default().push((place, &shown.id));
         }

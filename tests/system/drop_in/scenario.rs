@@ -74,8 +74,8 @@ impl Clients {
     /// Waits until every tab has drawn new reports.
     async fn wait_for_reports(&self, when: &str) {
         for tab in &self.tabs {
-            let before = tab.inspect(|tab| tab.drawn().len());
-            tab.wait_until(when, |tab| tab.is_authenticated() && tab.drawn().len() >= before + DRAWN).await;
+            let before = tab.inspect(|tab| tab.drawn.len());
+            tab.wait_until(when, |tab| tab.is_authenticated && tab.drawn.len() >= before + DRAWN).await;
         }
     }
 
@@ -88,22 +88,22 @@ impl Clients {
 /// The owner uses the page, and the application logs more than is accepted.
 async fn use_everything(clients: &Clients, partitioned: &PartitionedGateway) {
     let (library, tab) = (&clients.libraries[0], &clients.tabs[0]);
-    library.wait_until("history of the library", |library| !library.history_lengths().is_empty()).await;
+    library.wait_until("history of the library", |library| !library.history_lengths.is_empty()).await;
     library.perform(UserAction::Log(STORM_LINES));
-    tab.wait_until("lines of a storm", |tab| tab.lines().len() >= LINES_TAKEN_MIN).await;
-    let before = library.inspect(|library| library.commands().len());
+    tab.wait_until("lines of a storm", |tab| tab.lines.len() >= LINES_TAKEN_MIN).await;
+    let before = library.inspect(|library| library.commands.len());
     tab.perform(UserAction::Toggle { kind: "console_toggle", enabled: false });
-    library.wait_until("command", |library| library.commands().len() > before).await;
-    tab.wait_until("confirmation", |tab| tab.confirmed_commands() > 0).await;
+    library.wait_until("command", |library| library.commands.len() > before).await;
+    tab.wait_until("confirmation", |tab| tab.confirmed_commands > 0).await;
     for action in [UserAction::History, UserAction::Filter, UserAction::Clear] {
         tab.perform(action);
     }
-    let listed = tab.inspect(|tab| tab.lines().len());
-    tab.wait_until("history of a tab", |tab| tab.lines().len() > listed).await;
+    let listed = tab.inspect(|tab| tab.lines.len());
+    tab.wait_until("history of a tab", |tab| tab.lines.len() > listed).await;
     let late =
         RunningModel::start(Dashboard::new(owner_of(&clients.app)), &page(partitioned.address(), PACE));
     let held = [("console_toggle".to_owned(), false)];
-    late.wait_until("switch that was thrown before", |tab| tab.switches() == held).await;
+    late.wait_until("switch that was thrown before", |tab| tab.switches == held).await;
     late.end("a late tab").await;
     for text in TRANSPORT_ERRORS {
         clients.inject_everywhere(text);
@@ -129,7 +129,7 @@ async fn switch_off_and_on(clients: &Clients, partitioned: &PartitionedGateway) 
     let before = connections();
     nsl(partitioned.gateway(), &["app", "deactivate", id]).await;
     let is_inactive = |tab: &Dashboard| {
-        tab.statuses()
+        tab.statuses
             .last()
             .is_some_and(|status| status["appExists"] == true && status["appIsActive"] == false)
     };
@@ -145,7 +145,7 @@ async fn switch_off_and_on(clients: &Clients, partitioned: &PartitionedGateway) 
     assert_eq!(connections(), back, "a library was closed for unauthenticated reports");
     nsl(partitioned.gateway(), &["app", "activate", id]).await;
     for tab in &clients.tabs {
-        tab.wait_until("authentication without a new connection", Dashboard::is_authenticated).await;
+        tab.wait_until("authentication without a new connection", |tab| tab.is_authenticated).await;
     }
     // A library sends `auth` once for each connection, so it needs a new one.
     partitioned.cut_clients();
@@ -171,17 +171,17 @@ async fn stop_all(clients: Clients) -> Results {
     }
     for (index, library) in clients.libraries.into_iter().enumerate() {
         let (library, counts) = library.end(&format!("library {index}")).await;
-        reported += library.reported();
+        reported += library.reported;
         ours.merge(counts);
     }
     for (why, library, tab) in clients.outsiders {
         let may_authenticate = why == "inactive app";
         let (library, counts) = library.end(&format!("library, {why}")).await;
-        assert!(may_authenticate || !library.is_authenticated(), "the library of {why} was authenticated");
+        assert!(may_authenticate || !library.is_authenticated, "the library of {why} was authenticated");
         others.merge(counts);
         let (tab, counts) = tab.end(&format!("tab, {why}")).await;
-        assert!(tab.auth_errors() > 0, "the tab of {why} got no error");
-        assert!(may_authenticate || tab.drawn().is_empty(), "the tab of {why} drew a report");
+        assert!(tab.auth_errors > 0, "the tab of {why} got no error");
+        assert!(may_authenticate || tab.drawn.is_empty(), "the tab of {why} drew a report");
         others.merge(counts);
     }
     Results { reported, drawn, ours, others }
@@ -199,7 +199,7 @@ async fn legacy_clients_survive_outages_and_restarts() {
     use_everything(&clients, &partitioned).await;
     nsl(partitioned.gateway(), &["app", "activate", &clients.sleeping.app_id]).await;
     let (_, _, woken) = clients.outsiders.last().expect("the last outsider's application sleeps");
-    woken.wait_until("authentication for an activated application", Dashboard::is_authenticated).await;
+    woken.wait_until("authentication for an activated application", |tab| tab.is_authenticated).await;
 
     cut_the_store(&mut clients, &partitioned).await;
     clients.wait_for_reports("reports after a fault of the store").await;
