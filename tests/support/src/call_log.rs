@@ -1,8 +1,9 @@
 //! The calls of one test environment in the order of arrival, to tables and connections together.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::call::{Call, ConsumedCapacity};
@@ -19,24 +20,24 @@ pub(crate) struct CallLog {
 
 impl CallLog {
     pub(crate) fn add(&self, call: Call) {
-        self.calls().push(call);
+        self.calls.lock().push(call);
         self.added.notify_waiters();
     }
 
     pub(crate) fn add_consumed(&self, consumed: ConsumedCapacity) {
-        self.consumed().push(consumed);
+        self.consumed.lock().push(consumed);
     }
 
     pub(crate) fn take_consumed(&self) -> Vec<ConsumedCapacity> {
-        std::mem::take(&mut *self.consumed())
+        std::mem::take(&mut *self.consumed.lock())
     }
 
     pub(crate) fn all(&self) -> Vec<Call> {
-        self.calls().clone()
+        self.calls.lock().clone()
     }
 
     pub(crate) fn take(&self) -> Vec<Call> {
-        std::mem::take(&mut *self.calls())
+        std::mem::take(&mut *self.calls.lock())
     }
 
     /// Waits until the calls satisfy `enough`.
@@ -46,7 +47,7 @@ impl CallLog {
                 let added = self.added.notified();
                 tokio::pin!(added);
                 added.as_mut().enable();
-                if enough(&self.calls()) {
+                if enough(&self.calls.lock()) {
                     return;
                 }
                 added.await;
@@ -55,13 +56,5 @@ impl CallLog {
         if tokio::time::timeout(WAIT_TIMEOUT, satisfied).await.is_err() {
             panic!("the expected calls were not made: {:#?}", self.all());
         }
-    }
-
-    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn consumed(&self) -> MutexGuard<'_, Vec<ConsumedCapacity>> {
-        self.consumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

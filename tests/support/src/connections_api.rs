@@ -1,11 +1,12 @@
 //! The `@connections` API for connections that exist only as names: frames are recorded, not delivered.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -67,8 +68,7 @@ impl FakeConnectionsApi {
 
     /// Responds like this to calls about `connection` from now on.
     pub fn set_behaviour(&self, connection: &str, behaviour: Behaviour) {
-        let mut behaviours = self.state.behaviours.lock().unwrap_or_else(PoisonError::into_inner);
-        behaviours.insert(connection.to_owned(), behaviour);
+        self.state.behaviours.lock().insert(connection.to_owned(), behaviour);
     }
 
     /// Responds to every blocked call.
@@ -102,7 +102,8 @@ impl State {
             body: serde_json::from_slice(request.body())
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(request.body()).into_owned())),
         });
-        match self.behaviour(connection) {
+        let behaviour = self.behaviours.lock().get(connection).copied();
+        match behaviour {
             Some(Behaviour::Gone) => error(StatusCode::GONE, "GoneException"),
             Some(Behaviour::GoneWithoutCode) => with_status(StatusCode::GONE, Body::empty()),
             Some(Behaviour::Throttled) => error(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException"),
@@ -115,10 +116,6 @@ impl State {
             }
             None => success(request.method()),
         }
-    }
-
-    fn behaviour(&self, connection: &str) -> Option<Behaviour> {
-        self.behaviours.lock().unwrap_or_else(PoisonError::into_inner).get(connection).copied()
     }
 }
 

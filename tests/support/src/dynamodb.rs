@@ -1,10 +1,11 @@
 //! A proxy before DynamoDB that records each call and forwards it or fails it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::call::{Call, ConsumedCapacity};
@@ -86,12 +87,12 @@ impl DynamoDbProxy {
 
     /// Makes the next `times` calls of `operation` fail.
     pub fn fail(&self, operation: &str, failure: Failure, times: usize) {
-        self.state.planned().push(Planned { operation: operation.to_owned(), failure, times });
+        self.state.planned.lock().push(Planned { operation: operation.to_owned(), failure, times });
     }
 
     /// Cancels the failures that have not happened yet.
     pub fn clear_failures(&self) {
-        self.state.planned().clear();
+        self.state.planned.lock().clear();
     }
 
     /// Closes every connection to it and accepts none.
@@ -175,7 +176,7 @@ impl State {
     }
 
     fn next_failure(&self, operation: &str) -> Option<Failure> {
-        let mut planned = self.planned();
+        let mut planned = self.planned.lock();
         let next = planned.iter_mut().find(|planned| planned.operation == operation && planned.times > 0)?;
         next.times -= 1;
         Some(next.failure)
@@ -193,10 +194,6 @@ impl State {
             .send()
             .await?;
         Ok((response.status(), response.bytes().await?))
-    }
-
-    fn planned(&self) -> std::sync::MutexGuard<'_, Vec<Planned>> {
-        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
