@@ -6,8 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::sleep;
 
-use super::{counted, drawn_once, owner_of, page, program};
-use crate::compat::{Copies, Dashboard, FrameCounts, Library, RunningModel};
+use super::{counted, drawn_once, owner_of, start_library, start_tab};
+use crate::compat::{Copies, FrameCounts, Library};
 use crate::system::harness::{App, Client, DynamoDbCalls, PartitionedGateway, QUIET};
 
 /// Duration of the measurements of doubled reports and of tabs.
@@ -45,12 +45,11 @@ async fn run_phase(copies: Copies) -> PhaseCost {
     // No rollup is computed meanwhile, so that all DynamoDB calls are caused by frames.
     let partitioned = PartitionedGateway::start(&["--stream-window", "300"]).await;
     let app = App::create_legacy(partitioned.gateway()).await;
-    let tab = RunningModel::start(Dashboard::new(owner_of(&app)), &page(partitioned.address(), 1));
+    let tab = start_tab(&partitioned, owner_of(&app), 1);
     tab.wait_until("authentication", |tab| tab.is_authenticated).await;
     let mut viewer = Client::viewer(partitioned.gateway(), &app).await;
     partitioned.take_calls();
-    let library =
-        RunningModel::start(Library::new(owner_of(&app), copies), &program(partitioned.address(), PACE));
+    let library = start_library(&partitioned, Library::new(owner_of(&app), copies), PACE);
     library.wait_until("authentication of the library", |library| library.is_authenticated).await;
     sleep(PHASE).await;
     let (library, sent) = library.end("the library").await;
@@ -104,15 +103,12 @@ async fn watch(tabs: usize) -> (FrameCounts, DynamoDbCalls) {
     let app = App::create_legacy(partitioned.gateway()).await;
     partitioned.take_calls();
     let copies = Copies::Two(Rng::with_seed(5));
-    let library =
-        RunningModel::start(Library::new(owner_of(&app), copies), &program(partitioned.address(), 1));
-    let endpoint = page(partitioned.address(), 1);
+    let library = start_library(&partitioned, Library::new(owner_of(&app), copies), 1);
     let mut opened = Vec::new();
     // A few at a time, so that a slow machine can open them.
     while opened.len() < tabs {
         let few = (opened.len()..tabs).take(TABS_AT_ONCE);
-        let few: Vec<_> =
-            few.map(|_| RunningModel::start(Dashboard::new(owner_of(&app)), &endpoint)).collect();
+        let few: Vec<_> = few.map(|_| start_tab(&partitioned, owner_of(&app), 1)).collect();
         for tab in &few {
             tab.wait_until("report", |tab| !tab.drawn.is_empty()).await;
         }

@@ -7,21 +7,23 @@ mod scenario;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compat::{Credentials, Dashboard, Endpoint};
-use crate::system::harness::{self, App, DASHBOARD, Gateway};
+use crate::compat::{Credentials, Dashboard, Endpoint, Library, RunningModel};
+use crate::system::harness::{self, App, DASHBOARD, Gateway, PartitionedGateway};
 
 fn owner_of(app: &App) -> Credentials {
     Credentials::new(&app.user_id, &app.app_id)
 }
 
-/// The endpoint of a library, whose handshake has no origin.
-fn program(address: &str, pace: u32) -> Endpoint {
-    Endpoint { address: address.to_owned(), origin: None, pace }
+/// Starts a library, whose handshake has no origin.
+fn start_library(gateway: &PartitionedGateway, library: Library, pace: u32) -> RunningModel<Library> {
+    let address = gateway.address().to_owned();
+    RunningModel::start(library, &Endpoint { address, origin: None, pace })
 }
 
-/// The endpoint of a tab of the dashboard.
-fn page(address: &str, pace: u32) -> Endpoint {
-    Endpoint { address: address.to_owned(), origin: Some(DASHBOARD), pace }
+/// Starts a tab of the dashboard.
+fn start_tab(gateway: &PartitionedGateway, owner: Credentials, pace: u32) -> RunningModel<Dashboard> {
+    let address = gateway.address().to_owned();
+    RunningModel::start(Dashboard::new(owner), &Endpoint { address, origin: Some(DASHBOARD), pace })
 }
 
 /// Reports that one connection may receive again: the last known one, which the first live ones may overtake, and a frame

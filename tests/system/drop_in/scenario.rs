@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
-use super::{counted, drawn_once, owner_of, page, program};
+use super::{counted, drawn_once, owner_of, start_library, start_tab};
 use crate::compat::{Copies, Credentials, Dashboard, FrameCounts, Library, RunningModel, UserAction};
 use crate::system::harness::{App, Client, PartitionedGateway, QUIET, nsl};
 
@@ -56,18 +56,17 @@ impl Clients {
             ("app without the flag", Credentials::new(user, &modern.app_id)),
             ("inactive app", owner_of(&sleeping)),
         ];
-        let (process, tab) = (program(partitioned.address(), PACE), page(partitioned.address(), PACE));
         let two = |seed| Copies::Two(Rng::with_seed(seed));
         let outsiders = outsiders.into_iter().map(|(why, who)| {
-            let library = RunningModel::start(Library::new(who.clone(), two(7)), &process);
-            (why, library, RunningModel::start(Dashboard::new(who), &tab))
+            let library = start_library(partitioned, Library::new(who.clone(), two(7)), PACE);
+            (why, library, start_tab(partitioned, who, PACE))
         });
         let outsiders = outsiders.collect();
         let libraries = vec![
-            RunningModel::start(Library::new(owner_of(&app), two(1)), &process),
-            RunningModel::start(Library::with_old_report_type(owner_of(&app), two(2)), &process),
+            start_library(partitioned, Library::new(owner_of(&app), two(1)), PACE),
+            start_library(partitioned, Library::with_old_report_type(owner_of(&app), two(2)), PACE),
         ];
-        let tabs = (0..2).map(|_| RunningModel::start(Dashboard::new(owner_of(&app)), &tab)).collect();
+        let tabs = (0..2).map(|_| start_tab(partitioned, owner_of(&app), PACE)).collect();
         Self { app, libraries, tabs, outsiders, sleeping }
     }
 
@@ -100,8 +99,7 @@ async fn use_everything(clients: &Clients, partitioned: &PartitionedGateway) {
     }
     let listed = tab.inspect(|tab| tab.lines.len());
     tab.wait_until("history of a tab", |tab| tab.lines.len() > listed).await;
-    let late =
-        RunningModel::start(Dashboard::new(owner_of(&clients.app)), &page(partitioned.address(), PACE));
+    let late = start_tab(partitioned, owner_of(&clients.app), PACE);
     let held = [("console_toggle".to_owned(), false)];
     late.wait_until("switch that was thrown before", |tab| tab.switches == held).await;
     late.end("a late tab").await;
@@ -115,9 +113,9 @@ async fn cut_the_store(clients: &mut Clients, partitioned: &PartitionedGateway) 
     partitioned.cut_dynamodb();
     sleep(PHASE / 2).await;
     let owner = owner_of(&clients.app);
-    clients.tabs.push(RunningModel::start(Dashboard::new(owner.clone()), &page(partitioned.address(), PACE)));
+    clients.tabs.push(start_tab(partitioned, owner.clone(), PACE));
     let library = Library::new(owner, Copies::Two(Rng::with_seed(3)));
-    clients.libraries.push(RunningModel::start(library, &program(partitioned.address(), PACE)));
+    clients.libraries.push(start_library(partitioned, library, PACE));
     sleep(PHASE / 2).await;
     partitioned.restore_dynamodb();
 }
