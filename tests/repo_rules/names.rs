@@ -7,7 +7,7 @@ use super::{Findings, assert_none};
 const EMPTY_WORDS: [&str; 11] =
     ["util", "utils", "helper", "helpers", "common", "manager", "processor", "data", "info", "misc", "stuff"];
 /// Most words of a test's name, which is a claim of about eight.
-const TEST_WORDS_MAX: usize = 18;
+const TEST_WORDS_MAX: usize = 14;
 /// Most words of a name that is not a sentence.
 const NAME_WORDS_MAX: usize = 5;
 const ITEM_KEYWORDS: [&str; 6] = ["fn", "struct", "enum", "trait", "mod", "type"];

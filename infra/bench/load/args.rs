@@ -102,8 +102,8 @@ pub(crate) struct Args {
     pub(crate) history_every: u32,
 
     /// Seconds after which a reply or a delivery counts as missing.
-    #[arg(long, value_name = "S", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=60))]
-    pub(crate) patience: u32,
+    #[arg(long, alias = "patience", value_name = "S", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub(crate) timeout: u32,
 
     /// Print the results as one JSON document.
     #[arg(long)]

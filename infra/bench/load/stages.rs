@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings, console: &Console) -> 
     ensure!(!args.too_many_connections(), "more than 10000 connections requested");
     let target = Target::resolve(args, settings)?;
     let plan = Plan::spread(args.publishers, args.subscribers, target.apps.len());
-    let timeout = Duration::from_secs(u64::from(args.patience));
+    let timeout = Duration::from_secs(u64::from(args.timeout));
     let name = format!("{:x}.{:x}", clock::now().ms(), std::process::id());
     let run = Arc::new(Run::new(plan.clone(), &target, &name, timeout));
     let connections = Connections::open(Arc::clone(&run), &plan, &target).await?;

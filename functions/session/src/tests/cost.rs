@@ -233,7 +233,7 @@ async fn disconnect_costs_a_delete_for_each_row() {
 #[tokio::test]
 async fn wrong_program_is_not_closed_for_its_frames() {
     let (world, session) = connected(PROGRAM).await;
-    let wrong = r#"{"type":"auth","data":{"userId":"nehonix_nobody","appId":"shop"}}"#;
+    let wrong = r#"{"type":"auth","data":{"userId":"nehonix_unknown","appId":"shop"}}"#;
     send(&session, "auth", wrong, PROGRAM).await;
     world.env.take_lines();
     for _ in 0..2 * MAX_UNAUTHENTICATED_FRAMES {

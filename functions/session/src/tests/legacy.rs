@@ -231,7 +231,7 @@ async fn command_reaches_every_publisher_and_is_stored() {
 }
 
 #[tokio::test]
-async fn unauthorised_frames_reach_nobody_else() {
+async fn unauthorised_frames_reach_no_other_client() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
     world.subscribe_to("viewer=").await;

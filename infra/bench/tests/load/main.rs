@@ -56,7 +56,7 @@ async fn load(behaviour: Behaviour, more: &[&str]) -> Outcome {
     let service = Service::start(behaviour).await;
     let url = service.url();
     let connections = ["--ws", &url, "--app", "shop", "--publishers", "2", "--subscribers", "2"];
-    let output = nsl_load(&[&connections, ["--patience", "1", "--json"].as_slice(), more].concat()).await;
+    let output = nsl_load(&[&connections, ["--timeout", "1", "--json"].as_slice(), more].concat()).await;
     Outcome {
         is_success: output.status.success(),
         results: serde_json::from_slice(&output.stdout).unwrap_or_default(),
