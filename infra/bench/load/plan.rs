@@ -42,23 +42,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_counts_make_pairs() {
-        let plan = Plan::spread(10, 10, 10);
-        assert_eq!(plan.publishers, plan.subscribers);
-        assert!((0..10).all(|publisher| plan.audience(publisher) == 1));
-    }
-
-    #[test]
-    fn one_application_has_all_subscribers() {
-        let plan = Plan::spread(2, 1_000, 1);
-        assert_eq!(plan.audience(1), 1_000);
-        assert_eq!(plan.audience(2), 0, "the third publisher does not exist");
-    }
-
-    #[test]
-    fn application_may_have_no_subscribers() {
-        let plan = Plan::spread(3, 1, 3);
-        assert_eq!(plan.audiences, [1, 0, 0]);
+    fn connections_are_assigned_in_turn() {
+        for (publishers, subscribers, apps, audiences) in
+            [(10, 10, 10, vec![1; 10]), (2, 1_000, 1, vec![1_000]), (3, 1, 3, vec![1, 0, 0])]
+        {
+            let plan = Plan::spread(publishers, subscribers, apps);
+            assert_eq!(plan.audiences, audiences);
+            assert!((0..publishers as usize).all(|index| plan.publishers[index] == index % apps));
+            assert_eq!(plan.audience(0), audiences[0]);
+            assert_eq!(plan.audience(publishers as usize), 0, "this publisher does not exist");
+        }
     }
 
     #[test]

@@ -3,28 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 
 /// Starts and events of one case at most, so that a run ends within minutes.
 const MAX_STARTS: i64 = 1_000;
 const MAX_EVENTS: i64 = 100_000;
 
 /// How functions connect to the fake AWS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Transport {
     /// Plain HTTP, as on the local gateway.
     Plain,
     /// TLS with a self-made certificate, as on AWS.
     Tls,
-}
-
-impl Transport {
-    /// Its name in the results.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Tls => "tls",
-        }
-    }
 }
 
 /// Measures the functions of a release build one by one and prints a JSON document.

@@ -3,6 +3,8 @@
 //! Events are API Gateway's own from tests/support/fixtures, each with a new timestamp and document, so that caches work
 //! as they would on AWS.
 
+#![expect(clippy::indexing_slicing, reason = "of JSON objects, which gain missing fields")]
+
 use nsl_domain::app::KeyRecord;
 use nsl_domain::grant::{Grant, GrantedApps, Proof};
 use nsl_domain::ids::{AppId, Scope, UserId};
@@ -126,11 +128,15 @@ impl Case {
         let at = start.plus_ms(i64::try_from(number)? * BETWEEN_EVENTS_MS);
         let event = match self.kind {
             Kind::Hello => json!({}),
-            Kind::Authorize => with_bearer(serde_json::from_str(HTTP_AUTHORIZER)?),
+            Kind::Authorize => {
+                let mut event: Value = serde_json::from_str(HTTP_AUTHORIZER)?;
+                event["headers"]["authorization"] = json!(format!("Bearer {API_KEY}"));
+                event
+            }
             Kind::Subscribe => {
                 let mut event = message("subscribe", &json!({"appId": APP}), at, None)?;
                 let connection = format!("L0SM9cOF{:05}=", number % SUBSCRIBING);
-                put(&mut event, "/requestContext/connectionId", json!(connection));
+                event["requestContext"]["connectionId"] = json!(connection);
                 event
             }
             Kind::Reports { count, acknowledged } => {
@@ -195,33 +201,19 @@ fn message(kind: &str, data: &Value, at: TimestampMs, id: Option<u64>) -> anyhow
         Some(id) => json!({"type": kind, "id": id, "data": data}),
         None => json!({"type": kind, "data": data}),
     };
-    put(&mut event, "/requestContext/routeKey", json!(kind));
-    put(&mut event, "/requestContext/requestTimeEpoch", json!(at.ms()));
-    put(&mut event, "/body", json!(frame.to_string()));
-    if let Some(context) = event.get_mut("requestContext").and_then(Value::as_object_mut) {
-        let attached = json!({"principalId": "ann", "role": "program", "grant": grant()?});
-        context.insert("authorizer".to_owned(), attached);
-    }
+    event["body"] = json!(frame.to_string());
+    let context = &mut event["requestContext"];
+    context["routeKey"] = json!(kind);
+    context["requestTimeEpoch"] = json!(at.ms());
+    context["authorizer"] = json!({"principalId": "ann", "role": "program", "grant": grant()?});
     Ok(event)
-}
-
-fn with_bearer(mut event: Value) -> Value {
-    if let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) {
-        headers.insert("authorization".to_owned(), json!(format!("Bearer {API_KEY}")));
-    }
-    event
 }
 
 fn history(range: &str) -> anyhow::Result<Value> {
     let mut event: Value = serde_json::from_str(HTTP_CALL)?;
-    put(&mut event, "/rawQueryString", json!(format!("timeRange={range}")));
-    let attached = json!({"lambda": {"grant": grant()?, "role": "program"}});
-    if let Some(context) = event.get_mut("requestContext").and_then(Value::as_object_mut) {
-        context.insert("authorizer".to_owned(), attached);
-    }
-    if let Some(event) = event.as_object_mut() {
-        event.insert("pathParameters".to_owned(), json!({"appId": APP}));
-    }
+    event["rawQueryString"] = json!(format!("timeRange={range}"));
+    event["pathParameters"] = json!({"appId": APP});
+    event["requestContext"]["authorizer"] = json!({"lambda": {"grant": grant()?, "role": "program"}});
     Ok(event)
 }
 
@@ -241,12 +233,6 @@ fn stream(start: TimestampMs) -> anyhow::Result<Value> {
         })
     });
     Ok(json!({"Records": records.collect::<Vec<_>>()}))
-}
-
-fn put(event: &mut Value, pointer: &str, value: Value) {
-    if let Some(place) = event.pointer_mut(pointer) {
-        *place = value;
-    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const BYTES_PER_MEGABYTE: f64 = 1e6;
 const MS_PER_SECOND: f64 = 1e3;
 
 /// Results by case and transport.
-pub(crate) type Figures = BTreeMap<&'static str, BTreeMap<&'static str, Figure>>;
+pub(crate) type Figures = BTreeMap<&'static str, BTreeMap<Transport, Figure>>;
 
 /// The results of one case over one transport. Times are medians in milliseconds.
 #[derive(Debug, Default, Serialize)]
@@ -72,10 +72,10 @@ pub(crate) async fn all(args: &Args, console: &Console) -> anyhow::Result<Figure
         for transport in args.transports() {
             let identity = (transport == Transport::Tls).then_some(&identity);
             match one(args, case, identity).await {
-                Ok(figure) => drop(figures.entry(case.name).or_default().insert(transport.name(), figure)),
+                Ok(figure) => drop(figures.entry(case.name).or_default().insert(transport, figure)),
                 Err(fault) => {
                     // The results of the other cases are still printed.
-                    console.note(&format!("{} over {}: {fault:#}", case.name, transport.name()));
+                    console.note(&format!("{} over {transport:?}: {fault:#}", case.name));
                     figures.remove(case.name);
                     break;
                 }

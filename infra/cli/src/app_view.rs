@@ -1,6 +1,6 @@
 //! An application as text and as JSON. Keys appear by their ids, because their text is not stored.
 
-use nsl_domain::app::{App, Status};
+use nsl_domain::app::App;
 use nsl_domain::ids::Scope;
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
@@ -15,7 +15,7 @@ pub(crate) fn document(app: &App, default: Retention) -> Map<String, Value> {
         ("appId", json!(app.id)),
         ("userId", json!(app.owner)),
         ("name", json!(app.name)),
-        ("status", json!(status(app.status))),
+        ("status", json!(app.status)),
         ("legacy", json!(app.legacy)),
         ("shards", json!(app.shards)),
         (
@@ -40,7 +40,7 @@ pub(crate) fn card(app: &App, default: Retention) -> String {
         row("app", app.id.as_str()),
         row("owner", app.owner.as_str()),
         row("name", &app.name),
-        row("status", status(app.status)),
+        row("status", app.status.as_str()),
         row("legacy", on_off(app.legacy)),
         row("shards", &app.shards.to_string()),
         row(
@@ -106,14 +106,6 @@ fn retention(app: &App, default: Retention) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// A status as it is stored.
-pub(crate) fn status(status: Status) -> &'static str {
-    match status {
-        Status::Active => "active",
-        Status::Inactive => "inactive",
-    }
-}
-
 /// What a scope allows.
 pub(crate) fn scope(scope: Scope) -> &'static str {
     match scope {
@@ -131,7 +123,7 @@ pub(crate) fn on_off(flag: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nsl_domain::app::{DEFAULT_SHARDS, KeyRecord, OwnLimits};
+    use nsl_domain::app::{DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
     use nsl_domain::ids::{AppId, UserId};
     use nsl_domain::rollup::AppRetention;
 

@@ -71,29 +71,23 @@ mod tests {
     }
 
     #[test]
-    fn file_is_created_once_and_then_read() {
+    fn private_file_is_created_once_and_then_read() {
         let folder = scratch("created");
         let path = folder.join("deep/demo.key");
         let key = read_or_create(&path).unwrap();
         assert!(api_key::is_well_formed(&key));
         assert_eq!(read_or_create(&path).unwrap(), key);
         assert_eq!(read(&path).unwrap(), key);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
         assert_eq!(
             std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
             1,
             "the draft was not removed"
         );
-        std::fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn file_is_private() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = scratch("private");
-        let path = folder.join("demo.key");
-        read_or_create(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

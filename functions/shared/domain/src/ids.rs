@@ -105,6 +105,17 @@ pub enum Scope {
     Both,
 }
 
+impl Scope {
+    /// The name under which it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::View => "view",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// SHA-256 of an API key: what is stored of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KeyHash(pub [u8; 32]);

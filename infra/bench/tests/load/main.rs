@@ -29,10 +29,6 @@ impl Outcome {
     fn checked(&self, name: &str) -> u64 {
         self.results["checked"][name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.stderr))
     }
-
-    fn failures(&self) -> String {
-        self.results["failures"].to_string()
-    }
 }
 
 /// Runs the load generator with these arguments.
@@ -88,19 +84,29 @@ async fn batches_and_rates_are_checked() {
 }
 
 #[tokio::test]
-async fn lost_delivery_is_detected() {
-    let outcome = load(Behaviour { lose_every: 10, ..Behaviour::default() }, &FORTY).await;
-    assert!(!outcome.is_success);
-    // Every tenth of 80 deliveries is missing.
-    assert_eq!((outcome.checked("lost"), outcome.checked("doubled")), (8, 0), "{}", outcome.results);
-    assert_eq!(outcome.checked("acknowledged"), 40);
-}
-
-#[tokio::test]
-async fn doubled_delivery_is_detected() {
-    let outcome = load(Behaviour { double_every: 8, ..Behaviour::default() }, &FORTY).await;
-    assert!(!outcome.is_success);
-    assert_eq!((outcome.checked("lost"), outcome.checked("doubled")), (0, 10), "{}", outcome.results);
+async fn each_kind_of_fault_is_detected() {
+    let behaviour = Behaviour::default;
+    for (behaviour, counts, failure) in [
+        // Every tenth of 80 deliveries is missing.
+        (
+            Behaviour { lose_every: 10, ..behaviour() },
+            [("acknowledged", 40), ("lost", 8), ("doubled", 0)].as_slice(),
+            "",
+        ),
+        (Behaviour { double_every: 8, ..behaviour() }, &[("lost", 0), ("doubled", 10)], ""),
+        (Behaviour { misdeliver_every: 10, ..behaviour() }, &[], "without a subscription"),
+        (Behaviour { stop_after: Some(6), ..behaviour() }, &[("unanswered", 2)], "timed out"),
+        (Behaviour { close_after: Some(6), ..behaviour() }, &[], "1001 Going away"),
+        (Behaviour { reject_every: 4, ..behaviour() }, &[("rejected", 10), ("lost", 0)], "unavailable"),
+    ] {
+        let shown = format!("{behaviour:?}");
+        let outcome = load(behaviour, &FORTY).await;
+        assert!(!outcome.is_success, "{shown}");
+        for (name, count) in counts {
+            assert_eq!(outcome.checked(name), *count, "{shown}: {}", outcome.results);
+        }
+        assert!(outcome.results["failures"].to_string().contains(failure), "{shown}: {}", outcome.results);
+    }
 }
 
 #[tokio::test]
@@ -113,38 +119,8 @@ async fn late_delivery_is_not_lost_but_slow() {
 }
 
 #[tokio::test]
-async fn delivery_to_the_wrong_subscriber_is_detected() {
-    let outcome = load(Behaviour { misdeliver_every: 10, ..Behaviour::default() }, &FORTY).await;
-    assert!(!outcome.is_success);
-    assert!(outcome.failures().contains("without a subscription"), "{}", outcome.results);
-}
-
-#[tokio::test]
-async fn service_that_stops_replying_times_out() {
-    let outcome = load(Behaviour { stop_after: Some(6), ..Behaviour::default() }, &FORTY).await;
-    assert!(!outcome.is_success);
-    assert_eq!(outcome.checked("unanswered"), 2, "{}", outcome.results);
-    assert!(outcome.failures().contains("timed out"), "{}", outcome.results);
-}
-
-#[tokio::test]
-async fn closed_connection_is_detected() {
-    let outcome = load(Behaviour { close_after: Some(6), ..Behaviour::default() }, &FORTY).await;
-    assert!(!outcome.is_success);
-    assert!(outcome.failures().contains("1001 Going away"), "{}", outcome.results);
-}
-
-#[tokio::test]
-async fn rejected_report_is_shown_with_its_code() {
-    let outcome = load(Behaviour { reject_every: 4, ..Behaviour::default() }, &FORTY).await;
-    assert!(!outcome.is_success);
-    assert_eq!((outcome.checked("rejected"), outcome.checked("lost")), (10, 0), "{}", outcome.results);
-    assert!(outcome.failures().contains("unavailable"), "{}", outcome.results);
-}
-
-#[tokio::test]
 async fn wrong_key_is_one_line() {
-    let outcome = load(Behaviour { accepts_key: false, ..Behaviour::default() }, &FORTY).await;
+    let outcome = load(Behaviour { rejects_key: true, ..Behaviour::default() }, &FORTY).await;
     assert!(!outcome.is_success);
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
     assert!(

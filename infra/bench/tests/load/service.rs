@@ -16,9 +16,9 @@ pub(crate) const KEY: &str = "nehonix@0000.nsl";
 
 /// How the service misbehaves. 0 means never; `..._every` counts deliveries, except that rejections and `..._after` count
 /// reports.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Behaviour {
-    pub(crate) accepts_key: bool,
+    pub(crate) rejects_key: bool,
     pub(crate) lose_every: u64,
     pub(crate) lose_after: Option<u64>,
     pub(crate) double_every: u64,
@@ -28,23 +28,6 @@ pub(crate) struct Behaviour {
     pub(crate) reject_every: u64,
     pub(crate) stop_after: Option<u64>,
     pub(crate) close_after: Option<u64>,
-}
-
-impl Default for Behaviour {
-    fn default() -> Self {
-        Self {
-            accepts_key: true,
-            lose_every: 0,
-            lose_after: None,
-            double_every: 0,
-            delay_every: 0,
-            delay: Duration::ZERO,
-            misdeliver_every: 0,
-            reject_every: 0,
-            stop_after: None,
-            close_after: None,
-        }
-    }
 }
 
 /// The running service.
@@ -83,11 +66,11 @@ impl Service {
 }
 
 async fn serve(state: Arc<State>, stream: TcpStream) {
-    let accepts_key = state.behaviour.accepts_key;
+    let rejects_key = state.behaviour.rejects_key;
     #[expect(clippy::result_large_err, reason = "required by the handshake's callback")]
     let check_key = move |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         let is_right = request.headers().get("x-api-key").is_some_and(|key| key == KEY);
-        if accepts_key && is_right {
+        if is_right && !rejects_key {
             return Ok(response);
         }
         let mut rejection = ErrorResponse::new(None);

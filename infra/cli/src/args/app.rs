@@ -2,6 +2,7 @@
 
 use super::app_settings::AppSettings;
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use nsl_domain::app::MAX_SHARDS;
 use nsl_domain::ids::Scope;
 
@@ -54,8 +55,8 @@ pub(crate) struct AppUpdate {
     pub(crate) name: Option<String>,
 
     /// Accept or reject connections of the NehonixSmartLogger library, which send no key.
-    #[arg(long, value_name = "SWITCH")]
-    pub(crate) legacy: Option<Switch>,
+    #[arg(long, value_name = "SWITCH", value_parser = switch())]
+    pub(crate) legacy: Option<bool>,
 
     /// Write shards, for 1,000 reports a second each; can be increased, up to 64.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_SHARDS)))]
@@ -69,21 +70,14 @@ pub(crate) struct AppUpdate {
     pub(crate) settings: AppSettings,
 }
 
-/// Value of a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Switch {
-    On,
-    Off,
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppRotateKey {
     #[command(flatten)]
     pub(crate) named: AppNamed,
 
     /// Scope of the new or the removed key [default: that of the newest key].
-    #[arg(long, value_name = "SCOPE", conflicts_with = "drop")]
-    pub(crate) scope: Option<KeyScope>,
+    #[arg(long, value_name = "SCOPE", value_parser = scope(), conflicts_with = "drop")]
+    pub(crate) scope: Option<Scope>,
 
     /// Remove the older of two keys of a scope, the second half of a rotation; no key is added.
     #[arg(long, conflicts_with = "drop")]
@@ -108,7 +102,7 @@ pub(crate) struct AppDelete {
     pub(crate) settle: u64,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct AppCreate {
     /// Display name [default: the id].
     #[arg(long, value_name = "NAME")]
@@ -127,8 +121,8 @@ pub(crate) struct AppCreate {
     pub(crate) legacy: bool,
 
     /// Scope of its first key [default: both].
-    #[arg(long, value_name = "SCOPE")]
-    pub(crate) scope: Option<KeyScope>,
+    #[arg(long, value_name = "SCOPE", value_parser = scope())]
+    pub(crate) scope: Option<Scope>,
 
     /// Create the demo application, if it does not exist, with the key in --key-file, which is created if it does not exist.
     #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
@@ -153,34 +147,13 @@ pub(crate) struct AppList {
     pub(crate) table: Option<String>,
 }
 
-/// What a key or token may do.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum KeyScope {
-    /// Send reports.
-    Publish,
-    /// Watch reports and query history.
-    View,
-    /// Both.
-    Both,
+/// Parses what a key or token may do.
+pub(super) fn scope() -> impl TypedValueParser<Value = Scope> {
+    let scopes = [Scope::Publish, Scope::View, Scope::Both].map(Scope::as_str);
+    PossibleValuesParser::new(scopes).try_map(|text| serde_json::from_value(text.into()))
 }
 
-impl KeyScope {
-    /// The argument's value for `scope`.
-    pub(crate) fn value(scope: Scope) -> &'static str {
-        match scope {
-            Scope::Publish => "publish",
-            Scope::View => "view",
-            Scope::Both => "both",
-        }
-    }
-}
-
-impl From<KeyScope> for Scope {
-    fn from(scope: KeyScope) -> Self {
-        match scope {
-            KeyScope::Publish => Self::Publish,
-            KeyScope::View => Self::View,
-            KeyScope::Both => Self::Both,
-        }
-    }
+/// Parses the value of a flag that is on or off.
+fn switch() -> impl TypedValueParser<Value = bool> {
+    PossibleValuesParser::new(["on", "off"]).map(|text| text == "on")
 }

@@ -1,7 +1,9 @@
 //! The arguments of `nsl token`. A token is read from the environment or stdin, never from an argument.
 
-use super::app::KeyScope;
+use super::app::scope;
+use super::seconds;
 use clap::Subcommand;
+use nsl_domain::ids::Scope;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,8 +29,8 @@ pub(crate) struct TokenIssue {
     pub(crate) owner: Option<String>,
 
     /// Scope of the token.
-    #[arg(long, value_name = "SCOPE", default_value = "view")]
-    pub(crate) scope: KeyScope,
+    #[arg(long, value_name = "SCOPE", default_value = "view", value_parser = scope())]
+    pub(crate) scope: Scope,
 
     /// Validity: a number and s, m, h or d.
     #[arg(long, value_name = "TIME", default_value = "8h", value_parser = validity)]
@@ -59,18 +61,8 @@ pub(crate) struct TokenInspect {
 }
 
 fn validity(text: &str) -> Result<Duration, String> {
-    let unit = text.chars().next_back().unwrap_or_default();
-    let unit_seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => 0,
-    };
-    let count =
-        text.strip_suffix(unit).and_then(|count| count.parse::<u64>().ok()).filter(|_| unit_seconds > 0);
-    let count = count.ok_or("must be a number and s, m, h or d, such as 8h")?;
-    let validity = Duration::from_secs(count.saturating_mul(unit_seconds));
+    let validity = seconds(text, "smhd").ok_or("must be a number and s, m, h or d, such as 8h")?;
+    let validity = Duration::from_secs(validity);
     if validity.is_zero() || validity > MAX_VALIDITY {
         return Err(format!("must be between 1s and {}d", MAX_VALIDITY.as_secs() / 86_400));
     }

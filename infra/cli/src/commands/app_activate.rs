@@ -43,7 +43,7 @@ fn show(
         console.document(&document)?;
         return Ok(());
     }
-    console.line(&format!("{} is {}", app.id, app_view::status(app.status)))?;
+    console.line(&format!("{} is {}", app.id, app.status.as_str()))?;
     match disconnected {
         Some(disconnected) => console.line(&format!("closed {} connections", disconnected.closed))?,
         None if app.status == Status::Inactive => console.note(

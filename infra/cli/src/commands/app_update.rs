@@ -2,7 +2,7 @@
 
 use crate::app_edit::edit;
 use crate::app_view;
-use crate::args::{AppUpdate, Switch};
+use crate::args::AppUpdate;
 use crate::cli::Cli;
 use crate::store;
 use anyhow::ensure;
@@ -25,7 +25,7 @@ fn update(app: &mut App, args: &AppUpdate, now: TimestampMs) -> anyhow::Result<(
         app.name.clone_from(name);
     }
     if let Some(legacy) = args.legacy {
-        app.legacy = legacy == Switch::On;
+        app.legacy = legacy;
     }
     if let Some(shards) = args.shards {
         // With fewer shards history would no longer read the reports of the others.

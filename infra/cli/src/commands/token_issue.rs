@@ -44,7 +44,7 @@ fn claims(args: &TokenIssue, now: TimestampMs) -> anyhow::Result<Claims> {
         iat: issued,
         exp: issued.saturating_add_unsigned(args.expires.as_secs()),
         nbf: None,
-        scope: args.scope.into(),
+        scope: args.scope,
         apps,
         owner,
     })
@@ -62,47 +62,4 @@ fn summary(claims: &Claims) -> String {
     };
     let until = Timestamp::from_second(claims.exp).map_or_else(|_| "ever".to_owned(), |end| end.to_string());
     format!("issued a token for {} to {may} {what} until {until}", claims.sub)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::args::KeyScope;
-    use std::time::Duration;
-
-    fn epoch() -> TimestampMs {
-        TimestampMs::clamped(0)
-    }
-
-    fn args(app: &[&str], owner: Option<&str>) -> TokenIssue {
-        TokenIssue {
-            app: app.iter().map(|&app| app.to_owned()).collect(),
-            owner: owner.map(str::to_owned),
-            scope: KeyScope::View,
-            expires: Duration::from_secs(60),
-            user: None,
-            audience: "nsl".to_owned(),
-            secret_file: None,
-        }
-    }
-
-    #[test]
-    fn token_expires_as_requested() {
-        let claims = claims(&args(&["shop", "blog"], None), epoch()).unwrap();
-        assert_eq!((claims.iat, claims.exp, claims.sub.as_str()), (0, 60, "nsl"));
-        assert_eq!(summary(&claims), "issued a token for nsl to view shop, blog until 1970-01-01T00:01:00Z");
-    }
-
-    #[test]
-    fn owners_token_grants_all_their_applications() {
-        let claims = claims(&args(&[], Some("ann")), epoch()).unwrap();
-        assert_eq!((claims.sub.as_str(), claims.apps.len()), ("ann", 0));
-        assert!(summary(&claims).contains("every application of ann"));
-    }
-
-    #[test]
-    fn invalid_id_is_reported_with_its_argument() {
-        let error = claims(&args(&["a b"], None), epoch()).unwrap_err();
-        assert!(format!("{error:#}").starts_with("--app"), "{error:#}");
-    }
 }

@@ -49,13 +49,25 @@ async fn apps_are_listed_by_owner_and_not_created_twice() {
     let ids: Vec<&str> = listed.iter().map(|app| app["appId"].as_str().unwrap()).collect();
     assert_eq!(ids, ["blog", "shop"]);
 
-    assert!(gateway.error("app create --app-id shop --owner mallory").await.contains("already exists"));
+    let table = gateway.text("app list --owner ann").await;
+    assert_eq!(table, "APP   STATUS    NAME\nblog  active    blog\nshop  active    Shop\n");
+
+    for (arguments, expected) in [
+        ("--app-id shop --owner mallory", "already exists"),
+        ("--app-id a#b", "--app-id: "),
+        ("--demo --name x", "cannot be used with '--name"),
+    ] {
+        let error = gateway.error(&format!("app create {arguments}")).await;
+        assert!(error.contains(expected), "{arguments}: {error}");
+    }
 }
 
 #[tokio::test]
 async fn text_says_that_the_key_is_shown_only_once() {
     let gateway = Gateway::start("person").await;
     let card = gateway.text("app create --app-id shop").await;
-    assert!(card.contains("app     shop\nowner   demo-user\n") && card.contains("shown only once"), "{card}");
-    assert!(gateway.text("app list").await.starts_with("APP"));
+    assert!(
+        card.contains("app     shop\nowner   demo-user\nname    shop\n") && card.contains("shown only once"),
+        "{card}"
+    );
 }

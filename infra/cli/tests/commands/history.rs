@@ -51,7 +51,11 @@ async fn history_is_requested_with_the_key_and_shown_as_a_table() {
     let output = service.nsl(&["history", "demo", "--range", "day", "--series", "cpu.*"]).await;
     let table = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(table.contains("cpu.usage") && table.contains("▁ █"), "{table}");
+    assert_eq!(
+        table.lines().last(),
+        Some("cpu.usage        20         1        40        30  ▁ █"),
+        "{table}"
+    );
     let requests = service.requests();
     assert!(requests.contains(&format!("authorization: bearer {KEY}")), "{requests}");
     assert!(requests.contains("timerange=day") && requests.contains("series=cpu.*"), "{requests}");
@@ -61,10 +65,10 @@ async fn history_is_requested_with_the_key_and_shown_as_a_table() {
 async fn csv_is_printed_unchanged() {
     let csv = "time,cpu.usage\n1,2\n";
     let service = Service::start(vec![("/apps/demo/metrics?", 200, csv.to_owned())]).await;
-    let output = service.nsl(&["history", "demo", "--csv", "--from", "1", "--to", "2"]).await;
+    let output = service.nsl(&["history", "demo", "--csv", "--from", "1", "--to", "2", "--step", "60"]).await;
     assert_eq!(text(&output.stdout), csv);
     let requests = service.requests();
-    assert!(requests.contains("accept: text/csv") && requests.contains("from=1&to=2"), "{requests}");
+    assert!(requests.contains("accept: text/csv") && requests.contains("from=1&to=2&step=60"), "{requests}");
 }
 
 #[tokio::test]
@@ -76,6 +80,7 @@ async fn rejection_is_one_line_without_the_key() {
     assert!(!output.status.success());
     assert_eq!(error.lines().count(), 1, "{error}");
     assert!(error.contains("unauthorized") && !error.contains(KEY), "{error}");
+    assert!(service.requests().contains("timerange=hour"), "the default");
 }
 
 #[tokio::test]

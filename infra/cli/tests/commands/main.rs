@@ -1,7 +1,13 @@
 //! The commands, each as its own process: against an embedded DynamoDB (`gateway`), a WebSocket server that a test
 //! controls (`fake_service`), or an HTTP server with fixed responses (`http_server`).
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod agent;
 mod app_changes;

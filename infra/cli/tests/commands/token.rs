@@ -32,6 +32,9 @@ async fn token_has_the_requested_claims_and_is_alone_on_stdout() {
     let owners = gateway.documents("token issue --owner ann --json").await.remove(0);
     assert_eq!((&owners["claims"]["owner"], &owners["claims"]["sub"]), (&json!("ann"), &json!("ann")));
     assert_eq!(owners["claims"]["scope"], "view", "the default");
+    assert!(owners["claims"]["apps"].as_array().is_none_or(Vec::is_empty), "{owners}");
+    let message = text(&gateway.nsl("token issue --owner ann").await.stderr);
+    assert!(message.contains("for ann to view every application of ann until 20"), "{message}");
 }
 
 #[tokio::test]
@@ -45,12 +48,14 @@ async fn token_is_for_applications_or_for_an_owner() {
     let many: Vec<String> = (0..51).map(|index| format!("app-{index}")).collect();
     let error = gateway.error(&format!("token issue --app {}", many.join(","))).await;
     assert!(error.contains("at most 50"), "{error}");
+    assert!(gateway.error("token issue --app a#b").await.contains("--app: \"a#b\""));
 }
 
 #[tokio::test]
 async fn claims_are_marked_as_unchecked_without_the_secret() {
     let gateway = Gateway::start("inspect").await;
     let token = text(&gateway.nsl("token issue --app shop").await.stdout);
+    assert_eq!(inspect(&gateway, token.trim()).await["claims"]["sub"], "nsl");
     let forged = token.trim().rsplit_once('.').unwrap().0.to_owned() + ".AAAA";
     assert_eq!(inspect(&gateway, &forged).await["signature"], "refused");
 

@@ -45,7 +45,7 @@ pub(super) fn attributes(app: &App) -> Vec<(&'static str, AttributeValue)> {
     let key_entries = app.keys.iter().map(|key| AttributeValue::M(key_entry(key))).collect();
     let mut attributes = vec![
         (keys::NAME, items::text(&app.name)),
-        (keys::STATUS, items::text(status_text(app.status))),
+        (keys::STATUS, items::text(app.status.as_str())),
         (keys::KEYS, AttributeValue::L(key_entries)),
         (keys::LEGACY, AttributeValue::Bool(app.legacy)),
         (keys::SHARDS, items::number(app.shards)),
@@ -60,7 +60,7 @@ fn key_entry(key: &KeyRecord) -> Item {
     Item::from([
         (keys::KEY_ID.to_owned(), items::text(key.id.as_str())),
         (keys::KEY_HASH.to_owned(), items::text(key.hash.to_hex())),
-        (keys::KEY_SCOPE.to_owned(), items::text(scope_text(key.scope))),
+        (keys::KEY_SCOPE.to_owned(), items::text(key.scope.as_str())),
     ])
 }
 
@@ -118,20 +118,5 @@ fn read_status(item: &Item) -> Result<Status, BadAttribute> {
         "active" => Ok(Status::Active),
         "inactive" => Ok(Status::Inactive),
         _ => Err(BadAttribute::Unreadable(keys::STATUS)),
-    }
-}
-
-fn status_text(status: Status) -> &'static str {
-    match status {
-        Status::Active => "active",
-        Status::Inactive => "inactive",
-    }
-}
-
-fn scope_text(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Publish => "publish",
-        Scope::View => "view",
-        Scope::Both => "both",
     }
 }
