@@ -15,11 +15,11 @@ use nsl_domain::history::{HistoryFold, HistoryQuery};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{MinuteBuilder, Retention, Rollup, RollupSpan};
+use nsl_domain::rollup::{Retention, Rollup, RollupSpan};
 use nsl_domain::series::for_each_sample;
-use nsl_domain::time::{HOUR_MS, MINUTE_MS, SECOND_MS, TimestampMs};
+use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 
-use nsl_bench::Documents;
+use nsl_bench::{APP, reports, rollup};
 
 /// Reports of a rollup: a minute of one source.
 const REPORTS: i64 = 60;
@@ -31,35 +31,16 @@ fn start() -> TimestampMs {
     TimestampMs::clamped(1_795_305_600_000)
 }
 
-fn app() -> AppId {
-    AppId::new("shop").unwrap()
-}
-
-fn report(second: i64) -> Report {
-    let document = Documents::new(0).unwrap().of(u64::try_from(second).unwrap()).to_string();
-    Report {
-        app: app(),
-        source: Source::new("web-1").unwrap(),
-        timestamp: start().plus_ms(second * SECOND_MS),
-        document: Document::stored(document),
-    }
+fn minute() -> (RollupSpan, Vec<Report>) {
+    (RollupSpan::containing(Resolution::Minute, start()), reports(start(), REPORTS).unwrap())
 }
 
 fn folded(span: RollupSpan, reports: &[Report]) -> Rollup {
-    let mut fold = MinuteBuilder::new(span);
-    for report in reports {
-        let (source, document) = (&report.source, &report.document);
-        fold.add(report.timestamp, source, document.hash(), document.as_str()).unwrap();
-    }
-    fold.finish()
-}
-
-fn minute() -> (RollupSpan, Vec<Report>) {
-    (RollupSpan::containing(Resolution::Minute, start()), (0..REPORTS).map(report).collect())
+    rollup(span, reports).unwrap()
 }
 
 fn inbound(criterion: &mut Criterion) {
-    let one = report(1);
+    let one = reports(start(), 2).unwrap().remove(1);
     let text = one.document.as_str();
     let frame =
         format!(r#"{{"type":"metrics","data":{{"appId":"shop","source":"web-1","metrics":{text}}}}}"#);
@@ -134,7 +115,7 @@ fn answers(criterion: &mut Criterion) {
         .unwrap();
     criterion.bench_function("fold and render a day of 144 rollups", |bencher| {
         bencher.iter(|| {
-            let mut fold = HistoryFold::new(app(), query.clone());
+            let mut fold = HistoryFold::new(AppId::new(APP).unwrap(), query.clone());
             black_box(&rollups).iter().for_each(|rollup| fold.add_rollup(rollup));
             serde_json::to_string(&fold.finish(now).unwrap()).unwrap()
         });

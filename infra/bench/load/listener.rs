@@ -7,7 +7,6 @@ use crate::target::App;
 use nsl_client::frame::ServiceFrame;
 use nsl_client::socket::{self, Receiver, Sender, SocketError, escaped};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
@@ -19,7 +18,7 @@ pub(crate) async fn connect(ws: &str, app: &App) -> Result<(Sender, Receiver), S
 /// The side of a connection.
 #[derive(Debug)]
 pub(crate) enum Role {
-    /// A publisher. Each reply adds a permit to `replies`.
+    /// A publisher. Each reply adds a permit to `replies`, which is closed once the connection has ended.
     Publisher { index: usize, replies: Arc<Semaphore> },
     /// A subscriber. `subscribed` is resolved once, by the reply to `subscribe`.
     Subscriber { index: usize, subscribed: Option<oneshot::Sender<Result<(), Failure>>> },
@@ -30,8 +29,6 @@ pub(crate) enum Role {
 pub(crate) struct Listener {
     pub(crate) run: Arc<Run>,
     pub(crate) role: Role,
-    /// Set once the connection has ended.
-    pub(crate) has_ended: Arc<AtomicBool>,
 }
 
 impl Listener {
@@ -43,7 +40,6 @@ impl Listener {
                 Err(end) => break end,
             }
         };
-        self.has_ended.store(true, Ordering::Relaxed);
         if let Role::Publisher { replies, .. } = &self.role {
             replies.close();
         }

@@ -15,7 +15,6 @@ use nsl_client::frame::{ClientFrame, Report, Reports};
 use nsl_client::socket::{Sender, SocketError};
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout_at};
 
@@ -28,9 +27,8 @@ pub(crate) struct Publisher {
     source: String,
     documents: Documents,
     sender: Sender,
-    /// One permit per reply.
+    /// One permit per reply; closed once the connection has ended.
     replies: Arc<Semaphore>,
-    has_ended: Arc<AtomicBool>,
 }
 
 impl Publisher {
@@ -38,19 +36,18 @@ impl Publisher {
     pub(crate) async fn open(run: Arc<Run>, index: usize, ws: &str, app: &App) -> Result<Self, Failure> {
         let documents = Documents::new(index).map_err(|error| Failure::wrong(error.to_string()))?;
         let (sender, receiver) = connect(ws, app).await?;
-        let (replies, has_ended) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(false)));
+        let replies = Arc::new(Semaphore::new(0));
         let role = Role::Publisher { index, replies: Arc::clone(&replies) };
-        let listener = Listener { run: Arc::clone(&run), role, has_ended: Arc::clone(&has_ended) };
-        tokio::spawn(listener.listen(receiver));
+        tokio::spawn(Listener { run: Arc::clone(&run), role }.listen(receiver));
         let source = run.source(index);
-        Ok(Self { run, index, app_id: app.app_id.clone(), source, documents, sender, replies, has_ended })
+        Ok(Self { run, index, app_id: app.app_id.clone(), source, documents, sender, replies })
     }
 
     /// Sends this publisher's reports of one stage, or fewer if the connection ends.
     pub(crate) async fn publish(&mut self, load: Load) -> anyhow::Result<()> {
         let mut left = load.allowance(self.index);
         let mut turns = self.turns(&load);
-        while left > 0 && !self.has_ended.load(Ordering::Relaxed) {
+        while left > 0 && !self.replies.is_closed() {
             let Some(due) = turns.next(load.deadline(), &self.run).await else { break };
             let count = load.batch.min(left);
             left -= count;
@@ -90,7 +87,7 @@ impl Publisher {
             Err(SocketError::Closed(_)) => return Ok(false),
             Err(error) => error,
         };
-        if !self.has_ended.load(Ordering::Relaxed) {
+        if !self.replies.is_closed() {
             self.run.log().fail(error.into());
         }
         Ok(false)

@@ -16,7 +16,7 @@ pub(crate) async fn open(run: Arc<Run>, index: usize, ws: &str, app: &App) -> Re
     let (subscribed, outcome) = oneshot::channel();
     let limit = run.timeout;
     let role = Role::Subscriber { index, subscribed: Some(subscribed) };
-    tokio::spawn(Listener { run, role, has_ended: Arc::default() }.listen(receiver));
+    tokio::spawn(Listener { run, role }.listen(receiver));
     let frame = ClientFrame::Subscribe { data: Subscription { app_id: &app.app_id, since: None } };
     let text = serde_json::to_string(&frame).map_err(|error| Failure::wrong(error.to_string()))?;
     sender.send(text, limit).await?;

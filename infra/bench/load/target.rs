@@ -2,9 +2,10 @@
 //! connects to no other address.
 
 use crate::args::Args;
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use nsl_client::ready_file::ReadyFile;
 use nsl_client::settings::Settings;
+use serde_json::Deserializer;
 use std::path::Path;
 
 /// An application with a key that may publish and view.
@@ -70,19 +71,12 @@ fn key_in(path: &Path) -> anyhow::Result<String> {
 fn listed_apps(path: &Path) -> anyhow::Result<Vec<App>> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read applications file {}", path.display()))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(index, line)| {
-            // The parser's message could contain a part of the key.
-            serde_json::from_str(line).ok().with_context(|| {
-                format!(
-                    "line {} of {} is not an application with appId and apiKey",
-                    index + 1,
-                    path.display()
-                )
-            })
-        })
-        .collect()
+    let apps = Deserializer::from_str(&text).into_iter().collect::<serde_json::Result<_>>();
+    // The parser's message could contain a part of the key.
+    apps.map_err(|error| {
+        let (line, path) = (error.line(), path.display());
+        anyhow!("line {line} of {path} is not an application with appId and apiKey")
+    })
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use nsl_domain::time::{MINUTE_MS, TimestampMs};
 use serde_json::{Value, json};
 
 use crate::fake_aws::{Counted, GONE, SILENT};
-use crate::rows::{API_KEY, APP, report_item, reports};
-use nsl_bench::Documents;
+use crate::rows::API_KEY;
+use nsl_bench::{APP, Documents, reports, stream_event};
 
 const MESSAGE: &str = include_str!("../../../tests/support/fixtures/message.json");
 const HTTP_AUTHORIZER: &str = include_str!("../../../tests/support/fixtures/http-authorizer.json");
@@ -67,43 +67,30 @@ const READER: Audience = Audience { reading: 1, gone: 0, silent: 0 };
 const NO_SUBSCRIBERS: Audience = Audience { reading: 0, gone: 0, silent: 0 };
 const REPORT: Kind = Kind::Reports { count: 1, acknowledged: false };
 
-const fn case(
-    name: &'static str,
-    binary: &'static str,
-    kind: Kind,
-    audience: Audience,
-    thinned: u32,
-) -> Case {
-    Case { name, binary, kind, audience, starts: false, thinned }
-}
+const TEN_REPORTS: Kind = Kind::Reports { count: 10, acknowledged: false };
 
-const fn started(
-    name: &'static str,
-    binary: &'static str,
-    kind: Kind,
-    audience: Audience,
-    thinned: u32,
-) -> Case {
-    Case { starts: true, ..case(name, binary, kind, audience, thinned) }
-}
+/// Cases without a name.
+const CASE: Case =
+    Case { name: "", binary: "", kind: Kind::Hello, audience: NO_SUBSCRIBERS, starts: false, thinned: 10 };
+const INGEST: Case = Case { binary: "ingest", kind: REPORT, audience: READER, thinned: 5, ..CASE };
 
 const fn fan_out(name: &'static str, reading: usize, gone: usize, silent: usize, thinned: u32) -> Case {
-    case(name, "ingest", REPORT, Audience { reading, gone, silent }, thinned)
+    Case { name, audience: Audience { reading, gone, silent }, thinned, ..INGEST }
 }
 
 /// All cases, in the order of the results.
 pub(crate) const CASES: [Case; 18] = [
-    started("hello", "nsl-hello", Kind::Hello, NO_SUBSCRIBERS, 10),
-    started("authorize", "authorize", Kind::Authorize, NO_SUBSCRIBERS, 10),
-    started("session", "session", Kind::Subscribe, NO_SUBSCRIBERS, 10),
-    started("ingest", "ingest", REPORT, READER, 1),
-    started("rollup", "rollup", Kind::Stream, NO_SUBSCRIBERS, 10),
-    started("history", "history", Kind::History { range: "day" }, NO_SUBSCRIBERS, 10),
-    case("history, hour", "history", Kind::History { range: "hour" }, NO_SUBSCRIBERS, 10),
-    case("history, week", "history", Kind::History { range: "week" }, NO_SUBSCRIBERS, 10),
-    case("ingest, no subscribers", "ingest", REPORT, NO_SUBSCRIBERS, 5),
-    case("ingest, answered", "ingest", Kind::Reports { count: 1, acknowledged: true }, READER, 5),
-    case("ingest, ten at once", "ingest", Kind::Reports { count: 10, acknowledged: false }, READER, 10),
+    Case { name: "hello", binary: "nsl-hello", kind: Kind::Hello, starts: true, ..CASE },
+    Case { name: "authorize", binary: "authorize", kind: Kind::Authorize, starts: true, ..CASE },
+    Case { name: "session", binary: "session", kind: Kind::Subscribe, starts: true, ..CASE },
+    Case { name: "ingest", thinned: 1, starts: true, ..INGEST },
+    Case { name: "rollup", binary: "rollup", kind: Kind::Stream, starts: true, ..CASE },
+    Case { name: "history", binary: "history", kind: Kind::History { range: "day" }, starts: true, ..CASE },
+    Case { name: "history, hour", binary: "history", kind: Kind::History { range: "hour" }, ..CASE },
+    Case { name: "history, week", binary: "history", kind: Kind::History { range: "week" }, ..CASE },
+    Case { name: "ingest, no subscribers", audience: NO_SUBSCRIBERS, ..INGEST },
+    Case { name: "ingest, answered", kind: Kind::Reports { count: 1, acknowledged: true }, ..INGEST },
+    Case { name: "ingest, ten at once", kind: TEN_REPORTS, thinned: 10, ..INGEST },
     fan_out("fan-out to 10", 10, 0, 0, 10),
     fan_out("fan-out to 100", 100, 0, 0, 50),
     fan_out("fan-out to 1,000", 1_000, 0, 0, 250),
@@ -220,19 +207,7 @@ fn history(range: &str) -> anyhow::Result<Value> {
 /// The same batch every time, of the minute before `start`, whose reports are in the table.
 fn stream(start: TimestampMs) -> anyhow::Result<Value> {
     let minute = start.aligned_to(MINUTE_MS).plus_ms(-MINUTE_MS);
-    let records = reports(minute, BATCH_RECORDS)?.into_iter().zip(1..).map(|(report, number): (_, u64)| {
-        let image = report_item(&report);
-        let keys = json!({"pk": image.get("pk"), "sk": image.get("sk")});
-        let change = json!({
-            "SequenceNumber": format!("{number:021}"), "Keys": keys, "NewImage": image,
-            "StreamViewType": "NEW_IMAGE", "SizeBytes": 900,
-        });
-        json!({
-            "eventID": format!("{number:032x}"), "eventName": "INSERT", "eventSource": "aws:dynamodb",
-            "awsRegion": "us-east-1", "dynamodb": change,
-        })
-    });
-    Ok(json!({"Records": records.collect::<Vec<_>>()}))
+    Ok(stream_event(&reports(minute, BATCH_RECORDS)?))
 }
 
 #[cfg(test)]

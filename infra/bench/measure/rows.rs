@@ -6,20 +6,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nsl_domain::app::KeyRecord;
-use nsl_domain::ids::{AppId, Scope, Source};
-use nsl_domain::report::{Document, Report, sortable};
+use nsl_domain::ids::Scope;
+use nsl_domain::report::{Report, sortable};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{MinuteBuilder, Rollup, RollupSpan};
+use nsl_domain::rollup::{Rollup, RollupSpan};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS, TimestampMs};
 use serde_json::{Value, json};
 
-use nsl_bench::Documents;
+use nsl_bench::{APP, report_item, reports, rollup};
 
-pub(crate) const APP: &str = "shop";
 /// A well-formed key, valid for the fake tables only.
 pub(crate) const API_KEY: &str =
     "nehonix@00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff.nsl";
@@ -102,34 +100,6 @@ impl Rows {
     }
 }
 
-/// Reports of one source, one per second from `start` on.
-pub(crate) fn reports(start: TimestampMs, count: i64) -> anyhow::Result<Vec<Report>> {
-    let mut documents = Documents::new(0)?;
-    (0..count)
-        .map(|second| {
-            let document = documents.of(u64::try_from(second)?).to_string();
-            Ok(Report {
-                app: AppId::new(APP)?,
-                source: Source::new("web-1")?,
-                timestamp: start.plus_ms(second * SECOND_MS),
-                document: Document::stored(document),
-            })
-        })
-        .collect()
-}
-
-/// A report as it is stored, and as the stream contains it.
-pub(crate) fn report_item(report: &Report) -> Value {
-    let iso = report.timestamp.to_string();
-    let hour = iso.get(..13).unwrap_or(&iso);
-    json!({
-        "pk": text(&format!("{}#{hour}#0", report.app)), "sk": text(&report.id()),
-        "appId": text(report.app.as_str()), "source": text(report.source.as_str()),
-        "timestamp": number(report.timestamp.ms()), "document": text(report.document.as_str()),
-        "expiresAt": number(report.timestamp.plus_ms(3 * DAY_MS).seconds()),
-    })
-}
-
 fn last_report(report: &Report) -> Value {
     json!({
         "pk": text(&format!("{APP}#sources")), "sk": text(report.source.as_str()), "report": text(&report.id()),
@@ -139,7 +109,7 @@ fn last_report(report: &Report) -> Value {
 }
 
 fn rollup_item(span: RollupSpan, now: TimestampMs) -> anyhow::Result<Value> {
-    let mut rollup = rollup(span)?;
+    let mut rollup = spread_rollup(span)?;
     let through = rollup.through().min(now.aligned_to(MINUTE_MS)).max(span.start());
     let width = match span.resolution() {
         Resolution::Minute => "1m",
@@ -155,16 +125,13 @@ fn rollup_item(span: RollupSpan, now: TimestampMs) -> anyhow::Result<Value> {
 }
 
 /// A rollup of evenly spread reports.
-pub(crate) fn rollup(span: RollupSpan) -> anyhow::Result<Rollup> {
-    let mut fold = MinuteBuilder::new(span);
+fn spread_rollup(span: RollupSpan) -> anyhow::Result<Rollup> {
     let between_ms = span.resolution().ms() / REPORTS_PER_ROLLUP;
-    for (index, report) in (0..).zip(reports(span.start(), REPORTS_PER_ROLLUP)?) {
-        let instant = span.start().plus_ms(index * between_ms);
-        fold.add(instant, &report.source, report.document.hash(), report.document.as_str())
-            .ok()
-            .context("a generated report was rejected")?;
+    let mut reports = reports(span.start(), REPORTS_PER_ROLLUP)?;
+    for (index, report) in (0..).zip(&mut reports) {
+        report.timestamp = span.start().plus_ms(index * between_ms);
     }
-    Ok(fold.finish())
+    rollup(span, &reports)
 }
 
 fn text(value: &str) -> Value {

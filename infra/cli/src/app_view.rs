@@ -3,34 +3,31 @@
 use nsl_domain::app::App;
 use nsl_domain::ids::Scope;
 use nsl_domain::rollup::Retention;
-use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::time::HOUR_MS;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The application as JSON. `default` is the service's retention.
 pub(crate) fn document(app: &App, default: Retention) -> Map<String, Value> {
     let keys: Vec<Value> = app.keys.iter().map(|key| json!({"id": key.id, "scope": key.scope})).collect();
-    let retention = retention_hours(app, default).into_iter();
     let rates = app.rates();
-    let fields = [
-        ("appId", json!(app.id)),
-        ("userId", json!(app.owner)),
-        ("name", json!(app.name)),
-        ("status", json!(app.status)),
-        ("legacy", json!(app.legacy)),
-        ("shards", json!(app.shards)),
-        (
-            "limits",
-            json!({"reports": rates.reports.per_second, "bytes": rates.bytes.per_second,
-                "connections": app.max_connections(), "subscriptions": app.limits.subscriptions}),
-        ),
-        ("ownLimits", json!(app.limits)),
-        ("retentionHours", retention.map(|(name, hours)| (name.to_owned(), json!(hours))).collect()),
-        ("ownRetentionHours", json!(app.retention)),
-        ("limitedUntil", json!(app.limited_until.as_ref().map(TimestampMs::to_string))),
-        ("keys", json!(keys)),
-        ("tokensNotBefore", json!(app.tokens_not_before.as_ref().map(TimestampMs::to_string))),
-    ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let document = json!({
+        "appId": app.id,
+        "userId": app.owner,
+        "name": app.name,
+        "status": app.status,
+        "legacy": app.legacy,
+        "shards": app.shards,
+        "limits": {"reports": rates.reports.per_second, "bytes": rates.bytes.per_second,
+            "connections": app.max_connections(), "subscriptions": app.limits.subscriptions},
+        "ownLimits": app.limits,
+        "retentionHours": BTreeMap::from(retention_hours(app, default)),
+        "ownRetentionHours": app.retention,
+        "limitedUntil": app.limited_until,
+        "keys": keys,
+        "tokensNotBefore": app.tokens_not_before,
+    });
+    document.as_object().cloned().unwrap_or_default()
 }
 
 /// The application as text, one line per setting. `default` is the service's retention.
@@ -126,6 +123,7 @@ mod tests {
     use nsl_domain::app::{DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
     use nsl_domain::ids::{AppId, UserId};
     use nsl_domain::rollup::AppRetention;
+    use nsl_domain::time::TimestampMs;
 
     #[test]
     fn card_shows_every_setting_and_no_key() {

@@ -9,7 +9,7 @@ mod token;
 
 pub(crate) use app::{AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate};
 pub(crate) use repair::Repair;
-pub(crate) use token::{TokenCommand, TokenInspect, TokenIssue};
+pub(crate) use token::{Signing, TokenCommand, TokenIssue};
 
 use clap::{Parser, Subcommand};
 use nsl_domain::ids::Source;

@@ -8,7 +8,6 @@ use nsl_domain::resolution::Resolution;
 use nsl_domain::time::{HOUR_MS, SECOND_MS, TimestampMs};
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
-use serde_json::{Value, json};
 
 use crate::hosts::{Host, Kind, span};
 use crate::service::Service;
@@ -126,18 +125,5 @@ async fn store(service: &Service, reports: &[Report]) -> f64 {
 
 /// The stream event with these reports.
 fn event(reports: &[Report]) -> nsl_aws::stream::StreamEvent {
-    let records: Vec<Value> = reports.iter().enumerate().map(record).collect();
-    serde_json::from_str(&json!({ "Records": records }).to_string()).unwrap()
-}
-
-fn record((place, report): (usize, &Report)) -> Value {
-    let hour = report.timestamp.aligned_to(HOUR_MS).to_string();
-    let key = json!({"pk": {"S": format!("{}#{}#0", report.app, &hour[..13])}, "sk": {"S": report.id()}});
-    let image = json!({
-        "pk": key["pk"], "sk": key["sk"],
-        "appId": {"S": report.app.as_str()}, "source": {"S": report.source.as_str()},
-        "timestamp": {"N": report.timestamp.ms().to_string()}, "document": {"S": report.document.as_str()},
-    });
-    json!({"eventName": "INSERT",
-        "dynamodb": {"Keys": key, "NewImage": image, "SequenceNumber": (place + 1).to_string()}})
+    serde_json::from_str(&nsl_bench::stream_event(reports).to_string()).unwrap()
 }

@@ -15,7 +15,7 @@ pub(crate) enum TokenCommand {
     /// Issue a signed token, which is printed to stdout alone.
     Issue(TokenIssue),
     /// Show the claims of the token in NSL_TOKEN, else of the one on stdin, and check its signature.
-    Inspect(TokenInspect),
+    Inspect(Signing),
 }
 
 #[derive(Debug, clap::Args)]
@@ -40,17 +40,13 @@ pub(crate) struct TokenIssue {
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
 
-    /// Audience claim that the service requires.
-    #[arg(long, value_name = "TEXT", default_value = "nsl")]
-    pub(crate) audience: String,
-
-    /// File with the secret [default: NSL_TOKEN_SECRET, else that of the ready file or the stack].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
 }
 
+/// How tokens are signed.
 #[derive(Debug, clap::Args)]
-pub(crate) struct TokenInspect {
+pub(crate) struct Signing {
     /// Audience claim that the service requires.
     #[arg(long, value_name = "TEXT", default_value = "nsl")]
     pub(crate) audience: String,

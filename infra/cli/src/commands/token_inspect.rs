@@ -1,6 +1,6 @@
 //! `nsl token inspect`: shows the claims of a token and checks its signature, if the secret is available.
 
-use crate::args::TokenInspect;
+use crate::args::Signing;
 use crate::cli::Cli;
 use crate::secret;
 use anyhow::Context as _;
@@ -16,7 +16,7 @@ const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 /// Claims that are times.
 const TIME_CLAIMS: [&str; 3] = ["iat", "nbf", "exp"];
 
-pub(crate) fn run(args: TokenInspect, cli: &Cli) -> anyhow::Result<()> {
+pub(crate) fn run(args: Signing, cli: &Cli) -> anyhow::Result<()> {
     let token = match &cli.settings.token {
         Some(token) => token.clone(),
         None => from_stdin()?,

@@ -18,7 +18,7 @@ const DEFAULT_USER: &str = "nsl";
 
 pub(crate) fn run(args: TokenIssue, cli: &Cli) -> anyhow::Result<()> {
     let claims = claims(&args, clock::now())?;
-    let secret = secret::find(cli, args.secret_file.as_deref())?;
+    let secret = secret::find(cli, args.signing.secret_file.as_deref())?;
     let secret = secret.context(
         "no secret to sign with: give --local, --stack NAME or --secret-file FILE, or set NSL_TOKEN_SECRET",
     )?;
@@ -40,7 +40,7 @@ fn claims(args: &TokenIssue, now: TimestampMs) -> anyhow::Result<Claims> {
     let issued = now.seconds();
     Ok(Claims {
         sub: user,
-        aud: args.audience.as_str().into(),
+        aud: args.signing.audience.as_str().into(),
         iat: issued,
         exp: issued.saturating_add_unsigned(args.expires.as_secs()),
         nbf: None,

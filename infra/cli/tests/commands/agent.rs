@@ -1,6 +1,6 @@
 //! `nsl agent`: what it sends, and that it reconnects.
 
-use crate::fake_service::{Nsl, Service};
+use crate::fake_service::{Nsl, Service, rejection};
 use serde_json::{Value, json};
 
 fn agent(service: &Service, more: &[&str]) -> Nsl {
@@ -114,8 +114,4 @@ async fn interrupt_closes_the_connection_and_succeeds() {
     let ended: Value = serde_json::from_str(&nsl.line().await).unwrap();
     assert_eq!((&ended["event"], &ended["rejected"]), (&json!("ended"), &json!(0)));
     assert!(nsl.succeeds().await);
-}
-
-fn rejection(code: &str, retryable: bool) -> Value {
-    json!({"type": "error", "payload": {"code": code, "message": "no", "retryable": retryable}})
 }

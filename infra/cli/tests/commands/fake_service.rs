@@ -53,6 +53,11 @@ impl Service {
     }
 }
 
+/// An error frame.
+pub(crate) fn rejection(code: &str, retryable: bool) -> Value {
+    json!({"type": "error", "payload": {"code": code, "message": "no", "retryable": retryable}})
+}
+
 /// The service's side of a connection.
 pub(crate) struct Peer(WebSocketStream<TcpStream>);
 

@@ -1,6 +1,6 @@
 //! What the commands use of a local gateway: tables, the `@connections` API, a ready file.
 
-use crate::http_server;
+use crate::http_server::HttpServer;
 use nsl_test_support::{Behaviour, TestEnvironment};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -23,12 +23,13 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) async fn start(name: &str) -> Self {
         let env = TestEnvironment::start().await;
-        let health = http_server::serve(|_| (200, r#"{"status":"ok","version":"9.9.9"}"#.to_owned())).await;
+        let health = r#"{"status":"ok","version":"9.9.9"}"#.to_owned();
+        let http = HttpServer::start(vec![("/health", 200, health)]).await;
         let folder = std::env::temp_dir().join(format!("nsl-apps-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let tables = ["AppsTable", "ConnectionsTable", "ReportsTable", "RollupsTable", "LogsTable"];
         let outputs = tables.map(|id| (id.to_owned(), json!(env.table(id)))).into_iter().collect::<Value>();
-        let ready = json!({"ws": "ws://unused", "http": health, "dynamodb": env.dynamodb.url(),
+        let ready = json!({"ws": "ws://unused", "http": http.address, "dynamodb": env.dynamodb.url(),
             "management": env.connections.url(), "region": TestEnvironment::REGION,
             "secrets": {"TokenSecret": SECRET}, "outputs": outputs});
         std::fs::write(folder.join("ready.json"), ready.to_string()).unwrap();

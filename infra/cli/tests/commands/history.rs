@@ -1,42 +1,15 @@
 //! `nsl history` and `nsl status` against an HTTP server with one fixed response per path.
 
 use crate::fake_service::KEY;
-use crate::http_server::{path, serve};
+use crate::http_server::HttpServer;
 use serde_json::{Value, json};
 use std::process::Output;
-use std::sync::{Arc, Mutex};
 use tokio::process::Command;
 
-/// A server that records the heads of its requests.
-struct Service {
-    address: String,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Service {
-    /// Responses are selected by the start of the path.
-    async fn start(responses: Vec<(&'static str, u16, String)>) -> Self {
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let recorded = Arc::clone(&requests);
-        let address = serve(move |head| {
-            recorded.lock().unwrap().push(head.to_owned());
-            let response = responses.iter().find(|(start, ..)| path(head).starts_with(start));
-            let (_, status, body) = response.unwrap();
-            (*status, body.clone())
-        });
-        Self { address: address.await, requests }
-    }
-
-    async fn nsl(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nsl"));
-        command.args(arguments).args(["--http", &self.address]);
-        command.env_clear().env("NSL_API_KEY", KEY).output().await.unwrap()
-    }
-
-    /// The heads of the requests so far, in lower case.
-    fn requests(&self) -> String {
-        self.requests.lock().unwrap().join("\n").to_lowercase()
-    }
+async fn nsl(service: &HttpServer, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nsl"));
+    command.args(arguments).args(["--http", &service.address]);
+    command.env_clear().env("NSL_API_KEY", KEY).output().await.unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -47,8 +20,8 @@ fn text(bytes: &[u8]) -> String {
 async fn history_is_requested_with_the_key_and_shown_as_a_table() {
     let body = json!({"appId": "demo", "series": {"cpu.usage":
         {"avg": [10, null, 30], "min": [1, null, 20], "max": [20, null, 40], "count": [1, 0, 1]}}});
-    let service = Service::start(vec![("/apps/demo/metrics?", 200, body.to_string())]).await;
-    let output = service.nsl(&["history", "demo", "--range", "day", "--series", "cpu.*"]).await;
+    let service = HttpServer::start(vec![("/apps/demo/metrics?", 200, body.to_string())]).await;
+    let output = nsl(&service, &["history", "demo", "--range", "day", "--series", "cpu.*"]).await;
     let table = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(
@@ -64,8 +37,9 @@ async fn history_is_requested_with_the_key_and_shown_as_a_table() {
 #[tokio::test]
 async fn csv_is_printed_unchanged() {
     let csv = "time,cpu.usage\n1,2\n";
-    let service = Service::start(vec![("/apps/demo/metrics?", 200, csv.to_owned())]).await;
-    let output = service.nsl(&["history", "demo", "--csv", "--from", "1", "--to", "2", "--step", "60"]).await;
+    let service = HttpServer::start(vec![("/apps/demo/metrics?", 200, csv.to_owned())]).await;
+    let output =
+        nsl(&service, &["history", "demo", "--csv", "--from", "1", "--to", "2", "--step", "60"]).await;
     assert_eq!(text(&output.stdout), csv);
     let requests = service.requests();
     assert!(requests.contains("accept: text/csv") && requests.contains("from=1&to=2&step=60"), "{requests}");
@@ -74,8 +48,8 @@ async fn csv_is_printed_unchanged() {
 #[tokio::test]
 async fn rejection_is_one_line_without_the_key() {
     let body = json!({"message": "credentials are wrong", "code": "unauthorized"}).to_string();
-    let service = Service::start(vec![("/", 401, body)]).await;
-    let output = service.nsl(&["history", "demo"]).await;
+    let service = HttpServer::start(vec![("/", 401, body)]).await;
+    let output = nsl(&service, &["history", "demo"]).await;
     let error = text(&output.stderr);
     assert!(!output.status.success());
     assert_eq!(error.lines().count(), 1, "{error}");
@@ -87,19 +61,19 @@ async fn rejection_is_one_line_without_the_key() {
 async fn status_shows_version_and_sources() {
     let latest = json!({"appId": "demo", "reports": [
         {"source": "box-1", "timestamp": "2026-01-01T00:00:00.000Z", "id": "x", "metrics": {}}]});
-    let service = Service::start(vec![
+    let service = HttpServer::start(vec![
         ("/health", 200, json!({"status": "ok", "version": "9.9.9"}).to_string()),
         ("/apps/demo/metrics/latest", 200, latest.to_string()),
     ])
     .await;
-    let shown = text(&service.nsl(&["status", "demo"]).await.stdout);
+    let shown = text(&nsl(&service, &["status", "demo"]).await.stdout);
     assert!(shown.contains("9.9.9") && shown.contains("one source") && shown.contains("box-1"), "{shown}");
     let document: Value =
-        serde_json::from_slice(&service.nsl(&["status", "demo", "--json"]).await.stdout).unwrap();
+        serde_json::from_slice(&nsl(&service, &["status", "demo", "--json"]).await.stdout).unwrap();
     assert_eq!(document["sources"][0]["source"], "box-1");
     let requests = service.requests();
     let health = requests.split("get ").find(|head| head.starts_with("/health")).unwrap();
     assert!(!health.contains("bearer"), "/health needs no credential: {health}");
-    let shown = text(&service.nsl(&["status"]).await.stdout);
+    let shown = text(&nsl(&service, &["status"]).await.stdout);
     assert!(shown.contains("9.9.9") && !shown.contains("box-1"), "no application is named: {shown}");
 }

@@ -1,33 +1,44 @@
-//! A small HTTP server: one response per connection.
+//! An HTTP server with one fixed response per path.
 
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-/// Serves `respond`, from the head of a request to status and body. Returns its address.
-pub(crate) async fn serve(respond: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            serve_one(stream, &respond).await;
-        }
-    });
-    address
+/// The server. It accepts one request per connection, and records its head.
+pub(crate) struct HttpServer {
+    pub(crate) address: String,
+    requests: Arc<Mutex<String>>,
 }
 
-async fn serve_one(stream: TcpStream, respond: &impl Fn(&str) -> (u16, String)) {
-    let mut stream = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        assert!(stream.read_line(&mut head).await.unwrap() > 0, "the request ended early");
+impl HttpServer {
+    /// Responds with status and body of the first entry with which the path starts.
+    pub(crate) async fn start(responses: Vec<(&'static str, u16, String)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(String::new()));
+        let recorded = Arc::clone(&requests);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufReader::new(stream);
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    assert!(stream.read_line(&mut head).await.unwrap() > 0, "the request ended early");
+                }
+                let path = head.split(' ').nth(1).unwrap();
+                let (_, status, body) = responses.iter().find(|(start, ..)| path.starts_with(start)).unwrap();
+                let length = body.len();
+                let reply = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                );
+                recorded.lock().unwrap().push_str(&head.to_lowercase());
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            }
+        });
+        Self { address, requests }
     }
-    let (status, body) = respond(&head);
-    let length = body.len();
-    let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
-    stream.write_all(reply.as_bytes()).await.unwrap();
-}
 
-/// The path of a request.
-pub(crate) fn path(head: &str) -> &str {
-    head.split(' ').nth(1).unwrap()
+    /// The heads of the requests so far, in lower case.
+    pub(crate) fn requests(&self) -> String {
+        self.requests.lock().unwrap().clone()
+    }
 }

@@ -1,6 +1,6 @@
 //! `nsl send`: one report, accepted or rejected.
 
-use crate::fake_service::{Nsl, Service};
+use crate::fake_service::{Nsl, Service, rejection};
 use serde_json::json;
 
 fn send(service: &Service) -> Nsl {
@@ -26,8 +26,7 @@ async fn rejected_report_is_an_error() {
     let mut nsl = send(&service);
     let mut peer = service.accept_authenticated().await;
     peer.receive().await;
-    peer.send(json!({"type": "error", "payload": {"code": "rate_limited", "message": "slow down", "retryable": true}}))
-        .await;
+    peer.send(rejection("rate_limited", true)).await;
     nsl.message_with("rate_limited").await;
     assert!(!nsl.succeeds().await);
 }

@@ -1,6 +1,6 @@
 //! `nsl tail`: what it shows, and how it continues after an outage.
 
-use crate::fake_service::{Nsl, Service};
+use crate::fake_service::{Nsl, Service, rejection};
 use serde_json::{Value, json};
 
 fn tail(service: &Service, more: &[&str]) -> Nsl {
@@ -74,10 +74,7 @@ async fn forbidden_application_ends_the_command() {
     let mut nsl = tail(&service, &[]);
     let mut peer = service.accept_authenticated().await;
     peer.receive().await;
-    peer.send(
-        json!({"type": "error", "payload": {"code": "forbidden", "message": "no view", "retryable": false}}),
-    )
-    .await;
+    peer.send(rejection("forbidden", false)).await;
     nsl.message_with("forbidden").await;
     assert!(!nsl.succeeds().await);
 }
