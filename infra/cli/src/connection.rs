@@ -53,7 +53,7 @@ impl Connection {
         let connected = socket::connect(&target.address, &[]).await;
         let (sender, receiver) = connected.map_err(|cause| connect_error(&target.address, cause))?;
         let mut connection = Self { sender, receiver, waiting_since: None };
-        let data = Auth::new(&target.app_id, &target.credential);
+        let data = Auth { app_id: &target.app_id, credential: &target.credential };
         connection.send(&ClientFrame::Auth { data }).await?;
         loop {
             let text = connection.receive().await?;

@@ -1,11 +1,15 @@
 //! API keys and tokens.
 
-/// A credential. Its `Debug` hides the text.
-#[derive(Clone, PartialEq, Eq)]
+use serde::Serialize;
+
+/// A credential, serialised as a field of the `auth` frame. Its `Debug` hides the text.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub enum Credential {
     /// An API key of one application.
+    #[serde(rename = "apiKey")]
     Key(String),
     /// A signed token for one or several applications.
+    #[serde(rename = "token")]
     Token(String),
 }
 

@@ -40,22 +40,11 @@ pub enum ClientFrame<'a> {
 #[serde(rename_all = "camelCase")]
 #[expect(missing_debug_implementations, reason = "it contains a credential")]
 pub struct Auth<'a> {
-    app_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-}
-
-impl<'a> Auth<'a> {
-    /// `credential` for `app_id`.
-    pub fn new(app_id: &'a str, credential: &'a Credential) -> Self {
-        let (api_key, token) = match credential {
-            Credential::Key(key) => (Some(key.as_str()), None),
-            Credential::Token(token) => (None, Some(token.as_str())),
-        };
-        Self { app_id, api_key, token }
-    }
+    /// The application.
+    pub app_id: &'a str,
+    /// Its key, or a token.
+    #[serde(flatten)]
+    pub credential: &'a Credential,
 }
 
 /// The reports of a `metrics` frame.

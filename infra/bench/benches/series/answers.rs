@@ -93,22 +93,11 @@ async fn print_number(week: &Week, sources: u64, every_s: i64) {
     let tens = coarser(&minutes, week.now).rollups;
     let hour = coarser(&tens, week.now).rollups.remove(0);
     let service = Service::open("many").await;
-    let hours: Vec<Rollup> = week.levels[2].rollups.iter().map(|stored| moved(&hour, stored)).collect();
-    let tens: Vec<Rollup> = week.levels[1]
-        .rollups
-        .iter()
-        .zip(tens.iter().cycle())
-        .map(|(stored, ten)| moved(ten, stored))
-        .collect();
-    let minutes: Vec<Rollup> = week.levels[0]
-        .rollups
-        .iter()
-        .zip(minutes.iter().cycle())
-        .map(|(stored, minute)| moved(minute, stored))
-        .collect();
-    for level in [&hours, &tens, &minutes] {
+    for (level, parts) in week.levels.iter().zip([&minutes, &tens, &vec![hour.clone()]]) {
+        let parts = level.rollups.iter().zip(parts.iter().cycle());
+        let rollups: Vec<Rollup> = parts.map(|(stored, part)| moved(part, stored)).collect();
         // No query reads more than two days of a resolution finer than its points.
-        service.put(&level[level.len().saturating_sub(2_880)..]).await;
+        service.put(&rollups[rollups.len().saturating_sub(2_880)..]).await;
     }
     let mut cells = vec![sources.to_string(), hour.clone().to_bytes().unwrap().len().to_string()];
     for range in ["day", "week"] {

@@ -69,7 +69,10 @@ async fn print_case(case: &Case) {
     for batch in 0..batches {
         let from = first.plus_ms(batch * case.batch_s * SECOND_MS);
         let reports = reported(&service, &mut hosts, from, case.batch_s);
-        let raw_units = store(&service, &reports).await;
+        // Stored as ingest does.
+        service.env.forget_calls();
+        service.put_raw(&reports).await;
+        let raw_units = service.take_writes();
         clock.store(from.plus_ms(case.batch_s * SECOND_MS + DELIVERY_MS).ms(), Ordering::SeqCst);
         let failures = rolling.handle(event(&reports)).await.unwrap().failures;
         assert!(failures.is_empty(), "nothing fails here");
@@ -114,13 +117,6 @@ fn reported(service: &Service, hosts: &mut [Host], from: TimestampMs, seconds: i
         }
     }
     reports
-}
-
-/// Stores the reports as ingest does, and returns the write units.
-async fn store(service: &Service, reports: &[Report]) -> f64 {
-    service.env.forget_calls();
-    service.put_raw(reports).await;
-    service.take_writes()
 }
 
 /// The stream event with these reports.

@@ -64,16 +64,6 @@ fn ticks(interval: Duration) -> Interval {
     ticks
 }
 
-/// Why a connection is no longer used.
-enum Ended {
-    /// The user interrupted the command.
-    Interrupted,
-    /// The last report was acknowledged.
-    Complete { rejected: usize },
-    /// The connection was lost.
-    Lost(SocketError),
-}
-
 struct Publisher<'a> {
     console: &'a Console,
     app_id: &'a str,
@@ -94,44 +84,45 @@ impl Publisher<'_> {
         let mut lost = None;
         loop {
             let Some(mut connection) = reconnector.open(lost.take()).await? else { return Ok(()) };
-            match self.use_connection(&mut connection, &mut shutdown).await {
-                Ended::Interrupted => {
-                    connection.close().await;
-                    return Ok(());
-                }
-                Ended::Complete { rejected } => {
-                    connection.close().await;
-                    if rejected > 0 {
-                        bail!("the last report was rejected");
-                    }
-                    return Ok(());
-                }
-                Ended::Lost(reason) if self.is_complete() => {
+            let ended = self.use_connection(&mut connection, &mut shutdown).await;
+            match ended {
+                Ok(Some(reason)) if self.is_complete() => {
                     return Err(reason).context("the last report was not acknowledged");
                 }
-                Ended::Lost(reason) => lost = Some(Lost::Ended(reason)),
+                Ok(Some(reason)) => lost = Some(Lost::Ended(reason)),
+                Ok(None) | Err(_) => {
+                    connection.close().await;
+                    return ended.map(drop);
+                }
             }
         }
     }
 
-    async fn use_connection(&mut self, connection: &mut Connection, shutdown: &mut Shutdown) -> Ended {
+    /// Sends reports until the connection is lost, the command is interrupted, or the last report is acknowledged (both
+    /// `None`); an error if that is rejected.
+    async fn use_connection(
+        &mut self,
+        connection: &mut Connection,
+        shutdown: &mut Shutdown,
+    ) -> anyhow::Result<Option<SocketError>> {
         loop {
             let outcome = tokio::select! {
-                () = shutdown.requested() => return Ended::Interrupted,
+                () = shutdown.requested() => return Ok(None),
                 due = self.ticks.tick(), if !self.is_complete() => {
                     self.count_missed(due);
                     self.send_report(connection).await
                 }
                 received = connection.receive() => match received {
                     Ok(text) => match self.handle(ServiceFrame::parse(&text)) {
-                        Some(ended) => return ended,
+                        Some(0) => return Ok(None),
+                        Some(_) => bail!("the last report was rejected"),
                         None => Ok(()),
                     },
                     Err(lost) => Err(lost),
                 },
             };
             if let Err(lost) = outcome {
-                return Ended::Lost(lost);
+                return Ok(Some(lost));
             }
         }
     }
@@ -157,7 +148,8 @@ impl Publisher<'_> {
         Ok(())
     }
 
-    fn handle(&mut self, frame: ServiceFrame<'_>) -> Option<Ended> {
+    /// Handles one frame; returns the number of rejections if it is the reply to the last report.
+    fn handle(&mut self, frame: ServiceFrame<'_>) -> Option<usize> {
         let (id, rejections) = match frame {
             ServiceFrame::Ack(ack) => (Some(ack.id), ack.rejected),
             ServiceFrame::Error(rejection) => (rejection.id.clone(), vec![rejection]),
@@ -171,7 +163,7 @@ impl Publisher<'_> {
             self.note_rejection(rejection);
         }
         let is_last = self.is_complete() && id == Some(report_id(self.sent));
-        is_last.then_some(Ended::Complete { rejected: rejections.len() })
+        is_last.then_some(rejections.len())
     }
 
     /// Shows the 1st, 2nd, 4th, 8th … rejection, so that an agent that is rejected all night does not fill a disk.

@@ -9,7 +9,7 @@ async fn show_hides_the_text_of_keys() {
     let made =
         gateway.documents("app create --app-id shop --owner ann --name Shop --scope publish --json").await;
     gateway.put("ConnectionsTable", "app#shop", "p#a=").await;
-    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let shown = gateway.document("app show shop --json").await;
     assert_eq!(
         (&shown["userId"], &shown["status"], &shown["connections"], &shown["keys"][0]["scope"]),
         (&json!("ann"), &json!("active"), &json!(1), &json!("publish"))
@@ -29,7 +29,7 @@ async fn show_lists_publishers_with_wrong_clocks() {
     let noted = json!({"source": {"S": "started-2026-11-22T06:01:00Z"}, "clockAhead": {"N": "-25200000"},
         "clockSeen": {"N": "1795352461387"}});
     gateway.put_with("ConnectionsTable", "app#shop", "p#wrong=", &noted).await;
-    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let shown = gateway.document("app show shop --json").await;
     let clock = json!({"source": "started-2026-11-22T06:01:00Z", "aheadMs": -25_200_000,
         "seen": "2026-11-22T13:01:01.387Z"});
     assert_eq!((&shown["connections"], &shown["wrongClocks"]), (&json!(2), &json!([clock])));
@@ -41,16 +41,15 @@ async fn show_lists_publishers_with_wrong_clocks() {
 async fn update_changes_only_the_given_settings() {
     let gateway = Gateway::start("update").await;
     gateway.documents("app create --app-id shop --owner ann --json").await;
-    let before = gateway.documents("app show shop --json").await.remove(0);
-    let changed =
-        gateway.documents("app update shop --name Kiosk --legacy on --shards 4 --json").await.remove(0);
+    let before = gateway.document("app show shop --json").await;
+    let changed = gateway.document("app update shop --name Kiosk --legacy on --shards 4 --json").await;
     assert_eq!(
         (&changed["name"], &changed["legacy"], &changed["shards"], &changed["keys"]),
         (&json!("Kiosk"), &json!(true), &json!(4), &before["keys"])
     );
-    let listed = gateway.documents("app list --owner ann --json").await.remove(0);
+    let listed = gateway.document("app list --owner ann --json").await;
     assert_eq!(listed["name"], "Kiosk", "the index is updated");
-    let revoked = gateway.documents("app update shop --revoke-tokens --json").await.remove(0);
+    let revoked = gateway.document("app update shop --revoke-tokens --json").await;
     assert!(revoked["tokensNotBefore"].as_str().unwrap().starts_with("20"), "{revoked}");
     assert_eq!(revoked["legacy"], true);
     assert!(gateway.error("app update shop --shards 2").await.contains("only grow"));
@@ -64,7 +63,7 @@ async fn limits_and_retention_are_set_and_reset() {
     let set =
         "app update shop --max-reports 20 --max-bytes 50000 --max-subscriptions 4 --retention-1d 520w --json";
     gateway.documents(set).await;
-    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let shown = gateway.document("app show shop --json").await;
     let own = json!({"reports": 20, "bytes": 50_000, "connections": 9, "subscriptions": 4});
     assert_eq!((&shown["limits"], &shown["ownLimits"]), (&own, &own));
     assert_eq!(
@@ -88,7 +87,7 @@ async fn limits_and_retention_are_set_and_reset() {
     let reset = "app update shop --max-reports default --max-bytes default --max-connections default \
                  --max-subscriptions default --retention-raw default --retention-1d default --json";
     gateway.documents(&reset.split_whitespace().collect::<Vec<_>>().join(" ")).await;
-    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let shown = gateway.document("app show shop --json").await;
     assert_eq!((&shown["limits"]["reports"], &shown["ownLimits"]["reports"]), (&json!(1_000), &json!(null)));
     assert_eq!(shown["retentionHours"]["raw"], 48);
 }
@@ -99,13 +98,13 @@ async fn key_is_rotated_without_an_outage() {
     gateway.documents("app create --app-id shop --scope view --json").await;
     let first = gateway.documents("app show shop --json").await[0]["keys"][0].clone();
     assert!(gateway.error("app rotate-key shop --drop-old").await.contains("no older key that may view"));
-    let new = gateway.documents("app rotate-key shop --json").await.remove(0);
+    let new = gateway.document("app rotate-key shop --json").await;
     assert!(new["apiKey"].as_str().unwrap().starts_with("nehonix@"));
     assert_eq!(new["scope"], "view", "the scope of the newest key");
-    let both = gateway.documents("app show shop --json").await.remove(0);
+    let both = gateway.document("app show shop --json").await;
     assert_eq!(both["keys"], json!([first, {"id": new["keyId"], "scope": "view"}]));
     assert!(gateway.error("app rotate-key shop").await.contains("2 valid keys that may view"));
-    let dropped = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
+    let dropped = gateway.document("app rotate-key shop --drop-old --json").await;
     assert_eq!(dropped["keys"], json!([new["keyId"]]));
     assert_eq!(gateway.count("AppsTable").await, 2, "the application and the pointer of its one key");
     let id = new["keyId"].as_str().unwrap();
@@ -125,9 +124,9 @@ async fn scopes_are_rotated_independently() {
     let views = id_of(&gateway.documents("app rotate-key shop --scope view --json").await[0]);
     let publishes_later = id_of(&gateway.documents("app rotate-key shop --scope publish --json").await[0]);
     let views_later = id_of(&gateway.documents("app rotate-key shop --scope view --json").await[0]);
-    let left = gateway.documents("app rotate-key shop --drop-old --scope publish --json").await.remove(0);
+    let left = gateway.document("app rotate-key shop --drop-old --scope publish --json").await;
     assert_eq!(left["keys"], json!([views, publishes_later, views_later]), "not {publishes}");
-    let left = gateway.documents("app rotate-key shop --drop-old --json").await.remove(0);
+    let left = gateway.document("app rotate-key shop --drop-old --json").await;
     assert_eq!(left["keys"], json!([publishes_later, views_later]), "of the scope of the newest");
     assert!(gateway.error("app rotate-key shop --drop-old --scope both").await.contains("no older key"));
     let message = String::from_utf8(gateway.nsl("app rotate-key shop --scope publish").await.stderr).unwrap();
@@ -136,9 +135,8 @@ async fn scopes_are_rotated_independently() {
 
 #[tokio::test]
 async fn new_key_is_written_to_a_new_file() {
-    let gateway = Gateway::start("rotate-file").await;
-    gateway.documents("app create --app-id shop --json").await;
-    let new = gateway.documents("app rotate-key shop --key-file new.key --json").await.remove(0);
+    let gateway = Gateway::with_shop("rotate-file").await;
+    let new = gateway.document("app rotate-key shop --key-file new.key --json").await;
     let stored = std::fs::read_to_string(gateway.folder.join("new.key")).unwrap();
     assert_eq!(new["apiKey"], stored.trim());
     gateway.documents("app rotate-key shop --drop-old --json").await;
@@ -147,23 +145,21 @@ async fn new_key_is_written_to_a_new_file() {
 
 #[tokio::test]
 async fn deactivating_closes_only_the_applications_connections() {
-    let gateway = Gateway::start("switch").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("switch").await;
     for (app, row) in [("shop", "p#a="), ("shop", "s#a="), ("shop", "s#b="), ("bank", "p#c=")] {
         gateway.put("ConnectionsTable", &format!("app#{app}"), row).await;
     }
-    let off = gateway.documents("app deactivate shop --json").await.remove(0);
+    let off = gateway.document("app deactivate shop --json").await;
     assert_eq!((&off["status"], &off["closed"]), (&json!("inactive"), &json!(2)));
     assert_eq!(gateway.closed(), ["a=", "b="]);
-    let on = gateway.documents("app activate shop --json").await.remove(0);
+    let on = gateway.document("app activate shop --json").await;
     assert_eq!((&on["status"], &on["closed"]), (&json!("active"), &json!(null)));
     assert_eq!(gateway.text("app deactivate shop").await, "shop is inactive\nclosed 2 connections\n");
 }
 
 #[tokio::test]
 async fn connection_that_cannot_be_closed_stops_nothing() {
-    let gateway = Gateway::start("stuck").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("stuck").await;
     gateway.keep_open("stuck-1=");
     gateway.keep_open("stuck-2=");
     for connection in ["a=", "stuck-1=", "stuck-2=", "z="] {
@@ -193,8 +189,7 @@ async fn connection_that_cannot_be_closed_stops_nothing() {
 
 #[tokio::test]
 async fn deleting_erases_only_the_applications_rows() {
-    let gateway = Gateway::start("delete").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("delete").await;
     gateway.documents("app create --app-id bank --json").await;
     gateway.put("ConnectionsTable", "app#shop", "p#a=").await;
     gateway.put("ConnectionsTable", "app#bank", "p#b=").await;
@@ -216,7 +211,7 @@ async fn deleting_erases_only_the_applications_rows() {
     }
     assert!(gateway.error("app delete shop").await.contains("--yes"));
     assert_eq!(gateway.count("ReportsTable").await, 31, "nothing is deleted without --yes");
-    let deleted = gateway.documents("app delete shop --yes --json --settle 0").await.remove(0);
+    let deleted = gateway.document("app delete shop --yes --json --settle 0").await;
     assert_eq!(
         (&deleted["deleted"], &deleted["closed"], &deleted["erased"]),
         (&json!(true), &json!(1), &json!(40))
@@ -237,8 +232,7 @@ async fn deleting_erases_only_the_applications_rows() {
 
 #[tokio::test]
 async fn rows_stored_during_the_deletion_are_erased_too() {
-    let gateway = Gateway::start("settle").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("settle").await;
     gateway.put("RollupsTable", "shop#sources", "a").await;
     let (gateway, hour) = (&gateway, format!("shop#{}#0", this_hour()));
     let functions = async {

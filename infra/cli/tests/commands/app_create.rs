@@ -7,7 +7,7 @@ use serde_json::json;
 async fn demo_is_created_once() {
     let gateway = Gateway::start("demo").await;
     let demo = "app create --demo --json --key-file data/demo.key";
-    let first = gateway.documents(demo).await.remove(0);
+    let first = gateway.document(demo).await;
     assert_eq!(
         (&first["appId"], &first["userId"], &first["name"], &first["legacy"], &first["created"]),
         (&json!("demo"), &json!("demo-user"), &json!("Demo"), &json!(true), &json!(true))
@@ -15,7 +15,7 @@ async fn demo_is_created_once() {
     let stored = std::fs::read_to_string(gateway.folder.join("data/demo.key")).unwrap();
     assert_eq!(first["apiKey"], stored.trim());
 
-    let second = gateway.documents(demo).await.remove(0);
+    let second = gateway.document(demo).await;
     assert_eq!((&second["apiKey"], &second["created"]), (&first["apiKey"], &json!(false)));
     assert_eq!(
         gateway.documents("app list --json").await,
@@ -27,10 +27,10 @@ async fn demo_is_created_once() {
 async fn demo_accepts_the_key_of_a_new_key_file_only() {
     let gateway = Gateway::start("lost-key").await;
     gateway.documents("app create --demo --json --key-file first.key").await;
-    let before = gateway.documents("app show demo --json").await.remove(0);
-    let again = gateway.documents("app create --demo --json --key-file second.key").await.remove(0);
+    let before = gateway.document("app show demo --json").await;
+    let again = gateway.document("app create --demo --json --key-file second.key").await;
     assert_eq!(again["created"], json!(false));
-    let after = gateway.documents("app show demo --json").await.remove(0);
+    let after = gateway.document("app show demo --json").await;
     let keys = after["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 1);
     assert_ne!(after["keys"], before["keys"]);

@@ -36,6 +36,13 @@ impl Gateway {
         Self { folder, env, variables: Vec::new() }
     }
 
+    /// A gateway with the application `shop`.
+    pub(crate) async fn with_shop(name: &str) -> Self {
+        let gateway = Self::start(name).await;
+        gateway.documents("app create --app-id shop --json").await;
+        gateway
+    }
+
     /// Changes the ready file.
     pub(crate) fn edit_ready(&self, edit: impl FnOnce(&mut Value)) {
         let path = self.folder.join("ready.json");
@@ -71,6 +78,11 @@ impl Gateway {
     /// The lines of JSON that the command prints.
     pub(crate) async fn documents(&self, arguments: &str) -> Vec<Value> {
         self.text(arguments).await.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The first of them.
+    pub(crate) async fn document(&self, arguments: &str) -> Value {
+        self.documents(arguments).await.remove(0)
     }
 
     /// The output of a command that succeeds.

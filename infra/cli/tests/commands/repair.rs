@@ -22,31 +22,29 @@ pub(crate) async fn put_report(gateway: &Gateway, ms: i64) {
 
 #[tokio::test]
 async fn repair_is_idempotent() {
-    let gateway = Gateway::start("repair").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("repair").await;
     let from_ms = two_hours_ago_ms();
     for minute in [0, 0, 1, 1] {
         put_report(&gateway, from_ms + minute * MINUTE_MS + 387).await;
     }
     let span = format!("repair shop --from {from_ms} --to {} --json", from_ms + 2 * MINUTE_MS);
-    let first = gateway.documents(&span).await.remove(0);
+    let first = gateway.document(&span).await;
     assert_eq!((&first["appId"], &first["tooOld"]), (&json!("shop"), &json!(0)));
     let written = first["written"].as_u64().unwrap();
     // Two minutes, and one or two rollups of each coarser resolution.
     assert!((5..=8).contains(&written), "{first}");
     assert_eq!(gateway.count("RollupsTable").await as u64, written);
-    let second = gateway.documents(&span).await.remove(0);
+    let second = gateway.document(&span).await;
     assert_eq!((&second["written"], &second["unchanged"]), (&json!(0), &json!(written)));
     let text = gateway.text(&span.replace(" --json", "")).await;
     assert_eq!(text, format!("repaired shop: 0 rollups written, {written} unchanged\n"));
-    let before = gateway.documents("repair shop --from 0 --to 1000 --json").await.remove(0);
+    let before = gateway.document("repair shop --from 0 --to 1000 --json").await;
     assert_eq!((&before["written"], &before["unchanged"]), (&json!(0), &json!(0)));
 }
 
 #[tokio::test]
 async fn repair_is_limited_by_the_services_retention() {
-    let gateway = Gateway::start("repair-kept").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("repair-kept").await;
     let from_ms = two_hours_ago_ms() - 5 * 24 * 60 * MINUTE_MS;
     put_report(&gateway, from_ms + 387).await;
     let span = format!("repair shop --from {from_ms} --to {} --json", from_ms + MINUTE_MS);
@@ -59,14 +57,13 @@ async fn repair_is_limited_by_the_services_retention() {
     assert!(output.stderr.is_empty(), "nothing is assumed");
     let repaired: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(repaired["written"], 4, "one rollup of each resolution");
-    let shown = gateway.documents("app show shop --json").await.remove(0);
+    let shown = gateway.document("app show shop --json").await;
     assert_eq!(shown["retentionHours"]["raw"], 240);
 }
 
 #[tokio::test]
 async fn invalid_arguments_are_rejected() {
-    let gateway = Gateway::start("repair-rejected").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("repair-rejected").await;
     for (arguments, expected) in [
         ("repair shop --from 2 --to 1", "--from must be before --to"),
         ("repair shop --from yesterday", "yesterday"),
@@ -80,8 +77,7 @@ async fn invalid_arguments_are_rejected() {
 
 #[tokio::test]
 async fn quarantined_records_are_listed_by_application() {
-    let gateway = Gateway::start("quarantine").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("quarantine").await;
     let record = format!("{{\"dynamodb\":\"{}\"}}", "x".repeat(200));
     let item = |pk: &str, sk: &str, expires_at: &str| {
         json!({"pk": {"S": pk}, "sk": {"S": sk}, "reason": {"S": "no report"}, "record": {"S": record},

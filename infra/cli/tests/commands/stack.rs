@@ -63,17 +63,17 @@ async fn stack_is_operated_by_its_name() {
     assert_eq!(listed[0]["appId"], "shop");
 
     gateway.put("ConnectionsTable", "app#shop", "p#a=").await;
-    let shown = gateway.documents("app show shop --json --stack prod").await.remove(0);
+    let shown = gateway.document("app show shop --json --stack prod").await;
     assert_eq!((&shown["connections"], &shown["limits"]["reports"]), (&1.into(), &20.into()));
-    let off = gateway.documents("app deactivate shop --json --stack prod").await.remove(0);
+    let off = gateway.document("app deactivate shop --json --stack prod").await;
     assert_eq!(off["closed"], 1);
     assert_eq!(gateway.closed(), ["a="]);
 
     let status = format!("status --json --stack prod --http {}", text(&ready, "http"));
-    let status = gateway.documents(&status).await.remove(0);
+    let status = gateway.document(&status).await;
     assert_eq!((&status["status"], status["tables"].as_array().map(Vec::len)), (&"ok".into(), Some(5)));
 
-    let issued = gateway.documents("token issue --app shop --json --stack prod").await.remove(0);
+    let issued = gateway.document("token issue --app shop --json --stack prod").await;
     let token = issued["token"].as_str().unwrap();
     let read = gateway.nsl_with("token inspect --json", &[("NSL_TOKEN", token)], "").await;
     let read: Value = serde_json::from_slice(&read.stdout).unwrap();

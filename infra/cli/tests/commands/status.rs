@@ -12,7 +12,7 @@ fn now_ms() -> i64 {
 #[tokio::test]
 async fn status_without_an_application_shows_service_and_tables() {
     let gateway = Gateway::start("status").await;
-    let status = gateway.documents("status --json").await.remove(0);
+    let status = gateway.document("status --json").await;
     assert_eq!((&status["status"], &status["version"]), (&json!("ok"), &json!("9.9.9")));
     assert_eq!((&status["appId"], &status["sources"]), (&json!(null), &json!(null)));
     let tables = status["tables"].as_array().unwrap();
@@ -26,13 +26,12 @@ async fn status_without_an_application_shows_service_and_tables() {
 
 #[tokio::test]
 async fn application_without_a_credential_is_read_from_the_tables() {
-    let gateway = Gateway::start("status-app").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("status-app").await;
     let (newest_ms, earlier_ms) = (now_ms() - MINUTE_MS, now_ms() - 120 * MINUTE_MS);
     put_report(&gateway, earlier_ms).await;
     gateway.documents(&format!("repair shop --from {earlier_ms} --json")).await;
     put_report(&gateway, newest_ms).await;
-    let status = gateway.documents("status shop --json").await.remove(0);
+    let status = gateway.document("status shop --json").await;
     assert_eq!(
         (&status["sources"][0]["source"], status["sources"].as_array().unwrap().len()),
         (&json!("web-1"), 1)
@@ -50,8 +49,7 @@ async fn application_without_a_credential_is_read_from_the_tables() {
 
 #[tokio::test]
 async fn service_that_does_not_respond_is_shown_with_its_tables() {
-    let gateway = Gateway::start("status-down").await;
-    gateway.documents("app create --app-id shop --json").await;
+    let gateway = Gateway::with_shop("status-down").await;
     let output = gateway.nsl("status shop --json --http http://127.0.0.1:1").await;
     assert!(!output.status.success(), "the service is down");
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();

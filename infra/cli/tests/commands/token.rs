@@ -29,7 +29,7 @@ async fn token_has_the_requested_claims_and_is_alone_on_stdout() {
         (&json!("bob"), &json!("nsl"), &json!("both"), &json!(["shop", "bank"]))
     );
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 7_200);
-    let owners = gateway.documents("token issue --owner ann --json").await.remove(0);
+    let owners = gateway.document("token issue --owner ann --json").await;
     assert_eq!((&owners["claims"]["owner"], &owners["claims"]["sub"]), (&json!("ann"), &json!("ann")));
     assert_eq!(owners["claims"]["scope"], "view", "the default");
     assert!(owners["claims"]["apps"].as_array().is_none_or(Vec::is_empty), "{owners}");
