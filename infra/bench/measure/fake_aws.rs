@@ -6,23 +6,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rows::Rows;
+use crate::serve::Handler;
 
 /// Prefix of connections that are gone.
 pub(crate) const GONE: &str = "gone-";
 /// Prefix of connections that never read.
 pub(crate) const SILENT: &str = "silent-";
-
-/// As long as that of AWS, because it is parsed too.
-const REQUEST_ID: (&str, &str) = ("x-amzn-requestid", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEF");
 
 /// Number of calls by kind.
 #[derive(Debug, Default)]
@@ -113,39 +109,45 @@ impl FakeAws {
         Some(format!("{{\"Items\":[{items}],\"Count\":{count},\"ScannedCount\":{count}}}"))
     }
 
-    async fn post(&self, path: &str) -> Response {
+    async fn post(&self, path: &str) -> Response<Full<Bytes>> {
         self.calls.posts.fetch_add(1, Ordering::Relaxed);
         let name = path.rsplit('/').next().unwrap_or_default();
         if name.starts_with(SILENT) {
             std::future::pending::<()>().await;
         }
         if name.starts_with(GONE) {
-            return (StatusCode::GONE, [("x-amzn-errortype", "GoneException"), REQUEST_ID], "{}")
-                .into_response();
+            return answer(StatusCode::GONE, ("x-amzn-errortype", "GoneException"), "{}".into());
         }
-        ([("content-type", "application/json"), REQUEST_ID], "").into_response()
-    }
-
-    /// Serves every path.
-    pub(crate) fn router(self) -> Router {
-        Router::new().fallback(respond).with_state(Arc::new(self))
+        answer(StatusCode::OK, ("content-type", "application/json"), Bytes::new())
     }
 }
 
-async fn respond(
-    State(fake_aws): State<Arc<FakeAws>>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Bytes,
-) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let Some(operation) = target.and_then(|target| target.split('.').nth(1)) else {
-        return fake_aws.post(uri.path()).await;
-    };
-    match fake_aws.table_call(operation, &body) {
-        Some(body) => ([("content-type", "application/x-amz-json-1.0"), REQUEST_ID], body).into_response(),
-        None => (StatusCode::BAD_REQUEST, "cannot parse the call").into_response(),
+impl Handler for FakeAws {
+    async fn handle(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        let Some(operation) = target.and_then(|target| target.split('.').nth(1)) else {
+            return self.post(request.uri().path()).await;
+        };
+        match self.table_call(operation, request.body()) {
+            Some(body) => answer(StatusCode::OK, ("content-type", "application/x-amz-json-1.0"), body.into()),
+            None => answer(
+                StatusCode::BAD_REQUEST,
+                ("content-type", "text/plain"),
+                "cannot parse the call".into(),
+            ),
+        }
     }
+}
+
+fn answer(status: StatusCode, header: (&'static str, &'static str), body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header.0, hyper::header::HeaderValue::from_static(header.1));
+    // As long as that of AWS, because it is parsed too.
+    let id = hyper::header::HeaderValue::from_static("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEF");
+    headers.insert("x-amzn-requestid", id);
+    response
 }
 
 #[cfg(test)]

@@ -83,10 +83,10 @@ impl Function {
     ) -> anyhow::Result<(Self, Started)> {
         let calls = Arc::new(Calls::default());
         let acceptor = || identity.map(|identity| identity.acceptor.clone());
-        let router = FakeAws::new(Arc::clone(rows), Arc::clone(&calls)).router();
+        let fake_aws = Arc::new(FakeAws::new(Arc::clone(rows), Arc::clone(&calls)));
         // Two servers, because DynamoDB and the WebSocket API are two hosts on AWS.
-        let tables = Server::start(router.clone(), acceptor()).await?;
-        let connections = Server::start(router, acceptor()).await?;
+        let tables = Server::start(Arc::clone(&fake_aws), acceptor()).await?;
+        let connections = Server::start(fake_aws, acceptor()).await?;
         let mut api = RuntimeApi::open().await?;
 
         let scheme = if identity.is_some() { "https" } else { "http" };

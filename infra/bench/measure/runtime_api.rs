@@ -4,16 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Request, Response, StatusCode};
 use nsl_client::clock;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::serve::Server;
+use crate::serve::{Handler, Server};
 
 /// Longest processing of an event. No measured one takes a second.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,9 +49,8 @@ impl RuntimeApi {
     pub(crate) async fn open() -> anyhow::Result<Self> {
         let (events, queue) = mpsc::channel(1);
         let (sender, requests) = mpsc::unbounded_channel();
-        let endpoint = Arc::new(Endpoint { events: Mutex::new(queue), requests: sender });
-        let router = Router::new().fallback(get(next).post(record)).with_state(endpoint);
-        Ok(Self { server: Server::start(router, None).await?, events, requests })
+        let endpoint = Endpoint { events: Mutex::new(queue), requests: sender };
+        Ok(Self { server: Server::start(Arc::new(endpoint), None).await?, events, requests })
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
@@ -90,11 +86,31 @@ impl RuntimeApi {
     }
 }
 
-async fn next(State(endpoint): State<Arc<Endpoint>>) -> Response {
-    let mut events = endpoint.events.lock().await;
-    let _ = endpoint.requests.send(RuntimeRequest::Next(Instant::now()));
-    let Some(event) = events.recv().await else { return StatusCode::GONE.into_response() };
+impl Handler for Endpoint {
+    async fn handle(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        if request.method() == Method::GET {
+            let mut events = self.events.lock().await;
+            let _ = self.requests.send(RuntimeRequest::Next(Instant::now()));
+            return match events.recv().await {
+                Some(event) => next(event),
+                None => status(StatusCode::GONE),
+            };
+        }
+        let is_response = path.ends_with("/response");
+        let body = request.into_body();
+        let request = match is_response {
+            true => RuntimeRequest::Response(Instant::now(), body),
+            false => RuntimeRequest::Error(body),
+        };
+        let _ = self.requests.send(request);
+        status(StatusCode::ACCEPTED)
+    }
+}
+
+fn next(event: Bytes) -> Response<Full<Bytes>> {
     let deadline_ms = clock::now().plus_ms(EVENT_TIMEOUT.as_millis() as i64).ms();
+    let mut response = Response::new(Full::new(event));
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
         ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
@@ -102,14 +118,16 @@ async fn next(State(endpoint): State<Arc<Endpoint>>) -> Response {
         ("lambda-runtime-trace-id", "Root=1-6921b2cd-0123456789abcdef01234567;Sampled=0".to_owned()),
         ("content-type", "application/json".to_owned()),
     ];
-    (headers, event).into_response()
+    for (name, value) in headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
-async fn record(State(endpoint): State<Arc<Endpoint>>, uri: Uri, body: Bytes) -> StatusCode {
-    let request = match uri.path().ends_with("/response") {
-        true => RuntimeRequest::Response(Instant::now(), body),
-        false => RuntimeRequest::Error(body),
-    };
-    let _ = endpoint.requests.send(request);
-    StatusCode::ACCEPTED
+fn status(code: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = code;
+    response
 }

@@ -1,16 +1,26 @@
 //! A loopback HTTP server, plain or TLS, which records when its first connection was opened.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use axum::Router;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+
+/// Handles the requests of a server.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// The response to `request`.
+    fn handle(&self, request: Request<Bytes>) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+}
 
 /// A running server, which ends when it is dropped.
 #[derive(Debug)]
@@ -21,8 +31,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `router` on a free port.
-    pub(crate) async fn start(router: Router, tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
+    /// Serves `handler` on a free port.
+    pub(crate) async fn start(handler: Arc<impl Handler>, tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let first_connection = Arc::new(OnceLock::new());
@@ -33,13 +43,13 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = seen.set(Instant::now());
                 let _ = stream.set_nodelay(true);
-                let (router, tls) = (router.clone(), tls.clone());
+                let (handler, tls) = (Arc::clone(&handler), tls.clone());
                 connections.spawn(async move {
                     match tls {
-                        None => serve(stream, router).await,
+                        None => serve(stream, handler).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, router).await;
+                                serve(stream, handler).await;
                             }
                         }
                     }
@@ -61,8 +71,15 @@ impl Drop for Server {
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
-    let (stream, service) = (TokioIo::new(stream), TowerToHyperService::new(router));
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<impl Handler>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            Ok::<_, Infallible>(handler.handle(Request::from_parts(parts, body)).await)
+        }
+    });
     // A client may disconnect at any time.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
