@@ -7,6 +7,8 @@
 //! - [`FunctionBinary`]: a function's own binary, run with missing or invalid settings or under [`Emulator`].
 //! - [`events`]: the events that API Gateway invokes functions with.
 //! - [`fixtures`]: one application, its key, its grant, and the time of the tests.
+//! - [`hosts`]: hosts that report like the published library, and their rollups.
+//! - [`shapes`]: values that are difficult for percentiles.
 //! - [`skip`]: reports a test whose tool is not installed.
 //!
 //! Calls are recorded on the wire, below the SDK. A failure inside this crate panics: only tests use it.
@@ -15,6 +17,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a set-up that fails must fail the test; indexing JSON returns null instead of panicking"
 )]
 
@@ -27,8 +30,10 @@ mod environment;
 pub mod events;
 pub mod fixtures;
 mod function_binary;
+pub mod hosts;
 mod server;
 mod settings;
+pub mod shapes;
 
 pub use call::{Call, ConsumedCapacity};
 pub use connections_api::{Behaviour, FakeConnectionsApi};

@@ -3,8 +3,8 @@
 
 use nsl_domain::time::{DAY_MS, SECOND_MS};
 
-use super::hosts::{Host, Kind, hour};
 use super::*;
+use nsl_test_support::hosts::{Host, Kind, hour};
 
 #[tokio::test]
 async fn range_costs_the_same_few_queries_for_any_reports() {

@@ -10,10 +10,6 @@ mod rejections;
 mod sources;
 mod tail;
 
-#[path = "../../../shared/domain/tests/rollup/hosts.rs"]
-#[expect(dead_code, reason = "the tests of sizes need more of it")]
-mod hosts;
-
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 

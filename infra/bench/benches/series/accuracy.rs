@@ -6,10 +6,10 @@ use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
-use crate::hosts::span;
-use crate::shapes::{SHAPES, Shapes, assert_accurate_percentiles, document};
 use crate::table::{begin, row};
 use crate::week::{WATCHED, Week, coarser};
+use nsl_test_support::hosts::span;
+use nsl_test_support::shapes::{SHAPES, Shapes, assert_accurate_percentiles, document};
 
 /// Minutes of difficult values: a week.
 const MINUTES: i64 = 7 * 1_440;
@@ -34,7 +34,7 @@ pub(crate) fn print(week: &Week) {
 }
 
 fn print_difficult() {
-    let mut shapes = Shapes::new();
+    let mut shapes = Shapes::default();
     let source = Source::new("difficult").unwrap();
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); SHAPES.len()];
     let mut minutes = Vec::new();

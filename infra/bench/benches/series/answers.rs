@@ -6,10 +6,10 @@ use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{MINUTE_MS, SECOND_MS};
 
-use crate::hosts::{Host, Kind, span};
 use crate::service::Service;
 use crate::table::{begin, millis, row};
 use crate::week::{SOURCES, Week, coarser};
+use nsl_test_support::hosts::{Host, Kind, span};
 
 /// Timed queries of each range.
 const ANSWERS: usize = 101;
@@ -61,7 +61,7 @@ async fn print_range(service: &Service, week: &Week, range: &str) -> [Duration; 
     let mut warm = Vec::new();
     for _ in 0..ANSWERS {
         let fresh = service.history();
-        // Caches the application, as any instance does that has served a query of it.
+        // Caches the app, as any instance does that has served a query of it.
         service.ask(&fresh, "timeRange=hour&series=cpu.usage", week.now).await;
         for times in [&mut cold, &mut warm] {
             let began = Instant::now();

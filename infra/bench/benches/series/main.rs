@@ -13,13 +13,6 @@
     reason = "a failed measurement ends the program; tables are printed"
 )]
 
-#[path = "../../../../functions/shared/domain/tests/rollup/hosts.rs"]
-#[expect(dead_code, reason = "the domain's tests use more of it")]
-mod hosts;
-
-#[path = "../../../../functions/shared/domain/tests/rollup/shapes.rs"]
-mod shapes;
-
 mod accuracy;
 mod answers;
 mod service;

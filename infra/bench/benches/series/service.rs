@@ -15,7 +15,7 @@ use serde_json::json;
 /// Concurrent calls of the engine.
 const CONCURRENT_CALLS: usize = 8;
 
-/// The service with one application.
+/// The service with one app.
 pub(crate) struct Service {
     pub(crate) env: TestEnvironment,
     pub(crate) app: App,

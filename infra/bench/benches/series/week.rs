@@ -9,8 +9,8 @@ use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
-use crate::hosts::{Host, Kind, span};
 use crate::table::{begin, row};
+use nsl_test_support::hosts::{Host, Kind, span};
 
 /// The series of the hosts that change.
 pub(crate) const WATCHED: [&str; 6] = [

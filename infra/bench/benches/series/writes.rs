@@ -9,9 +9,9 @@ use nsl_domain::time::{HOUR_MS, SECOND_MS, TimestampMs};
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 
-use crate::hosts::{Host, Kind, span};
 use crate::service::Service;
 use crate::table::{begin, row};
+use nsl_test_support::hosts::{Host, Kind, span};
 
 /// Dollars per million write and read units, on demand, us-east-1.
 const WRITE_DOLLARS: f64 = 0.625;

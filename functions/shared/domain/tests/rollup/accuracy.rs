@@ -9,8 +9,8 @@ use nsl_domain::rollup::{MinuteBuilder, Rollup};
 use nsl_domain::series::for_each_sample;
 use nsl_domain::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
-use crate::hosts::{Host, Kind, span};
-use crate::shapes::{Shapes, assert_accurate_percentiles, document};
+use nsl_test_support::hosts::{Host, Kind, span};
+use nsl_test_support::shapes::{Shapes, assert_accurate_percentiles, document};
 
 /// Builds `minutes` of documents of `next`, one a second, merges them up to hours and compares every series with its
 /// exact values.
@@ -65,6 +65,6 @@ fn percentiles_of_library_reports_are_within_one_percent() {
 
 #[test]
 fn percentiles_of_hostile_values_are_within_one_percent() {
-    let mut shapes = Shapes::new();
+    let mut shapes = Shapes::default();
     assert_accurate(240, || document(shapes.next_values()));
 }

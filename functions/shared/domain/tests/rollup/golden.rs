@@ -11,7 +11,7 @@ use nsl_domain::rollup::{ENCODING, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
 use serde_json::{Map, Value, json};
 
-use crate::hosts::{Host, Kind, hour, span};
+use nsl_test_support::hosts::{Host, Kind, hour, span};
 
 const QUANTILES: [f64; 4] = [0.05, 0.5, 0.95, 0.99];
 /// Quantiles use the machine's `exp`, which may round differently elsewhere.

@@ -4,6 +4,4 @@
 
 mod accuracy;
 mod golden;
-mod hosts;
-mod shapes;
 mod size;

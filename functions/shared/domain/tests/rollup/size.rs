@@ -2,7 +2,7 @@
 
 use nsl_domain::rollup::Rollup;
 
-use crate::hosts::{Host, Kind, hour};
+use nsl_test_support::hosts::{Host, Kind, hour};
 
 /// Most bytes of an hour's rollup of the library's series, one report a second.
 const HOUR_BYTES_MAX: usize = 2_500;

@@ -5,8 +5,7 @@ use nsl_domain::report::Document;
 use serde_json::{Map, json};
 
 /// Names of the shapes, in the order of [`Shapes::next_values`].
-pub(crate) const SHAPES: [&str; 6] =
-    ["bimodal", "heavy-tailed", "constant", "negative", "zero", "of both signs"];
+pub const SHAPES: [&str; 6] = ["bimodal", "heavy-tailed", "constant", "negative", "zero", "of both signs"];
 
 /// The percentiles that are compared.
 const QUANTILES: [f64; 6] = [0.01, 0.25, 0.5, 0.95, 0.99, 0.999];
@@ -15,17 +14,20 @@ const QUANTILES: [f64; 6] = [0.01, 0.25, 0.5, 0.95, 0.99, 0.999];
 const RELATIVE_ERROR: f64 = 0.01 + 1e-9;
 
 /// Draws values of each shape, the same in every run.
-pub(crate) struct Shapes {
+#[derive(Debug)]
+pub struct Shapes {
     rng: fastrand::Rng,
 }
 
-impl Shapes {
-    pub(crate) fn new() -> Self {
+impl Default for Shapes {
+    fn default() -> Self {
         Self { rng: fastrand::Rng::with_seed(7) }
     }
+}
 
+impl Shapes {
     /// The next value of each shape.
-    pub(crate) fn next_values(&mut self) -> [f64; 6] {
+    pub fn next_values(&mut self) -> [f64; 6] {
         let bimodal = if self.rng.f64() < 0.5 { 1.0 + self.rng.f64() } else { 1e6 + 1e3 * self.rng.f64() };
         let heavy = (1.0 - self.rng.f64()).max(1e-12).powf(-2.0);
         let negative = -(self.rng.f64() * 20.0).exp();
@@ -35,14 +37,14 @@ impl Shapes {
 }
 
 /// The document of such values.
-pub(crate) fn document(values: [f64; 6]) -> Document {
+pub fn document(values: [f64; 6]) -> Document {
     let members = SHAPES.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json!(value)));
     Document::accept(&serde_json::to_string(&Map::from_iter(members)).unwrap()).unwrap()
 }
 
 /// Asserts that the percentiles of `whole` are within the documented error of the exact ones; returns the greatest
 /// relative error.
-pub(crate) fn assert_accurate_percentiles(name: &str, whole: &Bucket, mut values: Vec<f64>) -> f64 {
+pub fn assert_accurate_percentiles(name: &str, whole: &Bucket, mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     assert_eq!(whole.count(), values.len() as u64, "{name}");
     let error = |q: &f64| {

@@ -16,7 +16,7 @@ const PAGE: f64 = 4_096.0;
 
 /// The recording that a host continues.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A container: two interfaces whose counters stay at zero.
     Linux,
     /// A desktop machine: load averages of zero, three counts of the application.
@@ -24,21 +24,22 @@ pub(crate) enum Kind {
 }
 
 /// One host.
-pub(crate) struct Host {
-    pub(crate) source: Source,
+#[derive(Debug)]
+pub struct Host {
+    pub source: Source,
     document: Value,
     rng: fastrand::Rng,
     cpu: f64,
     used: f64,
     heap: f64,
     buffers: f64,
-    pub(crate) reports: i64,
+    pub reports: i64,
 }
 
 impl Host {
-    pub(crate) fn new(kind: Kind, index: u64) -> Self {
-        let frames = include_str!("../../../../../tests/fixtures/library-frames.jsonl");
-        let windows = include_str!("../../../../../tests/fixtures/metrics-windows-host.json");
+    pub fn new(kind: Kind, index: u64) -> Self {
+        let frames = include_str!("../../fixtures/library-frames.jsonl");
+        let windows = include_str!("../../fixtures/metrics-windows-host.json");
         let frame = frames.lines().find(|line| line.starts_with("{\"type\":\"send_metrics\"")).unwrap();
         let document = match kind {
             Kind::Linux => serde_json::from_str::<Value>(frame).unwrap()["data"]["metrics"].clone(),
@@ -59,7 +60,7 @@ impl Host {
     }
 
     /// The document of the next second.
-    pub(crate) fn next_document(&mut self) -> Document {
+    pub fn next_document(&mut self) -> Document {
         self.reports += 1;
         let (pull, noise) = (self.rng.f64(), self.rng.f64());
         self.cpu = (0.9 * self.cpu + 4.0 + 20.0 * (pull - 0.5) + 6.0 * (noise - 0.5)).clamp(0.3, 100.0);
@@ -95,7 +96,7 @@ impl Host {
 }
 
 /// The span of `resolution` that starts `offset_ms` after the day of the recording.
-pub(crate) fn span(resolution: Resolution, offset_ms: i64) -> RollupSpan {
+pub fn span(resolution: Resolution, offset_ms: i64) -> RollupSpan {
     RollupSpan::containing(resolution, TimestampMs::clamped(DAY_START_MS + offset_ms))
 }
 
@@ -115,7 +116,7 @@ fn minute(hosts: &mut [Host], minute: i64, every_s: i64) -> Rollup {
 }
 
 /// The rollups of an hour of `hosts`: minutes, ten minutes, and the hour. Each host reports every `every_s` seconds.
-pub(crate) fn hour(hosts: &mut [Host], every_s: i64) -> [Vec<Rollup>; 3] {
+pub fn hour(hosts: &mut [Host], every_s: i64) -> [Vec<Rollup>; 3] {
     let now = TimestampMs::clamped(DAY_START_MS + DAY_MS);
     let minutes: Vec<Rollup> = (0..60).map(|index| minute(hosts, index, every_s)).collect();
     let ten = |(index, below): (usize, &[Rollup])| {
