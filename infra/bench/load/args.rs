@@ -23,12 +23,12 @@ const MAX_BATCH: i64 = 35;
 /// Loads a metrics service over its WebSocket API and checks that no report is lost or delivered twice.
 ///
 /// Connects only to the addresses in the ready file or in --ws and --http.
-/// Exit status 0 means that every subscriber received every acknowledged report of its application exactly once.
+/// Exit status 0 means that every subscriber received every acknowledged report of its app exactly once.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "nsl-load", version)]
 #[command(group(ArgGroup::new("amount").args(["rate", "as_answered"])))]
 pub(crate) struct Args {
-    /// Ready file of a local gateway, with its addresses and its demo application.
+    /// Ready file of a local gateway, with its addresses and its demo app.
     #[arg(long, value_name = "FILE", default_value = ".nsl/ready.json", conflicts_with = "ws")]
     pub(crate) ready_file: PathBuf,
 
@@ -48,16 +48,16 @@ pub(crate) struct Args {
     #[arg(long = "app-key-file", value_name = "FILE", requires = "app_ids")]
     pub(crate) app_key_files: Vec<PathBuf>,
 
-    /// File of further applications to load, without the demo application: JSON lines as `nsl app create --json` prints
+    /// File of further apps to load, without the demo app: JSON lines as `nsl app create --json` prints
     /// them.
     #[arg(long, value_name = "FILE")]
     pub(crate) apps: Option<PathBuf>,
 
-    /// Connections of publishers, spread over the applications.
+    /// Connections of publishers, spread over the apps.
     #[arg(long, value_name = "P", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
     pub(crate) publishers: u32,
 
-    /// Connections of subscribers, spread over the applications.
+    /// Connections of subscribers, spread over the apps.
     #[arg(long, value_name = "S", default_value = "1", value_parser = clap::value_parser!(u32).range(0..=MAX_CONNECTIONS))]
     pub(crate) subscribers: u32,
 

@@ -61,7 +61,7 @@ impl Connections {
     }
 }
 
-/// Opens a connection for each application index in `apps_of`, in order.
+/// Opens a connection for each app index in `apps_of`, in order.
 async fn open_each<'a, T, F>(
     role: &str,
     apps_of: &[usize],

@@ -1,6 +1,6 @@
 //! The delivery log of a run: what was sent, acknowledged and received, and when.
 //!
-//! A report is *carried* once it is acknowledged and every subscriber of its application has received it. An acknowledged
+//! A report is *carried* once it is acknowledged and every subscriber of its app has received it. An acknowledged
 //! report that a subscriber did not receive is *lost*, one that it received again is *doubled*. Counts are kept by stage;
 //! a report belongs to the stage in which it was sent.
 
@@ -38,6 +38,20 @@ struct Entry {
     id_hash: Option<u64>,
 }
 
+/// A report that the service acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AcknowledgedReport {
+    pub(crate) sequence: u64,
+    pub(crate) sent: Instant,
+}
+
+/// Number of reports of a stage so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StageProgress {
+    pub(crate) sent: u64,
+    pub(crate) carried: u64,
+}
+
 /// The log of one run.
 #[derive(Debug)]
 pub(crate) struct DeliveryLog {
@@ -51,7 +65,7 @@ pub(crate) struct DeliveryLog {
     received: Vec<HashMap<usize, Vec<bool>>>,
     id_hashes: HashSet<u64>,
     stages: Vec<StageLog>,
-    last_acknowledged: HashMap<usize, (u64, Instant)>,
+    last_acknowledged: HashMap<usize, AcknowledgedReport>,
     /// Reports that are neither rejected nor carried yet.
     open: u64,
     /// Received reports that are not of this run.
@@ -146,7 +160,7 @@ impl DeliveryLog {
             return;
         }
         stage.acknowledge(at.saturating_duration_since(sent));
-        self.last_acknowledged.insert(publisher, (sequence, sent));
+        self.last_acknowledged.insert(publisher, AcknowledgedReport { sequence, sent });
         if received_by_all {
             stage.carry(at);
             self.open -= 1;
@@ -233,8 +247,8 @@ impl DeliveryLog {
         self.open
     }
 
-    /// Sequence number and time of sending of the publisher's last acknowledged report.
-    pub(crate) fn last_acknowledged(&self, publisher: usize) -> Option<(u64, Instant)> {
+    /// The publisher's last acknowledged report.
+    pub(crate) fn last_acknowledged(&self, publisher: usize) -> Option<AcknowledgedReport> {
         self.last_acknowledged.get(&publisher).copied()
     }
 
@@ -255,9 +269,10 @@ impl DeliveryLog {
         stages
     }
 
-    /// Number of reports sent and carried in the current stage.
-    pub(crate) fn progress(&self) -> (u64, u64) {
-        self.stages.last().map_or((0, 0), |stage| (stage.counts.sent, stage.carried))
+    /// The progress of the current stage.
+    pub(crate) fn progress(&self) -> StageProgress {
+        let progress = |stage: &StageLog| StageProgress { sent: stage.counts.sent, carried: stage.carried };
+        self.stages.last().map(progress).unwrap_or_default()
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Pause between two requests, as a multiple of the last response time: requests take at most a fifth of the time,
-/// because the response of a busy application reads a megabyte.
+/// because the response of a busy app reads a megabyte.
 const PAUSE_FACTOR: u32 = 4;
 
 /// The probe of one run.
@@ -64,12 +64,12 @@ impl HistoryProbe {
     ) -> Result<Option<Duration>, Failure> {
         let limit = Instant::now() + run.timeout;
         let before = run.log().last_acknowledged(publisher);
-        let (sequence, sent) = loop {
+        let reported = loop {
             let last = run.log().last_acknowledged(publisher);
             match last {
                 Some(last) if Some(last) != before => break last,
-                _ if Instant::now() >= limit => return Ok(None),
-                _ => sleep(POLL_INTERVAL).await,
+                Some(_) | None if Instant::now() >= limit => return Ok(None),
+                Some(_) | None => sleep(POLL_INTERVAL).await,
             }
         };
         let source = run.source(publisher);
@@ -81,8 +81,8 @@ impl HistoryProbe {
             let body =
                 timeout_at(limit, self.http.get(&path, &[], "application/json", Some(&credential))).await;
             let body = body.map_err(|_| Failure::timed_out("response of history", run.timeout))??;
-            if latest_sequence(&body, &source).is_some_and(|last| last >= sequence) {
-                return Ok(Some(sent.elapsed()));
+            if latest_sequence(&body, &source).is_some_and(|last| last >= reported.sequence) {
+                return Ok(Some(reported.sent.elapsed()));
             }
             sleep(POLL_INTERVAL.max(began.elapsed() * PAUSE_FACTOR)).await;
         }

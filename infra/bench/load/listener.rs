@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
-/// Connects as an application. The key is sent in a header, which no log contains.
+/// Connects as an app. The key is sent in a header, which no log contains.
 pub(crate) async fn connect(ws: &str, app: &App) -> Result<(Sender, Receiver), SocketError> {
     socket::connect(ws, &[("x-api-key", app.api_key.as_str())]).await
 }

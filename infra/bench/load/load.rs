@@ -36,6 +36,13 @@ impl Pace {
     }
 }
 
+/// When a publisher sends its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    pub(crate) first: Instant,
+    pub(crate) period: Duration,
+}
+
 /// One stage of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
@@ -83,14 +90,13 @@ impl Load {
         share(self.reports.unwrap_or(MAX_REPORTS), index, self.publishers)
     }
 
-    /// When publisher `index` sends its first frame at `rate`, and the period of its frames. The publishers' frames are
-    /// spread evenly over the period.
-    pub(crate) fn schedule(&self, index: usize, rate: f64) -> (Instant, Duration) {
+    /// The frames of publisher `index` at `rate`. Those of all publishers are spread evenly over the period.
+    pub(crate) fn schedule(&self, index: usize, rate: f64) -> Schedule {
         let publishers = self.publishers.max(1) as f64;
         let period = Duration::from_secs_f64(self.batch as f64 * publishers / rate);
         let period = period.max(MIN_PERIOD);
         let offset = period.mul_f64(index as f64 / publishers);
-        (self.began + offset, period)
+        Schedule { first: self.began + offset, period }
     }
 }
 
@@ -108,8 +114,9 @@ mod tests {
         let args = args(&["--publishers", "4", "--rate", "8", "--batch", "2"]);
         let began = Instant::now();
         let load = Load::measured(&args, Pace::of(&args), began);
-        assert_eq!(load.schedule(0, 8.0), (began, Duration::from_secs(1)));
-        assert_eq!(load.schedule(1, 8.0), (began + Duration::from_millis(250), Duration::from_secs(1)));
+        let period = Duration::from_secs(1);
+        assert_eq!(load.schedule(0, 8.0), Schedule { first: began, period });
+        assert_eq!(load.schedule(1, 8.0), Schedule { first: began + Duration::from_millis(250), period });
     }
 
     #[test]
@@ -133,6 +140,6 @@ mod tests {
     fn period_is_bounded_at_any_rate() {
         let args = args(&["--rate", "1000000"]);
         let load = Load::measured(&args, Pace::of(&args), Instant::now());
-        assert_eq!(load.schedule(0, 1e15).1, MIN_PERIOD);
+        assert_eq!(load.schedule(0, 1e15).period, MIN_PERIOD);
     }
 }

@@ -1,7 +1,7 @@
 //! `nsl-load`: loads a metrics service over its public WebSocket API and checks deliveries.
 //!
 //! Publishers send reports like those of the library, and subscribers receive them. Every acknowledged report must reach
-//! every subscriber of its application exactly once. It uses docs/PROTOCOL.md and nothing else of the service, so that it
+//! every subscriber of its app exactly once. It uses docs/PROTOCOL.md and nothing else of the service, so that it
 //! works with the local gateway and with AWS.
 
 mod args;

@@ -1,18 +1,18 @@
-//! Assigns publishers and subscribers to applications in turn, so that equal counts make pairs.
+//! Assigns publishers and subscribers to apps in turn, so that equal counts make pairs.
 
-/// The application of each connection, as an index.
+/// The app of each connection, as an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Of each publisher.
     pub(crate) publishers: Vec<usize>,
     /// Of each subscriber.
     pub(crate) subscribers: Vec<usize>,
-    /// Number of subscribers by application.
+    /// Number of subscribers by app.
     pub(crate) audiences: Vec<u32>,
 }
 
 impl Plan {
-    /// Spreads the connections over `apps` applications.
+    /// Spreads the connections over `apps` apps.
     pub(crate) fn spread(publishers: u32, subscribers: u32, apps: usize) -> Self {
         let turns = |count: u32| (0..count as usize).map(|index| index % apps.max(1)).collect::<Vec<_>>();
         let subscribers = turns(subscribers);
@@ -25,9 +25,12 @@ impl Plan {
         Self { publishers: turns(publishers), subscribers, audiences }
     }
 
-    /// Number of subscribers of `publisher`'s application.
+    /// Number of subscribers of `publisher`'s app; none if that publisher does not exist.
     pub(crate) fn audience(&self, publisher: usize) -> u32 {
-        self.publishers.get(publisher).and_then(|app| self.audiences.get(*app)).copied().unwrap_or_default()
+        self.publishers
+            .get(publisher)
+            .and_then(|app| self.audiences.get(*app))
+            .map_or(0, |audience| *audience)
     }
 }
 

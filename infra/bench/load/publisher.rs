@@ -1,7 +1,7 @@
 //! A publisher, which sends reports in every stage.
 //!
-//! At a fixed rate a report counts as sent when it was due, not when the network took it, so that waiting is not hidden
-//! (Tene's "coordinated omission").
+//! At a fixed rate, latency is measured from when a report was due, not from when it was sent. Otherwise a slow service
+//! would delay the reports that measure it ("coordinated omission").
 
 use crate::failure::Failure;
 use crate::listener::{Listener, Role, connect};
@@ -32,7 +32,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Opens publisher number `index` of an application.
+    /// Opens publisher number `index` of an app.
     pub(crate) async fn open(run: Arc<Run>, index: usize, ws: &str, app: &App) -> Result<Self, Failure> {
         let documents = Documents::new(index).map_err(|error| Failure::wrong(error.to_string()))?;
         let (sender, receiver) = connect(ws, app).await?;
@@ -68,8 +68,8 @@ impl Publisher {
         self.replies.forget_permits(self.replies.available_permits());
         match load.pace {
             Pace::Rate(rate) => {
-                let (first, period) = load.schedule(self.index, rate);
-                let mut ticks = interval_at(first, period);
+                let schedule = load.schedule(self.index, rate);
+                let mut ticks = interval_at(schedule.first, schedule.period);
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
                 Turns::Ticks(ticks)
             }
@@ -114,7 +114,7 @@ impl Publisher {
 /// When the next frame may be sent.
 #[derive(Debug)]
 enum Turns {
-    /// At fixed times; late ones are made up for.
+    /// At fixed times; missed turns follow at once.
     Ticks(Interval),
     /// After each reply, except for so many first frames.
     Replies(Arc<Semaphore>, u32),

@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::connections::Connections;
+use crate::delivery_log::StageProgress;
 use crate::history_probe::HistoryProbe;
 use crate::load::{Load, Pace};
 use crate::plan::Plan;
@@ -47,13 +48,29 @@ pub(crate) async fn run(args: &Args, settings: &Settings, console: &Console) -> 
             None => std::future::pending().await,
         }
     };
-    let (results, knee) = tokio::select! {
+    let measured = tokio::select! {
         outcome = stages.run() => outcome?,
         () = sampling => anyhow::bail!("the history probe ended before the run"),
     };
     stages.connections.close().await;
-    let results = RunResults::of(args, &target, &run.log(), results, knee);
+    let results = RunResults::of(args, &target, &run.log(), measured.stages, measured.knee);
     Ok(results)
+}
+
+/// The results of a run's stages.
+struct Measured {
+    stages: Vec<StageResults>,
+    /// Of a ramp.
+    knee: Option<Knee>,
+}
+
+/// How the wait for the reports of a stage ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    /// Every report was carried or rejected.
+    Complete,
+    /// Some reports were still open.
+    TimedOut,
 }
 
 struct Stages<'a> {
@@ -64,7 +81,7 @@ struct Stages<'a> {
 }
 
 impl Stages<'_> {
-    async fn run(&mut self) -> anyhow::Result<(Vec<StageResults>, Option<Knee>)> {
+    async fn run(&mut self) -> anyhow::Result<Measured> {
         let pace = Pace::of(self.args);
         if self.args.warm_up > 0 {
             self.stage("warm-up", Load::warm_up(self.args, pace, Instant::now())).await?;
@@ -75,18 +92,18 @@ impl Stages<'_> {
                 let load = Load::measured(self.args, pace, Instant::now());
                 self.stage("measuring", load).await?;
                 sleep(LINGER).await;
-                Ok((self.results(&load).into_iter().collect(), None))
+                Ok(Measured { stages: self.results(&load).into_iter().collect(), knee: None })
             }
         }
     }
 
-    async fn ramp(&mut self, rate: f64) -> anyhow::Result<(Vec<StageResults>, Option<Knee>)> {
+    async fn ramp(&mut self, rate: f64) -> anyhow::Result<Measured> {
         let mut ramp = Ramp::from_rate(rate, f64::from(self.args.p99_limit));
         let mut stages = Vec::new();
         let mut failures_before = self.run.log().failures().total();
         loop {
             let load = Load::measured(self.args, Pace::Rate(ramp.rate()), Instant::now());
-            let has_settled = self.stage(&format!("{:.0}/s", ramp.rate()), load).await?;
+            let settled = self.stage(&format!("{:.0}/s", ramp.rate()), load).await?;
             sleep(LINGER).await;
             let failures = self.run.log().failures().total();
             let Some(results) = self.results(&load) else { break };
@@ -94,16 +111,16 @@ impl Stages<'_> {
             failures_before = failures;
             stages.push(results);
             // Reports that are still open would count against the next step.
-            if !ramp.next(&step) || !has_settled {
+            if !ramp.next(&step) || settled == Settled::TimedOut {
                 break;
             }
         }
         let knee = Knee { held_per_second: ramp.held(), p99_limit_ms: self.args.p99_limit };
-        Ok((stages, Some(knee)))
+        Ok(Measured { stages, knee: Some(knee) })
     }
 
-    /// Runs one stage and waits for its reports; false if some did not arrive.
-    async fn stage(&mut self, name: &str, load: Load) -> anyhow::Result<bool> {
+    /// Runs one stage and waits for its reports.
+    async fn stage(&mut self, name: &str, load: Load) -> anyhow::Result<Settled> {
         self.run.log().begin_stage(load.began);
         let run = Arc::clone(&self.run);
         let drawing = draw_progress(self.console, name, &self.run, load);
@@ -113,7 +130,7 @@ impl Stages<'_> {
         };
         tokio::select! {
             outcome = work => outcome,
-            () = drawing => Ok(false),
+            () = drawing => Ok(Settled::TimedOut),
         }
     }
 
@@ -130,7 +147,7 @@ async fn draw_progress(console: &Console, name: &str, run: &Run, load: Load) {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let progress = Progress::start(console, name, load.reports.unwrap_or(millis(load.duration)));
     loop {
-        let (sent, carried) = run.log().progress();
+        let StageProgress { sent, carried } = run.log().progress();
         let failures = run.log().failures().total();
         let elapsed = Instant::now().saturating_duration_since(load.began);
         let done = if load.reports.is_some() { sent } else { millis(elapsed) };
@@ -142,8 +159,8 @@ async fn draw_progress(console: &Console, name: &str, run: &Run, load: Load) {
     }
 }
 
-/// Waits until every report is carried or rejected; false if nothing arrives for the run's timeout, or at the limit.
-async fn settle(run: &Run) -> bool {
+/// Waits until every report is carried or rejected, nothing arrives for the run's timeout, or the limit is reached.
+async fn settle(run: &Run) -> Settled {
     let mut open = run.log().open();
     let limit = Instant::now() + SETTLE_LIMIT;
     let mut progressed_at = Instant::now();
@@ -154,8 +171,8 @@ async fn settle(run: &Run) -> bool {
             progressed_at = Instant::now();
         }
         if progressed_at.elapsed() >= run.timeout || Instant::now() >= limit {
-            return false;
+            return Settled::TimedOut;
         }
     }
-    true
+    Settled::Complete
 }

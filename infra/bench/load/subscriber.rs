@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Opens subscriber number `index` of an application and waits until it is subscribed.
+/// Opens subscriber number `index` of an app and waits until it is subscribed.
 pub(crate) async fn open(run: Arc<Run>, index: usize, ws: &str, app: &App) -> Result<Sender, Failure> {
     let (mut sender, receiver) = connect(ws, app).await?;
     let (subscribed, outcome) = oneshot::channel();

@@ -1,4 +1,4 @@
-//! The service and the applications to load, from arguments, ready file, key files and environment. The load generator
+//! The service and the apps to load, from arguments, ready file, key files and environment. The load generator
 //! connects to no other address.
 
 use crate::args::Args;
@@ -8,10 +8,10 @@ use nsl_client::settings::Settings;
 use serde_json::Deserializer;
 use std::path::Path;
 
-/// An application with a key that may publish and view.
+/// An app with a key that may publish and view.
 pub(crate) use nsl_client::ready_file::AppKey as App;
 
-/// A service and the applications to load. It contains keys, so it has no `Debug`.
+/// A service and the apps to load. It contains keys, so it has no `Debug`.
 pub(crate) struct Target {
     /// Address of the WebSocket API.
     pub(crate) ws: String,
@@ -41,7 +41,7 @@ impl Target {
     }
 }
 
-/// The local gateway, with or without its demo application.
+/// The local gateway, with or without its demo app.
 fn of_ready_file(path: &Path, with_demo: bool) -> anyhow::Result<Target> {
     let ready = ReadyFile::read(path)?;
     let http = Some(ready.http).filter(|http| !http.is_empty());

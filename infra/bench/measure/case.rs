@@ -42,7 +42,7 @@ enum Kind {
     },
 }
 
-/// The subscribers of the application.
+/// The subscribers of the app.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Audience {
     pub(crate) reading: usize,

@@ -1,4 +1,4 @@
-//! The rows of the fake tables: one application with its history, as DynamoDB JSON.
+//! The rows of the fake tables: one app with its history, as DynamoDB JSON.
 //!
 //! Keys and attributes are those of docs/DATA_MODEL.md. Reports and rollups are computed by the domain, so that functions
 //! read what they would read on AWS.
@@ -34,7 +34,7 @@ const RAW_SECONDS: i64 = 300;
 pub(crate) struct Rows(BTreeMap<(String, String), BTreeMap<String, Arc<str>>>);
 
 impl Rows {
-    /// The application at `now` without subscribers.
+    /// The app at `now` without subscribers.
     pub(crate) fn new(now: TimestampMs) -> anyhow::Result<Self> {
         let mut rows = Self::default();
         rows.put_app();
@@ -80,6 +80,7 @@ impl Rows {
     }
 
     fn put(&mut self, table: &str, item: Value) {
+        // The apps table has no sort key.
         let key =
             |name: &str| item.pointer(&format!("/{name}/S")).and_then(Value::as_str).unwrap_or_default();
         let pk = if table == "AppsTable" { key("appId") } else { key("pk") };

@@ -76,6 +76,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send, handler: Arc<
         let handler = Arc::clone(&handler);
         async move {
             let (parts, body) = request.into_parts();
+            // A client that disconnects within its request does not read the response.
             let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             Ok::<_, Infallible>(handler.handle(Request::from_parts(parts, body)).await)
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Documents;
 
-/// The application of generated reports.
+/// The app of generated reports.
 pub const APP: &str = "shop";
 
 /// Reports of one source, one per second from `start` on.

@@ -1,20 +1,20 @@
-//! Reads an application, and changes it with optimistic locking.
+//! Reads an app, and changes it with optimistic locking.
 
 use anyhow::{Context as _, bail};
 use nsl_aws::apps::{Apps, Saved};
 use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
 
-/// Attempts to save a change while others change the same application.
+/// Attempts to save a change while others change the same app.
 const MAX_ATTEMPTS: usize = 5;
 
-/// The application with the id that an argument gives.
+/// The app with the id that an argument gives.
 pub(crate) async fn find(apps: &Apps, app: &str) -> anyhow::Result<App> {
     let id = AppId::new(app).with_context(|| format!("invalid application id {app:?}"))?;
     apps.find(&id).await?.with_context(|| format!("no application {id}"))
 }
 
-/// Applies `edit` to the application and returns the result. `edit` is repeated if the application has changed
+/// Applies `edit` to the app and returns the result. `edit` is repeated if the app has changed
 /// meanwhile; without a difference nothing is written.
 pub(crate) async fn edit(
     apps: &Apps,

@@ -1,4 +1,4 @@
-//! An application as text and as JSON. Keys appear by their ids, because their text is not stored.
+//! An app as text and as JSON. Keys appear by their ids, because their text is not stored.
 
 use nsl_domain::app::App;
 use nsl_domain::ids::Scope;
@@ -7,7 +7,7 @@ use nsl_domain::time::HOUR_MS;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The application as JSON. `default` is the service's retention.
+/// The app as JSON. `default` is the service's retention.
 pub(crate) fn document(app: &App, default: Retention) -> Map<String, Value> {
     let keys: Vec<Value> = app.keys.iter().map(|key| json!({"id": key.id, "scope": key.scope})).collect();
     let rates = app.rates();
@@ -30,7 +30,7 @@ pub(crate) fn document(app: &App, default: Retention) -> Map<String, Value> {
     document.as_object().cloned().unwrap_or_default()
 }
 
-/// The application as text, one line per setting. `default` is the service's retention.
+/// The app as text, one line per setting. `default` is the service's retention.
 pub(crate) fn card(app: &App, default: Retention) -> String {
     let rates = app.rates();
     let mut lines = vec![
@@ -47,8 +47,8 @@ pub(crate) fn card(app: &App, default: Retention) -> String {
                 rates.reports.per_second, rates.bytes.per_second
             ),
         ),
-        row("connect", &connections(app)),
-        row("kept", &retention(app, default)),
+        row("connections", &connections(app)),
+        row("retention", &retention(app, default)),
     ];
     lines.extend(
         app.limited_until.map(|until| {
@@ -69,7 +69,7 @@ pub(crate) fn card(app: &App, default: Retention) -> String {
 
 /// One line of a card.
 pub(crate) fn row(name: &str, value: &str) -> String {
-    format!("{name:<10}{value}")
+    format!("{name:<13}{value}")
 }
 
 fn connections(app: &App) -> String {
@@ -143,13 +143,15 @@ mod tests {
             limited_until: Some(TimestampMs::clamped(60_000)),
         };
         let expected = format!(
-            "app       shop\nowner     ann\nname      Shop\nstatus    inactive\nlegacy    on\nshards    1\n\
-             rate      at most 20 reports and 1000000 bytes a second\n\
-             connect   at most 2500 connections, 3 of them viewers\n\
-             kept      raw 50 hours, 1 min 8 days, 10 min 35 days, 1 h 400 days, 1 day 1826 days\n\
-             limited   reports are rejected until 1970-01-01T00:01:00.000Z, the rate was exceeded\n\
-             key       {} may publish, the older one\nkey       {} may publish\nkey       {} may publish and view\n\
-             tokens    issued since 1970-01-01T00:00:00.000Z",
+            "app          shop\nowner        ann\nname         Shop\nstatus       inactive\nlegacy       on\n\
+             shards       1\n\
+             rate         at most 20 reports and 1000000 bytes a second\n\
+             connections  at most 2500 connections, 3 of them viewers\n\
+             retention    raw 50 hours, 1 min 8 days, 10 min 35 days, 1 h 400 days, 1 day 1826 days\n\
+             limited      reports are rejected until 1970-01-01T00:01:00.000Z, the rate was exceeded\n\
+             key          {} may publish, the older one\n\
+             key          {} may publish\nkey          {} may publish and view\n\
+             tokens       issued since 1970-01-01T00:00:00.000Z",
             old.id, new.id, other.id
         );
         assert_eq!(card(&app, Retention::default()), expected);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 /// Longest wait for a reply, and for the network to take a frame.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why there is no connection.
+/// Why a connection could not be opened, or has ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Lost {
     /// The handshake failed.
@@ -61,7 +61,13 @@ impl Connection {
                 ServiceFrame::AuthSuccess => return Ok(connection),
                 ServiceFrame::Error(rejection) => Lost::Rejected(rejection),
                 ServiceFrame::GatewayError(message) => Lost::Gateway(message),
-                _ => continue,
+                ServiceFrame::Ack(_)
+                | ServiceFrame::Subscribed(_)
+                | ServiceFrame::Replay(_)
+                | ServiceFrame::Metrics(_)
+                | ServiceFrame::Pong
+                | ServiceFrame::Other
+                | ServiceFrame::Malformed => continue,
             };
             connection.close().await;
             return Err(lost);

@@ -1,4 +1,4 @@
-//! Closes the connections of an application's publishers and viewers. A failure to close one does not stop the others.
+//! Closes the connections of an app's publishers and viewers. A failure to close one does not stop the others.
 
 use crate::store::Live;
 use futures_util::{StreamExt as _, stream};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Connections that are closed concurrently.
 const CONCURRENCY: usize = 16;
 
-/// The outcome of closing an application's connections.
+/// The outcome of closing an app's connections.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Disconnected {
     /// Connections that are closed now.

@@ -27,6 +27,7 @@ impl Totals {
             if is_loopback(name) {
                 continue;
             }
+            // A missing counter adds nothing to the sum.
             let counter = |field: &str| interface.get(field).and_then(Value::as_u64).unwrap_or_default();
             totals.received = totals.received.saturating_add(counter("bytesReceived"));
             totals.sent = totals.sent.saturating_add(counter("bytesSent"));

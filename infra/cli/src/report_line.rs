@@ -121,7 +121,7 @@ fn time_of_day(timestamp_ms: Option<i64>, zone: &TimeZone) -> String {
     )
 }
 
-/// Replaces control characters, which would steer the terminal.
+/// Replaces control characters, which the terminal would interpret.
 fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '·' } else { character }).collect()
 }

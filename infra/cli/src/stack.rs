@@ -21,12 +21,15 @@ pub(crate) fn site(stack: &str) -> anyhow::Result<ReadyFile> {
         serde_json::from_str(&text).with_context(|| format!("cannot parse the outputs of stack {stack}"))?;
     let outputs: BTreeMap<String, String> =
         outputs.into_iter().map(|output| (output.output_key, output.output_value)).collect();
-    let output = |name: &str| outputs.get(name).cloned().unwrap_or_default();
+    let output = |name: &str| {
+        outputs.get(name).cloned().with_context(|| format!("stack {stack} has no output {name}"))
+    };
     Ok(ReadyFile {
-        ws: output("WebSocketAddress"),
-        http: output("HttpAddress"),
+        ws: output("WebSocketAddress")?,
+        http: output("HttpAddress")?,
         dynamodb: None,
-        management: output("ManagementEndpoint"),
+        management: output("ManagementEndpoint")?,
+        // The AWS SDK reads the region of the environment.
         region: String::new(),
         secrets: BTreeMap::new(),
         app: None,

@@ -28,13 +28,13 @@ const RAW_RETENTION_HOURS: &str = "RawRetentionHours";
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) apps: Apps,
-    /// The other tables; `None` if only the name of the applications table is known.
+    /// The other tables; `None` if only the name of the apps table is known.
     pub(crate) live: Option<Live>,
     /// Default retention; `None` for a stack whose template had no such output yet.
     pub(crate) retention: Option<Retention>,
 }
 
-/// The tables and APIs with the data of applications.
+/// The tables and APIs with the data of apps.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) clients: Clients,
@@ -48,7 +48,7 @@ pub(crate) struct Live {
     pub(crate) commands: Commands,
 }
 
-/// Opens the tables of the service that the arguments name. `table` is the name of the applications table.
+/// Opens the tables of the service that the arguments name. `table` is the name of the apps table.
 pub(crate) async fn open(cli: &Cli, table: Option<&str>) -> anyhow::Result<Store> {
     let Some(site) = site(cli)? else {
         let Some(table) = table else {

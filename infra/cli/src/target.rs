@@ -1,6 +1,6 @@
-//! Which service, application and credential a command uses, from arguments, ready file and environment.
+//! Which service, app and credential a command uses, from arguments, ready file and environment.
 //!
-//! The credential is the first of: `--key-file`, `NSL_TOKEN`, the key of the ready file's own application, `NSL_API_KEY`.
+//! The credential is the first of: `--key-file`, `NSL_TOKEN`, the key of the ready file's own app, `NSL_API_KEY`.
 
 use crate::cli::Cli;
 use crate::key_file;
@@ -11,7 +11,7 @@ use nsl_client::ready_file::{DEFAULT_PATH, ReadyFile};
 use nsl_domain::ids::AppId;
 use std::path::PathBuf;
 
-/// An application of a service, with a credential for it.
+/// An app of a service, with a credential for it.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Address of the API.
@@ -21,7 +21,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The target on the WebSocket API. `app` is the application that the arguments name.
+    /// The target on the WebSocket API. `app` is the app that the arguments name.
     pub(crate) fn of_websocket(cli: &Cli, app: Option<&str>) -> anyhow::Result<Self> {
         let site = site(cli)?;
         let address = cli.place.ws.clone().or_else(|| site.as_ref().map(|site| site.ws.clone()));
@@ -67,7 +67,7 @@ pub(crate) fn http_address(cli: &Cli, site: Option<&ReadyFile>) -> anyhow::Resul
     )
 }
 
-/// The application that the argument names, else the demo application of `site`.
+/// The app that the argument names, else the demo app of `site`.
 pub(crate) fn selected_app(app: Option<&str>, site: Option<&ReadyFile>) -> anyhow::Result<Option<String>> {
     let demo = site.and_then(|site| site.app.as_ref()).map(|demo| demo.app_id.as_str());
     let Some(app_id) = app.or(demo) else { return Ok(None) };
@@ -75,7 +75,7 @@ pub(crate) fn selected_app(app: Option<&str>, site: Option<&ReadyFile>) -> anyho
     Ok(Some(app_id.into()))
 }
 
-/// The credential for the application, if there is one.
+/// The credential for the app, if there is one.
 pub(crate) fn credential(
     app_id: &str,
     cli: &Cli,
@@ -90,7 +90,7 @@ pub(crate) fn credential(
     })
 }
 
-/// The error for an application without a credential.
+/// The error for an app without a credential.
 pub(crate) fn missing_credential(app_id: &str) -> String {
     format!("no credential for application {app_id}: set NSL_API_KEY or NSL_TOKEN, or give --key-file FILE")
 }

@@ -5,10 +5,10 @@ use serde::Serialize;
 /// A credential, serialised as a field of the `auth` frame. Its `Debug` hides the text.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub enum Credential {
-    /// An API key of one application.
+    /// An API key of one app.
     #[serde(rename = "apiKey")]
     Key(String),
-    /// A signed token for one or several applications.
+    /// A signed token for one or several apps.
     #[serde(rename = "token")]
     Token(String),
 }

@@ -26,9 +26,9 @@ pub enum ClientFrame<'a> {
         /// One report or several.
         data: Reports<'a>,
     },
-    /// Subscribes to an application: the recent reports, then each new one.
+    /// Subscribes to an app: the recent reports, then each new one.
     Subscribe {
-        /// The application.
+        /// The app.
         data: Subscription<'a>,
     },
     /// Keeps an idle connection open.
@@ -40,7 +40,7 @@ pub enum ClientFrame<'a> {
 #[serde(rename_all = "camelCase")]
 #[expect(missing_debug_implementations, reason = "it contains a credential")]
 pub struct Auth<'a> {
-    /// The application.
+    /// The app.
     pub app_id: &'a str,
     /// Its key, or a token.
     #[serde(flatten)]
@@ -61,7 +61,7 @@ pub enum Reports<'a> {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report<'a> {
-    /// The application.
+    /// The app.
     pub app_id: &'a str,
     /// The metrics document.
     pub metrics: &'a RawValue,
@@ -75,7 +75,7 @@ pub struct Report<'a> {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscription<'a> {
-    /// The application.
+    /// The app.
     pub app_id: &'a str,
     /// Epoch milliseconds of the last report that was received.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The ready file that a local gateway writes once it accepts connections: its addresses, and the demo application.
+//! The ready file that a local gateway writes once it accepts connections: its addresses, and the demo app.
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -32,17 +32,17 @@ pub struct ReadyFile {
     /// Secrets of the template by their logical ids.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
-    /// The demo application, if there is one.
+    /// The demo app, if there is one.
     #[serde(default)]
     pub app: Option<AppKey>,
 }
 
-/// An application with one of its keys, which may publish and view.
+/// An app with one of its keys, which may publish and view.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_debug_implementations, reason = "it contains a key")]
 pub struct AppKey {
-    /// Id of the application.
+    /// Id of the app.
     pub app_id: String,
     /// The key.
     pub api_key: String,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub struct Settings {
     /// `NSL_READY_FILE`: the ready file that `--local` without a path reads.
     pub ready_file: Option<PathBuf>,
-    /// `NSL_API_KEY`: the key of the application that an argument names.
+    /// `NSL_API_KEY`: the key of the app that an argument names.
     pub api_key: Option<String>,
     /// `NSL_TOKEN`: a token, used in place of any key but that of `--key-file`.
     pub token: Option<String>,

@@ -136,7 +136,7 @@ impl Receiver {
 
     /// Waits for the close frame of the other side, but not long.
     pub async fn drain(mut self) {
-        // A service that does not reply to a close frame is not worth a report.
+        // A service that does not reply to a close frame is not reported.
         let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.0.next().await {} }).await;
     }
 }
@@ -181,7 +181,7 @@ impl SocketError {
     }
 }
 
-/// A text from the network, shortened, without control characters that would steer a terminal.
+/// A text from the network, shortened, without terminal control codes.
 pub fn escaped(text: &str) -> String {
     text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect()
 }
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_the_service_cannot_steer_a_terminal() {
+    fn texts_of_the_service_cannot_inject_control_codes() {
         assert_eq!(escaped("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
     }
 

@@ -47,7 +47,7 @@ async fn only_line(arguments: &[&str]) -> String {
     error
 }
 
-/// Loads a service with two publishers and two subscribers of one application.
+/// Loads a service with two publishers and two subscribers of one app.
 async fn load(behaviour: Behaviour, more: &[&str]) -> Outcome {
     let service = Service::start(behaviour).await;
     let url = service.url();

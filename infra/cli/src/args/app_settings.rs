@@ -69,7 +69,7 @@ impl AppSettings {
         set(&mut limits.bytes, self.max_bytes);
         set(&mut limits.connections, self.max_connections);
         set(&mut limits.subscriptions, self.max_subscriptions);
-        limits.check(app.shards).context("invalid limits; each of --shards adds 1000 reports")?;
+        limits.check(app.shards).context("invalid limits; each shard adds 1000 reports per second")?;
         if *limits != before {
             app.limited_until = None;
         }

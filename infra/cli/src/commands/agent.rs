@@ -157,7 +157,13 @@ impl Publisher<'_> {
                 self.console.note(&format!("API Gateway reported an error: {message}"));
                 return None;
             }
-            _ => return None,
+            ServiceFrame::AuthSuccess
+            | ServiceFrame::Subscribed(_)
+            | ServiceFrame::Replay(_)
+            | ServiceFrame::Metrics(_)
+            | ServiceFrame::Pong
+            | ServiceFrame::Other
+            | ServiceFrame::Malformed => return None,
         };
         for rejection in &rejections {
             self.note_rejection(rejection);

@@ -1,5 +1,5 @@
-//! `nsl app deactivate` and `nsl app activate`. Requests of an inactive application are rejected, and its connections
-//! are closed; if some cannot be closed, the command fails although the application is inactive.
+//! `nsl app deactivate` and `nsl app activate`. Requests of an inactive app are rejected, and its connections
+//! are closed; if some cannot be closed, the command fails although the app is inactive.
 
 use crate::app_edit::edit;
 use crate::app_view;
@@ -21,7 +21,7 @@ pub(crate) async fn run(args: AppNamed, status: Status, cli: &Cli) -> anyhow::Re
     .await?;
     let disconnected = match (&store.live, status) {
         (Some(live), Status::Inactive) => Some(disconnect::close_all(live, &app.id, &cli.console).await?),
-        _ => None,
+        (Some(_), Status::Active) | (None, _) => None,
     };
     show(&app, &store, disconnected.as_ref(), &cli.console)?;
     match disconnected.and_then(|disconnected| disconnected.error()) {

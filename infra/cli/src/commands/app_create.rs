@@ -1,6 +1,6 @@
-//! `nsl app create`: creates an application with its first key, which is shown only once because only its hash is stored.
+//! `nsl app create`: creates an app with its first key, which is shown only once because only its hash is stored.
 //!
-//! `--demo` is idempotent: afterwards the demo application exists and accepts the key in the key file.
+//! `--demo` is idempotent: afterwards the demo app exists and accepts the key in the key file.
 
 use crate::app_edit::edit;
 use crate::app_view::on_off;
@@ -17,13 +17,13 @@ use serde::Serialize;
 use std::path::Path;
 use uuid::Uuid;
 
-/// Id of the demo application.
+/// Id of the demo app.
 const DEMO_APP: &str = "demo";
 
-/// Owner of the demo application, and the default owner on a local gateway.
+/// Owner of the demo app, and the default owner on a local gateway.
 pub(crate) const LOCAL_OWNER: &str = "demo-user";
 
-/// The created application. It contains the key, so it has no `Debug`.
+/// The created app. It contains the key, so it has no `Debug`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Registration {
@@ -32,7 +32,7 @@ struct Registration {
     api_key: String,
     name: String,
     legacy: bool,
-    /// False if the application existed before.
+    /// False if the app existed before.
     created: bool,
 }
 
@@ -69,12 +69,12 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
     Ok(cli.console.show(&registration, || card(&registration, cli.place.key_file.as_deref()))?)
 }
 
-/// The application that the arguments describe, without a key.
+/// The app that the arguments describe, without a key.
 fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     let (id, owner, name, legacy) = if args.demo {
         (DEMO_APP.to_owned(), LOCAL_OWNER.to_owned(), "Demo".to_owned(), true)
     } else {
-        // Random, as those of the library, because the id alone gives access to an application with `--legacy`.
+        // Random, as those of the library, because the id alone gives access to an app with `--legacy`.
         let id = args.app_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
         let owner = args.owner.clone().or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
         let owner = owner.context("no owner named: give --owner USER")?;
@@ -98,7 +98,7 @@ fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     Ok(app)
 }
 
-/// Replaces all keys of the existing demo application by that of the key file, unless it is one of them: the text of the
+/// Replaces all keys of the existing demo app by that of the key file, unless it is one of them: the text of the
 /// old ones cannot be recovered.
 async fn replace_key(apps: &Apps, demo: &App, api_key: &str) -> anyhow::Result<()> {
     let replaced = edit(apps, demo.id.as_str(), |stored| {

@@ -1,7 +1,7 @@
-//! `nsl app delete`: deletes an application and everything that is stored for it.
+//! `nsl app delete`: deletes an app and everything that is stored for it.
 //!
 //! It is deactivated first and deleted last, so that an interrupted command can be repeated. Functions cache the
-//! application for a minute; what they store meanwhile is erased in a second pass. Connections that cannot be closed do
+//! app for a minute; what they store meanwhile is erased in a second pass. Connections that cannot be closed do
 //! not stop the deletion, because their requests are rejected.
 
 use crate::app_edit::{edit, find};
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: AppDelete, cli: &Cli) -> anyhow::Result<()> {
     Ok(cli.console.show(&document, text)?)
 }
 
-/// Deletes the inactive application and its rows, and returns the number of rows. Most rows are erased before the wait,
+/// Deletes the inactive app and its rows, and returns the number of rows. Most rows are erased before the wait,
 /// so that little is left afterwards.
 async fn delete(apps: &Apps, live: &Live, app: &App, settle: u64, console: &Console) -> anyhow::Result<u64> {
     let mut erased = erase(live, app, console).await?;

@@ -1,4 +1,4 @@
-//! `nsl app list`: the applications of one user, one per line.
+//! `nsl app list`: the apps of one user, one per line.
 
 use crate::args::AppList;
 use crate::cli::Cli;

@@ -1,4 +1,4 @@
-//! `nsl app show`: the settings of an application, its number of connections, and publishers with wrong clocks.
+//! `nsl app show`: the settings of an app, its number of connections, and publishers with wrong clocks.
 
 use crate::app_view::{card, document, row};
 use crate::args::AppNamed;

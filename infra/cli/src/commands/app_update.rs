@@ -1,4 +1,4 @@
-//! `nsl app update`: changes an application's name, `legacy` flag, shards, limits and retention, and revokes tokens.
+//! `nsl app update`: changes an app's name, `legacy` flag, shards, limits and retention, and revokes tokens.
 
 use crate::app_edit::edit;
 use crate::app_view;

@@ -1,4 +1,4 @@
-//! `nsl history`: an application's metrics of the past, as a table, JSON or CSV.
+//! `nsl history`: an app's metrics of the past, as a table, JSON or CSV.
 
 use crate::args::History;
 use crate::cli::Cli;

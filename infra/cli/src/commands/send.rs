@@ -52,7 +52,15 @@ async fn reply(connection: &mut Connection) -> anyhow::Result<Option<Rejection>>
             ServiceFrame::Ack(ack) if ack.id == REPORT_ID => return Ok(ack.rejected.into_iter().next()),
             ServiceFrame::Error(rejection) => return Ok(Some(rejection)),
             ServiceFrame::GatewayError(message) => bail!("API Gateway reported an error: {message}"),
-            _ => {}
+            // The acknowledgement of another frame, or a frame that a publisher does not use.
+            ServiceFrame::Ack(_)
+            | ServiceFrame::AuthSuccess
+            | ServiceFrame::Subscribed(_)
+            | ServiceFrame::Replay(_)
+            | ServiceFrame::Metrics(_)
+            | ServiceFrame::Pong
+            | ServiceFrame::Other
+            | ServiceFrame::Malformed => {}
         }
     }
 }

@@ -1,7 +1,7 @@
-//! `nsl status`: the health of the service and its tables, and of an application its sources and how far rollups have
+//! `nsl status`: the health of the service and its tables, and of an app its sources and how far rollups have
 //! advanced.
 //!
-//! Naming an application is optional. With access to the tables no credential is needed, and they are shown even if the
+//! Naming an app is optional. With access to the tables no credential is needed, and they are shown even if the
 //! service does not respond; the command fails then.
 
 use crate::app_edit::find;
@@ -66,7 +66,7 @@ struct Overview {
     version: Option<String>,
     /// `None` without access to the tables.
     tables: Option<Vec<TableStatus>>,
-    /// `None` if no application is named.
+    /// `None` if no app is named.
     app_id: Option<String>,
     sources: Option<Vec<LastReport>>,
     newest_report: Option<TimestampMs>,
@@ -76,7 +76,7 @@ struct Overview {
     rollups_behind_ms: Option<i64>,
     /// `None` without access to the tables.
     wrong_clocks: Option<Vec<WrongClock>>,
-    /// Until when reports are rejected, because the application exceeded its rate.
+    /// Until when reports are rejected, because the app exceeded its rate.
     limited_until: Option<TimestampMs>,
 }
 
@@ -124,7 +124,7 @@ async fn get<T: DeserializeOwned>(
 }
 
 impl Overview {
-    /// Reads the application's state from the service, or without a credential from the tables.
+    /// Reads the app's state from the service, or without a credential from the tables.
     async fn read_app(
         &mut self,
         id: String,

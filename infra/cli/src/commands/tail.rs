@@ -1,4 +1,4 @@
-//! `nsl tail`: shows an application's reports, one per line: the recent ones, then each new one.
+//! `nsl tail`: shows an app's reports, one per line: the recent ones, then each new one.
 //!
 //! After an outage it continues from the last report. A report that is received twice is shown once.
 
@@ -116,7 +116,10 @@ impl Viewer<'_> {
             ServiceFrame::Replay(replay) => self.show_replay(&replay)?,
             ServiceFrame::Error(rejection) if early.is_some() => {
                 if !rejection.retryable && !self.subscribed_before {
-                    bail!(anyhow::Error::from(rejection).context(format!("cannot watch {}", self.app_id)));
+                    bail!(
+                        anyhow::Error::from(rejection)
+                            .context(format!("cannot subscribe to {}", self.app_id))
+                    );
                 }
                 return Ok(Some(Lost::Rejected(rejection)));
             }

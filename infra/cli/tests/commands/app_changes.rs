@@ -1,4 +1,4 @@
-//! The commands that show, change, deactivate and delete an application, and rotate its keys.
+//! The commands that show, change, deactivate and delete an app, and rotate its keys.
 
 use crate::gateway::Gateway;
 use serde_json::{Value, json};
@@ -34,7 +34,10 @@ async fn show_lists_publishers_with_wrong_clocks() {
         "seen": "2026-11-22T13:01:01.387Z"});
     assert_eq!((&shown["connections"], &shown["wrongClocks"]), (&json!(2), &json!([clock])));
     let card = gateway.text("app show shop").await;
-    assert!(card.contains("clock     started-2026-11-22T06:01:00Z is 7 h behind, as seen at 2026"), "{card}");
+    assert!(
+        card.contains("clock        started-2026-11-22T06:01:00Z is 7 h behind, as seen at 2026"),
+        "{card}"
+    );
 }
 
 #[tokio::test]
@@ -158,7 +161,7 @@ async fn deactivating_closes_only_the_applications_connections() {
 }
 
 #[tokio::test]
-async fn connection_that_cannot_be_closed_stops_nothing() {
+async fn unclosable_connection_does_not_stop_the_rest() {
     let gateway = Gateway::with_shop("stuck").await;
     gateway.keep_open("stuck-1=");
     gateway.keep_open("stuck-2=");

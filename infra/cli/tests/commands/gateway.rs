@@ -36,7 +36,7 @@ impl Gateway {
         Self { folder, env, variables: Vec::new() }
     }
 
-    /// A gateway with the application `shop`.
+    /// A gateway with the app `shop`.
     pub(crate) async fn with_shop(name: &str) -> Self {
         let gateway = Self::start(name).await;
         gateway.documents("app create --app-id shop --json").await;

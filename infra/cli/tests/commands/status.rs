@@ -1,4 +1,4 @@
-//! `nsl status` with access to the tables: without an application, without a credential, and without a response.
+//! `nsl status` with access to the tables: without an app, without a credential, and without a response.
 
 use crate::gateway::Gateway;
 use crate::repair::{MINUTE_MS, put_report};

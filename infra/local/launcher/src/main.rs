@@ -61,6 +61,7 @@ fn functions_directory(arguments: &[OsString]) -> Option<PathBuf> {
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         if argument == FUNCTIONS {
+            // Without a value the gateway reports the error.
             return Some(arguments.next().map(PathBuf::from).unwrap_or_default());
         }
         let joined = argument.to_str().and_then(|text| text.strip_prefix(FUNCTIONS)?.strip_prefix('='));
