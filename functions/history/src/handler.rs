@@ -148,6 +148,7 @@ impl History {
     /// The application in the path, if the caller may view it.
     async fn viewable(&self, request: &Request, now: TimestampMs) -> Result<Arc<App>, RequestError> {
         let parameters = request.path_parameters();
+        // Without one the empty id is rejected as invalid.
         let id = parameters.first("appId").unwrap_or_default();
         let id = AppId::new(id).map_err(|demand| Rejection::invalid("appId", demand))?;
         let grant = request::grant(request);

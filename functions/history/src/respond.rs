@@ -72,7 +72,7 @@ impl Validity {
         } else {
             MAX_AGE_S.min((step_ms - now.ms_since(now.aligned_to(step_ms))) / SECOND_MS)
         };
-        // The same query means another window later: without `to`, or when its step is no longer stored.
+        // Without `to`, or once its step is no longer stored, the same query selects another window later.
         let parts = (parts, window.from(), window.to(), step_ms);
         Self { cache_control: format!("private, max-age={max_age_s}"), ..Self::of_present(request, parts) }
     }

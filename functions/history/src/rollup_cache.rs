@@ -1,6 +1,5 @@
-//! Caches rollups that no report can change any more. Only a repair writes those, and only if one was corrupt or
-//! missing, so an answer from the cache lacks no report, and a repair for at most [`CACHE_TTL_MS`]
-//! (docs/SEMANTICS.md, "Answers").
+//! Caches rollups that no report can change any more: cached answers contain every report. Only the repair of a corrupt
+//! or missing rollup changes one; it appears within [`CACHE_TTL_MS`] (docs/SEMANTICS.md, "Answers").
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! An application's own settings: how long its rollups are kept, and how many reports it may send.
+//! An app's own settings: how long its rollups are kept, and how many reports it may send.
 //!
-//! Settings are cached for a minute. Where they cannot be read, the application's records are retried.
+//! Settings are cached for a minute. If they cannot be read, the app's records are retried.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ pub(crate) struct AppSettingsLoader {
     limited: Cache<AppId, ()>,
 }
 
-/// The settings of one application, for one batch.
+/// The settings of one app, for one batch.
 #[derive(Debug)]
 pub(crate) struct AppSettings {
-    /// Computes the application's rollups and stores them with its retention.
+    /// Computes the app's rollups and stores them with its retention.
     pub(crate) computer: RollupComputer,
-    /// `None` where its item is corrupt.
+    /// `None` if its item is corrupt.
     app: Option<Arc<App>>,
 }
 
@@ -37,12 +37,12 @@ impl AppSettingsLoader {
         Self { cache: AppCache::new(apps.clone()), apps, limited: Cache::default() }
     }
 
-    /// The settings of `app`, or `None` where it is not registered: its remaining records must not become data of the
+    /// The settings of `app`, or `None` if it is not registered: its remaining records must not become data of the
     /// next owner of its id. No call, or one read.
     ///
     /// # Errors
-    /// A [`Fault`] when the table cannot be read. A corrupt item is replaced by the defaults, so that it does not block
-    /// the other applications of the batch.
+    /// A [`Fault`] if the table cannot be read. A corrupt item is replaced by the defaults, so that it does not block
+    /// the other apps of the batch.
     pub(crate) async fn load(
         &self,
         app: &AppId,
@@ -63,7 +63,7 @@ impl AppSettingsLoader {
         Ok(Some(AppSettings { computer: computer.with_retention(retention), app }))
     }
 
-    /// Marks an application as limited that exceeded its rates in one of the computed minutes. One conditional write,
+    /// Marks an app as limited if it exceeded its rates in one of the computed minutes. One conditional write,
     /// at most once a minute; a fault is only logged, because the next batch tries again.
     pub(crate) async fn limit_if_exceeded(&self, settings: &AppSettings, now: TimestampMs) {
         let Some(app) = &settings.app else { return };
@@ -110,7 +110,7 @@ impl AppSettings {
 
     /// Until when reports are rejected, considering one minute.
     ///
-    /// The batch may lack some write shards. They are read only where the others, scaled up, exceed the rates: if the
+    /// The batch may lack some write shards. They are read only if the others, scaled up, exceed the rates: if the
     /// whole minute does, at least one shard has its full share, and the batch with that shard sees it.
     async fn limited_for_minute(
         &self,

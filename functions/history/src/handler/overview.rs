@@ -50,7 +50,7 @@ impl History {
 
     async fn row(&self, grant: &Grant, id: AppId, now: TimestampMs) -> Result<AppOverview, RequestError> {
         let view = |app: Option<&App>| authorise(Some(grant), Action::View, app, now);
-        // An inactive application is shown as inactive, and with nothing else.
+        // An inactive app is listed as inactive, without its reports.
         let view_or_inactive = |app: Option<&App>| match view(app) {
             Err(rejection) if rejection.code == Code::AppInactive => Ok(()),
             outcome => outcome,
@@ -58,14 +58,15 @@ impl History {
         let app = self.app_cache.authorise(&id, now, view_or_inactive).await?.into_result()?;
         let last = match view(Some(&app)) {
             Ok(()) => self.latest_of(&app, now).await?,
-            Err(_) => LatestFold::new(app.id.clone()),
+            Err(rejection) if rejection.code == Code::AppInactive => LatestFold::new(app.id.clone()),
+            Err(rejection) => return Err(rejection.into()),
         };
         Ok(AppOverview::new(&app, &last, now))
     }
 }
 
-/// The rows of the applications that the caller may view; others are left out. If a grant lists applications and none
-/// may be viewed, it is the first rejection.
+/// The rows of the apps that the caller may view; others are left out. If a grant lists apps and none may be viewed,
+/// the error is the first rejection.
 fn viewable_rows(
     grant: &Grant,
     rows: Vec<Result<AppOverview, RequestError>>,

@@ -91,7 +91,7 @@ async fn csv_is_answered_if_accepted() {
 }
 
 #[tokio::test]
-async fn health_needs_neither_grant_nor_store() {
+async fn health_needs_no_grant_and_no_table() {
     let service = TestService::start().await;
     service.env.dynamodb.go_offline();
     let answer = service.get(Call { grant: None, ..call("GET /health") }).await;

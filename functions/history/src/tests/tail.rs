@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A document of which a page of one megabyte has room for about eighty.
+/// A document of 12 KB: about eighty fit into a page of one megabyte.
 fn large(n: usize) -> String {
     json!({ "n": n, "cpu": {"usage": n}, "text": "x".repeat(12_000) }).to_string()
 }
@@ -48,7 +48,7 @@ async fn overview_and_series_have_the_newest_of_many_reports() {
 }
 
 #[tokio::test]
-async fn history_ends_where_rollups_lag_but_not_where_an_app_was_silent() {
+async fn history_ends_at_lagging_rollups_not_at_silence() {
     let service = TestService::start().await;
     service.store("shop", "web-1", -20 * MINUTE_MS, r#"{"n":1}"#).await;
     let silent = service.get(metrics("agg=count")).await;

@@ -79,7 +79,7 @@ async fn rollups_and_last_reports_use_the_apps_retention() {
 }
 
 #[tokio::test]
-async fn an_app_is_read_once_a_minute_and_written_only_when_limited() {
+async fn app_is_read_once_a_minute_written_when_limited() {
     let (world, shop, records) = limited_shop(1, 0, 1).await;
     for reads in [1, 0] {
         world.deliver(&records).await;
@@ -156,7 +156,7 @@ async fn corrupt_and_deleted_apps_do_not_block_others() {
 }
 
 #[tokio::test]
-async fn an_inactive_app_is_read_again_for_each_batch() {
+async fn inactive_app_is_read_for_each_batch() {
     let world = World::start().await;
     let mut shop = Shop::unregistered(1);
     shop.app.status = Status::Inactive;

@@ -85,7 +85,7 @@ async fn malformed_records_are_quarantined_and_block_nothing() {
 }
 
 #[tokio::test]
-async fn a_fault_retries_the_batch_from_the_first_affected_record() {
+async fn fault_retries_from_the_first_affected_record() {
     let (world, mut shop) = World::with_shop(1).await;
     let records = world.store_each_second(&mut shop, (0..3).chain(600..603)).await;
     world.set_clock(HOUR_MS);

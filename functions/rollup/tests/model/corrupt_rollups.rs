@@ -25,7 +25,7 @@ async fn rolled_up_shop(world: &World) -> Shop {
     shop
 }
 
-/// Replaces an attribute of a row, or removes it where `value` is null.
+/// Replaces an attribute of a row, or removes it if `value` is null.
 async fn overwrite(world: &World, mut row: Value, attribute: &str, value: Value) {
     match value {
         Value::Null => drop(row.as_object_mut().unwrap().remove(attribute)),
@@ -136,7 +136,7 @@ async fn corrupt_rollups_are_recomputed_and_newer_ones_kept() {
 }
 
 #[tokio::test]
-async fn counts_do_not_shrink_when_a_corrupt_part_cannot_be_recomputed() {
+async fn unrecoverable_corrupt_part_does_not_shrink_counts() {
     let world = World::start().await;
     let shop = rolled_up_shop(&world).await;
     let (tens, minutes) = (world.rows_in(&shop, "10m#0").await, world.rows_in(&shop, "1m#0").await);
@@ -155,7 +155,7 @@ async fn counts_do_not_shrink_when_a_corrupt_part_cannot_be_recomputed() {
 }
 
 #[tokio::test]
-async fn a_minute_is_not_recomputed_after_its_reports_expired() {
+async fn minute_with_expired_reports_is_not_recomputed() {
     let (world, mut shop) = World::with_shop(1).await;
     let records = world.store_each_second(&mut shop, 0..3).await;
     world.deliver(&records).await;

@@ -75,13 +75,13 @@ fn written(spent: &[ConsumedCapacity]) -> f64 {
 }
 
 #[tokio::test]
-async fn one_source_adds_at_most_15_percent_write_units() {
+async fn one_source_adds_at_most_15_percent() {
     // The number of reports of a batch changes the size of its rollups, but not the number of writes.
     units(1, 2, 60, 24).await.assert_at_most(0.15, "1 source");
 }
 
 #[tokio::test]
-async fn a_hundred_sources_add_at_most_3_percent_write_units() {
+async fn hundred_sources_add_at_most_3_percent() {
     // 6 MB of records end a batch after forty seconds.
     units(100, 20, 40, 8).await.assert_at_most(0.03, "100 sources");
 }

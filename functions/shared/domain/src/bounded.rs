@@ -1,8 +1,8 @@
-//! The bounded map for whatever a function instance caches or counts per key: a full map evicts the least recently
+//! The bounded map for what a function instance caches or counts per key: a full map evicts the least recently
 //! used entry.
 //!
 //! `BoundedMap::default()` has room for [`MAX_ENTRIES`]; `get_or_insert_mut(key, || fresh)` finds or creates an entry.
-//! All methods of [`lru::LruCache`] are there; those that count as a use need `&mut`, `peek` does not.
+//! It has all methods of [`lru::LruCache`]: those that mark an entry as used need `&mut`, `peek` does not.
 
 use std::hash::Hash;
 use std::num::NonZeroUsize;

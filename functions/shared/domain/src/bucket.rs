@@ -104,7 +104,7 @@ impl Bucket {
         self.sketch.merge(&other.sketch);
     }
 
-    /// The bucket of these parts, or `None` where no samples could have produced them.
+    /// The bucket of these parts, or `None` if no samples could have produced them.
     pub(crate) fn from_parts(parts: BucketParts) -> Option<Self> {
         let BucketParts { count, sum, min, max, last, last_origin, sketch } = parts;
         let ordered = min <= last && last <= max;
@@ -145,7 +145,7 @@ impl Bucket {
         self.max = self.max.max(max);
     }
 
-    /// Replaces the last value where `origin` is greater, or equal with a greater value: so the order of samples does
+    /// Replaces the last value if `origin` is greater, or equal with a greater value: so the order of samples does
     /// not matter.
     fn update_last(&mut self, value: f64, origin: &SampleOrigin) {
         let order = origin.cmp(&self.last_origin).then(value.total_cmp(&self.last));
@@ -196,7 +196,7 @@ impl Bucket {
     }
 
     /// The sample of rank `ceil(q * count)` in ascending order, counted from 1: nearest rank, no interpolation, the
-    /// smallest sample that at least the part `q` of all samples lie at or below. Within [`RELATIVE_ERROR`] of that
+    /// smallest sample that is greater than or equal to a fraction `q` of all samples. Within [`RELATIVE_ERROR`] of that
     /// sample, exact at the lowest and the highest rank, 0 for one within [`ZERO_TOLERANCE`] of 0, and never outside
     /// the extremes. `q` is clamped to 0 to 1.
     pub fn quantile(&self, q: f64) -> f64 {

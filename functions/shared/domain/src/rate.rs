@@ -30,7 +30,7 @@ impl TokenBucket {
         Self { rate, level: i64::from(rate.burst) * PARTS, at: now }
     }
 
-    /// Milliseconds from `now` until it has `count` tokens: 0 where it has, `None` where it never will.
+    /// Milliseconds from `now` until it has `count` tokens: 0 if it has, `None` if it never will.
     pub fn wait_ms(&self, count: u32, now: TimestampMs) -> Option<i64> {
         if count > self.rate.burst {
             return None;
@@ -40,7 +40,7 @@ impl TokenBucket {
         Some(if missing <= 0 { 0 } else { (missing + per_ms - 1) / per_ms })
     }
 
-    /// Takes `count` tokens, or all where there are fewer.
+    /// Takes `count` tokens, or all if there are fewer.
     pub fn take(&mut self, count: u32, now: TimestampMs) {
         self.level = (self.level_at(now) - i64::from(count) * PARTS).max(0);
         self.at = self.at.max(now);

@@ -66,7 +66,7 @@ impl TimestampMs {
         self.0.div_euclid(SECOND_MS)
     }
 
-    /// The instant `ms` milliseconds later, or earlier where it is negative, clamped to 1970..=9999.
+    /// The instant `ms` milliseconds later, or earlier if it is negative, clamped to 1970..=9999.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
         Self::clamped(self.0.saturating_add(ms))

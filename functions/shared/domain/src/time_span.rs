@@ -22,7 +22,7 @@ impl TimeSpan {
         self.from <= instant && instant < self.to
     }
 
-    /// Its length in milliseconds, negative where `to` is before `from`.
+    /// Its length in milliseconds, negative if `to` is before `from`.
     pub fn ms(self) -> i64 {
         self.to.ms_since(self.from)
     }

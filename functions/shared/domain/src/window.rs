@@ -24,8 +24,8 @@ impl Window {
     /// The smallest window of `step` that covers `span`.
     ///
     /// # Errors
-    /// `invalid_field`: `from` where it is not before `to`, `step` where the window has more than [`MAX_POINTS`]
-    /// points (`from` where no coarser step would do either).
+    /// `invalid_field`: `from` if it is not before `to`, `step` if the window has more than [`MAX_POINTS`]
+    /// points (`from` if no coarser step would do either).
     pub fn covering(span: TimeSpan, step: Resolution) -> Result<Self, Rejection> {
         if span.from >= span.to {
             return Err(Rejection::invalid("from", "must be before to"));

@@ -66,7 +66,7 @@ pub fn exec_with_parent_death_signal(mut arguments: impl Iterator<Item = OsStrin
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return anyhow::Error::new(error).context("cannot set the parent-death signal");
     }
-    // A parent that died before the line above sends no signal any more.
+    // If the parent has already exited, no signal will be sent.
     if getppid().map(|pid| pid.as_raw_nonzero().get()) != parent {
         return anyhow::anyhow!("the gateway has ended");
     }

@@ -62,7 +62,7 @@ impl Sketch {
         self.positive.merge(&other.positive);
     }
 
-    /// Makes bins `2^level` times as wide as the finest, where they are not that wide already.
+    /// Makes bins `2^level` times as wide as the finest, if they are not that wide already.
     pub(crate) fn coarsen_to(&mut self, level: u8) {
         let steps = level.min(MAX_LEVEL).saturating_sub(self.level);
         if steps > 0 {
@@ -88,7 +88,7 @@ impl Sketch {
     }
 
     /// The representative value of the bin of the `rank`-th smallest value, from 0; past the last rank that of the
-    /// last. It may lie up to [`RELATIVE_ERROR`] beyond any added value, and be infinite where values come close to
+    /// last. It may lie up to [`RELATIVE_ERROR`] beyond any added value, and be infinite if values come close to
     /// the largest `f64`.
     pub fn value_at_rank(&self, rank: u64) -> f64 {
         let negatives = self.negative.count();

@@ -37,7 +37,7 @@ impl Sum {
         Self { rounded, rest }
     }
 
-    /// `count` times `value`, which equals adding it that often where nothing is rounded, as for whole numbers.
+    /// `count` times `value`, which equals adding it that often if nothing is rounded, as for whole numbers.
     pub(crate) fn of_repeated(value: f64, count: u64) -> Self {
         Self { rounded: value / SCALE * count as f64, rest: 0.0 }
     }
@@ -47,7 +47,7 @@ impl Sum {
         self.parts().map(f64::to_bits) == other.parts().map(f64::to_bits)
     }
 
-    /// A part multiplied by 2^64, where [`Self::scaled`] restores it exactly.
+    /// A part multiplied by 2^64, if [`Self::scaled`] restores it exactly.
     pub(crate) fn unscaled(part: f64) -> Option<f64> {
         let value = part * SCALE;
         (value.is_finite() && Self::scaled(value).to_bits() == part.to_bits()).then_some(value)
@@ -73,7 +73,7 @@ impl Sum {
         ((self.rounded + self.rest) * SCALE).clamp(f64::MIN, f64::MAX)
     }
 
-    /// The total divided by `count`, the number of values: finite even where the total overflows.
+    /// The total divided by `count`, the number of values: finite even if the total overflows.
     pub fn divided_by(&self, count: u64) -> f64 {
         (self.rounded + self.rest) / count as f64 * SCALE
     }

@@ -76,7 +76,10 @@ impl HistoryFold {
         }
         let mut values = BTreeMap::new();
         for_each_sample(document, |name, value| {
-            values.insert(name.to_owned(), value);
+            // Most names have a row already, and a lookup is cheaper than matching patterns.
+            if self.rows.contains_key(name) || self.query.selection.select(name).is_some() {
+                values.insert(name.to_owned(), value);
+            }
         })?;
         let at = SampleOrigin::sharing(&mut self.sources, timestamp, source, hash);
         for (name, value) in values {

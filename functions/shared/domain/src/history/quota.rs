@@ -11,7 +11,7 @@ use crate::window::MAX_POINTS;
 /// five of the six megabytes that a Lambda function may return, and names and timestamps the rest.
 pub const MAX_FIGURES: usize = 200_000;
 
-/// Most points of all series together, whatever the aggregates: all that a query without a list of series can have.
+/// Most points of all series together, for any aggregates: what a query without a list of series can have at most.
 /// Each is a bucket of 400 bytes to a kilobyte while it is folded, so they fit into the smallest function's memory.
 pub const MAX_BUCKETS: usize = MAX_POINTS * MAX_PATTERN_SERIES;
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::aggregate::Aggregate;
 use super::fold::Totals;
 use super::latest::MAX_LISTED_BYTES;
 use super::number::Number;
@@ -16,13 +15,18 @@ use crate::time::TimestampMs;
 use crate::window::query_span::QuerySpan;
 use crate::window::time_range::TimeRange;
 
-/// One series over a window.
+/// One series over a window, its members in the order of docs/PROTOCOL.md, "The other answers".
 #[derive(Debug, Serialize)]
 struct SummaryRow {
     name: String,
-    /// All but the sum.
-    #[serde(flatten)]
-    aggregates: BTreeMap<Aggregate, Number>,
+    count: Number,
+    avg: Number,
+    min: Number,
+    max: Number,
+    p50: Number,
+    p95: Number,
+    p99: Number,
+    last: Number,
     /// The relative difference of the average from that of the window before: 0.1 is a tenth more. `null` if the series
     /// was not reported before or its average was 0.
     change: Option<Number>,
@@ -67,10 +71,18 @@ impl SummaryAnswer {
 }
 
 fn row(before: Option<&Bucket>, name: String, bucket: &Bucket) -> SummaryRow {
-    let shown = Aggregate::ALL.into_iter().filter(|aggregate| *aggregate != Aggregate::Sum);
-    let aggregates = shown.filter_map(|aggregate| Some((aggregate, Number(aggregate.of(Some(bucket))?))));
-    let change = before.and_then(|before| change(bucket, before));
-    SummaryRow { name, aggregates: aggregates.collect(), change }
+    SummaryRow {
+        name,
+        count: Number(bucket.count() as f64),
+        avg: Number(bucket.average()),
+        min: Number(bucket.min()),
+        max: Number(bucket.max()),
+        p50: Number(bucket.quantile(0.50)),
+        p95: Number(bucket.quantile(0.95)),
+        p99: Number(bucket.quantile(0.99)),
+        last: Number(bucket.last()),
+        change: before.and_then(|before| change(bucket, before)),
+    }
 }
 
 fn change(bucket: &Bucket, before: &Bucket) -> Option<Number> {
@@ -190,6 +202,15 @@ mod tests {
         assert_eq!((&cut["truncated"], &cut["series"][0]["name"]), (&json!(["series"]), &json!("a")));
         let bytes = cut.to_string().len();
         assert!((MAX_LISTED_BYTES / 2..=MAX_LISTED_BYTES).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn members_of_a_row_have_the_documented_order() {
+        let at =
+            SampleOrigin { time: TimestampMs::EXAMPLE, source: Source::new("s").unwrap().into(), hash: 0 };
+        let row = serde_json::to_string(&row(None, "a".to_owned(), &Bucket::of(2.0, &at))).unwrap();
+        let expected = r#"{"name":"a","count":1,"avg":2,"min":2,"max":2,"p50":2,"p95":2,"p99":2,"last":2,"change":null}"#;
+        assert_eq!(row, expected);
     }
 
     #[test]

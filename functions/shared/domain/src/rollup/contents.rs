@@ -79,7 +79,7 @@ impl Rollup {
     /// It covers its span up to the end of the newest one merged, and all of it once the span itself is settled.
     ///
     /// # Errors
-    /// [`IncompleteSpans`] where a settled one does not cover its own span.
+    /// [`IncompleteSpans`] if a settled one does not cover its own span.
     pub fn from_finer(span: RollupSpan, finer: &[Self], now: TimestampMs) -> Result<Self, IncompleteSpans> {
         let settled = || finer.iter().filter(|below| below.span.is_settled(now));
         let incomplete: Vec<RollupSpan> =

@@ -1,4 +1,4 @@
-//! Encodes a rollup, and shrinks it first where it would not fit an item.
+//! Encodes a rollup, and shrinks it first if it would not fit an item.
 //!
 //! The bytes are not compressed any further: what is left after these codes is noise, and a general compressor would
 //! make it longer.
@@ -27,7 +27,7 @@ impl Rollup {
     /// series that are last by name are dropped and the rollup marked as truncated.
     ///
     /// # Errors
-    /// [`EncodeError`] where the rollup contradicts itself; the bytes would decode to something else.
+    /// [`EncodeError`] if the rollup contradicts itself; the bytes would decode to something else.
     pub fn to_bytes(&mut self) -> Result<Vec<u8>, EncodeError> {
         loop {
             let bytes = encode(self)?;
@@ -151,7 +151,7 @@ fn write_last(bits: &mut BitWriter, bucket: &Bucket) {
     }
 }
 
-/// Writes the sum: only a flag where it is exactly the count times the one value, as for whole numbers.
+/// Writes the sum: only a flag if it is exactly the count times the one value, as for whole numbers.
 fn write_sum(bits: &mut BitWriter, bucket: &Bucket, is_constant: bool) {
     let sum = bucket.compensated_sum();
     if is_constant {

@@ -40,7 +40,7 @@ fn magnitude_width(mantissa: i64) -> u32 {
     u64::BITS - mantissa.unsigned_abs().leading_zeros()
 }
 
-/// `value` as an integer where that is exact; not for a negative zero.
+/// `value` as an integer if that is exact; not for a negative zero.
 fn whole(value: f64) -> Option<i64> {
     let fits = value.abs() < EXACT && value.fract() == 0.0 && !(value == 0.0 && value.is_sign_negative());
     // A whole number below 2^53, so the cast is exact.

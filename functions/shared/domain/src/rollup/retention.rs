@@ -35,8 +35,8 @@ pub const MIN_RAW_HOURS: i64 = MAX_LATENESS_MS / HOUR_MS;
 /// Most hours of raw reports, a month: erasing an application looks that far back.
 pub const MAX_RAW_HOURS: i64 = 720;
 
-/// Least hours of one-minute rollups: a report as late as accepted, after two days in the stream, still finds its
-/// minute (docs/SEMANTICS.md, "Lateness").
+/// Least hours of one-minute rollups: a report as late as accepted, after up to 20 hours in the stream and
+/// with a margin, still finds its minute (docs/SEMANTICS.md, "Lateness").
 const MIN_ROLLUP_HOURS: i64 = MIN_RAW_HOURS + 48;
 
 /// Most hours of any rollup: ten years.
@@ -62,7 +62,7 @@ pub struct AppRetention {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRetention {
     /// Too short for what is still needed, or too long.
-    #[error("{what} are kept for {least} to {most} hours, not for {asked}")]
+    #[error("{what} must be kept for {least} to {most} hours, got {asked}")]
     OutOfBounds {
         /// What would be kept.
         what: &'static str,
@@ -161,7 +161,7 @@ impl Retention {
         now.ms_since(span.end()) >= self.ms_of(span.resolution())
     }
 
-    /// The finest resolution whose rollup of `instant` has not expired at `now`; the coarsest where all have.
+    /// The finest resolution whose rollup of `instant` has not expired at `now`; the coarsest if all have.
     pub fn finest_at(&self, instant: TimestampMs, now: TimestampMs) -> Resolution {
         let is_kept =
             |resolution: &Resolution| !self.is_expired(RollupSpan::containing(*resolution, instant), now);
@@ -210,11 +210,11 @@ mod tests {
         let rejection = |figures| own(figures).check().unwrap_err().to_string();
         assert_eq!(
             rejection([Some(47), None, None, None, None]),
-            "raw reports are kept for 48 to 720 hours, not for 47"
+            "raw reports must be kept for 48 to 720 hours, got 47"
         );
         assert_eq!(
             rejection([None, Some(95), None, None, None]),
-            "1-minute rollups are kept for 96 to 87840 hours, not for 95"
+            "1-minute rollups must be kept for 96 to 87840 hours, got 95"
         );
         assert_eq!(
             rejection([None, Some(841), None, None, None]),

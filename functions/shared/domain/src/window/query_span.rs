@@ -15,7 +15,7 @@ const DEFAULT_POINTS: i64 = 168;
 /// What a query asks for: a window, and the name of its range if it used one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuerySpan {
-    /// The named range, absent where `from` was given.
+    /// The named range, absent if `from` was given.
     pub time_range: Option<TimeRange>,
     /// The points to answer.
     pub window: Window,
@@ -25,8 +25,8 @@ impl QuerySpan {
     /// Reads the span of a query from its parameters, looked up by name.
     ///
     /// Without `timeRange` and `from` the span is the last hour; `to` defaults to `now`. `step` is in whole seconds,
-    /// rounded up to a [`Resolution`] that `retention` still keeps where the span begins. Without `step`, a named
-    /// range uses its own, and any other span the finest so kept of which at most 168 cover it.
+    /// rounded up to a [`Resolution`] that `retention` still keeps at the start of the span. Without `step`, a named
+    /// range uses its own, and any other span the finest kept one that covers it with at most 168 points.
     ///
     /// # Errors
     /// `invalid_field` for malformed ranges, times and steps, for `timeRange` together with `from` or `to`, and as

@@ -31,3 +31,13 @@ pub(crate) fn read_result(
     }
     policy::context(&result).filter(|context| context.contains_key("principalId")).ok_or(INTERNAL_ERROR)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeout_is_an_internal_error() {
+        assert_eq!(read_result(Err(InvokeError::TimedOut), "arn").unwrap_err().0, 500);
+    }
+}

@@ -1,6 +1,6 @@
 //! The HTTP API: events, responses, the authorizer's cache.
 
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 use crate::harness::Gateway;
@@ -82,6 +82,10 @@ async fn errors_are_those_of_api_gateway_and_readable_by_browsers() {
 #[tokio::test]
 async fn authorizer_results_are_cached_by_identity() {
     let gateway = Gateway::start(&[]);
+    let preflight = Client::new().request(Method::OPTIONS, format!("{}/items/1", gateway.address("http")));
+    let preflight = preflight.header("origin", ORIGIN).header("access-control-request-method", "GET");
+    assert_eq!(preflight.send().await.unwrap().status(), 204);
+    assert!(gateway.all_recorded().is_empty(), "a preflight invokes no function");
     for _ in 0..3 {
         assert_eq!(get(&gateway, "/items/1", Some("good")).await.status(), 200);
         assert_eq!(get(&gateway, "/items/2", Some("bad")).await.status(), 403);

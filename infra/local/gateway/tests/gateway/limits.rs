@@ -69,7 +69,7 @@ async fn binary_frames_and_invalid_utf8_are_rejected() {
 }
 
 #[tokio::test]
-async fn disconnect_event_has_the_clients_close_code() {
+async fn disconnect_event_has_the_close_code() {
     let gateway = Gateway::start(&[]);
     let mut client = gateway.connect().await;
     let frame =
@@ -80,15 +80,20 @@ async fn disconnect_event_has_the_clients_close_code() {
     let client = gateway.connect().await;
     drop(client);
     disconnected(&gateway, 1006).await;
+    for limit in ["--idle-timeout", "--max-duration"] {
+        let gateway = Gateway::start(&[limit, "1"]);
+        assert_eq!(gateway.connect().await.close_code().await, 1001, "{limit}");
+        disconnected(&gateway, 1001).await;
+    }
 }
 
 #[tokio::test]
-async fn slow_client_is_disconnected_and_delays_no_other() {
+async fn slow_client_is_disconnected() {
     let gateway = Gateway::start(&[]);
     let mut slow = gateway.connect().await;
     let mut other = gateway.connect().await;
     let target = slow.connection_id().await;
-    // Far more than its queue and the socket's buffers hold; it reads nothing.
+    // Far more than fits into its queue and the socket's buffers; it reads nothing.
     let flood = json!({ "type": "ask", "do": "flood", "to": target, "count": 2000, "bytes": 100_000 });
     other.send(flood.to_string()).await;
     other.send(r#"{"type":"ask","do":"pid"}"#).await;
