@@ -1,5 +1,6 @@
-//! Checks the credential of an authorizer's event: 401 for a wrong one, 403 where it may not be used, 500 if the table
-//! cannot be read. A handshake without one is accepted without a grant, so that the connection can send `auth`.
+//! Checks the credential of an authorizer's event. Handshake: 401 for a wrong credential, 403 for an inactive app. HTTP:
+//! 403 for both. 500 if the table cannot be read. A handshake without a credential is accepted without a grant, so that the
+//! connection can send `auth`.
 
 use nsl_auth::api_key;
 use nsl_auth::prove::{ProofContext, prove};
@@ -66,7 +67,9 @@ impl Authorize {
                 Checked::Anonymous | Checked::Rejected(_) => None,
             }));
         }
-        let method_arn = event.method_arn.as_deref().unwrap_or_default();
+        let Some(method_arn) = event.method_arn.as_deref() else {
+            return Err("the handshake's event has no methodArn".into());
+        };
         match checked {
             Checked::Anonymous => Ok(response::allow(method_arn, role, source_ip, None)),
             Checked::Granted(grant) => Ok(response::allow(method_arn, role, source_ip, Some(&grant))),

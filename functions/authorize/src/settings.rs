@@ -2,7 +2,7 @@
 
 use nsl_aws::settings::{Misconfigured, Reader, TokenSettings};
 
-/// The applications' table, and the pages that may watch legacy applications.
+/// The table of apps, and the origins whose pages may subscribe to legacy apps.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) apps_table: String,

@@ -13,8 +13,7 @@ use crate::handler::Authorize;
 use crate::settings::Settings;
 
 const READ_APP: &str = "GetItem AppsTable consistent";
-/// Attempts of one call, the first included: `nsl_aws::boot` says so.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = nsl_aws::boot::MAX_ATTEMPTS as usize;
 /// Largest answer of an authorizer, in bytes, that API Gateway takes.
 const MAX_ANSWER_BYTES: usize = 8 * 1024;
 
@@ -27,7 +26,7 @@ const FUTURE_S: i64 = 4_000_000_000;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-/// One test's service with the applications `shop` and, switched off, `old`.
+/// One test's service with the app `shop` and the inactive app `old`.
 struct World {
     env: TestEnvironment,
     authorize: Authorize,
@@ -63,7 +62,7 @@ fn registered(app: &str, status: Status) -> App {
     App { status, keys: vec![KeyRecord::of(&key(app), Scope::View)], ..fixtures::app(app) }
 }
 
-/// The text of an application's one key; of one that is not registered, a key that opens nothing.
+/// The text of an app's one key, whether the app is registered or not.
 fn key(app: &str) -> String {
     let digits: String = app.bytes().cycle().take(32).map(|byte| format!("{byte:02x}")).collect();
     format!("nehonix@{digits}.nsl")
@@ -211,7 +210,7 @@ async fn wrong_or_contradicting_credential_is_401() {
 }
 
 #[tokio::test]
-async fn a_right_key_of_an_app_that_is_switched_off_is_403() {
+async fn key_of_an_inactive_app_is_403() {
     let world = World::start().await;
     let response = world.handshake(&[("x-api-key", &key("old"))], &[]).await;
     assert_eq!(effect(&response), "Deny");
@@ -233,7 +232,7 @@ async fn fault_accepts_no_credential_and_is_not_a_401() {
 }
 
 #[tokio::test]
-async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
+async fn http_call_needs_a_valid_grant() {
     let world = World::start().await;
     for scheme in ["Bearer ", "bearer ", ""] {
         let response = world.http(&format!("{scheme}{}", key("shop"))).await.unwrap();
@@ -242,17 +241,17 @@ async fn an_http_call_is_authorised_with_its_grant_or_not_at_all() {
         assert!(response["context"].as_object().unwrap().values().all(Value::is_string));
         assert_eq!(world.env.take_lines(), [READ_APP; 2]);
     }
-    let refused = Ok(json!({"isAuthorized": false}));
+    let rejected = Ok(json!({"isAuthorized": false}));
     for (authorization, reads) in [
         (format!("Bearer {}", key("nowhere")), 1),
         (format!("Bearer {}", key("old")), 2),
         ("Bearer hello".to_owned(), 0),
         (String::new(), 0),
     ] {
-        assert_eq!(world.http(&authorization).await, refused, "{authorization}");
+        assert_eq!(world.http(&authorization).await, rejected, "{authorization}");
         assert_eq!(world.env.take_lines(), vec![READ_APP; reads], "{authorization}");
     }
-    assert_eq!(world.check(events::http_authorizer(&[])).await, refused);
+    assert_eq!(world.check(events::http_authorizer(&[])).await, rejected);
 }
 
 #[tokio::test]
@@ -265,7 +264,7 @@ async fn http_call_is_authenticated_by_authorization_only() {
 }
 
 #[tokio::test]
-async fn a_token_of_another_time_audience_or_secret_is_401() {
+async fn invalid_token_is_401() {
     let world = World::start().await;
     let mut tokens = vec![
         token(|claims| claims.exp = PAST_S + 1),

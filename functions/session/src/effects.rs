@@ -103,7 +103,7 @@ impl Effects for FrameEffects<'_> {
         let subscriber = Subscriber { connection, min_interval_ms, dialect, proof };
         Ok(match session.subscriptions.add(app, &subscriber, event.arrival).await? {
             Added::Done => true,
-            Added::Refused => false,
+            Added::Rejected => false,
         })
     }
 

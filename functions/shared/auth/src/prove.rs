@@ -21,7 +21,7 @@ pub struct ProofContext<'a> {
     pub now: TimestampMs,
 }
 
-/// What `credential` proves of `app`, which is `None` where it does not exist.
+/// The grant that `credential` gives for `app`, which is `None` if it does not exist.
 ///
 /// # Errors
 /// `unauthorized` for wrong credentials; `forbidden` for a token of other apps; `app_inactive`

@@ -24,7 +24,7 @@ pub enum InvalidKeys {
     #[error("the token secret has fewer than {MIN_SECRET_BYTES} bytes")]
     ShortSecret,
     /// The JWKS document cannot be read.
-    #[error("the token keys are no JWKS document")]
+    #[error("the token keys are not a JWKS document")]
     MalformedJwks(#[source] serde_json::Error),
     /// A key of the document is of another kind than RS256 and ES256.
     #[error("token key {0} is neither an RS256 nor an ES256 key")]
@@ -54,7 +54,7 @@ impl std::fmt::Debug for TrustedKeys {
 /// The claims of a token. Times are seconds since 1970: RFC 7519 §4.1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// On whose behalf its holder acts.
+    /// The user.
     pub sub: UserId,
     /// Which services it is for.
     pub aud: Audience,
@@ -62,15 +62,15 @@ pub struct Claims {
     pub iat: i64,
     /// When it ends.
     pub exp: i64,
-    /// When it begins, where that is later than its issue.
+    /// When it begins, if that is later than its issue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
     /// Which actions: publish, view, or both.
     pub scope: Scope,
-    /// Which applications, at most [`MAX_GRANTED_APPS`].
+    /// The apps, at most [`MAX_GRANTED_APPS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<AppId>,
-    /// Every application of this owner, where no `apps` are named.
+    /// Every app of this owner, if there are no `apps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<UserId>,
 }
@@ -184,7 +184,7 @@ fn seconds(seconds: i64) -> TimestampMs {
     TimestampMs::clamped(seconds.saturating_mul(SECOND_MS))
 }
 
-/// `None` for claims that name no application, too many, or both applications and an owner.
+/// `None` for claims without apps, with too many, or with both apps and an owner.
 fn grant(claims: Claims) -> Option<Grant> {
     let reach = match claims.owner {
         Some(owner) if claims.apps.is_empty() => GrantedApps::Owner(owner),

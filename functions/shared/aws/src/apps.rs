@@ -1,4 +1,4 @@
-//! The Apps table: applications, the keys that open them, and what is cached of them.
+//! The Apps table: apps, their keys, and a cache of them.
 
 mod app_settings;
 mod cache;

@@ -50,10 +50,10 @@ impl Audience {
         if subscribers.expired.is_empty() {
             return Ok(subscribers);
         }
-        let doubtful = std::mem::take(&mut subscribers.expired);
+        let to_recheck = std::mem::take(&mut subscribers.expired);
         match app_cache.fetch(app, now).await {
             Ok(current) => {
-                let checked = split(doubtful, current.as_deref(), now);
+                let checked = split(to_recheck, current.as_deref(), now);
                 subscribers.active.extend(checked.active);
                 subscribers.expired = checked.expired;
             }
@@ -70,8 +70,10 @@ impl Audience {
         if expired.is_empty() {
             return;
         }
-        let rejection =
-            Rejection::new(Code::Unauthorized, format!("the credentials to watch {app} have ended"));
+        let rejection = Rejection::new(
+            Code::Unauthorized,
+            format!("the credential of the subscription to {app} expired or was revoked"),
+        );
         let frame = Outbound::Error { rejection, id: None }.render();
         let modern = stream::iter(expired.iter().filter(|subscriber| subscriber.dialect == Dialect::Modern));
         modern

@@ -40,7 +40,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Attempts of one call, the first included.
-const MAX_ATTEMPTS: u32 = 3;
+pub const MAX_ATTEMPTS: u32 = 3;
 
 /// First pause between attempts. The SDK's own 1 s is longer than most invocations.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -118,7 +118,13 @@ pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
     let config = loader().credentials_provider(credentials).region(region).load().await;
     Clients {
         tables: aws_sdk_dynamodb::Client::from_conf(
-            aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(&endpoints.tables).build(),
+            aws_sdk_dynamodb::config::Builder::from(&config)
+                .endpoint_url(&endpoints.tables)
+                // The quota of retries is that of the process otherwise, and so of all its tests.
+                .retry_partition(aws_sdk_dynamodb::config::retry::RetryPartition::new(
+                    endpoints.tables.clone(),
+                ))
+                .build(),
         ),
         connections: connections_client(&config, &endpoints.connections),
         has_connections: true,
@@ -126,7 +132,10 @@ pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
 }
 
 fn connections_client(config: &SdkConfig, endpoint: &str) -> aws_sdk_apigatewaymanagement::Client {
-    let builder = aws_sdk_apigatewaymanagement::config::Builder::from(config).endpoint_url(endpoint);
+    let builder =
+        aws_sdk_apigatewaymanagement::config::Builder::from(config).endpoint_url(endpoint).retry_partition(
+            aws_sdk_apigatewaymanagement::config::retry::RetryPartition::new(endpoint.to_owned()),
+        );
     aws_sdk_apigatewaymanagement::Client::from_conf(builder.build())
 }
 

@@ -1,4 +1,4 @@
-//! Computes a rollup from what is below it: a minute from reports, a wider span from finer rollups.
+//! Computes a rollup from its inputs: a minute from reports, a wider span from finer rollups.
 //!
 //! The stored version is read first, then the inputs, and the result is written over that version only. So a computation
 //! retries on a version conflict and is idempotent. A span that an app left unfinished is finished when the next begins.
@@ -10,7 +10,9 @@ use futures_util::future::BoxFuture;
 use nsl_domain::app::Sent;
 use nsl_domain::report::Report;
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, DecodeError, MinuteBuilder, Retention, Rollup, RollupSpan};
+use nsl_domain::rollup::{
+    AppShard, DecodeError, IncompleteSpans, MinuteBuilder, Retention, Rollup, RollupSpan,
+};
 use nsl_domain::time::TimestampMs;
 use parking_lot::Mutex;
 
@@ -34,11 +36,11 @@ pub struct RollupComputer {
     minute_totals: Mutex<BTreeMap<(AppShard, RollupSpan), Sent>>,
 }
 
-/// A span computed from what is below it.
-enum FromBelow {
-    /// From all of it.
+/// A span computed from its inputs.
+enum FromInputs {
+    /// From all of them.
     Complete(Rollup),
-    /// From what is left of it: a part is corrupt, and its inputs are past retention.
+    /// From some of them: a part is corrupt, and its own inputs are past retention.
     Partial(Rollup),
     /// A part had to be computed first; retry.
     Retry,
@@ -51,7 +53,7 @@ pub enum Computed {
     Written,
     /// It was stored already, with the same contents.
     Unchanged,
-    /// There is nothing below it.
+    /// It has no inputs.
     Empty,
     /// Some of its inputs are past retention, so it stays as it is.
     TooOld,
@@ -127,15 +129,15 @@ impl RollupComputer {
         if before.as_ref().is_none_or(|stored| stored.through == span.start()) {
             self.finish_before(shard, span).await?;
         }
-        let mut rollup = match self.rollup_from_below(shard, span, now).await? {
-            FromBelow::Retry => return Ok(None),
+        let mut rollup = match self.rollup_from_inputs(shard, span, now).await? {
+            FromInputs::Retry => return Ok(None),
             // A rollup never shrinks to what is left of its inputs.
-            FromBelow::Partial(rest)
+            FromInputs::Partial(rest)
                 if decoded.as_ref().is_some_and(|decoded| decoded.reports() > rest.reports()) =>
             {
                 return Ok(Some(Computed::TooOld));
             }
-            FromBelow::Complete(rollup) | FromBelow::Partial(rollup) => rollup,
+            FromInputs::Complete(rollup) | FromInputs::Partial(rollup) => rollup,
         };
         if before.is_none() && rollup.reports() == 0 {
             return Ok(Some(Computed::Empty));
@@ -149,7 +151,7 @@ impl RollupComputer {
         Ok((put == Put::Written).then_some(Computed::Written))
     }
 
-    /// Stores `span` and the spans above it, empty where they are not stored. Called before anything below is stored for
+    /// Stores `span` and the spans above it, empty if they are not stored. Called before anything below is stored for
     /// the first time, so that readers can rely on it: a span that is not stored has nothing below it.
     ///
     /// # Errors
@@ -184,14 +186,14 @@ impl RollupComputer {
         Ok(())
     }
 
-    async fn rollup_from_below(
+    async fn rollup_from_inputs(
         &self,
         shard: &AppShard,
         span: RollupSpan,
         now: TimestampMs,
-    ) -> Result<FromBelow, Fault> {
+    ) -> Result<FromInputs, Fault> {
         match span.finer() {
-            None => self.rollup_from_reports(shard, span).await.map(FromBelow::Complete),
+            None => self.rollup_from_reports(shard, span).await.map(FromInputs::Complete),
             Some(finer) => self.rollup_from_finer(shard, span, finer, now).await,
         }
     }
@@ -222,7 +224,7 @@ impl RollupComputer {
         span: RollupSpan,
         finer: Resolution,
         now: TimestampMs,
-    ) -> Result<FromBelow, Fault> {
+    ) -> Result<FromInputs, Fault> {
         let mut parts = Vec::new();
         let (mut is_retry, mut is_partial) = (false, false);
         for stored in self.rollups.between(shard, finer, span.time_span(), now).await? {
@@ -240,12 +242,12 @@ impl RollupComputer {
             tracing::error!(app = %shard.app, start = %span.start(), "corrupt rollup cannot be recomputed");
         }
         if is_retry {
-            return Ok(FromBelow::Retry);
+            return Ok(FromInputs::Retry);
         }
         Ok(match Rollup::from_finer(span, &parts, now) {
-            Ok(rollup) if is_partial => FromBelow::Partial(rollup),
-            Ok(rollup) => FromBelow::Complete(rollup),
-            Err(_) => FromBelow::Retry,
+            Ok(rollup) if is_partial => FromInputs::Partial(rollup),
+            Ok(rollup) => FromInputs::Complete(rollup),
+            Err(IncompleteSpans(_)) => FromInputs::Retry,
         })
     }
 }
@@ -255,8 +257,8 @@ fn is_unfinished(stored: &StoredRollup, now: TimestampMs) -> bool {
     stored.through < stored.span.end() && stored.span.is_settled(now)
 }
 
-/// Decodes a stored rollup; `None`, logged, where it is corrupt. A fault where a newer program wrote it, whose rollups
-/// must not be overwritten.
+/// Decodes a stored rollup; `None`, logged, if it is corrupt. A fault if a newer program wrote it, because such
+/// rollups must not be overwritten.
 fn decode(shard: &AppShard, stored: &StoredRollup) -> Result<Option<Rollup>, Fault> {
     match stored.rollup() {
         Ok(rollup) => Ok(Some(rollup)),

@@ -17,9 +17,8 @@ pub const EMIT_INTERVAL_MS: i64 = 10_000;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Counter {
-    /// Second copies of a report that the library sends twice over.
+    /// Duplicates of a report that the library sends twice.
     AbsorbedDuplicates,
     /// Frames of the library or its dashboard that got no reply because they repeat one that did.
     AbsorbedFrames,

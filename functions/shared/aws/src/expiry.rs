@@ -17,32 +17,32 @@ const CONNECTION_TTL_MS: i64 = 2 * HOUR_MS + 10 * MINUTE_MS;
 /// Stream records that could not be read: two weeks to look into them.
 const QUARANTINE_TTL_MS: i64 = 14 * DAY_MS;
 
-/// Of a row of the Connections table that is written at `now`.
+/// Expiry of a row of the Connections table that is written at `now`.
 pub(crate) fn of_connection(now: TimestampMs) -> AttributeValue {
     seconds(now.plus_ms(CONNECTION_TTL_MS))
 }
 
-/// Of the log entries that arrived at `now`.
+/// Expiry of the log entries that arrived at `now`.
 pub(crate) fn of_log_entries(now: TimestampMs) -> AttributeValue {
     seconds(now.plus_ms(LOG_RETENTION_MS))
 }
 
-/// Of a stream record that is quarantined at `now`.
+/// Expiry of a stream record that is quarantined at `now`.
 pub(crate) fn of_quarantined(now: TimestampMs) -> AttributeValue {
     seconds(now.plus_ms(QUARANTINE_TTL_MS))
 }
 
-/// Of a raw report that is shown for `retention_ms`: it is there [`RAW_GRACE_MS`] longer for the rollup of its minute.
+/// Expiry of a raw report that is shown for `retention_ms`: it is stored [`RAW_GRACE_MS`] longer for the rollup of its minute.
 pub(crate) fn of_report(report: &Report, retention_ms: i64) -> AttributeValue {
     seconds(report.timestamp.plus_ms(retention_ms + RAW_GRACE_MS))
 }
 
-/// Of the last report of a source, which is kept as long as the rollup of its minute.
+/// Expiry of the last report of a source, which is kept as long as the rollup of its minute.
 pub(crate) fn of_last_report(report: &Report, retention: Retention) -> AttributeValue {
     seconds(report.timestamp.plus_ms(retention.minute_ms))
 }
 
-/// Of a rollup.
+/// Expiry of a rollup.
 pub(crate) fn of_rollup(span: RollupSpan, retention: Retention) -> AttributeValue {
     seconds(span.end().plus_ms(retention.ms_of(span.resolution())))
 }

@@ -1,4 +1,4 @@
-//! Posts frames to the subscribers or the publishers of an application.
+//! Posts frames to the subscribers or the publishers of an app.
 //!
 //! The one place where a gone connection (HTTP 410) is handled: its row is deleted, so that later frames skip it.
 
@@ -23,6 +23,14 @@ pub struct FanOut {
     pub(crate) publishers: Publishers,
 }
 
+/// What posting to a connection showed of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ConnectionState {
+    Gone,
+    /// It got the frames, or a post failed for another reason.
+    NotGone,
+}
+
 impl FanOut {
     /// Posts to each of `subscribers` of `app` the frames that `frames` returns for it, in order. One call per frame,
     /// and one write per connection that is gone.
@@ -37,7 +45,7 @@ impl FanOut {
     {
         let posts = stream::iter(subscribers).for_each_concurrent(CONCURRENT_POSTS, |subscriber| async {
             let connection = &subscriber.connection;
-            if self.post(connection, frames(subscriber), counters).await == PostOutcome::Gone {
+            if self.post(connection, frames(subscriber), counters).await == ConnectionState::Gone {
                 log_failure(connection, self.subscriptions.delete(app, connection).await);
             }
         });
@@ -53,26 +61,26 @@ impl FanOut {
         counters: &Counters,
     ) {
         let posts = stream::iter(publishers).for_each_concurrent(CONCURRENT_POSTS, |connection| async {
-            if self.post(connection, [frame], counters).await == PostOutcome::Gone {
+            if self.post(connection, [frame], counters).await == ConnectionState::Gone {
                 log_failure(connection, self.publishers.delete(app, connection).await);
             }
         });
         posts.await;
     }
 
-    /// Posts `frames` until one does not arrive. A failure other than "gone" counts as delivered: the row stays.
+    /// Posts `frames` until one is not delivered.
     async fn post<'f>(
         &self,
         connection: &ConnectionId,
         frames: impl IntoIterator<Item = &'f String>,
         counters: &Counters,
-    ) -> PostOutcome {
+    ) -> ConnectionState {
         for frame in frames {
             match self.connections_api.post_with_timeout(connection, frame).await {
                 Ok(PostOutcome::Delivered) => {}
                 Ok(PostOutcome::Gone) => {
                     counters.add(Counter::GonePosts, 1);
-                    return PostOutcome::Gone;
+                    return ConnectionState::Gone;
                 }
                 Err(failure) => {
                     failure.log(connection);
@@ -81,7 +89,7 @@ impl FanOut {
                 }
             }
         }
-        PostOutcome::Delivered
+        ConnectionState::NotGone
     }
 }
 

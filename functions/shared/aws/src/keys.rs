@@ -36,8 +36,8 @@ pub(crate) const KEEP_HOUR: &str = "1h";
 pub(crate) const KEEP_DAY: &str = "1d";
 /// Until when an app's reports are rejected, in milliseconds since 1970.
 pub(crate) const LIMITED_UNTIL: &str = "limitedUntil";
-/// The app that a key opens: on the pointer item of a key.
-pub(crate) const OPENS: &str = "opens";
+/// The app that a key belongs to: on the pointer item of a key.
+pub(crate) const KEY_APP: &str = "opens";
 /// Parts of one entry of `keys`.
 pub(crate) const KEY_ID: &str = "id";
 pub(crate) const KEY_HASH: &str = "hash";
@@ -54,24 +54,24 @@ pub(crate) const EXPIRES_AT: &str = "expiresAt";
 pub(crate) const ROLE: &str = "role";
 pub(crate) const GRANT: &str = "grant";
 pub(crate) const REFUSALS: &str = "refusals";
-/// String set of the apps that a connection watches.
+/// String set of the apps that a connection subscribes to.
 pub(crate) const WATCHES: &str = "watches";
 /// String set of the apps that a connection may report for.
 pub(crate) const PUBLISHES: &str = "publishes";
-/// Of a legacy connection: when its credentials were accepted, and when they were first and last wrong.
-pub(crate) const WELCOMED_AT: &str = "welcomedAt";
-pub(crate) const WRONG_SINCE: &str = "wrongSince";
-pub(crate) const WRONG_AT: &str = "wrongAt";
+/// Of a legacy connection: when its credentials were accepted, and when they were first and last rejected.
+pub(crate) const AUTHENTICATED_AT: &str = "welcomedAt";
+pub(crate) const FIRST_REJECTED_AT: &str = "wrongSince";
+pub(crate) const LAST_REJECTED_AT: &str = "wrongAt";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
-pub(crate) const HOLD: &str = "hold";
+pub(crate) const PROOF: &str = "hold";
 
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 pub(crate) const DOCUMENT: &str = "document";
 /// Of a legacy report: the connection that sent it, and the message and the report in it.
 pub(crate) const CONNECTION: &str = "connection";
-pub(crate) const MARK: &str = "mark";
+pub(crate) const MESSAGE_REPORT: &str = "mark";
 /// Of a legacy publisher whose clock is wrong: how far it is ahead, in milliseconds, and when that was seen last.
 pub(crate) const CLOCK_AHEAD: &str = "clockAhead";
 pub(crate) const CLOCK_SEEN: &str = "clockSeen";
@@ -86,7 +86,7 @@ pub(crate) const BUCKETS: &str = "buckets";
 pub(crate) const REPORT: &str = "report";
 /// Log entries of one frame, a JSON array.
 pub(crate) const ENTRIES: &str = "entries";
-/// Whether a switch is on, and who changed it when.
+/// Whether a switch is on, which user changed it, and when.
 pub(crate) const ENABLED: &str = "enabled";
 pub(crate) const USER: &str = "user";
 pub(crate) const AT: &str = "at";
@@ -96,13 +96,13 @@ pub(crate) const REASON: &str = "reason";
 
 /// Sort key of a connection's session row.
 pub(crate) const SESSION: &str = "session";
-/// What the sort keys of an application's subscriptions begin with.
+/// What the sort keys of an app's subscriptions begin with.
 pub(crate) const SUBSCRIPTIONS: &str = "s#";
 
-/// What the sort keys of an application's publishers begin with.
+/// What the sort keys of an app's publishers begin with.
 pub(crate) const PUBLISHERS: &str = "p#";
 
-/// Partition of an application's subscriptions and publishers.
+/// Partition of an app's subscriptions and publishers.
 pub(crate) fn app_connections(app: &AppId) -> String {
     format!("app#{app}")
 }
@@ -150,7 +150,7 @@ pub(crate) fn key_pointer(hash: KeyHash) -> String {
     format!("key#{}", hash.to_hex())
 }
 
-/// Partition of one hour of one write shard of an application's reports: `{appId}#{hour}#{shard}`.
+/// Partition of one hour of one write shard of an app's reports: `{appId}#{hour}#{shard}`.
 pub(crate) fn report_partition(app: &AppId, instant: TimestampMs, shard: u16) -> String {
     // `2026-11-22T13`: the first thirteen characters of ISO 8601 are the hour.
     let iso = instant.to_string();
@@ -158,12 +158,12 @@ pub(crate) fn report_partition(app: &AppId, instant: TimestampMs, shard: u16) ->
     format!("{app}#{hour}#{shard}")
 }
 
-/// The app and the write shard of a partition of reports; `None` where it is not one.
-pub(crate) fn read_report_partition(pk: &str) -> Option<(AppId, u16)> {
+/// The app and the write shard of a partition of reports; `None` if it is not one.
+pub(crate) fn read_report_partition(pk: &str) -> Option<AppShard> {
     let mut parts = pk.split('#');
     let (app, _hour, shard) = (parts.next()?, parts.next()?, parts.next()?);
     let app = AppId::new(app).ok()?;
-    parts.next().is_none().then_some((app, shard.parse().ok()?))
+    parts.next().is_none().then_some(AppShard { app, shard: shard.parse().ok()? })
 }
 
 /// Partition of the rollups of one resolution of one write shard: `{appId}#{resolution}#{shard}`.
@@ -182,7 +182,7 @@ pub(crate) fn rollup(span: RollupSpan) -> String {
     sortable(span.start())
 }
 
-/// Partition of the last reports of an application's sources.
+/// Partition of the last reports of an app's sources.
 pub(crate) fn sources(app: &AppId) -> String {
     format!("{app}#sources")
 }
@@ -248,7 +248,8 @@ mod tests {
     #[test]
     fn report_partition_has_its_app_and_shard() {
         let shop = AppId::new("shop").unwrap();
-        assert_eq!(read_report_partition("shop#2026-11-22T13#3"), Some((shop, 3)));
+        let expected = AppShard { app: shop, shard: 3 };
+        assert_eq!(read_report_partition("shop#2026-11-22T13#3"), Some(expected));
         for text in ["", "shop", "shop#2026-11-22T13", "shop#2026-11-22T13#x", "shop#a#1#2", "#a#1"] {
             assert_eq!(read_report_partition(text), None, "{text:?}");
         }

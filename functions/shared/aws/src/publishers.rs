@@ -68,8 +68,8 @@ impl Publishers {
         has_fewer(count_unexpired(rows, now), most, "count connections").await
     }
 
-    /// Whether `connection` may watch `app`, which may have `most` subscriptions. One consistent query that returns a
-    /// number; where there are as many, one read, because a connection that watches already needs no room.
+    /// Whether `connection` may subscribe to `app`, which may have `most` subscriptions. One consistent query that
+    /// returns a number; at the limit also one read, because a connection that is subscribed already needs no room.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -103,7 +103,7 @@ impl Publishers {
         Partition::new(&self.table, keys::app_connections(app))
     }
 
-    /// Every connection that reports for `app` or watches it at `now`, once each. One consistent query per megabyte of
+    /// Every connection that reports for `app` or is subscribed to it at `now`, once each. One consistent query per megabyte of
     /// rows. Expired rows are left out, as are rows that cannot be read, which are logged.
     ///
     /// # Errors
@@ -123,8 +123,8 @@ fn count_unexpired(rows: QueryFluentBuilder, now: TimestampMs) -> QueryFluentBui
 }
 
 /// Whether `query`, which counts, finds fewer than `most` rows. It skips up to `most` expired rows, or
-/// [`MIN_SKIPPED`], because DynamoDB deletes late; rows behind more of them are not counted, which lets a connection
-/// in.
+/// [`MIN_SKIPPED`], because DynamoDB deletes late; rows after that many expired ones are not counted, so the limit may
+/// be exceeded.
 async fn has_fewer(query: QueryFluentBuilder, most: u32, attempt: &'static str) -> Result<bool, Fault> {
     let most = i64::from(most);
     let mut left = most + most.max(MIN_SKIPPED);
@@ -143,7 +143,7 @@ async fn has_fewer(query: QueryFluentBuilder, most: u32, attempt: &'static str) 
     Ok(count < most)
 }
 
-/// The connection of a publisher's or a subscription's row; `None` where it is expired.
+/// The connection of a publisher's or a subscription's row; `None` if it is expired.
 fn read_connection(row: &Item, now: TimestampMs) -> Result<Option<ConnectionId>, BadAttribute> {
     if expiry::is_expired(row, now)? {
         return Ok(None);

@@ -123,6 +123,7 @@ impl Sessions {
             .expression_attribute_values(":one", items::number(1))
             .return_values(ReturnValue::UpdatedNew);
         let updated = if_condition_held(ATTEMPT, update.send().await)?;
+        // No attributes are a fault: the count is missing.
         let count = updated
             .map(|output| items::read_number(&output.attributes.unwrap_or_default(), keys::REFUSALS))
             .transpose();
@@ -148,6 +149,7 @@ impl Sessions {
             .key(keys::SK, items::text(keys::SESSION))
             .return_values(ReturnValue::AllOld);
         let output = delete.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
+        // A connection that is closed already has no row, and so no apps.
         read_closed(&output.attributes.unwrap_or_default()).map_err(|bad| bad.into_fault(ATTEMPT))
     }
 }
@@ -174,7 +176,7 @@ pub(crate) async fn grant_update(
 
 fn read_session(item: &Item) -> Result<Session, BadAttribute> {
     let role = Role::from_text(Some(items::read_text(item, keys::ROLE)?));
-    Ok(Session { role, grant: read_grant(item)?, wrong_since: read_instant(item, keys::WRONG_SINCE)? })
+    Ok(Session { role, grant: read_grant(item)?, wrong_since: read_instant(item, keys::FIRST_REJECTED_AT)? })
 }
 
 pub(crate) fn read_grant(item: &Item) -> Result<Option<Grant>, BadAttribute> {
@@ -190,7 +192,7 @@ fn read_closed(item: &Item) -> Result<Closed, BadAttribute> {
     Ok(Closed { watched: read_apps(item, keys::WATCHES)?, published: read_apps(item, keys::PUBLISHES)? })
 }
 
-/// The apps of the string set `name`; none where it is missing, because DynamoDB has no empty set.
+/// The apps of the string set `name`; none if it is missing, because DynamoDB has no empty set.
 fn read_apps(item: &Item, name: &'static str) -> Result<Vec<AppId>, BadAttribute> {
     let Some(set) = item.get(name) else { return Ok(Vec::new()) };
     let apps = set.as_ss().map_err(|_| BadAttribute::WrongType(name))?;

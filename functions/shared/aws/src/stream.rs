@@ -106,7 +106,7 @@ fn item(attributes: HashMap<String, Attribute>) -> Item {
 /// Reads one record.
 ///
 /// # Errors
-/// [`MalformedRecord`] where it is no JSON of a record, has no new image, or its image is no report under its own key.
+/// [`MalformedRecord`] if it is not JSON of a record, has no new image, or its image is not a report under its own key.
 pub fn read_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<'_>> {
     let malformed =
         |reason: String| MalformedRecord { sequence: None, app: None, reason, record: record.get() };
@@ -117,26 +117,26 @@ pub fn read_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<'_
     let sequence = change.sequence_number.filter(|sequence| !sequence.is_empty());
     let key = item(change.keys);
     let named = items::read_text(&key, keys::PK).ok().and_then(keys::read_report_partition);
-    let refused = |reason| MalformedRecord {
+    let rejected = |reason| MalformedRecord {
         sequence: sequence.clone(),
-        app: named.as_ref().map(|(app, _)| app.clone()),
+        app: named.as_ref().map(|named| named.app.clone()),
         ..malformed(reason)
     };
     let image = item(change.new_image);
-    let report = reports::read_report(&image).map_err(|bad| refused(bad.to_string()))?;
-    let (_, shard) = items::read_text(&image, keys::PK)
+    let report = reports::read_report(&image).map_err(|bad| rejected(bad.to_string()))?;
+    let shard = items::read_text(&image, keys::PK)
         .ok()
         .and_then(keys::read_report_partition)
-        .ok_or_else(|| refused("the partition key names no shard".to_owned()))?;
+        .ok_or_else(|| rejected("the partition key names no shard".to_owned()))?;
     let is = |name, expected: String| items::read_text(&image, name).is_ok_and(|found| found == expected);
-    let is_under_its_key = is(keys::PK, keys::report_partition(&report.app, report.timestamp, shard))
+    let is_under_its_key = is(keys::PK, keys::report_partition(&report.app, report.timestamp, shard.shard))
         && reports::sort_key(&image, &report).is_ok_and(|key| is(keys::SK, key));
     if !is_under_its_key {
-        return Err(refused("the report does not match its key".to_owned()));
+        return Err(rejected("the report does not match its key".to_owned()));
     }
-    series::check(report.document.as_str()).map_err(|rejection| refused(rejection.message))?;
-    let sequence = sequence.clone().ok_or_else(|| refused("the sequence number is missing".to_owned()))?;
-    Ok(StoredReport { sequence, shard: AppShard { app: report.app.clone(), shard }, report })
+    series::check(report.document.as_str()).map_err(|rejection| rejected(rejection.message))?;
+    let sequence = sequence.clone().ok_or_else(|| rejected("the sequence number is missing".to_owned()))?;
+    Ok(StoredReport { sequence, shard, report })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Subscription rows: which connections watch an app.
+//! Subscription rows: which connections are subscribed to an app.
 //!
 //! One row per connection, under its app, so that fan-out reads them with one query. The session row lists them too,
 //! for `$disconnect`; a row that it misses is deleted on expiry, or when a post finds the connection gone.
@@ -23,7 +23,7 @@ pub struct Subscriptions {
     pub(crate) table: Table,
 }
 
-/// A connection that watches an app.
+/// A connection that is subscribed to an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
     /// The connection that frames are posted to.
@@ -41,8 +41,8 @@ pub struct Subscriber {
 pub enum Added {
     /// It is stored.
     Done,
-    /// The connection is gone, or watches as many apps as it may.
-    Refused,
+    /// The connection is gone, or has [`MAX_SUBSCRIPTIONS`].
+    Rejected,
 }
 
 impl Subscriptions {
@@ -60,14 +60,14 @@ impl Subscriptions {
             .expression_attribute_values(":app", items::text(app.as_str()))
             .expression_attribute_values(":most", items::number(MAX_SUBSCRIPTIONS));
         if if_condition_held("note subscription", watch.send().await)?.is_none() {
-            return Ok(Added::Refused);
+            return Ok(Added::Rejected);
         }
         let put = self
             .table
             .put(keys::app_connections(app), keys::subscription(&subscriber.connection))
             .item(keys::MIN_INTERVAL, items::number(subscriber.min_interval_ms))
             .item(keys::DIALECT, items::text(dialect_text(subscriber.dialect)))
-            .item(keys::HOLD, items::text(subscriber.proof.to_text()))
+            .item(keys::PROOF, items::text(subscriber.proof.to_text()))
             .item(keys::EXPIRES_AT, expiry::of_connection(now));
         put.send().await.map_err(|error| Fault::of("put subscription", error))?;
         Ok(Added::Done)
@@ -115,7 +115,7 @@ impl Subscriptions {
     }
 }
 
-/// The subscriber of a row; `None` where it is expired.
+/// The subscriber of a row; `None` if it is expired.
 fn read_subscriber(row: &Item, now: TimestampMs) -> Result<Option<Subscriber>, BadAttribute> {
     if expiry::is_expired(row, now)? {
         return Ok(None);
@@ -127,12 +127,12 @@ fn read_subscriber(row: &Item, now: TimestampMs) -> Result<Option<Subscriber>, B
         "modern" => Dialect::Modern,
         _ => return Err(BadAttribute::Unreadable(keys::DIALECT)),
     };
-    let proof = SubscriptionProof::from_text(items::read_text(row, keys::HOLD)?);
+    let proof = SubscriptionProof::from_text(items::read_text(row, keys::PROOF)?);
     Ok(Some(Subscriber {
         connection: ConnectionId::new(connection),
         min_interval_ms: items::read_number(row, keys::MIN_INTERVAL)?,
         dialect,
-        proof: proof.ok_or(BadAttribute::Unreadable(keys::HOLD))?,
+        proof: proof.ok_or(BadAttribute::Unreadable(keys::PROOF))?,
     }))
 }
 

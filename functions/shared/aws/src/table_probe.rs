@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::fault::{Fault, if_condition_held};
 use crate::keys;
 
-/// A key that no item has, because no id is a `#`.
+/// A key that no item has: an id never contains `#`.
 const ABSENT: &str = "#";
 
 /// A call that changes nothing, of a kind that the function's policy allows.
@@ -44,6 +44,7 @@ pub(crate) async fn status(client: &Client, table: &str) -> Result<TableStatus, 
     Ok(TableStatus {
         name: table.to_owned(),
         status: status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        // DescribeTable always returns the count; the default is never used.
         items: described.and_then(|table| table.item_count()).unwrap_or_default(),
     })
 }

@@ -1,4 +1,4 @@
-//! Every way in which a token must fail, and the few in which it opens.
+//! Tokens that are accepted, and every way in which one is rejected.
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
@@ -36,7 +36,7 @@ fn signed(change: impl FnOnce(&mut Claims)) -> String {
 }
 
 #[test]
-fn a_token_grants_what_it_says_until_its_end() {
+fn token_grants_its_claims_until_expiry() {
     let grant = verify(&signed(|_| {})).unwrap();
     assert_eq!(grant.scope, Scope::View);
     assert_eq!(grant.reach, GrantedApps::Apps(vec![AppId::new("shop").unwrap()]));
@@ -45,7 +45,7 @@ fn a_token_grants_what_it_says_until_its_end() {
 }
 
 #[test]
-fn an_owners_token_reaches_the_owners_apps() {
+fn owner_token_grants_the_owners_apps() {
     let owner = UserId::new("ann").unwrap();
     let token = signed(|claims| {
         claims.apps.clear();
@@ -55,7 +55,7 @@ fn an_owners_token_reaches_the_owners_apps() {
 }
 
 #[test]
-fn a_token_out_of_its_time_is_refused() {
+fn token_outside_its_validity_is_rejected() {
     for (name, token) in [
         ("expired", signed(|claims| claims.exp = NOW_S)),
         ("from the future", signed(|claims| claims.iat = NOW_S + 31)),
@@ -67,7 +67,7 @@ fn a_token_out_of_its_time_is_refused() {
 }
 
 #[test]
-fn a_token_may_be_for_several_services() {
+fn token_may_name_several_audiences() {
     let several = |names: &[&str]| Audience::Several(names.iter().map(|name| (*name).to_owned()).collect());
     assert!(verify(&signed(|claims| claims.aud = several(&["billing", "nsl"]))).is_ok());
     for names in [&["billing"][..], &[]] {
@@ -77,7 +77,7 @@ fn a_token_may_be_for_several_services() {
 }
 
 #[test]
-fn a_token_for_another_service_or_for_nothing_is_refused() {
+fn token_for_another_audience_or_no_app_is_rejected() {
     let app = |index: usize| AppId::new(format!("app-{index}")).unwrap();
     for (name, token) in [
         ("another audience", signed(|claims| claims.aud = "other".into())),
@@ -96,7 +96,7 @@ fn parts(token: &str) -> [String; 3] {
 }
 
 #[test]
-fn another_signature_or_none_is_refused() {
+fn invalid_signature_is_rejected() {
     let [header, body, signature] = parts(&signed(|_| {}));
     let [_, forged, _] = parts(&signed(|claims| claims.scope = Scope::Both));
     let another = issue(&claims(), "another secret of more than 32 bytes.").unwrap();
@@ -139,7 +139,7 @@ fn rsa_key() -> EncodingKey {
 }
 
 #[test]
-fn a_public_key_checks_what_its_private_half_signed() {
+fn public_key_verifies_signature_of_its_private_key() {
     for (algorithm, kid, key) in
         [(Algorithm::ES256, "es", elliptic_key()), (Algorithm::RS256, "rs", rsa_key())]
     {
@@ -153,7 +153,7 @@ fn a_public_key_checks_what_its_private_half_signed() {
 }
 
 #[test]
-fn a_public_key_is_no_secret_and_no_other_algorithm() {
+fn public_key_is_not_accepted_as_hmac_secret() {
     // The classic confusion: what everybody may know, used as the secret of an HS256 token.
     let confused = issue(&claims(), JWKS).unwrap();
     let other_hash = signed_with(Algorithm::RS512, Some("rs"), &rsa_key());
@@ -163,7 +163,7 @@ fn a_public_key_is_no_secret_and_no_other_algorithm() {
 }
 
 #[test]
-fn a_claim_that_is_missing_or_of_another_type_is_refused() {
+fn missing_or_mistyped_claim_is_rejected() {
     for body in [
         json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "scope": "view", "apps": ["shop"]}),
         json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "exp": "soon", "scope": "view", "apps": ["shop"]}),
@@ -177,13 +177,13 @@ fn a_claim_that_is_missing_or_of_another_type_is_refused() {
 }
 
 #[test]
-fn a_secret_that_could_be_guessed_is_not_trusted() {
+fn short_secret_is_not_trusted() {
     assert!(matches!(TrustedKeys::new("short", "", "nsl"), Err(InvalidKeys::ShortSecret)));
     assert!(matches!(TrustedKeys::new("", "{}", "nsl"), Err(InvalidKeys::MalformedJwks(_))));
 }
 
 #[test]
-fn no_key_trusts_no_token() {
+fn every_token_is_rejected_without_keys() {
     let untrusting = TrustedKeys::new("", "", "nsl").unwrap();
     assert!(untrusting.verify(&signed(|_| {}), now()).is_err());
 }

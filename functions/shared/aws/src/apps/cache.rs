@@ -24,7 +24,7 @@ pub enum Authorisation {
     /// It may; the app that it was checked against.
     Granted(Arc<App>),
     /// It may not.
-    Refused(Rejection),
+    Rejected(Rejection),
 }
 
 impl Authorisation {
@@ -35,7 +35,7 @@ impl Authorisation {
     pub fn into_result(self) -> Result<Arc<App>, Rejection> {
         match self {
             Self::Granted(app) => Ok(app),
-            Self::Refused(rejection) => Err(rejection),
+            Self::Rejected(rejection) => Err(rejection),
         }
     }
 }
@@ -46,7 +46,7 @@ impl AppCache {
         Self { apps, cached: Cache::default() }
     }
 
-    /// `app` as it was at most a minute ago. No call, or one read.
+    /// `app`, cached for at most a minute. No call, or one read.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not decoded.
@@ -57,8 +57,7 @@ impl AppCache {
         }
     }
 
-    /// `app` as it was at most a minute ago if it was active then, otherwise as it is: an inactive app may be deleted
-    /// at any moment. No call, or one read.
+    /// The cached `app` if it was active, otherwise the current one: an inactive app may be deleted at any moment. No call, or one read.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not decoded.
@@ -69,8 +68,8 @@ impl AppCache {
         }
     }
 
-    /// Checks `app` with `check`, first as it was at most a minute ago, then as it is: no caller is refused because of
-    /// an outdated app. No call, or one read.
+    /// Checks `app` with `check`, first the cached one, then the current one: no caller is rejected because of an
+    /// outdated app. No call, or one read.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not decoded.
@@ -88,12 +87,12 @@ impl AppCache {
         let current = self.fetch(app, now).await?;
         Ok(match (check(current.as_deref()), current) {
             (Ok(()), Some(app)) => Authorisation::Granted(app),
-            (Ok(()), None) => Authorisation::Refused(Rejection::unauthorized()),
-            (Err(rejection), _) => Authorisation::Refused(rejection),
+            (Ok(()), None) => Authorisation::Rejected(Rejection::unauthorized()),
+            (Err(rejection), _) => Authorisation::Rejected(rejection),
         })
     }
 
-    /// `app` as it is: what a credential is proved against. One read.
+    /// The current `app`, which credentials are checked against. One read.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read, or the item not decoded.

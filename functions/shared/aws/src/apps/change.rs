@@ -28,18 +28,18 @@ pub enum Saved {
 }
 
 impl Apps {
-    /// Changes `was`, as it was read, into `is`: name, status, keys, `legacy`, shards, limits, retention and the least
+    /// Changes `before`, as it was read, into `after`: name, status, keys, `legacy`, shards, limits, retention and the least
     /// age of its tokens. One transaction of the app and of the pointer of each key that is added or dropped. The
     /// limit of an app can be lifted here, but is not part of the condition: the rollup function sets it at any time.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn save(&self, was: &App, is: &App) -> Result<Saved, Fault> {
-        let added = is.keys.iter().filter(|key| !was.keys.contains(key));
-        let dropped = was.keys.iter().filter(|key| !is.keys.contains(key));
-        let pointers = added.map(|key| self.put_pointer(key, &is.id));
+    pub async fn save(&self, before: &App, after: &App) -> Result<Saved, Fault> {
+        let added = after.keys.iter().filter(|key| !before.keys.contains(key));
+        let dropped = before.keys.iter().filter(|key| !after.keys.contains(key));
+        let pointers = added.map(|key| self.put_pointer(key, &after.id));
         let pointers = pointers.chain(dropped.map(|key| self.delete_pointer(key)));
-        self.commit(std::iter::once(self.update(was, is)).chain(pointers), "save app").await
+        self.commit(std::iter::once(self.update(before, after)).chain(pointers), "save app").await
     }
 
     /// Deletes `app` and the pointers of its keys, if it still is as it was read. One transaction.
@@ -60,20 +60,20 @@ impl Apps {
         self.commit(std::iter::once(delete).chain(pointers), "delete app").await
     }
 
-    fn update(&self, was: &App, is: &App) -> Result<TransactWriteItem, BuildError> {
-        let Condition { expression: condition, names, mut values } = Condition::is_unchanged(was);
+    fn update(&self, before: &App, after: &App) -> Result<TransactWriteItem, BuildError> {
+        let Condition { expression: condition, names, mut values } = Condition::is_unchanged(before);
         let mut assignments = Vec::new();
-        for (name, value) in item::attributes(is) {
+        for (name, value) in item::attributes(after) {
             assignments.push(format!("#{name} = :{name}"));
             values.insert(format!(":{name}"), value);
         }
         let mut update = format!("SET {}", assignments.join(", "));
-        if was.limited_until.is_some() && is.limited_until.is_none() {
+        if before.limited_until.is_some() && after.limited_until.is_none() {
             update.push_str(" REMOVE limitedUntil");
         }
         let update = Update::builder()
             .table_name(&self.table)
-            .key(keys::APP_ID, items::text(was.id.as_str()))
+            .key(keys::APP_ID, items::text(before.id.as_str()))
             .update_expression(update)
             .condition_expression(condition)
             .set_expression_attribute_names(Some(names))

@@ -68,7 +68,7 @@ fn key_entry(key: &KeyRecord) -> Item {
 pub(super) fn key_pointer(key: &KeyRecord, app: &AppId) -> Item {
     Item::from([
         (keys::APP_ID.to_owned(), items::text(keys::key_pointer(key.hash))),
-        (keys::OPENS.to_owned(), items::text(app.as_str())),
+        (keys::KEY_APP.to_owned(), items::text(app.as_str())),
     ])
 }
 

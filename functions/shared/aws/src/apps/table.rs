@@ -57,7 +57,7 @@ impl Apps {
     pub async fn find_by_key(&self, hash: KeyHash) -> Result<Option<App>, Fault> {
         const ATTEMPT: &str = "read key pointer";
         let Some(pointer) = self.get(keys::key_pointer(hash), ATTEMPT).await? else { return Ok(None) };
-        let app = items::read_id(&pointer, keys::OPENS).map_err(|bad| bad.into_fault(ATTEMPT))?;
+        let app = items::read_id(&pointer, keys::KEY_APP).map_err(|bad| bad.into_fault(ATTEMPT))?;
         self.find(&app).await
     }
 

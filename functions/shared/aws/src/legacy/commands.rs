@@ -1,4 +1,4 @@
-//! The last command of each switch of an application, in a partition of the Connections table that fan-out never reads.
+//! The last command of each switch of an app, in a partition of the Connections table that fan-out never reads.
 //!
 //! They do not expire: a console that was switched off stays off until it is switched on, or the app is deleted.
 

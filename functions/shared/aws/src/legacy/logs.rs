@@ -1,4 +1,4 @@
-//! The Logs table: what applications log through the library. One item per frame of entries, by app and arrival.
+//! The Logs table: what apps log through the library. One item per frame of entries, by app and arrival.
 
 use nsl_domain::frame::packing::array;
 use nsl_domain::ids::{AppId, ConnectionId};

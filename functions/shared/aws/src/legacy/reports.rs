@@ -1,6 +1,7 @@
-//! Legacy reports: of the copies that the library sends, in whatever function instances they arrive, one is stored.
+//! Legacy reports: of the duplicates that the library sends, to any function instances, one is stored.
 //!
-//! A report is keyed by its dedup window and connection, so that copies meet in one row or in two neighbouring ones.
+//! A report is keyed by its dedup window and connection, so that duplicates have the same row or
+//! neighbouring ones.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -24,8 +25,8 @@ use crate::reports::{Reports, attributes};
 
 const ATTEMPT: &str = "put legacy report";
 
-/// Most tries of a write that conflicts with another one of the same row. Copies come in pairs, and one of two that
-/// cancel each other has succeeded long before.
+/// Most tries of a write that conflicts with another one of the same row. Duplicates come in pairs, and of two
+/// that conflict one succeeds long before.
 const MAX_TRIES: u32 = 8;
 
 /// Longest pause before the second try, in milliseconds: about as long as a transaction takes. It doubles each time.
@@ -50,7 +51,7 @@ pub struct LegacyFrame<'a> {
 pub enum StoreOutcome {
     /// It is stored, by this call or an earlier one with the same frame, and must be broadcast.
     Stored,
-    /// A copy of it is stored.
+    /// A duplicate of it is stored.
     Duplicate,
 }
 
@@ -65,17 +66,17 @@ enum Try {
 struct Candidate<'a> {
     report: &'a Report,
     frame: LegacyFrame<'a>,
-    /// Identifies this report of this frame, so that its own earlier write is not taken for that of a copy.
+    /// Identifies this report of this frame, so that its own earlier write is not taken for a duplicate.
     mark: String,
     shard: u16,
     item: Item,
 }
 
 impl Reports {
-    /// Stores `report` of `app`, sent by a legacy connection in `frame`, unless a copy of it is stored: the same
+    /// Stores `report` of `app`, sent by a legacy connection in `frame`, unless a duplicate of it is stored: the same
     /// document, of the same connection, stamped in the same dedup window or at most [`MAX_COPY_DISTANCE_MS`] apart. One
     /// PutItem, or, within [`MAX_COPY_DISTANCE_MS`] of a window's edge, one TransactWriteItems; one more per conflict
-    /// with another copy's write.
+    /// with the write of a duplicate.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or it conflicted with other writes too often.
@@ -122,7 +123,7 @@ impl Reports {
         }
     }
 
-    /// Puts a report into its window if the neighbouring window has no copy, in one transaction: of two copies on both
+    /// Puts a report into its window if the neighbouring window has no duplicate, in one transaction: of two on both
     /// sides of an edge each checks the other's row, so that they cannot both succeed. The SDK sends an idempotency
     /// token with each call, the same in its retries, so that a lost response is repeated.
     async fn put_near_edge(&self, candidate: &Candidate<'_>, neighbour: TimestampMs) -> Result<Try, Fault> {
@@ -176,17 +177,17 @@ impl<'a> Candidate<'a> {
         let key = keys::legacy_report(window, frame.connection, &report.document);
         item.insert(keys::SK.to_owned(), items::text(key));
         item.insert(keys::CONNECTION.to_owned(), items::text(frame.connection.as_str()));
-        item.insert(keys::MARK.to_owned(), items::text(&mark));
+        item.insert(keys::MESSAGE_REPORT.to_owned(), items::text(&mark));
         Self { report, frame, mark, shard, item }
     }
 
-    /// The outcome when a row exists: this report's own write, whose response was lost, or a copy.
+    /// The outcome when a row exists: this report's own write, whose response was lost, or a duplicate.
     fn outcome_of(&self, existing: Option<&Item>) -> StoreOutcome {
-        let mark = existing.and_then(|row| items::read_text(row, keys::MARK).ok());
+        let mark = existing.and_then(|row| items::read_text(row, keys::MESSAGE_REPORT).ok());
         if mark == Some(self.mark.as_str()) { StoreOutcome::Stored } else { StoreOutcome::Duplicate }
     }
 
-    /// The outcome of a cancelled transaction. A condition that did not hold is final, whatever the other reasons.
+    /// The outcome of a cancelled transaction. A failed condition is final, even if there are other reasons.
     fn retry_or_fail<R>(&self, error: SdkError<TransactWriteItemsError, R>) -> Result<Try, Fault>
     where
         R: std::fmt::Debug + Send + Sync + 'static,
@@ -206,7 +207,7 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The kind of fault of a transaction that was cancelled though its conditions held.
+/// The kind of fault of a transaction that was cancelled for another reason than its conditions.
 fn kind_of(reasons: &[CancellationReason]) -> Kind {
     let codes = reasons.iter().filter_map(CancellationReason::code);
     let mut kind = Kind::Misconfigured;
@@ -222,8 +223,8 @@ fn kind_of(reasons: &[CancellationReason]) -> Kind {
     kind
 }
 
-/// The pause after `tries` tries: up to twice as long each time, and different for two copies, so that they do not
-/// conflict again.
+/// The pause after `tries` tries: up to twice as long each time, and different for two duplicates, so that they do
+/// not conflict again.
 fn pause(mark: &str, tries: u32) -> Duration {
     let most_ms = (FIRST_PAUSE_MS << (tries - 1).min(MAX_TRIES)).min(MAX_PAUSE_MS);
     let mut hasher = DefaultHasher::new();
@@ -236,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_differ_between_copies_and_sum_below_a_second() {
+    fn pauses_differ_between_duplicates_and_sum_below_a_second() {
         let pauses = |mark: &str| (1..MAX_TRIES).map(|tries| pause(mark, tries)).collect::<Vec<_>>();
         assert_ne!(pauses("a#0"), pauses("b#0"));
         let all: Duration = pauses("a#0").iter().sum();

@@ -50,6 +50,7 @@ impl Sessions {
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match claim.send().await {
+            // `AllNew` always returns the row, so the default is never used.
             Ok(output) => Ok(Claim::Won(read(&output.attributes.unwrap_or_default())?)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -61,7 +62,7 @@ impl Sessions {
     }
 
     /// Stores what the library's `auth` proved, unless exactly that is stored. `Done` for one of several concurrent
-    /// calls; `Gone` for the others and where the connection is gone. One conditional write.
+    /// calls; `Gone` for the others and if the connection is gone. One conditional write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -89,9 +90,9 @@ fn read_legacy(item: &Item) -> Result<LegacySession, BadAttribute> {
     }
     Ok(LegacySession {
         grant: read_grant(item)?,
-        welcomed_at: read_instant(item, keys::WELCOMED_AT)?,
-        wrong_since: read_instant(item, keys::WRONG_SINCE)?,
-        wrong_at: read_instant(item, keys::WRONG_AT)?,
+        welcomed_at: read_instant(item, keys::AUTHENTICATED_AT)?,
+        wrong_since: read_instant(item, keys::FIRST_REJECTED_AT)?,
+        wrong_at: read_instant(item, keys::LAST_REJECTED_AT)?,
         answered,
     })
 }

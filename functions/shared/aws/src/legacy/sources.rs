@@ -19,7 +19,7 @@ use crate::table;
 pub struct WrongClock {
     /// The process.
     pub source: Source,
-    /// How far its clock is ahead of ours, in milliseconds; negative where it is behind.
+    /// How far its clock is ahead of ours, in milliseconds; negative if it is behind.
     pub ahead_ms: i64,
     /// When that was last seen, to within an hour.
     pub seen: TimestampMs,
@@ -30,7 +30,7 @@ pub struct WrongClock {
 pub struct ReportedSource<'a> {
     /// The process.
     pub source: &'a Source,
-    /// How far its clock is ahead, where it is wrong.
+    /// How far its clock is ahead, if it is wrong.
     pub ahead_ms: Option<i64>,
     /// When the report arrived.
     pub now: TimestampMs,
@@ -38,7 +38,7 @@ pub struct ReportedSource<'a> {
 
 impl Publishers {
     /// Stores on the row of `connection` which source it is, unless one is stored, and how wrong its clock is; returns
-    /// the stored source. One conditional write. A connection without a row, which has left, is the source reported.
+    /// the stored source. If the row is gone, returns the reported source. One conditional write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or the row not decoded.
@@ -66,6 +66,7 @@ impl Publishers {
         let Some(output) = if_condition_held(ATTEMPT, update.send().await)? else {
             return Ok(reported.source.clone());
         };
+        // No attributes are a fault: the source is missing.
         let stored = items::read_id(&output.attributes.unwrap_or_default(), keys::SOURCE);
         stored.map_err(|bad| bad.into_fault(ATTEMPT))
     }
@@ -81,7 +82,7 @@ impl Publishers {
     }
 }
 
-/// The wrong clock of a publisher's row; `None` where the clock is right or the row is expired.
+/// The wrong clock of a publisher's row; `None` if the clock is right or the row is expired.
 fn read_clock(row: &Item, now: TimestampMs) -> Result<Option<WrongClock>, BadAttribute> {
     let Some(ahead_ms) = items::optional(items::read_number(row, keys::CLOCK_AHEAD))? else {
         return Ok(None);

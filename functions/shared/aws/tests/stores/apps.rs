@@ -34,7 +34,7 @@ async fn registered_app_is_found_by_id_and_by_key() {
 }
 
 #[tokio::test]
-async fn an_app_or_a_key_that_is_there_is_left_alone() {
+async fn existing_app_is_not_overwritten() {
     let (env, shop) = with_shop().await;
     let keys = vec![KeyRecord::of("another", Scope::Both)];
     let renamed = App { name: "Another".into(), keys, ..shop.clone() };
@@ -47,7 +47,7 @@ async fn an_app_or_a_key_that_is_there_is_left_alone() {
 }
 
 #[tokio::test]
-async fn apps_of_an_owner_are_sorted_without_those_of_others() {
+async fn apps_of_an_owner_are_sorted() {
     let env = TestEnvironment::start().await;
     let mut foreign = app("bank");
     foreign.owner = UserId::new("bob").unwrap();
@@ -65,7 +65,7 @@ async fn apps_of_an_owner_are_sorted_without_those_of_others() {
 }
 
 #[tokio::test]
-async fn app_is_cached_for_a_minute_and_its_absence_is_not() {
+async fn app_is_cached_for_a_minute() {
     let (env, shop) = with_shop().await;
     let cache = AppCache::new(env.apps());
     for (age_ms, calls) in [(0, 1), (60_000, 0), (60_001, 1), (60_002, 0)] {
@@ -91,7 +91,7 @@ async fn fetch_reads_the_app_each_time_and_caches_it() {
 }
 
 #[tokio::test]
-async fn an_app_that_cannot_be_read_is_corrupt() {
+async fn unreadable_app_is_corrupt() {
     let env = TestEnvironment::start().await;
     for (name, attribute, value) in [
         ("missing", "shards", json!(null)),
@@ -114,16 +114,16 @@ async fn rejection_is_checked_against_the_stored_app() {
     let (env, shop) = with_shop().await;
     let cache = AppCache::new(env.apps());
     let passes = |app: Option<&App>| app.map(drop).ok_or_else(Rejection::unauthorized);
-    let refuses = |_: Option<&App>| Err(Rejection::invalid("x", "refused"));
-    let refused = Authorisation::Refused(Rejection::invalid("x", "refused"));
-    let absent = Authorisation::Refused(Rejection::unauthorized());
+    let rejects = |_: Option<&App>| Err(Rejection::invalid("x", "rejected"));
+    let rejected = Authorisation::Rejected(Rejection::invalid("x", "rejected"));
+    let absent = Authorisation::Rejected(Rejection::unauthorized());
     for reads in [1, 0] {
         let checked = cache.authorise(&shop.id, now(), passes).await.unwrap();
         assert_eq!(checked, Authorisation::Granted(shop.clone().into()));
         assert_eq!(env.take_lines(), vec!["GetItem AppsTable consistent"; reads]);
     }
     for _ in 0..2 {
-        assert_eq!(cache.authorise(&id("shop"), now(), refuses).await.unwrap(), refused);
+        assert_eq!(cache.authorise(&id("shop"), now(), rejects).await.unwrap(), rejected);
         assert_eq!(env.take_lines(), ["GetItem AppsTable consistent"]);
         assert_eq!(cache.authorise(&id("bank"), now(), passes).await.unwrap(), absent);
         assert_eq!(env.take_lines(), ["GetItem AppsTable consistent"]);

@@ -16,7 +16,7 @@ async fn opens(env: &TestEnvironment, text: &str) -> Option<AppId> {
 }
 
 #[tokio::test]
-async fn what_was_changed_is_found_and_nothing_else_is() {
+async fn saved_changes_are_read_back() {
     let (env, shop) = with_shop().await;
     let changed = App {
         name: "Renamed".into(),
@@ -38,7 +38,7 @@ async fn what_was_changed_is_found_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn second_of_two_operators_gets_a_conflict() {
+async fn concurrent_change_is_a_conflict() {
     let (env, shop) = with_shop().await;
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
     let stopped = App { status: Status::Inactive, ..shop.clone() };
@@ -54,7 +54,7 @@ async fn second_of_two_operators_gets_a_conflict() {
 }
 
 #[tokio::test]
-async fn each_attribute_is_compared_with_what_was_read() {
+async fn each_attribute_is_part_of_the_condition() {
     let (env, shop) = with_shop().await;
     for outdated in [
         App { name: "Other".into(), ..shop.clone() },
@@ -73,7 +73,7 @@ async fn each_attribute_is_compared_with_what_was_read() {
 }
 
 #[tokio::test]
-async fn a_key_comes_and_goes_with_its_pointer() {
+async fn key_is_saved_and_deleted_with_its_pointer() {
     let (env, shop) = with_shop().await;
     let mut rotated = shop.clone();
     rotated.add_key(key("new")).unwrap();
@@ -86,7 +86,7 @@ async fn a_key_comes_and_goes_with_its_pointer() {
 }
 
 #[tokio::test]
-async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
+async fn all_keys_can_be_replaced_in_one_transaction() {
     let env = TestEnvironment::start().await;
     let mut shop = App { keys: Vec::new(), ..app("shop") };
     let fill = |app: &mut App, generation: &str| {
@@ -108,7 +108,7 @@ async fn as_many_keys_as_an_app_may_have_come_and_go_in_one_transaction() {
 }
 
 #[tokio::test]
-async fn a_key_that_opens_another_app_is_not_taken_from_it() {
+async fn key_of_another_app_is_a_conflict() {
     let ((env, shop), bank) = (with_shop().await, app("bank"));
     env.register(&bank).await;
     let mut thief = bank.clone();
@@ -119,7 +119,7 @@ async fn a_key_that_opens_another_app_is_not_taken_from_it() {
 }
 
 #[tokio::test]
-async fn an_app_that_is_not_there_is_not_made_by_a_change() {
+async fn change_does_not_create_a_missing_app() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     assert_eq!(env.apps().save(&shop, &App { legacy: true, ..shop.clone() }).await.unwrap(), Saved::Conflict);
@@ -128,7 +128,7 @@ async fn an_app_that_is_not_there_is_not_made_by_a_change() {
 }
 
 #[tokio::test]
-async fn a_deleted_app_leaves_no_key_behind() {
+async fn deleting_an_app_deletes_its_keys() {
     let env = TestEnvironment::start().await;
     let mut shop = app("shop");
     shop.keys.push(key("second"));
@@ -142,7 +142,7 @@ async fn a_deleted_app_leaves_no_key_behind() {
 }
 
 #[tokio::test]
-async fn app_of_before_limits_has_none_and_can_get_some() {
+async fn app_row_without_limits_can_be_updated() {
     let env = TestEnvironment::start().await;
     env.put("AppsTable", super::apps::app_of_before_limits("old")).await;
     let old = env.apps().find(&id("old")).await.unwrap().unwrap();
@@ -165,7 +165,7 @@ async fn app_of_before_limits_has_none_and_can_get_some() {
 }
 
 #[tokio::test]
-async fn a_limit_is_put_on_an_app_where_it_changes_something() {
+async fn limit_is_written_only_if_later() {
     let (env, shop) = with_shop().await;
     let limit = async |ms: i64| env.apps().limit(&shop.id, now().plus_ms(ms)).await.unwrap();
     assert_eq!(limit(0).await, Limited::Done);

@@ -10,8 +10,7 @@ use serde_json::json;
 use super::*;
 
 const ID: &str = "UIcZQdQsoAMCLTw=";
-/// Attempts of one call, the first included: `boot` says so.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = nsl_aws::boot::MAX_ATTEMPTS as usize;
 
 #[tokio::test]
 async fn frame_is_posted_unchanged_and_closing_is_one_call() {
@@ -28,7 +27,7 @@ async fn frame_is_posted_unchanged_and_closing_is_one_call() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_gone_is_an_answer_and_no_second_try() {
+async fn gone_connection_is_not_retried() {
     let env = TestEnvironment::start().await;
     let connections_api = env.clients.connections_api();
     for behaviour in [Behaviour::Gone, Behaviour::GoneWithoutCode] {
@@ -41,7 +40,7 @@ async fn a_connection_that_is_gone_is_an_answer_and_no_second_try() {
 }
 
 #[tokio::test]
-async fn rejected_call_is_a_fault_of_its_kind() {
+async fn error_is_classified_by_status() {
     let env = TestEnvironment::start().await;
     let connections_api = env.clients.connections_api();
     for (behaviour, kind, attempts) in [
@@ -60,7 +59,7 @@ async fn rejected_call_is_a_fault_of_its_kind() {
 }
 
 #[tokio::test]
-async fn an_api_out_of_reach_is_unavailable_and_passes() {
+async fn unreachable_api_is_unavailable_then_recovers() {
     let env = TestEnvironment::start().await;
     let connections_api = env.clients.connections_api();
     env.connections.go_offline();
@@ -70,7 +69,7 @@ async fn an_api_out_of_reach_is_unavailable_and_passes() {
 }
 
 #[tokio::test]
-async fn warming_up_opens_the_way_to_tables_and_connections_whatever_they_answer() {
+async fn warm_up_succeeds_on_any_http_response() {
     let env = TestEnvironment::start().await;
     let apps = env.table("AppsTable");
     let tables = [(apps.as_str(), TableProbe::GetApp)];

@@ -12,8 +12,7 @@ use nsl_test_support::Failure;
 
 use super::*;
 
-/// Attempts of one call, the first included: `boot` says so.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = nsl_aws::boot::MAX_ATTEMPTS as usize;
 
 /// The outcome of each operation of the stores, with the attempt that its fault names.
 async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(), Fault>)> {
@@ -84,7 +83,7 @@ async fn assert_every_fault(env: &TestEnvironment, kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_table_out_of_reach_is_unavailable_and_passes() {
+async fn unreachable_table_is_unavailable_then_recovers() {
     let env = TestEnvironment::start().await;
     env.dynamodb.go_offline();
     assert_every_fault(&env, Kind::Unavailable).await;
@@ -95,14 +94,14 @@ async fn a_table_out_of_reach_is_unavailable_and_passes() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_missing_is_misconfigured() {
+async fn missing_table_is_misconfigured() {
     let mut env = TestEnvironment::start().await;
     env.hide_tables();
     assert_every_fault(&env, Kind::Misconfigured).await;
 }
 
 #[tokio::test]
-async fn a_call_that_is_throttled_is_tried_again_within_the_budget() {
+async fn throttled_call_is_retried_up_to_the_limit() {
     let env = TestEnvironment::start().await;
     env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
     env.apps().find(&id("shop")).await.unwrap();
@@ -118,7 +117,7 @@ async fn a_call_that_is_throttled_is_tried_again_within_the_budget() {
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
+async fn broken_call_is_retried() {
     let env = TestEnvironment::start().await;
     for failure in [Failure::InternalError, Failure::ConnectionDropped] {
         env.dynamodb.fail("GetItem", failure, ATTEMPTS - 1);
@@ -132,7 +131,7 @@ async fn a_call_that_breaks_or_is_cut_off_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_table_that_never_answers_is_given_up_before_the_function_is() {
+async fn call_times_out_before_the_function() {
     let env = TestEnvironment::start().await;
     let begun = tokio::time::Instant::now();
     env.dynamodb.fail("GetItem", Failure::NoResponse, ATTEMPTS);

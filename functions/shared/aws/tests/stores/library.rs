@@ -11,7 +11,7 @@ use super::*;
 const ID: &str = "UIcZQdQsoAMCLTw=";
 
 #[tokio::test]
-async fn reply_is_claimed_once_per_interval_and_returns_the_session() {
+async fn reply_can_be_claimed_once_per_interval() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     assert_eq!(env.sessions().claim(&id, ReplyKind::Status, now()).await.unwrap(), Claim::Gone);
@@ -35,7 +35,7 @@ async fn reply_is_claimed_once_per_interval_and_returns_the_session() {
 }
 
 #[tokio::test]
-async fn of_many_claims_at_once_one_is_won() {
+async fn one_of_many_concurrent_claims_succeeds() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     open(&env, &id).await;
@@ -51,7 +51,7 @@ async fn of_many_claims_at_once_one_is_won() {
 }
 
 #[tokio::test]
-async fn a_legacy_grant_is_welcomed_once_and_forgives_what_was_wrong() {
+async fn storing_a_legacy_grant_clears_earlier_rejections() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
@@ -78,7 +78,7 @@ fn entries(numbers: std::ops::Range<i64>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn log_entries_are_read_oldest_first_each_frame_once() {
+async fn log_entries_are_listed_once_oldest_first() {
     let env = TestEnvironment::start().await;
     let (logs, shop) = (env.log_entries(), id("shop"));
     for (age_ms, numbers) in [(2_000, 0..2), (1_000, 2..3), (0, 3..5), (0, 3..5)] {
@@ -97,7 +97,7 @@ async fn log_entries_are_read_oldest_first_each_frame_once() {
 }
 
 #[tokio::test]
-async fn a_row_of_entries_that_cannot_be_read_spoils_no_other() {
+async fn unreadable_log_row_is_skipped() {
     let env = TestEnvironment::start().await;
     let row = json!({"pk": {"S": "shop"}, "sk": {"S": "9"}, "entries": {"S": "no json"},
         "expiresAt": {"N": "9999999999"}});
@@ -108,7 +108,7 @@ async fn a_row_of_entries_that_cannot_be_read_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn the_last_command_of_each_switch_holds() {
+async fn last_command_of_each_switch_is_returned() {
     let env = TestEnvironment::start().await;
     let given = |switch, enabled, later_ms| IssuedCommand {
         command: Command { switch, enabled },

@@ -6,9 +6,9 @@
 mod apps;
 mod changes;
 mod connections_api;
-mod doubles;
 mod engine;
 mod faults;
+mod legacy_reports;
 mod library;
 mod publishers;
 mod reports;
@@ -28,7 +28,7 @@ use nsl_domain::time::TimestampMs;
 use nsl_test_support::TestEnvironment;
 use nsl_test_support::fixtures::{self, NOW_MS, id, now};
 
-/// The application `shop`, registered, and no call recorded.
+/// The app `shop`, registered, and no call recorded.
 async fn with_shop() -> (TestEnvironment, App) {
     let shop = app("shop");
     (TestEnvironment::with_app(&shop).await, shop)
@@ -67,7 +67,7 @@ fn connection(name: &str) -> ConnectionId {
     ConnectionId::new(name)
 }
 
-/// An application with one key, whose text is its own name.
+/// An app with one key, whose text is its own name.
 fn app(name: &str) -> App {
     App { name: format!("The {name}"), keys: vec![KeyRecord::of(name, Scope::Both)], ..fixtures::app(name) }
 }

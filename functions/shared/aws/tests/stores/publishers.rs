@@ -1,4 +1,4 @@
-//! Publishers: a row for each application that a connection may report for, and everything of an application erased.
+//! Publishers: a row for each app that a connection may report for, and everything of an app erased.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::*;
 const MANY_ROWS: usize = 60;
 
 #[tokio::test]
-async fn a_publisher_costs_one_write_and_is_known_to_its_session() {
+async fn adding_a_publisher_costs_one_write() {
     let env = TestEnvironment::start().await;
     let publisher = connection("a=");
     let apps = [id("shop"), id("bank")];
@@ -32,7 +32,7 @@ async fn a_publisher_costs_one_write_and_is_known_to_its_session() {
 }
 
 #[tokio::test]
-async fn an_auth_in_band_is_known_to_the_session_by_the_same_write() {
+async fn in_band_auth_updates_the_session_row() {
     let env = TestEnvironment::start().await;
     let publisher = connection("a=");
     open(&env, &publisher).await;
@@ -49,7 +49,7 @@ async fn an_auth_in_band_is_known_to_the_session_by_the_same_write() {
 }
 
 #[tokio::test]
-async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live() {
+async fn connected_lists_each_unexpired_connection_once() {
     let env = TestEnvironment::start().await;
     let both = connection("a=");
     open(&env, &both).await;
@@ -71,7 +71,7 @@ async fn publishers_and_viewers_are_connected_once_each_and_only_while_they_live
 }
 
 #[tokio::test]
-async fn a_partition_is_erased_whole_and_no_other_is() {
+async fn erasing_a_partition_leaves_the_others() {
     let env = TestEnvironment::start().await;
     for index in 0..MANY_ROWS {
         let publisher = connection(&format!("{index}="));
@@ -112,7 +112,7 @@ async fn every_report_of_an_app_lies_in_its_partitions() {
 }
 
 #[tokio::test]
-async fn room_is_what_unexpired_rows_leave_by_one_query() {
+async fn room_counts_unexpired_rows_in_one_query() {
     let env = TestEnvironment::start().await;
     let shop = id("shop");
     for index in 0..3 {

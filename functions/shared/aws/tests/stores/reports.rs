@@ -40,7 +40,7 @@ async fn all(env: &TestEnvironment, app: &App, span_ms: i64) -> Vec<Report> {
 }
 
 #[tokio::test]
-async fn a_report_is_stored_once_however_often_it_is_sent() {
+async fn repeated_report_is_stored_once() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     for _ in 0..3 {
@@ -57,7 +57,7 @@ async fn a_report_is_stored_once_however_often_it_is_sent() {
 }
 
 #[tokio::test]
-async fn reports_that_differ_in_anything_are_kept_apart() {
+async fn reports_that_differ_in_anything_are_all_stored() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     let reports = [
@@ -71,7 +71,7 @@ async fn reports_that_differ_in_anything_are_kept_apart() {
 }
 
 #[tokio::test]
-async fn the_newest_reports_are_read_oldest_first_and_no_more_than_asked() {
+async fn newest_reports_are_limited_and_oldest_first() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     let reports: Vec<_> = (-10..=0).map(|second| report("web-1", second * 1_000)).collect();
@@ -141,7 +141,7 @@ async fn a_span_is_read_hour_by_hour_oldest_first() {
 }
 
 #[tokio::test]
-async fn reports_past_their_age_are_not_read_though_they_are_there() {
+async fn expired_reports_are_not_returned() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     store(&env, &shop, &[report("young", -MINUTE_MS)]).await;
@@ -154,7 +154,7 @@ async fn reports_past_their_age_are_not_read_though_they_are_there() {
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_read_hide_no_others() {
+async fn unreadable_rows_are_skipped() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     store(&env, &shop, &[report("a", -2), report("z", -1)]).await;
@@ -200,7 +200,7 @@ async fn more_than_a_megabyte_is_read_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_raw_tail_is_one_page_whole_or_its_newest() {
+async fn raw_tail_is_limited_to_one_page() {
     let env = TestEnvironment::start().await;
     let (shop, shard) = (app("shop"), shard(0));
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));

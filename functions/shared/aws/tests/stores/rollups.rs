@@ -20,7 +20,7 @@ async fn put(env: &TestEnvironment, span: RollupSpan) {
 }
 
 #[tokio::test]
-async fn a_rollup_is_written_over_what_was_read_only() {
+async fn rollup_overwrites_only_the_version_read() {
     let env = TestEnvironment::start().await;
     let rollups = env.rollups();
     assert!(rollups.find(&shard(3), hour(0)).await.unwrap().is_none());
@@ -97,7 +97,7 @@ async fn the_last_report_of_a_source_moves_forward_only() {
 }
 
 #[tokio::test]
-async fn page_of_last_reports_is_one_call_with_completeness() {
+async fn last_reports_page_reports_completeness() {
     let env = TestEnvironment::start().await;
     let document = format!("{{\"a\":\"{}\"}}", "x".repeat(13 * 1024));
     for (sources, is_all) in [(10, true), (100, false)] {

@@ -8,7 +8,7 @@ use super::*;
 const ID: &str = "UIcZQdQsoAMCLTw=";
 
 #[tokio::test]
-async fn an_open_session_has_its_role_and_an_end() {
+async fn open_session_has_its_role_and_expiry() {
     let env = TestEnvironment::start().await;
     for (name, role) in [("a=", Role::Program), ("b=", Role::Page), ("c=", Role::ForeignPage)] {
         env.sessions().open(&connection(name), role, &[], now()).await.unwrap();
@@ -23,7 +23,7 @@ async fn an_open_session_has_its_role_and_an_end() {
 }
 
 #[tokio::test]
-async fn a_grant_is_remembered_while_the_session_is_open() {
+async fn grant_is_stored_while_the_session_is_open() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     assert_eq!(env.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
@@ -40,7 +40,7 @@ async fn a_grant_is_remembered_while_the_session_is_open() {
 }
 
 #[tokio::test]
-async fn refusals_are_counted_while_the_session_is_open() {
+async fn rejections_are_counted_while_the_session_is_open() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     assert_eq!(env.sessions().count_rejection(&id, now()).await.unwrap(), None);
@@ -54,7 +54,7 @@ async fn refusals_are_counted_while_the_session_is_open() {
 }
 
 #[tokio::test]
-async fn closing_returns_what_was_watched_and_leaves_nothing() {
+async fn closing_returns_and_deletes_subscriptions() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
     open(&env, &id).await;
@@ -74,7 +74,7 @@ async fn closing_returns_what_was_watched_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_read_is_corrupt() {
+async fn unreadable_session_is_corrupt() {
     let env = TestEnvironment::start().await;
     let row = json!({"pk": {"S": format!("conn#{ID}")}, "sk": {"S": "session"}, "role": {"S": "program"},
         "grant": {"S": "no grant"}});

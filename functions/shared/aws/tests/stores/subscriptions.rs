@@ -1,4 +1,4 @@
-//! Subscriptions: one row each, never one that the session row does not know of, read by app and never by scan.
+//! Subscriptions: one row each, listed in the session row too, and read by app without a scan.
 
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Subscribers of the crowded application.
+/// Subscribers of the crowded app.
 const CROWD: usize = 1_000;
 
 fn subscriber(name: &str) -> Subscriber {
@@ -30,7 +30,7 @@ async fn watching(env: &TestEnvironment, app: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_subscription_is_found_under_its_app_as_it_was_made() {
+async fn subscription_is_read_back() {
     let env = TestEnvironment::start().await;
     open(&env, &connection("a=")).await;
     env.take_calls();
@@ -45,7 +45,7 @@ async fn a_subscription_is_found_under_its_app_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn subscribing_again_changes_the_interval_and_nothing_else() {
+async fn subscribing_again_changes_only_the_interval() {
     let env = TestEnvironment::start().await;
     open(&env, &connection("a=")).await;
     for min_interval_ms in [0, 250] {
@@ -57,23 +57,23 @@ async fn subscribing_again_changes_the_interval_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_gone_subscribes_to_nothing() {
+async fn gone_connection_cannot_subscribe() {
     let env = TestEnvironment::start().await;
     let added = env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
-    assert_eq!(added, Added::Refused);
+    assert_eq!(added, Added::Rejected);
     assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
     assert!(env.rows("ConnectionsTable").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_connection_has_room_for_fifty_apps() {
+async fn connection_can_subscribe_to_fifty_apps() {
     let env = TestEnvironment::start().await;
     open(&env, &connection("a=")).await;
     let add = async |app: &str| env.subscriptions().add(&id(app), &subscriber("a="), now()).await.unwrap();
     for index in 0..MAX_SUBSCRIPTIONS {
         assert_eq!(add(&format!("app-{index}")).await, Added::Done, "{index}");
     }
-    assert_eq!(add("one-more").await, Added::Refused);
+    assert_eq!(add("one-more").await, Added::Rejected);
     assert!(watching(&env, "one-more").await.is_empty());
     assert_eq!(add("app-0").await, Added::Done, "one that it has needs no room");
     env.subscriptions().remove(&id("app-0"), &connection("a=")).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_connection_has_room_for_fifty_apps() {
 }
 
 #[tokio::test]
-async fn unsubscribing_is_the_same_once_and_twice() {
+async fn unsubscribing_is_idempotent() {
     let env = TestEnvironment::start().await;
     open(&env, &connection("a=")).await;
     env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
@@ -98,7 +98,7 @@ async fn unsubscribing_is_the_same_once_and_twice() {
 }
 
 #[tokio::test]
-async fn one_row_is_dropped_and_no_other() {
+async fn deleting_one_row_leaves_the_others() {
     let env = TestEnvironment::start().await;
     env.put("ConnectionsTable", row("shop", "a=")).await;
     env.put("ConnectionsTable", row("shop", "b=")).await;
@@ -110,7 +110,7 @@ async fn one_row_is_dropped_and_no_other() {
 }
 
 #[tokio::test]
-async fn rows_past_their_age_and_rows_that_cannot_be_read_hide_no_others() {
+async fn expired_and_unreadable_rows_are_skipped() {
     let env = TestEnvironment::start().await;
     let with = |name: &str, attribute: &str, value: Value| {
         let mut row = row("shop", name);
@@ -138,7 +138,7 @@ async fn rows_past_their_age_and_rows_that_cannot_be_read_hide_no_others() {
 }
 
 #[tokio::test]
-async fn a_crowd_is_read_over_pages_by_queries_alone() {
+async fn many_subscribers_are_read_page_by_page() {
     let env = TestEnvironment::start().await;
     // Wide rows, so that the crowd does not fit one page of a megabyte.
     let ballast = "x".repeat(1_500);

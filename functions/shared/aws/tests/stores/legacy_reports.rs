@@ -1,4 +1,4 @@
-//! Legacy reports: of two copies one is stored, on either side of a window's edge and in conflicting writes.
+//! Legacy reports: of two duplicates one is stored, on either side of a window's edge and in conflicting writes.
 
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::legacy::{LegacyFrame, ReportedSource, StoreOutcome, WrongClock};
@@ -52,7 +52,7 @@ async fn stored(env: &TestEnvironment) -> usize {
 }
 
 #[tokio::test]
-async fn legacy_report_is_keyed_by_its_window_and_keeps_its_time() {
+async fn legacy_report_is_keyed_by_its_dedup_window() {
     let env = TestEnvironment::start().await;
     assert_eq!(keep(&env, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
     assert_eq!(env.take_lines(), [PUT]);
@@ -65,7 +65,7 @@ async fn legacy_report_is_keyed_by_its_window_and_keeps_its_time() {
 }
 
 #[tokio::test]
-async fn copies_within_a_window_are_one_and_cost_a_write_each() {
+async fn copies_within_a_window_are_stored_once() {
     let env = TestEnvironment::start().await;
     assert_eq!(keep(&env, "a=", "m1", MIDDLE_MS).await, StoreOutcome::Stored);
     for (message, apart_ms) in [("m2", 0), ("m3", 9), ("m4", -10)] {
@@ -77,7 +77,7 @@ async fn copies_within_a_window_are_one_and_cost_a_write_each() {
 }
 
 #[tokio::test]
-async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
+async fn copies_across_a_window_edge_are_stored_once() {
     let env = TestEnvironment::start().await;
     // Edges of a dedup window, a second, a minute and an hour; whichever side comes first.
     for (case, edge_ms) in [EDGE_MS + 500, EDGE_MS + 1_000, EDGE_MS + MINUTE_MS, EDGE_MS, EDGE_MS + HOUR_MS]
@@ -96,7 +96,7 @@ async fn copies_on_both_sides_of_an_edge_are_one_and_cost_a_transaction_each() {
 }
 
 #[tokio::test]
-async fn what_is_no_copy_is_kept() {
+async fn reports_that_differ_are_both_stored() {
     let env = TestEnvironment::start().await;
     // The same document a second later, and two windows apart; across an edge, but further than copies are.
     for at_ms in [MIDDLE_MS, MIDDLE_MS + 1_000, MIDDLE_MS + 500, EDGE_MS - 5, EDGE_MS - 505] {
@@ -109,7 +109,7 @@ async fn what_is_no_copy_is_kept() {
 }
 
 #[tokio::test]
-async fn a_modern_report_never_stands_for_a_legacy_one() {
+async fn modern_report_does_not_deduplicate_a_legacy_one() {
     let env = TestEnvironment::start().await;
     let modern = Report { source: Source::new("a").unwrap(), ..report(EDGE_MS, r#"{"a":1}"#) };
     env.reports().store(&modern, &app("shop"), RETENTION_MS).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_modern_report_never_stands_for_a_legacy_one() {
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
+async fn retried_write_after_a_lost_response_succeeds() {
     let env = TestEnvironment::start().await;
     for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
         let sender = format!("{operation}=");
@@ -134,7 +134,7 @@ async fn a_write_whose_answer_was_lost_wins_when_it_is_tried_again() {
 }
 
 #[tokio::test]
-async fn writes_that_meet_another_are_tried_again_within_bounds() {
+async fn conflicting_writes_are_retried_up_to_the_limit() {
     let env = TestEnvironment::start().await;
     for (operation, at_ms) in [("PutItem", MIDDLE_MS), ("TransactWriteItems", EDGE_MS)] {
         env.dynamodb.fail(operation, Failure::TransactionConflict, 3);
@@ -150,7 +150,7 @@ async fn writes_that_meet_another_are_tried_again_within_bounds() {
 }
 
 #[tokio::test]
-async fn reports_of_one_message_differ_by_their_index() {
+async fn reports_of_one_frame_are_deduplicated_by_index() {
     let env = TestEnvironment::start().await;
     use StoreOutcome::{Duplicate, Stored};
     for (index, expected) in [(0, Stored), (1, Duplicate), (0, Stored)] {
@@ -160,7 +160,7 @@ async fn reports_of_one_message_differ_by_their_index() {
 }
 
 #[tokio::test]
-async fn span_contains_what_is_stamped_in_it_not_what_is_keyed_in_it() {
+async fn span_is_filtered_by_timestamp_not_by_key() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     // Keyed at the edge, stamped in the window; a modern one of the same window; legacy ones of the windows around.
@@ -200,7 +200,7 @@ async fn span_contains_what_is_stamped_in_it_not_what_is_keyed_in_it() {
 }
 
 #[tokio::test]
-async fn connection_keeps_its_first_source_and_its_wrong_clock() {
+async fn connection_keeps_its_first_source() {
     let env = TestEnvironment::start().await;
     let (shop, sender) = (id("shop"), connection("a="));
     let (first, later) = (Source::new("first").unwrap(), Source::new("later").unwrap());
