@@ -20,7 +20,7 @@ const MAX_ANSWER_BYTES: usize = 8 * 1024;
 /// The secret and the audience of trusted tokens.
 const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
 const AUDIENCE: &str = "nsl";
-/// Instants that are past and future on whatever day this runs, in seconds: the years 2023 and 2096.
+/// Instants that are past and future on any day this runs, in seconds: the years 2023 and 2096.
 const PAST_S: i64 = 1_700_000_000;
 const FUTURE_S: i64 = 4_000_000_000;
 

@@ -56,7 +56,7 @@ pub fn init_logging() {
     log_layer(is_json, level.as_deref(), std::io::stdout).init();
 }
 
-/// The layer of log lines from `level` on, INFO where it is not a level; `RUST_LOG` may set single modules too.
+/// The layer of log lines from `level` on, INFO if it is not a level; `RUST_LOG` may set single modules too.
 fn log_layer<W>(is_json: bool, level: Option<&str>, writer: W) -> Dispatch
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -67,7 +67,7 @@ where
     if is_json { Dispatch::new(lines.json().finish()) } else { Dispatch::new(lines.without_time().finish()) }
 }
 
-/// `settings`; exits after one log line where they are wrong.
+/// `settings`; exits after one log line if they are wrong.
 pub fn or_exit<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
     match settings {
         Ok(settings) => settings,
@@ -153,7 +153,7 @@ fn loader() -> ConfigLoader {
 }
 
 /// Opens the connection to each table ahead of the first event, while start-up has a full processor. Exits after one
-/// log line where a table is missing or access is denied; an endpoint that cannot be reached is logged only, because
+/// log line if a table is missing or access is denied; an endpoint that cannot be reached is logged only, because
 /// it may be back by the first event.
 pub async fn warm_up(clients: &Clients, tables: &[(&str, TableProbe)]) {
     for (table, probe) in tables {
@@ -171,7 +171,7 @@ pub async fn warm_up(clients: &Clients, tables: &[(&str, TableProbe)]) {
     }
 }
 
-/// Like [`warm_up`] for a function that posts to connections: both endpoints at once. Exits where the environment has
+/// Like [`warm_up`] for a function that posts to connections: both endpoints at once. Exits if the environment has
 /// no endpoint for connections.
 pub async fn warm_up_with_posts(
     clients: &Clients,

@@ -56,7 +56,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
-    /// The text of `name`, empty where it is not set.
+    /// The text of `name`, empty if it is not set.
     fn optional(&mut self, name: &str) -> String {
         (self.lookup)(name).unwrap_or_default()
     }
@@ -70,7 +70,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
-    /// The parts of `name` between commas, trimmed, without empty ones; none where it is not set.
+    /// The parts of `name` between commas, trimmed, without empty ones; none if it is not set.
     pub fn list(&mut self, name: &str) -> Vec<String> {
         let text = (self.lookup)(name).unwrap_or_default();
         text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()

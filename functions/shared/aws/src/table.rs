@@ -149,7 +149,7 @@ pub(crate) async fn read_page<T>(
     })
 }
 
-/// What `read` returns for `item`; `None` and a log line where it cannot be read.
+/// What `read` returns for `item`; `None` and a log line if it cannot be read.
 pub(crate) fn read_or_log<T>(
     item: &Item,
     attempt: &'static str,

@@ -28,7 +28,7 @@ impl UnauthenticatedConnections {
         Self { limiter: Mutex::default(), sessions, connections_api }
     }
 
-    /// Counts a rejected frame of `connection`, whose handshake granted nothing; closes the connection where it was one
+    /// Counts a rejected frame of `connection`, whose handshake granted nothing; closes the connection if it was one
     /// too many, and returns whether it did. No call; at the last frame one consistent read and one close. A fault is
     /// logged and closes nothing.
     pub async fn count_rejected(&self, connection: &ConnectionId, now: TimestampMs) -> bool {

@@ -38,7 +38,7 @@ pub(super) fn of_app(app: &App) -> Item {
     attributes.chain(owner).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The attributes [`CHANGEABLE`] of `app`; the last one only where it is set.
+/// The attributes [`CHANGEABLE`] of `app`; the last one only if it is set.
 pub(super) fn attributes(app: &App) -> Vec<(&'static str, AttributeValue)> {
     let tokens =
         app.tokens_not_before.map(|earliest| (keys::TOKENS_NOT_BEFORE, items::number(earliest.ms())));

@@ -17,7 +17,7 @@ const MAX_QUARANTINED_BYTES: usize = 300 * 1_024;
 /// A quarantined record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Its sequence number, or a fingerprint of it where it has none.
+    /// Its sequence number, or a fingerprint of it if it has none.
     pub sequence: String,
     /// Why it cannot be read.
     pub reason: String,

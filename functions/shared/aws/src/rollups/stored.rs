@@ -14,13 +14,13 @@ use crate::keys;
 pub struct StoredRollup {
     /// Its span.
     pub span: RollupSpan,
-    /// How often it was written; 0 where its row has no valid version.
+    /// How often it was written; 0 if its row has no valid version.
     pub version: u64,
-    /// Up to where it covers its span; the span's start where its row has no valid `through`.
+    /// Up to where it covers its span; the span's start if its row has no valid `through`.
     pub through: TimestampMs,
-    /// Its bytes; empty where its row has none.
+    /// Its bytes; empty if its row has none.
     pub bytes: Vec<u8>,
-    /// When it expires; never where its row has no valid expiry time.
+    /// When it expires; never if its row has no valid expiry time.
     pub expires_at: TimestampMs,
     /// The version as the row has it, which the condition of a write must name.
     pub(super) version_attribute: Option<AttributeValue>,
