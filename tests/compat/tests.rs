@@ -44,8 +44,13 @@ fn fire(model: &mut impl Model, timer: Timer) -> Vec<Effect> {
 }
 
 fn frames(effects: &[Effect]) -> Vec<&Value> {
-    let sent = |effect| if let &Effect::Send(ref frame) = effect { Some(frame) } else { None };
-    effects.iter().filter_map(sent).collect()
+    let mut frames = Vec::new();
+    for effect in effects {
+        if let Effect::Send(frame) = effect {
+            frames.push(frame);
+        }
+    }
+    frames
 }
 
 fn types(effects: &[Effect]) -> Vec<&str> {

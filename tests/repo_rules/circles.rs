@@ -42,7 +42,7 @@ fn modules_of(root_file: &str, read: &dyn Fn(&str) -> Option<String>) -> BTreeMa
             let child = &declared[1];
             let places = [format!("{folder}/{child}.rs"), format!("{folder}/{child}/mod.rs")];
             let place = places.into_iter().find(|place| read(place).is_some());
-            unread.extend(place.map(|place| ([&path[..], &[child.clone()]].concat(), place)));
+            unread.extend(place.map(|place| ([&path[..], std::slice::from_ref(child)].concat(), place)));
         }
         let uses = uses_of(&tokens);
         modules.insert(path, Module { file, tokens, uses });
