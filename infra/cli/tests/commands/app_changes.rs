@@ -16,7 +16,7 @@ async fn show_hides_the_text_of_keys() {
     );
     assert!(!shown.to_string().contains(made[0]["apiKey"].as_str().unwrap()));
     let card = gateway.text("app show shop").await;
-    assert!(card.contains("status    active\n") && card.ends_with("connected 1\n"), "{card}");
+    assert!(card.contains("status       active\n") && card.ends_with("connected    1\n"), "{card}");
     assert!(gateway.error("app show unknown").await.contains("no application unknown"));
     assert!(gateway.error("app show a#b").await.contains("invalid application id"));
 }
@@ -75,7 +75,7 @@ async fn limits_and_retention_are_set_and_reset() {
     );
     assert_eq!(shown["ownRetentionHours"]["day"], 87_360);
     let card = gateway.text("app show shop").await;
-    assert!(card.contains("rate      at most 20 reports and 50000 bytes a second\n"), "{card}");
+    assert!(card.contains("rate         at most 20 reports and 50000 bytes a second\n"), "{card}");
 
     for (arguments, expected) in [
         ("--max-reports 1001", "reports a second must lie between 1 and 1000, not at 1001"),
