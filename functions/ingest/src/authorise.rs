@@ -41,7 +41,7 @@ impl From<Fault> for NotAuthorised {
 }
 
 impl AuthorisedApps {
-    /// What the frame brings to each app.
+    /// The frame's load per app.
     pub(crate) fn loads(&self, frame: &ReportFrame, now: TimestampMs) -> BTreeMap<AppId, Load> {
         let mut loads = BTreeMap::new();
         for entry in &frame.entries {
@@ -70,7 +70,7 @@ impl Authoriser {
         }
     }
 
-    /// Whether the sender of `event` has a grant, as far as that can be answered without a call.
+    /// Whether the sender of `event` has a grant, by the event or the cache.
     pub(crate) fn has_grant(&self, event: &SocketEvent) -> bool {
         event.grant.is_some() || self.grants.get(&event.connection, event.arrival).is_some()
     }
@@ -88,7 +88,9 @@ impl Authoriser {
         if let Some(grant) = self.grants.get(&event.connection, event.arrival) {
             match self.authorise_by(&grant, frame, event).await {
                 Err(NotAuthorised::Rejected(_)) => {}
-                authorised_or_failed => return authorised_or_failed,
+                other @ (Ok(_) | Err(NotAuthorised::Unauthenticated | NotAuthorised::Failed(_))) => {
+                    return other;
+                }
             }
         }
         let session = self.sessions.find(&event.connection).await?;

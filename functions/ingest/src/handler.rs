@@ -41,11 +41,11 @@ pub(crate) struct Ingest {
     pub(crate) counters: Counters,
 }
 
-/// What became of the reports of a frame.
+/// The results of the reports of a frame.
 #[derive(Default)]
 struct Outcome {
     stored: Vec<Report>,
-    /// Second copies of reports of the library.
+    /// Reports of the library that were stored before.
     duplicates: usize,
     rejected: Vec<RejectedReport>,
 }
@@ -110,7 +110,7 @@ impl Ingest {
         }
         let outcome = self.store(frame.entries, &authorised, event).await;
         if outcome.duplicates > 0 {
-            // A frame of the library has one report, which was counted with its first copy.
+            // A frame of the library has one report, which was counted when it was stored.
             self.limits.give_back(&event.connection, &loads);
         }
         outcome.log(event);
@@ -142,7 +142,7 @@ impl Ingest {
             };
             stored.map_err(|rejection| RejectedReport::new(index, rejection))
         });
-        // In the frame's order, whichever write ends first.
+        // In the order of the frame, not in that of the writes' ends.
         let mut results = stream::iter(writes).buffered(CONCURRENT_WRITES);
         let mut outcome = Outcome::default();
         while let Some(result) = results.next().await {
@@ -155,7 +155,7 @@ impl Ingest {
         outcome
     }
 
-    /// Stores one report; `None` where it is a second copy.
+    /// Stores one report; `None` if it is a duplicate.
     async fn store_report(
         &self,
         draft: ReportDraft,
@@ -177,7 +177,7 @@ impl Ingest {
         }
     }
 
-    /// Counts a rejected frame of an unauthenticated connection, which closes it in the end.
+    /// Counts a rejected frame of an unauthenticated connection, and closes it after too many.
     async fn count_unauthenticated(&self, event: &SocketEvent) {
         if self.unauthenticated.count_rejected(&event.connection, event.arrival).await {
             self.counters.add(Counter::ClosedConnections, 1);
@@ -194,7 +194,7 @@ impl Ingest {
         self.post(event, &Outbound::Error { rejection, id }).await;
     }
 
-    /// Posts a reply to the sender; one that has disconnected does not need it.
+    /// Posts a reply to the sender. A failure is only logged: the sender may have disconnected.
     async fn post(&self, event: &SocketEvent, frame: &Outbound) {
         if let Err(fault) = self.connections_api.post(&event.connection, &frame.render()).await {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "reply not delivered");
@@ -203,7 +203,7 @@ impl Ingest {
 }
 
 impl Outcome {
-    /// Logs frames with rejected reports: a line for each stored report would cost as much as storing it.
+    /// Logs rejected reports at info, stored ones only at debug: a line for each would cost as much as storing it.
     fn log(&self, event: &SocketEvent) {
         let (stored, rejected) = (self.stored.len(), self.rejected.len());
         let connection = &event.connection;
@@ -216,7 +216,7 @@ impl Outcome {
         }
     }
 
-    /// The reply to the frame: an `ack` where it has an id; otherwise the first rejection, if any.
+    /// The reply to the frame: an `ack` if it has an id; otherwise the first rejection, if any.
     fn reply(&self, id: Option<FrameId>, is_batch: bool) -> Option<Outbound> {
         if let Some(id) = id {
             let accepted = self.stored.len() + self.duplicates;

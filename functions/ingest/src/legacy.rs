@@ -1,4 +1,4 @@
-//! Reports of the library: of two copies one is stored, a wrong timestamp is replaced, and the source is the process
+//! Reports of the library: duplicates are not stored, a wrong timestamp is replaced, and the source is the process
 //! that sent them (docs/SEMANTICS.md, "Duplicates" and "Sources").
 
 use nsl_aws::boot::Clients;
@@ -36,7 +36,7 @@ struct CachedSource {
 }
 
 impl SourceCache {
-    /// The source of `connection`; `None` where it is not cached, or the clock `is_skewed` and that is to be written.
+    /// The source of `connection`; `None` if it is not cached, or if the clock `is_skewed` and the skew must be written.
     fn get(
         &self,
         connection: &ConnectionId,
@@ -75,7 +75,7 @@ impl LegacyReports {
         }
     }
 
-    /// Stores a report of `event`; `None` where its other copy is stored.
+    /// Stores a report of `event`; `None` if it is a duplicate.
     pub(crate) async fn store(
         &self,
         draft: ReportDraft,
@@ -104,7 +104,7 @@ impl LegacyReports {
         }
     }
 
-    /// The source of the connection's first report, which is on its row. One write where it is not cached, and one an
+    /// The source of the connection's first report, which is on its row. One write if it is not cached, and one an
     /// hour while the clock is skewed. If that write fails, the source of this report.
     async fn source_of(&self, report: &Report, time: ReportTime, event: &SocketEvent) -> Source {
         let ahead_ms = match time {

@@ -11,12 +11,12 @@ use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
 use parking_lot::Mutex;
 
-/// The rates of one connection, whatever those of its apps.
+/// The rates of one connection, independent of its apps' rates.
 const CONNECTION: Rates = Rates {
-    // Ten times a publisher that reports fifty times a second, and a backlog of ten seconds.
+    // Ten times the fastest expected publisher (50/s); burst: 10 s.
     reports: Rate { per_second: 500, burst: 5_000 },
-    // 650 bytes for each report, the size of the library's, and a quarter more. The burst has thirty of the largest
-    // messages that API Gateway accepts.
+    // 650 bytes for each report, the size of the library's, plus 25 %. The burst is thirty of the largest messages that
+    // API Gateway accepts.
     bytes: Rate { per_second: 400_000, burst: 4_000_000 },
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Load {
 impl Load {
     /// An empty load for `app` at `now`.
     pub(crate) fn of(app: &App, now: TimestampMs) -> Self {
-        Self { reports: 0, bytes: 0, rates: app.rates(), rejected_for_ms: app.refused_for_ms(now) }
+        Self { reports: 0, bytes: 0, rates: app.rates(), rejected_for_ms: app.rejected_for_ms(now) }
     }
 
     /// Adds a report of `bytes` bytes.
@@ -55,7 +55,7 @@ struct Meters {
     apps: BoundedMap<(AppId, Rates), Meter>,
 }
 
-/// What is left of the rates of a connection or app.
+/// The remaining reports and bytes of a connection or app.
 #[derive(Debug)]
 struct Meter {
     reports: TokenBucket,
@@ -96,7 +96,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Gives back what [`Limits::admit`] counted of `loads`, because they were a second copy.
+    /// Gives back what [`Limits::admit`] counted of `loads`, because the reports were duplicates.
     pub(crate) fn give_back(&self, connection: &ConnectionId, loads: &BTreeMap<AppId, Load>) {
         let mut meters = self.meters.lock();
         for (app, load) in loads {
@@ -121,7 +121,9 @@ impl Meter {
         {
             let wait_ms = bucket.wait_ms(count, now);
             if wait_ms != Some(0) {
-                return Err(limited(&format!("too many {unit} of {sender}"), wait_ms.unwrap_or_default()));
+                // `None`: the frame is larger than the burst. Bursts are at least as large as the largest frame, so this
+                // is not expected.
+                return Err(limited(&format!("too many {unit} of {sender}"), wait_ms.unwrap_or(0)));
             }
         }
         Ok(())
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn second_copies_are_given_back() {
+    fn duplicates_are_given_back() {
         let limits = Limits::default();
         let mut app = app("shop");
         app.limits.reports = Some(1);

@@ -1,5 +1,5 @@
-//! Limits how many rejections one connection is sent: a sender that goes on sending rejected frames learns nothing from
-//! the thousandth answer, and each is a billed message. The connection stays open, because the client may be fixed.
+//! Limits how many rejections one connection is sent, because each is a billed message. The connection stays open, so
+//! that a client which sends correct frames again needs no reconnect.
 
 use nsl_domain::bounded::BoundedMap;
 use nsl_domain::ids::ConnectionId;
@@ -7,10 +7,10 @@ use nsl_domain::rate::{Rate, TokenBucket};
 use nsl_domain::time::TimestampMs;
 use parking_lot::Mutex;
 
-/// Rejections that a connection is sent: at first more than it has frames in flight.
+/// Rejections that a connection is sent; the burst is more than a client has frames in flight.
 const REJECTIONS: Rate = Rate { per_second: 1, burst: 100 };
 
-/// What is left of [`REJECTIONS`] for each connection, as far as this function instance sent them.
+/// The remaining [`REJECTIONS`] of each connection, counted by this function instance.
 #[derive(Debug, Default)]
 pub(crate) struct RejectionLimiter {
     connections: Mutex<BoundedMap<ConnectionId, TokenBucket>>,

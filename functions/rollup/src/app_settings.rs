@@ -126,7 +126,7 @@ impl AppSettings {
         let shards_in_batch = by_shard.len().max(1) as u64;
         let scaled = |count: u64| count.saturating_mul(u64::from(app.shards)) / shards_in_batch;
         let estimate = Sent { reports: scaled(sent.reports), bytes: scaled(sent.bytes) };
-        if rates.refused_until(estimate, end).is_none() {
+        if rates.rejected_until(estimate, end).is_none() {
             return Ok(None);
         }
         for shard in (0..app.shards).filter(|shard| !by_shard.contains_key(shard)) {
@@ -136,6 +136,6 @@ impl AppSettings {
             sent.reports +=
                 stored.and_then(|stored| stored.rollup().ok()).map_or(0, |rollup| rollup.reports());
         }
-        Ok(rates.refused_until(sent, end))
+        Ok(rates.rejected_until(sent, end))
     }
 }

@@ -1,5 +1,7 @@
 //! The connection cache of this instance, shared between its invocations, and the replies to frames that come too fast.
 
+use std::ops::ControlFlow;
+
 use nsl_aws::event::SocketEvent;
 use nsl_domain::conversation::Reply;
 use nsl_domain::conversation::connection_cache::{
@@ -21,23 +23,21 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// What is known of the connection before `request` is answered, or the reply to a frame that is one too many.
+    /// The cached state of the connection before `request` is answered; breaks with the reply to a frame that is over the
+    /// limit.
     pub(crate) fn legacy_context(
         &self,
         request: &Request,
         event: &SocketEvent,
-    ) -> Result<LegacyContext, Reply> {
-        let log_room = match request {
-            Request::Legacy(LegacyRequest::Logs { entries, .. }) => {
-                let sizes = entries.iter().map(String::len);
-                self.cache.lock().log_room(&event.connection, sizes, event.arrival)
-            }
-            _ => {
-                self.count_legacy(event)?;
-                0
-            }
+    ) -> ControlFlow<Reply, LegacyContext> {
+        let log_room = if let Request::Legacy(LegacyRequest::Logs { entries, .. }) = request {
+            let sizes = entries.iter().map(String::len);
+            self.cache.lock().log_room(&event.connection, sizes, event.arrival)
+        } else {
+            self.count_legacy(event)?;
+            0
         };
-        Ok(LegacyContext {
+        ControlFlow::Continue(LegacyContext {
             role: event.role,
             handshake_grant: event.grant.clone(),
             session: self.cache.lock().session(&event.connection, event.arrival),
@@ -47,29 +47,30 @@ impl Connections {
         })
     }
 
-    /// Counts a frame in the library's dialect; the reply where it is one too many.
-    pub(crate) fn count_legacy(&self, event: &SocketEvent) -> Result<(), Reply> {
+    /// Counts a frame in the library's dialect; breaks with the reply if it is over the limit.
+    pub(crate) fn count_legacy(&self, event: &SocketEvent) -> ControlFlow<Reply> {
         match self.cache.lock().count_legacy(&event.connection, event.role, event.arrival) {
-            FrameDecision::Accept => Ok(()),
-            FrameDecision::Ignore => Err(Reply::absorbed()),
-            FrameDecision::Close => Err(Reply { close: true, ..Reply::absorbed() }),
+            FrameDecision::Accept => ControlFlow::Continue(()),
+            FrameDecision::Ignore => ControlFlow::Break(Reply::absorbed()),
+            FrameDecision::Close => ControlFlow::Break(Reply { close: true, ..Reply::absorbed() }),
         }
     }
 
-    /// Counts a frame of this protocol's own; a rejection and the end of the connection where it is one too many.
-    pub(crate) fn count_modern(&self, frame: &ControlFrame, event: &SocketEvent) -> Result<(), Reply> {
+    /// Counts a frame of this protocol's own dialect; breaks with a rejection that closes the connection if it is over the
+    /// limit.
+    pub(crate) fn count_modern(&self, frame: &ControlFrame, event: &SocketEvent) -> ControlFlow<Reply> {
         match self.cache.lock().count_modern(&event.connection, event.arrival) {
-            FrameDecision::Accept => Ok(()),
+            FrameDecision::Accept => ControlFlow::Continue(()),
             FrameDecision::Ignore | FrameDecision::Close => {
                 let message = format!("over {MAX_MODERN_FRAMES} frames in ten seconds, reports aside");
                 let rejection = Rejection::new(Code::RateLimited, message).for_ms(FLOOD_MS);
                 let error = Outbound::Error { rejection, id: frame.id.clone() };
-                Err(Reply { close: true, ..Reply::of(&error) })
+                ControlFlow::Break(Reply { close: true, ..Reply::of(&error) })
             }
         }
     }
 
-    /// Whether the connection is known to have authenticated by the library's `auth`.
+    /// Whether the cached session of the connection has the grant of a library's `auth`.
     pub(crate) fn is_legacy(&self, event: &SocketEvent) -> bool {
         let session = self.cache.lock().session(&event.connection, event.arrival);
         session.and_then(|session| session.grant).as_ref().is_some_and(Grant::is_legacy)

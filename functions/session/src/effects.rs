@@ -6,7 +6,7 @@ use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
-use nsl_domain::app::{App, MAX_CONNECTIONS};
+use nsl_domain::app::{App, DEFAULT_MAX_CONNECTIONS};
 use nsl_domain::conversation::effects::{EffectError, Effects};
 use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::outbound::Dialect;
@@ -69,8 +69,8 @@ impl Effects for FrameEffects<'_> {
 
     async fn authorise(&self, grant: &Grant, action: Action, app: &AppId) -> Result<(), EffectError<Fault>> {
         let now = self.event.arrival;
-        let judge = |known: Option<&App>| authorise(Some(grant), action, known, now);
-        let authorised = self.session.app_cache.authorise(app, now, judge).await?;
+        let check = |known: Option<&App>| authorise(Some(grant), action, known, now);
+        let authorised = self.session.app_cache.authorise(app, now, check).await?;
         authorised.into_result().map(drop).map_err(EffectError::Rejected)
     }
 
@@ -78,7 +78,7 @@ impl Effects for FrameEffects<'_> {
     async fn has_subscription_room(&self, app: &AppId) -> Result<bool, Fault> {
         let Self { session, event } = self;
         let known = session.app_cache.cached(app, event.arrival).await?;
-        let most = known.map_or(MAX_CONNECTIONS, |known| known.max_subscriptions());
+        let most = known.map_or(DEFAULT_MAX_CONNECTIONS, |known| known.max_subscriptions());
         session.publishers.has_subscription_room(app, &event.connection, most, event.arrival).await
     }
 

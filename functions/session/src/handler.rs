@@ -1,7 +1,9 @@
-//! From a WebSocket event to the conversation, and its reply back to API Gateway.
+//! Passes WebSocket events to the conversation, and its replies to API Gateway.
 //!
 //! On a route that answers by itself the first frame is the result of the invocation; all others are posted to the
 //! connection.
+
+use std::ops::ControlFlow;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use nsl_aws::counters::Counter;
@@ -38,17 +40,17 @@ impl Session {
         Ok(response)
     }
 
-    /// A fault refuses the handshake: a connection without a session row could never authenticate, and a publisher
+    /// A fault rejects the handshake: a connection without a session row could never authenticate, and a publisher
     /// without its row could never be closed by its app's owner.
     async fn connect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
         match self.open(event).await {
             Ok(true) => {}
             Ok(false) => {
-                tracing::info!(connection = %event.connection, "connect refused, its app is full");
+                tracing::info!(connection = %event.connection, "handshake rejected, the app has reached its limit of connections");
                 return answer(429, None);
             }
             Err(fault) => {
-                tracing::error!(connection = %event.connection, reason = fault.chain(), "connect refused");
+                tracing::error!(connection = %event.connection, reason = fault.chain(), "handshake rejected");
                 return answer(503, None);
             }
         }
@@ -61,7 +63,7 @@ impl Session {
         response
     }
 
-    /// Stores the rows of a new connection; false where its grant names one app and that is full. A grant of several
+    /// Stores the rows of a new connection; false if its grant names one app and that has reached its limit. A grant of several
     /// apps is not counted, which would cost a query for each.
     async fn open(&self, event: &SocketEvent) -> Result<bool, Fault> {
         if let Some(GrantedApps::Apps(apps)) = event.grant.as_ref().map(|grant| &grant.reach)
@@ -82,7 +84,7 @@ impl Session {
             Ok(()) => tracing::info!(connection = %event.connection, "disconnected"),
             // Rows that are left expire, or are deleted by the first post to the gone connection.
             Err(fault) => {
-                tracing::warn!(connection = %event.connection, reason = fault.chain(), "disconnect left rows");
+                tracing::warn!(connection = %event.connection, reason = fault.chain(), "rows of closed connection not deleted");
             }
         }
         answer(200, None)
@@ -118,8 +120,8 @@ impl Session {
     }
 
     fn count(&self, counts: &FrameCounts) {
-        self.counters.add(Counter::AbsorbedFrames, u64::from(counts.absorbed));
-        self.counters.add(Counter::SilencedPublishers, u64::from(counts.silenced));
+        self.counters.add(Counter::AbsorbedFrames, u64::from(counts.ignored_repeats));
+        self.counters.add(Counter::SilencedPublishers, u64::from(counts.unanswered_rejections));
         self.counters.add(Counter::DroppedLogs, counts.dropped_logs);
     }
 
@@ -133,8 +135,8 @@ impl Session {
         if frame.request.is_legacy() && !is_confirmation {
             return self.reply_legacy(frame.request, event).await;
         }
-        // Confirmations are not limited: a library behind a relay that adds its key sends them for ever.
-        if !is_confirmation && let Err(reply) = self.connections.count_modern(&frame, event) {
+        // Confirmations are not limited: a library behind a relay that adds its key repeats them without end.
+        if !is_confirmation && let ControlFlow::Break(reply) = self.connections.count_modern(&frame, event) {
             return reply;
         }
         let context = match self.auth_context(event, &frame.request).await {
@@ -150,8 +152,8 @@ impl Session {
 
     async fn reply_legacy(&self, request: Request, event: &SocketEvent) -> Reply {
         let mut context = match self.connections.legacy_context(&request, event) {
-            Ok(context) => context,
-            Err(reply) => return reply,
+            ControlFlow::Continue(context) => context,
+            ControlFlow::Break(reply) => return reply,
         };
         let reply = legacy::converse(request, &mut context, &FrameEffects { session: self, event }).await;
         self.connections.keep(context, event);
@@ -159,14 +161,14 @@ impl Session {
     }
 
     /// Rejects a frame that cannot be read. A malformed `auth` is counted with the library's frames, as is a frame of a
-    /// connection that is known to be in its dialect; all others count as unauthenticated.
+    /// connection in its dialect; all others count as unauthenticated.
     fn reject(&self, rejected: RejectedFrame, event: &SocketEvent) -> Reply {
         let RejectedFrame { rejection, id } = rejected;
-        tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame refused");
+        tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame rejected");
         self.counters.add(Counter::rejections(rejection.code), 1);
         let is_auth = event.route == AUTH_ROUTE && event.grant.is_none();
         if (is_auth || self.connections.is_legacy(event))
-            && let Err(reply) = self.connections.count_legacy(event)
+            && let ControlFlow::Break(reply) = self.connections.count_legacy(event)
         {
             return reply;
         }
@@ -188,7 +190,7 @@ impl Session {
             self.connections_api.post(&event.connection, frame).await?;
         }
         if close {
-            tracing::info!(connection = %event.connection, "closed for what it sent");
+            tracing::info!(connection = %event.connection, "connection closed after rejected frames");
             self.counters.add(Counter::ClosedConnections, 1);
             self.connections_api.close(&event.connection).await?;
         }

@@ -1,5 +1,5 @@
 //! What only the library's dialect needs: its effects over the tables, and posts to the subscribers and publishers of
-//! an application. What each costs is in docs/DATA_MODEL.md, and asserted by the cost tests.
+//! an app. What each costs is in docs/DATA_MODEL.md, and asserted by the cost tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl LegacyEffects for FrameEffects<'_> {
     }
 
     /// The session row first: it lists the publisher's row, for `$disconnect`. Once the row has the grant, the success
-    /// must be sent, because repeats are absorbed from then on; without its publisher row the library only gets no
+    /// must be sent, because repeats are ignored from then on; without its publisher row the library only gets no
     /// commands.
     async fn store_legacy_grant(&self, grant: &Grant) -> Result<bool, Fault> {
         let Self { session, event } = self;
@@ -50,7 +50,7 @@ impl LegacyEffects for FrameEffects<'_> {
         Ok(true)
     }
 
-    async fn leave(&self, app: &AppId) -> Result<(), Fault> {
+    async fn end_legacy_grant(&self, app: &AppId) -> Result<(), Fault> {
         let Self { session, event } = self;
         match event.role {
             Role::Program => session.publishers.delete(app, &event.connection).await,
@@ -58,7 +58,7 @@ impl LegacyEffects for FrameEffects<'_> {
         }
     }
 
-    /// From the cache, unless the cached app would be rejected: its page asks until it is accepted.
+    /// Read again unless the cached app is active and legacy, because its page asks until it is accepted.
     async fn find_app(&self, app: &AppId) -> Result<Option<Arc<App>>, Fault> {
         let (cache, now) = (&self.session.app_cache, self.event.arrival);
         let known = cache.cached(app, now).await?;
@@ -89,7 +89,7 @@ impl LegacyEffects for FrameEffects<'_> {
         self.session.logs.put(app, &self.event.connection, entries, self.event.arrival).await
     }
 
-    /// Expires the subscribers whose proof is no longer valid meanwhile.
+    /// Meanwhile ends the subscriptions whose proof is no longer valid.
     async fn post_to_subscribers(&self, app: &AppId, frames: &[String]) -> Result<(), Fault> {
         let session = self.session;
         let Subscribers { active, expired } =

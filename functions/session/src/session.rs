@@ -16,7 +16,7 @@ use nsl_aws::rollups::Rollups;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
-use nsl_domain::app::MAX_CONNECTIONS;
+use nsl_domain::app::DEFAULT_MAX_CONNECTIONS;
 use nsl_domain::ids::AppId;
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
@@ -68,7 +68,7 @@ impl Session {
     /// Whether `app` may have one more connection.
     pub(crate) async fn has_connection_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
         let known = self.app_cache.cached(app, now).await?;
-        let most = known.map_or(MAX_CONNECTIONS, |known| known.max_connections());
+        let most = known.map_or(DEFAULT_MAX_CONNECTIONS, |known| known.max_connections());
         self.publishers.has_connection_room(app, most, now).await
     }
 }

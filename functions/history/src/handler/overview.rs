@@ -4,7 +4,7 @@ use futures_util::{StreamExt, stream};
 use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
 use nsl_domain::app::App;
-use nsl_domain::grant::{Action, Grant, GrantedApps, MAX_GRANTED_APPS, authorise, in_force};
+use nsl_domain::grant::{Action, Grant, GrantedApps, MAX_GRANTED_APPS, authorise, check_without_app};
 use nsl_domain::history::{AppOverview, LatestFold, OverviewAnswer};
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::Code;
@@ -26,7 +26,7 @@ impl History {
         now: TimestampMs,
     ) -> Result<Response<Body>, RequestError> {
         let grant = request::grant(request);
-        let grant = in_force(grant.as_ref(), Action::View, now)?;
+        let grant = check_without_app(grant.as_ref(), Action::View, now)?;
         let mut ids = self.granted(grant).await?;
         let complete = ids.len() <= MAX_APPS;
         ids.truncate(MAX_APPS);

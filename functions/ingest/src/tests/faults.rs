@@ -8,7 +8,7 @@ use super::*;
 const ATTEMPTS: usize = 3;
 
 #[tokio::test]
-async fn unreachable_dynamodb_is_unavailable_until_it_is_back() {
+async fn unreachable_dynamodb_is_unavailable_then_recovers() {
     let world = World::start().await;
     let cold = world.instance();
     let warm = world.warm_instance().await;
@@ -119,7 +119,7 @@ async fn throttled_post_is_retried() {
 }
 
 #[tokio::test]
-async fn report_is_stored_while_the_connections_api_is_unreachable() {
+async fn report_is_stored_without_the_connections_api() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;

@@ -93,7 +93,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn legacy_report_costs_a_write_and_a_query_and_its_copy_a_write() {
+async fn duplicate_costs_only_the_write() {
     let world = World::with_library().await;
     let ingest = world.warm_legacy_instance().await;
     let post = format!("POST {VIEWER}");
@@ -107,7 +107,7 @@ async fn legacy_report_costs_a_write_and_a_query_and_its_copy_a_write() {
 }
 
 #[tokio::test]
-async fn second_copies_do_not_count_for_the_rate_of_an_app() {
+async fn duplicates_do_not_count_for_the_rate() {
     let world = World::with_library().await;
     let ingest = world.warm_legacy_instance().await;
     // One report short of the burst and a second, each twice.
@@ -149,7 +149,7 @@ async fn instance_writes_the_source_of_a_connection_once() {
 }
 
 #[tokio::test]
-async fn repeated_invocation_broadcasts_again_and_a_copy_does_not() {
+async fn only_a_repeated_invocation_broadcasts_again() {
     let world = World::with_library().await;
     let ingest = world.warm_legacy_instance().await;
     let report = frame(Some(NOW_MS), &json!({"a": 1}));
@@ -160,7 +160,7 @@ async fn repeated_invocation_broadcasts_again_and_a_copy_does_not() {
 }
 
 #[tokio::test]
-async fn copy_with_an_id_is_acknowledged_as_accepted() {
+async fn duplicate_with_an_id_is_acknowledged() {
     let world = World::with_library().await;
     let ingest = world.warm_legacy_instance().await;
     let mut with_id: Value = serde_json::from_str(&frame(Some(NOW_MS), &json!({"a": 1}))).unwrap();
@@ -211,7 +211,7 @@ async fn copies_by_a_skewed_clock_are_found_by_their_arrival() {
 }
 
 #[tokio::test]
-async fn skewed_clock_is_written_once_an_hour_and_costs_no_report() {
+async fn skewed_clock_is_written_once_an_hour() {
     let world = World::with_library().await;
     let ingest = world.warm_legacy_instance().await;
     for second in 0..5 {
@@ -386,7 +386,7 @@ impl Service {
 }
 
 #[test]
-fn each_report_of_random_doubled_streams_is_stored_and_broadcast_once() {
+fn duplicated_streams_are_stored_and_broadcast_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let service = runtime.block_on(Service::start());
     let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };

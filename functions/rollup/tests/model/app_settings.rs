@@ -181,7 +181,7 @@ async fn raising_a_limit_ends_the_rejection() {
     let (world, shop, records) = limited_shop(1, 1, 1).await;
     world.deliver(&records).await;
     let limited = world.load(&shop).await;
-    assert_eq!(limited.refused_for_ms(at(4 * MINUTE_MS)), Some(1_000));
+    assert_eq!(limited.rejected_for_ms(at(4 * MINUTE_MS)), Some(1_000));
     let raised = App { limits: OwnLimits::default(), limited_until: None, ..limited.clone() };
     assert_eq!(world.env.apps().save(&limited, &raised).await.unwrap(), Saved::Done);
     world.set_clock(2 * MINUTE_MS + 1);

@@ -2,7 +2,7 @@
 
 use nsl_auth::token::{self, Claims};
 use nsl_aws::counters::Counter;
-use nsl_domain::app::MAX_CONNECTIONS;
+use nsl_domain::app::DEFAULT_MAX_CONNECTIONS;
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::session::ATTEMPT_EVERY_MS;
 
@@ -32,7 +32,7 @@ async fn right_key_is_confirmed_and_stored() {
 
 #[tokio::test]
 async fn full_app_rejects_handshake_and_auth_until_one_leaves() {
-    for (own, most) in [(None, MAX_CONNECTIONS), (Some(2), 2)] {
+    for (own, most) in [(None, DEFAULT_MAX_CONNECTIONS), (Some(2), 2)] {
         let (world, session) = connected(PROGRAM).await;
         let mut club = app("club");
         (club.legacy, club.limits.connections) = (true, own);

@@ -1,6 +1,6 @@
 //! What each frame of a conversation costs: every call to AWS in order, and whether its reads are consistent.
 
-use nsl_domain::app::MAX_CONNECTIONS;
+use nsl_domain::app::DEFAULT_MAX_CONNECTIONS;
 use nsl_domain::unauthenticated::MAX_UNAUTHENTICATED_FRAMES;
 
 use super::*;
@@ -51,7 +51,7 @@ async fn grant_of_several_apps_is_not_counted() {
 #[tokio::test]
 async fn full_app_costs_the_count_alone() {
     let (world, session) = connected(PROGRAM).await;
-    world.fill("shop", MAX_CONNECTIONS).await;
+    world.fill("shop", DEFAULT_MAX_CONNECTIONS).await;
     let grant = granted("shop", Scope::Both);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     assert_eq!(connect(&session, &[], attached).await, 429);

@@ -93,7 +93,7 @@ async fn fault_at_any_step_of_subscribe_gives_unavailable() {
 }
 
 #[tokio::test]
-async fn handshake_without_a_store_is_refused() {
+async fn handshake_without_a_store_is_rejected() {
     let world = World::start().await;
     let session = world.instance();
     world.env.dynamodb.go_offline();

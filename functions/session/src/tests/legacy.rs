@@ -107,13 +107,13 @@ async fn one_of_many_requests_at_once_is_answered() {
         let replies = instances.iter().map(|instance| send(instance, "$default", &frame, PAGE));
         futures_util::future::join_all(replies).await;
         assert_eq!(world.sent().len(), 1, "{kind}");
-        let absorbed: u64 = instances.iter().map(|one| one.counters.total(Counter::AbsorbedFrames)).sum();
-        assert_eq!(absorbed, 7, "{kind}");
+        let ignored: u64 = instances.iter().map(|one| one.counters.total(Counter::AbsorbedFrames)).sum();
+        assert_eq!(ignored, 7, "{kind}");
     }
 }
 
 #[tokio::test]
-async fn wrong_library_is_closed_silently_after_ten_minutes() {
+async fn rejected_library_is_closed_silently_after_ten_minutes() {
     let (world, session) = connected(PROGRAM).await;
     for (minute, closed) in [(0, false), (5, false), (10, true)] {
         let at_ms = NOW_MS + minute * 60_000;
@@ -128,7 +128,7 @@ async fn wrong_library_is_closed_silently_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn library_that_becomes_right_is_accepted() {
+async fn library_is_accepted_after_correct_credentials() {
     let (world, session) = connected(PROGRAM).await;
     world.env.register(&app("bank")).await;
     send(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
@@ -140,11 +140,11 @@ async fn library_that_becomes_right_is_accepted() {
 }
 
 #[tokio::test]
-async fn page_that_changes_its_app_watches_the_second_alone() {
+async fn page_is_subscribed_only_to_its_last_app() {
     let (world, session) = authenticated(PAGE).await;
     world.env.register(&App { legacy: true, ..app("bank") }).await;
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 9_999).await;
-    assert!(world.sent().is_empty(), "so soon after the first it is absorbed");
+    assert!(world.sent().is_empty(), "so soon after the first it is ignored");
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 10_000).await;
     assert_eq!(world.env.frames(CONNECTION)[0]["payload"]["appId"], "bank");
     let calls = ["Query", "DeleteItem", "UpdateItem", "UpdateItem", "PutItem"];
@@ -231,7 +231,7 @@ async fn command_reaches_every_publisher_and_is_stored() {
 }
 
 #[tokio::test]
-async fn unauthorised_frames_reach_no_other_client() {
+async fn unauthorised_frames_are_not_relayed() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
     world.subscribe_to("viewer=").await;

@@ -75,7 +75,7 @@ async fn wrong_auth_costs_two_reads_and_a_write_in_ten_seconds() {
         send_at(&session, "auth", &auth_by_user("shop", "bob"), attached, later - 1).await;
         assert_eq!(world.env.take_lines(), NOTHING);
         send_at(&session, "auth", &auth_by_user("shop", "bob"), attached, later).await;
-        assert_eq!(world.env.take_lines(), tried, "it may have become right");
+        assert_eq!(world.env.take_lines(), tried, "the credentials may be correct by now");
     }
 }
 
@@ -124,7 +124,7 @@ async fn log_entries_cost_a_write_a_query_and_the_posts() {
     send(&session, "$default", &logs(60), PROGRAM).await;
     assert_eq!(world.env.take_lines()[..2], [PUT_LOGS, READ_RECEIVERS], "49 of them");
     send(&session, "$default", &logs(60), PROGRAM).await;
-    assert_eq!(world.env.take_lines(), NOTHING, "none is left of the second");
+    assert_eq!(world.env.take_lines(), NOTHING, "the rate of this second is used up");
 }
 
 #[tokio::test]

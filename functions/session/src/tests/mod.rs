@@ -36,7 +36,7 @@ const PROGRAM: events::Attached<'static> = &[("role", "program"), ("sourceIp", "
 const PAGE: events::Attached<'static> = &[("role", "page"), ("sourceIp", "203.0.113.7")];
 const FOREIGN_PAGE: events::Attached<'static> = &[("role", "foreignpage"), ("sourceIp", "203.0.113.7")];
 
-/// One test's service with the application `shop`, which has the `legacy` flag.
+/// One test's service with the app `shop`, which has the `legacy` flag.
 struct World {
     env: TestEnvironment,
 }
@@ -82,7 +82,7 @@ impl World {
         self.env.take_calls();
     }
 
-    /// Gives an application `count` publishers, and a few expired rows of others.
+    /// Gives an app `count` publishers, and a few expired rows of others.
     async fn fill(&self, app: &str, count: u32) {
         for (prefix, expires_at, rows) in [("a", "1", 10), ("b", "9999999999", count)] {
             for index in 0..rows {

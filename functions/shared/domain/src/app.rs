@@ -1,4 +1,4 @@
-//! An application as it is registered: owner, keys, limits, retention. Of a key only the SHA-256 is stored.
+//! An app as it is registered: owner, keys, limits, retention. Of a key only the SHA-256 is stored.
 
 mod limits;
 
@@ -9,20 +9,20 @@ use crate::ids::{AppId, KeyHash, KeyId, Scope, Source, UserId};
 use crate::rollup::AppRetention;
 use crate::time::{HOUR_MS, TimestampMs};
 
-pub use limits::{MAX_CONNECTIONS, OutOfBounds, OwnLimits, Rates, Sent};
+pub use limits::{DEFAULT_MAX_CONNECTIONS, OutOfBounds, OwnLimits, Rates, Sent};
 
-/// Write shards of an application that sets no other number: one partition takes 1,000 writes a second.
+/// Write shards of an app that sets no other number: one partition takes 1,000 writes a second.
 pub const DEFAULT_SHARDS: u16 = 1;
 
-/// Most write shards of one application. History queries each of them, so their number is a cost of every request.
+/// Most write shards of one app. History queries each of them, so their number is a cost of every request.
 pub const MAX_SHARDS: u16 = 64;
 
-/// Keys of one application and one scope that are valid at a time: the second lets the first be replaced without an
-/// outage. So an application has six at most, and a change of all of them with their pointers is 13 of the 100 actions
+/// Keys of one app and one scope that are valid at a time: the second lets the first be replaced without an
+/// outage. So an app has six at most, and a change of all of them with their pointers is 13 of the 100 actions
 /// that DynamoDB allows a transaction.
 pub const MAX_KEYS_OF_SCOPE: usize = 2;
 
-/// Whether an application is served.
+/// Whether an app is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -42,7 +42,7 @@ impl Status {
     }
 }
 
-/// One API key of an application, without its secret.
+/// One API key of an app, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// Names the key in grants and logs.
@@ -61,12 +61,12 @@ impl KeyRecord {
     }
 }
 
-/// An application has as many keys of one scope as may be valid at a time.
+/// An app has as many keys of one scope as may be valid at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{MAX_KEYS_OF_SCOPE} keys of this scope are valid already")]
 pub struct TooManyKeys;
 
-/// An application as it is registered.
+/// An app as it is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
     /// Its id, by which reports and subscriptions name it.
@@ -94,7 +94,7 @@ pub struct App {
 }
 
 impl App {
-    /// The application `shop` of `ann`, with the defaults and no key, for tests and documentation:
+    /// The app `shop` of `ann`, with the defaults and no key, for tests and documentation:
     /// `App { legacy: true, ..App::example() }`.
     pub fn example() -> Self {
         Self {
@@ -129,13 +129,13 @@ impl App {
         self.keys.iter().filter(move |key| key.scope == scope)
     }
 
-    /// Removes the key `id`; `None` where there is no such key.
+    /// Removes the key `id`; `None` if there is no such key.
     pub fn drop_key(&mut self, id: &KeyId) -> Option<KeyRecord> {
         let index = self.keys.iter().position(|key| key.id == *id)?;
         Some(self.keys.remove(index))
     }
 
-    /// How long its raw reports are kept where the service keeps them for `default_ms`.
+    /// How long its raw reports are kept if the service keeps them for `default_ms`.
     pub fn raw_retention_ms(&self, default_ms: i64) -> i64 {
         self.retention.raw.map_or(default_ms, |hours| hours * HOUR_MS)
     }
@@ -153,7 +153,7 @@ impl App {
 
     /// Most publishers and subscriptions, counted together.
     pub fn max_connections(&self) -> u32 {
-        self.limits.connections.unwrap_or(MAX_CONNECTIONS)
+        self.limits.connections.unwrap_or(DEFAULT_MAX_CONNECTIONS)
     }
 
     /// Most subscriptions: by default as many as connections.
@@ -161,8 +161,8 @@ impl App {
         self.limits.subscriptions.unwrap_or_else(|| self.max_connections())
     }
 
-    /// Milliseconds from `now` for which its reports are rejected because it sent too many; `None` where they are not.
-    pub fn refused_for_ms(&self, now: TimestampMs) -> Option<i64> {
+    /// Milliseconds from `now` for which its reports are rejected because it sent too many; `None` if they are not.
+    pub fn rejected_for_ms(&self, now: TimestampMs) -> Option<i64> {
         self.limited_until.map(|until| until.ms_since(now)).filter(|left_ms| *left_ms > 0)
     }
 }
@@ -193,7 +193,7 @@ mod tests {
         let rates = app.rates();
         assert_eq!([rates.reports.per_second, rates.reports.burst], [3_000, 30_000]);
         assert_eq!([rates.bytes.per_second, rates.bytes.burst], [3_000_000, 30_000_000]);
-        assert_eq!(app.max_connections(), MAX_CONNECTIONS);
+        assert_eq!(app.max_connections(), DEFAULT_MAX_CONNECTIONS);
         app.limits =
             OwnLimits { reports: Some(5), bytes: Some(1_000), connections: Some(7), subscriptions: None };
         let rates = app.rates();
@@ -203,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn refusal_of_reports_ends_at_its_instant() {
+    fn rejection_of_reports_ends_at_its_instant() {
         let until = TimestampMs::EXAMPLE;
         let app = App { limited_until: Some(until), ..App::example() };
-        assert_eq!([-1, 0, 1].map(|ms| app.refused_for_ms(until.plus_ms(ms))), [Some(1), None, None]);
-        assert_eq!(App::example().refused_for_ms(until), None);
+        assert_eq!([-1, 0, 1].map(|ms| app.rejected_for_ms(until.plus_ms(ms))), [Some(1), None, None]);
+        assert_eq!(App::example().rejected_for_ms(until), None);
     }
 }

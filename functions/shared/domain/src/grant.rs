@@ -1,4 +1,4 @@
-//! Grants: what a connection or a token may do, on which applications, until when; and the one check of them.
+//! Grants: what a connection or a token may do, on which apps, until when; and the one check of them.
 //!
 //! What a key or a token proves is decided in the `nsl-auth` crate.
 
@@ -13,10 +13,10 @@ use crate::time::TimestampMs;
 
 pub use proof::{Proof, SubscriptionProof};
 
-/// Most applications that one grant names.
+/// Most apps that one grant names.
 pub const MAX_GRANTED_APPS: usize = 50;
 
-/// What a caller wants to do with an application.
+/// What a caller wants to do with an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Send reports for it.
@@ -35,13 +35,13 @@ impl Scope {
     }
 }
 
-/// The applications that a grant is for.
+/// The apps that a grant is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GrantedApps {
     /// These, at most [`MAX_GRANTED_APPS`].
     Apps(Vec<AppId>),
-    /// Every application of this owner.
+    /// Every app of this owner.
     Owner(UserId),
 }
 
@@ -52,7 +52,7 @@ pub struct Grant {
     pub user: UserId,
     /// Which actions.
     pub scope: Scope,
-    /// Which applications.
+    /// Which apps.
     pub reach: GrantedApps,
     /// What proved it.
     pub proof: Proof,
@@ -64,6 +64,7 @@ pub struct Grant {
 impl Grant {
     /// The JSON text in the authorizer's context and on the session row.
     pub fn to_text(&self) -> String {
+        // Serializing a grant cannot fail; if it did, an empty text grants nothing.
         serde_json::to_string(self).unwrap_or_default()
     }
 
@@ -82,7 +83,7 @@ impl Grant {
         SubscriptionProof { proof: self.proof.clone(), until: self.until }
     }
 
-    /// The applications that the grant names: none for an owner's.
+    /// The apps that the grant names: none for an owner's.
     pub fn names(&self) -> &[AppId] {
         match &self.reach {
             GrantedApps::Apps(apps) => apps,
@@ -90,8 +91,8 @@ impl Grant {
         }
     }
 
-    /// The applications that the grant names for publishing: none for a viewer, and none for an owner's grant, which
-    /// names no application.
+    /// The apps that the grant names for publishing: none for a viewer, and none for an owner's grant, which
+    /// names no app.
     pub fn publishes(&self) -> &[AppId] {
         if self.scope.covers(Action::Publish) { self.names() } else { &[] }
     }
@@ -104,11 +105,11 @@ impl Grant {
     }
 }
 
-/// Whether `grant` allows `action` on `app` at `now`; `app` is `None` where no such application exists.
+/// Whether `grant` allows `action` on `app` at `now`; `app` is `None` if no such app exists.
 ///
 /// # Errors
-/// `unauthorized` without a grant, when it has expired or its proof was revoked; `forbidden` for an unknown, a foreign
-/// or an uncovered application, which look alike on purpose; `app_inactive` for one that is switched off.
+/// `unauthorized` without a grant, when it has expired or its proof was revoked; `forbidden` for an app that is
+/// unknown, another user's or not covered, which look alike on purpose; `app_inactive` for one that is switched off.
 pub fn authorise(
     grant: Option<&Grant>,
     action: Action,
@@ -129,12 +130,16 @@ pub fn authorise(
     }
 }
 
-/// The grant, if it allows `action` at `now` on the applications that it is for: the part of the check that needs no
-/// application. [`authorise`] must still check each of them.
+/// The grant, if it allows `action` at `now` on its apps: the part of the check that needs no app. [`authorise`] must
+/// still check each of them.
 ///
 /// # Errors
-/// `unauthorized` without a grant or when it has expired, `forbidden` where its scope does not cover the action.
-pub fn in_force(grant: Option<&Grant>, action: Action, now: TimestampMs) -> Result<&Grant, Rejection> {
+/// `unauthorized` without a grant or when it has expired, `forbidden` if its scope does not cover the action.
+pub fn check_without_app(
+    grant: Option<&Grant>,
+    action: Action,
+    now: TimestampMs,
+) -> Result<&Grant, Rejection> {
     let grant = unexpired(grant, now)?;
     if grant.scope.covers(action) { Ok(grant) } else { Err(forbidden()) }
 }
@@ -159,7 +164,7 @@ pub enum Role {
     Program,
     /// An `Origin` from the configured list: a page.
     Page,
-    /// Any other `Origin`: a page that legacy applications are not shown to.
+    /// Any other `Origin`: a page that legacy apps are not shown to.
     ForeignPage,
 }
 
@@ -203,7 +208,7 @@ mod tests {
         grant(scope, GrantedApps::Apps(vec![app().id]), Proof::Key(key.id.clone()))
     }
 
-    fn refusal(grant: Option<&Grant>, action: Action, app: &App) -> Option<Code> {
+    fn rejection_of(grant: Option<&Grant>, action: Action, app: &App) -> Option<Code> {
         authorise(grant, action, Some(app), NOW).err().map(|rejection| rejection.code)
     }
 
@@ -213,19 +218,20 @@ mod tests {
             [(Scope::Publish, true, false), (Scope::View, false, true), (Scope::Both, true, true)]
         {
             let grant = by_key(scope);
-            assert_eq!(refusal(Some(&grant), Action::Publish, &app()).is_none(), publish);
-            assert_eq!(refusal(Some(&grant), Action::View, &app()).is_none(), view);
+            assert_eq!(rejection_of(Some(&grant), Action::Publish, &app()).is_none(), publish);
+            assert_eq!(rejection_of(Some(&grant), Action::View, &app()).is_none(), view);
         }
     }
 
     #[test]
     fn expiry_and_scope_are_checked_without_an_app() {
-        let refusal = |grant: Option<&Grant>| in_force(grant, Action::View, NOW).err().map(|one| one.code);
-        assert_eq!(refusal(Some(&by_key(Scope::View))), None);
-        assert_eq!(refusal(Some(&by_key(Scope::Publish))), Some(Code::Forbidden));
-        assert_eq!(refusal(None), Some(Code::Unauthorized));
+        let rejection_of =
+            |grant: Option<&Grant>| check_without_app(grant, Action::View, NOW).err().map(|one| one.code);
+        assert_eq!(rejection_of(Some(&by_key(Scope::View))), None);
+        assert_eq!(rejection_of(Some(&by_key(Scope::Publish))), Some(Code::Forbidden));
+        assert_eq!(rejection_of(None), Some(Code::Unauthorized));
         let expired = Grant { until: Some(NOW), ..by_key(Scope::View) };
-        assert_eq!(refusal(Some(&expired)), Some(Code::Unauthorized));
+        assert_eq!(rejection_of(Some(&expired)), Some(Code::Unauthorized));
     }
 
     #[test]
@@ -255,16 +261,16 @@ mod tests {
             (&token, since(1), false),
         ] {
             let expected = (!is_valid).then_some(Code::Unauthorized);
-            assert_eq!(refusal(Some(grant), Action::View, &app), expected, "{grant:?} {app:?}");
+            assert_eq!(rejection_of(Some(grant), Action::View, &app), expected, "{grant:?} {app:?}");
         }
     }
 
     #[test]
     fn inactive_status_is_shown_only_to_the_authorised() {
         let app = App { status: Status::Inactive, ..app() };
-        assert_eq!(refusal(Some(&by_key(Scope::Both)), Action::View, &app), Some(Code::AppInactive));
-        assert_eq!(refusal(Some(&by_key(Scope::Publish)), Action::View, &app), Some(Code::Forbidden));
-        assert_eq!(refusal(None, Action::View, &app), Some(Code::Unauthorized));
+        assert_eq!(rejection_of(Some(&by_key(Scope::Both)), Action::View, &app), Some(Code::AppInactive));
+        assert_eq!(rejection_of(Some(&by_key(Scope::Publish)), Action::View, &app), Some(Code::Forbidden));
+        assert_eq!(rejection_of(None, Action::View, &app), Some(Code::Unauthorized));
     }
 
     #[test]
@@ -273,8 +279,8 @@ mod tests {
         let of = |owner| GrantedApps::Owner(UserId::new(owner).unwrap());
         let own = grant(Scope::View, of("ann"), proof.clone());
         let other = grant(Scope::View, of("bob"), proof);
-        assert_eq!(refusal(Some(&own), Action::View, &app()), None);
-        assert_eq!(refusal(Some(&other), Action::View, &app()), Some(Code::Forbidden));
+        assert_eq!(rejection_of(Some(&own), Action::View, &app()), None);
+        assert_eq!(rejection_of(Some(&other), Action::View, &app()), Some(Code::Forbidden));
     }
 
     #[test]

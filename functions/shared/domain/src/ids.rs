@@ -1,4 +1,4 @@
-//! Ids of applications, users, sources, connections and keys, and what a key allows.
+//! Ids of apps, users, sources, connections and keys, and what a key allows.
 //!
 //! Ids have one alphabet, without `#`, so that no id can forge another table key.
 
@@ -77,11 +77,11 @@ macro_rules! id {
 }
 
 id! {
-    /// An application: what publishers report for and viewers watch.
+    /// An app: what publishers report for and viewers subscribe to.
     AppId
 }
 id! {
-    /// A person or account that owns applications.
+    /// A person or account that owns apps.
     UserId
 }
 id! {
@@ -89,7 +89,7 @@ id! {
     Source
 }
 id! {
-    /// Which of an application's keys opened a connection, so that revoking the key reaches it. Not a secret.
+    /// Which of an app's keys opened a connection, so that revoking the key reaches it. Not a secret.
     KeyId
 }
 
@@ -152,7 +152,7 @@ impl std::fmt::Debug for KeyHash {
     }
 }
 
-/// Hexadecimal digits of a key's hash that name the key: enough to distinguish the keys of an application.
+/// Hexadecimal digits of a key's hash that name the key: enough to distinguish the keys of an app.
 const KEY_ID_DIGITS: usize = 12;
 
 impl KeyId {

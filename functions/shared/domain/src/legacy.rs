@@ -1,5 +1,5 @@
 //! Everything that only the published library and its dashboard need (docs/PROTOCOL.md, "The library and its
-//! dashboard"). They cannot be changed, they repeat themselves, and some replies end their processes: much of this
+//! dashboard"). They cannot be changed, they repeat their frames, and some replies crash them: much of this module
 //! decides when not to answer.
 
 mod auth;

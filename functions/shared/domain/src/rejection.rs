@@ -27,7 +27,7 @@ pub enum Code {
     Unauthorized,
     /// The caller's credentials do not allow this.
     Forbidden,
-    /// The application is inactive.
+    /// The app is inactive.
     AppInactive,
     /// The caller exceeds a limit; the same message may be accepted later.
     RateLimited,
@@ -78,7 +78,7 @@ impl Code {
     }
 }
 
-/// A rejection: its code, a message for a person, and the field that caused it where there is one.
+/// A rejection: its code, a message for a person, and the field that caused it, if any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
 pub struct Rejection {

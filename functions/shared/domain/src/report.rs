@@ -90,7 +90,7 @@ pub struct Report {
     pub document: Document,
 }
 
-/// Recent reports of an application.
+/// Recent reports of an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentReports {
     /// The reports.

@@ -78,8 +78,8 @@ async fn limits_and_retention_are_set_and_reset() {
     assert!(card.contains("rate         at most 20 reports and 50000 bytes a second\n"), "{card}");
 
     for (arguments, expected) in [
-        ("--max-reports 1001", "reports a second must lie between 1 and 1000, not at 1001"),
-        ("--max-connections 0", "connections must lie between 1 and 10000"),
+        ("--max-reports 1001", "reports a second must be between 1 and 1000, got 1001"),
+        ("--max-connections 0", "connections must be between 1 and 10000"),
         ("--retention-raw 1d", "raw reports must be kept for 48 to 720 hours, got 24"),
         ("--retention-10m 4d", "less than the 192 of 1-minute rollups"),
         ("--retention-1h soon", "such as 48h or 8d"),

@@ -51,10 +51,10 @@ impl Sessions {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match claim.send().await {
             // `AllNew` always returns the row, so the default is never used.
-            Ok(output) => Ok(Claim::Won(read(&output.attributes.unwrap_or_default())?)),
+            Ok(output) => Ok(Claim::Claimed(read(&output.attributes.unwrap_or_default())?)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    failed.item().map_or(Ok(Claim::Gone), |row| read(row).map(Claim::Lost))
+                    failed.item().map_or(Ok(Claim::Gone), |row| read(row).map(Claim::AlreadyClaimed))
                 }
                 _ => Err(Fault::of(ATTEMPT, error)),
             },
@@ -90,7 +90,7 @@ fn read_legacy(item: &Item) -> Result<LegacySession, BadAttribute> {
     }
     Ok(LegacySession {
         grant: read_grant(item)?,
-        welcomed_at: read_instant(item, keys::AUTHENTICATED_AT)?,
+        authenticated_at: read_instant(item, keys::AUTHENTICATED_AT)?,
         wrong_since: read_instant(item, keys::FIRST_REJECTED_AT)?,
         wrong_at: read_instant(item, keys::LAST_REJECTED_AT)?,
         answered,

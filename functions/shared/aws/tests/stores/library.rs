@@ -21,14 +21,14 @@ async fn reply_can_be_claimed_once_per_interval() {
     for slot in ReplyKind::ALL {
         answered.answered.insert(slot, now());
         let won = env.sessions().claim(&id, slot, now()).await.unwrap();
-        assert_eq!(won, Claim::Won(answered.clone()), "{slot:?}");
+        assert_eq!(won, Claim::Claimed(answered.clone()), "{slot:?}");
     }
     for slot in ReplyKind::ALL {
         let early = now().plus_ms(slot.every_ms() - 1);
         let lost = env.sessions().claim(&id, slot, early).await.unwrap();
-        assert_eq!(lost, Claim::Lost(answered.clone()), "{slot:?}");
+        assert_eq!(lost, Claim::AlreadyClaimed(answered.clone()), "{slot:?}");
         let due = now().plus_ms(slot.every_ms());
-        assert!(matches!(env.sessions().claim(&id, slot, due).await.unwrap(), Claim::Won(_)));
+        assert!(matches!(env.sessions().claim(&id, slot, due).await.unwrap(), Claim::Claimed(_)));
         answered.answered.insert(slot, due);
     }
     assert_eq!(env.take_lines(), vec!["UpdateItem ConnectionsTable"; 15]);
@@ -45,8 +45,8 @@ async fn one_of_many_concurrent_claims_succeeds() {
         claiming.spawn(async move { sessions.claim(&id, ReplyKind::History, now()).await });
     }
     let claims = claiming.join_all().await;
-    let won = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Won(_)))).count();
-    let lost = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Lost(_)))).count();
+    let won = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Claimed(_)))).count();
+    let lost = claims.iter().filter(|claim| matches!(claim, Ok(Claim::AlreadyClaimed(_)))).count();
     assert_eq!((won, lost), (1, 19));
 }
 
@@ -66,8 +66,11 @@ async fn storing_a_legacy_grant_clears_earlier_rejections() {
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
     let welcomed = env.sessions().find_legacy(&id).await.unwrap().unwrap();
-    let expected =
-        LegacySession { grant: Some(grant("shop")), welcomed_at: Some(now()), ..LegacySession::default() };
+    let expected = LegacySession {
+        grant: Some(grant("shop")),
+        authenticated_at: Some(now()),
+        ..LegacySession::default()
+    };
     assert_eq!(welcomed, expected);
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Done);
     assert_eq!(env.sessions().close(&id).await.unwrap().published, [super::id("bank"), super::id("shop")]);

@@ -1,7 +1,7 @@
 //! What one function instance caches and counts per connection, so that a frame whose reply is known costs no call:
 //! its session row, its frames of the last seconds, its log entries.
 //!
-//! Best effort: entries may be evicted, and the session row stays the truth.
+//! Best effort: entries may be evicted, and the session row is authoritative.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ pub const MAX_FRAMES: usize = 20;
 pub const FLOOD_MS: i64 = 10 * SECOND_MS;
 
 /// Frames of this protocol's own types that a connection may send within [`FLOOD_MS`], reports aside: a viewer may
-/// subscribe to all its applications at once.
+/// subscribe to all its apps at once.
 pub const MAX_MODERN_FRAMES: usize = MAX_FRAMES + MAX_SUBSCRIPTIONS;
 
 /// Log entries that a connection may send.

@@ -14,7 +14,7 @@ use crate::time::TimestampMs;
 /// Why an effect gave no result.
 #[derive(Debug)]
 pub enum EffectError<F> {
-    /// The client may not have it.
+    /// The request is rejected.
     Rejected(Rejection),
     /// The service failed.
     Fault(F),
@@ -28,7 +28,7 @@ impl<F> From<F> for EffectError<F> {
 }
 
 /// What the conversation of a connection may do.
-#[allow(async_fn_in_trait, reason = "the runtime of a function is single-threaded and needs no `Send`")]
+#[expect(async_fn_in_trait, reason = "the runtime of a function is single-threaded and needs no `Send`")]
 pub trait Effects {
     /// Why an effect failed on our side.
     type Fault;
@@ -39,14 +39,14 @@ pub trait Effects {
     /// The grant that `credential` proves for `app`, or the rejection.
     async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<Self::Fault>>;
 
-    /// Counts wrong credentials of the connection and returns the count; `None` where the connection is gone.
+    /// Counts wrong credentials of the connection and returns the count; `None` if the connection is gone.
     async fn count_rejection(&self) -> Result<Option<u32>, Self::Fault>;
 
     /// Whether `app` may have one more connection.
     async fn has_connection_room(&self, app: &AppId) -> Result<bool, Self::Fault>;
 
-    /// Stores the grant, for the later frames of the connection, and the connection as a publisher where it is one;
-    /// false where the connection is gone.
+    /// Stores the grant for the later frames of the connection and, if it may publish, its publisher row; false if the
+    /// connection is gone.
     async fn store_grant(&self, grant: &Grant) -> Result<bool, Self::Fault>;
 
     /// Whether `grant` allows `action` on `app`, or the rejection.
@@ -57,11 +57,11 @@ pub trait Effects {
         app: &AppId,
     ) -> Result<(), EffectError<Self::Fault>>;
 
-    /// Whether `app` may have one more subscription, or has this connection's already.
+    /// Whether `app` may have one more subscription, or this connection is already subscribed to it.
     async fn has_subscription_room(&self, app: &AppId) -> Result<bool, Self::Fault>;
 
     /// Stores a subscription that was made with `grant`, with at least `min_interval_ms` between two live frames in
-    /// `dialect`; false where there is no room for it.
+    /// `dialect`; false if the connection has too many.
     async fn add_subscription(
         &self,
         app: &AppId,

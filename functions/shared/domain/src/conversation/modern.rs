@@ -8,7 +8,7 @@ use super::reply::Reply;
 use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::{Dialect, Outbound};
-use crate::frame::replay;
+use crate::frame::replay::{self, ReplayStart};
 use crate::grant::{Action, Grant};
 use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
@@ -21,11 +21,11 @@ type Outcome<E> = Result<Reply, EffectError<<E as Effects>::Fault>>;
 pub struct AuthContext {
     /// The grant of the handshake or of an earlier `auth`.
     pub grant: Option<Grant>,
-    /// Whether the grant was given at the handshake; it cannot change during the connection then.
+    /// Whether the grant was given at the handshake; then it cannot change during the connection.
     pub is_fixed: bool,
 }
 
-/// The reply to `frame`, which arrived at `now`. A route that answers by itself gets a frame whatever happens.
+/// The reply to `frame`, which arrived at `now`. A route that answers by itself always gets a frame.
 pub async fn converse<E: Effects>(
     frame: ControlFrame,
     context: &AuthContext,
@@ -75,15 +75,15 @@ async fn auth<E: Effects>(
     };
     if context.is_fixed {
         if context.grant.as_ref() != Some(&grant) {
-            let message = "the connection was authorised at its handshake, for something else";
+            let message = "the connection already has the credential of its handshake";
             return Err(EffectError::Rejected(Rejection::new(Code::Forbidden, message)));
         }
         return Ok(Reply::of(&Outbound::AuthSuccess { app, user: grant.user }));
     }
-    // A connection that has the application already takes no more room.
-    let is_counted = context.grant.as_ref().is_some_and(|held| held.reach == grant.reach);
+    // A connection that already has the app is counted.
+    let is_counted = context.grant.as_ref().is_some_and(|current| current.reach == grant.reach);
     if !is_counted && !effects.has_connection_room(&app).await? {
-        return Err(full("the app has as many connections as it may"));
+        return Err(full("the app has reached its limit of connections"));
     }
     if !effects.store_grant(&grant).await? {
         return Ok(Reply::silence());
@@ -108,19 +108,19 @@ async fn subscribe<E: Effects>(
     let grant = authenticated::<E>(context)?;
     effects.authorise(grant, Action::View, app).await?;
     if !effects.has_subscription_room(app).await? {
-        return Err(full("the app has as many subscriptions as it may"));
+        return Err(full("the app has reached its limit of subscriptions"));
     }
     let dialect = if grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
     if !effects.add_subscription(app, grant, min_interval_ms, dialect).await? {
         let message =
-            format!("a connection watches at most {MAX_SUBSCRIPTIONS} apps, unsubscribe from one first");
+            format!("a connection can subscribe to {MAX_SUBSCRIPTIONS} apps, unsubscribe from one first");
         let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
         return Err(EffectError::Rejected(rejection));
     }
-    let (from, reaches_back) = replay::replay_start(since, now);
-    let recent = effects.recent_reports(app, from).await?;
-    let (subscribed, replays) = replay::frames(app, &recent.reports, reaches_back && recent.is_complete);
-    Ok(Reply { frames: std::iter::once(subscribed).chain(replays).collect(), ..Reply::default() })
+    let start = ReplayStart::of(since, now);
+    let recent = effects.recent_reports(app, start.from).await?;
+    let frames = replay::frames(app, &recent.reports, start.reaches_since && recent.is_complete);
+    Ok(Reply { frames, ..Reply::default() })
 }
 
 async fn unsubscribe<E: Effects>(app: AppId, context: &AuthContext, effects: &E) -> Outcome<E> {

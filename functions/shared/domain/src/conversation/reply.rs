@@ -1,4 +1,4 @@
-//! How a frame ends.
+//! The reply to a frame.
 
 use crate::frame::outbound::Outbound;
 
@@ -6,9 +6,9 @@ use crate::frame::outbound::Outbound;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FrameCounts {
     /// The frame was ignored because it repeats an answered one.
-    pub absorbed: bool,
+    pub ignored_repeats: bool,
     /// The frame had a program's wrong credentials, which are not answered.
-    pub silenced: bool,
+    pub unanswered_rejections: bool,
     /// Log entries that were not stored.
     pub dropped_logs: u64,
 }
@@ -40,6 +40,6 @@ impl Reply {
 
     /// Sends nothing because the frame repeats an answered one.
     pub fn absorbed() -> Self {
-        Self { counts: FrameCounts { absorbed: true, ..FrameCounts::default() }, ..Self::default() }
+        Self { counts: FrameCounts { ignored_repeats: true, ..FrameCounts::default() }, ..Self::default() }
     }
 }

@@ -32,7 +32,7 @@ pub struct ReportDraft {
 }
 
 impl ReportDraft {
-    /// The report, with the sender's source and the arrival where the frame names neither.
+    /// The report, with the sender's source and the arrival if the frame names neither.
     ///
     /// # Errors
     /// `invalid_field` for a malformed source or timestamp, `timestamp_out_of_range`.

@@ -66,7 +66,7 @@ impl<'a> Envelope<'a> {
     /// Reads the envelope of `text`.
     ///
     /// # Errors
-    /// `invalid_json` where it is not a JSON object; `missing_field` or `invalid_field` for `type` and `id`.
+    /// `invalid_json` if it is not a JSON object; `missing_field` or `invalid_field` for `type` and `id`.
     pub fn read(text: &'a str) -> Result<Self, RejectedFrame> {
         let raw: RawEnvelope<'a> = fields::object(text)
             .ok_or_else(|| Rejection::new(Code::InvalidJson, "the message is not a JSON object"))?;
@@ -82,7 +82,7 @@ impl<'a> Envelope<'a> {
     /// The fields of `data`.
     ///
     /// # Errors
-    /// `missing_field` or `invalid_field` where there is no `data`, or it is not an object.
+    /// `missing_field` or `invalid_field` if there is no `data`, or it is not an object.
     pub(crate) fn fields<T: Deserialize<'a>>(&self) -> Result<T, Rejection> {
         let data = self.data.ok_or_else(|| Rejection::missing("data"))?;
         fields::object(data.get()).ok_or_else(|| Rejection::invalid("data", "must be an object"))

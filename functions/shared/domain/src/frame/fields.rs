@@ -1,5 +1,5 @@
-//! Fields of inbound frames. Each keeps its own error, so that frames are checked in a fixed order whatever the order of
-//! their text, and so that the library's frames are read in spite of errors.
+//! Fields of inbound frames. Each keeps its own error, so that frames are checked in a fixed order regardless of
+//! field order, and so that the library's frames are read in spite of errors.
 
 use std::fmt::Display;
 
@@ -26,7 +26,7 @@ impl<T> Field<T> {
         !matches!(self, Self::Absent)
     }
 
-    /// The same field, malformed where its value does not satisfy `is_valid`.
+    /// The same field, malformed if its value does not satisfy `is_valid`.
     #[must_use]
     pub(crate) fn filter(self, is_valid: impl FnOnce(&T) -> bool) -> Self {
         match self {
@@ -59,7 +59,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     }
 }
 
-/// Reads the JSON object `text`; `None` where it is not one. Serde alone would also read a struct from an array.
+/// Reads the JSON object `text`; `None` if it is not one. Serde alone would also read a struct from an array.
 pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if !text.trim_start().starts_with('{') {
         return None;

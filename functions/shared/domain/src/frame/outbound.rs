@@ -60,7 +60,7 @@ pub enum Outbound {
         /// The frame's id, if it has one.
         id: Option<FrameId>,
     },
-    /// `unsubscribe` succeeded, also where there was no subscription.
+    /// `unsubscribe` succeeded, even if there was no subscription.
     Unsubscribed {
         /// The app.
         app: AppId,
@@ -77,7 +77,7 @@ pub enum Outbound {
     LastActions(AppId, Vec<IssuedCommand>),
     /// A switch, for publishers. Without `data`, the library's process ends.
     Command(Command),
-    /// The reply to a command; `None` where it is unknown or not allowed.
+    /// The reply to a command; `None` if it is unknown or not allowed.
     CommandResponse(Option<Command>),
 }
 
@@ -186,7 +186,7 @@ pub(super) struct ReportPayload<'a> {
 }
 
 impl<'a> ReportPayload<'a> {
-    /// `None` where the stored document is not JSON.
+    /// `None` if the stored document is not JSON.
     pub(super) fn of(report: &'a Report) -> Option<Self> {
         let metrics = serde_json::from_str(report.document.as_str()).ok()?;
         Some(Self {
@@ -198,8 +198,8 @@ impl<'a> ReportPayload<'a> {
         })
     }
 
-    pub(super) fn render(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+    pub(super) fn render(&self) -> Option<String> {
+        serde_json::to_string(self).ok()
     }
 }
 
@@ -217,7 +217,7 @@ pub enum Dialect {
 /// The library's dashboard reads `payload.cpu.usage`, so its payload also has the fields of the document. Ours come last:
 /// of repeated keys, a JSON reader takes the last.
 pub fn live_frame(report: &Report, dialect: Dialect) -> Option<String> {
-    let payload = ReportPayload::of(report)?.render();
+    let payload = ReportPayload::of(report)?.render()?;
     let payload = match dialect {
         Dialect::Modern => payload,
         Dialect::Legacy => merged(report.document.as_str(), &payload),

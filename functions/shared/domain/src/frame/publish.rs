@@ -34,7 +34,7 @@ pub struct ReportFrame {
 /// One report of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportEntry {
-    /// The app that it names, set even where the rest is rejected.
+    /// The app that it names, set even if the rest is rejected.
     pub app: Option<AppId>,
     /// Length of its text in bytes.
     pub bytes: usize,
@@ -63,7 +63,9 @@ impl ReportFrame {
     pub fn read(text: &str) -> Result<Self, RejectedFrame> {
         let envelope = Envelope::read(text)?;
         match read_entries(&envelope, text.len()) {
-            Ok((entries, is_batch)) => Ok(Self { id: envelope.id, entries, is_batch }),
+            Ok(entries) => {
+                Ok(Self { is_batch: envelope.data.is_some_and(is_array), id: envelope.id, entries })
+            }
             Err(rejection) => Err(RejectedFrame { rejection, id: envelope.id }),
         }
     }
@@ -74,19 +76,23 @@ impl ReportFrame {
     }
 }
 
-fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<(Vec<ReportEntry>, bool), Rejection> {
+fn is_array(data: &RawValue) -> bool {
+    data.get().starts_with('[')
+}
+
+fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<Vec<ReportEntry>, Rejection> {
     if !TYPES.contains(&envelope.kind.as_str()) {
         return Err(envelope.unknown_type());
     }
-    let data = envelope.data.ok_or_else(|| Rejection::missing("data"))?.get();
-    if !data.starts_with('[') {
-        return Ok((vec![ReportEntry::read(data, 0)], false));
+    let data = envelope.data.ok_or_else(|| Rejection::missing("data"))?;
+    if !is_array(data) {
+        return Ok(vec![ReportEntry::read(data.get(), 0)]);
     }
     if frame_bytes > MAX_BATCH_BYTES {
         let message = format!("the batch has {frame_bytes} bytes, at most {MAX_BATCH_BYTES} are accepted");
         return Err(Rejection::new(Code::TooLarge, message).at("data"));
     }
-    let reports: Vec<&RawValue> = serde_json::from_str(data)
+    let reports: Vec<&RawValue> = serde_json::from_str(data.get())
         .map_err(|_| Rejection::invalid("data", "must be a report or an array of reports"))?;
     if reports.is_empty() || reports.len() > MAX_BATCH_REPORTS {
         let message =
@@ -95,7 +101,7 @@ fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<(Vec<Repo
         return Err(Rejection::new(code, message).at("data"));
     }
     let entries = reports.iter().enumerate().map(|(index, report)| ReportEntry::read(report.get(), index));
-    Ok((entries.collect(), true))
+    Ok(entries.collect())
 }
 
 impl ReportEntry {
@@ -157,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_report_costs_no_other_of_its_batch() {
+    fn bad_report_does_not_reject_the_rest_of_its_batch() {
         let text = r#"{"type":"metrics","data":[{"appId":"shop","metrics":{"a":1}},{"appId":"shop"},7,
             {"appId":"shop","metrics":{"a":1e999}},{"appId":"shop","metrics":{"a":1}}]}"#;
         let frame = ReportFrame::read(text).unwrap();

@@ -21,35 +21,47 @@ pub const MAX_REPLAY_REPORTS: usize = 500;
 /// Bytes of a frame that are not reports: type, app and flags, rounded up.
 const FRAME_OVERHEAD_BYTES: usize = 400;
 
-/// Start of the replay for a viewer whose newest report is of `since`, and whether the replay reaches back that far.
-pub fn replay_start(since: Option<TimestampMs>, now: TimestampMs) -> (TimestampMs, bool) {
-    let Some(since) = since else {
-        return (now.plus_ms(-RECENT_MS), true);
-    };
-    let wanted = since.plus_ms(-OVERLAP_MS);
-    let earliest = now.plus_ms(-MAX_REPLAY_MS);
-    (wanted.max(earliest), wanted >= earliest)
+/// Where a replay begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplayStart {
+    /// Timestamp of the oldest report that is replayed.
+    pub from: TimestampMs,
+    /// Whether that is as early as the viewer asked for.
+    pub reaches_since: bool,
 }
 
-/// The `subscribed` frame of `app` with `reports`, oldest first, and the `replay` frames that carry what does not
-/// fit it. `complete` is false where older reports were requested than are replayed. A report whose stored document is
-/// not JSON is left out.
-pub fn frames(app: &AppId, reports: &[Report], complete: bool) -> (String, Vec<String>) {
+impl ReplayStart {
+    /// The start for a viewer whose newest report is of `since`.
+    pub fn of(since: Option<TimestampMs>, now: TimestampMs) -> Self {
+        let Some(since) = since else {
+            return Self { from: now.plus_ms(-RECENT_MS), reaches_since: true };
+        };
+        let requested = since.plus_ms(-OVERLAP_MS);
+        let earliest = now.plus_ms(-MAX_REPLAY_MS);
+        Self { from: requested.max(earliest), reaches_since: requested >= earliest }
+    }
+}
+
+/// The `subscribed` frame of `app` with `reports`, oldest first, then `replay` frames with the reports that do not fit
+/// it. `is_complete` is false if older reports were requested than are replayed. A report whose stored document is not
+/// JSON is left out.
+pub fn frames(app: &AppId, reports: &[Report], is_complete: bool) -> Vec<String> {
     let payloads: Vec<String> =
-        reports.iter().filter_map(ReportPayload::of).map(|payload| payload.render()).collect();
+        reports.iter().filter_map(ReportPayload::of).filter_map(|payload| payload.render()).collect();
     let mut groups = pack(&payloads, FRAME_OVERHEAD_BYTES).into_iter();
     let frame = |kind: &str, reports: &[String], flags: String| {
         let reports = array(reports);
         format!(r#"{{"type":"{kind}","payload":{{"appId":"{app}","reports":{reports},{flags}}}}}"#)
     };
+    // Without reports there is no group, but still a `subscribed` frame.
     let first = groups.next().unwrap_or_default();
     let count = groups.len();
-    let flags = format!(r#""complete":{complete},"continued":{}"#, count > 0);
+    let flags = format!(r#""complete":{is_complete},"continued":{}"#, count > 0);
     let subscribed = frame("subscribed", first, flags);
     let replays = groups
         .enumerate()
         .map(|(index, reports)| frame("replay", reports, format!(r#""last":{}"#, index + 1 == count)));
-    (subscribed, replays.collect())
+    std::iter::once(subscribed).chain(replays).collect()
 }
 
 #[cfg(test)]
@@ -77,22 +89,24 @@ mod tests {
 
     #[test]
     fn empty_replay_is_one_frame() {
-        let (subscribed, replays) = frames(&shop(), &[], true);
-        let frame: Value = serde_json::from_str(&subscribed).unwrap();
+        let frames = frames(&shop(), &[], true);
+        let frame: Value = serde_json::from_str(&frames[0]).unwrap();
         assert_eq!(frame["payload"]["reports"], Value::Array(vec![]));
         assert_eq!(frame["payload"]["complete"], true);
         assert_eq!(frame["payload"]["continued"], false);
-        assert!(replays.is_empty());
+        assert_eq!(frames.len(), 1);
     }
 
     #[test]
     fn gap_longer_than_the_replay_is_reported() {
         let now = TimestampMs::clamped(1_800_000_000_000);
-        assert_eq!(replay_start(None, now), (now.plus_ms(-RECENT_MS), true));
-        let minute_ago = now.plus_ms(-MINUTE_MS);
-        assert_eq!(replay_start(Some(minute_ago), now), (minute_ago.plus_ms(-OVERLAP_MS), true));
-        let hour_ago = now.plus_ms(-60 * MINUTE_MS);
-        assert_eq!(replay_start(Some(hour_ago), now), (now.plus_ms(-MAX_REPLAY_MS), false));
+        let start = |since, from_ms: i64, reaches_since| {
+            let from = now.plus_ms(-from_ms);
+            assert_eq!(ReplayStart::of(since, now), ReplayStart { from, reaches_since });
+        };
+        start(None, RECENT_MS, true);
+        start(Some(now.plus_ms(-MINUTE_MS)), MINUTE_MS + OVERLAP_MS, true);
+        start(Some(now.plus_ms(-60 * MINUTE_MS)), MAX_REPLAY_MS, false);
     }
 
     proptest! {
@@ -101,14 +115,14 @@ mod tests {
             sizes in prop::collection::vec(0..14_000_usize, 0..40)
         ) {
             let reports = reports(&sizes);
-            let (subscribed, replays) = frames(&shop(), &reports, true);
+            let frames = frames(&shop(), &reports, true);
             let mut ids = Vec::new();
-            for (index, text) in std::iter::once(&subscribed).chain(&replays).enumerate() {
+            for (index, text) in frames.iter().enumerate() {
                 prop_assert!(text.len() <= MAX_OUTBOUND_BYTES);
                 let frame: Value = serde_json::from_str(text).unwrap();
                 prop_assert_eq!(&frame["type"], if index == 0 { "subscribed" } else { "replay" });
                 if index > 0 {
-                    prop_assert_eq!(&frame["payload"]["last"], &Value::Bool(index == replays.len()));
+                    prop_assert_eq!(&frame["payload"]["last"], &Value::Bool(index + 1 == frames.len()));
                 }
                 let of_frame = frame["payload"]["reports"].as_array().unwrap().clone();
                 ids.extend(of_frame.iter().map(|report| report["id"].as_str().unwrap().to_owned()));

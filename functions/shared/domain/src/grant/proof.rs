@@ -14,14 +14,14 @@ const LEGACY: &str = "legacy";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Proof {
-    /// An API key of the application.
+    /// An API key of the app.
     Key(KeyId),
-    /// A token issued then. An application may refuse all tokens issued before an instant.
+    /// A token issued then. An app can reject all tokens issued before an instant.
     Token {
         /// When it was issued.
         issued: TimestampMs,
     },
-    /// The library's own `auth`, which has no secret; valid while the application's `legacy` flag is on.
+    /// The library's own `auth`, which has no secret; valid while the app's `legacy` flag is on.
     Legacy,
 }
 
@@ -50,7 +50,7 @@ impl SubscriptionProof {
         self.until.is_none_or(|until| now < until) && self.proof.is_valid_for(app)
     }
 
-    /// The kind of proof, its key id or instant of issue, and the instant of its end in epoch milliseconds where it has
+    /// The kind of proof, its key id or instant of issue, and the instant of its end in epoch milliseconds if it has
     /// one, separated by spaces. Short, because fan-out reads a thousand rows with it.
     pub fn to_text(&self) -> String {
         let proof = match &self.proof {

@@ -34,17 +34,17 @@ pub(super) async fn auth<E: LegacyEffects>(
         }
         proved => proved?,
     };
-    // A connection that has the application already, by whatever proof, takes no more room.
-    let is_counted = context.grant().is_some_and(|held| held.reach == grant.reach);
+    // A connection that already has the app, by any kind of proof, is counted.
+    let is_counted = context.grant().is_some_and(|current| current.reach == grant.reach);
     if !is_counted && !effects.has_connection_room(&app).await? {
-        return Ok(ignore_for_a_while(context));
+        return Ok(ignore_until_next_attempt(context));
     }
-    if let Some(left) = other_legacy_app(&app, context) {
-        effects.leave(&left).await?;
+    if let Some(other) = other_legacy_app(&app, context) {
+        effects.end_legacy_grant(&other).await?;
     }
     let is_page = grant.scope != Scope::Publish;
     if is_page && !effects.add_subscription(&app, &grant, 0, Dialect::Legacy).await? {
-        return Ok(ignore_for_a_while(context));
+        return Ok(ignore_until_next_attempt(context));
     }
     // One conditional write: of several `auth` at once, on however many instances, exactly one is answered.
     if !effects.store_legacy_grant(&grant).await? {
@@ -63,32 +63,32 @@ pub(super) async fn auth<E: LegacyEffects>(
 }
 
 /// The reply to an `auth` that repeats an answered one, comes too soon after another, or whose connection has been
-/// wrong for too long; `None` where the credentials must be checked.
+/// rejected for too long; `None` if the credentials must be checked.
 fn reply_without_proof(app: &AppId, user: &UserId, context: &LegacyContext) -> Option<Reply> {
     let session = context.session.as_ref()?;
-    let is_repeat = session.has_proved(app, user) || session.has_just_tried(context.now);
-    context.dismissal().or_else(|| is_repeat.then(Reply::absorbed))
+    let is_repeat = session.has_proved(app, user) || session.attempted_recently(context.now);
+    context.close_if_rejected_too_long().or_else(|| is_repeat.then(Reply::absorbed))
 }
 
-/// The application that an earlier legacy grant of the connection was for, where it is not `app`.
+/// The app of an earlier legacy grant of the connection, if it is not `app`.
 fn other_legacy_app(app: &AppId, context: &LegacyContext) -> Option<AppId> {
-    let held = context.grant().filter(|held: &&Grant| held.is_legacy())?;
-    held.names().iter().find(|other| *other != app).cloned()
+    let earlier = context.grant().filter(|grant: &&Grant| grant.is_legacy())?;
+    earlier.names().iter().find(|other| *other != app).cloned()
 }
 
-/// Neither the library nor the dashboard understands a full application. The next attempt is checked after the usual
-/// wait.
-fn ignore_for_a_while(context: &mut LegacyContext) -> Reply {
+/// Neither client understands that an app has reached its limits, so the `auth` is ignored. The next attempt is checked
+/// after [`ATTEMPT_EVERY_MS`](super::session::ATTEMPT_EVERY_MS).
+fn ignore_until_next_attempt(context: &mut LegacyContext) -> Reply {
     context.session.get_or_insert_default().note_wrong(context.now);
     Reply::silence()
 }
 
-/// A page gets one error and is closed when it keeps trying. The library throws on `auth_error` and its process dies,
+/// A page gets one error and is closed if it keeps trying. The library throws on `auth_error` and its process dies,
 /// so a program gets nothing and stays connected.
 fn reject(count: u32, context: &mut LegacyContext) -> Reply {
     context.session.get_or_insert_default().note_wrong(context.now);
     if context.role == Role::Program {
-        let counts = FrameCounts { silenced: true, ..FrameCounts::default() };
+        let counts = FrameCounts { unanswered_rejections: true, ..FrameCounts::default() };
         return Reply { counts, ..Reply::default() };
     }
     let frames = if count <= 1 { vec![Outbound::AuthError.render()] } else { Vec::new() };

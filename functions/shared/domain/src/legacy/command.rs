@@ -57,7 +57,7 @@ pub struct IssuedCommand {
 }
 
 impl Command {
-    /// Reads the `type` and the `data` of a command; `None` where either is not valid.
+    /// Reads the `type` and the `data` of a command; `None` if either is not valid.
     pub(super) fn read(kind: Field<String>, data: Option<&RawValue>) -> Option<Self> {
         #[derive(Deserialize)]
         struct Setting {

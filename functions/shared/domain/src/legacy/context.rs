@@ -1,4 +1,4 @@
-//! What is known of a connection in the library's dialect while its frame is answered.
+//! The state of a connection in the library's dialect while its frame is answered.
 
 use super::session::LegacySession;
 use crate::conversation::reply::Reply;
@@ -14,13 +14,13 @@ pub struct LegacyContext {
     pub role: Role,
     /// The grant of the handshake.
     pub handshake_grant: Option<Grant>,
-    /// The session row, as far as it is known: before the frame from this instance's cache.
+    /// The session row, from the cache of this instance until it is read for this frame.
     pub session: Option<LegacySession>,
     /// Log entries that it may send now.
     pub log_room: usize,
     /// When the frame arrived.
     pub now: TimestampMs,
-    /// Whether the session row was read for this frame, so that the cache should have it.
+    /// Whether the session row was read for this frame, and is to be cached.
     pub is_session_fresh: bool,
 }
 
@@ -31,18 +31,18 @@ impl LegacyContext {
         self.is_session_fresh = true;
     }
 
-    /// What the connection may do, as far as it is known.
+    /// The grant of the handshake, or else of the session row if that is cached or read.
     pub(super) fn grant(&self) -> Option<&Grant> {
         self.handshake_grant.as_ref().or_else(|| self.session.as_ref()?.grant.as_ref())
     }
 
     /// Closes a program whose credentials have been wrong for too long; `None` for all others.
-    pub(super) fn dismissal(&self) -> Option<Reply> {
-        let is_dismissed = self.session.as_ref()?.is_long_wrong(self.role, self.now);
-        (is_dismissed && self.handshake_grant.is_none()).then(|| Reply { close: true, ..Reply::silence() })
+    pub(super) fn close_if_rejected_too_long(&self) -> Option<Reply> {
+        let timed_out = self.session.as_ref()?.rejection_timed_out(self.role, self.now);
+        (timed_out && self.handshake_grant.is_none()).then(|| Reply { close: true, ..Reply::silence() })
     }
 
-    /// The application of a frame: the named one, or the only one of the grant.
+    /// The app of a frame: the named one, or the only one of the grant.
     pub(super) fn app_of(&self, named: &Field<AppId>) -> Option<AppId> {
         match named {
             Field::Valid(app) => Some(app.clone()),

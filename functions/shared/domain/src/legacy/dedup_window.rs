@@ -14,7 +14,7 @@ pub fn dedup_window(timestamp: TimestampMs) -> TimestampMs {
     timestamp.aligned_to(DEDUP_WINDOW_MS)
 }
 
-/// The start of the one other window that may have a copy of a report of `timestamp`. `None` where every instant within
+/// The start of the one other window that may have a copy of a report of `timestamp`. `None` if every instant within
 /// [`MAX_COPY_DISTANCE_MS`] lies in its own window, as for 96 % of all timestamps.
 pub fn neighbour_window(timestamp: TimestampMs) -> Option<TimestampMs> {
     let own = dedup_window(timestamp);

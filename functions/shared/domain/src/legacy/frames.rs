@@ -97,7 +97,7 @@ struct LegacyFields<'a> {
 }
 
 impl LegacyRequest {
-    /// Reads a frame; `None` where its type is not one of the library's.
+    /// Reads a frame; `None` if its type is not one of the library's.
     pub(crate) fn read(envelope: &Envelope<'_>) -> Option<Self> {
         let fields: LegacyFields<'_> = envelope.fields().unwrap_or_default();
         let app = fields.app_id;
@@ -107,7 +107,7 @@ impl LegacyRequest {
             REQUEST_HISTORY => Self::History { app, shape: HistoryShape::Library },
             "get_last_actions" => Self::LastActions { app },
             "logs" => {
-                let (entries, dropped) = read_entries(fields.logs, fields.encryption);
+                let LogEntries { entries, dropped } = LogEntries::read(fields.logs, fields.encryption);
                 Self::Logs { app, entries, dropped }
             }
             "command" => Self::Command { app, command: Command::read(fields.kind, fields.data) },
@@ -143,19 +143,27 @@ fn history_shape(envelope: &Envelope<'_>) -> HistoryShape {
     }
 }
 
-/// The entries of `logs`, an array or a single entry, each with the frame's `encryption`; and how many were dropped
-/// because they are not objects or too large.
-fn read_entries(logs: Option<&RawValue>, encryption: Option<&RawValue>) -> (Vec<String>, usize) {
-    let Some(logs) = logs else { return (Vec::new(), 0) };
-    let sent: Vec<&RawValue> = serde_json::from_str(logs.get()).unwrap_or_else(|_| vec![logs]);
-    let count = sent.len();
-    let read = sent.into_iter().filter_map(|entry| with_encryption(entry.get(), encryption));
-    let entries: Vec<String> = read.filter(|entry| entry.len() <= MAX_ENTRY_BYTES).collect();
-    let dropped = count - entries.len();
-    (entries, dropped)
+/// The entries of a `logs` frame.
+#[derive(Default)]
+struct LogEntries {
+    entries: Vec<String>,
+    /// Entries that were dropped because they are not objects or too large.
+    dropped: usize,
 }
 
-/// `entry` as it was sent, with `encryption` added unless it has its own; `None` where it is not an object.
+impl LogEntries {
+    /// Reads `logs`, an array or a single entry; each entry gets the frame's `encryption`.
+    fn read(logs: Option<&RawValue>, encryption: Option<&RawValue>) -> Self {
+        let Some(logs) = logs else { return Self::default() };
+        let sent: Vec<&RawValue> = serde_json::from_str(logs.get()).unwrap_or_else(|_| vec![logs]);
+        let count = sent.len();
+        let read = sent.into_iter().filter_map(|entry| with_encryption(entry.get(), encryption));
+        let entries: Vec<String> = read.filter(|entry| entry.len() <= MAX_ENTRY_BYTES).collect();
+        Self { dropped: count - entries.len(), entries }
+    }
+}
+
+/// `entry` as it was sent, with `encryption` added unless it has its own; `None` if it is not an object.
 fn with_encryption(entry: &str, encryption: Option<&RawValue>) -> Option<String> {
     #[derive(Deserialize)]
     struct Entry<'a> {

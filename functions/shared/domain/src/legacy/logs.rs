@@ -14,7 +14,7 @@ pub const LOG_RETENTION_MS: i64 = 48 * crate::time::HOUR_MS;
 /// Bytes of a frame that are not entries, rounded up.
 const FRAME_OVERHEAD_BYTES: usize = 200;
 
-/// Groups of `entries` in their order, each small enough for a frame; one empty group where there are none.
+/// Groups of `entries` in their order, each small enough for a frame; one empty group if there are none.
 pub fn groups(entries: &[String]) -> Vec<&[String]> {
     if entries.is_empty() { vec![entries] } else { pack(entries, FRAME_OVERHEAD_BYTES) }
 }

@@ -19,7 +19,7 @@ pub enum ReportTime {
     Trusted,
     /// It is too far off; the report is stamped with its arrival.
     Skewed {
-        /// How far the sender's clock is ahead of ours in milliseconds, negative where it is behind.
+        /// How far the sender's clock is ahead of ours in milliseconds, negative if it is behind.
         ahead_ms: i64,
     },
     /// It is not an instant between 1970 and 9999; the report is stamped with its arrival.

@@ -19,7 +19,7 @@ use crate::ids::{AppId, Scope, UserId};
 
 type Outcome<E, T> = Result<T, EffectError<<E as crate::conversation::effects::Effects>::Fault>>;
 
-/// A grant that was checked for an application.
+/// A grant that was checked for an app.
 struct Permission {
     app: AppId,
     grant: Grant,
@@ -31,8 +31,8 @@ pub(super) async fn answer<E: LegacyEffects>(
     context: &mut LegacyContext,
     effects: &E,
 ) -> Outcome<E, Reply> {
-    if let Some(dismissal) = context.dismissal() {
-        return Ok(dismissal);
+    if let Some(close) = context.close_if_rejected_too_long() {
+        return Ok(close);
     }
     if let Some(kind) = kind_of(&request)
         && let Some(unclaimed) = claim(kind, context, effects).await?
@@ -52,7 +52,7 @@ pub(super) async fn answer<E: LegacyEffects>(
     }
 }
 
-/// The kind of reply that a request gets at most once in a while.
+/// The kind of reply that a request gets at most once within [`ReplyKind::every_ms`].
 fn kind_of(request: &LegacyRequest) -> Option<ReplyKind> {
     match request {
         LegacyRequest::Status { .. } => Some(ReplyKind::Status),
@@ -72,23 +72,23 @@ async fn claim<E: LegacyEffects>(
     effects: &E,
 ) -> Outcome<E, Option<Reply>> {
     let now = context.now;
-    if context.session.as_ref().is_some_and(|session| session.has_just_answered(kind, now)) {
+    if context.session.as_ref().is_some_and(|session| session.answered_recently(kind, now)) {
         return Ok(Some(Reply::absorbed()));
     }
     Ok(match effects.claim_reply(kind).await? {
-        Claim::Won(session) => {
+        Claim::Claimed(session) => {
             context.set_session(session);
-            context.dismissal()
+            context.close_if_rejected_too_long()
         }
-        Claim::Lost(session) => {
+        Claim::AlreadyClaimed(session) => {
             context.set_session(session);
-            Some(context.dismissal().unwrap_or_else(Reply::absorbed))
+            Some(context.close_if_rejected_too_long().unwrap_or_else(Reply::absorbed))
         }
         Claim::Gone => Some(Reply::silence()),
     })
 }
 
-/// The checked grant of the connection; `None` where it has none or the frame names no application.
+/// The checked grant of the connection; `None` if it has none or the frame names no app.
 async fn permission<E: LegacyEffects>(
     named: &Field<AppId>,
     action: impl Fn(&Grant) -> Action,
@@ -100,7 +100,7 @@ async fn permission<E: LegacyEffects>(
     Ok(Some(Permission { app, grant }))
 }
 
-/// The library reads the history of its own application, and may only publish.
+/// The library reads the history of its own app although it may only publish.
 fn view_or_publish(grant: &Grant) -> Action {
     if grant.is_legacy() && grant.scope == Scope::Publish { Action::Publish } else { Action::View }
 }
@@ -124,8 +124,8 @@ async fn status<E: LegacyEffects>(
     Ok(Reply::of(&Outbound::Status(status)))
 }
 
-/// The same for an application that is unknown, another user's, or without the legacy flag, and for a page that legacy
-/// applications are not shown to.
+/// `Unknown` for an app that does not exist, is another user's or has no legacy flag, and for a foreign page: all look
+/// alike.
 fn status_of(app: Option<&App>, user: &UserId, role: Role) -> AppStatus {
     match app {
         Some(app) if app.legacy && app.owner == *user && role != Role::ForeignPage => match app.status {
@@ -146,7 +146,7 @@ async fn history<E: LegacyEffects>(
         return Ok(Reply::silence());
     };
     let entries = effects.log_entries(&permission.app).await?;
-    // Whatever it asks for, a program gets the one shape that the library reads.
+    // A program always gets the shape that the library reads, even if it asks for the other.
     let shape = if context.role == Role::Program { HistoryShape::Library } else { shape };
     let groups = logs::groups(&entries).into_iter();
     let frames = groups.map(|group| Outbound::History(group.to_vec(), shape).render()).collect();
@@ -179,7 +179,7 @@ async fn last_report<E: LegacyEffects>(
     Ok(Reply { frames, ..Reply::default() })
 }
 
-/// Stored, then posted to the publishers. The dashboard waits for a response, so a rejection is one.
+/// Stores a command, then posts it to the publishers. The dashboard waits for a response, so a rejection is sent too.
 async fn command<E: LegacyEffects>(
     app: &Field<AppId>,
     command: Option<Command>,
@@ -202,8 +202,8 @@ async fn command<E: LegacyEffects>(
     Ok(Reply::of(&Outbound::CommandResponse(Some(command))))
 }
 
-/// A command changes what publishers do, so a credential that may only view is not enough; the dashboard's grant may
-/// only view, and is.
+/// A command changes what publishers do, so a key or token needs the scope `both`. The grant of the dashboard's `auth`
+/// has the scope `view` and may command.
 fn may_command(grant: &Grant) -> bool {
     grant.scope == if grant.is_legacy() { Scope::View } else { Scope::Both }
 }
@@ -222,8 +222,8 @@ async fn logs<E: LegacyEffects>(
         return dropped_logs(dropped);
     }
     let stored = store_logs(app, &entries, context, effects).await;
-    if let Some(dismissal) = context.dismissal() {
-        return dismissal;
+    if let Some(close) = context.close_if_rejected_too_long() {
+        return close;
     }
     match stored {
         Ok(true) => dropped_logs(dropped),
@@ -235,7 +235,7 @@ async fn logs<E: LegacyEffects>(
     }
 }
 
-/// Whether `entries` were stored. The session row is read only where this instance does not have the grant.
+/// Whether `entries` were stored. The session row is read only if this instance does not have the grant.
 async fn store_logs<E: LegacyEffects>(
     app: &Field<AppId>,
     entries: &[String],

@@ -1,6 +1,6 @@
 //! What the session row stores of a connection in the library's dialect: its grant, and when it was answered.
 //!
-//! The row is one for all function instances, so that the number of replies does not depend on the number of those.
+//! All function instances share the row, so that the number of replies does not depend on the number of instances.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::ids::{AppId, UserId};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
 /// Shortest time between two checked `auth` of a connection, in milliseconds: the dashboard tries again after every
-/// good `status_response`, and a connection whose credentials became right must get in soon.
+/// `status_response` of an active app, and a connection whose credentials became correct must be accepted soon.
 pub const ATTEMPT_EVERY_MS: i64 = 10 * SECOND_MS;
 
 /// How long a program with wrong credentials stays connected. It gets no error, and reconnects every three seconds
 /// when it is closed.
 pub const WRONG_FOR_MS: i64 = 10 * MINUTE_MS;
 
-/// A kind of reply, of which a connection gets at most one in a while.
+/// A kind of reply. A connection gets at most one within [`ReplyKind::every_ms`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReplyKind {
     /// `status_response`.
@@ -48,10 +48,10 @@ impl ReplyKind {
 /// The result of claiming a reply, with the session row as it is after that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// The caller may send the reply; no other instance may for a while.
-    Won(LegacySession),
-    /// A reply of this kind was sent a short while ago.
-    Lost(LegacySession),
+    /// The caller may send the reply; no other instance may within [`ReplyKind::every_ms`].
+    Claimed(LegacySession),
+    /// A reply of this kind was sent within [`ReplyKind::every_ms`].
+    AlreadyClaimed(LegacySession),
     /// The connection is gone.
     Gone,
 }
@@ -62,10 +62,10 @@ pub struct LegacySession {
     /// The grant of the last successful `auth`.
     pub grant: Option<Grant>,
     /// When a legacy `auth` last succeeded.
-    pub welcomed_at: Option<TimestampMs>,
-    /// When the first wrong credentials came since the last successful `auth`.
+    pub authenticated_at: Option<TimestampMs>,
+    /// When the first wrong credentials arrived since the last successful `auth`.
     pub wrong_since: Option<TimestampMs>,
-    /// When the last wrong credentials came.
+    /// When the last wrong credentials arrived.
     pub wrong_at: Option<TimestampMs>,
     /// When it was last answered, by kind.
     pub answered: BTreeMap<ReplyKind, TimestampMs>,
@@ -79,17 +79,20 @@ impl LegacySession {
     }
 
     /// Whether an `auth` at `now` comes too soon after another.
-    pub fn has_just_tried(&self, now: TimestampMs) -> bool {
-        [self.welcomed_at, self.wrong_at].into_iter().flatten().any(|at| now.ms_since(at) < ATTEMPT_EVERY_MS)
+    pub fn attempted_recently(&self, now: TimestampMs) -> bool {
+        [self.authenticated_at, self.wrong_at]
+            .into_iter()
+            .flatten()
+            .any(|at| now.ms_since(at) < ATTEMPT_EVERY_MS)
     }
 
     /// Whether a reply of this kind at `now` comes too soon after another.
-    pub fn has_just_answered(&self, kind: ReplyKind, now: TimestampMs) -> bool {
+    pub fn answered_recently(&self, kind: ReplyKind, now: TimestampMs) -> bool {
         self.answered.get(&kind).is_some_and(|at| now.ms_since(*at) < kind.every_ms())
     }
 
     /// Whether this is a program whose credentials have been wrong for too long.
-    pub fn is_long_wrong(&self, role: Role, now: TimestampMs) -> bool {
+    pub fn rejection_timed_out(&self, role: Role, now: TimestampMs) -> bool {
         let wrong_for = self.wrong_since.map(|since| now.ms_since(since));
         role == Role::Program && self.grant.is_none() && wrong_for.is_some_and(|ms| ms >= WRONG_FOR_MS)
     }
@@ -97,7 +100,7 @@ impl LegacySession {
     /// Notes a successful `auth`.
     pub(super) fn accept(&mut self, grant: Grant, now: TimestampMs) {
         self.grant = Some(grant);
-        self.welcomed_at = Some(now);
+        self.authenticated_at = Some(now);
         self.wrong_since = None;
         self.wrong_at = None;
     }

@@ -108,7 +108,7 @@ const FALLIBLE: [&str; 21] = [
     "find_session",
     "claim_reply",
     "store_legacy_grant",
-    "leave",
+    "end_legacy_grant",
     "find_app",
     "last_report",
     "log_entries",
@@ -237,8 +237,8 @@ impl LegacyEffects for FakeEffects {
         self.call(
             "claim_reply",
             match self.session.clone() {
-                Some(session) if self.is_claimable => Claim::Won(session),
-                Some(session) => Claim::Lost(session),
+                Some(session) if self.is_claimable => Claim::Claimed(session),
+                Some(session) => Claim::AlreadyClaimed(session),
                 None => Claim::Gone,
             },
         )
@@ -248,8 +248,8 @@ impl LegacyEffects for FakeEffects {
         self.call("store_legacy_grant", self.is_stored)
     }
 
-    async fn leave(&self, _: &AppId) -> Result<(), ()> {
-        self.call("leave", ())
+    async fn end_legacy_grant(&self, _: &AppId) -> Result<(), ()> {
+        self.call("end_legacy_grant", ())
     }
 
     async fn find_app(&self, _: &AppId) -> Result<Option<Arc<App>>, ()> {

@@ -184,7 +184,7 @@ proptest! {
             prop_assert_eq!(failure(text, receiver), None, "{}", text);
         }
         prop_assert!(!reply.counts_as_unauthenticated, "the library's frames never count");
-        if reply.counts.absorbed {
+        if reply.counts.ignored_repeats {
             let calls = effects.calls.borrow();
             prop_assert!(calls.len() <= 1 || calls.contains(&"prove"));
         }
