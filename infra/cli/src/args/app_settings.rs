@@ -1,6 +1,6 @@
 //! Limits and retention of an application as arguments. Each takes a value or `default`; the domain checks the values.
 
-use super::seconds;
+use super::duration::seconds;
 use anyhow::Context as _;
 use nsl_domain::app::App;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
 //! The arguments of `nsl token`. A token is read from the environment or stdin, never from an argument.
 
 use super::app::scope;
-use super::seconds;
+use super::duration::seconds;
 use clap::Subcommand;
 use nsl_domain::ids::Scope;
 use std::path::PathBuf;
