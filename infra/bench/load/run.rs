@@ -3,8 +3,8 @@
 use crate::delivery_log::DeliveryLog;
 use crate::plan::Plan;
 use crate::target::Target;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// One run of the load generator.
@@ -28,7 +28,7 @@ impl Run {
 
     /// The deliveries so far.
     pub(crate) fn log(&self) -> MutexGuard<'_, DeliveryLog> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.log.lock()
     }
 
     /// The source that publisher `index` reports as.

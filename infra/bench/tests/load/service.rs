@@ -1,9 +1,10 @@
 //! A small service that can be configured to misbehave.
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -98,7 +99,7 @@ impl State {
     fn handle(&self, frame: &Value, sender: &UnboundedSender<Message>) {
         match frame["type"].as_str() {
             Some("subscribe") => {
-                self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(sender.clone());
+                self.subscribers.lock().push(sender.clone());
                 let payload = json!({"appId": frame["data"]["appId"], "reports": [], "complete": true});
                 send_frame(sender, &json!({"type": "subscribed", "payload": payload}));
             }
@@ -135,7 +136,7 @@ impl State {
     fn broadcast(&self, report: &Value, number: u64) {
         let mut payload = report.clone();
         payload["id"] = number.to_string().into();
-        for subscriber in &*self.subscribers.lock().unwrap_or_else(PoisonError::into_inner) {
+        for subscriber in &*self.subscribers.lock() {
             let delivery = 1 + self.deliveries.fetch_add(1, Ordering::Relaxed);
             let is_late = self.behaviour.lose_after.is_some_and(|after| number >= after);
             if is_late || falls_on(delivery, self.behaviour.lose_every) {
