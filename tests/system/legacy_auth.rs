@@ -12,7 +12,9 @@ async fn library_publishes_and_allowed_page_only_views() {
     let metrics = json!({"cpu": {"usage": 12.5}, "memory": {"used": 1, "total": 2}});
     let mut report = metrics_frame(&app, "m", metrics.clone());
     report["type"] = json!("send_metrics");
-    Client::legacy(gateway, &app, None).await.send(&report).await;
+    // Kept open until the report is delivered: a report that is read after `$disconnect` is rejected.
+    let mut library = Client::legacy(gateway, &app, None).await;
+    library.send(&report).await;
     let payload = page.next("metrics").await["payload"].take();
     assert_eq!(payload["cpu"], metrics["cpu"], "the dashboard reads the payload flat: {payload}");
     assert_eq!((&payload["memory"], &payload["metrics"]), (&metrics["memory"], &metrics));
