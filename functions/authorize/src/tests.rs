@@ -130,6 +130,19 @@ async fn credential_is_accepted_in_every_place() {
 }
 
 #[tokio::test]
+async fn expiry_in_milliseconds_is_far_in_the_future() {
+    let world = World::start().await;
+    for exp in [FUTURE_S * 1_000, 253_402_207_200, 253_402_300_799, i64::MAX] {
+        let token = token(|claims| claims.exp = exp);
+        let response = world.handshake(&[("x-api-key", &token)], &[]).await;
+        assert_eq!(effect(&response), "Allow", "{exp}");
+        let until = granted(&response.unwrap()["context"]).until.unwrap();
+        assert_eq!(until.to_string(), "9999-12-30T00:00:00.000Z");
+        assert_eq!(world.http(&format!("Bearer {token}")).await.unwrap()["isAuthorized"], true, "{exp}");
+    }
+}
+
+#[tokio::test]
 async fn response_has_the_shape_that_api_gateway_reads() {
     let world = World::start().await;
     let key = key("shop");

@@ -55,6 +55,8 @@ async fn invalid_query_is_400_with_its_parameter() {
     for (query, code, field) in [
         ("to=2026-11-22T13:00:00Z", "missing_field", "from"),
         ("timeRange=week&step=60", "invalid_field", "step"),
+        ("from=253402207200000&to=253402207260000", "invalid_field", "from"),
+        ("from=253402127999999&to=253402300799999", "invalid_field", "to"),
         ("series=", "invalid_field", "series"),
         ("agg=median", "invalid_field", "agg"),
     ] {
@@ -63,6 +65,16 @@ async fn invalid_query_is_400_with_its_parameter() {
     for route in [METRICS, SUMMARY, LOGS] {
         let call = Call { query: "timeRange=year", ..call(route) };
         assert_rejected(&service.get(call).await, (400, "invalid_field", "timeRange"));
+    }
+}
+
+#[tokio::test]
+async fn window_at_either_end_of_the_range_is_answered() {
+    let service = TestService::start().await;
+    for query in ["from=253402127999999&to=253402128000000", "from=0&to=1"] {
+        for route in [METRICS, SUMMARY] {
+            assert_eq!(service.get(Call { query, ..call(route) }).await.status, 200, "{query}");
+        }
     }
 }
 

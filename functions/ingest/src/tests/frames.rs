@@ -84,6 +84,32 @@ async fn frame_without_id_gets_its_first_rejection() {
 }
 
 #[tokio::test]
+async fn report_stamped_at_the_end_of_time_costs_no_other() {
+    let (world, ingest) = warm().await;
+    let at = |timestamp: Value| json!({"appId": "shop", "timestamp": timestamp, "metrics": {"a": 1}});
+    let far = [
+        json!(253_402_127_999_999_i64),
+        json!(253_402_128_000_000_i64),
+        json!(253_402_207_200_000_i64),
+        json!(253_402_300_799_999_i64),
+        json!("9999-12-31T23:59:59.999Z"),
+        json!(i64::MAX),
+        json!(-1),
+    ];
+    let mut batch: Vec<Value> = (1..=5).map(report).collect();
+    batch.extend(far.iter().cloned().map(at));
+    ingest.receive(&metrics_with_id(&json!(batch))).await;
+    let ack = reply(&world);
+    assert_eq!(ack["payload"]["accepted"], 5, "{ack}");
+    let rejected = ack["payload"]["rejected"].as_array().unwrap();
+    assert_eq!(rejected.len(), far.len(), "{ack}");
+    let codes: Vec<&str> = rejected.iter().map(|entry| entry["code"].as_str().unwrap()).collect();
+    assert_eq!(codes[..2], ["timestamp_out_of_range"; 2]);
+    assert_eq!(codes[2..], ["invalid_field"; 5]);
+    assert_eq!(world.stored().await, 6);
+}
+
+#[tokio::test]
 async fn frame_with_an_app_of_others_stores_nothing() {
     let world = World::start().await;
     world.env.register(&app("bank", Status::Active)).await;

@@ -93,6 +93,29 @@ impl World {
 }
 
 #[tokio::test]
+async fn report_of_the_library_from_any_year_is_stored_at_its_arrival() {
+    let world = World::with_library().await;
+    let ingest = world.instance();
+    let far = [
+        "253402127999999",
+        "253402207200000",
+        "253402300799999",
+        "\"9999-12-31T23:59:59.999Z\"",
+        "-1",
+        "1e300",
+    ];
+    for (second, timestamp) in far.iter().enumerate() {
+        let text = format!(
+            r#"{{"type":"send_metrics","data":{{"userId":"ann","appId":"shop","timestamp":{timestamp},"metrics":{{"process":{{"uptime":9.5}}}}}}}}"#
+        );
+        ingest.receive_on(PUBLISHER, &text, NOW_MS + second as i64 * 1_000).await;
+    }
+    assert_eq!(world.stored().await, far.len());
+    let rows = world.env.rows("ReportsTable").await;
+    assert!(rows.iter().all(|row| row["pk"]["S"] == "shop#2026-11-22T13#0"), "{rows:?}");
+}
+
+#[tokio::test]
 async fn duplicate_costs_only_the_write() {
     let world = World::with_library().await;
     let ingest = world.warm_legacy_instance().await;

@@ -18,6 +18,22 @@ fn subscribe_since(age_ms: i64) -> String {
 }
 
 #[tokio::test]
+async fn since_at_the_end_of_time_is_answered() {
+    for (since, kind) in [
+        (json!(253_402_128_000_000_i64), "subscribed"),
+        (json!(253_402_207_200_000_i64), "error"),
+        (json!(253_402_300_799_999_i64), "error"),
+        (json!("9999-12-31T23:59:59.999Z"), "error"),
+        (json!(0), "subscribed"),
+    ] {
+        let (_world, session) = authorised().await;
+        let frame = json!({"type": "subscribe", "data": {"appId": "shop", "since": since}}).to_string();
+        let body = send(&session, "subscribe", &frame, PROGRAM).await.unwrap();
+        assert_eq!(body["type"], kind, "{since}");
+    }
+}
+
+#[tokio::test]
 async fn subscriber_gets_the_last_minute_oldest_first() {
     let (world, session) = authorised().await;
     for age_s in [10, 59, 61, 30] {

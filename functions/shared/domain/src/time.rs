@@ -15,11 +15,11 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// Last instant that can be written with a year of four digits, 9999-12-31T23:59:59.999Z.
-/// It is also the last whose milliseconds fit the fifteen digits that sort keys are padded to.
-const LAST_MS: i64 = 253_402_300_799_999;
+/// The last instant: the last start of a day that `jiff` can format, 9999-12-30T00:00:00Z. A whole day, so that an instant
+/// rounded up to any step is in the range too; its milliseconds fit the fifteen digits that sort keys are padded to.
+const LAST_MS: i64 = 253_402_128_000_000;
 
-/// An instant in milliseconds since 1970-01-01T00:00:00Z, from 1970 to 9999.
+/// An instant in milliseconds since 1970, from 1970-01-01T00:00:00Z to 9999-12-30T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "IsoOrMs")]
 pub struct TimestampMs(i64);
@@ -33,16 +33,16 @@ enum IsoOrMs {
     Iso(String),
 }
 
-/// A text or number that is not an instant between 1970 and 9999.
+/// A text or number that is not an instant of the range of [`TimestampMs`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be ISO 8601 with a time zone, or milliseconds since 1970")]
+#[error("must be ISO 8601 with a time zone, or milliseconds since 1970, and not after 9999-12-30T00:00:00Z")]
 pub struct MalformedTimestamp;
 
 impl TimestampMs {
     /// A fixed instant for tests and documentation: 2026-11-22T13:01:01.387Z.
     pub const EXAMPLE: Self = Self(1_795_352_461_387);
 
-    /// The instant `ms` milliseconds after 1970, clamped to 1970..=9999.
+    /// The instant `ms` milliseconds after 1970, clamped to the range.
     pub fn clamped(ms: i64) -> Self {
         Self(ms.clamp(0, LAST_MS))
     }
@@ -50,7 +50,7 @@ impl TimestampMs {
     /// The instant of `text` in ISO 8601, with `Z` or an offset; finer than a millisecond is cut off.
     ///
     /// # Errors
-    /// [`MalformedTimestamp`] when it is not an ISO 8601 instant, has no time zone, or lies outside 1970 to 9999.
+    /// [`MalformedTimestamp`] when it is not an ISO 8601 instant, has no time zone, or lies outside the range.
     pub fn from_iso(text: &str) -> Result<Self, MalformedTimestamp> {
         let instant: jiff::Timestamp = text.trim().parse().map_err(|_| MalformedTimestamp)?;
         Self::try_from(instant.as_millisecond())
@@ -66,7 +66,7 @@ impl TimestampMs {
         self.0.div_euclid(SECOND_MS)
     }
 
-    /// The instant `ms` milliseconds later, or earlier if it is negative, clamped to 1970..=9999.
+    /// The instant `ms` milliseconds later, or earlier if it is negative, clamped to the range.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
         Self::clamped(self.0.saturating_add(ms))
@@ -107,7 +107,8 @@ impl TryFrom<i64> for TimestampMs {
 /// Writes ISO 8601 with exactly three digits of a second, as `Date.prototype.toISOString` does.
 impl fmt::Display for TimestampMs {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
+        // Every instant of the range is one of `jiff`; the fallback only spares callers an error that cannot occur.
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
         write!(formatter, "{instant:.3}")
     }
 }
@@ -149,6 +150,11 @@ mod tests {
             ("\"1795352461387\"", None),
             ("-1", None),
             ("1e300", None),
+            ("253402128000000", Some(253_402_128_000_000)),
+            ("253402128000001", None),
+            ("253402300799999", None),
+            ("\"9999-12-30T00:00:00Z\"", Some(253_402_128_000_000)),
+            ("\"9999-12-31T23:59:59.999Z\"", None),
             ("true", None),
             ("{}", None),
         ] {
@@ -157,11 +163,47 @@ mod tests {
         }
     }
 
+    /// Milliseconds in and around the range, and near each of its ends.
+    fn any_ms() -> impl Strategy<Value = i64> {
+        let near = |ms: i64| (-DAY_MS..=DAY_MS).prop_map(move |offset| ms.saturating_add(offset));
+        prop_oneof![0..=LAST_MS, any::<i64>(), near(0), near(LAST_MS), near(i64::MAX), near(i64::MIN)]
+    }
+
+    fn assert_in_range(instant: TimestampMs) -> Result<(), TestCaseError> {
+        prop_assert!((0..=LAST_MS).contains(&instant.ms()));
+        let text = instant.to_string();
+        prop_assert_eq!(text.len(), "2026-11-22T13:01:01.387Z".len());
+        prop_assert_eq!(serde_json::to_string(&instant).unwrap(), format!("\"{text}\""));
+        prop_assert_eq!(TimestampMs::from_iso(&text), Ok(instant));
+        Ok(())
+    }
+
+    #[test]
+    fn range_ends_with_the_last_day_that_can_be_written() {
+        assert_eq!(LAST_MS, jiff::Timestamp::MAX.as_millisecond() / DAY_MS * DAY_MS);
+        assert_eq!(TimestampMs::clamped(i64::MAX).to_string(), "9999-12-30T00:00:00.000Z");
+        assert_eq!(TimestampMs::clamped(i64::MIN).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
     proptest! {
         #[test]
-        fn written_instants_are_read_back(ms in 0..=LAST_MS) {
-            let instant = TimestampMs::clamped(ms);
-            prop_assert_eq!(TimestampMs::from_iso(&instant.to_string()).unwrap(), instant);
+        fn every_clamped_instant_is_written_and_read_back(ms in any_ms()) {
+            assert_in_range(TimestampMs::clamped(ms))?;
+        }
+
+        #[test]
+        fn arithmetic_stays_in_the_range(ms in any_ms(), other in any_ms(), width_ms in any_ms()) {
+            let (instant, other) = (TimestampMs::clamped(ms), TimestampMs::clamped(other));
+            assert_in_range(instant.plus_ms(width_ms))?;
+            assert_in_range(instant.aligned_to(width_ms))?;
+            prop_assert_eq!(other.plus_ms(instant.ms_since(other)), instant);
+        }
+
+        #[test]
+        fn instants_outside_the_range_are_refused(ms in any_ms()) {
+            let is_valid = (0..=LAST_MS).contains(&ms);
+            prop_assert_eq!(TimestampMs::try_from(ms).is_ok(), is_valid);
+            prop_assert_eq!(serde_json::from_str::<TimestampMs>(&ms.to_string()).is_ok(), is_valid);
         }
 
         #[test]

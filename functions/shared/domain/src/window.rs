@@ -129,6 +129,20 @@ mod tests {
 
     proptest! {
         #[test]
+        fn every_window_of_any_two_instants_has_a_point(from: i64, span_ms in 1..=DAY_MS, step in any_step()) {
+            for from in [from, from % 253_402_128_000_000, 253_402_128_000_000 - span_ms / 2] {
+                let from = TimestampMs::clamped(from);
+                let Ok(window) = Window::covering(TimeSpan::new(from, from.plus_ms(span_ms)), step) else {
+                    prop_assert_eq!(from, from.plus_ms(span_ms), "only an empty span is refused");
+                    continue;
+                };
+                prop_assert!((1..=MAX_POINTS + 1).contains(&window.points()));
+                prop_assert_eq!(window.index_of(from), Some(0));
+                prop_assert!(window.before().points() <= window.points());
+            }
+        }
+
+        #[test]
         fn a_window_exceeds_its_span_by_less_than_a_step(
             from in 0..4_000_000_000_000_i64, points in 0..1_438_i64, rest_ms in 1..DAY_MS, step in any_step(),
         ) {

@@ -47,7 +47,7 @@ mod tests {
     proptest! {
         #[test]
         fn copies_share_a_window_or_are_neighbours(
-            ms in 10_000..253_402_300_000_000_i64, distance_ms in -MAX_COPY_DISTANCE_MS..=MAX_COPY_DISTANCE_MS
+            ms in 10_000..253_402_127_000_000_i64, distance_ms in -MAX_COPY_DISTANCE_MS..=MAX_COPY_DISTANCE_MS
         ) {
             let (first, second) = (TimestampMs::clamped(ms), TimestampMs::clamped(ms + distance_ms));
             if dedup_window(first) != dedup_window(second) {
@@ -57,7 +57,7 @@ mod tests {
         }
 
         #[test]
-        fn window_lies_in_one_second_minute_and_hour(ms in 0..253_402_300_799_999_i64) {
+        fn window_lies_in_one_second_minute_and_hour(ms in 0..253_402_127_000_000_i64) {
             let instant = TimestampMs::clamped(ms);
             for width_ms in [SECOND_MS, MINUTE_MS, HOUR_MS] {
                 prop_assert_eq!(dedup_window(instant).aligned_to(width_ms), instant.aligned_to(width_ms));

@@ -22,7 +22,7 @@ pub enum ReportTime {
         /// How far the sender's clock is ahead of ours in milliseconds, negative if it is behind.
         ahead_ms: i64,
     },
-    /// It is not an instant between 1970 and 9999; the report is stamped with its arrival.
+    /// It is not an instant of the range of [`TimestampMs`]; the report is stamped with its arrival.
     Malformed,
 }
 

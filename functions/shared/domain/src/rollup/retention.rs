@@ -90,7 +90,8 @@ pub enum InvalidRetention {
 impl AppRetention {
     /// The application's retention, filled up with `defaults`.
     pub fn with_defaults(&self, defaults: Retention) -> Retention {
-        let ms = |hours: Option<i64>, default_ms| hours.map_or(default_ms, |hours| hours * HOUR_MS);
+        let ms =
+            |hours: Option<i64>, default_ms| hours.map_or(default_ms, |hours| hours.saturating_mul(HOUR_MS));
         Retention {
             raw_ms: ms(self.raw, defaults.raw_ms),
             minute_ms: ms(self.minute, defaults.minute_ms),
@@ -221,7 +222,9 @@ mod tests {
             "10-minute rollups are kept for 840 hours, less than the 841 of 1-minute rollups"
         );
         assert!(own([Some(720), Some(840), None, None, Some(87_840)]).check().is_ok());
-        assert!(own([None, None, None, None, Some(i64::MAX / HOUR_MS)]).check().is_err());
+        for hours in [i64::MAX / HOUR_MS, i64::MAX, i64::MIN] {
+            assert!(own([None, None, None, None, Some(hours)]).check().is_err(), "{hours}");
+        }
         assert!(own([None, None, None, None, Some(9_599)]).check().is_err());
     }
 
