@@ -59,7 +59,7 @@ impl World {
 }
 
 fn registered(app: &str, status: Status) -> App {
-    App { status, keys: vec![KeyRecord::of(&key(app), Scope::View)], ..fixtures::app(app) }
+    App { status, keys: vec![KeyRecord::of(&key(app), Scope::VIEW)], ..fixtures::app(app) }
 }
 
 /// The text of an app's one key, whether the app is registered or not.
@@ -76,7 +76,7 @@ fn token(change: impl Fn(&mut Claims)) -> String {
         iat: PAST_S,
         exp: FUTURE_S,
         nbf: None,
-        scope: Scope::View,
+        scope: Scope::VIEW,
         apps: vec![AppId::new("shop").unwrap()],
         owner: None,
     };
@@ -121,7 +121,7 @@ async fn credential_is_accepted_in_every_place() {
             assert!(response["context"].as_object().unwrap().values().all(Value::is_string));
             let grant = granted(&response["context"]);
             assert_eq!(grant.reach, GrantedApps::Apps(vec![AppId::new("shop").unwrap()]));
-            assert_eq!((grant.scope, grant.until.map(|until| until.seconds())), (Scope::View, until));
+            assert_eq!((grant.scope, grant.until.map(|until| until.seconds())), (Scope::VIEW, until));
             assert_eq!(world.env.take_lines(), vec![READ_APP; reads], "{headers:?} {query:?}");
         }
         assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);

@@ -174,9 +174,9 @@ impl Case {
 fn grant() -> anyhow::Result<String> {
     let grant = Grant {
         user: UserId::new("ann")?,
-        scope: Scope::Both,
+        scope: Scope::BOTH,
         reach: GrantedApps::Apps(vec![AppId::new(APP)?]),
-        proof: Proof::Key(KeyRecord::of(API_KEY, Scope::Both).id),
+        proof: Proof::Key(KeyRecord::of(API_KEY, Scope::BOTH).id),
         until: None,
     };
     Ok(grant.to_text())

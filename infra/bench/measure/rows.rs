@@ -54,7 +54,7 @@ impl Rows {
 
     /// Adds subscriptions of these connections.
     pub(crate) fn subscribe(&mut self, names: impl IntoIterator<Item = String>, now: TimestampMs) {
-        let hold = format!("key {}", KeyRecord::of(API_KEY, Scope::Both).id);
+        let hold = format!("key {}", KeyRecord::of(API_KEY, Scope::BOTH).id);
         for name in names {
             self.put(
                 "ConnectionsTable",
@@ -89,7 +89,7 @@ impl Rows {
     }
 
     fn put_app(&mut self) {
-        let key = KeyRecord::of(API_KEY, Scope::Both);
+        let key = KeyRecord::of(API_KEY, Scope::BOTH);
         let hash = key.hash.to_hex();
         let record = json!({"id": text(key.id.as_str()), "hash": text(&hash), "scope": text("both")});
         let app = json!({

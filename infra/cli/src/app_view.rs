@@ -104,11 +104,15 @@ fn retention(app: &App, default: Retention) -> String {
 }
 
 /// What a scope allows.
-pub(crate) fn scope(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Publish => "publish",
-        Scope::View => "view",
-        Scope::Both => "publish and view",
+pub(crate) fn scope(scope: Scope) -> String {
+    in_words(&Vec::from_iter(scope.words()))
+}
+
+/// `a`, `a and b`, or `a, b and c`.
+pub(crate) fn in_words(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        words => words.concat(),
     }
 }
 
@@ -127,8 +131,8 @@ mod tests {
 
     #[test]
     fn card_shows_every_setting_and_no_key() {
-        let (old, new) = (KeyRecord::of("a", Scope::Publish), KeyRecord::of("b", Scope::Publish));
-        let other = KeyRecord::of("c", Scope::Both);
+        let (old, new) = (KeyRecord::of("a", Scope::PUBLISH), KeyRecord::of("b", Scope::PUBLISH));
+        let other = KeyRecord::of("c", Scope::BOTH);
         let app = App {
             id: AppId::new("shop").unwrap(),
             owner: UserId::new("ann").unwrap(),

@@ -6,10 +6,12 @@ mod app;
 mod app_settings;
 mod duration;
 mod repair;
+mod scope;
 mod token;
 
 pub(crate) use app::{AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate};
 pub(crate) use repair::Repair;
+pub(crate) use scope::{argument, union};
 pub(crate) use token::{Signing, TokenCommand, TokenIssue};
 
 use clap::{Parser, Subcommand};

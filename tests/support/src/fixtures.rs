@@ -28,7 +28,7 @@ pub fn app(name: &str) -> App {
     App {
         id: id(name),
         name: name.to_owned(),
-        keys: vec![KeyRecord::of(&secret(name), Scope::Both)],
+        keys: vec![KeyRecord::of(&secret(name), Scope::BOTH)],
         ..App::example()
     }
 }

@@ -30,6 +30,7 @@ nonsense                  401    401    401   401       .     .     .     .     
 key                       +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
 key to publish            +      +      +     +         +     for   for   for       +        +     for   for   for       403   403    403   403    403   403
 key to view               +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +     +
+key to manage             +      +      +     +         for   for   for   for       +        for   for   for   for       403   403    403   403    403   403
 key of another app        +      +      +     +         for   for   for   for       una      una   una   una   una       403   403    403   403    403   own
 key that was dropped      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
 key that took its place   +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
@@ -37,6 +38,8 @@ key of inactive app       403    403    403   403       .     .     .     .     
 token to view             +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +     +
 token to publish          +      +      +     +         +     for   for   for       +        +     for   for   for       403   403    403   403    403   403
 token for both            +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
+token to manage           +      +      +     +         for   for   for   for       +        for   for   for   for       403   403    403   403    403   403
+token for all             +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
 token of two apps         +      +      +     +         +     +     +     +         +        +     +     +     +         +     +      +     +      +     +
 token of the owner        +      +      +     +         +     for   +     +         +        +     for   +     +         +     +      +     +      +     +
 token of another owner    +      +      +     +         for   for   for   for       for      una   una   una   una       403   403    403   403    403   own

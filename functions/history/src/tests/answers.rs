@@ -126,7 +126,7 @@ async fn stored_rows_past_the_retention_of_their_app_are_not_answered() {
     for (name, sum, sources) in [("shop", 3.0, 2), ("brief", 2.0, 1)] {
         service.store(name, "old-1", -5 * DAY_MS, r#"{"a":1}"#).await;
         service.store(name, "new-1", -3 * DAY_MS, r#"{"a":2}"#).await;
-        let of_app = |call| Call { app: name, grant: Some(grant(name, Scope::View)), ..call };
+        let of_app = |call| Call { app: name, grant: Some(grant(name, Scope::VIEW)), ..call };
         let history = service.get(of_app(metrics("timeRange=week&agg=sum"))).await;
         assert_eq!(history.total("a", "sum"), sum, "{name}");
         let latest = service.get(of_app(call(LATEST))).await.json();

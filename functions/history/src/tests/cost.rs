@@ -47,7 +47,7 @@ async fn dashboard_costs_no_call() {
 async fn each_shard_costs_the_same_queries() {
     let service = TestService::start().await;
     service.env.register(&App { shards: 3, ..app("wide") }).await;
-    service.get(Call { app: "wide", grant: Some(grant("wide", Scope::View)), ..call(METRICS) }).await;
+    service.get(Call { app: "wide", grant: Some(grant("wide", Scope::VIEW)), ..call(METRICS) }).await;
     assert_eq!(service.take_counts([READ_APP, READ_ROLLUPS, READ_TAIL]), [1, 3, 6]);
 }
 
@@ -56,7 +56,7 @@ async fn rejected_call_reads_no_report() {
     let service = TestService::start().await;
     for (call, app_reads) in [
         (metrics("timeRange=year"), 1),
-        (Call { grant: Some(grant("bank", Scope::View)), ..call(METRICS) }, 1),
+        (Call { grant: Some(grant("bank", Scope::VIEW)), ..call(METRICS) }, 1),
         (Call { app: "a b", ..call(METRICS) }, 0),
         (Call { grant: None, ..call("GET /health") }, 0),
         (call("GET /nowhere"), 0),

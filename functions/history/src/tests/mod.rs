@@ -60,7 +60,7 @@ struct Call<'a> {
 
 /// A call of `route` for `shop` by one of its viewers.
 fn call(route: &str) -> Call<'_> {
-    let grant = Some(grant("shop", Scope::View));
+    let grant = Some(grant("shop", Scope::VIEW));
     Call { route, app: "shop", query: "", accept: "application/json", if_none_match: "", grant }
 }
 

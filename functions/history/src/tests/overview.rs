@@ -8,7 +8,7 @@ const LIST_APPS: &str = "Query AppsTable by byOwner eventual";
 
 /// The grant of a token for `reach` that may view.
 fn token(reach: GrantedApps) -> Grant {
-    Grant { reach, proof: Proof::Token { issued: now() }, ..grant("shop", Scope::View) }
+    Grant { reach, proof: Proof::Token { issued: now() }, ..grant("shop", Scope::VIEW) }
 }
 
 fn of_owner(owner: &str) -> Grant {
@@ -44,7 +44,7 @@ async fn key_gets_its_application() {
     let service = three_apps().await;
     let shop = json!({"appId": "shop", "name": "shop", "status": "active",
         "lastReport": "2026-11-22T13:01:00.387Z", "sources": 2, "cpu": 15, "memory": 40});
-    let answer = service.get(overview(grant("shop", Scope::View))).await.json();
+    let answer = service.get(overview(grant("shop", Scope::VIEW))).await.json();
     assert_eq!(answer, json!({"apps": [shop], "complete": true}));
 }
 
@@ -77,8 +77,8 @@ async fn caller_that_may_view_nothing_gets_the_reason() {
     for (grant, status) in [
         (None, 401),
         (Some(Grant { until: Some(now()), ..of_owner("ann") }), 401),
-        (Some(Grant { scope: Scope::Publish, ..of_owner("ann") }), 403),
-        (Some(grant("shop", Scope::Publish)), 403),
+        (Some(Grant { scope: Scope::PUBLISH, ..of_owner("ann") }), 403),
+        (Some(grant("shop", Scope::PUBLISH)), 403),
         (Some(token(GrantedApps::Apps(vec![id("nowhere")]))), 403),
     ] {
         let answer = service.get(Call { grant: grant.clone(), ..call(APPS) }).await;
@@ -103,8 +103,8 @@ async fn overview_costs_the_latest_reports_of_each_active_application() {
     let history = service.instance();
     let operations = [LIST_APPS, READ_APP, READ_LAST_REPORTS, READ_TAIL];
     for (grant, counts) in [
-        (grant("shop", Scope::View), [0, 1, 1, 2]),
-        (grant("shop", Scope::View), [0, 0, 1, 2]),
+        (grant("shop", Scope::VIEW), [0, 1, 1, 2]),
+        (grant("shop", Scope::VIEW), [0, 0, 1, 2]),
         (of_owner("ann"), [1, 1, 1, 2]),
         (of_owner("ann"), [1, 0, 1, 2]),
     ] {

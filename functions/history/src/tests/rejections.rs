@@ -27,18 +27,18 @@ async fn only_viewers_of_an_active_app_are_answered() {
     for app in [&app("bank"), &inactive] {
         service.env.register(app).await;
     }
-    let revoked = Proof::Key(KeyRecord::of("an old key", Scope::View).id);
-    let revoked = Grant { proof: revoked, ..grant("shop", Scope::View) };
-    let legacy = Grant { proof: Proof::Legacy, ..grant("shop", Scope::View) };
+    let revoked = Proof::Key(KeyRecord::of("an old key", Scope::VIEW).id);
+    let revoked = Grant { proof: revoked, ..grant("shop", Scope::VIEW) };
+    let legacy = Grant { proof: Proof::Legacy, ..grant("shop", Scope::VIEW) };
     for (app, grant, expected) in [
         ("shop", None, (401, "unauthorized", "")),
         ("shop", Some(revoked), (401, "unauthorized", "")),
         ("shop", Some(legacy), (401, "unauthorized", "")),
-        ("shop", Some(grant("shop", Scope::Publish)), (403, "forbidden", "data.appId")),
-        ("bank", Some(grant("shop", Scope::View)), (403, "forbidden", "data.appId")),
-        ("nowhere", Some(grant("shop", Scope::View)), (403, "forbidden", "data.appId")),
-        ("old", Some(grant("old", Scope::View)), (403, "app_inactive", "")),
-        ("a#b", Some(grant("shop", Scope::View)), (400, "invalid_field", "appId")),
+        ("shop", Some(grant("shop", Scope::PUBLISH)), (403, "forbidden", "data.appId")),
+        ("bank", Some(grant("shop", Scope::VIEW)), (403, "forbidden", "data.appId")),
+        ("nowhere", Some(grant("shop", Scope::VIEW)), (403, "forbidden", "data.appId")),
+        ("old", Some(grant("old", Scope::VIEW)), (403, "app_inactive", "")),
+        ("a#b", Some(grant("shop", Scope::VIEW)), (400, "invalid_field", "appId")),
     ] {
         for route in [METRICS, LATEST, LOGS] {
             assert_rejected(&service.get(Call { app, grant: grant.clone(), ..call(route) }).await, expected);

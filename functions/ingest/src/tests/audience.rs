@@ -22,7 +22,7 @@ impl World {
     async fn subscribe_guest(&self, until_ms: i64, dialect: Dialect) {
         let proof = Proof::Token { issued: now() };
         let until = Some(TimestampMs::clamped(until_ms));
-        self.subscribe_by("guest=", &Grant { proof, until, ..grant("shop", Scope::View) }, dialect).await;
+        self.subscribe_by("guest=", &Grant { proof, until, ..grant("shop", Scope::VIEW) }, dialect).await;
     }
 }
 
@@ -68,7 +68,7 @@ async fn viewer_by_a_revoked_key_expires_within_a_minute() {
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
     world.replace_shop(&shop_with_key("another")).await;
-    let publisher = grant_by_key("another", Scope::Publish);
+    let publisher = grant_by_key("another", Scope::PUBLISH);
     ingest.receive_by(&publisher, &metrics(&report(1)), NOW_MS + CACHE_TTL_MS).await;
     assert_eq!(world.types(VIEWER), ["error"]);
 }
@@ -77,7 +77,7 @@ async fn viewer_by_a_revoked_key_expires_within_a_minute() {
 async fn new_key_is_accepted_despite_a_stale_cached_app() {
     let (world, ingest) = warm().await;
     world.replace_shop(&shop_with_key("another")).await;
-    world.subscribe_by("new=", &grant_by_key("another", Scope::View), Dialect::Modern).await;
+    world.subscribe_by("new=", &grant_by_key("another", Scope::VIEW), Dialect::Modern).await;
     ingest.receive(&metrics(&report(1))).await;
     assert_eq!(world.types("new="), ["metrics"]);
 }

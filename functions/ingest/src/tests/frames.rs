@@ -141,7 +141,7 @@ async fn connection_without_a_grant_publishes_nothing() {
 async fn viewer_and_inactive_app_publish_nothing() {
     let world = World::start().await;
     world.env.register(&app("old", Status::Inactive)).await;
-    for (name, scope, code) in [("shop", Scope::View, "forbidden"), ("old", Scope::Publish, "app_inactive")] {
+    for (name, scope, code) in [("shop", Scope::VIEW, "forbidden"), ("old", Scope::PUBLISH, "app_inactive")] {
         let frame = metrics(&report_of(name, 0));
         world.instance().receive_by(&grant(name, scope), &frame, NOW_MS).await;
         assert_eq!(error_code(&world), code);
@@ -245,7 +245,7 @@ async fn new_auth_and_new_key_are_accepted_at_once() {
     assert!(world.env.frames(PUBLISHER).is_empty(), "authenticated for another app");
 
     world.replace_shop(&shop_with_key("the next key")).await;
-    let grant = grant_by_key("the next key", Scope::Publish);
+    let grant = grant_by_key("the next key", Scope::PUBLISH);
     ingest.receive_by(&grant, &metrics(&report(2)), NOW_MS).await;
     assert!(world.env.frames(PUBLISHER).is_empty(), "a key was added");
     assert_eq!(world.stored().await, 3);

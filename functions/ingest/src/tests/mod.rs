@@ -67,7 +67,7 @@ impl World {
 
     /// Opens a connection that subscribes to `app` by its key.
     async fn subscribe(&self, connection: &str, app: &str, min_interval_ms: i64, dialect: Dialect) {
-        let proof = grant(app, Scope::View).subscription_proof();
+        let proof = grant(app, Scope::VIEW).subscription_proof();
         let connection = ConnectionId::new(connection);
         self.add(app, &Subscriber { connection, min_interval_ms, dialect, proof }).await;
     }
@@ -152,16 +152,16 @@ fn app(name: &str, status: Status) -> App {
 
 /// `shop` with another key than its own.
 fn shop_with_key(secret: &str) -> App {
-    App { keys: vec![KeyRecord::of(secret, Scope::Both)], ..app("shop", Status::Active) }
+    App { keys: vec![KeyRecord::of(secret, Scope::BOTH)], ..app("shop", Status::Active) }
 }
 
 /// The grant of that key, limited to `scope`.
 fn grant_by_key(secret: &str, scope: Scope) -> Grant {
-    Grant { proof: Proof::Key(KeyRecord::of(secret, Scope::Both).id), ..grant("shop", scope) }
+    Grant { proof: Proof::Key(KeyRecord::of(secret, Scope::BOTH).id), ..grant("shop", scope) }
 }
 
 fn publishing(app: &str) -> Grant {
-    grant(app, Scope::Publish)
+    grant(app, Scope::PUBLISH)
 }
 
 /// A report of `shop`, `offset_ms` after [`NOW_MS`].

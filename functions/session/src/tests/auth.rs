@@ -38,7 +38,7 @@ async fn full_app_rejects_handshake_and_auth_until_one_leaves() {
         (club.legacy, club.limits.connections) = (true, own);
         world.env.register(&club).await;
         world.fill("club", most).await;
-        let grant = granted("club", Scope::Publish);
+        let grant = granted("club", Scope::PUBLISH);
         let by_handshake: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
         assert_eq!(connect(&session, &[], by_handshake).await, 429, "{own:?}");
         let frames = answers(&world, &session, &auth_by_key("club", "club"), PROGRAM).await;
@@ -144,7 +144,7 @@ async fn wrong_page_gets_one_error_and_is_closed_at_the_fifth() {
 async fn handshake_grant_cannot_be_changed_by_auth() {
     let world = World::start().await;
     world.env.register(&app("bank")).await;
-    let grant = granted("shop", Scope::Both);
+    let grant = granted("shop", Scope::BOTH);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     let frames = answers(&world, &session, &auth_by_key("shop", "shop"), attached).await;
@@ -172,7 +172,7 @@ fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
 #[tokio::test]
 async fn token_is_valid_for_its_apps_until_it_expires() {
     let (world, session) = connected(PAGE).await;
-    let frames = answers(&world, &session, &auth_by_token(&["shop"], Scope::View, 3_600_000), PAGE).await;
+    let frames = answers(&world, &session, &auth_by_token(&["shop"], Scope::VIEW, 3_600_000), PAGE).await;
     assert_eq!(frames, [json!({"type": "auth_success", "payload": {"appId": "shop", "userId": "eve"}})]);
     subscribe(&session, PAGE).await;
     assert_eq!(world.subscriptions().await, [("app#shop".to_owned(), "modern".to_owned())]);
@@ -183,9 +183,9 @@ async fn token_is_valid_for_its_apps_until_it_expires() {
 #[tokio::test]
 async fn foreign_or_expired_token_grants_nothing() {
     for frame in [
-        auth_by_token(&["bank"], Scope::Both, 3_600_000),
-        auth_by_token(&["shop"], Scope::Both, -1_000),
-        auth_by_token(&[], Scope::Both, 3_600_000),
+        auth_by_token(&["bank"], Scope::BOTH, 3_600_000),
+        auth_by_token(&["shop"], Scope::BOTH, -1_000),
+        auth_by_token(&[], Scope::BOTH, 3_600_000),
     ] {
         let (world, session) = connected(PAGE).await;
         let frames = answers(&world, &session, &frame, PAGE).await;

@@ -29,7 +29,7 @@ async fn publisher_costs_a_write_more_at_handshake_and_end() {
     let world = World::start().await;
     let session = world.instance();
     let mut cold = &[READ_APP][..];
-    for (scope, writes, deletes) in [(Scope::View, 1, 1), (Scope::Publish, 2, 2), (Scope::Both, 2, 2)] {
+    for (scope, writes, deletes) in [(Scope::VIEW, 1, 1), (Scope::PUBLISH, 2, 2), (Scope::BOTH, 2, 2)] {
         let grant = granted("shop", scope);
         connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
         assert_eq!(world.env.take_lines(), [cold, &[COUNT], &vec![OPEN; writes]].concat(), "{scope:?}");
@@ -43,7 +43,7 @@ async fn publisher_costs_a_write_more_at_handshake_and_end() {
 async fn grant_of_several_apps_is_not_counted() {
     let world = World::start().await;
     let several =
-        Grant { reach: GrantedApps::Apps(vec![id("shop"), id("bank")]), ..grant("shop", Scope::View) };
+        Grant { reach: GrantedApps::Apps(vec![id("shop"), id("bank")]), ..grant("shop", Scope::VIEW) };
     connect(&world.instance(), &[], &[("role", "program"), ("grant", &several.to_text())]).await;
     assert_eq!(world.env.take_lines(), [OPEN]);
 }
@@ -52,7 +52,7 @@ async fn grant_of_several_apps_is_not_counted() {
 async fn full_app_costs_the_count_alone() {
     let (world, session) = connected(PROGRAM).await;
     world.fill("shop", DEFAULT_MAX_CONNECTIONS).await;
-    let grant = granted("shop", Scope::Both);
+    let grant = granted("shop", Scope::BOTH);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     assert_eq!(connect(&session, &[], attached).await, 429);
     assert_eq!(world.env.take_lines(), [READ_APP, COUNT]);
@@ -105,7 +105,7 @@ async fn subscription_costs_a_count_two_writes_and_a_query() {
 #[tokio::test]
 async fn handshake_grant_saves_the_session_read() {
     let world = World::start().await;
-    let grant = granted("shop", Scope::View);
+    let grant = granted("shop", Scope::VIEW);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     subscribe(&session, attached).await;
@@ -126,7 +126,7 @@ async fn reached_subscription_limit_costs_a_count_and_a_read() {
     let mut club = app("club");
     club.limits.subscriptions = Some(1);
     world.env.register(&club).await;
-    let grant = granted("club", Scope::View);
+    let grant = granted("club", Scope::VIEW);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     send(&session, "subscribe", &subscribe_to("club"), attached).await;
@@ -184,7 +184,7 @@ async fn garbage_never_closes_an_authenticated_connection() {
         send(&session, "$default", "no json", PROGRAM).await;
         assert_eq!(world.env.take_lines(), [ANSWER, READ_SESSION]);
     }
-    let grant = granted("shop", Scope::View);
+    let grant = granted("shop", Scope::VIEW);
     for _ in 0..3 * MAX_UNAUTHENTICATED_FRAMES {
         send(&session, "$default", "no json", &[("grant", &grant)]).await;
         assert_eq!(world.env.take_lines(), [ANSWER]);
@@ -219,7 +219,7 @@ async fn disconnect_costs_a_delete_for_each_row() {
     let (world, session) = authorised().await;
     world.env.register(&app("bank")).await;
     subscribe(&session, PROGRAM).await;
-    let bank = granted("bank", Scope::View);
+    let bank = granted("bank", Scope::VIEW);
     send(&session, "subscribe", &subscribe_to("bank"), &[("grant", &bank)]).await.unwrap();
     world.env.take_calls();
     for deletes in [4, 1] {

@@ -52,7 +52,7 @@ async fn frame_after_disconnect_creates_no_row() {
     let (world, session) = authorised().await;
     disconnect(&session).await;
     world.env.take_calls();
-    let grant = granted("shop", Scope::View);
+    let grant = granted("shop", Scope::VIEW);
     send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
     assert!(world.env.frames(CONNECTION).is_empty());
     let body = send(&session, "subscribe", &subscribe_to("shop"), &[("grant", &grant)]).await;

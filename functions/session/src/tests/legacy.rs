@@ -17,7 +17,7 @@ impl World {
             connection: ConnectionId::new(connection),
             min_interval_ms: 0,
             dialect: Dialect::Modern,
-            proof: grant("shop", Scope::View).subscription_proof(),
+            proof: grant("shop", Scope::VIEW).subscription_proof(),
         };
         let now = TimestampMs::clamped(NOW_MS);
         self.env
@@ -133,7 +133,7 @@ async fn library_is_accepted_after_correct_credentials() {
     world.env.register(&app("bank")).await;
     send(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
     assert!(world.sent().is_empty());
-    let keys = vec![KeyRecord::of("another", Scope::Both)];
+    let keys = vec![KeyRecord::of("another", Scope::BOTH)];
     world.replace(&App { legacy: true, keys, ..app("bank") }).await;
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM, NOW_MS + 10_000).await;
     assert_eq!(world.sent()[0]["type"], "auth_success");
@@ -165,7 +165,7 @@ async fn log_entries_are_posted_and_appear_in_history() {
     let library_asks = json!({"type": "history", "ws_sent_config": {"response_type": "request_history"},
         "data": {"userId": "ann", "appId": "shop"}});
     let object = json!({"logs": entries});
-    let grant = granted("shop", Scope::View);
+    let grant = granted("shop", Scope::VIEW);
     let viewer: events::Attached<'_> = &[("role", "page"), ("grant", &grant)];
     let requests = [
         (library_asks.to_string(), PROGRAM, "request_history", &object),

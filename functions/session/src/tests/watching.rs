@@ -66,8 +66,8 @@ async fn returning_subscriber_gets_missed_reports_and_five_seconds() {
 async fn unauthorised_viewer_is_not_subscribed() {
     let (world, session) = connected(PROGRAM).await;
     world.env.register(&app("bank")).await;
-    let publisher = granted("shop", Scope::Publish);
-    let shopper = granted("shop", Scope::View);
+    let publisher = granted("shop", Scope::PUBLISH);
+    let shopper = granted("shop", Scope::VIEW);
     for (attached, named, code) in [
         (PROGRAM, "shop", "unauthorized"),
         (&[("grant", publisher.as_str())][..], "shop", "forbidden"),
@@ -84,7 +84,7 @@ async fn unauthorised_viewer_is_not_subscribed() {
 #[tokio::test]
 async fn revoked_key_cannot_subscribe_after_a_minute() {
     let (world, session) = authorised().await;
-    world.replace(&App { keys: vec![KeyRecord::of("another", Scope::Both)], ..app("shop") }).await;
+    world.replace(&App { keys: vec![KeyRecord::of("another", Scope::BOTH)], ..app("shop") }).await;
     let body = send_at(&session, "subscribe", &subscribe_to("shop"), PROGRAM, NOW_MS + 60_001).await.unwrap();
     assert_eq!(body["payload"]["code"], "unauthorized");
 }
@@ -111,7 +111,7 @@ async fn connection_watches_at_most_fifty_apps() {
     for index in 0..=MAX_SUBSCRIPTIONS {
         let name = format!("app-{index}");
         world.env.register(&app(&name)).await;
-        let grant = granted(&name, Scope::View);
+        let grant = granted(&name, Scope::VIEW);
         bodies.extend(send(&session, "subscribe", &subscribe_to(&name), &[("grant", &grant)]).await);
     }
     let refused = bodies.pop().unwrap();
@@ -126,7 +126,7 @@ async fn own_subscription_limit_applies() {
     let mut club = app("club");
     (club.legacy, club.limits.subscriptions) = (true, Some(1));
     world.env.register(&club).await;
-    let grant = granted("club", Scope::View);
+    let grant = granted("club", Scope::VIEW);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     for _ in 0..2 {
@@ -153,7 +153,7 @@ async fn connections_are_counted_when_they_subscribe() {
     let mut club = app("club");
     club.limits.connections = Some(2);
     world.env.register(&club).await;
-    let grant = granted("club", Scope::View);
+    let grant = granted("club", Scope::VIEW);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.instance();
     let viewers = ["a=", "b=", "c="];
@@ -176,7 +176,7 @@ async fn subscription_has_the_interval_and_the_proof_of_its_request() {
     let slow = json!({"type": "subscribe", "data": {"appId": "shop", "minInterval": 250}}).to_string();
     send(&session, "subscribe", &slow, PROGRAM).await;
     let subscribers = world.env.subscriptions().of_app(&id("shop"), fixtures::now()).await.unwrap();
-    let proof = grant("shop", Scope::Both).subscription_proof();
+    let proof = grant("shop", Scope::BOTH).subscription_proof();
     assert_eq!((subscribers[0].min_interval_ms, &subscribers[0].proof), (250, &proof));
 }
 
@@ -194,11 +194,11 @@ async fn unsubscribe_is_confirmed_with_or_without_a_subscription() {
 #[tokio::test]
 async fn added_key_subscribes_at_once() {
     let (world, session) = authorised().await;
-    world.replace(&App { keys: vec![KeyRecord::of("another", Scope::Both)], ..app("shop") }).await;
-    let grant = granted("shop", Scope::View);
+    world.replace(&App { keys: vec![KeyRecord::of("another", Scope::BOTH)], ..app("shop") }).await;
+    let grant = granted("shop", Scope::VIEW);
     let by_another = grant.replace(
-        KeyRecord::of(&secret("shop"), Scope::View).id.as_str(),
-        KeyRecord::of("another", Scope::View).id.as_str(),
+        KeyRecord::of(&secret("shop"), Scope::VIEW).id.as_str(),
+        KeyRecord::of("another", Scope::VIEW).id.as_str(),
     );
     let body = send(&session, "subscribe", &subscribe_to("shop"), &[("grant", &by_another)]).await.unwrap();
     assert_eq!(body["type"], "subscribed");

@@ -65,7 +65,7 @@ fn measured() -> Option<Vec<(&'static str, f64)>> {
 }
 
 fn app(key: &str) -> App {
-    let keys = vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, Scope::Both)];
+    let keys = vec![KeyRecord::of("another", Scope::BOTH), KeyRecord::of(key, Scope::BOTH)];
     App { keys, ..App::example() }
 }
 
@@ -76,7 +76,7 @@ fn claims(app: &App) -> Claims {
         iat: NOW_S,
         exp: NOW_S + 3_600,
         nbf: None,
-        scope: Scope::View,
+        scope: Scope::VIEW,
         apps: vec![app.id.clone()],
         owner: None,
     }

@@ -2,7 +2,7 @@
 
 use nsl_domain::app::App;
 use nsl_domain::frame::control::Credential;
-use nsl_domain::grant::{Action, Grant, GrantedApps, Proof, Role, authorise};
+use nsl_domain::grant::{Grant, GrantedApps, Proof, Role, check_without_action};
 use nsl_domain::ids::{Scope, UserId};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::time::TimestampMs;
@@ -41,8 +41,7 @@ pub fn prove(
             app.and_then(|app| by_user(user, app, role)).ok_or_else(Rejection::unauthorized)?
         }
     };
-    let action = if grant.scope == Scope::View { Action::View } else { Action::Publish };
-    authorise(Some(&grant), action, app, now)?;
+    check_without_action(&grant, app, now)?;
     Ok(grant)
 }
 
@@ -55,8 +54,8 @@ fn by_key(text: &str, app: &App) -> Option<Grant> {
 /// the configured origins may view.
 fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
     let scope = match role {
-        Role::Program => Scope::Publish,
-        Role::Page => Scope::View,
+        Role::Program => Scope::PUBLISH,
+        Role::Page => Scope::VIEW,
         Role::ForeignPage => return None,
     };
     if !app.legacy || *user != app.owner {
@@ -73,10 +72,11 @@ fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
 mod tests {
     use super::*;
     use nsl_domain::app::{KeyRecord, Status};
+    use nsl_domain::grant::{Action, authorise};
     use nsl_domain::rejection::Code;
 
     fn app(key: &str, scope: Scope, legacy: bool) -> App {
-        let keys = vec![KeyRecord::of("another", Scope::Both), KeyRecord::of(key, scope)];
+        let keys = vec![KeyRecord::of("another", Scope::BOTH), KeyRecord::of(key, scope)];
         App { keys, legacy, ..App::example() }
     }
 
@@ -91,22 +91,32 @@ mod tests {
 
     #[test]
     fn key_proves_its_own_scope_of_its_own_app() {
-        let shop = app("right", Scope::View, false);
+        let shop = app("right", Scope::VIEW, false);
         let right = Credential::ApiKey("right".into());
         let wrong = Credential::ApiKey("wrong".into());
-        assert_eq!(outcome(&right, Some(&shop), Role::Program), Ok(Scope::View));
+        assert_eq!(outcome(&right, Some(&shop), Role::Program), Ok(Scope::VIEW));
         assert_eq!(outcome(&wrong, Some(&shop), Role::Program), Err(Code::Unauthorized));
         assert_eq!(outcome(&right, None, Role::Program), Err(Code::Unauthorized));
         assert_eq!(attempt(&wrong, Some(&shop), Role::Page), attempt(&right, None, Role::Page));
     }
 
     #[test]
+    fn key_to_manage_is_proved_and_may_neither_publish_nor_view() {
+        let shop = app("right", Scope::MANAGE, false);
+        let grant = attempt(&Credential::ApiKey("right".into()), Some(&shop), Role::Program).unwrap();
+        for action in [Action::Publish, Action::View] {
+            let refused = authorise(Some(&grant), action, Some(&shop), TimestampMs::clamped(0)).unwrap_err();
+            assert_eq!(refused.code, Code::Forbidden, "{action:?}");
+        }
+    }
+
+    #[test]
     fn legacy_auth_opens_legacy_apps_to_their_owner() {
-        let (open, closed) = (app("k", Scope::Both, true), app("k", Scope::Both, false));
+        let (open, closed) = (app("k", Scope::BOTH, true), app("k", Scope::BOTH, false));
         let ann = Credential::LegacyUser(UserId::new("ann").unwrap());
         let bob = Credential::LegacyUser(UserId::new("bob").unwrap());
-        assert_eq!(outcome(&ann, Some(&open), Role::Program), Ok(Scope::Publish));
-        assert_eq!(outcome(&ann, Some(&open), Role::Page), Ok(Scope::View));
+        assert_eq!(outcome(&ann, Some(&open), Role::Program), Ok(Scope::PUBLISH));
+        assert_eq!(outcome(&ann, Some(&open), Role::Page), Ok(Scope::VIEW));
         assert_eq!(outcome(&ann, Some(&open), Role::ForeignPage), Err(Code::Unauthorized));
         assert_eq!(outcome(&ann, Some(&closed), Role::Program), Err(Code::Unauthorized));
         assert_eq!(outcome(&bob, Some(&open), Role::Program), Err(Code::Unauthorized));
@@ -114,7 +124,7 @@ mod tests {
 
     #[test]
     fn inactive_app_is_reported_to_its_own_key_only() {
-        let mut shop = app("right", Scope::View, true);
+        let mut shop = app("right", Scope::VIEW, true);
         shop.status = Status::Inactive;
         let right = Credential::ApiKey("right".into());
         assert_eq!(outcome(&right, Some(&shop), Role::Program), Err(Code::AppInactive));

@@ -17,9 +17,9 @@ pub const DEFAULT_SHARDS: u16 = 1;
 /// Most write shards of one app. History queries each of them, so their number is a cost of every request.
 pub const MAX_SHARDS: u16 = 64;
 
-/// Keys of one app and one scope that are valid at a time: the second lets the first be replaced without an
-/// outage. So an app has six at most, and a change of all of them with their pointers is 13 of the 100 actions
-/// that DynamoDB allows a transaction.
+/// Keys of one app and one scope, which is one set of words, that are valid at a time: the second lets the first be
+/// replaced without an outage. There are seven sets, so an app has 14 keys at most, and a change of all of them with
+/// their pointers is 29 of the 100 actions that DynamoDB allows a transaction.
 pub const MAX_KEYS_OF_SCOPE: usize = 2;
 
 /// Whether an app is served.
@@ -124,7 +124,7 @@ impl App {
         Ok(())
     }
 
-    /// Its valid keys of one scope, oldest first.
+    /// Its valid keys of exactly this scope, oldest first.
     pub fn keys_of(&self, scope: Scope) -> impl Iterator<Item = &KeyRecord> {
         self.keys.iter().filter(move |key| key.scope == scope)
     }
@@ -174,17 +174,17 @@ mod tests {
     #[test]
     fn two_keys_of_each_scope_are_valid_at_a_time() {
         let mut app = App::example();
-        for (text, scope) in [("a", Scope::Publish), ("b", Scope::View), ("c", Scope::Both)] {
+        for (text, scope) in [("a", Scope::PUBLISH), ("b", Scope::VIEW), ("c", Scope::BOTH)] {
             for turn in ["1", "2"] {
                 assert_eq!(app.add_key(KeyRecord::of(&format!("{text}{turn}"), scope)), Ok(()));
             }
             let surplus = KeyRecord::of("one more", scope);
             assert_eq!((app.add_key(surplus.clone()), app.drop_key(&surplus.id)), (Err(TooManyKeys), None));
         }
-        let older = KeyRecord::of("b1", Scope::View);
-        assert_eq!((app.keys.len(), app.keys_of(Scope::View).next()), (6, Some(&older)));
+        let older = KeyRecord::of("b1", Scope::VIEW);
+        assert_eq!((app.keys.len(), app.keys_of(Scope::VIEW).next()), (6, Some(&older)));
         assert_eq!((app.drop_key(&older.id), app.keys.len()), (Some(older), 5));
-        assert_eq!(Vec::from_iter(app.keys_of(Scope::View)), [&KeyRecord::of("b2", Scope::View)]);
+        assert_eq!(Vec::from_iter(app.keys_of(Scope::VIEW)), [&KeyRecord::of("b2", Scope::VIEW)]);
     }
 
     #[test]

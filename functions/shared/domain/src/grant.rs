@@ -27,11 +27,10 @@ pub enum Action {
 
 impl Scope {
     fn covers(self, action: Action) -> bool {
-        match self {
-            Self::Both => true,
-            Self::Publish => action == Action::Publish,
-            Self::View => action == Action::View,
-        }
+        self.contains(match action {
+            Action::Publish => Self::PUBLISH,
+            Action::View => Self::VIEW,
+        })
     }
 }
 
@@ -116,14 +115,36 @@ pub fn authorise(
     app: Option<&App>,
     now: TimestampMs,
 ) -> Result<(), Rejection> {
+    let (grant, app) = valid_on(grant, app, now)?;
+    if !grant.scope.covers(action) {
+        return Err(forbidden());
+    }
+    active(app)
+}
+
+/// Whether `grant` is valid for `app` at `now`, whatever it allows there.
+///
+/// # Errors
+/// Those of [`authorise`].
+pub fn check_without_action(grant: &Grant, app: Option<&App>, now: TimestampMs) -> Result<(), Rejection> {
+    let (_, app) = valid_on(Some(grant), app, now)?;
+    active(app)
+}
+
+fn valid_on<'a>(
+    grant: Option<&'a Grant>,
+    app: Option<&'a App>,
+    now: TimestampMs,
+) -> Result<(&'a Grant, &'a App), Rejection> {
     let grant = unexpired(grant, now)?;
     let app = app.filter(|app| grant.includes(app)).ok_or_else(forbidden)?;
     if !grant.proof.is_valid_for(app) {
         return Err(Rejection::unauthorized());
     }
-    if !grant.scope.covers(action) {
-        return Err(forbidden());
-    }
+    Ok((grant, app))
+}
+
+fn active(app: &App) -> Result<(), Rejection> {
     match app.status {
         Status::Active => Ok(()),
         Status::Inactive => Err(Rejection::new(Code::AppInactive, "the app is inactive")),
@@ -196,7 +217,7 @@ mod tests {
     const NOW: TimestampMs = TimestampMs::EXAMPLE;
 
     fn app() -> App {
-        App { keys: vec![KeyRecord::of("secret", Scope::Both)], legacy: true, ..App::example() }
+        App { keys: vec![KeyRecord::of("secret", Scope::BOTH)], legacy: true, ..App::example() }
     }
 
     fn grant(scope: Scope, reach: GrantedApps, proof: Proof) -> Grant {
@@ -214,9 +235,13 @@ mod tests {
 
     #[test]
     fn scope_covers_its_own_action_only() {
-        for (scope, publish, view) in
-            [(Scope::Publish, true, false), (Scope::View, false, true), (Scope::Both, true, true)]
-        {
+        for (scope, publish, view) in [
+            (Scope::PUBLISH, true, false),
+            (Scope::VIEW, false, true),
+            (Scope::BOTH, true, true),
+            (Scope::MANAGE, false, false),
+            (Scope::VIEW.with(Scope::MANAGE), false, true),
+        ] {
             let grant = by_key(scope);
             assert_eq!(rejection_of(Some(&grant), Action::Publish, &app()).is_none(), publish);
             assert_eq!(rejection_of(Some(&grant), Action::View, &app()).is_none(), view);
@@ -227,17 +252,17 @@ mod tests {
     fn expiry_and_scope_are_checked_without_an_app() {
         let rejection_of =
             |grant: Option<&Grant>| check_without_app(grant, Action::View, NOW).err().map(|one| one.code);
-        assert_eq!(rejection_of(Some(&by_key(Scope::View))), None);
-        assert_eq!(rejection_of(Some(&by_key(Scope::Publish))), Some(Code::Forbidden));
+        assert_eq!(rejection_of(Some(&by_key(Scope::VIEW))), None);
+        assert_eq!(rejection_of(Some(&by_key(Scope::PUBLISH))), Some(Code::Forbidden));
         assert_eq!(rejection_of(None), Some(Code::Unauthorized));
-        let expired = Grant { until: Some(NOW), ..by_key(Scope::View) };
+        let expired = Grant { until: Some(NOW), ..by_key(Scope::VIEW) };
         assert_eq!(rejection_of(Some(&expired)), Some(Code::Unauthorized));
     }
 
     #[test]
     fn foreign_and_unknown_apps_look_alike() {
         let foreign = App { id: AppId::new("other").unwrap(), ..app() };
-        let grant = by_key(Scope::Both);
+        let grant = by_key(Scope::BOTH);
         assert_eq!(
             authorise(Some(&grant), Action::View, Some(&foreign), NOW),
             authorise(Some(&grant), Action::View, None, NOW)
@@ -248,11 +273,11 @@ mod tests {
     fn expired_or_revoked_proof_grants_nothing() {
         let revoked = App { keys: Vec::new(), legacy: false, ..app() };
         let since = |ms| App { tokens_not_before: Some(NOW.plus_ms(ms)), ..app() };
-        let token = Grant { proof: Proof::Token { issued: NOW }, ..by_key(Scope::View) };
+        let token = Grant { proof: Proof::Token { issued: NOW }, ..by_key(Scope::VIEW) };
         let until = |ms| Grant { until: Some(NOW.plus_ms(ms)), ..token.clone() };
-        let legacy = Grant { proof: Proof::Legacy, ..by_key(Scope::View) };
+        let legacy = Grant { proof: Proof::Legacy, ..by_key(Scope::VIEW) };
         for (grant, app, is_valid) in [
-            (&by_key(Scope::View), revoked.clone(), false),
+            (&by_key(Scope::VIEW), revoked.clone(), false),
             (&legacy, app(), true),
             (&legacy, revoked, false),
             (&until(1), app(), true),
@@ -268,17 +293,17 @@ mod tests {
     #[test]
     fn inactive_status_is_shown_only_to_the_authorised() {
         let app = App { status: Status::Inactive, ..app() };
-        assert_eq!(rejection_of(Some(&by_key(Scope::Both)), Action::View, &app), Some(Code::AppInactive));
-        assert_eq!(rejection_of(Some(&by_key(Scope::Publish)), Action::View, &app), Some(Code::Forbidden));
+        assert_eq!(rejection_of(Some(&by_key(Scope::BOTH)), Action::View, &app), Some(Code::AppInactive));
+        assert_eq!(rejection_of(Some(&by_key(Scope::PUBLISH)), Action::View, &app), Some(Code::Forbidden));
         assert_eq!(rejection_of(None, Action::View, &app), Some(Code::Unauthorized));
     }
 
     #[test]
     fn owner_grant_includes_own_apps_only() {
-        let proof = by_key(Scope::View).proof;
+        let proof = by_key(Scope::VIEW).proof;
         let of = |owner| GrantedApps::Owner(UserId::new(owner).unwrap());
-        let own = grant(Scope::View, of("ann"), proof.clone());
-        let other = grant(Scope::View, of("bob"), proof);
+        let own = grant(Scope::VIEW, of("ann"), proof.clone());
+        let other = grant(Scope::VIEW, of("bob"), proof);
         assert_eq!(rejection_of(Some(&own), Action::View, &app()), None);
         assert_eq!(rejection_of(Some(&other), Action::View, &app()), Some(Code::Forbidden));
     }
@@ -286,21 +311,32 @@ mod tests {
     #[test]
     fn only_publishers_publish_for_the_apps_they_name() {
         let shop = [app().id];
-        assert_eq!(by_key(Scope::Both).publishes(), shop);
-        assert_eq!(by_key(Scope::Publish).publishes(), shop);
-        assert!(by_key(Scope::View).publishes().is_empty());
-        let owner = grant(Scope::Both, GrantedApps::Owner(UserId::new("ann").unwrap()), Proof::Legacy);
+        assert_eq!(by_key(Scope::BOTH).publishes(), shop);
+        assert_eq!(by_key(Scope::PUBLISH).publishes(), shop);
+        assert!(by_key(Scope::VIEW).publishes().is_empty());
+        let owner = grant(Scope::BOTH, GrantedApps::Owner(UserId::new("ann").unwrap()), Proof::Legacy);
         assert!(owner.publishes().is_empty());
     }
 
     #[test]
+    fn grants_of_earlier_versions_are_read_and_written_as_they_were() {
+        for (text, scope) in [("publish", Scope::PUBLISH), ("view", Scope::VIEW), ("both", Scope::BOTH)] {
+            let stored = format!(
+                r#"{{"user":"ann","scope":"{text}","reach":{{"apps":["shop"]}},"proof":{{"key":"0123456789ab"}}}}"#
+            );
+            let grant = Grant::from_text(&stored).unwrap();
+            assert_eq!((grant.scope, grant.to_text()), (scope, stored));
+        }
+    }
+
+    #[test]
     fn grant_survives_its_text_and_garbage_grants_nothing() {
-        let token = Grant { proof: Proof::Token { issued: NOW }, until: Some(NOW), ..by_key(Scope::View) };
+        let token = Grant { proof: Proof::Token { issued: NOW }, until: Some(NOW), ..by_key(Scope::VIEW) };
         assert_eq!(
             (&token.subscription_proof().proof, token.subscription_proof().until),
             (&token.proof, token.until)
         );
-        for grant in [by_key(Scope::Both), token] {
+        for grant in [by_key(Scope::BOTH), by_key(Scope::MANAGE), token] {
             assert_eq!(Grant::from_text(&grant.to_text()), Some(grant));
         }
         for text in ["", "{}", "null", "{\"scope\":\"both\"}"] {

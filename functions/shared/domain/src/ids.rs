@@ -2,10 +2,14 @@
 //!
 //! Ids have one alphabet, without `#`, so that no id can forge another table key.
 
+mod scope;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use scope::{NoKnownWord, Scope};
 
 /// Longest id in bytes.
 pub const MAX_ID_BYTES: usize = 128;
@@ -91,29 +95,6 @@ id! {
 id! {
     /// Which of an app's keys opened a connection, so that revoking the key reaches it. Not a secret.
     KeyId
-}
-
-/// Which actions a credential allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Sending reports.
-    Publish,
-    /// Watching reports and reading history.
-    View,
-    /// Both.
-    Both,
-}
-
-impl Scope {
-    /// The name under which it is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Publish => "publish",
-            Self::View => "view",
-            Self::Both => "both",
-        }
-    }
 }
 
 /// SHA-256 of an API key: what is stored of it.

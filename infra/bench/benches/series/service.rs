@@ -67,7 +67,7 @@ impl Service {
 
     /// The body of a response.
     pub(crate) async fn ask(&self, history: &History, query: &str, now: TimestampMs) -> String {
-        let grant = fixtures::grant(self.app.id.as_str(), Scope::View).to_text();
+        let grant = fixtures::grant(self.app.id.as_str(), Scope::VIEW).to_text();
         let path = format!("/apps/{}/metrics", self.app.id);
         let event = events::http_call(
             "GET /apps/{appId}/metrics",

@@ -1,6 +1,7 @@
 //! The arguments of `nsl app`.
 
 use super::app_settings::AppSettings;
+use super::scope::scope;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use nsl_domain::app::MAX_SHARDS;
@@ -75,9 +76,10 @@ pub(crate) struct AppRotateKey {
     #[command(flatten)]
     pub(crate) named: AppNamed,
 
-    /// Scope of the new or the removed key [default: that of the newest key].
-    #[arg(long, value_name = "SCOPE", value_parser = scope(), conflicts_with = "drop")]
-    pub(crate) scope: Option<Scope>,
+    /// Scope of the new or the removed key: publish, view, manage, or several separated by commas; both is publish and
+    /// view [default: that of the newest key].
+    #[arg(long, value_name = "SCOPE", value_parser = scope, conflicts_with = "drop")]
+    pub(crate) scope: Vec<Scope>,
 
     /// Remove the older of two keys of a scope, the second half of a rotation; no key is added.
     #[arg(long, conflicts_with = "drop")]
@@ -120,9 +122,10 @@ pub(crate) struct AppCreate {
     #[arg(long)]
     pub(crate) legacy: bool,
 
-    /// Scope of its first key [default: both].
-    #[arg(long, value_name = "SCOPE", value_parser = scope())]
-    pub(crate) scope: Option<Scope>,
+    /// Scope of its first key: publish, view, manage, or several separated by commas [default: both, which is publish
+    /// and view].
+    #[arg(long, value_name = "SCOPE", value_parser = scope)]
+    pub(crate) scope: Vec<Scope>,
 
     /// Create the demo application, if it does not exist, with the key in --key-file, which is created if it does not exist.
     #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
@@ -145,12 +148,6 @@ pub(crate) struct AppList {
     /// Name of the applications table [default: that of the ready file or the stack].
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
-}
-
-/// Parses what a key or token may do.
-pub(super) fn scope() -> impl TypedValueParser<Value = Scope> {
-    let scopes = [Scope::Publish, Scope::View, Scope::Both].map(Scope::as_str);
-    PossibleValuesParser::new(scopes).try_map(|text| serde_json::from_value(text.into()))
 }
 
 /// Parses the value of a flag that is on or off.

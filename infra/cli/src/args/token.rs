@@ -1,7 +1,7 @@
 //! The arguments of `nsl token`. A token is read from the environment or stdin, never from an argument.
 
-use super::app::scope;
 use super::duration::seconds;
+use super::scope::scope;
 use clap::Subcommand;
 use nsl_domain::ids::Scope;
 use std::path::PathBuf;
@@ -28,9 +28,9 @@ pub(crate) struct TokenIssue {
     #[arg(long, value_name = "USER", conflicts_with = "app")]
     pub(crate) owner: Option<String>,
 
-    /// Scope of the token.
-    #[arg(long, value_name = "SCOPE", default_value = "view", value_parser = scope())]
-    pub(crate) scope: Scope,
+    /// Scope of the token: publish, view, manage, or several separated by commas; both is publish and view.
+    #[arg(long, value_name = "SCOPE", default_value = "view", value_parser = scope)]
+    pub(crate) scope: Vec<Scope>,
 
     /// Validity: a number and s, m, h or d.
     #[arg(long, value_name = "TIME", default_value = "8h", value_parser = validity)]

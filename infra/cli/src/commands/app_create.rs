@@ -4,7 +4,7 @@
 
 use crate::app_edit::edit;
 use crate::app_view::on_off;
-use crate::args::AppCreate;
+use crate::args::{AppCreate, union};
 use crate::cli::Cli;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         Some(path) => key_file::read_or_create(path)?,
         None => api_key::generate()?,
     };
-    let key = KeyRecord::of(&api_key, args.scope.unwrap_or(Scope::Both));
+    let key = KeyRecord::of(&api_key, union(&args.scope).unwrap_or(Scope::BOTH));
     let app = App { keys: vec![key], ..app };
     let created = match apps.create(&app).await? {
         Created::Done => true,

@@ -4,7 +4,7 @@
 
 use crate::app_edit::edit;
 use crate::app_view::scope;
-use crate::args::AppRotateKey;
+use crate::args::{AppRotateKey, argument, union};
 use crate::cli::Cli;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
@@ -16,20 +16,21 @@ use serde_json::json;
 
 pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
     let store = store::open(cli, args.named.table.as_deref()).await?;
+    let requested = union(&args.scope);
     if args.drop_old || args.drop.is_some() {
-        let remove = |app: &mut App| remove_key(app, args.drop.as_deref(), args.scope);
+        let remove = |app: &mut App| remove_key(app, args.drop.as_deref(), requested);
         return show_remaining(&edit(&store.apps, &args.named.app, remove).await?, &cli.console);
     }
     let text = match &cli.place.key_file {
         Some(path) => key_file::create(path)?,
         None => api_key::generate()?,
     };
-    let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, args.scope)).await?;
+    let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, requested)).await?;
     let key = app.keys.last().context("the application has no key")?;
     let document = json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text});
     cli.console
         .show(&document, || format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
-    let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, key.scope.as_str());
+    let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, argument(key.scope));
     cli.console
         .hint(&format!("the key is shown only once; once all publishers and viewers use it, run: {next}"));
     Ok(())
@@ -37,7 +38,7 @@ pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
 
 /// The requested scope, else that of the newest key.
 fn rotated_scope(app: &App, requested: Option<Scope>) -> Scope {
-    requested.or_else(|| app.keys.last().map(|key| key.scope)).unwrap_or(Scope::Both)
+    requested.or_else(|| app.keys.last().map(|key| key.scope)).unwrap_or(Scope::BOTH)
 }
 
 fn add_key(app: &mut App, text: &str, requested: Option<Scope>) -> anyhow::Result<()> {
@@ -48,7 +49,7 @@ fn add_key(app: &mut App, text: &str, requested: Option<Scope>) -> anyhow::Resul
              --drop KEY_ID",
             app.id,
             scope(rotated),
-            rotated.as_str()
+            argument(rotated)
         );
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! `nsl token issue`: issues a signed token. Only the token is printed to stdout, so that a shell can assign it to
 //! NSL_TOKEN.
 
-use crate::args::TokenIssue;
+use crate::app_view::in_words;
+use crate::args::{TokenIssue, union};
 use crate::cli::Cli;
 use crate::secret;
 use anyhow::{Context as _, ensure};
@@ -44,18 +45,15 @@ fn claims(args: &TokenIssue, now: TimestampMs) -> anyhow::Result<Claims> {
         iat: issued,
         exp: issued.saturating_add_unsigned(args.expires.as_secs()),
         nbf: None,
-        scope: args.scope,
+        scope: union(&args.scope).unwrap_or(Scope::VIEW),
         apps,
         owner,
     })
 }
 
 fn summary(claims: &Claims) -> String {
-    let may = match claims.scope {
-        Scope::Publish => "publish for",
-        Scope::View => "view",
-        Scope::Both => "publish for and view",
-    };
+    let may = claims.scope.words().map(|word| if word == "publish" { "publish for" } else { word });
+    let may = in_words(&Vec::from_iter(may));
     let what = match &claims.owner {
         Some(owner) => format!("every application of {owner}"),
         None => claims.apps.iter().map(AppId::as_str).collect::<Vec<_>>().join(", "),

@@ -137,6 +137,26 @@ async fn scopes_are_rotated_independently() {
 }
 
 #[tokio::test]
+async fn scope_is_one_or_several_words() {
+    let gateway = Gateway::start("scope-words").await;
+    gateway.documents("app create --app-id shop --scope manage --scope view --json").await;
+    let new = gateway.document("app rotate-key shop --scope publish,view --json").await;
+    assert_eq!(new["scope"], "both", "the name that older versions read");
+    let message =
+        String::from_utf8(gateway.nsl("app rotate-key shop --scope view,manage").await.stderr).unwrap();
+    assert!(message.contains("--drop-old --scope view,manage"), "{message}");
+    let shown = gateway.document("app show shop --json").await;
+    let scopes: Vec<&Value> =
+        shown["keys"].as_array().into_iter().flatten().map(|key| &key["scope"]).collect();
+    assert_eq!(scopes, ["view manage", "both", "view manage"]);
+    let full = gateway.error("app rotate-key shop --scope manage,view").await;
+    assert!(full.contains("2 valid keys that may view and manage"), "{full}");
+    assert!(
+        gateway.error("app rotate-key shop --scope admin").await.contains("publish, view, manage or both")
+    );
+}
+
+#[tokio::test]
 async fn new_key_is_written_to_a_new_file() {
     let gateway = Gateway::with_shop("rotate-file").await;
     let new = gateway.document("app rotate-key shop --key-file new.key --json").await;

@@ -29,6 +29,11 @@ async fn token_has_the_requested_claims_and_is_alone_on_stdout() {
         (&json!("bob"), &json!("nsl"), &json!("both"), &json!(["shop", "bank"]))
     );
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 7_200);
+    let several = gateway.document("token issue --app shop --scope manage,publish,view --json").await;
+    assert_eq!(several["claims"]["scope"], "publish view manage");
+    let message =
+        text(&gateway.nsl("token issue --app shop --scope publish,manage --scope view").await.stderr);
+    assert!(message.contains("for nsl to publish for, view and manage shop until"), "{message}");
     let owners = gateway.document("token issue --owner ann --json").await;
     assert_eq!((&owners["claims"]["owner"], &owners["claims"]["sub"]), (&json!("ann"), &json!("ann")));
     assert_eq!(owners["claims"]["scope"], "view", "the default");

@@ -19,7 +19,7 @@ fn claims() -> Claims {
         iat: NOW_S,
         exp: NOW_S + 3_600,
         nbf: None,
-        scope: Scope::View,
+        scope: Scope::VIEW,
         apps: vec![AppId::new("shop").unwrap()],
         owner: None,
     }
@@ -38,7 +38,7 @@ fn signed(change: impl FnOnce(&mut Claims)) -> String {
 #[test]
 fn token_grants_its_claims_until_expiry() {
     let grant = verify(&signed(|_| {})).unwrap();
-    assert_eq!(grant.scope, Scope::View);
+    assert_eq!(grant.scope, Scope::VIEW);
     assert_eq!(grant.reach, GrantedApps::Apps(vec![AppId::new("shop").unwrap()]));
     assert_eq!(grant.proof, Proof::Token { issued: now() });
     assert_eq!(grant.until, Some(seconds(NOW_S + 3_600)));
@@ -98,7 +98,7 @@ fn parts(token: &str) -> [String; 3] {
 #[test]
 fn invalid_signature_is_rejected() {
     let [header, body, signature] = parts(&signed(|_| {}));
-    let [_, forged, _] = parts(&signed(|claims| claims.scope = Scope::Both));
+    let [_, forged, _] = parts(&signed(|claims| claims.scope = Scope::BOTH));
     let another = issue(&claims(), "another secret of more than 32 bytes.").unwrap();
     // {"alg":"none"}
     let none = "eyJhbGciOiJub25lIn0";

@@ -92,16 +92,11 @@ pub(super) fn read_app(item: &Item) -> Result<App, BadAttribute> {
 fn read_key(entry: &AttributeValue) -> Result<KeyRecord, BadAttribute> {
     let entry = entry.as_m().map_err(|_| BadAttribute::WrongType(keys::KEYS))?;
     let hash = KeyHash::from_hex(items::read_text(entry, keys::KEY_HASH)?);
-    let scope = match items::read_text(entry, keys::KEY_SCOPE)? {
-        "publish" => Scope::Publish,
-        "view" => Scope::View,
-        "both" => Scope::Both,
-        _ => return Err(BadAttribute::Unreadable(keys::KEY_SCOPE)),
-    };
+    let scope = Scope::of_text(items::read_text(entry, keys::KEY_SCOPE)?);
     Ok(KeyRecord {
         id: items::read_id(entry, keys::KEY_ID)?,
         hash: hash.ok_or(BadAttribute::Unreadable(keys::KEY_HASH))?,
-        scope,
+        scope: scope.map_err(|_| BadAttribute::Unreadable(keys::KEY_SCOPE))?,
     })
 }
 

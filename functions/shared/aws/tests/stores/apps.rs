@@ -17,7 +17,7 @@ pub(super) fn app_of_before_limits(name: &str) -> Value {
 #[tokio::test]
 async fn registered_app_is_found_by_id_and_by_key() {
     let env = TestEnvironment::start().await;
-    let keys = vec![KeyRecord::of("one", Scope::Publish), KeyRecord::of("two", Scope::View)];
+    let keys = vec![KeyRecord::of("one", Scope::PUBLISH), KeyRecord::of("two", Scope::VIEW)];
     let shop = App { status: Status::Inactive, legacy: true, shards: 7, keys, ..app("shop") };
     assert_eq!(env.apps().find(&shop.id).await.unwrap(), None);
     env.take_calls();
@@ -36,7 +36,7 @@ async fn registered_app_is_found_by_id_and_by_key() {
 #[tokio::test]
 async fn existing_app_is_not_overwritten() {
     let (env, shop) = with_shop().await;
-    let keys = vec![KeyRecord::of("another", Scope::Both)];
+    let keys = vec![KeyRecord::of("another", Scope::BOTH)];
     let renamed = App { name: "Another".into(), keys, ..shop.clone() };
     assert_eq!(env.apps().create(&renamed).await.unwrap(), Created::AlreadyExists);
     let twin = App { keys: shop.keys.clone(), ..app("twin") };

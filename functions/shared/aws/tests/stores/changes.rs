@@ -8,7 +8,7 @@ use nsl_domain::rollup::AppRetention;
 use super::*;
 
 fn key(text: &str) -> KeyRecord {
-    KeyRecord::of(text, Scope::Both)
+    KeyRecord::of(text, Scope::BOTH)
 }
 
 async fn opens(env: &TestEnvironment, text: &str) -> Option<AppId> {
@@ -85,14 +85,23 @@ async fn key_is_saved_and_deleted_with_its_pointer() {
     assert_eq!([opens(&env, "shop").await, opens(&env, "new").await], [None, Some(id("shop"))]);
 }
 
+/// Every set of the three words.
+fn all_scopes() -> [Scope; 7] {
+    let managing = |scope: Scope| scope.with(Scope::MANAGE);
+    let old = [Scope::PUBLISH, Scope::VIEW, Scope::BOTH];
+    let [a, b, c] = old.map(managing);
+    [Scope::PUBLISH, Scope::VIEW, Scope::BOTH, Scope::MANAGE, a, b, c]
+}
+
 #[tokio::test]
 async fn all_keys_can_be_replaced_in_one_transaction() {
     let env = TestEnvironment::start().await;
     let mut shop = App { keys: Vec::new(), ..app("shop") };
     let fill = |app: &mut App, generation: &str| {
-        for scope in [Scope::Publish, Scope::View, Scope::Both] {
+        for scope in all_scopes() {
+            let scope_text = scope.as_str();
             for turn in 0..MAX_KEYS_OF_SCOPE {
-                app.add_key(KeyRecord::of(&format!("{generation} {scope:?} {turn}"), scope)).unwrap();
+                app.add_key(KeyRecord::of(&format!("{generation} {scope_text} {turn}"), scope)).unwrap();
             }
         }
     };
@@ -101,8 +110,9 @@ async fn all_keys_can_be_replaced_in_one_transaction() {
     let mut changed = App { keys: Vec::new(), ..shop.clone() };
     fill(&mut changed, "new");
     assert_eq!(env.apps().save(&shop, &changed).await.unwrap(), Saved::Done);
-    assert_eq!([opens(&env, "old View 1").await, opens(&env, "new View 1").await], [None, Some(id("shop"))]);
-    assert_eq!(env.rows("AppsTable").await.len(), 7);
+    assert_eq!([opens(&env, "old view 1").await, opens(&env, "new view 1").await], [None, Some(id("shop"))]);
+    assert_eq!(env.rows("AppsTable").await.len(), 15);
+    assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(changed.clone()));
     assert_eq!(env.apps().delete(&changed).await.unwrap(), Saved::Done);
     assert!(env.rows("AppsTable").await.is_empty());
 }

@@ -69,9 +69,9 @@ fn connection(name: &str) -> ConnectionId {
 
 /// An app with one key, whose text is its own name.
 fn app(name: &str) -> App {
-    App { name: format!("The {name}"), keys: vec![KeyRecord::of(name, Scope::Both)], ..fixtures::app(name) }
+    App { name: format!("The {name}"), keys: vec![KeyRecord::of(name, Scope::BOTH)], ..fixtures::app(name) }
 }
 
 fn grant(app: &str) -> Grant {
-    Grant { proof: Proof::Legacy, ..fixtures::grant(app, Scope::Both) }
+    Grant { proof: Proof::Legacy, ..fixtures::grant(app, Scope::BOTH) }
 }

@@ -41,7 +41,7 @@ async fn in_band_auth_updates_the_session_row() {
         env.sessions().store_grant(&publisher, &grant(app)).await.unwrap();
         assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
-    let viewer = Grant { scope: Scope::View, ..grant("cafe") };
+    let viewer = Grant { scope: Scope::VIEW, ..grant("cafe") };
     env.sessions().store_grant(&publisher, &viewer).await.unwrap();
     let mut published = env.sessions().close(&publisher).await.unwrap().published;
     published.sort();

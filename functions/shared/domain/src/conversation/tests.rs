@@ -19,7 +19,7 @@ fn any_request() -> impl Strategy<Value = Request> {
 }
 
 fn any_grant() -> impl Strategy<Value = Option<Grant>> {
-    prop::sample::select(vec![None, Some(by_key(Scope::Both)), Some(legacy(Scope::View))])
+    prop::sample::select(vec![None, Some(by_key(Scope::BOTH)), Some(legacy(Scope::VIEW))])
 }
 
 fn kind(frame: &str) -> String {

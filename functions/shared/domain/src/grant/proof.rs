@@ -91,11 +91,11 @@ mod tests {
     const NOW: TimestampMs = TimestampMs::EXAMPLE;
 
     fn app() -> App {
-        App { keys: vec![KeyRecord::of("secret", Scope::Both)], legacy: true, ..App::example() }
+        App { keys: vec![KeyRecord::of("secret", Scope::BOTH)], legacy: true, ..App::example() }
     }
 
     fn key() -> Proof {
-        Proof::Key(KeyRecord::of("secret", Scope::Both).id)
+        Proof::Key(KeyRecord::of("secret", Scope::BOTH).id)
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) async fn auth<E: LegacyEffects>(
     if let Some(other) = other_legacy_app(&app, context) {
         effects.end_legacy_grant(&other).await?;
     }
-    let is_page = grant.scope != Scope::Publish;
+    let is_page = grant.scope != Scope::PUBLISH;
     if is_page && !effects.add_subscription(&app, &grant, 0, Dialect::Legacy).await? {
         return Ok(ignore_until_next_attempt(context));
     }

@@ -102,7 +102,7 @@ async fn permission<E: LegacyEffects>(
 
 /// The library reads the history of its own app although it may only publish.
 fn view_or_publish(grant: &Grant) -> Action {
-    if grant.is_legacy() && grant.scope == Scope::Publish { Action::Publish } else { Action::View }
+    if grant.is_legacy() && grant.scope == Scope::PUBLISH { Action::Publish } else { Action::View }
 }
 
 /// The only request that is answered without a grant.
@@ -202,10 +202,10 @@ async fn command<E: LegacyEffects>(
     Ok(Reply::of(&Outbound::CommandResponse(Some(command))))
 }
 
-/// A command changes what publishers do, so a key or token needs the scope `both`. The grant of the dashboard's `auth`
-/// has the scope `view` and may command.
+/// A command changes what publishers do, so a key or token must allow publishing and viewing. The grant of the
+/// dashboard's `auth` has the scope `view` and may command.
 fn may_command(grant: &Grant) -> bool {
-    grant.scope == if grant.is_legacy() { Scope::View } else { Scope::Both }
+    grant.scope.contains(if grant.is_legacy() { Scope::VIEW } else { Scope::BOTH })
 }
 
 /// Stores log entries, posts them to the subscribers, and counts those that were not stored.

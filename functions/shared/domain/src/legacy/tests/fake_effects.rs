@@ -122,10 +122,10 @@ const FALLIBLE: [&str; 21] = [
 pub(crate) fn any_session() -> impl Strategy<Value = LegacySession> {
     let grants = vec![
         None,
-        Some(legacy(Scope::View)),
-        Some(legacy(Scope::Publish)),
-        Some(by_key(Scope::Both)),
-        Some(by_key(Scope::View)),
+        Some(legacy(Scope::VIEW)),
+        Some(legacy(Scope::PUBLISH)),
+        Some(by_key(Scope::BOTH)),
+        Some(by_key(Scope::VIEW)),
     ];
     let wrong_for = prop::option::of(0..2 * WRONG_FOR_MS);
     (prop::sample::select(grants), wrong_for).prop_map(|(grant, wrong_for)| LegacySession {
@@ -136,7 +136,7 @@ pub(crate) fn any_session() -> impl Strategy<Value = LegacySession> {
 
 pub(crate) fn any_effects() -> impl Strategy<Value = FakeEffects> {
     let failing = prop::option::weighted(0.5, prop::sample::select(FALLIBLE.to_vec()));
-    let grants = [by_key(Scope::Both), legacy(Scope::View), legacy(Scope::Publish)];
+    let grants = [by_key(Scope::BOTH), legacy(Scope::VIEW), legacy(Scope::PUBLISH)];
     let proved = prop::option::weighted(0.7, prop::sample::select(grants.to_vec()));
     let rejections = prop::option::of(1..10_u32);
     let session = prop::option::weighted(0.9, any_session());

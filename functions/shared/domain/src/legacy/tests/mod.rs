@@ -54,7 +54,7 @@ fn frames(reply: &Reply) -> Vec<Value> {
 
 #[test]
 fn page_is_welcomed_though_its_last_report_cannot_be_read() {
-    let proved = Some(legacy(Scope::View));
+    let proved = Some(legacy(Scope::VIEW));
     let effects = FakeEffects { proved, failing: vec!["last_report"], ..FakeEffects::default() };
     let sent = frames(&reply(&about_shop("auth"), Role::Page, &effects));
     assert_eq!((sent.len(), &sent[0]["type"]), (1, &json!("auth_success")));
@@ -108,17 +108,19 @@ fn each_request_needs_its_permission() {
     let command = json!({"type": "command", "data": {"type": "console_toggle", "data": {"enabled": false}}});
     let (publish, view) = (Action::Publish, Action::View);
     for (frame, grant, action) in [
-        (&logs, legacy(Scope::Publish), Some(publish)),
-        (&logs, legacy(Scope::View), Some(publish)),
-        (&about_shop("history"), legacy(Scope::Publish), Some(publish)),
-        (&about_shop("history"), legacy(Scope::View), Some(view)),
-        (&about_shop("history"), by_key(Scope::Publish), Some(view)),
-        (&json!({"type": "get_last_actions"}), legacy(Scope::View), Some(view)),
-        (&json!({"type": "request_metrics"}), legacy(Scope::Publish), Some(view)),
-        (&command, legacy(Scope::View), Some(view)),
-        (&command, by_key(Scope::Both), Some(view)),
-        (&command, by_key(Scope::View), None),
-        (&command, legacy(Scope::Publish), None),
+        (&logs, legacy(Scope::PUBLISH), Some(publish)),
+        (&logs, legacy(Scope::VIEW), Some(publish)),
+        (&about_shop("history"), legacy(Scope::PUBLISH), Some(publish)),
+        (&about_shop("history"), legacy(Scope::VIEW), Some(view)),
+        (&about_shop("history"), by_key(Scope::PUBLISH), Some(view)),
+        (&json!({"type": "get_last_actions"}), legacy(Scope::VIEW), Some(view)),
+        (&json!({"type": "request_metrics"}), legacy(Scope::PUBLISH), Some(view)),
+        (&command, legacy(Scope::VIEW), Some(view)),
+        (&command, by_key(Scope::BOTH), Some(view)),
+        (&command, by_key(Scope::BOTH.with(Scope::MANAGE)), Some(view)),
+        (&command, by_key(Scope::MANAGE), None),
+        (&command, by_key(Scope::VIEW), None),
+        (&command, legacy(Scope::PUBLISH), None),
     ] {
         let effects = granted(grant.clone());
         let reply = reply(frame, Role::Page, &effects);
@@ -134,7 +136,7 @@ fn log_entries_are_stored_before_they_are_posted() {
     for (failing, dropped, posted) in
         [(vec![], 1, 1), (vec!["post_to_subscribers"], 1, 1), (vec!["store_log_entries"], 2, 0)]
     {
-        let effects = FakeEffects { failing, ..granted(legacy(Scope::Publish)) };
+        let effects = FakeEffects { failing, ..granted(legacy(Scope::PUBLISH)) };
         let reply = reply(&frame, Role::Program, &effects);
         assert_eq!((reply.frames.len(), reply.counts.dropped_logs), (0, dropped));
         assert_eq!(effects.calls.borrow()[2], "store_log_entries");
