@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
+use nsl_domain::series::LIBRARY_SERIES;
 use sha2::{Digest, Sha256};
 
 const DOCUMENT: &str = include_str!("../../../infra/dashboard/page.html");
@@ -83,7 +84,7 @@ fn headers(page: &Bundle) -> HeaderMap {
 
 fn bundle(websocket: &str) -> Bundle {
     let style = bundle::style(STYLE);
-    let modules = bundle::modules(MODULES);
+    let modules = bundle::constant("LIBRARY_SERIES", LIBRARY_SERIES) + &bundle::modules(MODULES);
     let address = bundle::attribute(websocket);
     let text = DOCUMENT
         .replace("{{websocket}}", &address)

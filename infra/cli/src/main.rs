@@ -11,6 +11,7 @@ mod clock_skew;
 mod commands;
 mod connection;
 mod disconnect;
+mod figure;
 mod key_file;
 mod machine;
 mod rates;

@@ -1,7 +1,9 @@
 //! One report as a line of text: time, source, CPU, memory, resident set size and network rates.
 
+use crate::figure::figure;
 use crate::rates::{Rate, Rates, Totals};
 use jiff::{Timestamp, tz::TimeZone};
+use nsl_domain::series::Unit;
 use serde_json::Value;
 
 /// Characters of a bar.
@@ -9,6 +11,9 @@ const BAR_WIDTH: usize = 10;
 
 /// Columns that the source is padded to.
 const SOURCE_WIDTH: usize = 16;
+
+/// Longest figure of bytes: `1,023 MiB`.
+const BYTES_WIDTH: usize = 9;
 
 /// Characters that are shown of a document without any of the known fields.
 const MAX_OTHER: usize = 100;
@@ -62,7 +67,7 @@ fn known_parts(
         parts.push(style.gauge("mem", usage));
     }
     if let Some(rss) = number("/process/memoryUsage/rss") {
-        parts.push(format!("rss {:>8}", bytes(rss)));
+        parts.push(format!("rss {:>BYTES_WIDTH$}", bytes(rss)));
     }
     let totals = timestamp_ms.and_then(|at_ms| Totals::of(metrics, at_ms));
     if let Some(rate) = totals.and_then(|totals| rates.observe(source, totals)) {
@@ -78,7 +83,7 @@ impl Style {
 
     fn gauge(&self, name: &str, percent: f64) -> String {
         let bar = bar(percent);
-        let figure = format!("{percent:>5.1} %");
+        let figure = format!("{:>5}", figure(percent, Some(Unit::Percent)));
         if !self.color {
             return format!("{name} {bar} {figure}");
         }
@@ -97,21 +102,12 @@ fn bar(percent: f64) -> String {
     (0..BAR_WIDTH).map(|cell| if cell < filled { '█' } else { '░' }).collect()
 }
 
-fn network(rate: Rate) -> String {
-    format!("↓ {:>8}/s  ↑ {:>8}/s", bytes(rate.received), bytes(rate.sent))
+fn bytes(count: f64) -> String {
+    figure(count, Some(Unit::Bytes))
 }
 
-/// A number of bytes in decimal units, with two to four digits.
-pub(crate) fn bytes(count: f64) -> String {
-    let mut count = count;
-    for unit in ["B", "kB", "MB", "GB", "TB"] {
-        if count.abs() < 999.5 {
-            let decimals = usize::from(unit != "B" && count.abs() < 99.95);
-            return format!("{count:.decimals$} {unit}");
-        }
-        count /= 1_000.0;
-    }
-    format!("{count:.0} PB")
+fn network(rate: Rate) -> String {
+    format!("↓ {:>BYTES_WIDTH$}/s  ↑ {:>BYTES_WIDTH$}/s", bytes(rate.received), bytes(rate.sent))
 }
 
 fn time_of_day(timestamp_ms: Option<i64>, zone: &TimeZone) -> String {
@@ -151,19 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_shown_in_decimal_units() {
-        let shown: Vec<String> =
-            [0.0, 999.0, 1_000.0, 55_762_944.0, 123_456_789.0, 999_999.0, 2e15, 2e18].map(bytes).to_vec();
-        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "55.8 MB", "123 MB", "1.0 MB", "2 PB", "2000 PB"]);
-    }
-
-    #[test]
     fn line_shows_time_source_usage_and_resident_set() {
         let metrics = json!({"cpu": {"usage": 61.4}, "memory": {"used": 1, "total": 4},
             "process": {"memoryUsage": {"rss": 55_762_944}}});
         assert_eq!(
             line(metrics, &plain()),
-            "16:00:00  web-1             cpu ██████░░░░  61.4 %  mem ███░░░░░░░  25.0 %  rss  55.8 MB"
+            "16:00:00  web-1             cpu ██████░░░░   61%  mem ███░░░░░░░   25%  rss  53.2 MiB"
         );
     }
 
@@ -175,8 +164,8 @@ mod tests {
         };
         let mut rates = Rates::default();
         assert!(!render(&report(0), Some(1_000), &mut rates, &plain()).contains('↓'));
-        let second = render(&report(2_000), Some(2_000), &mut rates, &plain());
-        assert!(second.ends_with("↓   2.0 kB/s  ↑   2.0 kB/s"), "{second}");
+        let second = render(&report(2_048), Some(2_000), &mut rates, &plain());
+        assert!(second.ends_with("↓     2 KiB/s  ↑     2 KiB/s"), "{second}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! A series as a sparkline, and numbers in a few characters.
+//! A series as a sparkline.
 
-/// Longest line in characters: a table row with four numbers then fits 110 columns.
+/// Longest line in characters: a table row with four figures then fits 120 columns.
 const MAX_WIDTH: usize = 48;
 
 /// The characters, from lowest to highest.
@@ -28,23 +28,6 @@ fn height(value: f64, low: f64, high: f64) -> char {
     HEIGHTS.get(step).copied().unwrap_or('█')
 }
 
-/// A number in at most seven characters: up to two decimals, then thousands as k, M, G, T.
-pub(crate) fn figure(value: f64) -> String {
-    let mut value = value;
-    for unit in ["", "k", "M", "G", "T"] {
-        if value.abs() < 9_999.5 {
-            let decimals = match value.abs() {
-                size if value.fract() == 0.0 && unit.is_empty() || size >= 999.5 => 0,
-                size if size >= 99.95 => 1,
-                _ => 2,
-            };
-            return format!("{value:.decimals$}{unit}");
-        }
-        value /= 1_000.0;
-    }
-    format!("{value:.0e}P")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,11 +46,5 @@ mod tests {
         let line = draw(&week);
         assert_eq!(line.chars().count(), 42);
         assert!(line.starts_with('▁') && line.ends_with('█'));
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let shown = [0.0, 3.0, 61.449, 123.456, 1234.5, 55_762_944.0, 25_274_793_984.0, -0.5].map(figure);
-        assert_eq!(shown, ["0", "3", "61.45", "123.5", "1234", "55.76M", "25.27G", "-0.50"]);
     }
 }

@@ -164,7 +164,7 @@ export class PanelView {
   }
 
   #unit() {
-    return this.#panel.unit ?? unitOf(this.#panel.lines[0].name);
+    return unitOf(this.#panel.lines[0].name);
   }
 }
 

@@ -3,8 +3,6 @@
 /** Requested before any name is known. */
 const FIRST_PATTERNS = [
   "cpu.usage",
-  "cpu.user",
-  "cpu.system",
   "memory.used",
   "memory.total",
   "process.memoryUsage.rss",
@@ -28,24 +26,24 @@ export function seriesParam(name) {
   return name.replaceAll(",", "*");
 }
 
-/** The charts for these names: `{id, title, unit, lines: [{name, label}]}`; `title` is a key of the texts. */
+/** The charts for these names: `{id, title, lines: [{name, label}]}`, all lines in one unit; `title` is a key of the texts. */
 export function panelsOf(names, added) {
   const known = new Set(names);
   const lines = (...pairs) => pairs.filter(([name]) => known.has(name)).map(([name, label]) => ({ name, label }));
   const memory = "process.memoryUsage";
   const panels = [
-    panel("cpu", "percent", lines(["cpu.usage", "total"], ["cpu.user", "user"], ["cpu.system", "system"])),
-    panel("memory", "bytes", lines(["memory.used", "used"], ["memory.total", "total"])),
-    panel("process", "bytes", lines([`${memory}.rss`, "rss"], [`${memory}.heapUsed`, "heapUsed"], [`${memory}.heapTotal`, "heapTotal"])),
-    panel("load", "", lines(...LOAD_MINUTES.map((label, index) => [`cpu.loadAverage.${index}`, label]))),
-    panel("network", "bytes/s", networkLines(names)),
+    panel("cpu", lines(["cpu.usage", "total"])),
+    panel("memory", lines(["memory.used", "used"], ["memory.total", "total"])),
+    panel("process", lines([`${memory}.rss`, "rss"], [`${memory}.heapUsed`, "heapUsed"], [`${memory}.heapTotal`, "heapTotal"])),
+    panel("load", lines(...LOAD_MINUTES.map((label, index) => [`cpu.loadAverage.${index}`, label]))),
+    panel("network", networkLines(names)),
   ];
   const own = added.map((name) => ({ id: `series:${name}`, title: name, isAdded: true, lines: [{ name, label: name }] }));
   return [...panels.filter((one) => one.lines.length > 0), ...own];
 }
 
-function panel(id, unit, lines) {
-  return { id, title: id, unit, lines };
+function panel(id, lines) {
+  return { id, title: id, lines };
 }
 
 function networkLines(names) {

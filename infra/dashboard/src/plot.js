@@ -160,7 +160,7 @@ function timeAxis({ muted, grid, font }) {
 }
 
 function valueAxis(unit, { muted, grid, font }) {
-  const incrs = unit === "bytes" ? BINARY_INCREMENTS : undefined;
+  const incrs = unit.startsWith("bytes") ? BINARY_INCREMENTS : undefined;
   const values = (_, marks) => marks.map((mark) => humanise(mark, unit));
   const size = (_, labels) => Math.ceil(Math.max(3, ...(labels ?? []).map((label) => label.length)) * LETTER_PX + AXIS_MARGIN_PX);
   return { stroke: muted, font, size, gap: 6, space: 36, incrs, grid: { stroke: grid, width: 1 }, ticks: { show: false }, values };

@@ -1,53 +1,57 @@
-// Units of series by their names, as in the service (docs/PROTOCOL.md, "HTTP"), and numbers with units in the language of
-// the page or a given one: percent, GiB, MB/s, 3 h 12 min.
+// Units of series, and numbers with units in the language of the page or a given one, as `nsl` prints them: percent, GiB,
+// MiB/s, 3 h 12 min.
 
 import { language } from "./language.js";
+import LIBRARY_SERIES from "../../../functions/shared/domain/src/series/library_series.json" with { type: "json" };
 
 const SECOND_S = 1;
 const MINUTE_S = 60;
 const HOUR_S = 3600;
 const DAY_S = 86400;
 
-/** The factor from one unit to the next. */
+/** The factor from one prefix to the next. */
 const BINARY = 1024;
 const DECIMAL = 1000;
+const BINARY_PREFIXES = [" ", " Ki", " Mi", " Gi", " Ti", " Pi"];
+const DECIMAL_PREFIXES = ["", "k", "M", "G", "T"];
 const BYTE_SIGNS = { en: "B", fr: "o" };
-const PREFIXES = { binary: ["", "Ki", "Mi", "Gi", "Ti", "Pi"], decimal: ["", "k", "M", "G", "T", "P"] };
 const TIME_SIGNS = { en: ["d", "h", "min", "s"], fr: ["j", "h", "min", "s"] };
 /** Larger and smaller numbers are in scientific notation: 1.8 × 10^15, 3.2 × 10^-7. */
 const MAX_PLAIN = 1e15;
 const MIN_PLAIN = 1e-4;
+/** Larger numbers have a prefix: 12.3k. */
+const MAX_WITHOUT_PREFIX = 9999.5;
 /** Significant digits. */
 const DIGITS = 3;
 const NO_VALUE = "–";
 
 const numberFormats = new Map();
 
-/** `percent`, `bytes`, `seconds`, `bytes/s`, `/s` or empty. */
+/** `percent`, `bytes`, `seconds`, `bytes/s`, `/s` or empty: what is shown of a series. */
 export function unitOf(name) {
-  const parts = name.split(".");
-  const last = parts.at(-1);
-  const group = parts.at(-2) ?? "";
-  if (isCounter(name)) return last.startsWith("bytes") ? "bytes/s" : "/s";
-  if (["usage", "usagePercent", "system", "user"].includes(last)) return "percent";
-  if (last === "uptime") return "seconds";
-  if (["rss", "heapTotal", "heapUsed", "external", "arrayBuffers"].includes(last)) return "bytes";
-  if (["total", "used", "free"].includes(last) && ["memory", "disk"].includes(group)) return "bytes";
-  return last.endsWith("Bytes") ? "bytes" : "";
+  const [, , unit = ""] = rowOf(name);
+  return isCounter(name) ? `${unit}/s` : unit;
 }
 
 /** Whether a series is a counter, of which the rate is shown. */
 export function isCounter(name) {
-  return /^(bytes|packets)/.test(name.slice(name.lastIndexOf(".") + 1)) && name.includes(".");
+  return rowOf(name)[1] === "counter";
+}
+
+/** The row of a series in the table of the library's; `*` is an interface's name, which may contain dots. */
+function rowOf(name) {
+  return LIBRARY_SERIES.find(([pattern]) => {
+    const [before, after] = pattern.split("*");
+    return after === undefined ? name === before : name.length > before.length + after.length && name.startsWith(before) && name.endsWith(after);
+  }) ?? [];
 }
 
 /** `value` with its unit; a dash without a value. */
 export function humanise(value, unit, tag = language()) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NO_VALUE;
   if (unit === "percent") return percent(value, tag);
-  if (unit === "bytes") return bytes(value, "binary", tag);
-  if (unit === "bytes/s") return `${bytes(value, "decimal", tag)}/s`;
-  if (unit === "/s") return `${plain(value, tag)}/s`;
+  if (unit.endsWith("/s")) return `${humanise(value, unit.slice(0, -2), tag)}/s`;
+  if (unit === "bytes") return prefixed(value, BINARY, BINARY_PREFIXES, tag) + BYTE_SIGNS[tag];
   if (unit === "seconds") return duration(value, tag);
   return plain(value, tag);
 }
@@ -58,17 +62,15 @@ function percent(value, tag) {
   return formatter(tag, { style: "unit", unit: "percent", maximumFractionDigits: digits }).format(value);
 }
 
-function bytes(value, base, tag) {
-  const size = base === "binary" ? BINARY : DECIMAL;
-  const prefixes = PREFIXES[base];
+function prefixed(value, size, prefixes, tag) {
   let scaled = value;
   let step = 0;
-  // Rounding may reach the next unit: 1023.9 KiB is 1 MiB.
+  // Rounding may reach the next prefix: 1023.9 KiB is 1 MiB.
   while (Math.abs(scaled) >= size - 0.5 && step < prefixes.length - 1) {
     scaled /= size;
     step += 1;
   }
-  return `${plain(scaled, tag)} ${prefixes[step]}${BYTE_SIGNS[tag]}`;
+  return plain(scaled, tag) + prefixes[step];
 }
 
 function plain(value, tag) {
@@ -76,9 +78,7 @@ function plain(value, tag) {
   if (size >= MAX_PLAIN || (size > 0 && size < MIN_PLAIN)) {
     return formatter(tag, { notation: "scientific", maximumSignificantDigits: DIGITS }).format(value);
   }
-  if (size >= 10 * DECIMAL) {
-    return formatter(tag, { notation: "compact", maximumSignificantDigits: DIGITS }).format(value);
-  }
+  if (size >= MAX_WITHOUT_PREFIX) return prefixed(value, DECIMAL, DECIMAL_PREFIXES, tag);
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : 2;
   const options = size < 1 ? { maximumSignificantDigits: DIGITS } : { maximumFractionDigits: digits };
   return formatter(tag, options).format(value);
@@ -87,7 +87,7 @@ function plain(value, tag) {
 /** The two largest parts of a duration: `3 h 12 min`, `45 s`, `120 ms`. */
 export function duration(seconds, tag = language()) {
   if (Math.abs(seconds) < SECOND_S && seconds !== 0) return `${plain(seconds * 1000, tag)} ms`;
-  const sign = seconds < 0 ? "−" : "";
+  const sign = seconds < 0 ? "-" : "";
   let left = Math.round(Math.abs(seconds));
   if (left >= MAX_PLAIN) return `${plain(seconds, tag)} s`;
   const parts = [];

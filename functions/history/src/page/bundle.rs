@@ -2,10 +2,10 @@
 //! All modules share one scope, so a name may be declared only once and imports are dropped. Text literals and the
 //! meaning of each line stay as they are.
 
-/// Operators that need no spaces. Plus and minus do: `a + +b` is not `a++b`.
-const SPACED: [&str; 22] = [
+/// Operators and brackets that need no spaces. Plus and minus do: `a + +b` is not `a++b`.
+const SPACED: [&str; 29] = [
     " = ", " => ", " === ", " !== ", " ? ", " : ", " && ", " || ", " ?? ", " < ", " > ", " >= ", " <= ",
-    " += ", " -= ", " ||= ", " * ", ", ", "; ", ": ", " {", " }",
+    " += ", " -= ", " ||= ", " * ", ", ", "; ", ": ", " {", "{ ", " }", "} ", " [", "] ", " (", ") ", " !",
 ];
 
 /// The modules as one script, in the order given.
@@ -18,6 +18,11 @@ pub(super) fn modules(modules: &[(&str, &str)]) -> String {
         }
     }
     script
+}
+
+/// A JSON document as a constant, where modules import it as a file.
+pub(super) fn constant(name: &str, json: &str) -> String {
+    format!("const {name}={};\n", lines(json).map(compact).collect::<String>())
 }
 
 /// The style sheet on one line.

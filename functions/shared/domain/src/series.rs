@@ -9,8 +9,11 @@ use serde_json::error::Category;
 
 use crate::rejection::{Code, Rejection};
 
+mod meaning;
 #[cfg(test)]
 mod tests;
+
+pub use meaning::{LIBRARY_SERIES, Unit};
 
 /// Deepest nesting of objects and arrays; the document itself is the first level.
 pub const MAX_DEPTH: usize = 8;

@@ -2,10 +2,12 @@
 
 use crate::args::History;
 use crate::cli::Cli;
-use crate::sparkline::{draw, figure};
+use crate::figure::figure;
+use crate::sparkline::draw;
 use crate::target::Target;
 use anyhow::Context as _;
 use nsl_client::http::HttpClient;
+use nsl_domain::series::Unit;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -69,13 +71,16 @@ fn query(args: &History) -> Vec<(&'static str, String)> {
 
 fn table(response: &Response) -> String {
     let width = response.series.keys().map(String::len).max().unwrap_or_default().max("SERIES".len());
-    let mut lines =
-        vec![format!("{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}  TREND", "SERIES", "AVG", "MIN", "MAX", "LAST")];
+    let mut lines = vec![format!(
+        "{:<width$}  {:>10}  {:>10}  {:>10}  {:>10}  TREND",
+        "SERIES", "AVG", "MIN", "MAX", "LAST"
+    )];
     for (name, columns) in &response.series {
-        let summary = columns.summary().map(|value| value.map_or_else(|| "-".to_owned(), figure));
+        let shown = |value| figure(value, Unit::of_series(name));
+        let summary = columns.summary().map(|value| value.map_or_else(|| "-".to_owned(), shown));
         let [avg, min, max, last] = summary;
         let trend = draw(&columns.avg);
-        lines.push(format!("{name:<width$}  {avg:>8}  {min:>8}  {max:>8}  {last:>8}  {trend}"));
+        lines.push(format!("{name:<width$}  {avg:>10}  {min:>10}  {max:>10}  {last:>10}  {trend}"));
     }
     lines.join("\n")
 }

@@ -19,16 +19,18 @@ fn text(bytes: &[u8]) -> String {
 #[tokio::test]
 async fn history_is_requested_with_the_key_and_shown_as_a_table() {
     let body = json!({"appId": "demo", "series": {"cpu.usage":
-        {"avg": [10, null, 30], "min": [1, null, 20], "max": [20, null, 40], "count": [1, 0, 1]}}});
+        {"avg": [10, null, 30], "min": [1, null, 20], "max": [20, null, 40], "count": [1, 0, 1]},
+        "memory.used": {"avg": [7_629_557_760_u64], "count": [1]},
+        "queue.bytesInFlight": {"avg": [100], "count": [1]}}});
     let service = HttpServer::start(vec![("/apps/demo/metrics?", 200, body.to_string())]).await;
     let output = nsl(&service, &["history", "demo", "--range", "day", "--series", "cpu.*"]).await;
     let table = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(
-        table.lines().last(),
-        Some("cpu.usage        20         1        40        30  ▁ █"),
-        "{table}"
-    );
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
+    let figures = |row: usize| rows[row].iter().filter(|cell| !cell.is_empty()).copied().collect::<Vec<_>>();
+    assert_eq!(figures(1), ["cpu.usage", "20%", "1%", "40%", "30%", "▁ █"], "{table}");
+    assert_eq!(figures(2), ["memory.used", "7.11 GiB", "-", "-", "7.11 GiB", "▁"], "{table}");
+    assert_eq!(figures(3), ["queue.bytesInFlight", "100", "-", "-", "100", "▁"], "{table}");
     let requests = service.requests();
     assert!(requests.contains(&format!("authorization: bearer {KEY}")), "{requests}");
     assert!(requests.contains("timerange=day") && requests.contains("series=cpu.*"), "{requests}");

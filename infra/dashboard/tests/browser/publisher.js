@@ -90,7 +90,7 @@ export function machineReport(source, at, load = 0.35) {
     source,
     timestamp: at,
     metrics: {
-      cpu: { usage, user: usage * 0.68, system: usage * 0.2, cores: 4, loadAverage: [usage / 22, usage / 26 + 0.2, day * 1.8 + 0.3] },
+      cpu: { usage, cores: 4, loadAverage: [usage / 22, usage / 26 + 0.2, day * 1.8 + 0.3] },
       memory: { total: 16 * GIB, used, free: 16 * GIB - used, usagePercent: (100 * used) / (16 * GIB) },
       process: { uptime: 86_400 + (at / 1000) % 86_400, memoryUsage: { rss, heapTotal: rss * 0.62, heapUsed: rss * (0.4 + 0.1 * noise(5)) } },
       network: { interfaces: { eth0: { bytesReceived: bytes(840), bytesSent: bytes(310), packetsReceived: Math.floor(bytes(840) / 900), packetsSent: Math.floor(bytes(310) / 700) } } },

@@ -10,7 +10,7 @@ use super::number::Number;
 use super::truncated::{Truncated, Truncations};
 use crate::bucket::Bucket;
 use crate::ids::AppId;
-use crate::series::for_each_sample;
+use crate::series::{Unit, for_each_sample};
 use crate::time::TimestampMs;
 use crate::window::query_span::QuerySpan;
 use crate::window::time_range::TimeRange;
@@ -134,7 +134,11 @@ impl SeriesAnswer {
                 bytes -= known.pop_last().map_or(bytes, |(name, _)| row_bytes(&name));
             }
         }
-        let row = |(name, last): (String, f64)| SeriesRow { unit: unit_of(&name), name, last: Number(last) };
+        let row = |(name, last): (String, f64)| SeriesRow {
+            unit: Unit::of_series(&name).map(Unit::as_str),
+            name,
+            last: Number(last),
+        };
         Self { app_id: app, series: known.into_iter().map(row).collect(), truncated }
     }
 }
@@ -148,19 +152,6 @@ fn row_bytes(name: &str) -> usize {
         _ => 1,
     };
     REST + name.bytes().map(written).sum::<usize>()
-}
-
-/// The unit implied by the last part of a series' name in the library's documents.
-fn unit_of(name: &str) -> Option<&'static str> {
-    let (group, last) = name.rsplit_once('.').unwrap_or(("", name));
-    match last {
-        "usage" | "usagePercent" | "system" | "user" => Some("percent"),
-        "uptime" => Some("seconds"),
-        "rss" | "heapTotal" | "heapUsed" | "external" | "arrayBuffers" => Some("bytes"),
-        "total" | "used" | "free" if matches!(group, "memory" | "disk") => Some("bytes"),
-        _ if last.starts_with("bytes") || last.ends_with("Bytes") => Some("bytes"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
