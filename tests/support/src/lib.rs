@@ -8,6 +8,7 @@
 //! - [`events`]: the events that API Gateway invokes functions with.
 //! - [`fixtures`]: one application, its key, its grant, and the time of the tests.
 //! - [`hosts`]: hosts that report like the published library, and their rollups.
+//! - [`prices`]: the prices and figures of docs/COST.md.
 //! - [`shapes`]: values that are difficult for percentiles.
 //! - [`skip`]: reports a test whose tool is not installed.
 //!
@@ -31,6 +32,7 @@ pub mod events;
 pub mod fixtures;
 mod function_binary;
 pub mod hosts;
+pub mod prices;
 mod server;
 mod settings;
 pub mod shapes;

@@ -47,7 +47,7 @@ impl History {
     }
 
     /// The last report of each source of `app`.
-    pub(super) async fn latest_of(&self, app: &App, now: TimestampMs) -> Result<LatestFold, Fault> {
+    async fn latest_of(&self, app: &App, now: TimestampMs) -> Result<LatestFold, Fault> {
         let mut fold = LatestFold::new(app.id.clone());
         let last = self.last_reports(app, now).await?;
         if last.has_more {

@@ -1,14 +1,20 @@
 //! `GET /apps`: the present state of each application that the caller may view.
+//!
+//! It is made of the newest minutes of each write shard, which the rollup function stores up to a minute after their
+//! reports, and of a few of the newest raw reports, so that an application that starts is shown at once.
 
 use futures_util::{StreamExt, stream};
 use lambda_http::{Body, Request, Response};
 use nsl_aws::fault::Fault;
 use nsl_domain::app::App;
 use nsl_domain::grant::{Action, Grant, GrantedApps, MAX_GRANTED_APPS, authorise, check_without_app};
-use nsl_domain::history::{AppOverview, LatestFold, OverviewAnswer};
+use nsl_domain::history::{AppOverview, OverviewAnswer};
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::Code;
+use nsl_domain::report::MAX_AHEAD_MS;
+use nsl_domain::rollup::{ACTIVE_MS, Activity, AppShard};
 use nsl_domain::time::TimestampMs;
+use nsl_domain::time_span::TimeSpan;
 
 use super::{History, RequestError};
 use crate::{request, respond};
@@ -18,6 +24,9 @@ const MAX_APPS: usize = MAX_GRANTED_APPS;
 
 /// Applications that are read at the same time.
 const CONCURRENT_APPS: usize = 8;
+
+/// Raw reports that are read of each write shard: ten kilobytes of the library's.
+const NEWEST_REPORTS: i32 = 16;
 
 impl History {
     pub(super) async fn overview(
@@ -56,12 +65,28 @@ impl History {
             outcome => outcome,
         };
         let app = self.app_cache.authorise(&id, now, view_or_inactive).await?.into_result()?;
-        let last = match view(Some(&app)) {
-            Ok(()) => self.latest_of(&app, now).await?,
-            Err(rejection) if rejection.code == Code::AppInactive => LatestFold::new(app.id.clone()),
+        let shards = match view(Some(&app)) {
+            Ok(()) => self.activity(&app, now).await?,
+            Err(rejection) if rejection.code == Code::AppInactive => Vec::new(),
             Err(rejection) => return Err(rejection.into()),
         };
-        Ok(AppOverview::new(&app, &last, now))
+        Ok(AppOverview::new(&app, &shards, now))
+    }
+
+    /// What the sources of each write shard of `app` last reported, in its newest minutes and in its newest reports.
+    async fn activity(&self, app: &App, now: TimestampMs) -> Result<Vec<Vec<Activity>>, Fault> {
+        let rollups = self.rollups.with_retention(self.retention_of(app));
+        let recent = TimeSpan::new(now.plus_ms(-ACTIVE_MS), now.plus_ms(MAX_AHEAD_MS + 1));
+        let mut shards = Vec::new();
+        for shard in 0..app.shards {
+            let shard = AppShard { app: app.id.clone(), shard };
+            let minutes = rollups.newest_activity(&shard, now);
+            let newest = self.reports.newest_few(&shard, recent, now, NEWEST_REPORTS);
+            let (mut activity, newest) = futures_util::try_join!(minutes, newest)?;
+            activity.extend(Activity::of_reports(&newest));
+            shards.push(activity);
+        }
+        Ok(shards)
     }
 }
 

@@ -19,7 +19,7 @@ use nsl_domain::grant::{Grant, GrantedApps, Proof};
 use nsl_domain::ids::{AppId, Scope, Source};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};
+use nsl_domain::rollup::{Activity, AppShard, MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::{HOUR_MS, MINUTE_MS, TimestampMs};
 use nsl_test_support::fixtures::{NOW_MS, app, grant, id, now};
 use nsl_test_support::{TestEnvironment, events};
@@ -158,7 +158,8 @@ impl TestService {
             let before = rollups.find(&shard, span).await.unwrap();
             let mut rollup = rolled_up(&self.stored.lock().unwrap(), &report.app, span);
             let bytes = rollup.to_bytes().unwrap();
-            rollups.put(&shard, &rollup, bytes, before.as_ref()).await.unwrap();
+            let activity = activity_in(&self.stored.lock().unwrap(), &report.app, span);
+            rollups.put_with(activity.as_ref(), &shard, &rollup, bytes, before.as_ref()).await.unwrap();
             next = span.coarser();
         }
         rollups.put_last_report(report).await.unwrap();
@@ -176,6 +177,13 @@ impl TestService {
         assert_eq!(counts.iter().sum::<usize>(), lines.len(), "{lines:?}");
         counts
     }
+}
+
+/// The activity of `span` from all stored reports of `app`; `None` unless it is a minute.
+fn activity_in(stored: &[Report], app: &AppId, span: RollupSpan) -> Option<Activity> {
+    let within = stored.iter().filter(|report| report.app == *app && span.contains(report.timestamp));
+    let reports: Vec<Report> = within.cloned().collect();
+    if span.finer().is_none() { Activity::of_reports(&reports) } else { None }
 }
 
 /// The rollup of `span` from all stored reports of `app`.

@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod activity;
 mod app_settings;
 mod batches;
 mod corrupt_rollups;

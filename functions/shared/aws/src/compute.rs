@@ -11,7 +11,7 @@ use nsl_domain::app::Sent;
 use nsl_domain::report::Report;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{
-    AppShard, DecodeError, IncompleteSpans, MinuteBuilder, Retention, Rollup, RollupSpan,
+    Activity, AppShard, DecodeError, IncompleteSpans, MinuteBuilder, Retention, Rollup, RollupSpan,
 };
 use nsl_domain::time::TimestampMs;
 use parking_lot::Mutex;
@@ -38,8 +38,8 @@ pub struct RollupComputer {
 
 /// A span computed from its inputs.
 enum FromInputs {
-    /// From all of them.
-    Complete(Rollup),
+    /// From all of them; of a minute, with what its sources last reported.
+    Complete(Rollup, Option<Activity>),
     /// From some of them: a part is corrupt, and its own inputs are past retention.
     Partial(Rollup),
     /// A part had to be computed first; retry.
@@ -129,7 +129,7 @@ impl RollupComputer {
         if before.as_ref().is_none_or(|stored| stored.through == span.start()) {
             self.finish_before(shard, span).await?;
         }
-        let mut rollup = match self.rollup_from_inputs(shard, span, now).await? {
+        let (mut rollup, activity) = match self.rollup_from_inputs(shard, span, now).await? {
             FromInputs::Retry => return Ok(None),
             // A rollup never shrinks to what is left of its inputs.
             FromInputs::Partial(rest)
@@ -137,7 +137,8 @@ impl RollupComputer {
             {
                 return Ok(Some(Computed::TooOld));
             }
-            FromInputs::Complete(rollup) | FromInputs::Partial(rollup) => rollup,
+            FromInputs::Complete(rollup, activity) => (rollup, activity),
+            FromInputs::Partial(rollup) => (rollup, None),
         };
         if before.is_none() && rollup.reports() == 0 {
             return Ok(Some(Computed::Empty));
@@ -147,7 +148,7 @@ impl RollupComputer {
         if decoded.is_some() && before.as_ref().is_some_and(is_same) {
             return Ok(Some(Computed::Unchanged));
         }
-        let put = self.rollups.put(shard, &rollup, bytes, before.as_ref()).await?;
+        let put = self.rollups.put_with(activity.as_ref(), shard, &rollup, bytes, before.as_ref()).await?;
         Ok((put == Put::Written).then_some(Computed::Written))
     }
 
@@ -193,12 +194,12 @@ impl RollupComputer {
         now: TimestampMs,
     ) -> Result<FromInputs, Fault> {
         match span.finer() {
-            None => self.rollup_from_reports(shard, span).await.map(FromInputs::Complete),
+            None => self.rollup_from_reports(shard, span).await,
             Some(finer) => self.rollup_from_finer(shard, span, finer, now).await,
         }
     }
 
-    async fn rollup_from_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<Rollup, Fault> {
+    async fn rollup_from_reports(&self, shard: &AppShard, span: RollupSpan) -> Result<FromInputs, Fault> {
         let mut builder = MinuteBuilder::new(span);
         let mut unreadable = 0_usize;
         let mut sent = Sent::default();
@@ -214,7 +215,8 @@ impl RollupComputer {
             tracing::error!(app = %shard.app, start = %span.start(), unreadable, "stored documents unreadable");
         }
         self.minute_totals.lock().insert((shard.clone(), span), sent);
-        Ok(builder.finish())
+        let activity = builder.activity();
+        Ok(FromInputs::Complete(builder.finish(), activity))
     }
 
     /// The rollup of `span` from finer ones. Those that are unfinished or corrupt are computed first.
@@ -246,7 +248,7 @@ impl RollupComputer {
         }
         Ok(match Rollup::from_finer(span, &parts, now) {
             Ok(rollup) if is_partial => FromInputs::Partial(rollup),
-            Ok(rollup) => FromInputs::Complete(rollup),
+            Ok(rollup) => FromInputs::Complete(rollup, None),
             Err(IncompleteSpans(_)) => FromInputs::Retry,
         })
     }

@@ -82,6 +82,8 @@ pub(crate) const VERSION: &str = "version";
 pub(crate) const THROUGH: &str = "through";
 /// The encoded contents of a rollup.
 pub(crate) const BUCKETS: &str = "buckets";
+/// Of a minute: what its sources last reported.
+pub(crate) const ACTIVITY: &str = "activity";
 /// The id of a source's last report.
 pub(crate) const REPORT: &str = "report";
 /// Log entries of one frame, a JSON array.

@@ -148,6 +148,28 @@ impl Reports {
         Ok(reports)
     }
 
+    /// The newest reports of one write shard stamped in `span`, at most `most` of each hour. One eventually consistent
+    /// query per hour.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read.
+    pub async fn newest_few(
+        &self,
+        shard: &AppShard,
+        span: TimeSpan,
+        now: TimestampMs,
+        most: i32,
+    ) -> Result<Vec<Report>, Fault> {
+        let mut reports = Vec::new();
+        for hour in keys::hours(span) {
+            let query = self.between(&shard.app, hour, shard.shard, span, Order::NewestFirst);
+            let query = query.limit(most).consistent_read(false);
+            let page = table::read_page(query, "query the newest reports", read_shown(span, now)).await?;
+            reports.extend(page.values);
+        }
+        Ok(reports)
+    }
+
     async fn page(
         &self,
         shard: &AppShard,

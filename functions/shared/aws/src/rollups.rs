@@ -3,6 +3,7 @@
 //! A rollup is written only over the version that was read before its inputs, so of two concurrent writers the slower
 //! one has to compute it again.
 
+mod activity;
 mod last_reports;
 mod quarantine;
 mod stored;
@@ -11,7 +12,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::app::App;
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{AppShard, Retention, Rollup, RollupSpan};
+use nsl_domain::rollup::{Activity, AppShard, Retention, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
 use nsl_domain::time_span::TimeSpan;
 
@@ -147,6 +148,21 @@ impl Rollups {
         bytes: Vec<u8>,
         before: Option<&StoredRollup>,
     ) -> Result<Put, Fault> {
+        self.put_with(None, shard, rollup, bytes, before).await
+    }
+
+    /// The same, with what the sources of a minute last reported.
+    ///
+    /// # Errors
+    /// Those of [`Self::put`].
+    pub async fn put_with(
+        &self,
+        activity: Option<&Activity>,
+        shard: &AppShard,
+        rollup: &Rollup,
+        bytes: Vec<u8>,
+        before: Option<&StoredRollup>,
+    ) -> Result<Put, Fault> {
         let span = rollup.span();
         let version = before.map_or(0, |stored| stored.version).saturating_add(1);
         let put = self
@@ -156,6 +172,9 @@ impl Rollups {
             .item(keys::VERSION, items::number(version))
             .item(keys::THROUGH, items::number(rollup.through().ms()))
             .item(keys::BUCKETS, AttributeValue::B(Blob::new(bytes)));
+        // A failure is impossible, and would only make `GET /apps` read the rollup instead.
+        let activity = activity.and_then(|activity| serde_json::to_string(activity).ok()).map(items::text);
+        let put = activity.into_iter().fold(put, |put, text| put.item(keys::ACTIVITY, text));
         let put = match before.map(|stored| &stored.version_attribute) {
             None => put.condition_expression(keys::IS_NEW),
             Some(Some(version)) => put

@@ -3,6 +3,7 @@
 //! A minute is built from its reports, any wider span from the next finer rollups. The stored bytes are specified in
 //! docs/ROLLUP_ENCODING.md.
 
+mod activity;
 mod app_shard;
 mod bits;
 mod contents;
@@ -19,6 +20,7 @@ mod span;
 #[cfg(test)]
 mod tests;
 
+pub use activity::{ACTIVE_MS, Activity, Mean};
 pub use app_shard::AppShard;
 pub use contents::{IncompleteSpans, MAX_ROLLUP_SERIES, MAX_ROLLUP_SOURCES, Rollup, Sources};
 pub use decode_error::DecodeError;

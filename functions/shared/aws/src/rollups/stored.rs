@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::resolution::Resolution;
-use nsl_domain::rollup::{DecodeError, Rollup, RollupSpan};
+use nsl_domain::rollup::{Activity, DecodeError, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
 
 use crate::expiry;
@@ -20,6 +20,8 @@ pub struct StoredRollup {
     pub through: TimestampMs,
     /// Its bytes; empty if its row has none.
     pub bytes: Vec<u8>,
+    /// Of a minute: what its sources last reported; `None` if its row has none that can be read.
+    pub activity: Option<Activity>,
     /// When it expires; never if its row has no valid expiry time.
     pub expires_at: TimestampMs,
     /// The version as the row has it, which the condition of a write must name.
@@ -43,7 +45,16 @@ impl StoredRollup {
     pub fn stored(rollup: &Rollup, bytes: Vec<u8>, expires_at: TimestampMs) -> Self {
         let (span, through) = (rollup.span(), rollup.through());
         let version_attribute = Some(items::number(1));
-        Self { span, version: 1, through, bytes, expires_at, version_attribute, is_damaged: false }
+        Self {
+            span,
+            version: 1,
+            through,
+            bytes,
+            activity: None,
+            expires_at,
+            version_attribute,
+            is_damaged: false,
+        }
     }
 
     /// The rollup of `span` in `row`.
@@ -58,6 +69,7 @@ impl StoredRollup {
             version: version.unwrap_or_default(),
             through: through.unwrap_or(span.start()),
             bytes: bytes.unwrap_or_default().to_vec(),
+            activity: read_activity(row),
             expires_at: expires_at.unwrap_or(TimestampMs::clamped(i64::MAX)),
             version_attribute: row.get(keys::VERSION).cloned(),
             is_damaged,
@@ -69,4 +81,9 @@ impl StoredRollup {
         let start = keys::read_stamp(items::read_text(row, keys::SK)?)?;
         Ok(Self::of_span(RollupSpan::containing(resolution, start), row))
     }
+}
+
+fn read_activity(row: &Item) -> Option<Activity> {
+    let text = items::read_text(row, keys::ACTIVITY).ok()?;
+    serde_json::from_str(text).ok()
 }

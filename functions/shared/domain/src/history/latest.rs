@@ -87,16 +87,6 @@ impl LatestFold {
         Ok(())
     }
 
-    /// The last report of each source, by source.
-    pub(super) fn reports(&self) -> impl Iterator<Item = &LatestReport> {
-        self.reports.values()
-    }
-
-    /// What is incomplete.
-    pub(super) fn truncated(&self) -> &Truncations {
-        &self.truncated
-    }
-
     /// The answer: the newest reports, at most [`MAX_LISTED_SOURCES`] and [`MAX_LISTED_BYTES`].
     pub fn finish(self) -> LatestAnswer {
         self.finish_within(MAX_LISTED_SOURCES, MAX_LISTED_BYTES)

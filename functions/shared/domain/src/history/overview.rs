@@ -2,22 +2,11 @@
 
 use serde::Serialize;
 
-use super::latest::{LatestFold, LatestReport};
 use super::number::Number;
-use super::truncated::Truncations;
 use crate::app::{App, Status};
 use crate::ids::AppId;
-use crate::series::for_each_sample;
-use crate::time::{MINUTE_MS, TimestampMs};
-
-/// Oldest last report of a source that counts as active: two reports of a source that reports once a minute.
-const ACTIVE_MS: i64 = 2 * MINUTE_MS;
-
-/// The usage of the processors in percent.
-const CPU: &str = "cpu.usage";
-
-/// The usage of the memory in percent.
-const MEMORY: &str = "memory.usagePercent";
+use crate::rollup::{Activity, Mean};
+use crate::time::TimestampMs;
 
 /// One application.
 #[derive(Debug, Clone, Serialize)]
@@ -29,14 +18,11 @@ pub struct AppOverview {
     status: Status,
     /// The time of its newest report, if known.
     last_report: Option<TimestampMs>,
-    /// How many sources are active.
+    /// How many sources reported in one of the last minutes: the one with most.
     sources: usize,
-    /// The average of the newest values of the active sources; absent if none of them has one.
+    /// The mean of the newest values of these sources; `null` if none of them has one.
     cpu: Option<Number>,
     memory: Option<Number>,
-    /// Whether some sources are not counted.
-    #[serde(skip_serializing_if = "Truncations::is_empty")]
-    truncated: Truncations,
 }
 
 /// The answer of `GET /apps`.
@@ -49,87 +35,79 @@ pub struct OverviewAnswer {
 }
 
 impl AppOverview {
-    /// The state of `app` at `now` from the last reports of its sources. An invalid document has no values.
-    pub fn new(app: &App, last: &LatestFold, now: TimestampMs) -> Self {
-        let is_active = |report: &&LatestReport| now.ms_since(report.timestamp) <= ACTIVE_MS;
-        let active: Vec<&LatestReport> = last.reports().filter(is_active).collect();
-        let mean_of = |series| mean(active.iter().filter_map(|report| value_of(report, series)).collect());
+    /// The state of `app` at `now` from what the sources of each write shard last reported, over several spans.
+    pub fn new(app: &App, shards: &[Vec<Activity>], now: TimestampMs) -> Self {
+        let last_report = shards.iter().flatten().map(|minute| minute.last_report).max();
+        let present = shards.iter().filter_map(|minutes| fullest(minutes, now)).reduce(Activity::with_shard);
+        let shown = |mean: Option<Mean>| mean.map(|mean| Number(mean.mean));
         Self {
             app_id: app.id.clone(),
             name: app.name.clone(),
             status: app.status,
-            last_report: last.reports().map(|report| report.timestamp).max(),
-            sources: active.len(),
-            cpu: mean_of(CPU),
-            memory: mean_of(MEMORY),
-            truncated: last.truncated().clone(),
+            last_report,
+            sources: present.map_or(0, |activity| activity.sources),
+            cpu: shown(present.and_then(|activity| activity.cpu)),
+            memory: shown(present.and_then(|activity| activity.memory)),
         }
     }
 }
 
-/// The value of one series in a report; if it occurs twice, the last one in its text.
-fn value_of(report: &LatestReport, series: &str) -> Option<f64> {
-    let mut found = None;
-    let note = |name: &str, value| {
-        if name == series {
-            found = Some(value);
-        }
-    };
-    let read = for_each_sample(report.metrics.get(), note);
-    read.ok().and(found)
-}
-
-fn mean(values: Vec<f64>) -> Option<Number> {
-    let count = values.len() as f64;
-    // Divided first, so that the sum of large values stays finite.
-    let mean: f64 = values.iter().map(|value| value / count).sum();
-    (!values.is_empty() && mean.is_finite()).then_some(Number(mean))
+/// The active span in which most sources reported, the newer of two with as many: the running minute lacks those that
+/// have not reported in it yet.
+fn fullest(minutes: &[Activity], now: TimestampMs) -> Option<Activity> {
+    let active = minutes.iter().filter(|minute| minute.is_active(now));
+    active.max_by_key(|minute| (minute.sources, minute.last_report)).copied()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Source;
+    use crate::rollup::ACTIVE_MS;
     use serde_json::{Value, json};
 
-    /// The overview of reports, each given as source, age and document.
-    fn overview(reports: &[(&str, i64, &str)]) -> Value {
+    /// A minute whose last report has this age.
+    fn minute(age_ms: i64, sources: usize, cpu: Option<f64>) -> Activity {
+        let cpu = cpu.map(|mean| Mean { mean, sources });
+        Activity { sources, last_report: TimestampMs::EXAMPLE.plus_ms(-age_ms), cpu, memory: None }
+    }
+
+    fn overview(shards: &[Vec<Activity>]) -> Value {
         let app = App { name: "The shop".into(), ..App::example() };
-        let mut fold = LatestFold::new(app.id.clone());
-        for (source, age_ms, document) in reports {
-            let stamp = TimestampMs::EXAMPLE.plus_ms(-age_ms);
-            fold.add(&Source::new(*source).unwrap(), stamp, "id", document).unwrap();
-        }
-        let row = AppOverview::new(&app, &fold, TimestampMs::EXAMPLE);
-        serde_json::to_value(row).unwrap()
+        serde_json::to_value(AppOverview::new(&app, shards, TimestampMs::EXAMPLE)).unwrap()
     }
 
     #[test]
-    fn active_sources_are_counted_and_averaged() {
-        let answer = overview(&[
-            ("a", 0, r#"{"cpu":{"usage":10},"memory":{"usagePercent":50}}"#),
-            ("a", 1_000, r#"{"cpu":{"usage":90}}"#),
-            ("b", ACTIVE_MS, r#"{"cpu":{"usage":15}}"#),
-            ("c", ACTIVE_MS + 1, r#"{"cpu":{"usage":99}}"#),
-            ("d", -1_000, r#"{"queue":1}"#),
-        ]);
+    fn fullest_active_minute_is_shown() {
+        for (ages_and_sources, shown) in [
+            (vec![(0, 1), (60_000, 3), (120_000, 2)], (3, 1.0)),
+            (vec![(0, 3), (60_000, 3)], (3, 0.0)),
+            (vec![(0, 1), (ACTIVE_MS, 2)], (2, 1.0)),
+            (vec![(0, 1), (ACTIVE_MS + 1, 2)], (1, 0.0)),
+            (vec![(-1_000, 1), (0, 1)], (1, 0.0)),
+        ] {
+            let of = |(index, (age_ms, sources)): (usize, &(i64, usize))| {
+                minute(*age_ms, *sources, Some(index as f64))
+            };
+            let answer = overview(&[ages_and_sources.iter().enumerate().map(of).collect()]);
+            let found = (answer["sources"].as_u64().unwrap(), answer["cpu"].as_f64().unwrap());
+            assert_eq!(found, shown, "{ages_and_sources:?}");
+        }
+    }
+
+    #[test]
+    fn write_shards_are_added() {
+        let answer =
+            overview(&[vec![minute(2_000, 1, Some(10.0))], vec![], vec![minute(1_000, 3, Some(30.0))]]);
         let expected = json!({"appId": "shop", "name": "The shop", "status": "active",
-            "lastReport": "2026-11-22T13:01:02.387Z", "sources": 3, "cpu": 12.5, "memory": 50});
+            "lastReport": "2026-11-22T13:01:00.387Z", "sources": 4, "cpu": 25, "memory": null});
         assert_eq!(answer, expected);
     }
 
     #[test]
     fn silent_application_has_no_figures() {
-        let answer = overview(&[("a", ACTIVE_MS + 1, r#"{"cpu":{"usage":10}}"#)]);
+        let answer = overview(&[vec![minute(ACTIVE_MS + 1, 2, Some(10.0))]]);
         assert_eq!((&answer["sources"], &answer["cpu"]), (&json!(0), &Value::Null));
         assert!(answer["lastReport"].is_string());
         assert_eq!(overview(&[])["lastReport"], Value::Null);
-    }
-
-    #[test]
-    fn large_values_have_an_average() {
-        let document = r#"{"cpu":{"usage":1.7e308}}"#;
-        let answer = overview(&[("a", 0, document), ("b", 0, document)]);
-        assert_eq!(answer["cpu"].as_f64(), Some(1.7e308));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::activity::{Activity, ActivityBuilder, Usage};
 use super::{MAX_ROLLUP_SERIES, Rollup, RollupSpan};
 use crate::bucket::{Bucket, SampleOrigin};
 use crate::ids::Source;
@@ -24,6 +25,7 @@ pub struct MinuteBuilder {
     row_by_name: HashMap<String, usize>,
     /// Row index and value of each sample of the current report.
     pending: Vec<(usize, f64)>,
+    activity: ActivityBuilder,
     is_truncated: bool,
 }
 
@@ -43,6 +45,7 @@ impl MinuteBuilder {
             rows: Vec::new(),
             row_by_name: HashMap::new(),
             pending: Vec::new(),
+            activity: ActivityBuilder::default(),
             is_truncated: false,
         }
     }
@@ -62,12 +65,17 @@ impl MinuteBuilder {
         if !self.span.contains(timestamp) {
             return Ok(());
         }
-        let outcome = for_each_sample(document, |name, value| self.add_pending(name, value));
+        let mut usage = Usage::default();
+        let outcome = for_each_sample(document, |name, value| {
+            usage.note(name, value);
+            self.add_pending(name, value);
+        });
         match &outcome {
             Ok(_) => {
                 self.reports += 1;
                 let origin = SampleOrigin::sharing(&mut self.sources, timestamp, source, hash);
                 self.commit_pending(&origin);
+                self.activity.add(&origin, usage);
             }
             Err(_) => self.pending.clear(),
         }
@@ -75,6 +83,11 @@ impl MinuteBuilder {
             self.truncate();
         }
         outcome.map(|_| ())
+    }
+
+    /// What the sources of all added reports last reported; `None` without a report.
+    pub fn activity(&self) -> Option<Activity> {
+        self.activity.finish()
     }
 
     /// The rollup of all added reports. It covers the whole minute.
