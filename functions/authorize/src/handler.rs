@@ -9,6 +9,7 @@ use nsl_aws::apps::Apps;
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
+use nsl_aws::isolation::isolated;
 use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::KeyHash;
@@ -52,10 +53,13 @@ impl Authorize {
         let checked = match event.offered() {
             Offered::Nothing => Checked::Anonymous,
             Offered::Invalid => Checked::Rejected(Rejection::unauthorized()),
-            Offered::Credential(text) => self.check(&text, role).await.map_err(|fault| {
-                tracing::error!(reason = fault.chain(), "credential not checked");
-                "the credential cannot be checked"
-            })?,
+            Offered::Credential(text) => {
+                let checked = isolated("check a credential", self.check(&text, role)).await.flatten();
+                checked.map_err(|fault| {
+                    tracing::error!(reason = fault.chain(), "credential not checked");
+                    "the credential cannot be checked"
+                })?
+            }
         };
         let source_ip = event.source_ip();
         if let Checked::Rejected(rejection) = &checked {

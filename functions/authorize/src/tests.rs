@@ -297,3 +297,14 @@ async fn invalid_token_is_401() {
     }
     assert_eq!(world.env.take_lines(), [""; 0]);
 }
+
+#[tokio::test]
+async fn panic_while_a_credential_is_checked_is_a_fault() {
+    let world = World::start().await;
+    let bearer = format!("Bearer {}", key("shop"));
+    world.env.panic_on("GetItem", "", 2);
+    let failed = Err("the credential cannot be checked".to_owned());
+    assert_eq!(world.handshake(&[("authorization", &bearer)], &[]).await, failed);
+    assert_eq!(world.http(&bearer).await, failed);
+    assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);
+}

@@ -11,6 +11,7 @@ use nsl_aws::apps::{AppCache, Apps};
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
+use nsl_aws::isolation::isolated;
 use nsl_aws::legacy::Logs;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
@@ -73,9 +74,20 @@ impl History {
         Ok(self.answer(&request, clock::now()).await)
     }
 
-    /// The answer to `request` at `now`.
+    /// The answer to `request` at `now`. A panic is answered as any other fault.
     pub async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
-        let outcome = match request::route(request) {
+        let outcome = isolated("answer a history request", self.outcome(request, now)).await;
+        outcome.map_err(RequestError::Failed).flatten().unwrap_or_else(|error| match error {
+            RequestError::Rejected(rejection) => respond::rejected(&rejection),
+            RequestError::Failed(fault) => {
+                tracing::error!(reason = fault.chain(), "history request failed");
+                respond::rejected(&Rejection::unavailable())
+            }
+        })
+    }
+
+    async fn outcome(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, RequestError> {
+        match request::route(request) {
             "GET /" => Ok(self.page.answer(|tag| request::has_etag(request, tag))),
             "GET /health" => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
@@ -87,14 +99,7 @@ impl History {
             "GET /apps/{appId}/series" => self.series(request, now).await,
             "GET /apps/{appId}/logs" => self.log_entries(request, now).await,
             _ => Ok(respond::not_found()),
-        };
-        outcome.unwrap_or_else(|error| match error {
-            RequestError::Rejected(rejection) => respond::rejected(&rejection),
-            RequestError::Failed(fault) => {
-                tracing::error!(reason = fault.chain(), "history request failed");
-                respond::rejected(&Rejection::unavailable())
-            }
-        })
+        }
     }
 
     async fn metrics(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, RequestError> {

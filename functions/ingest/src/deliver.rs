@@ -8,6 +8,8 @@ use nsl_aws::audience::{Audience, Subscribers};
 use nsl_aws::boot::Clients;
 use nsl_aws::counters::Counters;
 use nsl_aws::fan_out::FanOut;
+use nsl_aws::fault::Fault;
+use nsl_aws::isolation::isolated;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::frame::outbound::{Dialect, live_frame};
 use nsl_domain::ids::AppId;
@@ -77,18 +79,29 @@ impl Broadcaster {
         }
         let posts = async {
             for (app, reports) in by_app {
-                match self.audience.of_app(app, app_cache, now).await {
-                    Ok(Subscribers { active, expired }) => {
-                        let posts = self.fan_out(app, &reports, &active, counters, now);
-                        futures_util::join!(posts, self.audience.expire(app, &expired));
-                    }
-                    Err(fault) => tracing::error!(app = %app, reason = fault.chain(), "subscribers not read"),
+                let posts = self.broadcast_of_app(app, &reports, app_cache, counters, now);
+                if let Err(fault) = isolated("broadcast the reports of an app", posts).await.flatten() {
+                    tracing::error!(app = %app, reason = fault.chain(), "reports not broadcast");
                 }
             }
         };
         if tokio::time::timeout(FAN_OUT_TIMEOUT, posts).await.is_err() {
             tracing::error!(reports = reports.len(), "fan-out cut short");
         }
+    }
+
+    async fn broadcast_of_app(
+        &self,
+        app: &AppId,
+        reports: &[&Report],
+        app_cache: &AppCache,
+        counters: &Counters,
+        now: TimestampMs,
+    ) -> Result<(), Fault> {
+        let Subscribers { active, expired } = self.audience.of_app(app, app_cache, now).await?;
+        let posts = self.fan_out(app, reports, &active, counters, now);
+        futures_util::join!(posts, self.audience.expire(app, &expired));
+        Ok(())
     }
 
     async fn fan_out(

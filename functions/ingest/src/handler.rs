@@ -6,6 +6,7 @@ use nsl_aws::boot::Clients;
 use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::{SocketEvent, answer};
+use nsl_aws::isolation::isolated;
 use nsl_aws::reports::Reports;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
@@ -72,17 +73,29 @@ impl Ingest {
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
         let event = SocketEvent::read(event).ok_or("the event names no connection")?;
-        match ReportFrame::read(&event.body) {
-            Ok(frame) => self.publish(frame, &event).await,
-            Err(RejectedFrame { rejection, id }) => {
-                self.reject(&event, rejection, id).await;
-                if !self.authoriser.has_grant(&event) {
-                    self.count_unauthenticated(&event).await;
-                }
-            }
+        let mut id = None;
+        if let Err(fault) = isolated("handle a frame of reports", self.receive_frame(&event, &mut id)).await {
+            tracing::error!(connection = %event.connection, reason = fault.chain(), "frame not handled");
+            self.reject(&event, Rejection::unavailable(), id).await;
         }
         self.counters.emit(event.arrival);
         Ok(answer(200, None))
+    }
+
+    /// Handles one frame, and sets its `id` before anything else can fail.
+    async fn receive_frame(&self, event: &SocketEvent, id: &mut Option<FrameId>) {
+        match ReportFrame::read(&event.body) {
+            Ok(frame) => {
+                id.clone_from(&frame.id);
+                self.publish(frame, event).await;
+            }
+            Err(RejectedFrame { rejection, id }) => {
+                self.reject(event, rejection, id).await;
+                if !self.authoriser.has_grant(event) {
+                    self.count_unauthenticated(event).await;
+                }
+            }
+        }
     }
 
     async fn publish(&self, frame: ReportFrame, event: &SocketEvent) {
@@ -137,7 +150,12 @@ impl Ingest {
         let sender = &ReportSender { source, arrival: event.arrival };
         let writes = entries.into_iter().enumerate().map(|(index, entry)| async move {
             let stored = match entry.outcome {
-                Ok(draft) => self.store_report(draft, sender, authorised, event).await,
+                Ok(draft) => isolated("store a report", self.store_report(draft, sender, authorised, event))
+                    .await
+                    .unwrap_or_else(|fault| {
+                        tracing::error!(connection = %event.connection, reason = fault.chain(), "report not stored");
+                        Err(Rejection::unavailable())
+                    }),
                 Err(rejection) => Err(rejection),
             };
             stored.map_err(|rejection| RejectedReport::new(index, rejection))

@@ -1,13 +1,15 @@
 //! Handles a batch of stream records: rollups, last reports, and the first record to retry.
 //!
-//! Malformed records are quarantined and records of unregistered applications skipped. Only faults of our own cause a
-//! retry.
+//! Malformed records, and those whose handling panics, are quarantined and records of unregistered applications skipped.
+//! Only other faults of our own cause a retry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
 use nsl_aws::compute::{Clock, RollupComputer};
+use nsl_aws::fault::{Fault, Kind};
+use nsl_aws::isolation::isolated;
 use nsl_aws::stream::{BatchResponse, FailedItem, MalformedRecord, StoredReport, StreamEvent, read_record};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::resolution::Resolution;
@@ -16,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::app_settings::{AppSettings, AppSettingsLoader};
 use crate::settings::Settings;
-use crate::shard_rollup::{CONCURRENT_SPANS, ShardOutcome, ShardRollup};
+use crate::shard_rollup::{CONCURRENT_SPANS, ShardOutcome, ShardRollup, repeated_if_panicked};
 
 /// Applications read or limited at a time.
 const CONCURRENT_APPS: usize = 8;
@@ -27,6 +29,9 @@ const CONCURRENT_SHARDS: usize = 8;
 /// Last reports and quarantined records written at a time.
 const CONCURRENT_WRITES: usize = 16;
 
+/// The reason of a record that is quarantined because its handling panicked.
+const PANICKED: &str = "rolling up the report panicked";
+
 /// The function, with its clients.
 #[derive(Debug)]
 pub struct RollupHandler {
@@ -35,8 +40,9 @@ pub struct RollupHandler {
 }
 
 /// The records of a batch, each with its index.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Batch<'e> {
+    event: &'e StreamEvent,
     stored: BTreeMap<usize, StoredReport>,
     malformed: BTreeMap<usize, MalformedRecord<'e>>,
 }
@@ -52,6 +58,8 @@ struct Outcome {
     unregistered: usize,
     /// Indexes of the records to retry.
     failed: BTreeSet<usize>,
+    /// Indexes of the records whose handling panicked: they are quarantined, because a retry would delay the others.
+    panicked: BTreeSet<usize>,
 }
 
 /// The settings of the batch's applications, without those that are not registered or cannot be read.
@@ -73,11 +81,14 @@ impl RollupHandler {
     pub async fn handle(&self, event: StreamEvent) -> Result<BatchResponse, lambda_runtime::Error> {
         let batch = Batch::read(&event);
         let mut outcome = Outcome::default();
-        self.quarantine(&batch, &mut outcome).await;
+        self.quarantine(batch.malformed.iter().map(|(index, record)| (*index, record.clone())), &mut outcome)
+            .await;
         let settings = self.load_settings(&batch, &mut outcome).await;
         self.roll_up(&batch, &settings, &mut outcome).await;
         self.put_last_reports(&batch, &settings, &mut outcome).await;
-        let limited = settings.values().map(|app| self.apps.limit_if_exceeded(app, self.computer.now()));
+        let panicked: Vec<_> = outcome.panicked.iter().filter_map(|index| batch.panicked(*index)).collect();
+        self.quarantine(panicked.into_iter(), &mut outcome).await;
+        let limited = settings.values().map(|app| self.limit_if_exceeded(app));
         stream::iter(limited).buffer_unordered(CONCURRENT_APPS).collect::<()>().await;
         tracing::info!(
             records = event.records.len(),
@@ -92,20 +103,34 @@ impl RollupHandler {
         batch.response(&outcome.failed)
     }
 
-    async fn quarantine(&self, batch: &Batch<'_>, outcome: &mut Outcome) {
+    /// Limits an app. A panic is only logged, as a fault is.
+    async fn limit_if_exceeded(&self, app: &AppSettings) {
+        let limited = self.apps.limit_if_exceeded(app, self.computer.now());
+        if let Err(fault) = isolated("limit an app", limited).await {
+            tracing::error!(reason = fault.chain(), "limiting an app failed");
+        }
+    }
+
+    async fn quarantine(
+        &self,
+        records: impl Iterator<Item = (usize, MalformedRecord<'_>)>,
+        outcome: &mut Outcome,
+    ) {
         let now = self.computer.now();
-        let writes = batch.malformed.iter().map(|(index, record)| async move {
-            (*index, &record.reason, self.computer.rollups().quarantine(record, now).await)
+        let writes = records.map(|(index, record)| async move {
+            let write = self.computer.rollups().quarantine(&record, now);
+            let written = isolated("put a record into quarantine", write).await.flatten();
+            (index, record.reason, written)
         });
         let mut finished = stream::iter(writes).buffer_unordered(CONCURRENT_WRITES);
         while let Some((index, reason, result)) = finished.next().await {
             match result {
                 Ok(()) => {
-                    tracing::error!(reason, "malformed stream record quarantined");
+                    tracing::error!(reason, "stream record quarantined");
                     outcome.quarantined += 1;
                 }
                 Err(fault) => {
-                    tracing::error!(reason = fault.chain(), "quarantining a malformed record failed");
+                    tracing::error!(reason = fault.chain(), "quarantining a record failed");
                     outcome.failed.insert(index);
                 }
             }
@@ -117,8 +142,10 @@ impl RollupHandler {
     async fn load_settings(&self, batch: &Batch<'_>, outcome: &mut Outcome) -> SettingsByApp {
         let now = self.computer.now();
         let apps: BTreeSet<&AppId> = batch.stored.values().map(|stored| &stored.shard.app).collect();
-        let loads =
-            apps.into_iter().map(|app| async move { (app, self.apps.load(app, &self.computer, now).await) });
+        let loads = apps.into_iter().map(|app| async move {
+            let load = || self.apps.load(app, &self.computer, now);
+            (app, repeated_if_panicked("load the settings of an app", load).await)
+        });
         let mut finished = stream::iter(loads).buffer_unordered(CONCURRENT_APPS);
         let mut settings = SettingsByApp::new();
         while let Some((app, result)) = finished.next().await {
@@ -132,7 +159,7 @@ impl RollupHandler {
                 }
                 Err(fault) => {
                     tracing::error!(%app, reason = fault.chain(), "reading an app failed");
-                    outcome.failed.extend(of_app);
+                    outcome.add_failed(&fault, of_app);
                 }
             }
         }
@@ -152,13 +179,17 @@ impl RollupHandler {
             Some(ShardRollup { computer, shard, minutes }.run(&permits))
         });
         let mut finished = stream::iter(rollups).buffer_unordered(CONCURRENT_SHARDS);
-        while let Some(ShardOutcome { shard, written, unchanged, failed }) = finished.next().await {
+        while let Some(ShardOutcome { shard, written, unchanged, failed, panicked }) = finished.next().await {
             outcome.written += written;
             outcome.unchanged += unchanged;
-            let is_lost = |stored: &StoredReport| {
-                stored.shard == shard && failed.iter().any(|span| span.contains(stored.report.timestamp))
+            let lost_with = |spans: &BTreeSet<RollupSpan>| -> BTreeSet<usize> {
+                let is_lost = |stored: &StoredReport| {
+                    stored.shard == shard && spans.iter().any(|span| span.contains(stored.report.timestamp))
+                };
+                batch.indexes(is_lost).collect()
             };
-            outcome.failed.extend(batch.indexes(is_lost));
+            outcome.failed.extend(lost_with(&(&failed - &panicked)));
+            outcome.panicked.extend(lost_with(&panicked));
         }
     }
 
@@ -174,7 +205,8 @@ impl RollupHandler {
         }
         let writes = last.into_iter().filter_map(|((app, _), index)| {
             let (rollups, stored) = (settings.get(app)?.computer.rollups(), batch.stored.get(&index)?);
-            Some(async move { (index, rollups.put_last_report(&stored.report).await) })
+            let put = || rollups.put_last_report(&stored.report);
+            Some(async move { (index, repeated_if_panicked("put a last report", put).await) })
         });
         let writes: Vec<_> = writes.collect();
         let mut finished = stream::iter(writes).buffer_unordered(CONCURRENT_WRITES);
@@ -183,16 +215,26 @@ impl RollupHandler {
                 Ok(_) => outcome.sources += 1,
                 Err(fault) => {
                     tracing::error!(reason = fault.chain(), "storing a last report failed");
-                    outcome.failed.insert(index);
+                    outcome.add_failed(&fault, [index]);
                 }
             }
         }
     }
 }
 
+impl Outcome {
+    /// Records whose handling failed with `fault`.
+    fn add_failed(&mut self, fault: &Fault, records: impl IntoIterator<Item = usize>) {
+        match fault.kind {
+            Kind::Panicked => self.panicked.extend(records),
+            _ => self.failed.extend(records),
+        }
+    }
+}
+
 impl<'e> Batch<'e> {
     fn read(event: &'e StreamEvent) -> Self {
-        let mut batch = Self::default();
+        let mut batch = Self { event, stored: BTreeMap::new(), malformed: BTreeMap::new() };
         for (index, record) in event.records.iter().enumerate() {
             match read_record(record) {
                 Ok(stored) => drop(batch.stored.insert(index, stored)),
@@ -200,6 +242,14 @@ impl<'e> Batch<'e> {
             }
         }
         batch
+    }
+
+    /// The record `index`, whose handling panicked, to be quarantined.
+    fn panicked(&self, index: usize) -> Option<(usize, MalformedRecord<'e>)> {
+        let StoredReport { sequence, shard, .. } = self.stored.get(&index)?;
+        let (sequence, app) = (Some(sequence.clone()), Some(shard.app.clone()));
+        let record = self.event.records.get(index)?.get();
+        Some((index, MalformedRecord { sequence, app, reason: PANICKED.to_owned(), record }))
     }
 
     /// The indexes of the readable records that `matches`.

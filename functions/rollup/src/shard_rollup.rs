@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, stream};
 use nsl_aws::compute::{Computed, RollupComputer};
+use nsl_aws::fault::{Fault, Kind};
+use nsl_aws::isolation::isolated;
 use nsl_domain::rollup::{AppShard, RollupSpan, due_coarser};
 use tokio::sync::Semaphore;
 
@@ -31,15 +33,24 @@ pub(crate) struct ShardOutcome {
     pub(crate) unchanged: usize,
     /// Spans that could not be opened or computed: the records of their reports must be retried.
     pub(crate) failed: BTreeSet<RollupSpan>,
+    /// Those of them whose computation panicked twice, which a retry would repeat.
+    pub(crate) panicked: BTreeSet<RollupSpan>,
+}
+
+impl ShardOutcome {
+    /// Nothing is done for `shard` yet.
+    fn of(shard: &AppShard) -> Self {
+        let (failed, panicked) = (BTreeSet::new(), BTreeSet::new());
+        Self { shard: shard.clone(), written: 0, unchanged: 0, failed, panicked }
+    }
 }
 
 impl ShardRollup<'_> {
     /// Brings the rollups up to date. `permits` limits the concurrent spans of all write shards.
     pub(crate) async fn run(self, permits: &Semaphore) -> ShardOutcome {
         let Self { shard, minutes, .. } = &self;
-        let mut outcome =
-            ShardOutcome { shard: shard.clone(), written: 0, unchanged: 0, failed: BTreeSet::new() };
-        let mut level = self.open_above(permits).await;
+        let mut outcome = ShardOutcome::of(shard);
+        let mut level = self.open_above(permits, &mut outcome).await;
         outcome.failed.extend(minutes.difference(&level));
         while !level.is_empty() {
             let computed = self.compute_level(&level, permits, &mut outcome).await;
@@ -51,14 +62,18 @@ impl ShardRollup<'_> {
     }
 
     /// Opens the spans above the minutes one by one; returns the minutes above which all spans are open.
-    async fn open_above(&self, permits: &Semaphore) -> BTreeSet<RollupSpan> {
+    async fn open_above(&self, permits: &Semaphore, outcome: &mut ShardOutcome) -> BTreeSet<RollupSpan> {
         let above: BTreeSet<RollupSpan> = self.minutes.iter().filter_map(|minute| minute.coarser()).collect();
         let mut opened = BTreeSet::new();
         for span in above {
             let _permit = permits.acquire().await;
-            match self.computer.open(&self.shard, span).await {
-                Ok(()) => opened.extend(self.minutes.iter().filter(|minute| minute.coarser() == Some(span))),
+            let below = self.minutes.iter().filter(|minute| minute.coarser() == Some(span));
+            match repeated_if_panicked("open a rollup", || self.computer.open(&self.shard, span)).await {
+                Ok(()) => opened.extend(below),
                 Err(fault) => {
+                    if fault.kind == Kind::Panicked {
+                        outcome.panicked.extend(below);
+                    }
                     tracing::error!(app = %self.shard.app, start = %span.start(), reason = fault.chain(), "opening a rollup failed");
                 }
             }
@@ -75,7 +90,8 @@ impl ShardRollup<'_> {
     ) -> BTreeSet<RollupSpan> {
         let started = level.iter().map(|span| async move {
             let _permit = permits.acquire().await;
-            (*span, self.computer.compute(&self.shard, *span).await)
+            let compute = || self.computer.compute(&self.shard, *span);
+            (*span, repeated_if_panicked("compute a rollup", compute).await)
         });
         let mut finished = stream::iter(started).buffer_unordered(CONCURRENT_SPANS);
         let mut computed = BTreeSet::new();
@@ -87,10 +103,27 @@ impl ShardRollup<'_> {
                     computed.insert(span);
                 }
                 Err(fault) => {
+                    if fault.kind == Kind::Panicked {
+                        outcome.panicked.insert(span);
+                    }
                     tracing::error!(app = %self.shard.app, start = %span.start(), reason = fault.chain(), "computing a rollup failed");
                 }
             }
         }
         computed
+    }
+}
+
+/// Completes `work`, a second time if it panics. What panics twice would panic whenever its batch is retried.
+pub(crate) async fn repeated_if_panicked<T, F>(
+    attempt: &'static str,
+    work: impl Fn() -> F,
+) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    match isolated(attempt, work()).await.flatten() {
+        Err(fault) if fault.kind == Kind::Panicked => isolated(attempt, work()).await.flatten(),
+        completed => completed,
     }
 }

@@ -9,6 +9,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxy
 use nsl_aws::counters::Counter;
 use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
 use nsl_aws::fault::Fault;
+use nsl_aws::isolation::isolated;
 use nsl_domain::conversation::{self, AuthContext, FrameCounts, Reply};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::envelope::RejectedFrame;
@@ -43,7 +44,7 @@ impl Session {
     /// A fault rejects the handshake: a connection without a session row could never authenticate, and a publisher
     /// without its row could never be closed by its app's owner.
     async fn connect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
-        match self.open(event).await {
+        match isolated("open a connection", self.open(event)).await.flatten() {
             Ok(true) => {}
             Ok(false) => {
                 tracing::info!(connection = %event.connection, "handshake rejected, the app has reached its limit of connections");
@@ -80,7 +81,7 @@ impl Session {
 
     async fn disconnect(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
         self.connections.remove(&event.connection);
-        match self.delete_rows(event).await {
+        match isolated("delete the rows of a connection", self.delete_rows(event)).await.flatten() {
             Ok(()) => tracing::info!(connection = %event.connection, "disconnected"),
             // Rows that are left expire, or are deleted by the first post to the gone connection.
             Err(fault) => {
@@ -102,13 +103,25 @@ impl Session {
     }
 
     async fn message(&self, event: &SocketEvent) -> ApiGatewayProxyResponse {
-        let reply = self.reply(event).await;
-        self.count(&reply.counts);
         let is_result = ANSWERED_BY_ROUTE.contains(&event.route.as_str());
-        let mut frames = reply.frames.into_iter();
-        let body = if is_result { frames.next() } else { None };
-        let posted: Vec<String> = frames.collect();
-        if let Err(fault) = self.send(event, &posted, reply.close).await {
+        // A frame that is not read yet may be the library's, which is sent no error.
+        let mut on_panic = is_result.then(|| Outbound::unavailable(None));
+        let reply = isolated("answer a frame", self.reply(event, &mut on_panic)).await;
+        let mut reply = reply.unwrap_or_else(|fault| {
+            tracing::error!(connection = %event.connection, reason = fault.chain(), "frame failed");
+            on_panic.as_ref().map_or_else(Reply::silence, Reply::of)
+        });
+        self.count(&reply.counts);
+        let body = (is_result && !reply.frames.is_empty()).then(|| reply.frames.remove(0));
+        if let Err(fault) = isolated("deliver a reply", self.deliver(event, &reply)).await {
+            tracing::error!(connection = %event.connection, reason = fault.chain(), "reply not delivered");
+        }
+        answer(200, body)
+    }
+
+    /// Posts the frames of `reply`, and counts it if its connection is unauthenticated.
+    async fn deliver(&self, event: &SocketEvent, reply: &Reply) {
+        if let Err(fault) = self.send(event, &reply.frames, reply.close).await {
             tracing::warn!(connection = %event.connection, reason = fault.chain(), "reply not delivered");
         }
         if reply.counts_as_unauthenticated
@@ -116,7 +129,6 @@ impl Session {
         {
             self.counters.add(Counter::ClosedConnections, 1);
         }
-        answer(200, body)
     }
 
     fn count(&self, counts: &FrameCounts) {
@@ -125,11 +137,13 @@ impl Session {
         self.counters.add(Counter::DroppedLogs, counts.dropped_logs);
     }
 
-    async fn reply(&self, event: &SocketEvent) -> Reply {
+    /// The reply to a frame; `on_panic` becomes what is sent instead if this panics.
+    async fn reply(&self, event: &SocketEvent, on_panic: &mut Option<Outbound>) -> Reply {
         let frame = match ControlFrame::read(&event.body) {
             Ok(frame) => frame,
             Err(rejected) => return self.reject(rejected, event),
         };
+        *on_panic = (!frame.request.is_legacy()).then(|| Outbound::unavailable(frame.id.clone()));
         // A grant of the handshake can be confirmed by `auth` and not changed, in either dialect.
         let is_confirmation = event.grant.is_some() && matches!(frame.request, Request::Auth { .. });
         if frame.request.is_legacy() && !is_confirmation {

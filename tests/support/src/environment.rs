@@ -2,12 +2,14 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
 use nsl_domain::app::App;
 use nsl_domain::rollup::Retention;
 use nsl_gateway::{Engine, create_tables, tables_of};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -32,6 +34,7 @@ pub struct TestEnvironment {
     /// The AWS clients that a function is made with.
     pub clients: Clients,
     calls: CallLog,
+    panics: Arc<Mutex<Vec<PlannedPanic>>>,
     /// What follows the template's name in the name of each table.
     suffix: String,
     _engine: Option<Engine>,
@@ -68,8 +71,12 @@ impl TestEnvironment {
             connections: connections.url(),
             region: Self::REGION.to_owned(),
         };
-        let clients = local_clients(&endpoints).await;
-        Self { dynamodb, connections, clients, calls, suffix, _engine: engine }
+        let panics = Arc::<Mutex<Vec<PlannedPanic>>>::default();
+        let planned = Arc::clone(&panics);
+        let clients = local_clients(&endpoints)
+            .await
+            .observed(move |operation, body| panic_if_planned(&planned, operation, body));
+        Self { dynamodb, connections, clients, calls, panics, suffix, _engine: engine }
     }
 
     /// Starts one in which `app` is registered.
@@ -77,6 +84,11 @@ impl TestEnvironment {
         let env = Self::start().await;
         env.register(app).await;
         env
+    }
+
+    /// Makes the next `times` calls of `operation` whose body contains `text` panic before they are sent.
+    pub fn panic_on(&self, operation: &'static str, text: &str, times: usize) {
+        self.panics.lock().push(PlannedPanic { operation, text: text.to_owned(), times });
     }
 
     /// Registers `app`, without a trace in the recorded calls.
@@ -215,6 +227,27 @@ impl TestEnvironment {
 
     pub fn log_entries(&self) -> nsl_aws::legacy::Logs {
         self.clients.log_entries(&self.table("LogsTable"))
+    }
+}
+
+/// The next calls of an operation that panic.
+#[derive(Debug)]
+struct PlannedPanic {
+    operation: &'static str,
+    /// Part of the body.
+    text: String,
+    times: usize,
+}
+
+fn panic_if_planned(panics: &Mutex<Vec<PlannedPanic>>, operation: &str, body: &str) {
+    let is_due = |planned: &&mut PlannedPanic| {
+        planned.times > 0 && planned.operation == operation && body.contains(&planned.text)
+    };
+    let mut panics = panics.lock();
+    if let Some(planned) = panics.iter_mut().find(is_due) {
+        planned.times -= 1;
+        drop(panics);
+        panic!("injected");
     }
 }
 

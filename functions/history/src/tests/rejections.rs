@@ -121,3 +121,18 @@ async fn unreachable_store_is_503_until_it_is_back() {
     service.env.dynamodb.go_online();
     assert_eq!(get(&history, call(METRICS)).await.status, 200);
 }
+
+#[tokio::test]
+async fn panic_in_one_request_is_503_and_costs_no_other() {
+    let service = TestService::start().await;
+    let history = service.instance();
+    for (operation, route) in
+        [("GetItem", METRICS), ("Query", METRICS), ("Query", LATEST), ("Query", SUMMARY)]
+    {
+        service.env.panic_on(operation, "shop", 1);
+        let answer = get(&history, call(route)).await;
+        assert_rejected(&answer, (503, "unavailable", ""));
+        assert!(!answer.text.contains("injected"), "{}", answer.text);
+        assert_eq!(get(&history, call(route)).await.status, 200, "{operation} {route}");
+    }
+}

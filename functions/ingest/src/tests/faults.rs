@@ -132,3 +132,74 @@ async fn report_is_stored_without_the_connections_api() {
     assert_eq!(world.env.frames(VIEWER).len(), 1);
     assert_eq!(world.env.frames(PUBLISHER).len(), 1);
 }
+
+#[tokio::test]
+async fn panic_in_one_report_costs_no_other() {
+    let world = World::start().await;
+    world.subscribers(1).await;
+    let ingest = world.warm_instance().await;
+    world.env.panic_on("PutItem", "poison", 1);
+    let mut batch: Vec<Value> = (1..=5).map(report).collect();
+    batch.insert(2, json!({"appId": "shop", "metrics": {"poison": 1}}));
+    ingest.receive(&metrics_with_id(&json!(batch))).await;
+    let payload = world.env.frames(PUBLISHER)[0]["payload"].clone();
+    assert_eq!(payload["accepted"], 5, "{payload}");
+    assert_eq!(payload["rejected"].as_array().unwrap().len(), 1, "{payload}");
+    let rejected = &payload["rejected"][0];
+    assert_eq!((&rejected["index"], &rejected["code"]), (&json!(2), &json!("unavailable")));
+    assert_eq!(rejected["retryable"], true);
+    assert!(!payload.to_string().contains("injected"), "{payload}");
+    assert_eq!(world.env.frames(VIEWER).len(), 5);
+    assert_eq!(world.stored().await, 6);
+    world.env.take_calls();
+
+    ingest.receive(&metrics_with_id(&json!([batch[2]]))).await;
+    assert_eq!(world.env.frames(PUBLISHER)[0]["payload"]["accepted"], 1, "the instance goes on");
+}
+
+#[tokio::test]
+async fn panic_in_a_report_of_the_library_costs_only_that_report() {
+    let world = World::start().await;
+    world.open(PUBLISHER, Some(&Grant { proof: Proof::Legacy, ..publishing("shop") })).await;
+    let ingest = world.instance();
+    world.env.panic_on("PutItem", "poison", 1);
+    for (offset_ms, document) in [(-2_000, json!({"poison": 1})), (-1_000, json!({"a": 1}))] {
+        let data =
+            json!({"userId": "ann", "appId": "shop", "timestamp": NOW_MS + offset_ms, "metrics": document});
+        ingest.receive(&json!({"type": "send_metrics", "data": data}).to_string()).await;
+    }
+    assert_eq!(world.stored().await, 1);
+}
+
+#[tokio::test]
+async fn panic_before_a_frame_is_stored_is_answered_as_a_fault() {
+    let (world, ingest) = cold().await;
+    world.open(PUBLISHER, Some(&publishing("shop"))).await;
+    world.env.panic_on("GetItem", "shop", 1);
+    ingest.receive(&metrics_with_id(&report(1))).await;
+    let frame = &world.env.frames(PUBLISHER)[0];
+    assert_eq!((&frame["type"], &frame["payload"]["code"]), (&json!("error"), &json!("unavailable")));
+    assert_eq!((&frame["payload"]["id"], &frame["payload"]["retryable"]), (&json!("f1"), &json!(true)));
+    ingest.receive(&metrics_with_id(&report(1))).await;
+    assert_eq!(world.env.frames(PUBLISHER)[1]["payload"]["accepted"], 1);
+}
+
+#[tokio::test]
+async fn panic_while_broadcasting_one_app_costs_no_other() {
+    let world = World::start().await;
+    world.env.register(&app("bank", Status::Active)).await;
+    world.subscribe("banker=", "bank", 0, Dialect::Modern).await;
+    world.subscribers(1).await;
+    let ingest = world.instance();
+    let both = Grant { reach: GrantedApps::Apps(vec![id("bank"), id("shop")]), ..publishing("shop") };
+    let both = Grant { proof: Proof::Token { issued: now() }, ..both };
+    world.env.panic_on("Query", "app#bank", 1);
+    for offset_ms in [0, 1] {
+        let batch = json!([report_of("bank", offset_ms), report_of("shop", offset_ms)]);
+        ingest.receive_by(&both, &metrics_with_id(&batch), NOW_MS).await;
+    }
+    let accepted: Vec<Value> =
+        world.env.frames(PUBLISHER).iter().map(|frame| frame["payload"]["accepted"].clone()).collect();
+    assert_eq!(accepted, [2, 2]);
+    assert_eq!((world.env.frames(VIEWER).len(), world.env.frames("banker=").len()), (2, 1));
+}

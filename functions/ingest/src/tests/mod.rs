@@ -10,7 +10,7 @@ use nsl_aws::apps::Saved;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::grant::{Grant, Proof, Role};
+use nsl_domain::grant::{Grant, GrantedApps, Proof, Role};
 use nsl_domain::ids::{ConnectionId, Scope};
 use nsl_domain::time::TimestampMs;
 use nsl_test_support::fixtures::{self, NOW_MS, grant, id, now};

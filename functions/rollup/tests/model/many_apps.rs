@@ -83,3 +83,40 @@ async fn only_records_of_failed_apps_are_retried() {
         assert_eq!(assert_agrees(&world, shop).await, 1, "all but the day of {index} is complete");
     }
 }
+
+#[tokio::test]
+async fn panic_for_one_app_costs_no_other_and_is_quarantined() {
+    let world = World::start().await;
+    let mut shops = register_many(&world).await;
+    let records = store_interleaved(&world, &mut shops, 0).await;
+    world.set_clock(2 * MINUTE_MS);
+    // The first computation and its repetition.
+    world.env.panic_on("Query", &format!("\"{}#2026-11-22T09#0\"", shops[3].app.id), 2);
+    assert!(world.deliver(&records).await.is_empty(), "nothing is retried");
+    for (index, shop) in shops.iter().enumerate() {
+        let quarantined = world.rows_in(shop, "quarantine").await;
+        assert_eq!(quarantined.len(), if index == 3 { 2 } else { 0 }, "{index}");
+        if index == 3 {
+            assert_eq!(quarantined[0]["reason"]["S"], "rolling up the report panicked");
+            assert_eq!(quarantined[0]["sk"]["S"], records[3]["dynamodb"]["SequenceNumber"]);
+        } else {
+            assert_agrees(&world, shop).await;
+        }
+    }
+    // The reports are stored, so a later batch of the minute finds them.
+    world.deliver(&records).await;
+    assert_agrees(&world, &shops[3]).await;
+}
+
+#[tokio::test]
+async fn panic_that_does_not_repeat_loses_nothing() {
+    let (world, mut shop) = World::with_shop(1).await;
+    let records = world.store_each_second(&mut shop, 0..3).await;
+    world.set_clock(2 * MINUTE_MS);
+    for operation in ["Query", "GetItem", "PutItem"] {
+        world.env.panic_on(operation, &format!("{}#", shop.app.id), 1);
+        assert!(world.deliver(&records).await.is_empty(), "{operation}");
+        assert!(world.rows_in(&shop, "quarantine").await.is_empty(), "{operation}");
+    }
+    assert_agrees(&world, &shop).await;
+}

@@ -117,3 +117,39 @@ async fn reply_to_a_gone_connection_is_dropped() {
     assert_eq!(send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await, None);
     assert_eq!(send(&session, "$default", "no json", PROGRAM).await, None);
 }
+
+#[tokio::test]
+async fn panic_in_one_frame_is_answered_as_a_fault() {
+    let (world, session) = authorised().await;
+    world.env.panic_on("Query", "shop", 1);
+    let body = send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap();
+    assert_unavailable(&body);
+    assert_eq!(body["payload"]["id"], "s1");
+    assert!(!body.to_string().contains("injected"), "{body}");
+    assert_eq!(send(&session, "ping", r#"{"type":"ping"}"#, PROGRAM).await, Some(json!({"type": "pong"})));
+    assert_eq!(
+        send(&session, "unsubscribe", &unsubscribe_from("shop"), PROGRAM).await.unwrap()["type"],
+        "unsubscribed"
+    );
+}
+
+#[tokio::test]
+async fn panic_in_a_frame_of_the_library_is_not_answered() {
+    let (world, session) = connected(PROGRAM).await;
+    world.env.panic_on("GetItem", "shop", 1);
+    assert_eq!(send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await, None);
+    assert!(world.env.frames(CONNECTION).is_empty());
+    assert_eq!(send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await, None);
+    assert_eq!(world.env.frames(CONNECTION)[0]["type"], "auth_success");
+}
+
+#[tokio::test]
+async fn panic_at_either_end_of_a_connection_is_a_fault() {
+    let world = World::start().await;
+    let session = world.instance();
+    world.env.panic_on("PutItem", "", 1);
+    assert_eq!(connect(&session, &[], PROGRAM).await, 503);
+    assert_eq!(connect(&session, &[], PROGRAM).await, 200);
+    world.env.panic_on("DeleteItem", "", 1);
+    assert_eq!(disconnect(&session).await.status_code, 200);
+}

@@ -15,7 +15,9 @@ use tracing::Dispatch;
 
 use crate::apps::Apps;
 use crate::audience::Audience;
+use crate::clock;
 use crate::connections_api::ConnectionsApi;
+use crate::counters;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
 use crate::legacy::{Commands, Logs};
@@ -54,6 +56,19 @@ pub fn init_logging() {
         environment("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let level = environment("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment("RUST_LOG"));
     log_layer(is_json, level.as_deref(), std::io::stdout).init();
+    let namespace = environment("METRICS_NAMESPACE");
+    std::panic::set_hook(Box::new(move |panic| {
+        log_panic(panic);
+        if let Some(namespace) = &namespace {
+            counters::emit_panic(namespace, clock::now());
+        }
+    }));
+}
+
+/// Logs where a panic happened. Its message is left out: it may quote what a caller sent.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(location, "panicked");
 }
 
 /// The layer of log lines from `level` on, INFO if it is not a level; `RUST_LOG` may set single modules too.
@@ -190,7 +205,7 @@ pub async fn warm_up_with_posts(
 /// The clients of one function, made from one configuration.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    tables: aws_sdk_dynamodb::Client,
+    pub(crate) tables: aws_sdk_dynamodb::Client,
     connections: aws_sdk_apigatewaymanagement::Client,
     /// Whether the endpoint of connections is configured, which only some functions need.
     has_connections: bool,

@@ -34,6 +34,8 @@ pub enum Counter {
     GonePosts,
     /// Frames that could not be delivered in time.
     UndeliveredPosts,
+    /// Panics, each contained.
+    Panics,
     /// Rejected frames and reports, by code.
     Rejections(&'static str),
 }
@@ -55,6 +57,7 @@ impl Counter {
             Self::ClosedConnections => "ClosedConnections".to_owned(),
             Self::GonePosts => "GonePosts".to_owned(),
             Self::UndeliveredPosts => "UndeliveredPosts".to_owned(),
+            Self::Panics => "Panics".to_owned(),
             Self::Rejections(code) => format!("Rejections.{code}"),
         }
     }
@@ -114,6 +117,12 @@ impl Counters {
         state.emitted_at = Some(now);
         Some(rendered(&self.namespace, &std::mem::take(&mut state.pending), now, level))
     }
+}
+
+/// Emits one panic at once: the instance may not reach its next line, and not every function counts anything else.
+pub(crate) fn emit_panic(namespace: &str, now: TimestampMs) {
+    let counts = BTreeMap::from([(Counter::Panics, 1)]);
+    print(&rendered(namespace, &counts, now, passing_level(LevelFilter::current())));
 }
 
 /// The level of a line that is not dropped by a log level of `filter`: no metric may depend on the log level. Lambda

@@ -8,6 +8,7 @@ use nsl_domain::ids::{AppId, ConnectionId};
 use crate::connections_api::{ConnectionsApi, PostOutcome};
 use crate::counters::{Counter, Counters};
 use crate::fault::Fault;
+use crate::isolation::isolated;
 use crate::publishers::Publishers;
 use crate::subscriptions::{Subscriber, Subscriptions};
 
@@ -45,7 +46,7 @@ impl FanOut {
     {
         let posts = stream::iter(subscribers).for_each_concurrent(CONCURRENT_POSTS, |subscriber| async {
             let connection = &subscriber.connection;
-            if self.post(connection, frames(subscriber), counters).await == ConnectionState::Gone {
+            if self.post(connection, || frames(subscriber), counters).await == ConnectionState::Gone {
                 log_failure(connection, self.subscriptions.delete(app, connection).await);
             }
         });
@@ -61,15 +62,32 @@ impl FanOut {
         counters: &Counters,
     ) {
         let posts = stream::iter(publishers).for_each_concurrent(CONCURRENT_POSTS, |connection| async {
-            if self.post(connection, [frame], counters).await == ConnectionState::Gone {
+            if self.post(connection, || [frame], counters).await == ConnectionState::Gone {
                 log_failure(connection, self.publishers.delete(app, connection).await);
             }
         });
         posts.await;
     }
 
-    /// Posts `frames` until one is not delivered.
-    async fn post<'f>(
+    /// Posts the frames until one is not delivered. A panic costs the other connections nothing.
+    async fn post<'f, F>(
+        &self,
+        connection: &ConnectionId,
+        frames: impl FnOnce() -> F,
+        counters: &Counters,
+    ) -> ConnectionState
+    where
+        F: IntoIterator<Item = &'f String>,
+    {
+        let posts = async { self.post_each(connection, frames(), counters).await };
+        isolated("post frames to a connection", posts).await.unwrap_or_else(|fault| {
+            tracing::error!(%connection, reason = fault.chain(), "frames not posted");
+            counters.add(Counter::UndeliveredPosts, 1);
+            ConnectionState::NotGone
+        })
+    }
+
+    async fn post_each<'f>(
         &self,
         connection: &ConnectionId,
         frames: impl IntoIterator<Item = &'f String>,

@@ -20,6 +20,8 @@ pub enum Kind {
     Corrupt,
     /// A table is missing, or a permission.
     Misconfigured,
+    /// The code panicked.
+    Panicked,
 }
 
 /// A failure on our side.

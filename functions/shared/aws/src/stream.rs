@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::ids::AppId;
+use nsl_domain::isolation::{Panicked, isolated};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::AppShard;
 use nsl_domain::series;
@@ -16,6 +17,9 @@ use serde_json::value::RawValue;
 use crate::items::{self, Item};
 use crate::keys;
 use crate::reports;
+
+/// The reason of a record whose reading panics.
+const READING_PANICKED: &str = "reading the record panicked";
 
 /// A batch of records, oldest first within each stored item.
 #[derive(Debug, Deserialize)]
@@ -103,11 +107,24 @@ fn item(attributes: HashMap<String, Attribute>) -> Item {
     attributes.into_iter().map(|(name, attribute)| (name, attribute.into())).collect()
 }
 
-/// Reads one record.
+/// Reads one record. One whose reading panics counts as malformed.
 ///
 /// # Errors
 /// [`MalformedRecord`] if it is not JSON of a record, has no new image, or its image is not a report under its own key.
 pub fn read_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<'_>> {
+    isolated(|| read_valid_record(record)).unwrap_or_else(|Panicked| {
+        let sequence = serde_json::from_str::<Record>(record.get()).ok();
+        let sequence = sequence.and_then(|record| record.dynamodb.sequence_number);
+        Err(MalformedRecord {
+            sequence,
+            app: None,
+            reason: READING_PANICKED.to_owned(),
+            record: record.get(),
+        })
+    })
+}
+
+fn read_valid_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<'_>> {
     let malformed =
         |reason: String| MalformedRecord { sequence: None, app: None, reason, record: record.get() };
     let change = match serde_json::from_str::<Record>(record.get()) {

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod grant;
 pub mod history;
 pub mod ids;
+pub mod isolation;
 pub mod legacy;
 pub mod rate;
 pub mod rejection;

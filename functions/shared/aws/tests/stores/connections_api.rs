@@ -2,9 +2,14 @@
 
 use nsl_aws::boot::warm_up_with_posts;
 use nsl_aws::connections_api::PostOutcome;
+use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::fault::Kind;
+use nsl_aws::subscriptions::Subscriber;
 use nsl_aws::table_probe::TableProbe;
+use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::ids::Scope;
 use nsl_test_support::Behaviour;
+use nsl_test_support::fixtures::{grant, id};
 use serde_json::json;
 
 use super::*;
@@ -82,4 +87,27 @@ async fn warm_up_succeeds_on_any_http_response() {
     }
     env.connections.go_offline();
     warm_up_with_posts(&env.clients, &tables, &env.clients.connections_api()).await;
+}
+
+#[tokio::test]
+async fn panic_in_a_post_costs_no_other_connection() {
+    let env = TestEnvironment::start().await;
+    let fan_out = env.clients.fan_out(&env.table("ConnectionsTable"));
+    let subscribers = ["a=", "b=", "c="].map(|name| Subscriber {
+        connection: connection(name),
+        min_interval_ms: 0,
+        dialect: Dialect::Modern,
+        proof: grant("shop", Scope::VIEW).subscription_proof(),
+    });
+    let frames = ["{}".to_owned()];
+    let counters = Counters::new("test");
+    let frames_of = |subscriber: &Subscriber| {
+        assert_ne!(subscriber.connection.as_str(), "b=", "injected");
+        &frames
+    };
+    fan_out.to_subscribers(&id("shop"), &subscribers, frames_of, &counters).await;
+    let mut lines = env.take_lines();
+    lines.sort();
+    assert_eq!(lines, ["POST a=", "POST c="]);
+    assert_eq!(counters.total(Counter::UndeliveredPosts), 1);
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::envelope::FrameId;
 use super::packing::array;
 use crate::ids::{AppId, Source, UserId};
+use crate::isolation::{Panicked, isolated};
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::HistoryShape;
 use crate::rejection::{Code, Rejection};
@@ -186,8 +187,13 @@ pub(super) struct ReportPayload<'a> {
 }
 
 impl<'a> ReportPayload<'a> {
-    /// `None` if the stored document is not JSON.
-    pub(super) fn of(report: &'a Report) -> Option<Self> {
+    /// `report` as JSON; `None` if its stored document is not, or it cannot be rendered at all: others go on.
+    pub(super) fn render(report: &'a Report) -> Option<String> {
+        let rendered = isolated(|| serde_json::to_string(&Self::of(report)?).ok());
+        rendered.unwrap_or_else(|Panicked| None)
+    }
+
+    fn of(report: &'a Report) -> Option<Self> {
         let metrics = serde_json::from_str(report.document.as_str()).ok()?;
         Some(Self {
             metrics,
@@ -196,10 +202,6 @@ impl<'a> ReportPayload<'a> {
             source: &report.source,
             id: report.id(),
         })
-    }
-
-    pub(super) fn render(&self) -> Option<String> {
-        serde_json::to_string(self).ok()
     }
 }
 
@@ -217,7 +219,7 @@ pub enum Dialect {
 /// The library's dashboard reads `payload.cpu.usage`, so its payload also has the fields of the document. Ours come last:
 /// of repeated keys, a JSON reader takes the last.
 pub fn live_frame(report: &Report, dialect: Dialect) -> Option<String> {
-    let payload = ReportPayload::of(report)?.render()?;
+    let payload = ReportPayload::render(report)?;
     let payload = match dialect {
         Dialect::Modern => payload,
         Dialect::Legacy => merged(report.document.as_str(), &payload),

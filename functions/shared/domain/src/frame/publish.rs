@@ -7,6 +7,7 @@ use super::draft::ReportDraft;
 use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields::{self, Field};
 use crate::ids::{AppId, MalformedId, Source};
+use crate::isolation::{Panicked, isolated};
 use crate::rejection::{Code, Rejection};
 use crate::report::Document;
 use crate::time::TimestampMs;
@@ -86,7 +87,7 @@ fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<Vec<Repor
     }
     let data = envelope.data.ok_or_else(|| Rejection::missing("data"))?;
     if !is_array(data) {
-        return Ok(vec![ReportEntry::read(data.get(), 0)]);
+        return Ok(read_each(&[data], ReportEntry::read));
     }
     if frame_bytes > MAX_BATCH_BYTES {
         let message = format!("the batch has {frame_bytes} bytes, at most {MAX_BATCH_BYTES} are accepted");
@@ -100,8 +101,19 @@ fn read_entries(envelope: &Envelope<'_>, frame_bytes: usize) -> Result<Vec<Repor
         let code = if reports.is_empty() { Code::InvalidField } else { Code::TooLarge };
         return Err(Rejection::new(code, message).at("data"));
     }
-    let entries = reports.iter().enumerate().map(|(index, report)| ReportEntry::read(report.get(), index));
-    Ok(entries.collect())
+    Ok(read_each(&reports, ReportEntry::read))
+}
+
+/// Reads each report of a frame with `read`. One whose reading panics is `unavailable` and costs no other.
+fn read_each(reports: &[&RawValue], read: impl Fn(&str, usize) -> ReportEntry) -> Vec<ReportEntry> {
+    let entries = reports.iter().enumerate().map(|(index, report)| {
+        isolated(|| read(report.get(), index)).unwrap_or_else(|Panicked| ReportEntry {
+            app: None,
+            bytes: report.get().len(),
+            outcome: Err(Rejection::unavailable()),
+        })
+    });
+    entries.collect()
 }
 
 impl ReportEntry {
@@ -176,6 +188,18 @@ mod tests {
             .map(|draft| draft.index)
             .collect();
         assert_eq!(accepted, [0, 4]);
+    }
+
+    #[test]
+    fn report_whose_reading_panics_costs_no_other() {
+        let report = RawValue::from_string(r#"{"appId":"shop","metrics":{"a":1}}"#.to_owned()).unwrap();
+        let entries = read_each(&[&report, &report, &report], |json, index| {
+            assert_ne!(index, 1, "injected");
+            ReportEntry::read(json, index)
+        });
+        let codes: Vec<Option<Code>> =
+            entries.into_iter().map(|entry| entry.outcome.err().map(|rejection| rejection.code)).collect();
+        assert_eq!(codes, [None, Some(Code::Unavailable), None]);
     }
 
     #[test]

@@ -46,8 +46,7 @@ impl ReplayStart {
 /// it. `is_complete` is false if older reports were requested than are replayed. A report whose stored document is not
 /// JSON is left out.
 pub fn frames(app: &AppId, reports: &[Report], is_complete: bool) -> Vec<String> {
-    let payloads: Vec<String> =
-        reports.iter().filter_map(ReportPayload::of).filter_map(|payload| payload.render()).collect();
+    let payloads: Vec<String> = reports.iter().filter_map(ReportPayload::render).collect();
     let mut groups = pack(&payloads, FRAME_OVERHEAD_BYTES).into_iter();
     let frame = |kind: &str, reports: &[String], flags: String| {
         let reports = array(reports);
