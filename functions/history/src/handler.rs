@@ -25,9 +25,11 @@ use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
 use crate::page::Page;
+use crate::query_string::Parameters;
 use crate::read_window::{WindowReader, WindowReads};
 use crate::respond::Validity;
 use crate::rollup_cache::RollupCache;
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::{request, respond};
 
@@ -76,7 +78,8 @@ impl History {
 
     /// The answer to `request` at `now`. A panic is answered as any other fault.
     pub async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
-        let outcome = isolated("answer a history request", self.outcome(request, now)).await;
+        let Some(route) = Route::of(request) else { return respond::not_found() };
+        let outcome = isolated("answer a history request", self.outcome(route, request, now)).await;
         outcome.map_err(RequestError::Failed).flatten().unwrap_or_else(|error| match error {
             RequestError::Rejected(rejection) => respond::rejected(&rejection),
             RequestError::Failed(fault) => {
@@ -86,25 +89,36 @@ impl History {
         })
     }
 
-    async fn outcome(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, RequestError> {
-        match request::route(request) {
-            "GET /" => Ok(self.page.answer(|tag| request::has_etag(request, tag))),
-            "GET /health" => {
+    async fn outcome(
+        &self,
+        route: Route,
+        request: &Request,
+        now: TimestampMs,
+    ) -> Result<Response<Body>, RequestError> {
+        let query = request.uri().query().unwrap_or_default();
+        let parameters = &Parameters::read(query, route.parameters())?;
+        match route {
+            Route::Page => Ok(self.page.answer(|tag| request::has_etag(request, tag))),
+            Route::Health => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
-            "GET /apps" => self.overview(request, now).await,
-            "GET /apps/{appId}/metrics" => self.metrics(request, now).await,
-            "GET /apps/{appId}/metrics/latest" => self.latest(request, now).await,
-            "GET /apps/{appId}/summary" => self.summary(request, now).await,
-            "GET /apps/{appId}/series" => self.series(request, now).await,
-            "GET /apps/{appId}/logs" => self.log_entries(request, now).await,
-            _ => Ok(respond::not_found()),
+            Route::Apps => self.overview(request, now).await,
+            Route::Metrics => self.metrics(request, parameters, now).await,
+            Route::Latest => self.latest(request, now).await,
+            Route::Summary => self.summary(request, parameters, now).await,
+            Route::Series => self.series(request, now).await,
+            Route::Logs => self.log_entries(request, parameters, now).await,
         }
     }
 
-    async fn metrics(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, RequestError> {
+    async fn metrics(
+        &self,
+        request: &Request,
+        parameters: &Parameters,
+        now: TimestampMs,
+    ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
-        let query = self.query(request, &app, now)?;
+        let query = self.query(parameters, &app, now)?;
         let reads = self.reader().read(&app, &query, now).await?;
         let validity = Validity::of_window(request, reads.fingerprint(), query.span.window, now);
         respond::revalidated(request, &validity, || {
@@ -116,9 +130,14 @@ impl History {
     }
 
     /// One row for each series over the whole window, compared with the window before.
-    async fn summary(&self, request: &Request, now: TimestampMs) -> Result<Response<Body>, RequestError> {
+    async fn summary(
+        &self,
+        request: &Request,
+        parameters: &Parameters,
+        now: TimestampMs,
+    ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
-        let query = self.query(request, &app, now)?.without_aggregates();
+        let query = self.query(parameters, &app, now)?.without_aggregates();
         let window = query.span.window;
         let mut query_before = query.clone();
         query_before.span.window = window.before();
@@ -136,10 +155,9 @@ impl History {
         })
     }
 
-    /// The history query of `app` in the parameters of `request`.
-    fn query(&self, request: &Request, app: &App, now: TimestampMs) -> Result<HistoryQuery, Rejection> {
-        let parameters = request.query_string_parameters();
-        HistoryQuery::read(|name| parameters.first(name), &self.retention_of(app), now)
+    /// The history query of `app` in `parameters`.
+    fn query(&self, parameters: &Parameters, app: &App, now: TimestampMs) -> Result<HistoryQuery, Rejection> {
+        HistoryQuery::read(|name| parameters.all(name).collect(), &self.retention_of(app), now)
     }
 
     fn retention_of(&self, app: &App) -> Retention {

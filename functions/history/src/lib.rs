@@ -8,10 +8,12 @@
 mod corrupt_rollup;
 pub mod handler;
 mod page;
+mod query_string;
 mod read_window;
 mod request;
 mod respond;
 mod rollup_cache;
+mod route;
 pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,8 @@ fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     }
 }
 
-/// The route that API Gateway selected, such as `GET /apps/{appId}/metrics`. Without one it is empty, which is no known route.
-pub(crate) fn route(request: &Request) -> &str {
+/// The key of the route that API Gateway selected, such as `GET /apps/{appId}/metrics`, or empty.
+pub(crate) fn route_key(request: &Request) -> &str {
     context(request).and_then(|context| context.route_key.as_deref()).unwrap_or_default()
 }
 

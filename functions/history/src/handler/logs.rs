@@ -1,22 +1,23 @@
 //! `GET /apps/{appId}/logs`: the newest log entries of an application, as its library sent them.
 
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Body, Request, Response};
 use nsl_domain::history::LogsAnswer;
 use nsl_domain::time::TimestampMs;
 use nsl_domain::window::time_range::TimeRange;
 
 use super::{History, RequestError};
+use crate::query_string::Parameters;
 use crate::respond::{self, Validity};
 
 impl History {
     pub(super) async fn log_entries(
         &self,
         request: &Request,
+        parameters: &Parameters,
         now: TimestampMs,
     ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
-        let parameters = request.query_string_parameters();
-        let range = parameters.first("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;
+        let range = parameters.one("timeRange").map_or(Ok(TimeRange::Hour), TimeRange::read)?;
         let from = now.plus_ms(-range.ms());
         let shown = self.logs.newest(&app.id, from, now).await?;
         let answer = LogsAnswer::new(&app.id, range, from, &shown.entries, shown.is_complete);

@@ -79,6 +79,29 @@ async fn unreadable_row_fails_no_answer() {
 }
 
 #[tokio::test]
+async fn repeated_lists_are_joined() {
+    let service = TestService::start().await;
+    service.store("shop", "web-1", -MINUTE_MS, r#"{"a":1,"b":2,"c":3,"a,b":4}"#).await;
+    for (series, names) in [
+        ("series=a&series=c", &["a", "c"][..]),
+        ("series[]=a&series%5B%5D=c", &["a", "c"]),
+        ("series=a,b&series=c", &["a", "a,b", "b", "c"]),
+        ("series=a%2Cb", &["a", "a,b", "b"]),
+    ] {
+        let answer = service.get(metrics(&format!("{series}&agg=max&agg=sum"))).await;
+        assert_eq!(answer.series_names(), names, "{series}");
+        assert_eq!(answer.json()["series"]["a"].as_object().unwrap().len(), 2, "{series}");
+    }
+}
+
+#[tokio::test]
+async fn fractional_milliseconds_are_cut_off() {
+    let service = TestService::start().await;
+    let answer = service.get(metrics("from=1795348800000.9&to=1795352400000.9")).await.json();
+    assert_eq!((&answer["from"], &answer["step"]), (&json!("2026-11-22T12:00:00.000Z"), &json!(60)));
+}
+
+#[tokio::test]
 async fn csv_is_answered_if_accepted() {
     let service = TestService::start().await;
     service.store("shop", "web-1", -500, r#"{"cpu":{"usage":61.5}}"#).await;

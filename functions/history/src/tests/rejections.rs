@@ -79,6 +79,30 @@ async fn window_at_either_end_of_the_range_is_answered() {
 }
 
 #[tokio::test]
+async fn query_that_means_something_else_is_400_with_a_hint() {
+    let service = TestService::start().await;
+    for (query, field, hint) in [
+        ("timerange=day", "timerange", "did you mean timeRange?"),
+        ("timeRange=day&timeRange=week", "timeRange", "must not be repeated"),
+        ("from=1795348800&to=1795352400", "from", "seems to be seconds"),
+        ("from=2026-11-22T10:00:00+02:00", "from", "%2B"),
+        ("from=%zz", "from", "%25"),
+        ("from=&to=2026-11-22T13:00:00Z", "from", "must not be empty"),
+        ("from=2026-11-22T13:00:00Z&to=2026-11-22T12:00:00Z", "from", "must be before to"),
+    ] {
+        for route in [METRICS, SUMMARY] {
+            let answer = service.get(Call { query, ..call(route) }).await;
+            assert_rejected(&answer, (400, "invalid_field", field));
+            assert!(answer.text.contains(hint), "{query}: {}", answer.text);
+        }
+    }
+    for route in [LOGS, LATEST, SERIES, APPS, "GET /health"] {
+        let answer = service.get(Call { query: "from=2026-11-22T13:00:00Z", ..call(route) }).await;
+        assert_rejected(&answer, (400, "invalid_field", "from"));
+    }
+}
+
+#[tokio::test]
 async fn too_large_answer_is_400_with_what_fits() {
     let service = TestService::start().await;
     let numbers: Vec<usize> = (0..100).collect();

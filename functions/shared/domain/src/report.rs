@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::epoch_unit::EpochUnit;
 use crate::ids::{AppId, Source};
 use crate::rejection::{Code, Rejection};
 use crate::series;
@@ -121,7 +122,9 @@ pub fn sortable(timestamp: TimestampMs) -> String {
 /// `timestamp_out_of_range` when it is more than [`MAX_LATENESS_MS`] before or [`MAX_AHEAD_MS`] after `now`.
 pub fn check_timestamp(timestamp: TimestampMs, now: TimestampMs) -> Result<(), Rejection> {
     let age_ms = now.ms_since(timestamp);
-    let problem = if age_ms > MAX_LATENESS_MS {
+    let problem = if let Some(unit) = EpochUnit::guess(timestamp.ms() as f64) {
+        unit.demand()
+    } else if age_ms > MAX_LATENESS_MS {
         format!("is older than {} hours", MAX_LATENESS_MS / HOUR_MS)
     } else if age_ms < -MAX_AHEAD_MS {
         format!("is more than {} minutes ahead of the service's clock", MAX_AHEAD_MS / MINUTE_MS)
@@ -173,6 +176,14 @@ mod tests {
         ] {
             assert_eq!(check_timestamp(now.plus_ms(offset_ms), now).is_ok(), is_accepted, "{offset_ms}");
         }
+    }
+
+    #[test]
+    fn timestamp_in_seconds_is_rejected_with_a_hint() {
+        let seconds = TimestampMs::clamped(TimestampMs::EXAMPLE.seconds());
+        let rejected = check_timestamp(seconds, TimestampMs::EXAMPLE).unwrap_err();
+        assert_eq!(rejected.code, Code::TimestampOutOfRange);
+        assert!(rejected.message.ends_with("seems to be seconds"), "{}", rejected.message);
     }
 
     #[test]

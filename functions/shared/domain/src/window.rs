@@ -5,6 +5,7 @@ use crate::resolution::Resolution;
 use crate::time::TimestampMs;
 use crate::time_span::TimeSpan;
 
+mod instant;
 pub mod query_span;
 pub mod time_range;
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields::Field;
+use crate::epoch_unit::EpochUnit;
 use crate::ids::{AppId, MalformedId, UserId};
 use crate::legacy::frames::{LegacyAuth, LegacyRequest};
 use crate::rejection::Rejection;
@@ -168,6 +169,9 @@ fn required_secret(field: Field<String>, name: &str) -> Result<String, Rejection
 fn read_subscribe(fields: SubscribeFields) -> Result<Request, Rejection> {
     let app = required_app(fields.app_id)?;
     let since = fields.since.optional("data.since", MalformedTimestamp)?;
+    if let Some(unit) = since.and_then(|since| EpochUnit::guess(since.ms() as f64)) {
+        return Err(Rejection::invalid("data.since", unit.demand()));
+    }
     let min_interval = fields.min_interval.filter(|ms| (0..=MAX_MIN_INTERVAL_MS).contains(ms));
     let demand = format_args!("must be 0 to {MAX_MIN_INTERVAL_MS} milliseconds");
     let min_interval_ms = min_interval.optional("data.minInterval", demand)?.unwrap_or(0);

@@ -108,6 +108,7 @@ fn rejected_control_frames_name_the_first_wrong_field() {
         ("subscribe", "null", MissingField, "data"),
         ("subscribe", "[]", InvalidField, "data"),
         ("subscribe", r#"{"since":"x"}"#, MissingField, "data.appId"),
+        ("subscribe", r#"{"since":1795352461,"appId":"shop"}"#, InvalidField, "data.since"),
         ("subscribe", r#"{"minInterval":-1,"since":"x","appId":"shop"}"#, InvalidField, "data.since"),
         ("subscribe", r#"{"appId":"shop","minInterval":-1}"#, InvalidField, "data.minInterval"),
         ("subscribe", r#"{"appId":"shop","minInterval":1.5}"#, InvalidField, "data.minInterval"),

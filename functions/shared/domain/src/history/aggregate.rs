@@ -63,12 +63,14 @@ impl Aggregate {
         }
     }
 
-    /// Reads a comma-separated list; order and repeats do not matter.
+    /// Reads comma-separated lists as one, whose order and repeats do not matter; `None` without any.
     ///
     /// # Errors
     /// `invalid_field` of the field `agg` for an unknown or empty name.
-    pub fn read_list(text: &str) -> Result<BTreeSet<Self>, Rejection> {
-        text.split(',').map(Self::read).collect()
+    pub fn read_lists(texts: &[&str]) -> Result<Option<BTreeSet<Self>>, Rejection> {
+        let read = texts.iter().flat_map(|text| text.split(',')).map(Self::read);
+        let aggregates: BTreeSet<Self> = read.collect::<Result<_, _>>()?;
+        Ok(Some(aggregates).filter(|aggregates| !aggregates.is_empty()))
     }
 
     fn read(text: &str) -> Result<Self, Rejection> {
@@ -109,16 +111,18 @@ mod tests {
 
     #[test]
     fn list_is_a_set_in_the_order_of_answers() {
-        let read = Aggregate::read_list("sum,p99,avg,sum").unwrap();
-        assert_eq!(Vec::from_iter(read), [Aggregate::Avg, Aggregate::P99, Aggregate::Sum]);
-        let all = Aggregate::ALL.map(Aggregate::as_str).join(",");
-        assert_eq!(Vec::from_iter(Aggregate::read_list(&all).unwrap()), Aggregate::ALL);
+        let read = |texts: &[&str]| Aggregate::read_lists(texts).unwrap().map(Vec::from_iter);
+        let three = Some(vec![Aggregate::Avg, Aggregate::P99, Aggregate::Sum]);
+        assert_eq!(read(&["sum,p99,avg,sum"]), three);
+        assert_eq!(read(&["sum", "avg,p99", "sum"]), three);
+        assert_eq!(read(&Aggregate::ALL.map(Aggregate::as_str)), Some(Aggregate::ALL.to_vec()));
+        assert_eq!(read(&[]), None);
     }
 
     #[test]
     fn unknown_name_is_rejected() {
         for text in ["", "mean", "avg,", "avg, min", "P95", "p96"] {
-            assert_eq!(Aggregate::read_list(text).unwrap_err().field.as_deref(), Some("agg"), "{text:?}");
+            assert_eq!(Aggregate::read_lists(&[text]).unwrap_err().field.as_deref(), Some("agg"), "{text:?}");
         }
     }
 }

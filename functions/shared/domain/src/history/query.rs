@@ -22,21 +22,24 @@ pub struct HistoryQuery {
 }
 
 impl HistoryQuery {
-    /// Reads a query from its decoded parameters, looked up by name: `timeRange`, `from`, `to`, `step`, `series`,
-    /// `agg`. Others are ignored. `retention` is that of the application's rollups.
+    /// The names of its parameters.
+    pub const PARAMETERS: &[&str] = &["timeRange", "from", "to", "step", "series", "agg"];
+
+    /// Reads a query from the decoded values of its parameters, looked up by name: the last two are lists and may have
+    /// several values, the others at most one. `retention` is that of the application's rollups.
     ///
     /// # Errors
     /// `invalid_field` or `missing_field` with the parameter, as in [`QuerySpan::read`], [`Selection::read`] and
     /// [`Aggregate::read_list`].
     pub fn read<'q>(
-        parameter: impl Fn(&str) -> Option<&'q str>,
+        values: impl Fn(&str) -> Vec<&'q str>,
         retention: &Retention,
         now: TimestampMs,
     ) -> Result<Self, Rejection> {
         Ok(Self {
-            span: QuerySpan::read(&parameter, retention, now)?,
-            selection: Selection::read(parameter("series"))?,
-            aggregates: parameter("agg").map(Aggregate::read_list).transpose()?,
+            span: QuerySpan::read(|name| values(name).first().copied(), retention, now)?,
+            selection: Selection::read(&values("series"))?,
+            aggregates: Aggregate::read_lists(&values("agg"))?,
         })
     }
 

@@ -25,14 +25,16 @@ pub enum SelectedBy {
 }
 
 impl Selection {
-    /// Reads a comma-separated list such as `cpu.usage,memory.*`; without one, every series is selected. `*` matches any
-    /// characters, dots included, and none. A name that contains a comma can only be selected by a pattern.
+    /// Reads comma-separated lists such as `cpu.usage,memory.*` as one; without any, every series is selected. `*` matches
+    /// any characters, dots included, and none. A list with a comma selects the series of that whole name too, because a
+    /// name may contain commas.
     ///
     /// # Errors
     /// `invalid_field` of the field `series` for an empty entry, one longer than a name can be, or more entries than a
     /// document has series.
-    pub fn read(text: Option<&str>) -> Result<Self, Rejection> {
-        let entries: Vec<&str> = text.unwrap_or("*").split(',').collect();
+    pub fn read(lists: &[&str]) -> Result<Self, Rejection> {
+        let lists = if lists.is_empty() { &["*"] } else { lists };
+        let entries: Vec<&str> = lists.iter().flat_map(|list| list.split(',')).collect();
         if entries.len() > MAX_SERIES {
             return Err(Rejection::invalid("series", format!("must have at most {MAX_SERIES} entries")));
         }
@@ -43,7 +45,7 @@ impl Selection {
         let (patterns, names): (Vec<&str>, Vec<&str>) =
             entries.into_iter().partition(|entry| entry.contains('*'));
         Ok(Self {
-            names: names.into_iter().map(str::to_owned).collect(),
+            names: names.iter().chain(lists).copied().map(str::to_owned).collect(),
             patterns: patterns.into_iter().map(str::to_owned).collect(),
         })
     }
@@ -85,7 +87,7 @@ mod tests {
 
     #[test]
     fn names_and_patterns_select_their_series() {
-        let selection = Selection::read(Some("cpu.usage,memory.*,network.*.bytesSent")).unwrap();
+        let selection = Selection::read(&["cpu.usage", "memory.*,network.*.bytesSent"]).unwrap();
         assert_eq!(selection.select("cpu.usage"), Some(SelectedBy::Name));
         for name in ["memory.used", "memory.", "memory.a.b", "network.interfaces.eth0.bytesSent"] {
             assert_eq!(selection.select(name), Some(SelectedBy::Pattern), "{name}");
@@ -93,22 +95,31 @@ mod tests {
         for name in ["cpu.usage2", "cpu", "memory", "network.bytesSent", "network.a.bytesSents", ""] {
             assert_eq!(selection.select(name), None, "{name}");
         }
-        let all = Selection::read(None).unwrap();
+        let all = Selection::read(&[]).unwrap();
         assert!(["", "a", "é,*"].iter().all(|name| all.select(name) == Some(SelectedBy::Pattern)));
+    }
+
+    #[test]
+    fn list_also_selects_the_series_of_its_whole_name() {
+        let selection = Selection::read(&["a,b", "c"]).unwrap();
+        for name in ["a", "b", "c", "a,b"] {
+            assert_eq!(selection.select(name), Some(SelectedBy::Name), "{name}");
+        }
+        assert!(["a,b,c", "b,c"].iter().all(|name| selection.select(name).is_none()));
     }
 
     #[test]
     fn invalid_list_is_rejected() {
         let too_many = vec!["a"; MAX_SERIES + 1].join(",");
         for text in ["", "a,,b", "a,", &"x".repeat(MAX_NAME_BYTES + 1), &too_many] {
-            let rejected = Selection::read(Some(text)).unwrap_err();
+            let rejected = Selection::read(&[text]).unwrap_err();
             assert_eq!(
                 (rejected.code, rejected.field.as_deref()),
                 (Code::InvalidField, Some("series")),
                 "{text}"
             );
         }
-        assert!(Selection::read(Some(&vec!["a"; MAX_SERIES].join(","))).is_ok());
+        assert!(Selection::read(&[&vec!["a"; MAX_SERIES].join(",")]).is_ok());
     }
 
     /// The definition of a pattern, in exponential time.

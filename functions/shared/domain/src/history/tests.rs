@@ -32,7 +32,8 @@ fn instant(text: &str) -> TimestampMs {
 }
 
 fn query(parameters: &[(&str, &str)]) -> HistoryQuery {
-    let named = |name: &str| parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    let named =
+        |name: &str| parameters.iter().filter(|(key, _)| *key == name).map(|(_, value)| *value).collect();
     HistoryQuery::read(named, &Retention::default(), instant(NOW)).unwrap()
 }
 

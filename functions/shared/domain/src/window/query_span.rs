@@ -1,6 +1,7 @@
 //! Reads the span of a query: `timeRange`, or `from` and `to`, each with or without `step`.
 
 use super::Window;
+use super::instant::instant;
 use super::time_range::TimeRange;
 use crate::rejection::Rejection;
 use crate::resolution::Resolution;
@@ -79,14 +80,6 @@ fn step(text: &str) -> Result<Resolution, Rejection> {
         let coarsest = Resolution::Day.seconds();
         Rejection::invalid("step", format!("must be whole seconds from 1 to {coarsest}"))
     })
-}
-
-fn instant(field: &str, text: &str) -> Result<TimestampMs, Rejection> {
-    let read = match text.parse::<i64>() {
-        Ok(ms) => TimestampMs::try_from(ms),
-        Err(_) => TimestampMs::from_iso(text),
-    };
-    read.map_err(|malformed| Rejection::invalid(field, malformed))
 }
 
 #[cfg(test)]
@@ -208,6 +201,8 @@ mod tests {
             (&[("from", "253402127999999"), ("to", "253402300799999")], "to"),
             (&[("from", "2"), ("to", "1")], "from"),
             (&[("from", "2"), ("to", "2")], "from"),
+            (&[("from", "1795348800"), ("to", "1795352400")], "from"),
+            (&[("from", "1795348800000"), ("to", "1795352400")], "to"),
             (&[("from", "2026-11-22T14:00:00Z")], "from"),
             (&[("step", "0")], "step"),
             (&[("step", "-60")], "step"),

@@ -100,9 +100,9 @@ impl Store {
 
     fn read(&self, range: &str, now: TimestampMs) -> Read {
         let parameter = |name: &str| match name {
-            "timeRange" => Some(range),
-            "agg" => Some("count"),
-            _ => None,
+            "timeRange" => vec![range],
+            "agg" => vec!["count"],
+            _ => Vec::new(),
         };
         let query = HistoryQuery::read(parameter, &Retention::default(), now).unwrap();
         let window = query.span.window;
