@@ -2,6 +2,7 @@
 //! The gateway runs the binaries that AWS would run; the tests reach it only over WebSocket and HTTP.
 
 mod authentication;
+mod call_limit;
 mod credentials;
 mod dashboard;
 mod delivery;

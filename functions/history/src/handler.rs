@@ -24,6 +24,7 @@ use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
+use crate::call_limit::CallLimit;
 use crate::page::Page;
 use crate::query_string::Parameters;
 use crate::read_window::{WindowReader, WindowReads};
@@ -43,6 +44,7 @@ pub struct History {
     cache: RollupCache,
     logs: Logs,
     page: Page,
+    limit: CallLimit,
 }
 
 /// Why a request fails.
@@ -65,6 +67,7 @@ impl History {
             cache: RollupCache::default(),
             logs: clients.log_entries(&settings.logs_table),
             page: Page::new(&settings.websocket_address),
+            limit: CallLimit::default(),
         }
     }
 
@@ -95,6 +98,7 @@ impl History {
         request: &Request,
         now: TimestampMs,
     ) -> Result<Response<Body>, RequestError> {
+        self.limit.admit(request::grant_text(request), now)?;
         let query = request.uri().query().unwrap_or_default();
         let parameters = &Parameters::read(query, route.parameters())?;
         match route {
@@ -119,6 +123,7 @@ impl History {
     ) -> Result<Response<Body>, RequestError> {
         let app = self.viewable(request, now).await?;
         let query = self.query(parameters, &app, now)?;
+        self.limit.count_points(request::grant_text(request), query.span.window.points(), now);
         let reads = self.reader().read(&app, &query, now).await?;
         let validity = Validity::of_window(request, reads.fingerprint(), query.span.window, now);
         respond::revalidated(request, &validity, || {
@@ -139,6 +144,7 @@ impl History {
         let app = self.viewable(request, now).await?;
         let query = self.query(parameters, &app, now)?.without_aggregates();
         let window = query.span.window;
+        self.limit.count_points(request::grant_text(request), 2 * window.points(), now);
         let mut query_before = query.clone();
         query_before.span.window = window.before();
         let reader = self.reader();

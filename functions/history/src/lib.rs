@@ -5,6 +5,7 @@
 //!
 //! It is a library so that the benchmark measures the code that the binary runs.
 
+mod call_limit;
 mod corrupt_rollup;
 pub mod handler;
 mod page;

@@ -22,8 +22,13 @@ pub(crate) fn route_key(request: &Request) -> &str {
 
 /// The grant of the authorizer.
 pub(crate) fn grant(request: &Request) -> Option<Grant> {
+    grant_text(request).and_then(Grant::from_text)
+}
+
+/// The text of the grant: the same in every call with the same credential.
+pub(crate) fn grant_text(request: &Request) -> Option<&str> {
     let fields = &context(request)?.authorizer.as_ref()?.fields;
-    fields.get(GRANT).and_then(Value::as_str).and_then(Grant::from_text)
+    fields.get(GRANT).and_then(Value::as_str)
 }
 
 pub(crate) fn accepts_csv(request: &Request) -> bool {

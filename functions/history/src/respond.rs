@@ -41,10 +41,16 @@ pub(crate) fn csv(text: String) -> Response<Body> {
     response(StatusCode::OK, CSV, text)
 }
 
-/// `{message, code, field?}` with the status of the code.
+/// `{message, code, field?, retryAfterMs?}` with the status of the code, and `Retry-After` where that is known.
 pub(crate) fn rejected(rejection: &Rejection) -> Response<Body> {
     let text = serde_json::to_string(rejection).unwrap_or_default();
-    response(status_of(rejection.code), "application/json", text)
+    let mut response = response(status_of(rejection.code), "application/json", text);
+    if let Some(wait_ms) = rejection.retry_after_ms {
+        // Whole seconds, rounded up: RFC 9110 has no finer ones.
+        let wait_s = (wait_ms.max(0) + SECOND_MS - 1) / SECOND_MS;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+    }
+    response
 }
 
 /// The response to an unknown path.

@@ -4,9 +4,16 @@ use crate::credential::Credential;
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// Characters of an unexpected response body that are shown.
 const MAX_SHOWN: usize = 200;
+
+/// Longest wait for which a call that was limited is made again.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// Most of these waits.
+const MAX_PAUSES: usize = 3;
 
 /// A client of one HTTP API.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub enum HttpError {
         status: u16,
         /// The body, as received.
         body: String,
+        /// After which time the same call may succeed, if the response states it.
+        retry_after: Option<Duration>,
     },
     /// The connection broke.
     #[error("cannot read the response of {url}")]
@@ -74,11 +83,29 @@ impl HttpClient {
         Ok(Self { client: builder.build()?, base: base.trim_end_matches('/').to_owned() })
     }
 
-    /// The body of a successful GET.
+    /// The body of a successful GET. One that was limited is made again after the time that the response states.
     ///
     /// # Errors
     /// If there is no response, or one that is not a success.
     pub async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        accept: &str,
+        credential: Option<&Credential>,
+    ) -> Result<String, HttpError> {
+        for _ in 0..MAX_PAUSES {
+            match self.request(path, query, accept, credential).await {
+                Err(HttpError::Status { status: 429, retry_after: Some(wait), .. }) if wait <= MAX_PAUSE => {
+                    sleep(wait).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        self.request(path, query, accept, credential).await
+    }
+
+    async fn request(
         &self,
         path: &str,
         query: &[(&str, String)],
@@ -92,11 +119,12 @@ impl HttpClient {
         }
         let response = request.send().await.map_err(|source| HttpError::of(&url, source))?;
         let status = response.status();
+        let retry_after = retry_after(&response);
         let body = response.text().await.map_err(|source| HttpError::of(&url, source))?;
         if status.is_success() {
             return Ok(body);
         }
-        Err(HttpError::Status { url, status: status.as_u16(), body })
+        Err(HttpError::Status { url, status: status.as_u16(), body, retry_after })
     }
 }
 
@@ -111,6 +139,12 @@ impl HttpError {
             Self::Connect { url, source }
         }
     }
+}
+
+/// The whole seconds of `Retry-After`; a date is ignored.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let value = response.headers().get(reqwest::header::RETRY_AFTER)?;
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Status and body of a response in one line.

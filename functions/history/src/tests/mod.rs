@@ -2,6 +2,7 @@
 
 mod answers;
 mod caching;
+mod call_limit;
 mod corrupt_rollups;
 mod cost;
 mod logs;
@@ -75,6 +76,7 @@ struct Answer {
     media_type: String,
     tag: String,
     cache_control: String,
+    retry_after: String,
     text: String,
 }
 
@@ -88,8 +90,9 @@ impl Answer {
         assert_eq!(header("vary"), "Authorization, Origin, Accept");
         let (status, media_type) = (response.status().as_u16(), header("content-type"));
         let (tag, cache_control) = (header("etag"), header("cache-control"));
+        let retry_after = header("retry-after");
         let Body::Text(text) = response.into_body() else { panic!("the body is not text") };
-        Self { status, media_type, tag, cache_control, text }
+        Self { status, media_type, tag, cache_control, retry_after, text }
     }
 
     fn json(&self) -> Value {

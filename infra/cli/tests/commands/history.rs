@@ -60,6 +60,19 @@ async fn rejection_is_one_line_without_the_key() {
 }
 
 #[tokio::test]
+async fn limited_call_is_made_again_when_it_may_be() {
+    let limited =
+        || json!({"message": "too many calls with this credential", "code": "rate_limited"}).to_string();
+    let csv = ("/apps/demo/metrics?", 200, "time\n1\n".to_owned());
+    let service = HttpServer::start(vec![("/", 429, limited()), ("/", 429, limited()), csv]).await;
+    assert_eq!(text(&nsl(&service, &["history", "demo", "--csv"]).await.stdout), "time\n1\n");
+    let service = HttpServer::start((0..5).map(|_| ("/", 429, limited())).collect()).await;
+    let error = text(&nsl(&service, &["history", "demo"]).await.stderr);
+    assert!(error.contains("429 rate_limited: too many calls with this credential"), "{error}");
+    assert_eq!(service.requests().matches("get /").count(), 4, "three waits");
+}
+
+#[tokio::test]
 async fn status_shows_version_and_sources() {
     let latest = json!({"appId": "demo", "reports": [
         {"source": "box-1", "timestamp": "2026-01-01T00:00:00.000Z", "id": "x", "metrics": {}}]});

@@ -15,7 +15,7 @@ import { readRange, selectionBetween, stepOf } from "../../src/range.js";
 import { rateBetween, ratesOfColumn } from "../../src/rates.js";
 import { ReportLog, valueIn } from "../../src/report_log.js";
 import { samplesOf } from "../../src/samples.js";
-import { kindOf } from "../../src/service.js";
+import { Service, kindOf } from "../../src/service.js";
 import { sparkLine } from "../../src/spark_line.js";
 import { randomFrom } from "./service_model.js";
 
@@ -216,6 +216,18 @@ test("rejections and faults have different kinds", () => {
   const responses = [[401], [403], [403, "app_inactive"], [403, "forbidden"], [400, "too_many_series"], [429, "rate_limited"], [503], [400, "invalid_field"]];
   const kinds = responses.map(([status, code]) => kindOf(status, code));
   assert.deepEqual(kinds, ["unauthorised", "unauthorised", "inactive", "forbidden", "too_wide", "unavailable", "unavailable", "rejected"]);
+});
+
+test("limited call is made again when it may be, three times at most", async () => {
+  const limited = () => new Response(JSON.stringify({ code: "rate_limited", retryAfterMs: 1 }), { status: 429 });
+  const found = () => new Response(JSON.stringify({ apps: [] }));
+  const calling = (responses) => new Service("/", "key", async () => responses.shift()());
+  assert.deepEqual(await calling([limited, limited, limited, found]).apps(), { apps: [] });
+  await assert.rejects(calling([limited, limited, limited, limited, found]).apps(), { kind: "unavailable" });
+  const inAnHour = () => new Response("{}", { status: 429, headers: { "retry-after": "3600" } });
+  await assert.rejects(calling([inAnHour, found]).apps(), { kind: "unavailable" });
+  const withoutTime = () => new Response("{}", { status: 429 });
+  await assert.rejects(calling([withoutTime, found]).apps(), { kind: "unavailable" });
 });
 
 test("both languages have every text", () => {
