@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nsl_aws::apps::AppCache;
-use nsl_aws::audience::{Audience, Subscribers};
+use nsl_aws::audience::{Audience, Split};
 use nsl_aws::boot::Clients;
 use nsl_aws::counters::Counters;
 use nsl_aws::fan_out::FanOut;
@@ -98,7 +98,7 @@ impl Broadcaster {
         counters: &Counters,
         now: TimestampMs,
     ) -> Result<(), Fault> {
-        let Subscribers { active, expired } = self.audience.of_app(app, app_cache, now).await?;
+        let Split { active, expired } = self.audience.subscribers(app, app_cache, now).await?;
         let posts = self.fan_out(app, reports, &active, counters, now);
         futures_util::join!(posts, self.audience.expire(app, &expired));
         Ok(())

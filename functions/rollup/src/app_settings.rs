@@ -9,6 +9,7 @@ use nsl_aws::apps::{AppCache, Apps, Limited};
 use nsl_aws::cache::Cache;
 use nsl_aws::compute::RollupComputer;
 use nsl_aws::fault::{Fault, Kind};
+use nsl_aws::stream::StoredReport;
 use nsl_domain::app::{App, Sent};
 use nsl_domain::ids::AppId;
 use nsl_domain::rollup::{AppShard, RollupSpan};
@@ -95,6 +96,11 @@ fn adds_a_minute(current: Option<TimestampMs>, until: TimestampMs) -> bool {
 }
 
 impl AppSettings {
+    /// Whether `stored` is of an earlier app of the id.
+    pub(crate) fn is_of_earlier_app(&self, stored: &StoredReport) -> bool {
+        self.app.as_ref().zip(stored.stored_at).is_some_and(|(app, at)| app.is_younger_than(at))
+    }
+
     /// Until when reports are rejected, considering all minutes that were computed.
     async fn limited_until(&self, app: &App) -> Result<Option<TimestampMs>, Fault> {
         let mut minutes: BTreeMap<RollupSpan, BTreeMap<u16, Sent>> = BTreeMap::new();

@@ -193,10 +193,14 @@ impl RollupHandler {
         }
     }
 
-    /// Stores the last report of each source of the batch.
+    /// Stores the last report of each source of the batch, without those of an earlier app of the id: its rollups need no
+    /// such check, because they are computed from stored reports, and its own are erased.
     async fn put_last_reports(&self, batch: &Batch<'_>, settings: &SettingsByApp, outcome: &mut Outcome) {
         let mut last: BTreeMap<(&AppId, &Source), usize> = BTreeMap::new();
         for (index, stored) in &batch.stored {
+            if settings.get(&stored.report.app).is_some_and(|app| app.is_of_earlier_app(stored)) {
+                continue;
+            }
             let newest = last.entry((&stored.report.app, &stored.report.source)).or_insert(*index);
             let is_newer = |other: &StoredReport| other.report.id() < stored.report.id();
             if batch.stored.get(newest).is_some_and(is_newer) {

@@ -61,7 +61,7 @@ impl Effects for FrameEffects<'_> {
         match session.sessions.store_grant(&event.connection, grant).await? {
             Updated::Gone => Ok(false),
             Updated::Done => {
-                session.publishers.add(grant.publishes(), &event.connection, event.arrival).await?;
+                session.add_publisher(grant, event).await?;
                 Ok(true)
             }
         }
@@ -99,7 +99,7 @@ impl Effects for FrameEffects<'_> {
                 return Ok(false);
             }
         }
-        let (connection, proof) = (event.connection.clone(), grant.subscription_proof());
+        let (connection, proof) = (event.connection.clone(), grant.stored_proof());
         let subscriber = Subscriber { connection, min_interval_ms, dialect, proof };
         Ok(match session.subscriptions.add(app, &subscriber, event.arrival).await? {
             Added::Done => true,
@@ -108,7 +108,7 @@ impl Effects for FrameEffects<'_> {
     }
 
     async fn remove_subscription(&self, app: &AppId) -> Result<(), Fault> {
-        self.session.subscriptions.remove(app, &self.event.connection).await
+        self.session.subscriptions.remove(app, &self.event.connection, self.event.arrival).await
     }
 
     async fn recent_reports(&self, app: &AppId, from: TimestampMs) -> Result<RecentReports, Fault> {

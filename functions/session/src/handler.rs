@@ -75,7 +75,9 @@ impl Session {
         }
         let publishes = event.grant.as_ref().map(Grant::publishes).unwrap_or_default();
         self.sessions.open(&event.connection, event.role, publishes, event.arrival).await?;
-        self.publishers.add(publishes, &event.connection, event.arrival).await?;
+        if let Some(grant) = &event.grant {
+            self.add_publisher(grant, event).await?;
+        }
         Ok(true)
     }
 

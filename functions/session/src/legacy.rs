@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nsl_aws::audience::Subscribers;
+use nsl_aws::audience::Split;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_domain::app::{App, Status};
@@ -44,7 +44,7 @@ impl LegacyEffects for FrameEffects<'_> {
             tracing::info!(%connection, %app, role = event.role.as_str(), address = event.address,
                 "legacy auth accepted");
         }
-        if let Err(fault) = session.publishers.add(grant.publishes(), connection, now).await {
+        if let Err(fault) = session.add_publisher(grant, event).await {
             tracing::error!(%connection, reason = fault.chain(), "publisher row not stored");
         }
         Ok(true)
@@ -54,7 +54,9 @@ impl LegacyEffects for FrameEffects<'_> {
         let Self { session, event } = self;
         match event.role {
             Role::Program => session.publishers.delete(app, &event.connection).await,
-            Role::Page | Role::ForeignPage => session.subscriptions.remove(app, &event.connection).await,
+            Role::Page | Role::ForeignPage => {
+                session.subscriptions.remove(app, &event.connection, event.arrival).await
+            }
         }
     }
 
@@ -92,8 +94,8 @@ impl LegacyEffects for FrameEffects<'_> {
     /// Meanwhile ends the subscriptions whose proof is no longer valid.
     async fn post_to_subscribers(&self, app: &AppId, frames: &[String]) -> Result<(), Fault> {
         let session = self.session;
-        let Subscribers { active, expired } =
-            session.audience.of_app(app, &session.app_cache, self.event.arrival).await?;
+        let Split { active, expired } =
+            session.audience.subscribers(app, &session.app_cache, self.event.arrival).await?;
         let posts = session.fan_out.to_subscribers(app, &active, |_| frames, &session.counters);
         with_timeout(async { futures_util::join!(posts, session.audience.expire(app, &expired)) }).await;
         Ok(())
@@ -107,10 +109,11 @@ impl LegacyEffects for FrameEffects<'_> {
         self.session.commands.put(app, command).await
     }
 
+    /// Only to those whose proof is valid.
     async fn post_to_publishers(&self, app: &AppId, frame: String) -> Result<(), Fault> {
-        let session = self.session;
-        let publishers = session.publishers.of_app(app, self.event.arrival).await?;
-        with_timeout(session.fan_out.to_publishers(app, &publishers, &frame, &session.counters)).await;
+        let (session, now) = (self.session, self.event.arrival);
+        let publishers = session.audience.publishers(app, &session.app_cache, now).await?;
+        with_timeout(session.fan_out.to_publishers(app, &publishers, &frame, &session.counters, now)).await;
         Ok(())
     }
 }

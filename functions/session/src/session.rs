@@ -6,6 +6,7 @@ use nsl_aws::audience::Audience;
 use nsl_aws::boot::Clients;
 use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::Counters;
+use nsl_aws::event::SocketEvent;
 use nsl_aws::fan_out::FanOut;
 use nsl_aws::fault::Fault;
 use nsl_aws::legacy::Commands;
@@ -17,6 +18,7 @@ use nsl_aws::sessions::Sessions;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
 use nsl_domain::app::DEFAULT_MAX_CONNECTIONS;
+use nsl_domain::grant::Grant;
 use nsl_domain::ids::AppId;
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
@@ -63,6 +65,12 @@ impl Session {
             counters: Counters::new(&settings.metrics_namespace),
             trusted,
         }
+    }
+
+    /// Stores a publisher's row for each app that `grant` names for publishing.
+    pub(crate) async fn add_publisher(&self, grant: &Grant, event: &SocketEvent) -> Result<(), Fault> {
+        let (apps, proof) = (grant.publishes(), grant.stored_proof());
+        self.publishers.add(apps, &event.connection, &proof, event.arrival).await
     }
 
     /// Whether `app` may have one more connection.

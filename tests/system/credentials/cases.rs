@@ -44,6 +44,7 @@ pub(super) async fn cases(gateway: &Gateway) -> (Vec<Case>, BTreeSet<String>) {
     let apps = Apps::make(gateway).await;
     let mut cases = by_key(gateway, &apps).await;
     cases.extend(by_token(gateway, &apps).await);
+    cases.extend(of_an_earlier_app(gateway, &apps).await);
     cases.extend(by_flawed_token(gateway, &apps));
     cases.extend(by_user(&apps));
     cases.extend(by_odd_text(&apps));
@@ -140,6 +141,26 @@ async fn by_token(gateway: &Gateway, apps: &Apps) -> Vec<Case> {
         ),
         token("token that was revoked", &revoked, &taken_back),
         token("token of a public key", &apps.shop, &of_public_key),
+    ]
+}
+
+/// The credentials of an app of `ann` that was deleted, used on the one of `bob` that has its id now.
+async fn of_an_earlier_app(gateway: &Gateway, apps: &Apps) -> Vec<Case> {
+    let earlier = App::create_with(gateway, &["--owner", "ann", "--legacy"]).await;
+    let id = earlier.app_id.as_str();
+    let issue = async |reach: &[&str]| {
+        let issued = nsl(gateway, &[&["token", "issue", "--scope", "both"], reach].concat()).await;
+        issued["token"].as_str().expect("a token").to_owned()
+    };
+    let (token, of_owner) = (issue(&["--app", id]).await, issue(&["--owner", "bob"]).await);
+    nsl(gateway, &["app", "delete", id, "--yes", "--settle", "0"]).await;
+    let reborn = App::create_with(gateway, &["--app-id", id, "--owner", "bob", "--legacy"]).await;
+    let by_user = apps.case("library, earlier owner", &reborn, Sent::Nothing, Some(json!({"userId": "ann"})));
+    vec![
+        apps.token("token of an earlier app", &reborn, &token),
+        apps.token("owner's, from before it", &reborn, &of_owner),
+        apps.key("key of an earlier app", &reborn, &earlier.api_key),
+        by_user,
     ]
 }
 

@@ -45,6 +45,9 @@ token of the owner        +      +      +     +         +     for   +     +     
 token of another owner    +      +      +     +         for   for   for   for       for      una   una   una   una       403   403    403   403    403   own
 token of another app      +      +      +     +         for   for   for   for       for      una   una   una   una       403   403    403   403    403   own
 token of inactive app     +      +      +     +         off   off   off   off       off      una   una   una   una       403   403    403   403    403   +
+token of an earlier app   +      +      +     +         una   una   una   una       una      una   una   una   una       401   401    401   401    401   401
+owner's, from before it   +      +      +     +         +     +     +     +         +        +     +     +     +         +     +      +     +      +     +
+key of an earlier app     401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
 token that was revoked    +      +      +     +         una   una   una   una       una      una   una   una   una       401   401    401   401    401   401
 token of a public key     +      +      +     +         for   for   +     +         +        for   for   +     +         +     +      +     +      +     +
 expired                   401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
@@ -57,6 +60,7 @@ public key as secret      401    401    401   401       .     .     .     .     
 library, legacy on        +      +      +     +         una   una   una   una       +        +     for   for   for       401   401    401   401    401   401
 library, legacy off       +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
 library, another user     +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
+library, earlier owner    +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
 dashboard, legacy on      +      +      +     +         una   una   una   una       +        for   for   +     +         401   401    401   401    401   401
 dashboard, legacy off     +      +      +     +         una   una   una   una       err      una   una   una   una       401   401    401   401    401   401
 foreign page, legacy on   +      +      +     +         una   una   una   una       err      una   una   una   una       401   401    401   401    401   401

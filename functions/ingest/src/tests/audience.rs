@@ -1,6 +1,8 @@
 //! Which subscribers get reports when their credentials end.
 
 use nsl_aws::cache::CACHE_TTL_MS;
+use nsl_domain::grant::GrantedApps;
+use nsl_domain::ids::UserId;
 use nsl_test_support::Failure;
 
 use super::*;
@@ -14,7 +16,7 @@ const ATTEMPTS: usize = 10;
 impl World {
     async fn subscribe_by(&self, connection: &str, grant: &Grant, dialect: Dialect) {
         let connection = ConnectionId::new(connection);
-        let proof = grant.subscription_proof();
+        let proof = grant.stored_proof();
         self.add("shop", &Subscriber { connection, min_interval_ms: 0, dialect, proof }).await;
     }
 
@@ -71,6 +73,33 @@ async fn viewer_by_a_revoked_key_expires_within_a_minute() {
     let publisher = grant_by_key("another", Scope::PUBLISH);
     ingest.receive_by(&publisher, &metrics(&report(1)), NOW_MS + CACHE_TTL_MS).await;
     assert_eq!(world.types(VIEWER), ["error"]);
+}
+
+#[tokio::test]
+async fn viewer_of_an_earlier_app_gets_no_report() {
+    let world = World::start().await;
+    let legacy = Grant { proof: Proof::Legacy, ..grant("shop", Scope::VIEW) };
+    let token = Grant { proof: Proof::Token { issued: now() }, ..legacy.clone() };
+    let reach = GrantedApps::Owner(legacy.user.clone());
+    world.subscribe_by("legacy=", &legacy, Dialect::Legacy).await;
+    world.subscribe_by("token=", &token, Dialect::Modern).await;
+    world.subscribe_by("owner=", &Grant { reach, ..token }, Dialect::Modern).await;
+    world.subscribers(1).await;
+    let stored = world.env.apps().find(&id("shop")).await.unwrap().unwrap();
+    let id_free_since = now().plus_ms(1);
+    assert_eq!(world.env.apps().delete(&stored, id_free_since).await.unwrap(), Saved::Done);
+    let (owner, created_at) = (UserId::new("bob").unwrap(), Some(id_free_since));
+    let keys = vec![KeyRecord::of("new", Scope::BOTH)];
+    let reborn = App { owner, keys, legacy: true, created_at, id_free_since: created_at, ..stored };
+    world.env.register(&reborn).await;
+    world.env.take_calls();
+    world.instance().receive_by(&grant_by_key("new", Scope::PUBLISH), &metrics(&report(1)), NOW_MS).await;
+    assert_eq!(world.stored().await, 1);
+    for (viewer, types) in
+        [("legacy=", vec![]), ("token=", vec!["error"]), ("owner=", vec!["error"]), (VIEWER, vec!["error"])]
+    {
+        assert_eq!(world.types(viewer), types, "{viewer}");
+    }
 }
 
 #[tokio::test]

@@ -65,7 +65,12 @@ impl World {
 
     async fn connect_library(&self, connection: &str) {
         self.open(connection, Some(&legacy_grant("shop"))).await;
-        self.env.publishers().add(&[id("shop")], &ConnectionId::new(connection), now()).await.unwrap();
+        let proof = legacy_grant("shop").stored_proof();
+        self.env
+            .publishers()
+            .add(&[id("shop")], &ConnectionId::new(connection), &proof, now())
+            .await
+            .unwrap();
     }
 
     /// An instance that has handled a report of [`PUBLISHER`], the same for each instance.

@@ -67,7 +67,7 @@ impl World {
 
     /// Opens a connection that subscribes to `app` by its key.
     async fn subscribe(&self, connection: &str, app: &str, min_interval_ms: i64, dialect: Dialect) {
-        let proof = grant(app, Scope::VIEW).subscription_proof();
+        let proof = grant(app, Scope::VIEW).stored_proof();
         let connection = ConnectionId::new(connection);
         self.add(app, &Subscriber { connection, min_interval_ms, dialect, proof }).await;
     }

@@ -167,13 +167,35 @@ async fn inactive_app_is_read_for_each_batch() {
     assert_eq!(world.calls_of_apps(), (1, 0));
     let before = world.rows(&shop).await;
     assert!(!before.is_empty(), "reports from before it became inactive count");
-    assert_eq!(world.env.apps().delete(&shop.app).await.unwrap(), Saved::Done);
+    assert_eq!(world.env.apps().delete(&shop.app, world.now()).await.unwrap(), Saved::Done);
     let late = shop.report(10 * MINUTE_MS, "late", &json!({"n": 1}));
     let records = [world.store(&mut shop, late).await];
     world.env.take_calls();
     assert!(world.deliver(&records).await.is_empty());
     assert_eq!(world.env.take_lines(), [READ_APP], "it is read and nothing else happens");
     assert_eq!(world.rows(&shop).await, before);
+}
+
+#[tokio::test]
+async fn last_report_of_an_earlier_app_is_not_stored() {
+    let world = World::start().await;
+    let mut shop = Shop::unregistered(1);
+    shop.app.created_at = Some(at(2 * MINUTE_MS));
+    shop.app.id_free_since = Some(at(2 * MINUTE_MS));
+    world.env.register(&shop.app).await;
+    world.set_clock(3 * MINUTE_MS);
+    for (source, stored_ms) in [("earlier", 2 * MINUTE_MS - 1_000), ("new", 2 * MINUTE_MS), ("unknown", 0)] {
+        let report = shop.report(MINUTE_MS, source, &json!({"n": 1}));
+        let mut record = world.store(&mut shop, report).await;
+        if stored_ms > 0 {
+            record["dynamodb"]["ApproximateCreationDateTime"] = json!(at(stored_ms).seconds());
+        }
+        assert!(world.deliver(&[record]).await.is_empty());
+    }
+    let last = world.env.rollups().last_reports(&shop.app.id, world.now()).await.unwrap().reports;
+    let mut sources: Vec<_> = last.iter().map(|report| report.source.as_str()).collect();
+    sources.sort_unstable();
+    assert_eq!(sources, ["new", "unknown"]);
 }
 
 #[tokio::test]

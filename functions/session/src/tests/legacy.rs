@@ -1,9 +1,11 @@
 //! The library and its dashboard: what they are sent, what is relayed, and when nothing is.
 
+use nsl_aws::apps::Saved;
 use nsl_aws::counters::Counter;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::conversation::connection_cache::MAX_FRAMES;
 use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::grant::Proof;
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::session::{ReplyKind, WRONG_FOR_MS};
 use nsl_test_support::Failure;
@@ -17,7 +19,7 @@ impl World {
             connection: ConnectionId::new(connection),
             min_interval_ms: 0,
             dialect: Dialect::Modern,
-            proof: grant("shop", Scope::VIEW).subscription_proof(),
+            proof: grant("shop", Scope::VIEW).stored_proof(),
         };
         let now = TimestampMs::clamped(NOW_MS);
         self.env
@@ -31,9 +33,23 @@ impl World {
 
     /// Makes `connection` a publisher of `shop`.
     pub(super) async fn publish(&self, connection: &str) {
+        self.publish_by(connection, &grant("shop", Scope::BOTH)).await;
+    }
+
+    /// Makes `connection` a publisher of `shop` by `grant`.
+    async fn publish_by(&self, connection: &str, grant: &Grant) {
+        let (connection, now) = (ConnectionId::new(connection), TimestampMs::clamped(NOW_MS));
         let publishers = self.env.publishers();
-        let now = TimestampMs::clamped(NOW_MS);
-        publishers.add(&[id("shop")], &ConnectionId::new(connection), now).await.unwrap();
+        publishers.add(&[id("shop")], &connection, &grant.stored_proof(), now).await.unwrap();
+        self.env.take_calls();
+    }
+
+    /// Changes the stored app `shop`.
+    async fn change_shop(&self, change: impl FnOnce(&mut App)) {
+        let stored = self.env.apps().find(&id("shop")).await.unwrap().unwrap();
+        let mut changed = stored.clone();
+        change(&mut changed);
+        assert_eq!(self.env.apps().save(&stored, &changed).await.unwrap(), Saved::Done);
         self.env.take_calls();
     }
 
@@ -228,6 +244,75 @@ async fn command_reaches_every_publisher_and_is_stored() {
     let actions = world.sent().remove(0);
     let action = &actions["payload"][0];
     assert_eq!((&action["type"], &action["data"]["data"]), (&json!("console_toggle"), &said["data"]));
+}
+
+#[tokio::test]
+async fn publisher_by_a_revoked_credential_gets_no_command() {
+    let world = World::start().await;
+    world.change_shop(|shop| shop.add_key(KeyRecord::of("older", Scope::PUBLISH)).unwrap()).await;
+    let right = grant("shop", Scope::BOTH);
+    let by = |proof| Grant { proof, ..right.clone() };
+    let token = by(Proof::Token { issued: fixtures::now() });
+    let ends = Some(TimestampMs::clamped(NOW_MS + 60_001));
+    world.publish_by("right=", &right).await;
+    world.publish_by("dropped=", &by(Proof::Key(KeyRecord::of("older", Scope::PUBLISH).id))).await;
+    world.publish_by("token=", &token).await;
+    world.publish_by("ended=", &Grant { until: ends, ..token.clone() }).await;
+    world.publish_by("library=", &by(Proof::Legacy)).await;
+    let old = json!({"pk": {"S": "app#shop"}, "sk": {"S": "p#old="}, "expiresAt": {"N": "9999999999"}});
+    world.env.put("ConnectionsTable", old).await;
+    let text = right.to_text();
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &text)];
+    let session = world.connected(attached).await;
+
+    send(&session, "$default", &command(true), attached).await;
+    let commanded = |name: &&str| !world.env.frames(name).is_empty();
+    let all = ["right=", "dropped=", "token=", "ended=", "library=", "old="];
+    assert_eq!(
+        all.into_iter().filter(commanded).collect::<Vec<_>>(),
+        all[..5],
+        "a row without proof gets none"
+    );
+    world
+        .change_shop(|shop| {
+            shop.keys.retain(|key| key.id != KeyRecord::of("older", Scope::PUBLISH).id);
+            (shop.legacy, shop.tokens_not_before) = (false, Some(fixtures::now().plus_ms(1)));
+        })
+        .await;
+    send_at(&session, "$default", &command(false), attached, NOW_MS + 60_001).await;
+    assert_eq!(all.into_iter().filter(commanded).collect::<Vec<_>>(), ["right="]);
+    assert_eq!(
+        world.env.publishers().connected(&id("shop"), fixtures::now()).await.unwrap().len(),
+        7,
+        "rows stay"
+    );
+}
+
+#[tokio::test]
+async fn publisher_of_an_earlier_app_gets_no_command() {
+    let world = World::start().await;
+    let old = grant("shop", Scope::BOTH);
+    let issued = fixtures::now();
+    world.publish_by("token=", &Grant { proof: Proof::Token { issued }, ..old.clone() }).await;
+    world.publish_by("library=", &Grant { proof: Proof::Legacy, ..old.clone() }).await;
+    world.publish_by("key=", &old).await;
+    let stored = world.env.apps().find(&id("shop")).await.unwrap().unwrap();
+    let id_free_since = fixtures::now().plus_ms(1);
+    assert_eq!(world.env.apps().delete(&stored, id_free_since).await.unwrap(), Saved::Done);
+    let owner = UserId::new("bob").unwrap();
+    let keys = vec![KeyRecord::of("new", Scope::BOTH)];
+    let reborn =
+        App { owner, keys, created_at: Some(id_free_since), id_free_since: Some(id_free_since), ..stored };
+    world.env.register(&reborn).await;
+    let new = Proof::Key(KeyRecord::of("new", Scope::BOTH).id);
+    let text = Grant { proof: new, ..old }.to_text();
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &text)];
+    let session = world.connected(attached).await;
+    send(&session, "$default", &command(true), attached).await;
+    for publisher in ["token=", "library=", "key="] {
+        assert!(world.env.frames(publisher).is_empty(), "{publisher}");
+    }
+    assert_eq!(world.env.frames(CONNECTION).len(), 2, "the new app's publisher and its reply");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use nsl_aws::counters::Counter;
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
 use nsl_domain::conversation::connection_cache::MAX_MODERN_FRAMES;
+use nsl_domain::grant::Proof;
 
 use super::*;
 
@@ -176,7 +177,7 @@ async fn subscription_has_the_interval_and_the_proof_of_its_request() {
     let slow = json!({"type": "subscribe", "data": {"appId": "shop", "minInterval": 250}}).to_string();
     send(&session, "subscribe", &slow, PROGRAM).await;
     let subscribers = world.env.subscriptions().of_app(&id("shop"), fixtures::now()).await.unwrap();
-    let proof = grant("shop", Scope::BOTH).subscription_proof();
+    let proof = grant("shop", Scope::BOTH).stored_proof();
     assert_eq!((subscribers[0].min_interval_ms, &subscribers[0].proof), (250, &proof));
 }
 
@@ -188,6 +189,24 @@ async fn unsubscribe_is_confirmed_with_or_without_a_subscription() {
         let body = send(&session, "unsubscribe", &unsubscribe_from("shop"), PROGRAM).await.unwrap();
         assert_eq!(body, json!({"type": "unsubscribed", "payload": {"appId": "shop"}}));
         assert!(world.subscriptions().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn token_of_an_earlier_app_cannot_subscribe() {
+    let world = World::start().await;
+    let young = App { created_at: Some(fixtures::now().plus_ms(30_001)), ..app("young") };
+    world.env.register(&young).await;
+    let issued = |ms| {
+        let proof = Proof::Token { issued: fixtures::now().plus_ms(ms) };
+        Grant { proof, ..grant("young", Scope::BOTH) }.to_text()
+    };
+    for (ms, kind) in [(0, "error"), (1, "subscribed")] {
+        let grant = issued(ms);
+        let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+        let session = world.connected(attached).await;
+        let body = send(&session, "subscribe", &subscribe_to("young"), attached).await.unwrap();
+        assert_eq!(body["type"], kind, "{body}");
     }
 }
 

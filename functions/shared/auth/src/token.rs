@@ -8,14 +8,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use nsl_domain::grant::{Grant, GrantedApps, MAX_GRANTED_APPS, Proof};
 use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::rejection::{Code, Rejection};
-use nsl_domain::time::{SECOND_MS, TimestampMs};
+use nsl_domain::time::{CLOCK_SKEW_MS, SECOND_MS, TimestampMs};
 use serde::{Deserialize, Serialize};
 
 /// Fewest bytes of a shared secret: RFC 7518 §3.2, a key at least as long as the hash's output.
 pub const MIN_SECRET_BYTES: usize = 32;
-
-/// How far the issuer's clock may be ahead of ours, in milliseconds.
-const CLOCK_SKEW_MS: i64 = 30 * SECOND_MS;
 
 /// Why configured keys cannot be trusted.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,10 @@
-//! The subscribers of an app, and the end of those whose key, token or legacy flag is no longer valid.
+//! Who gets the frames of an app: the subscribers and publishers whose key, token or legacy flag is valid. The one place
+//! that decides it, for every frame that a connection did not ask for.
 
 use futures_util::{StreamExt, stream};
 use nsl_domain::app::App;
 use nsl_domain::frame::outbound::{Dialect, Outbound};
+use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::time::TimestampMs;
@@ -10,25 +12,27 @@ use nsl_domain::time::TimestampMs;
 use crate::apps::AppCache;
 use crate::connections_api::ConnectionsApi;
 use crate::fault::Fault;
+use crate::publishers::{Publisher, Publishers};
 use crate::subscriptions::{Subscriber, Subscriptions};
 
 /// Subscribers that are expired at a time.
 const CONCURRENT_EXPIRIES: usize = 64;
 
-/// Reads the subscribers of an app, and expires them.
+/// Reads the subscribers and the publishers of an app, and expires subscribers.
 #[derive(Debug, Clone)]
 pub struct Audience {
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) publishers: Publishers,
     pub(crate) connections_api: ConnectionsApi,
 }
 
-/// The subscribers of an app.
-#[derive(Debug, Default)]
-pub struct Subscribers {
+/// The subscribers or the publishers of an app.
+#[derive(Debug)]
+pub struct Split<T> {
     /// Those whose credentials are valid.
-    pub active: Vec<Subscriber>,
+    pub active: Vec<T>,
     /// Those whose credentials are not.
-    pub expired: Vec<Subscriber>,
+    pub expired: Vec<T>,
 }
 
 impl Audience {
@@ -38,32 +42,33 @@ impl Audience {
     ///
     /// # Errors
     /// A [`Fault`] when the rows, or an app that is not cached, cannot be read.
-    pub async fn of_app(
+    pub async fn subscribers(
         &self,
         app: &AppId,
         app_cache: &AppCache,
         now: TimestampMs,
-    ) -> Result<Subscribers, Fault> {
+    ) -> Result<Split<Subscriber>, Fault> {
         let rows = self.subscriptions.of_app(app, now).await?;
-        let cached = app_cache.cached(app, now).await?;
-        let mut subscribers = split(rows, cached.as_deref(), now);
-        if subscribers.expired.is_empty() {
-            return Ok(subscribers);
-        }
-        let to_recheck = std::mem::take(&mut subscribers.expired);
-        match app_cache.fetch(app, now).await {
-            Ok(current) => {
-                let checked = split(to_recheck, current.as_deref(), now);
-                subscribers.active.extend(checked.active);
-                subscribers.expired = checked.expired;
-            }
-            Err(fault) => tracing::warn!(%app, reason = fault.chain(), "subscribers not checked"),
-        }
-        Ok(subscribers)
+        check(rows, |subscriber| &subscriber.proof, app, app_cache, now).await
+    }
+
+    /// The publishers of `app` at `now` whose credentials are valid. Calls and errors as for [`Audience::subscribers`].
+    /// The rows of the others are kept: they count as connections, and are closed with the app.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the rows, or an app that is not cached, cannot be read.
+    pub async fn publishers(
+        &self,
+        app: &AppId,
+        app_cache: &AppCache,
+        now: TimestampMs,
+    ) -> Result<Vec<Publisher>, Fault> {
+        let rows = self.publishers.of_app(app, now).await?;
+        Ok(check(rows, |publisher| &publisher.proof, app, app_cache, now).await?.active)
     }
 
     /// Deletes the subscriptions `expired` and posts an error to them. One write and one post each; failures are
-    /// logged, and the next report tries again. Legacy dashboards are skipped: they would not understand the error,
+    /// logged, and the next report tries again. One that was renewed by another credential meanwhile is kept. Legacy dashboards are skipped: they would not understand the error,
     /// and get reports again as soon as the legacy flag is set again.
     pub async fn expire(&self, app: &AppId, expired: &[Subscriber]) {
         // The frame is rendered only when needed, because this is called with every report.
@@ -83,9 +88,12 @@ impl Audience {
 
     async fn expire_one(&self, app: &AppId, subscriber: &Subscriber, frame: &str) {
         let connection = &subscriber.connection;
-        tracing::info!(%app, %connection, "subscription expired with its credentials");
-        if let Err(fault) = self.subscriptions.delete(app, connection).await {
-            tracing::warn!(%connection, reason = fault.chain(), "expired subscription not deleted");
+        match self.subscriptions.expire(app, subscriber).await {
+            Ok(true) => tracing::info!(%app, %connection, "subscription expired with its credentials"),
+            Ok(false) => return,
+            Err(fault) => {
+                tracing::warn!(%connection, reason = fault.chain(), "expired subscription not deleted");
+            }
         }
         if let Err(failure) = self.connections_api.post_with_timeout(connection, frame).await {
             failure.log(connection);
@@ -93,8 +101,39 @@ impl Audience {
     }
 }
 
-fn split(subscribers: Vec<Subscriber>, app: Option<&App>, now: TimestampMs) -> Subscribers {
-    let is_valid = |subscriber: &Subscriber| app.is_some_and(|app| subscriber.proof.is_valid(app, now));
-    let (active, expired) = subscribers.into_iter().partition(is_valid);
-    Subscribers { active, expired }
+/// Splits `rows` by their proofs, first by the cached app, then those that seem expired by the current one. If that
+/// cannot be read, they are left out.
+async fn check<T>(
+    rows: Vec<T>,
+    proof: impl Fn(&T) -> &StoredProof,
+    app: &AppId,
+    app_cache: &AppCache,
+    now: TimestampMs,
+) -> Result<Split<T>, Fault> {
+    let cached = app_cache.cached(app, now).await?;
+    let mut rows = split(rows, &proof, cached.as_deref(), now);
+    if rows.expired.is_empty() {
+        return Ok(rows);
+    }
+    let to_recheck = std::mem::take(&mut rows.expired);
+    match app_cache.fetch(app, now).await {
+        Ok(current) => {
+            let checked = split(to_recheck, &proof, current.as_deref(), now);
+            rows.active.extend(checked.active);
+            rows.expired = checked.expired;
+        }
+        Err(fault) => tracing::warn!(%app, reason = fault.chain(), "credentials of connections not checked"),
+    }
+    Ok(rows)
+}
+
+fn split<T>(
+    rows: Vec<T>,
+    proof: impl Fn(&T) -> &StoredProof,
+    app: Option<&App>,
+    now: TimestampMs,
+) -> Split<T> {
+    let is_valid = |row: &T| app.is_some_and(|app| proof(row).is_valid(app, now));
+    let (active, expired) = rows.into_iter().partition(is_valid);
+    Split { active, expired }
 }

@@ -280,7 +280,11 @@ impl Clients {
 
     /// The subscribers in the Connections table `table`.
     pub fn audience(&self, table: &str) -> Audience {
-        Audience { subscriptions: self.subscriptions(table), connections_api: self.connections_api() }
+        Audience {
+            subscriptions: self.subscriptions(table),
+            publishers: self.publishers(table),
+            connections_api: self.connections_api(),
+        }
     }
 
     /// Posts to the connections in the Connections table `table`.

@@ -4,12 +4,13 @@
 
 use futures_util::{StreamExt, stream};
 use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::time::TimestampMs;
 
 use crate::connections_api::{ConnectionsApi, PostOutcome};
 use crate::counters::{Counter, Counters};
 use crate::fault::Fault;
 use crate::isolation::isolated;
-use crate::publishers::Publishers;
+use crate::publishers::{Publisher, Publishers};
 use crate::subscriptions::{Subscriber, Subscriptions};
 
 /// Connections that are posted to at a time, so that a slow one delays no other.
@@ -53,17 +54,19 @@ impl FanOut {
         posts.await;
     }
 
-    /// Posts `frame` to each of `publishers` of `app`. One call, and one write for a connection that is gone.
+    /// Posts `frame` to each of `publishers` of `app` at `now`. One call, and one write for a connection that is gone.
     pub async fn to_publishers(
         &self,
         app: &AppId,
-        publishers: &[ConnectionId],
+        publishers: &[Publisher],
         frame: &String,
         counters: &Counters,
+        now: TimestampMs,
     ) {
-        let posts = stream::iter(publishers).for_each_concurrent(CONCURRENT_POSTS, |connection| async {
+        let posts = stream::iter(publishers).for_each_concurrent(CONCURRENT_POSTS, |publisher| async {
+            let connection = &publisher.connection;
             if self.post(connection, || [frame], counters).await == ConnectionState::Gone {
-                log_failure(connection, self.publishers.delete(app, connection).await);
+                log_failure(connection, self.publishers.delete_gone(app, connection, now).await);
             }
         });
         posts.await;

@@ -1,7 +1,8 @@
 //! Every table key and attribute name, and the expressions that several stores use.
 //!
 //! The tables: docs/DATA_MODEL.md. An id has no `#`, so it cannot form the key of another. An expression names an
-//! attribute as it is stored, by a placeholder where the name is a reserved word: grant, owner, source, timestamp.
+//! attribute as it is stored, by a placeholder where the name is a reserved word: at, grant, hold, owner, source,
+//! timestamp.
 
 use nsl_domain::ids::{AppId, ConnectionId, KeyHash};
 use nsl_domain::legacy::session::ReplyKind;
@@ -22,6 +23,10 @@ pub(crate) const KEYS: &str = "keys";
 pub(crate) const LEGACY: &str = "legacy";
 pub(crate) const SHARDS: &str = "shards";
 pub(crate) const TOKENS_NOT_BEFORE: &str = "tokensNotBefore";
+/// When an app was created, and since when its id was free if it had another app before; the latter also on the item
+/// that remains of a deleted app.
+pub(crate) const CREATED_AT: &str = "createdAt";
+pub(crate) const ID_FREE_SINCE: &str = "idFreeSince";
 /// An app's own limits and retention: maps with the parts that it sets.
 pub(crate) const LIMITS: &str = "limits";
 pub(crate) const LIMIT_REPORTS: &str = "reports";
@@ -64,6 +69,7 @@ pub(crate) const FIRST_REJECTED_AT: &str = "wrongSince";
 pub(crate) const LAST_REJECTED_AT: &str = "wrongAt";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
+/// Of a subscription or a publisher: what its grant depends on, and the owner that it is bound to.
 pub(crate) const PROOF: &str = "hold";
 
 pub(crate) const SOURCE: &str = "source";
@@ -88,7 +94,7 @@ pub(crate) const ACTIVITY: &str = "activity";
 pub(crate) const REPORT: &str = "report";
 /// Log entries of one frame, a JSON array.
 pub(crate) const ENTRIES: &str = "entries";
-/// Whether a switch is on, which user changed it, and when.
+/// Whether a switch is on, which user changed it, and when; the last one also of a subscription.
 pub(crate) const ENABLED: &str = "enabled";
 pub(crate) const USER: &str = "user";
 pub(crate) const AT: &str = "at";
@@ -150,6 +156,11 @@ pub(crate) fn connection(connection: &ConnectionId) -> String {
 /// Key of the pointer item from an API key to its app.
 pub(crate) fn key_pointer(hash: KeyHash) -> String {
     format!("key#{}", hash.to_hex())
+}
+
+/// Key of what remains of a deleted app.
+pub(crate) fn deleted_app(app: &AppId) -> String {
+    format!("deleted#{app}")
 }
 
 /// Partition of one hour of one write shard of an app's reports: `{appId}#{hour}#{shard}`.
@@ -227,6 +238,8 @@ pub(crate) fn last_report_before(end: TimestampMs) -> String {
 
 /// The condition that no item has the key that is written.
 pub(crate) const IS_NEW: &str = "attribute_not_exists(pk)";
+/// The condition that the item, if there is one, is not of a later instant than `:at`.
+pub(crate) const IS_NOT_LATER: &str = "attribute_not_exists(#at) OR #at <= :at";
 /// The condition that an item has the key that is written.
 pub(crate) const EXISTS: &str = "attribute_exists(pk)";
 pub(crate) const IN_PARTITION: &str = "pk = :pk";

@@ -30,6 +30,7 @@ pub mod reports;
 pub mod rollups;
 pub mod sessions;
 pub mod settings;
+mod stored_proof;
 pub mod stream;
 pub mod subscriptions;
 mod table;

@@ -1,24 +1,39 @@
 //! Publisher rows: which connections may report for an app.
 //!
-//! Written once when a connection is authorised, for counting and closing connections. The session row lists them
+//! Written once when a connection is authorised, for counting, closing and commanding connections. The session row lists them
 //! too, for `$disconnect`; a row that it misses is deleted on expiry.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
+use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::{AppId, ConnectionId};
-use nsl_domain::time::TimestampMs;
+use nsl_domain::time::{SECOND_MS, TimestampMs};
 
 use crate::erase::Partition;
 use crate::expiry;
-use crate::fault::Fault;
+use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys;
+use crate::stored_proof;
 use crate::table::{self, Table};
 
 /// Fewest expired rows that a count skips: a page of them costs a few read units.
 const MIN_SKIPPED: i64 = 1_000;
+
+/// Age of a row, in milliseconds, before which its connection may still be in its handshake: API Gateway answers 410 for
+/// it too, and gives a function 29 seconds.
+const MAX_HANDSHAKE_MS: i64 = 30 * SECOND_MS;
+
+/// A connection that may report for an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publisher {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The credentials that it depends on.
+    pub proof: StoredProof,
+}
 
 /// The publisher rows of the Connections table.
 #[derive(Debug, Clone)]
@@ -27,8 +42,8 @@ pub struct Publishers {
 }
 
 impl Publishers {
-    /// Stores that `connection` may report for each of `apps`; idempotent. One write per app. The session row must
-    /// list them before, so that `$disconnect` finds every row.
+    /// Stores that `connection` may report, by `proof`, for each of `apps`; idempotent. One write per app. The session
+    /// row must list them before, so that `$disconnect` finds every row.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -36,6 +51,7 @@ impl Publishers {
         &self,
         apps: &[AppId],
         connection: &ConnectionId,
+        proof: &StoredProof,
         now: TimestampMs,
     ) -> Result<(), Fault> {
         for app in apps {
@@ -43,6 +59,7 @@ impl Publishers {
                 .table
                 .put(keys::app_connections(app), keys::publisher(connection))
                 .item(keys::EXPIRES_AT, expiry::of_connection(now));
+            let put = stored_proof::with_proof(put, proof);
             put.send().await.map_err(|error| Fault::of("put publisher", error))?;
         }
         Ok(())
@@ -55,6 +72,25 @@ impl Publishers {
     pub async fn delete(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
         let (pk, sk) = (keys::app_connections(app), keys::publisher(connection));
         self.table.delete(pk, sk, "delete publisher").await
+    }
+
+    /// Deletes the row of a publisher that API Gateway does not know at `now`, unless it is in its handshake; idempotent.
+    /// One write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn delete_gone(
+        &self,
+        app: &AppId,
+        connection: &ConnectionId,
+        now: TimestampMs,
+    ) -> Result<(), Fault> {
+        let delete = self
+            .table
+            .deletion(keys::app_connections(app), keys::publisher(connection))
+            .condition_expression("expiresAt <= :expiry")
+            .expression_attribute_values(":expiry", expiry::of_connection(now.plus_ms(-MAX_HANDSHAKE_MS)));
+        if_condition_held("delete gone publisher", delete.send().await).map(drop)
     }
 
     /// Whether `app` has fewer than `most` connections at `now`, publishers and subscriptions counting one each. One
@@ -89,13 +125,14 @@ impl Publishers {
     }
 
     /// The connections that may report for `app` at `now`. One consistent query per megabyte of rows. Expired rows are
-    /// left out, as are rows that cannot be read, which are logged.
+    /// left out, as are rows without a proof, which are from before it was stored, and rows that cannot be read, which
+    /// are logged.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
-    pub async fn of_app(&self, app: &AppId, now: TimestampMs) -> Result<Vec<ConnectionId>, Fault> {
+    pub async fn of_app(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Publisher>, Fault> {
         let query = self.table.query_prefix(keys::app_connections(app), keys::PUBLISHERS);
-        table::read_all(query, "query publishers", |row| read_connection(row, now)).await
+        table::read_all(query, "query publishers", |row| read_publisher(row, now)).await
     }
 
     /// The partition of every publisher and subscription of `app`. No call.
@@ -141,6 +178,13 @@ async fn has_fewer(query: QueryFluentBuilder, most: u32, attempt: &'static str) 
         }
     }
     Ok(count < most)
+}
+
+/// The publisher of a row; `None` if it is expired or has no proof.
+fn read_publisher(row: &Item, now: TimestampMs) -> Result<Option<Publisher>, BadAttribute> {
+    let Some(connection) = read_connection(row, now)? else { return Ok(None) };
+    let proof = items::optional(stored_proof::read(row))?;
+    Ok(proof.map(|proof| Publisher { connection, proof }))
 }
 
 /// The connection of a publisher's or a subscription's row; `None` if it is expired.

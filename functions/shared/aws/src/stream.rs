@@ -11,6 +11,7 @@ use nsl_domain::isolation::{Panicked, isolated};
 use nsl_domain::report::Report;
 use nsl_domain::rollup::AppShard;
 use nsl_domain::series;
+use nsl_domain::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -52,6 +53,8 @@ pub struct StoredReport {
     pub sequence: String,
     /// The write shard that it is stored in.
     pub shard: AppShard,
+    /// When it was stored, to the second; `None` if the record has no instant.
+    pub stored_at: Option<TimestampMs>,
     /// The report.
     pub report: Report,
 }
@@ -78,6 +81,8 @@ struct Record {
 #[serde(rename_all = "PascalCase")]
 struct Change {
     sequence_number: Option<String>,
+    /// In seconds since 1970, rounded down.
+    approximate_creation_date_time: Option<f64>,
     #[serde(default)]
     keys: HashMap<String, Attribute>,
     #[serde(default)]
@@ -107,6 +112,14 @@ fn item(attributes: HashMap<String, Attribute>) -> Item {
     attributes.into_iter().map(|(name, attribute)| (name, attribute.into())).collect()
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a number that is no instant is clamped to the range of instants"
+)]
+fn instant(seconds: f64) -> TimestampMs {
+    TimestampMs::clamped((seconds * 1_000.0) as i64)
+}
+
 /// Reads one record. One whose reading panics counts as malformed.
 ///
 /// # Errors
@@ -131,6 +144,7 @@ fn read_valid_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<
         Ok(read) => read.dynamodb,
         Err(error) => return Err(malformed(error.to_string())),
     };
+    let stored_at = change.approximate_creation_date_time.map(instant);
     let sequence = change.sequence_number.filter(|sequence| !sequence.is_empty());
     let key = item(change.keys);
     let named = items::read_text(&key, keys::PK).ok().and_then(keys::read_report_partition);
@@ -153,7 +167,7 @@ fn read_valid_record(record: &RawValue) -> Result<StoredReport, MalformedRecord<
     }
     series::check(report.document.as_str()).map_err(|rejection| rejected(rejection.message))?;
     let sequence = sequence.clone().ok_or_else(|| rejected("the sequence number is missing".to_owned()))?;
-    Ok(StoredReport { sequence, shard, report })
+    Ok(StoredReport { sequence, shard, stored_at, report })
 }
 
 #[cfg(test)]

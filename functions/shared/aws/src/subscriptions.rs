@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::grant::SubscriptionProof;
+use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
@@ -15,6 +15,7 @@ use crate::expiry;
 use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys;
+use crate::stored_proof;
 use crate::table::{self, Table};
 
 /// The subscription rows of the Connections table.
@@ -33,7 +34,7 @@ pub struct Subscriber {
     /// How frames are rendered.
     pub dialect: Dialect,
     /// The credentials that it depends on.
-    pub proof: SubscriptionProof,
+    pub proof: StoredProof,
 }
 
 /// The outcome of subscribing.
@@ -46,8 +47,8 @@ pub enum Added {
 }
 
 impl Subscriptions {
-    /// Subscribes `subscriber` to `app`; idempotent. Two writes: the session row first, so that `$disconnect` finds
-    /// every subscription.
+    /// Subscribes `subscriber` to `app` by a frame that arrived at `now`, unless a later one did; idempotent. Two writes:
+    /// the session row first, so that `$disconnect` finds every subscription.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -67,20 +68,50 @@ impl Subscriptions {
             .put(keys::app_connections(app), keys::subscription(&subscriber.connection))
             .item(keys::MIN_INTERVAL, items::number(subscriber.min_interval_ms))
             .item(keys::DIALECT, items::text(dialect_text(subscriber.dialect)))
-            .item(keys::PROOF, items::text(subscriber.proof.to_text()))
-            .item(keys::EXPIRES_AT, expiry::of_connection(now));
-        put.send().await.map_err(|error| Fault::of("put subscription", error))?;
+            .item(keys::AT, items::number(now.ms()))
+            .item(keys::EXPIRES_AT, expiry::of_connection(now))
+            .condition_expression(keys::IS_NOT_LATER)
+            .expression_attribute_names("#at", keys::AT)
+            .expression_attribute_values(":at", items::number(now.ms()));
+        let put = stored_proof::with_proof(put, &subscriber.proof);
+        if_condition_held("put subscription", put.send().await)?;
         Ok(Added::Done)
     }
 
-    /// Ends a subscription; idempotent. Two writes.
+    /// Ends a subscription by a frame that arrived at `now`, unless it was made by a later one; idempotent. Two writes,
+    /// or one.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn remove(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
-        self.delete(app, connection).await?;
+    pub async fn remove(
+        &self,
+        app: &AppId,
+        connection: &ConnectionId,
+        now: TimestampMs,
+    ) -> Result<(), Fault> {
+        let delete = self
+            .table
+            .deletion(keys::app_connections(app), keys::subscription(connection))
+            .condition_expression(keys::IS_NOT_LATER)
+            .expression_attribute_names("#at", keys::AT)
+            .expression_attribute_values(":at", items::number(now.ms()));
+        if if_condition_held("end subscription", delete.send().await)?.is_none() {
+            return Ok(());
+        }
         let unwatch = self.update_watches(connection, app, "DELETE watches :apps");
         if_condition_held("note unsubscription", unwatch.send().await).map(drop)
+    }
+
+    /// Deletes the row of `subscriber` if it still has the proof that was judged; returns whether it had. The connection
+    /// may have subscribed by another credential since. One write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn expire(&self, app: &AppId, subscriber: &Subscriber) -> Result<bool, Fault> {
+        let sk = keys::subscription(&subscriber.connection);
+        let delete = self.table.deletion(keys::app_connections(app), sk);
+        let delete = stored_proof::if_proof_is(delete, &subscriber.proof);
+        Ok(if_condition_held("expire subscription", delete.send().await)?.is_some())
     }
 
     fn update_watches(
@@ -127,12 +158,11 @@ fn read_subscriber(row: &Item, now: TimestampMs) -> Result<Option<Subscriber>, B
         "modern" => Dialect::Modern,
         _ => return Err(BadAttribute::Unreadable(keys::DIALECT)),
     };
-    let proof = SubscriptionProof::from_text(items::read_text(row, keys::PROOF)?);
     Ok(Some(Subscriber {
         connection: ConnectionId::new(connection),
         min_interval_ms: items::read_number(row, keys::MIN_INTERVAL)?,
         dialect,
-        proof: proof.ok_or(BadAttribute::Unreadable(keys::PROOF))?,
+        proof: stored_proof::read(row)?,
     }))
 }
 

@@ -1,6 +1,7 @@
 //! Requests to a table with the keys `pk` and `sk`, which the stores build on.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -51,6 +52,12 @@ impl Table {
             .condition_expression(keys::EXISTS)
     }
 
+    /// A deletion of the item under a key.
+    pub(crate) fn deletion(&self, pk: String, sk: impl Into<String>) -> DeleteItemFluentBuilder {
+        let delete = self.client.delete_item().table_name(&self.name);
+        delete.key(keys::PK, items::text(pk)).key(keys::SK, items::text(sk))
+    }
+
     /// Deletes the item under a key, if it exists. One write.
     pub(crate) async fn delete(
         &self,
@@ -58,9 +65,7 @@ impl Table {
         sk: impl Into<String>,
         attempt: &'static str,
     ) -> Result<(), Fault> {
-        let delete = self.client.delete_item().table_name(&self.name);
-        let delete = delete.key(keys::PK, items::text(pk)).key(keys::SK, items::text(sk));
-        delete.send().await.map(drop).map_err(|error| Fault::of(attempt, error))
+        self.deletion(pk, sk).send().await.map(drop).map_err(|error| Fault::of(attempt, error))
     }
 
     /// The consistent query of every item of a partition.

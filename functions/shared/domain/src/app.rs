@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{AppId, KeyHash, KeyId, Scope, Source, UserId};
 use crate::rollup::AppRetention;
-use crate::time::{HOUR_MS, TimestampMs};
+use crate::time::{CLOCK_SKEW_MS, HOUR_MS, TimestampMs};
 
 pub use limits::{DEFAULT_MAX_CONNECTIONS, OutOfBounds, OwnLimits, Rates, Sent};
 
@@ -85,6 +85,10 @@ pub struct App {
     pub shards: u16,
     /// Tokens issued before this instant are rejected, which revokes a leaked one.
     pub tokens_not_before: Option<TimestampMs>,
+    /// When it was created; `None` if that was before this was stored.
+    pub created_at: Option<TimestampMs>,
+    /// Since when its id was free, if an earlier app of the id was deleted.
+    pub id_free_since: Option<TimestampMs>,
     /// Its own limits.
     pub limits: OwnLimits,
     /// Its own retention.
@@ -106,10 +110,20 @@ impl App {
             legacy: false,
             shards: DEFAULT_SHARDS,
             tokens_not_before: None,
+            created_at: None,
+            id_free_since: None,
             limits: OwnLimits::default(),
             retention: AppRetention::default(),
             limited_until: None,
         }
+    }
+
+    /// Whether what has its id and is of `instant` belongs to an earlier app of the id: a token that names it, a stored
+    /// report. The clock that stamped `instant` may be [`CLOCK_SKEW_MS`] slow, but not behind the end of the earlier app.
+    /// False for an app that was created before this was stored.
+    pub fn is_younger_than(&self, instant: TimestampMs) -> bool {
+        let created_at = self.created_at.map(|created_at| created_at.plus_ms(-CLOCK_SKEW_MS));
+        created_at.max(self.id_free_since).is_some_and(|since| instant < since)
     }
 
     /// Adds `key` to the valid ones.
@@ -200,6 +214,25 @@ mod tests {
         assert_eq!([rates.reports.per_second, rates.reports.burst], [5, 100]);
         assert_eq!([rates.bytes.per_second, rates.bytes.burst], [1_000, 131_072]);
         assert_eq!(app.max_connections(), 7);
+    }
+
+    #[test]
+    fn app_is_younger_than_what_its_predecessor_left() {
+        let (created, free) = (TimestampMs::EXAMPLE, TimestampMs::EXAMPLE.plus_ms(-2_000));
+        let first = App { created_at: Some(created), ..App::example() };
+        let second = App { id_free_since: Some(free), ..first.clone() };
+        let late = App { id_free_since: Some(created.plus_ms(-CLOCK_SKEW_MS - 1)), ..first.clone() };
+        for (app, ms, is_younger) in [
+            (App::example(), -CLOCK_SKEW_MS - 1, false),
+            (first.clone(), -CLOCK_SKEW_MS, false),
+            (first, -CLOCK_SKEW_MS - 1, true),
+            (second.clone(), -2_000, false),
+            (second, -2_001, true),
+            (late.clone(), -CLOCK_SKEW_MS, false),
+            (late, -CLOCK_SKEW_MS - 1, true),
+        ] {
+            assert_eq!(app.is_younger_than(created.plus_ms(ms)), is_younger, "{ms} {app:?}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::ids::{AppId, Scope, UserId};
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
 
-pub use proof::{Proof, SubscriptionProof};
+pub use proof::{Proof, StoredProof};
 
 /// Most apps that one grant names.
 pub const MAX_GRANTED_APPS: usize = 50;
@@ -77,9 +77,18 @@ impl Grant {
         self.proof == Proof::Legacy
     }
 
-    /// The part of it that is stored with a subscription.
-    pub fn subscription_proof(&self) -> SubscriptionProof {
-        SubscriptionProof { proof: self.proof.clone(), until: self.until }
+    /// The part of it that is stored with a subscription or a publisher.
+    pub fn stored_proof(&self) -> StoredProof {
+        StoredProof { proof: self.proof.clone(), owner: self.bound_to().cloned(), until: self.until }
+    }
+
+    /// The owner whose apps alone it is for, whichever app has the id: that of an owner's token, and the user of the
+    /// library's `auth`.
+    fn bound_to(&self) -> Option<&UserId> {
+        match &self.reach {
+            GrantedApps::Owner(owner) => Some(owner),
+            GrantedApps::Apps(_) => self.is_legacy().then_some(&self.user),
+        }
     }
 
     /// The apps that the grant names: none for an owner's.
@@ -138,7 +147,7 @@ fn valid_on<'a>(
 ) -> Result<(&'a Grant, &'a App), Rejection> {
     let grant = unexpired(grant, now)?;
     let app = app.filter(|app| grant.includes(app)).ok_or_else(forbidden)?;
-    if !grant.proof.is_valid_for(app) {
+    if !grant.proof.is_valid_for(app, grant.bound_to()) {
         return Err(Rejection::unauthorized());
     }
     Ok((grant, app))
@@ -291,6 +300,40 @@ mod tests {
     }
 
     #[test]
+    fn credential_of_an_earlier_app_grants_nothing() {
+        let created = NOW.plus_ms(1);
+        let reborn = |owner| App {
+            owner: UserId::new(owner).unwrap(),
+            created_at: Some(NOW.plus_ms(1)),
+            id_free_since: Some(created),
+            ..app()
+        };
+        let token = |issued| Grant { proof: Proof::Token { issued }, ..by_key(Scope::VIEW) };
+        let of_owner = Grant {
+            reach: GrantedApps::Owner(UserId::new("ann").unwrap()),
+            ..token(NOW.plus_ms(-1_000_000))
+        };
+        let legacy = Grant { proof: Proof::Legacy, ..by_key(Scope::VIEW) };
+        for (grant, owner, expected) in [
+            (&token(NOW), "bob", Some(Code::Unauthorized)),
+            (&token(NOW), "ann", Some(Code::Unauthorized)),
+            (&token(created), "bob", None),
+            (&of_owner, "ann", None),
+            (&of_owner, "bob", Some(Code::Forbidden)),
+            (&legacy, "ann", None),
+            (&legacy, "bob", Some(Code::Unauthorized)),
+        ] {
+            assert_eq!(
+                rejection_of(Some(grant), Action::View, &reborn(owner)),
+                expected,
+                "{grant:?} {owner}"
+            );
+            let is_valid = grant.stored_proof().is_valid(&reborn(owner), NOW);
+            assert_eq!(is_valid, expected.is_none(), "stored: {grant:?} {owner}");
+        }
+    }
+
+    #[test]
     fn inactive_status_is_shown_only_to_the_authorised() {
         let app = App { status: Status::Inactive, ..app() };
         assert_eq!(rejection_of(Some(&by_key(Scope::BOTH)), Action::View, &app), Some(Code::AppInactive));
@@ -332,10 +375,8 @@ mod tests {
     #[test]
     fn grant_survives_its_text_and_garbage_grants_nothing() {
         let token = Grant { proof: Proof::Token { issued: NOW }, until: Some(NOW), ..by_key(Scope::VIEW) };
-        assert_eq!(
-            (&token.subscription_proof().proof, token.subscription_proof().until),
-            (&token.proof, token.until)
-        );
+        let stored = token.stored_proof();
+        assert_eq!((&stored.proof, stored.until, stored.owner), (&token.proof, token.until, None));
         for grant in [by_key(Scope::BOTH), by_key(Scope::MANAGE), token] {
             assert_eq!(Grant::from_text(&grant.to_text()), Some(grant));
         }

@@ -15,6 +15,9 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
+/// How far the clock of an issuer of tokens may differ from ours, in milliseconds.
+pub const CLOCK_SKEW_MS: i64 = 30 * SECOND_MS;
+
 /// The last instant: the last start of a day that `jiff` can format, 9999-12-30T00:00:00Z. A whole day, so that an instant
 /// rounded up to any step is in the range too; its milliseconds fit the fifteen digits that sort keys are padded to.
 const LAST_MS: i64 = 253_402_128_000_000;

@@ -10,12 +10,19 @@ use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
 use nsl_aws::apps::{Apps, Created};
+use nsl_client::clock;
+use nsl_client::console::Console;
 use nsl_domain::app::{App, DEFAULT_SHARDS, KeyRecord, OwnLimits, Status};
 use nsl_domain::ids::{AppId, Scope, UserId};
 use nsl_domain::rollup::AppRetention;
+use nsl_domain::time::{SECOND_MS, TimestampMs};
 use serde::Serialize;
 use std::path::Path;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// Longest wait for the end of the deletion of an earlier app.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Id of the demo app.
 const DEMO_APP: &str = "demo";
@@ -47,7 +54,8 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         None => api_key::generate()?,
     };
     let key = KeyRecord::of(&api_key, union(&args.scope).unwrap_or(Scope::BOTH));
-    let app = App { keys: vec![key], ..app };
+    let id_free_since = wait_until_free(&apps, &app.id, &cli.console).await?;
+    let app = new_born(App { keys: vec![key], ..app }, id_free_since, clock::now());
     let created = match apps.create(&app).await? {
         Created::Done => true,
         Created::AlreadyExists if args.demo => {
@@ -67,6 +75,24 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         created,
     };
     Ok(cli.console.show(&registration, || card(&registration, cli.place.key_file.as_deref()))?)
+}
+
+/// Since when the id is free, if an earlier app of the id was deleted. Waits where its deletion is just ending: the
+/// last rows of the earlier app are erased, and the second ends in which tokens for it may have been issued.
+async fn wait_until_free(apps: &Apps, id: &AppId, console: &Console) -> anyhow::Result<Option<TimestampMs>> {
+    let free_since = apps.id_free_since(id).await?;
+    let left_ms = free_since.map_or(0, |free_since| free_since.ms_since(clock::now()));
+    if let Some(left_ms) = u64::try_from(left_ms).ok().filter(|left_ms| *left_ms > 0) {
+        console.note(&format!("waiting until the earlier app {id} is erased"));
+        tokio::time::sleep(Duration::from_millis(left_ms).min(MAX_WAIT)).await;
+    }
+    Ok(free_since)
+}
+
+/// `app`, created at `now`. Where the clock of the operator who deleted the earlier app is ahead, its id is free now.
+fn new_born(app: App, id_free_since: Option<TimestampMs>, now: TimestampMs) -> App {
+    let id_free_since = id_free_since.map(|free_since| free_since.min(now.aligned_to(SECOND_MS)));
+    App { created_at: Some(now), id_free_since, ..app }
 }
 
 /// The app that the arguments describe, without a key.
@@ -90,6 +116,8 @@ fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
         legacy,
         shards: DEFAULT_SHARDS,
         tokens_not_before: None,
+        created_at: None,
+        id_free_since: None,
         limits: OwnLimits::default(),
         retention: AppRetention::default(),
         limited_until: None,
@@ -123,4 +151,21 @@ fn card(registration: &Registration, key_file: Option<&Path>) -> String {
         on_off(registration.legacy),
         registration.api_key
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_issued_just_after_creation_names_the_new_app() {
+        let second = TimestampMs::EXAMPLE.aligned_to(SECOND_MS);
+        let created = second.plus_ms(900);
+        for free_since in [None, Some(second), Some(second.plus_ms(-5_000)), Some(second.plus_ms(3_600_000))]
+        {
+            let app = new_born(App::example(), free_since, created);
+            assert!(!app.is_younger_than(second), "the second of its creation, {free_since:?}");
+            assert_eq!(app.is_younger_than(second.plus_ms(-6_000)), free_since.is_some(), "{free_since:?}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ use nsl_client::clock;
 use nsl_client::console::Console;
 use nsl_client::progress::Progress;
 use nsl_domain::app::{App, Status};
+use nsl_domain::time::{SECOND_MS, TimestampMs};
 use serde_json::json;
 use std::time::Duration;
 
@@ -60,13 +61,21 @@ async fn delete(apps: &Apps, live: &Live, app: &App, settle: u64, console: &Cons
     }
     wait("waiting", settle, console).await;
     erased += erase(live, app, console).await?;
-    if apps.delete(app).await? == Saved::Conflict {
+    let finishing = settle.min(RUNNING_BATCHES_SECONDS);
+    if apps.delete(app, id_free_since(clock::now(), finishing)).await? == Saved::Conflict {
         bail!("cannot delete {}: it was changed meanwhile; try again", app.id);
     }
-    wait("finishing", settle.min(RUNNING_BATCHES_SECONDS), console).await;
+    wait("finishing", finishing, console).await;
     let last = erase_all(&live.rollups.partitions(app), console).await;
     let last = last.with_context(|| format!("{} is deleted, but not its last rollups", app.id))?;
     Ok(erased + last)
+}
+
+/// From when on another app may have the id: after the last rows are erased, and after the second in which a token
+/// may have been issued, because tokens contain that second only.
+fn id_free_since(now: TimestampMs, finishing_seconds: u64) -> TimestampMs {
+    let finishing = i64::try_from(finishing_seconds).unwrap_or(i64::MAX);
+    now.aligned_to(SECOND_MS).plus_ms(finishing.saturating_add(1).saturating_mul(SECOND_MS))
 }
 
 /// Erases every partition that may contain rows of `app`, and returns the number of rows.
@@ -95,5 +104,19 @@ async fn wait(task: &str, seconds: u64, console: &Console) {
     for _ in 0..seconds {
         tokio::time::sleep(Duration::from_secs(1)).await;
         progress.step();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_is_free_after_the_second_of_the_last_erasure() {
+        let second = TimestampMs::EXAMPLE.aligned_to(SECOND_MS);
+        for (ms, finishing, seconds) in [(0, 0, 1), (999, 0, 1), (500, 10, 11)] {
+            let free = id_free_since(second.plus_ms(ms), finishing);
+            assert_eq!(free, second.plus_ms(seconds * SECOND_MS), "{ms} {finishing}");
+        }
     }
 }

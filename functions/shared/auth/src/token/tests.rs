@@ -166,6 +166,7 @@ fn public_key_is_not_accepted_as_hmac_secret() {
 fn missing_or_mistyped_claim_is_rejected() {
     for body in [
         json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "scope": "view", "apps": ["shop"]}),
+        json!({"sub": "ann", "aud": "nsl", "exp": NOW_S + 9, "scope": "view", "apps": ["shop"]}),
         json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "exp": "soon", "scope": "view", "apps": ["shop"]}),
         json!({"sub": "a#b", "aud": "nsl", "iat": NOW_S, "exp": NOW_S + 9, "scope": "view", "apps": ["shop"]}),
         json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "exp": NOW_S + 9, "scope": "all", "apps": ["shop"]}),

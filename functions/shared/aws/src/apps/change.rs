@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use nsl_domain::app::{App, KeyRecord, OwnLimits};
 use nsl_domain::rollup::AppRetention;
+use nsl_domain::time::TimestampMs;
 
 use super::item;
 use super::table::Apps;
@@ -42,11 +43,12 @@ impl Apps {
         self.commit(std::iter::once(self.update(before, after)).chain(pointers), "save app").await
     }
 
-    /// Deletes `app` and the pointers of its keys, if it still is as it was read. One transaction.
+    /// Deletes `app` and the pointers of its keys, if it still is as it was read, and stores since when its id is free.
+    /// One transaction.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn delete(&self, app: &App) -> Result<Saved, Fault> {
+    pub async fn delete(&self, app: &App, id_free_since: TimestampMs) -> Result<Saved, Fault> {
         let Condition { expression, names, values } = Condition::is_unchanged(app);
         let delete = Delete::builder()
             .table_name(&self.table)
@@ -56,8 +58,13 @@ impl Apps {
             .set_expression_attribute_values(Some(values))
             .build();
         let delete = delete.map(|delete| TransactWriteItem::builder().delete(delete).build());
+        let remains = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item::of_deleted(&app.id, id_free_since)))
+            .build()
+            .map(|put| TransactWriteItem::builder().put(put).build());
         let pointers = app.keys.iter().map(|key| self.delete_pointer(key));
-        self.commit(std::iter::once(delete).chain(pointers), "delete app").await
+        self.commit([delete, remains].into_iter().chain(pointers), "delete app").await
     }
 
     fn update(&self, before: &App, after: &App) -> Result<TransactWriteItem, BuildError> {

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::ids::{AppId, KeyHash, Scope};
+use nsl_domain::time::TimestampMs;
 
 use super::app_settings;
 use crate::items::{self, BadAttribute, Item};
@@ -35,7 +36,17 @@ pub(super) fn of_app(app: &App) -> Item {
     let attributes = attributes(app).into_iter();
     let owner =
         [(keys::APP_ID, items::text(app.id.as_str())), (keys::OWNER, items::text(app.owner.as_str()))];
-    attributes.chain(owner).map(|(name, value)| (name.to_owned(), value)).collect()
+    let instants = [(keys::CREATED_AT, app.created_at), (keys::ID_FREE_SINCE, app.id_free_since)];
+    let instants = instants.into_iter().filter_map(|(name, at)| Some((name, items::number(at?.ms()))));
+    attributes.chain(owner).chain(instants).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What remains of the deleted `app`: since when its id is free.
+pub(super) fn of_deleted(app: &AppId, id_free_since: TimestampMs) -> Item {
+    Item::from([
+        (keys::APP_ID.to_owned(), items::text(keys::deleted_app(app))),
+        (keys::ID_FREE_SINCE.to_owned(), items::number(id_free_since.ms())),
+    ])
 }
 
 /// The attributes [`CHANGEABLE`] of `app`; the last one only if it is set.
@@ -83,6 +94,8 @@ pub(super) fn read_app(item: &Item) -> Result<App, BadAttribute> {
         legacy: items::read_bool(item, keys::LEGACY)?,
         shards: items::read_number(item, keys::SHARDS)?,
         tokens_not_before: items::optional(items::read_time(item, keys::TOKENS_NOT_BEFORE))?,
+        created_at: items::optional(items::read_time(item, keys::CREATED_AT))?,
+        id_free_since: items::optional(items::read_time(item, keys::ID_FREE_SINCE))?,
         limits: app_settings::read_limits(item)?,
         retention: app_settings::read_retention(item)?,
         limited_until: items::optional(items::read_time(item, keys::LIMITED_UNTIL))?,

@@ -61,6 +61,17 @@ impl Apps {
         self.find(&app).await
     }
 
+    /// Since when the id `app` is free, if an app of that id was deleted. One consistent read.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the item not decoded.
+    pub async fn id_free_since(&self, app: &AppId) -> Result<Option<TimestampMs>, Fault> {
+        const ATTEMPT: &str = "read deleted app";
+        let item = self.get(keys::deleted_app(app), ATTEMPT).await?;
+        let free_since = item.map(|item| items::read_time(&item, keys::ID_FREE_SINCE));
+        free_since.transpose().map_err(|bad| bad.into_fault(ATTEMPT))
+    }
+
     async fn get(&self, key: String, attempt: &'static str) -> Result<Option<Item>, Fault> {
         let get = self.client.get_item().table_name(&self.table).key(keys::APP_ID, items::text(key));
         let output = get.consistent_read(true).send().await.map_err(|error| Fault::of(attempt, error))?;

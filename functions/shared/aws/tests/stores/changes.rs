@@ -44,7 +44,7 @@ async fn concurrent_change_is_a_conflict() {
     let stopped = App { status: Status::Inactive, ..shop.clone() };
     assert_eq!(env.apps().save(&shop, &renamed).await.unwrap(), Saved::Done);
     assert_eq!(env.apps().save(&shop, &stopped).await.unwrap(), Saved::Conflict);
-    assert_eq!(env.apps().delete(&shop).await.unwrap(), Saved::Conflict);
+    assert_eq!(env.apps().delete(&shop, now()).await.unwrap(), Saved::Conflict);
     assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(renamed));
     for overtaken in [App { keys: vec![key("x")], ..shop.clone() }, App { keys: vec![], ..shop.clone() }] {
         assert_eq!(env.apps().save(&shop, &overtaken).await.unwrap(), Saved::Conflict);
@@ -113,8 +113,8 @@ async fn all_keys_can_be_replaced_in_one_transaction() {
     assert_eq!([opens(&env, "old view 1").await, opens(&env, "new view 1").await], [None, Some(id("shop"))]);
     assert_eq!(env.rows("AppsTable").await.len(), 15);
     assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(changed.clone()));
-    assert_eq!(env.apps().delete(&changed).await.unwrap(), Saved::Done);
-    assert!(env.rows("AppsTable").await.is_empty());
+    assert_eq!(env.apps().delete(&changed, now()).await.unwrap(), Saved::Done);
+    assert_eq!(env.rows("AppsTable").await.len(), 1, "since when the id is free");
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn change_does_not_create_a_missing_app() {
     let env = TestEnvironment::start().await;
     let shop = app("shop");
     assert_eq!(env.apps().save(&shop, &App { legacy: true, ..shop.clone() }).await.unwrap(), Saved::Conflict);
-    assert_eq!(env.apps().delete(&shop).await.unwrap(), Saved::Conflict);
+    assert_eq!(env.apps().delete(&shop, now()).await.unwrap(), Saved::Conflict);
     assert!(env.rows("AppsTable").await.is_empty());
 }
 
@@ -145,10 +145,35 @@ async fn deleting_an_app_deletes_its_keys() {
     env.apps().create(&shop).await.unwrap();
     env.apps().create(&app("bank")).await.unwrap();
     env.take_calls();
-    assert_eq!(env.apps().delete(&shop).await.unwrap(), Saved::Done);
+    assert_eq!(env.apps().delete(&shop, now()).await.unwrap(), Saved::Done);
     assert_eq!(env.take_lines(), ["TransactWriteItems AppsTable"]);
-    assert_eq!(env.rows("AppsTable").await.len(), 2, "the other app and its pointer stay");
+    assert_eq!(env.rows("AppsTable").await.len(), 3, "the other app and its pointer stay");
     assert_eq!(env.apps().create(&shop).await.unwrap(), Created::Done);
+}
+
+#[tokio::test]
+async fn id_of_a_deleted_app_is_free_since_its_deletion() {
+    let (env, shop) = with_shop().await;
+    assert_eq!(env.apps().id_free_since(&shop.id).await.unwrap(), None);
+    assert_eq!(env.take_lines(), ["GetItem AppsTable consistent"]);
+    for ms in [0, 5_000] {
+        let stale = App { name: "Other".into(), ..shop.clone() };
+        assert_eq!(env.apps().delete(&stale, now().plus_ms(9_000)).await.unwrap(), Saved::Conflict);
+        assert_eq!(env.apps().delete(&shop, now().plus_ms(ms)).await.unwrap(), Saved::Done);
+        let free_since = env.apps().id_free_since(&shop.id).await.unwrap();
+        assert_eq!(free_since, Some(now().plus_ms(ms)));
+        let reborn =
+            App { created_at: Some(now().plus_ms(ms + 1)), id_free_since: free_since, ..shop.clone() };
+        assert_eq!(env.apps().create(&reborn).await.unwrap(), Created::Done);
+        let found = env.apps().find(&shop.id).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&reborn));
+        let renamed = App { name: "Renamed".into(), ..reborn.clone() };
+        assert_eq!(env.apps().save(&reborn, &renamed).await.unwrap(), Saved::Done);
+        assert_eq!(env.apps().find(&shop.id).await.unwrap(), Some(renamed.clone()), "its birth is kept");
+        assert_eq!(env.apps().save(&renamed, &shop).await.unwrap(), Saved::Done);
+    }
+    assert_eq!(env.apps().id_free_since(&id("bank")).await.unwrap(), None);
+    assert!(env.apps().of_owner(&shop.owner).await.unwrap().iter().all(|listed| listed.id == shop.id));
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn panic_in_a_post_costs_no_other_connection() {
         connection: connection(name),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
-        proof: grant("shop", Scope::VIEW).subscription_proof(),
+        proof: grant("shop", Scope::VIEW).stored_proof(),
     });
     let frames = ["{}".to_owned()];
     let counters = Counters::new("test");

@@ -210,7 +210,7 @@ async fn connection_keeps_its_first_source() {
     };
     assert_eq!(settle(&later, None).await, later, "a connection without a row is the reported source");
     assert!(env.rows("ConnectionsTable").await.is_empty(), "and gets none");
-    env.publishers().add(std::slice::from_ref(&shop), &sender, now()).await.unwrap();
+    env.publishers().add(std::slice::from_ref(&shop), &sender, &proof(), now()).await.unwrap();
     env.take_calls();
     assert_eq!(settle(&first, None).await, first);
     assert_eq!(settle(&later, Some(-7)).await, first);
@@ -220,6 +220,6 @@ async fn connection_keeps_its_first_source() {
     assert_eq!(clocks(now()).await, [expected]);
     assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
     assert_eq!(clocks(now().plus_ms(3 * HOUR_MS)).await, [], "past its age");
-    env.publishers().add(std::slice::from_ref(&shop), &connection("b="), now()).await.unwrap();
+    env.publishers().add(std::slice::from_ref(&shop), &connection("b="), &proof(), now()).await.unwrap();
     assert_eq!(clocks(now()).await.len(), 1, "a publisher whose clock is right");
 }

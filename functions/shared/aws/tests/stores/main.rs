@@ -20,7 +20,7 @@ mod units;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
-use nsl_domain::grant::{Grant, Proof, Role};
+use nsl_domain::grant::{Grant, Proof, Role, StoredProof};
 use nsl_domain::ids::{AppId, ConnectionId, Scope, Source, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::AppShard;
@@ -59,8 +59,13 @@ fn viewer(connection: &ConnectionId) -> Subscriber {
         connection: connection.clone(),
         min_interval_ms: 0,
         dialect: Dialect::Modern,
-        proof: grant("shop").subscription_proof(),
+        proof: grant("shop").stored_proof(),
     }
+}
+
+/// The proof of a publisher of `shop`.
+fn proof() -> StoredProof {
+    grant("shop").stored_proof()
 }
 
 fn connection(name: &str) -> ConnectionId {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use nsl_aws::publishers::Publisher;
 use nsl_aws::sessions::Closed;
 use nsl_domain::time::HOUR_MS;
 use serde_json::json;
@@ -17,7 +18,7 @@ async fn adding_a_publisher_costs_one_write() {
     let publisher = connection("a=");
     let apps = [id("shop"), id("bank")];
     env.sessions().open(&publisher, Role::Program, &apps, now()).await.unwrap();
-    env.publishers().add(&apps, &publisher, now()).await.unwrap();
+    env.publishers().add(&apps, &publisher, &proof(), now()).await.unwrap();
     assert_eq!(env.take_lines(), ["PutItem ConnectionsTable"; 3]);
     let connected = env.publishers().connected(&id("shop"), now()).await.unwrap();
     assert_eq!(connected, BTreeSet::from([publisher.clone()]));
@@ -53,9 +54,9 @@ async fn connected_lists_each_unexpired_connection_once() {
     let env = TestEnvironment::start().await;
     let both = connection("a=");
     open(&env, &both).await;
-    env.publishers().add(&[id("shop")], &both, now()).await.unwrap();
+    env.publishers().add(&[id("shop")], &both, &proof(), now()).await.unwrap();
     env.subscriptions().add(&id("shop"), &viewer(&both), now()).await.unwrap();
-    env.publishers().add(&[id("shop"), id("shopper")], &connection("b="), now()).await.unwrap();
+    env.publishers().add(&[id("shop"), id("shopper")], &connection("b="), &proof(), now()).await.unwrap();
     env.put(
         "ConnectionsTable",
         json!({"pk": {"S": "app#shop"}, "sk": {"S": "q#c="}, "expiresAt": {"N": "9999999999"}}),
@@ -66,8 +67,22 @@ async fn connected_lists_each_unexpired_connection_once() {
     assert_eq!(connected(now().plus_ms(3 * HOUR_MS)).await, BTreeSet::new());
     let subscribers = env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     assert_eq!(subscribers.len(), 1, "a publisher watches nothing");
+    let publisher = |name| Publisher { connection: connection(name), proof: proof() };
     let publishers = env.publishers().of_app(&id("shop"), now()).await.unwrap();
-    assert_eq!(publishers, [connection("a="), connection("b=")]);
+    assert_eq!(publishers, [publisher("a="), publisher("b=")]);
+}
+
+#[tokio::test]
+async fn gone_publisher_is_deleted_unless_in_its_handshake() {
+    let env = TestEnvironment::start().await;
+    let (shop, publisher) = (id("shop"), connection("a="));
+    env.publishers().add(std::slice::from_ref(&shop), &publisher, &proof(), now()).await.unwrap();
+    env.take_calls();
+    for (ms, left) in [(29_000, 1), (30_000, 0), (30_000, 0)] {
+        env.publishers().delete_gone(&shop, &publisher, now().plus_ms(ms)).await.unwrap();
+        assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
+        assert_eq!(env.rows("ConnectionsTable").await.len(), left, "after {ms} ms");
+    }
 }
 
 #[tokio::test]
@@ -75,7 +90,7 @@ async fn erasing_a_partition_leaves_the_others() {
     let env = TestEnvironment::start().await;
     for index in 0..MANY_ROWS {
         let publisher = connection(&format!("{index}="));
-        env.publishers().add(&[id("shop"), id("bank")], &publisher, now()).await.unwrap();
+        env.publishers().add(&[id("shop"), id("bank")], &publisher, &proof(), now()).await.unwrap();
     }
     env.take_calls();
     let erased = env.publishers().partition(&id("shop")).erase().await.unwrap();
@@ -117,7 +132,7 @@ async fn room_counts_unexpired_rows_in_one_query() {
     let shop = id("shop");
     for index in 0..3 {
         let publisher = connection(&format!("{index}="));
-        env.publishers().add(std::slice::from_ref(&shop), &publisher, now()).await.unwrap();
+        env.publishers().add(std::slice::from_ref(&shop), &publisher, &proof(), now()).await.unwrap();
     }
     let watcher = connection("w=");
     open(&env, &watcher).await;

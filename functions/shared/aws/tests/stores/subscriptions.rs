@@ -15,7 +15,7 @@ fn subscriber(name: &str) -> Subscriber {
         connection: connection(name),
         min_interval_ms: 250,
         dialect: Dialect::Legacy,
-        proof: grant("shop").subscription_proof(),
+        proof: grant("shop").stored_proof(),
     }
 }
 
@@ -76,7 +76,7 @@ async fn connection_can_subscribe_to_fifty_apps() {
     assert_eq!(add("one-more").await, Added::Rejected);
     assert!(watching(&env, "one-more").await.is_empty());
     assert_eq!(add("app-0").await, Added::Done, "one that it has needs no room");
-    env.subscriptions().remove(&id("app-0"), &connection("a=")).await.unwrap();
+    env.subscriptions().remove(&id("app-0"), &connection("a="), now()).await.unwrap();
     assert_eq!(add("one-more").await, Added::Done);
     assert_eq!(env.sessions().close(&connection("a=")).await.unwrap().watched.len(), MAX_SUBSCRIPTIONS);
 }
@@ -88,13 +88,46 @@ async fn unsubscribing_is_idempotent() {
     env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     env.take_calls();
     for _ in 0..2 {
-        env.subscriptions().remove(&id("shop"), &connection("a=")).await.unwrap();
+        env.subscriptions().remove(&id("shop"), &connection("a="), now()).await.unwrap();
         assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable"]);
     }
     assert!(watching(&env, "shop").await.is_empty());
     assert_eq!(env.sessions().close(&connection("a=")).await.unwrap().watched, []);
-    env.subscriptions().remove(&id("shop"), &connection("never=")).await.unwrap();
+    env.subscriptions().remove(&id("shop"), &connection("never="), now()).await.unwrap();
     assert!(env.rows("ConnectionsTable").await.is_empty());
+}
+
+#[tokio::test]
+async fn subscription_renewed_by_another_credential_does_not_expire() {
+    let env = TestEnvironment::start().await;
+    open(&env, &connection("a=")).await;
+    let by = |grant: Grant| Subscriber { proof: grant.stored_proof(), ..subscriber("a=") };
+    let of_bob = Grant { user: UserId::new("bob").unwrap(), ..grant("shop") };
+    let credentials = [by(grant("shop")), by(of_bob), by(fixtures::grant("shop", Scope::VIEW))];
+    for (index, stored) in credentials.iter().enumerate() {
+        for (other, judged) in credentials.iter().enumerate() {
+            env.subscriptions().add(&id("shop"), stored, now()).await.unwrap();
+            env.take_calls();
+            let is_expired = env.subscriptions().expire(&id("shop"), judged).await.unwrap();
+            assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
+            assert_eq!(
+                (is_expired, watching(&env, "shop").await.len()),
+                (index == other, usize::from(index != other))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn frames_that_overtake_each_other_leave_the_later_subscription() {
+    let env = TestEnvironment::start().await;
+    open(&env, &connection("a=")).await;
+    let (earlier, later) = (subscriber("a="), Subscriber { min_interval_ms: 9, ..subscriber("a=") });
+    env.subscriptions().add(&id("shop"), &later, now().plus_ms(2)).await.unwrap();
+    assert_eq!(env.subscriptions().add(&id("shop"), &earlier, now()).await.unwrap(), Added::Done);
+    env.subscriptions().remove(&id("shop"), &connection("a="), now().plus_ms(1)).await.unwrap();
+    assert_eq!(env.subscriptions().of_app(&id("shop"), now()).await.unwrap(), [later]);
+    assert_eq!(env.sessions().close(&connection("a=")).await.unwrap().watched, [id("shop")]);
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn each_call_about_connections_is_charged_as_documented() {
     let env = TestEnvironment::start().await;
     let (connection, apps) = (connection("a="), [id("shop")]);
     env.sessions().open(&connection, Role::Program, &apps, now()).await.unwrap();
-    env.publishers().add(&apps, &connection, now()).await.unwrap();
+    env.publishers().add(&apps, &connection, &proof(), now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a session and a publisher");
     env.sessions().find(&connection).await.unwrap();
     env.sessions().store_grant(&connection, &grant("shop")).await.unwrap();
@@ -81,7 +81,8 @@ async fn each_call_about_connections_is_charged_as_documented() {
     charged_either(&env, [&[1.0, 1.0], &[1.0, 0.0]], "the subscribers of an app with one and with none");
     for place in 0..40 {
         let row: Value = json!({"pk": {"S": "app#crowd"}, "sk": {"S": format!("s#UIcZQdQsoAMC{place:03}=")},
-            "minInterval": {"N": "0"}, "dialect": {"S": "modern"}, "expiresAt": {"N": "9999999999"}});
+            "minInterval": {"N": "0"}, "dialect": {"S": "modern"}, "hold": {"S": "key 0123456789ab"},
+            "at": {"N": NOW_MS.to_string()}, "expiresAt": {"N": "9999999999"}});
         env.put("ConnectionsTable", row).await;
     }
     env.subscriptions().of_app(&id("crowd"), now()).await.unwrap();
