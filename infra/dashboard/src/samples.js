@@ -20,6 +20,7 @@ function collect(node, path, depth, samples) {
   }
   if (node === null || typeof node !== "object" || depth > DEPTH_MAX) return;
   for (const [name, child] of Object.entries(node)) {
-    collect(child, path === "" ? name : `${path}.${name}`, depth + 1, samples);
+    // The first part has no dot; the path does not show that it is the first, because a key may be empty.
+    collect(child, depth === 0 ? name : `${path}.${name}`, depth + 1, samples);
   }
 }

@@ -249,6 +249,9 @@ pub(crate) const KEY_ONLY: &str = "pk, sk";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nsl_domain::ids::Source;
+    use nsl_domain::report::Report;
+    use proptest::prelude::*;
 
     fn at(iso: &str) -> TimestampMs {
         TimestampMs::from_iso(iso).unwrap()
@@ -267,6 +270,76 @@ mod tests {
         assert_eq!(read_report_partition("shop#2026-11-22T13#3"), Some(expected));
         for text in ["", "shop", "shop#2026-11-22T13", "shop#2026-11-22T13#x", "shop#a#1#2", "#a#1"] {
             assert_eq!(read_report_partition(text), None, "{text:?}");
+        }
+    }
+
+    /// Ids that are likely to imitate the parts of a key.
+    fn any_id() -> impl Strategy<Value = AppId> {
+        let likely =
+            ["sources", "quarantine", "1m", "1h", "app", "conn", "commands", "key", "0", "2026-11-22T13"];
+        prop_oneof![prop::sample::select(likely.to_vec()).prop_map(str::to_owned), "[ab0.:@_-]{1,4}"]
+            .prop_map(|text| AppId::new(text).unwrap())
+    }
+
+    fn any_instant() -> impl Strategy<Value = TimestampMs> {
+        prop_oneof![any::<i64>(), 0..3 * HOUR_MS].prop_map(TimestampMs::clamped)
+    }
+
+    /// Partitions that belong to an app, each with its table.
+    fn partitions(app: &AppId, instant: TimestampMs, shard: u16) -> Vec<(&'static str, String)> {
+        let of = AppShard { app: app.clone(), shard };
+        vec![
+            ("Connections", app_connections(app)),
+            ("Connections", commands(app)),
+            ("Connections", connection(&ConnectionId::new(app.as_str()))),
+            ("Reports", report_partition(app, instant, shard)),
+            ("Rollups", sources(app)),
+            ("Rollups", quarantine(Some(app))),
+            ("Rollups", quarantine(None)),
+            ("Rollups", rollup_partition(&of, Resolution::Minute)),
+            ("Rollups", rollup_partition(&of, Resolution::Day)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_partitions_share_a_key(
+            one in (any_id(), any_instant(), 0..3_u16), other in (any_id(), any_instant(), 0..3_u16),
+        ) {
+            let [of_one, of_other] = [&one, &other].map(|(app, at, shard)| partitions(app, *at, *shard));
+            for (index, (table, key)) in of_one.iter().enumerate() {
+                for (position, (other_table, other_key)) in of_other.iter().enumerate() {
+                    let is_same = index == position
+                        && match index {
+                            3 => (&one.0, one.1.aligned_to(HOUR_MS), one.2) == (&other.0, other.1.aligned_to(HOUR_MS), other.2),
+                            6 => true,
+                            7.. => (&one.0, one.2) == (&other.0, other.2),
+                            _ => one.0 == other.0,
+                        };
+                    prop_assert_eq!((table, key) == (other_table, other_key), is_same, "{} {}", key, other_key);
+                }
+            }
+            let shard = AppShard { app: one.0, shard: one.2 };
+            prop_assert_eq!(read_report_partition(&of_one[3].1), Some(shard));
+        }
+
+        #[test]
+        fn no_two_reports_share_a_key(
+            one in (any_instant(), any_id(), 0..9_u8), other in (any_instant(), any_id(), 0..9_u8),
+        ) {
+            let keys = |(at, name, number): &(TimestampMs, AppId, u8)| {
+                let document = Document::accept(&format!(r#"{{"a":{number}}}"#)).unwrap();
+                let (connection, source) = (ConnectionId::new(name.as_str()), Source::new(name.as_str()).unwrap());
+                let legacy = legacy_report(*at, &connection, &document);
+                let entries = log_frame(*at, &connection, document.as_str());
+                [Report { app: name.clone(), source, timestamp: *at, document }.id(), legacy, entries]
+            };
+            let (of_one, of_other) = (keys(&one), keys(&other));
+            prop_assert_ne!(&of_one[0], &of_other[1]);
+            prop_assert_eq!((read_stamp(&of_one[0]), read_stamp(&of_one[1])), (Ok(one.0), Ok(one.0)));
+            for (of_one, of_other) in of_one.iter().zip(&of_other) {
+                prop_assert_eq!(of_one == of_other, one == other);
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 
 mod scope;
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -144,12 +144,21 @@ impl KeyId {
 }
 
 impl Source {
-    /// The source of a publisher that sends no name: its connection without the padding `=`, and with `-` for other
-    /// characters that an id may not have.
+    /// The source of a publisher that sends no name: its connection without the padding `=`, and with `:` and the code
+    /// for other characters that an id may not have, so that no two connections are one source.
     pub fn of_connection(connection: &ConnectionId) -> Self {
         let trimmed = connection.as_str().trim_end_matches('=');
-        let name = trimmed.chars().map(|character| if is_id_character(character) { character } else { '-' });
-        Self(name.take(MAX_ID_BYTES).collect())
+        let mut name = String::new();
+        for character in trimmed.chars() {
+            if is_id_character(character) {
+                name.push(character);
+            } else {
+                // Writing to a `String` cannot fail.
+                let _ = write!(name, ":{:x}", u32::from(character));
+            }
+        }
+        name.truncate(MAX_ID_BYTES);
+        Self(name)
     }
 }
 
@@ -212,6 +221,6 @@ mod tests {
     #[test]
     fn source_is_made_of_any_connection_id() {
         assert_eq!(Source::of_connection(&ConnectionId::new("Z0ZM9cFLIAMCIuQ=")).as_str(), "Z0ZM9cFLIAMCIuQ");
-        assert_eq!(Source::of_connection(&ConnectionId::new("a/b+c==")).as_str(), "a-b-c");
+        assert_eq!(Source::of_connection(&ConnectionId::new("a/b+c==")).as_str(), "a:2fb:2bc");
     }
 }

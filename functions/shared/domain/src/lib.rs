@@ -15,6 +15,7 @@ pub mod grant;
 pub mod history;
 pub mod ids;
 pub mod isolation;
+mod json_error;
 pub mod legacy;
 pub mod rate;
 pub mod rejection;

@@ -25,7 +25,7 @@ impl Document {
     /// Minifies a valid JSON text and checks its limits.
     ///
     /// # Errors
-    /// `too_large`, `too_deep`, `too_many_series` or `invalid_field`, with `metrics` or a part of it as field.
+    /// `too_large`, `too_deep`, `too_many_series`, `invalid_json` or `invalid_field`, with `metrics` or a part of it as field.
     pub fn accept(json: &str) -> Result<Self, Rejection> {
         let minified = minified(json);
         if minified.len() > MAX_DOCUMENT_BYTES {
@@ -33,7 +33,7 @@ impl Document {
                 format!("metrics has {} bytes, at most {MAX_DOCUMENT_BYTES} are accepted", minified.len());
             return Err(Rejection::new(Code::TooLarge, message).at("metrics"));
         }
-        series::for_each_sample(&minified, |_, _| {})?;
+        series::check_new(&minified)?;
         Ok(Self(minified))
     }
 

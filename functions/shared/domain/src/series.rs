@@ -2,11 +2,15 @@
 //!
 //! The walk builds no tree: a hostile document costs one path buffer and at most [`MAX_DEPTH`] stack frames.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::{self, Write};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::error::Category;
 
+use crate::json_error::invalid_json;
 use crate::rejection::{Code, Rejection};
 
 mod meaning;
@@ -36,9 +40,54 @@ pub struct Shape {
     pub leaves: usize,
 }
 
+/// Checks a document that is to be stored: its limits, and that no two of its numbers have one name because a key has a
+/// dot, as in `{"a.b": 1, "a": {"b": 2}}`. Of a repeated key the last counts.
+///
+/// # Errors
+/// Those of [`for_each_sample`], and `invalid_field` for such a name.
+pub fn check_new(document: &str) -> Result<Shape, Rejection> {
+    let Walked { shape, has_dotted_key } = walk(document, |_, _| {})?;
+    if has_dotted_key && shape.depth > 1 {
+        // The walk has checked the text and its depth.
+        let document = serde_json::from_str(document).unwrap_or_default();
+        check_names(&document, &mut Vec::new(), &mut HashMap::new())?;
+    }
+    Ok(shape)
+}
+
+/// Fails if two numbers within `value`, which is at the path `parts`, have one name; `found` has the parts of each name.
+fn check_names<'v>(
+    value: &'v Value,
+    parts: &mut Vec<Cow<'v, str>>,
+    found: &mut HashMap<String, Vec<Cow<'v, str>>>,
+) -> Result<(), Rejection> {
+    let members: Vec<(Cow<'v, str>, &Value)> = match value {
+        Value::Object(members) => members.iter().map(|(key, value)| (key.into(), value)).collect(),
+        Value::Array(items) => (0_usize..).map(|index| index.to_string().into()).zip(items).collect(),
+        Value::Number(_) => {
+            let name = parts.join(".");
+            return match found.insert(name.clone(), parts.clone()) {
+                Some(other) if other != *parts => Err(Rejection::invalid(
+                    &field_at(&name),
+                    "is there twice, as a key with a dot and nested",
+                )),
+                _ => Ok(()),
+            };
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => return Ok(()),
+    };
+    for (part, value) in members {
+        parts.push(part);
+        check_names(value, parts, found)?;
+        parts.pop();
+    }
+    Ok(())
+}
+
 /// Passes each numeric leaf of a metrics document to `visit`, in the order of the text, as its dotted path and value.
 ///
-/// Keys and array indices are the parts of a path. Strings (also `"NaN"`), booleans and nulls are skipped.
+/// Keys and array indices are the parts of a path. Strings (also `"NaN"`), booleans and nulls are skipped, and a number
+/// whose whole path is one empty key, because no query could name it.
 /// Values are finite; an integer beyond 2^53 becomes the nearest `f64`. A path may come more than once where a key
 /// repeats or has a dot (`{"a.b": 1, "a": {"b": 2}}`); callers use the last.
 ///
@@ -47,12 +96,26 @@ pub struct Shape {
 /// and a name past [`MAX_NAME_BYTES`], `too_deep` past [`MAX_DEPTH`], `too_many_series` past [`MAX_SERIES`]. Leaves
 /// before the error have been visited by then.
 pub fn for_each_sample(document: &str, visit: impl FnMut(&str, f64)) -> Result<Shape, Rejection> {
-    let mut walk = Walk { path: String::new(), shape: Shape { depth: 0, leaves: 0 }, rejection: None, visit };
+    walk(document, visit).map(|walked| walked.shape)
+}
+
+/// A document that was walked.
+struct Walked {
+    shape: Shape,
+    /// Whether a key has a dot, so that two of its numbers may have one name.
+    has_dotted_key: bool,
+}
+
+fn walk(document: &str, visit: impl FnMut(&str, f64)) -> Result<Walked, Rejection> {
+    let shape = Shape { depth: 0, leaves: 0 };
+    let mut walk = Walk { path: String::new(), shape, has_dotted_key: false, rejection: None, visit };
     let mut json = serde_json::Deserializer::from_str(document);
     let outcome = json.deserialize_map(Member { walk: &mut walk, depth: 0 }).and_then(|()| json.end());
     match outcome {
-        Ok(()) => Ok(walk.shape),
-        Err(error) => Err(walk.rejection.take().unwrap_or_else(|| parse_rejection(&error, &walk.path))),
+        Ok(()) => Ok(Walked { shape: walk.shape, has_dotted_key: walk.has_dotted_key }),
+        Err(error) => {
+            Err(walk.rejection.take().unwrap_or_else(|| parse_rejection(document, &error, &walk.path)))
+        }
     }
 }
 
@@ -65,7 +128,7 @@ pub fn check(document: &str) -> Result<Shape, Rejection> {
 }
 
 /// The rejection for an error of the JSON parser at `path`.
-fn parse_rejection(error: &serde_json::Error, path: &str) -> Rejection {
+fn parse_rejection(document: &str, error: &serde_json::Error, path: &str) -> Rejection {
     // serde_json has no error kind for this; a test pins the text.
     if error.to_string().starts_with("number out of range") {
         return Rejection::invalid(&field_at(path), "is a number out of range");
@@ -73,7 +136,7 @@ fn parse_rejection(error: &serde_json::Error, path: &str) -> Rejection {
     if error.classify() == Category::Data {
         return Rejection::invalid(DOCUMENT_FIELD, "must be an object");
     }
-    Rejection::new(Code::InvalidJson, format!("metrics is not JSON: {error}")).at(DOCUMENT_FIELD)
+    invalid_json(DOCUMENT_FIELD, document, error).at(DOCUMENT_FIELD)
 }
 
 /// The `field` of a rejection of the value at `path`.
@@ -89,6 +152,7 @@ struct Walk<F> {
     /// Path of the value being read; after an error, that of the error.
     path: String,
     shape: Shape,
+    has_dotted_key: bool,
     /// Why the walk ended: the error type of the parser carries only text.
     rejection: Option<Rejection>,
     visit: F,
@@ -105,6 +169,9 @@ impl<F: FnMut(&str, f64)> Walk<F> {
     }
 
     fn visit<E: Error>(&mut self, value: f64) -> Result<(), E> {
+        if self.path.is_empty() {
+            return Ok(());
+        }
         if self.path.len() > MAX_NAME_BYTES {
             let demand = format!("has a series name longer than {MAX_NAME_BYTES} bytes");
             return self.reject(Rejection::invalid(DOCUMENT_FIELD, demand));
@@ -157,6 +224,7 @@ impl<F: FnMut(&str, f64)> Visitor<'_> for Key<'_, F> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<usize, E> {
+        self.walk.has_dotted_key |= key.contains('.');
         Ok(self.walk.push(format_args!("{key}"), self.depth))
     }
 }

@@ -26,10 +26,11 @@ function report(id, at, metrics, source = "a") {
 }
 
 test("samples are the numbers of a document by dotted path", () => {
-  const document = { a: { b: 1, c: null, d: "2", e: [3, { f: 4 }], g: true }, "<b>&\"'": 5, "": 6, h: {} };
+  const document = { a: { b: 1, c: null, d: "2", e: [3, { f: 4 }], g: true }, "<b>&\"'": 5, "": 6, h: {}, i: { "": { j: 7 } } };
   const { names, values } = samplesOf(document);
-  assert.deepEqual(names, ["a.b", "a.e.0", "a.e.1.f", "<b>&\"'"]);
-  assert.deepEqual(values, [1, 3, 4, 5]);
+  assert.deepEqual(names, ["a.b", "a.e.0", "a.e.1.f", "<b>&\"'", "i..j"]);
+  assert.deepEqual(values, [1, 3, 4, 5, 7]);
+  assert.deepEqual(samplesOf({ "": { a: 1, "": 2 } }).names, [".a", "."]);
   for (const odd of [null, 1, "x", undefined]) assert.deepEqual(samplesOf(odd).names, []);
 });
 

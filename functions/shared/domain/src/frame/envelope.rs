@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::fields::{self, Field};
+use super::fields::{self, Field, NotRead};
+use crate::json_error::invalid_json;
 use crate::rejection::{Code, Rejection};
 
 /// Longest frame id in bytes.
@@ -66,10 +67,13 @@ impl<'a> Envelope<'a> {
     /// Reads the envelope of `text`.
     ///
     /// # Errors
-    /// `invalid_json` if it is not a JSON object; `missing_field` or `invalid_field` for `type` and `id`.
+    /// `invalid_json` if it is not a JSON object; `missing_field` or `invalid_field` for its fields.
     pub fn read(text: &'a str) -> Result<Self, RejectedFrame> {
-        let raw: RawEnvelope<'a> = fields::object(text)
-            .ok_or_else(|| Rejection::new(Code::InvalidJson, "the message is not a JSON object"))?;
+        let raw: RawEnvelope<'a> = fields::object(text).map_err(|problem| match problem {
+            NotRead::NotAnObject => Rejection::new(Code::InvalidJson, "the message is not a JSON object"),
+            NotRead::Repeated(name) => fields::repeated(&name),
+            NotRead::NotJson(error) => invalid_json("the message", text, &error),
+        })?;
         let is_short = |id: &FrameId| !matches!(id, FrameId::Text(text) if text.len() > MAX_FRAME_ID_BYTES);
         let demand = format_args!("must be a string of at most {MAX_FRAME_ID_BYTES} bytes or a whole number");
         let id = raw.id.filter(is_short).optional("id", demand)?;
@@ -82,10 +86,12 @@ impl<'a> Envelope<'a> {
     /// The fields of `data`.
     ///
     /// # Errors
-    /// `missing_field` or `invalid_field` if there is no `data`, or it is not an object.
+    /// `missing_field` or `invalid_field` if there is no `data`, it is not an object, or one of its fields is repeated.
     pub(crate) fn fields<T: Deserialize<'a>>(&self) -> Result<T, Rejection> {
         let data = self.data.ok_or_else(|| Rejection::missing("data"))?;
-        fields::object(data.get()).ok_or_else(|| Rejection::invalid("data", "must be an object"))
+        fields::object(data.get()).map_err(|problem| {
+            problem.into_rejection(data.get(), "data.", Rejection::invalid("data", "must be an object"))
+        })
     }
 
     /// The rejection of this frame's type.

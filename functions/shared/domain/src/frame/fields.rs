@@ -6,6 +6,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::json_error::invalid_json;
 use crate::rejection::Rejection;
 
 /// A field of type `T`; `null` counts as absent.
@@ -59,10 +60,51 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     }
 }
 
-/// Reads the JSON object `text`; `None` if it is not one. Serde alone would also read a struct from an array.
-pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
-    if !text.trim_start().starts_with('{') {
-        return None;
+/// Why a text is not the object that is expected.
+#[derive(Debug)]
+pub(crate) enum NotRead {
+    /// It is another JSON value.
+    NotAnObject,
+    /// This field, which is read, is there more than once.
+    Repeated(String),
+    /// It is not JSON.
+    NotJson(serde_json::Error),
+}
+
+impl NotRead {
+    /// The rejection of the fields of a report or of `data`, whose fields are at `prefix`. The text has been found to be
+    /// JSON as far as that shows without reading its strings.
+    pub(crate) fn into_rejection(self, text: &str, prefix: &str, not_an_object: Rejection) -> Rejection {
+        match self {
+            Self::NotAnObject => not_an_object,
+            Self::Repeated(name) => repeated(&format!("{prefix}{name}")),
+            Self::NotJson(error) => invalid_json("data", text, &error),
+        }
     }
-    serde_json::from_str(text).ok()
+}
+
+/// The rejection of a field that is there more than once: which of its values is meant cannot be known.
+pub(crate) fn repeated(field: &str) -> Rejection {
+    Rejection::invalid(field, "is there more than once")
+}
+
+/// Reads the JSON object `text`. Serde alone would also read a struct from an array.
+///
+/// # Errors
+/// [`NotRead`].
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, NotRead> {
+    let read = serde_json::from_str(text);
+    if !text.trim_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok() {
+        return Err(NotRead::NotAnObject);
+    }
+    read.map_err(|error| match repeated_field(&error) {
+        Some(name) => NotRead::Repeated(name),
+        None => NotRead::NotJson(error),
+    })
+}
+
+/// The field that serde found twice; it has no error kind for this, so a test pins the text.
+fn repeated_field(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    Some(text.strip_prefix("duplicate field `")?.split_once('`')?.0.to_owned())
 }

@@ -128,8 +128,9 @@ impl ReportEntry {
 }
 
 fn read_fields(json: &str) -> Result<(AppId, ReportFields<'_>), Rejection> {
-    let mut report: ReportFields<'_> =
-        fields::object(json).ok_or_else(|| Rejection::new(Code::InvalidField, "data must be an object"))?;
+    let not_an_object = Rejection::new(Code::InvalidField, "data must be an object");
+    let read = fields::object(json).map_err(|problem| problem.into_rejection(json, "", not_an_object));
+    let mut report: ReportFields<'_> = read?;
     let app = std::mem::take(&mut report.app_id).required("appId", MalformedId)?;
     Ok((app, report))
 }
@@ -188,6 +189,22 @@ mod tests {
             .map(|draft| draft.index)
             .collect();
         assert_eq!(accepted, [0, 4]);
+    }
+
+    #[test]
+    fn repeated_field_of_a_report_is_named_and_costs_no_other() {
+        let text = r#"{"type":"metrics","id":7,"data":[{"appId":"shop","timestamp":1,"metrics":{"a":1,"a":2},"timestamp":2},
+            {"appId":"shop","metrics":{"a":1}},{"appId":"shop","x":1,"x":2,"metrics":{},"metrics":{}}]}"#;
+        let frame = ReportFrame::read(text).unwrap();
+        let rejections: Vec<Option<String>> = frame
+            .entries
+            .into_iter()
+            .map(|entry| entry.outcome.err().map(|rejection| rejection.message))
+            .collect();
+        let repeated = |name: &str| Some(format!("{name} is there more than once"));
+        assert_eq!(rejections, [repeated("timestamp"), None, repeated("metrics")]);
+        let rejected = ReportFrame::read(r#"{"type":"metrics","data":{},"type":"metrics"}"#).unwrap_err();
+        assert_eq!(rejected.rejection, fields::repeated("type"));
     }
 
     #[test]

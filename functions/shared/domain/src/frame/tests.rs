@@ -3,12 +3,16 @@
 use super::control::{ControlFrame, MAX_CREDENTIAL_BYTES, MAX_MIN_INTERVAL_MS};
 use super::draft::ReportSender;
 use super::envelope::{FrameId, MAX_FRAME_ID_BYTES, RejectedFrame};
+use super::outbound::{Dialect, Outbound, live_frame};
 use super::publish::ReportFrame;
 use crate::ids::Source;
+use crate::legacy::report::LegacyReport;
 use crate::rejection::Code::{
     self, InvalidField, InvalidJson, MissingField, TimestampOutOfRange, TooLarge, UnknownType,
 };
 use crate::time::TimestampMs;
+use proptest::prelude::*;
+use serde_json::value::RawValue;
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
@@ -56,6 +60,141 @@ fn rejected_envelopes_repeat_the_id_that_could_be_read() {
     }
     let long = format!(r#"{{"type":"ping","id":"{}"}}"#, "x".repeat(MAX_FRAME_ID_BYTES + 1));
     assert_rejected(ControlFrame::read, &long, (InvalidField, Some("id"), false));
+}
+
+#[test]
+fn repeated_field_is_named() {
+    for (frame, field) in [
+        (r#"{"type":"ping","type":"ping"}"#, "type"),
+        (r#"{"type":"subscribe","data":{"appId":"a"},"data":{}}"#, "data"),
+        (r#"{"type":"ping","id":1,"id":2}"#, "id"),
+        (r#"{"type":"subscribe","data":{"appId":"shop","since":1,"since":2}}"#, "data.since"),
+        (r#"{"type":"auth","data":{"appId":"shop","token":"a","token":"b"}}"#, "data.token"),
+    ] {
+        let rejection = ControlFrame::read(frame).unwrap_err().rejection;
+        assert_eq!((rejection.code, rejection.field.as_deref()), (InvalidField, Some(field)), "{frame}");
+        assert_eq!(rejection.message, format!("{field} is there more than once"));
+    }
+}
+
+#[test]
+fn lone_surrogate_is_rejected_where_a_text_is_read() {
+    let read = |data: &str| {
+        let mut frame = ReportFrame::read(&format!(r#"{{"type":"metrics","data":{data}}}"#)).unwrap();
+        frame.entries.remove(0).outcome
+    };
+    let message = read(r#"{"appId":"shop","metrics":{"a":"\ud800"}}"#).unwrap_err().message;
+    assert_eq!(
+        message,
+        "metrics is not JSON: a text has half of a surrogate pair at line 1, column 13, send whole characters"
+    );
+    assert_eq!(read(r#"{"appId":"shop","metrics":{},"note":"\ud800"}"#).map(|draft| draft.index), Ok(0));
+    assert_eq!(read(r#"{"appId":"\ud800","metrics":{}}"#).unwrap_err().code, InvalidField);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_frame_panic(text in any_frame(), arrival_ms: i64) {
+        let sender =
+            ReportSender { source: Source::new("c").unwrap(), arrival: TimestampMs::clamped(arrival_ms) };
+        drop(ControlFrame::read(&text).map_err(|rejected| Outbound::Error { rejection: rejected.rejection, id: rejected.id }.render()));
+        for entry in ReportFrame::read(&text).map(|frame| frame.entries).unwrap_or_default() {
+            let Ok(draft) = entry.outcome else { continue };
+            let legacy = LegacyReport::from_draft(draft.clone(), &sender).report;
+            for report in draft.into_report(&sender).ok().into_iter().chain([legacy]) {
+                for dialect in [Dialect::Modern, Dialect::Legacy] {
+                    let frame = live_frame(&report, dialect).unwrap();
+                    prop_assert!(serde_json::from_str::<&RawValue>(&frame).is_ok(), "{frame}");
+                }
+                prop_assert!(report.id().len() < 200);
+            }
+        }
+    }
+}
+
+/// Frames of all types, with values that are valid, at the edge of a range, of another type or not JSON; some are cut.
+fn any_frame() -> impl Strategy<Value = String> {
+    let number = prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<f64>().prop_map(|number| number.to_string()),
+        (253_402_127_000_000..253_402_301_000_000_i64).prop_map(|number| number.to_string()),
+        select(&["0", "-0.0", "1e999", "1e-999", "NaN", "Infinity", "01", "1.", "18446744073709551616"]),
+    ];
+    let text = prop_oneof![
+        "\\PC{0,12}".prop_map(|text| serde_json::Value::from(text).to_string()),
+        select(&[
+            r#""shop""#,
+            r#""ann""#,
+            r#""2026-11-22T13:01:01Z""#,
+            r#""9999-12-31T23:59:59.999Z""#,
+            r#""\ud800""#,
+            r#""-271821-04-20T00:00:00Z""#
+        ]),
+    ];
+    let leaf = prop_oneof![3 => number, 3 => text, 1 => select(&["null", "true", "[]", "{}", "'", "", ","])];
+    let key = select(&[
+        "type",
+        "id",
+        "data",
+        "appId",
+        "userId",
+        "apiKey",
+        "token",
+        "metrics",
+        "timestamp",
+        "source",
+        "since",
+        "minInterval",
+        "logs",
+        "encryption",
+        "enabled",
+        "process",
+        "uptime",
+        "cpu",
+        "usage",
+        "a.b",
+        "",
+        "\u{1F600}",
+    ]);
+    let value = leaf.prop_recursive(6, 48, 8, move |value| {
+        let member = (key.clone(), value.clone()).prop_map(|(key, value)| format!("{key:?}:{value}"));
+        prop_oneof![
+            prop::collection::vec(value, 0..5).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec(member, 0..8).prop_map(|members| format!("{{{}}}", members.join(","))),
+        ]
+    });
+    let kind = select(&[
+        "metrics",
+        "send_metrics",
+        "auth",
+        "subscribe",
+        "unsubscribe",
+        "ping",
+        "logs",
+        "history",
+        "command",
+        "check_status",
+    ]);
+    let report = (value.clone(), value.clone()).prop_map(|(metrics, timestamp)| {
+        format!(r#"{{"appId":"shop","metrics":{{"process":{{"uptime":{timestamp}}},"x":{metrics}}},"timestamp":{timestamp}}}"#)
+    });
+    let data = prop_oneof![
+        value.clone(),
+        report.clone(),
+        prop::collection::vec(prop_oneof![report, value.clone()], 1..5)
+            .prop_map(|all| format!("[{}]", all.join(","))),
+    ];
+    let frame = (kind, value.clone(), data)
+        .prop_map(|(kind, id, data)| format!(r#"{{"type":"{kind}","id":{id},"data":{data}}}"#));
+    let whole = prop_oneof![8 => frame, 1 => value, 1 => "\\PC{0,60}"];
+    (whole, prop::option::weighted(0.1, any::<prop::sample::Index>())).prop_map(|(text, cut)| match cut {
+        Some(cut) => text.chars().take(cut.index(text.chars().count() + 1)).collect(),
+        None => text,
+    })
+}
+
+fn select(texts: &'static [&'static str]) -> impl Strategy<Value = String> + Clone {
+    prop::sample::select(texts).prop_map(str::to_owned)
 }
 
 #[test]

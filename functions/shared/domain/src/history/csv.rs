@@ -43,7 +43,8 @@ impl HistoryAnswer {
 fn push_cell(csv: &mut String, text: &str) {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
-    let starts_formula = text.trim_start().starts_with(FORMULA_STARTS);
+    // A name that begins with an apostrophe gets one too, so that no two columns have the same heading.
+    let starts_formula = text.trim_start().starts_with(FORMULA_STARTS) || text.starts_with('\'');
     if !starts_formula && text.chars().all(is_plain) {
         csv.push_str(text);
         return;
@@ -73,6 +74,7 @@ mod tests {
             ("\tx", "\"'\tx\""),
             ("＝1", "\"'＝1\""),
             ("a;=1", "\"a;=1\""),
+            ("'=1", "\"''=1\""),
         ] {
             let mut csv = String::new();
             push_cell(&mut csv, text);

@@ -64,7 +64,7 @@ impl Command {
             enabled: bool,
         }
         let Field::Valid(kind) = kind else { return None };
-        let Setting { enabled } = fields::object(data?.get())?;
+        let Setting { enabled } = fields::object(data?.get()).ok()?;
         Some(Self { switch: Switch::from_text(&kind)?, enabled })
     }
 

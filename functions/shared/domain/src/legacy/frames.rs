@@ -137,8 +137,8 @@ fn history_shape(envelope: &Envelope<'_>) -> HistoryShape {
     struct SentConfig {
         response_type: String,
     }
-    match envelope.sent_config.and_then(|config| fields::object(config.get())) {
-        Some(SentConfig { response_type }) if response_type == REQUEST_HISTORY => HistoryShape::Library,
+    match envelope.sent_config.map(|config| fields::object(config.get())) {
+        Some(Ok(SentConfig { response_type })) if response_type == REQUEST_HISTORY => HistoryShape::Library,
         _ => HistoryShape::Dashboard,
     }
 }
@@ -170,7 +170,7 @@ fn with_encryption(entry: &str, encryption: Option<&RawValue>) -> Option<String>
         #[serde(borrow)]
         encryption: Option<&'a RawValue>,
     }
-    let own: Entry<'_> = fields::object(entry)?;
+    let own: Entry<'_> = fields::object(entry).ok()?;
     let Some(added) = encryption.filter(|_| own.encryption.is_none()) else { return Some(entry.to_owned()) };
     let head = entry.trim_end().strip_suffix('}')?.trim_end();
     let comma = if head == "{" { "" } else { "," };

@@ -42,10 +42,42 @@ fn document_without_numbers_has_no_series() {
 }
 
 #[test]
+fn number_without_any_name_is_no_series() {
+    assert_eq!(samples(r#"{"":1,"a":{"":2}}"#).unwrap(), [("a.".to_owned(), 2.0)]);
+}
+
+#[test]
+fn two_numbers_of_one_name_are_rejected_unless_a_key_repeats() {
+    let ambiguous = [
+        r#"{"a.b":1,"a":{"b":2}}"#,
+        r#"{"a":[1],"a.0":2}"#,
+        r#"{"":{"a":1},".a":2}"#,
+        r#"{"a":{"b.c":1},"a.b":{"c":2}}"#,
+    ];
+    for document in ambiguous {
+        let rejection = check_new(document).unwrap_err();
+        assert_eq!(rejection.code, Code::InvalidField, "{document}");
+        assert!(
+            rejection.message.ends_with(" is there twice, as a key with a dot and nested"),
+            "{rejection}"
+        );
+        assert!(check(document).is_ok(), "what is stored is read");
+    }
+    let clear = [
+        r#"{"a.b":1,"a.b":2}"#,
+        r#"{"a.b":1,"a":{"c":2}}"#,
+        r#"{"a.b":1,"a":{"b":"x"}}"#,
+        r#"{"a":{"b":1},"a":{"b":2}}"#,
+        r#"{"a.b.c":1,"a":2,"d":[{"e.f":3}]}"#,
+    ];
+    assert!(clear.iter().all(|document| check_new(document).is_ok()));
+}
+
+#[test]
 fn empty_and_escaped_keys_are_parts_of_paths() {
     let document = r#"{"":1,"a":{"":2},"":{"":3},"\u0065th\"0":4}"#;
     let paths: Vec<_> = samples(document).unwrap().into_iter().map(|(path, _)| path).collect();
-    assert_eq!(paths, ["", "a.", ".", "eth\"0"]);
+    assert_eq!(paths, ["a.", ".", "eth\"0"]);
 }
 
 #[test]
@@ -155,9 +187,21 @@ proptest! {
         let document = Value::Object(members.into_iter().collect());
         let mut naive = BTreeMap::new();
         naive_walk(None, &document, &mut naive);
+        naive.remove("");
         let walked = samples(&document.to_string()).unwrap();
         prop_assert_eq!(walked.len(), naive.len());
         prop_assert_eq!(walked.into_iter().collect::<BTreeMap<_, _>>(), naive);
+    }
+
+    #[test]
+    fn accepted_documents_have_a_name_for_each_number(text in r#"\{("(a|b|\.|a\.|\.a|a\.b|0)":([0-9]|\[[0-9](,[0-9])?\]|\{"(a|b|a\.b|)":[0-9]\}),){0,5}"#) {
+        let text = format!("{}}}", text.trim_end_matches(','));
+        let document: Value = serde_json::from_str(&text).unwrap();
+        // Keys that repeat are gone.
+        let text = document.to_string();
+        let names = samples(&text).unwrap();
+        let distinct: BTreeMap<_, _> = names.iter().cloned().collect();
+        prop_assert_eq!(check_new(&text).is_ok(), distinct.len() == names.len());
     }
 
     #[test]
