@@ -7,6 +7,7 @@ mod circles;
 mod documents;
 mod files;
 mod names;
+mod pinned;
 mod repository;
 mod template;
 mod vocabulary;
