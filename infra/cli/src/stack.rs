@@ -28,6 +28,7 @@ pub(crate) fn site(stack: &str) -> anyhow::Result<ReadyFile> {
         ws: output("WebSocketAddress")?,
         http: output("HttpAddress")?,
         dynamodb: None,
+        access_key_id: None,
         management: output("ManagementEndpoint")?,
         // The AWS SDK reads the region of the environment.
         region: String::new(),
@@ -46,7 +47,7 @@ pub(crate) fn secret(id: &str) -> anyhow::Result<String> {
 
 fn aws(arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("aws").args(arguments).output();
-    let output = output.context("cannot run the aws command, which --stack needs (pip install awscli)")?;
+    let output = output.context("cannot run the aws command, which --stack needs")?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
         bail!("the aws command failed: {}", message.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -69,6 +69,7 @@ pub(crate) async fn open_site(site: &ReadyFile, cli: &Cli, table: Option<&str>) 
                 tables: tables.clone(),
                 connections: site.management.clone(),
                 region: site.region.clone(),
+                access_key: site.access_key_id.clone().unwrap_or_else(|| boot::LOCAL_ACCESS_KEY.to_owned()),
             };
             boot::local_clients(&endpoints).await
         }

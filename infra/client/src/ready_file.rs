@@ -10,6 +10,7 @@ pub const DEFAULT_PATH: &str = ".nsl/ready.json";
 
 /// A running local gateway, or a deployed stack in the same terms. It contains secrets, so it has no `Debug`.
 #[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_debug_implementations, reason = "it contains secrets")]
 pub struct ReadyFile {
     /// Address of the WebSocket API.
@@ -20,6 +21,9 @@ pub struct ReadyFile {
     /// Address of the DynamoDB endpoint.
     #[serde(default)]
     pub dynamodb: Option<String>,
+    /// Access key id that requests to DynamoDB and to connections are signed with.
+    #[serde(default)]
+    pub access_key_id: Option<String>,
     /// Address under which functions post to connections.
     #[serde(default)]
     pub management: String,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use nsl_aws::boot::{Clients, LocalEndpoints, local_clients};
+use nsl_aws::boot::{Clients, LOCAL_ACCESS_KEY, LocalEndpoints, local_clients};
 use nsl_domain::app::App;
 use nsl_domain::rollup::Retention;
 use nsl_gateway::{Engine, create_tables, tables_of};
@@ -62,7 +62,8 @@ impl TestEnvironment {
                 table.named(&name).without_ttl()
             })
             .collect();
-        create_tables(&endpoint, Self::REGION, &tables).await.expect("the tables can be created");
+        let created = create_tables(&endpoint, Self::REGION, LOCAL_ACCESS_KEY, &tables).await;
+        created.expect("the tables can be created");
         let calls = CallLog::default();
         let dynamodb = DynamoDbProxy::start(&endpoint, &suffix, calls.clone()).await;
         let connections = FakeConnectionsApi::start(calls.clone()).await;
@@ -70,6 +71,7 @@ impl TestEnvironment {
             tables: dynamodb.url(),
             connections: connections.url(),
             region: Self::REGION.to_owned(),
+            access_key: LOCAL_ACCESS_KEY.to_owned(),
         };
         let panics = Arc::<Mutex<Vec<PlannedPanic>>>::default();
         let planned = Arc::clone(&panics);
@@ -253,7 +255,7 @@ fn panic_if_planned(panics: &Mutex<Vec<PlannedPanic>>, operation: &str, body: &s
 
 async fn start_engine() -> Engine {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
-    Engine::serve(listener, None).expect("the engine starts in memory")
+    Engine::serve(listener, None, LOCAL_ACCESS_KEY).expect("the engine starts in memory")
 }
 
 /// A suffix that no other environment of this or another process has, for an endpoint that outlives the run.

@@ -45,6 +45,8 @@ pub(crate) struct Ready {
     pub(crate) ws: String,
     pub(crate) http: String,
     pub(crate) dynamodb: String,
+    #[serde(rename = "accessKeyId", default)]
+    pub(crate) access_key_id: Option<String>,
     pub(crate) management: String,
     pub(crate) region: String,
     pub(crate) outputs: BTreeMap<String, String>,
@@ -60,21 +62,22 @@ impl Gateway {
         let arguments = ["--memory", "--no-demo", "--stream-window", "0"].map(str::to_owned);
         let started = SHARED.get_or_init(|| match settings::ready_file() {
             Some(file) => Self::deployed(&file),
-            None => Self::try_start(&arguments, None),
+            None => Self::try_start(&arguments, &[]),
         });
         started.as_ref().unwrap_or_else(|fault| panic!("the shared gateway does not start: {fault}"))
     }
 
     /// Starts a gateway for one test with additional `arguments`.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        Self::start_logging(arguments, None).await
+        Self::start_with(arguments, &[]).await
     }
 
-    /// Starts a gateway whose functions log at `level`.
-    pub(crate) async fn start_logging(arguments: &[&str], level: Option<&'static str>) -> Self {
+    /// Starts a gateway with additional environment `variables`.
+    pub(crate) async fn start_with(arguments: &[&str], variables: &[(&'static str, &str)]) -> Self {
+        let variables: Vec<_> = variables.iter().map(|&(name, value)| (name, value.to_owned())).collect();
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         // The starting gateway may need a proxy that runs on the test's runtime.
-        let starting = tokio::task::spawn_blocking(move || Self::try_start(&arguments, level));
+        let starting = tokio::task::spawn_blocking(move || Self::try_start(&arguments, &variables));
         let started = starting.await.expect("starting does not panic");
         started.unwrap_or_else(|fault| panic!("the gateway does not start: {fault}"))
     }
@@ -141,7 +144,7 @@ impl Gateway {
         Ok(Self { child: None, watcher_pipe: None, folder, ready })
     }
 
-    fn try_start(arguments: &[String], level: Option<&str>) -> Result<Self, String> {
+    fn try_start(arguments: &[String], variables: &[(&'static str, String)]) -> Result<Self, String> {
         let folder = scratch_folder("gateway");
         let ready_file = folder.join("ready.json");
         let log = File::create(folder.join("gateway.log")).map_err(|cause| cause.to_string())?;
@@ -150,7 +153,7 @@ impl Gateway {
         command.arg("--template").arg(root().join("template.yaml")).arg("--functions").arg(binaries());
         command.args(["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"]).arg("--ready-file").arg(&ready_file);
         use_dynamodb(&mut command, arguments);
-        command.envs(level.map(|level| ("RUST_LOG", level)));
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.args(arguments).current_dir(&folder).stdin(Stdio::piped());
         command.stderr(log.try_clone().map_err(|cause| cause.to_string())?).stdout(log);
         let mut child = command.spawn().map_err(|cause| cause.to_string())?;

@@ -26,7 +26,7 @@ impl PartitionedGateway {
         let demo = engine.ready().app.as_ref().expect("the ready file has the demo application");
         fs::write(folder.join("demo-key"), &demo.api_key).expect("the key is written");
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let gateway = Self::start_gateway(&folder, &store, &arguments).await;
+        let gateway = Self::start_gateway(&engine, &folder, &store, &arguments).await;
         let endpoint = Proxy::to(&gateway.ready().ws).await;
         Self { engine, store, endpoint, folder, arguments, gateway: Some(gateway) }
     }
@@ -59,7 +59,7 @@ impl PartitionedGateway {
     pub(crate) async fn restart(&mut self) {
         self.endpoint.switch_off();
         assert!(self.stop().await.success(), "the gateway exits successfully");
-        let gateway = Self::start_gateway(&self.folder, &self.store, &self.arguments).await;
+        let gateway = Self::start_gateway(&self.engine, &self.folder, &self.store, &self.arguments).await;
         self.endpoint.forward_to(&gateway.ready().ws);
         self.gateway = Some(gateway);
     }
@@ -73,10 +73,11 @@ impl PartitionedGateway {
         self.store.take_calls()
     }
 
-    async fn start_gateway(folder: &Path, store: &Proxy, arguments: &[String]) -> Gateway {
+    async fn start_gateway(engine: &Gateway, folder: &Path, store: &Proxy, arguments: &[String]) -> Gateway {
         let data = folder.to_str().expect("a path of text");
         let mut all = vec!["--no-demo", "--data", data, "--dynamodb", store.address.as_str()];
         all.extend(arguments.iter().map(String::as_str));
-        Gateway::start(&all).await
+        let access_key = engine.ready().access_key_id.as_deref().expect("the engine's access key");
+        Gateway::start_with(&all, &[("NSL_DYNAMODB_ACCESS_KEY", access_key)]).await
     }
 }

@@ -100,10 +100,11 @@ fn exit(reason: &str) -> ! {
 const CONNECTIONS_ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// The access key that the local gateway gives its functions: DynamoDB Local keeps a set of tables for each.
-const LOCAL_ACCESS_KEY: &str = "LOCALGATEWAY";
+pub const LOCAL_ACCESS_KEY: &str = "LOCALGATEWAY";
 
 /// The endpoints of a local stand-in for AWS.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it contains a secret")]
 pub struct LocalEndpoints {
     /// URL of DynamoDB.
     pub tables: String,
@@ -111,6 +112,8 @@ pub struct LocalEndpoints {
     pub connections: String,
     /// The region that requests are signed for.
     pub region: String,
+    /// The access key id that requests are signed with, which a local gateway requires.
+    pub access_key: String,
 }
 
 /// The clients of this process, configured by its environment.
@@ -128,7 +131,7 @@ pub async fn clients_with_connections_at(endpoint: &str) -> Clients {
 /// Clients of a local stand-in for AWS, which accepts any credentials.
 pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
     let credentials =
-        aws_sdk_dynamodb::config::Credentials::new(LOCAL_ACCESS_KEY, "local", None, None, "local");
+        aws_sdk_dynamodb::config::Credentials::new(&endpoints.access_key, "local", None, None, "local");
     let region = aws_sdk_dynamodb::config::Region::new(endpoints.region.clone());
     let config = loader().credentials_provider(credentials).region(region).load().await;
     Clients {

@@ -184,6 +184,7 @@ async fn post(event: &Value, text: &str) -> Result<u16, Error> {
 async fn post_to(connection_id: &str, text: &str) -> Result<u16, Error> {
     let endpoint = variable("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI");
     let url = format!("{endpoint}/@connections/{}", connection_id.replace('=', "%3D"));
-    let request = reqwest::Client::new().post(url).header("authorization", "AWS4-HMAC-SHA256 test");
+    let authorization = format!("AWS4-HMAC-SHA256 Credential={}/any", variable("AWS_ACCESS_KEY_ID"));
+    let request = reqwest::Client::new().post(url).header("authorization", authorization);
     Ok(request.body(text.to_owned()).send().await?.status().as_u16())
 }

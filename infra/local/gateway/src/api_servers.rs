@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bind::{BoundListeners, bind};
 use crate::endpoints::ListenAddresses;
+use crate::guard::AllowedPages;
 use crate::http::HttpApi;
 use crate::lambda::Invoker;
 use crate::options::Options;
@@ -34,9 +35,9 @@ pub(crate) struct Listeners {
 impl Listeners {
     pub(crate) async fn bind(options: &Options) -> anyhow::Result<Self> {
         Ok(Self {
-            websocket: bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT).await?,
-            http: bind("--http", options.http.as_deref(), HTTP_PORT).await?,
-            management: bind("--management", Some(&options.management), 0).await?,
+            websocket: bind("--ws", options.ws.as_deref(), WEBSOCKET_PORT, &options.allow_host).await?,
+            http: bind("--http", options.http.as_deref(), HTTP_PORT, &options.allow_host).await?,
+            management: bind("--management", Some(&options.management), 0, &options.allow_host).await?,
         })
     }
 
@@ -72,7 +73,8 @@ impl ApiServers {
         let Some(plan) = plan.websocket.clone() else { return };
         let api = WebSocketApi::new(plan, region, options, invoker, registry, &self.stop);
         self.tasks.push(api.tasks.clone());
-        self.servers.extend(serve(bound.listeners, &crate::websocket::router(Arc::new(api)), &self.stop));
+        let router = crate::websocket::router(Arc::new(api));
+        self.servers.extend(serve(bound, AllowedPages::Any, router, &self.stop));
     }
 
     pub(crate) fn serve_http(
@@ -84,10 +86,13 @@ impl ApiServers {
         invoker: &Arc<Invoker>,
     ) {
         let Some(plan) = plan.http.clone() else { return };
+        let origins = plan.cors.as_ref().map(|cors| cors.origins.clone());
+        let pages = AllowedPages::Own(origins.unwrap_or_default());
         let base_path = options.http_base_path.trim_end_matches('/');
         let api = HttpApi::new(plan, region, base_path, invoker);
         self.tasks.push(api.tasks.clone());
-        self.servers.extend(serve(bound.listeners, &crate::http::router(Arc::new(api)), &self.stop));
+        let router = crate::http::router(Arc::new(api));
+        self.servers.extend(serve(bound, pages, router, &self.stop));
     }
 
     /// Closes connections and waits for requests and invocations; false if the time limit was reached first.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::access_key::AccessKey;
 use crate::template::{Plan, URL_SUFFIX};
 
 /// Where the gateway's HTTP servers listen.
@@ -19,6 +20,8 @@ pub(crate) struct Endpoints {
     pub(crate) listen: ListenAddresses,
     /// A URL without a path.
     pub(crate) dynamodb: String,
+    /// With which requests to DynamoDB and to `@connections` are signed.
+    pub(crate) access_key: AccessKey,
     /// The stage of the WebSocket API, a path segment of the management endpoint.
     pub(crate) stage: Option<String>,
     rewrites: Vec<Rewrite>,
@@ -32,7 +35,13 @@ struct Rewrite {
 }
 
 impl Endpoints {
-    pub(crate) fn new(plan: &Plan, region: &str, listen: ListenAddresses, dynamodb: String) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        region: &str,
+        listen: ListenAddresses,
+        dynamodb: String,
+        access_key: AccessKey,
+    ) -> Self {
         let ListenAddresses { websocket, http, management } = listen;
         let mut rewrites = Vec::new();
         let mut add = |scheme: &str, api: &str, local: String| {
@@ -47,7 +56,7 @@ impl Endpoints {
             add("https", &api.api_id, format!("http://{http}"));
         }
         let stage = plan.websocket.as_ref().map(|api| api.stage.clone());
-        Self { region: region.to_owned(), listen, dynamodb, stage, rewrites }
+        Self { region: region.to_owned(), listen, dynamodb, access_key, stage, rewrites }
     }
 
     /// The endpoint through which functions post to connections, stage included.

@@ -10,6 +10,7 @@
 //! - [`streams`]: event source mappings from table streams to functions.
 //! - [`run`]: startup and shutdown.
 
+mod access_key;
 mod api_servers;
 mod bind;
 mod clock;
@@ -17,6 +18,7 @@ mod console;
 mod demo;
 mod dynamodb;
 mod endpoints;
+mod guard;
 mod http;
 mod ids;
 mod json;

@@ -1,7 +1,7 @@
 //! The `@connections` API: functions post to connections, describe them and close them.
 //!
 //! Errors carry their code in a header and their message in the body, from which the SDK builds its typed errors.
-//! Signatures must be present but are not verified: an unsigned call is a bug that AWS would reject.
+//! Calls must be signed with the gateway's access key.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::access_key::AccessKey;
 use crate::bind::BoundListeners;
 use crate::clock;
+use crate::endpoints::Endpoints;
+use crate::guard::AllowedPages;
 use crate::serve::serve;
 use crate::websocket::{Connection, Disconnect, MAX_MESSAGE_BYTES, Registry};
-
-/// The scheme that signed requests name.
-const SIGNATURE: &str = "AWS4-HMAC-SHA256";
 
 /// The running API. Functions need it as long as they run, so it starts before the other servers and stops after them.
 #[derive(Debug)]
@@ -31,10 +31,13 @@ pub(crate) struct ManagementApi {
 
 impl ManagementApi {
     /// Serves the API on the listeners of `bound`; the stage is the first segment of its paths.
-    pub(crate) fn start(bound: BoundListeners, stage: Option<&str>) -> Self {
+    pub(crate) fn start(bound: BoundListeners, endpoints: &Endpoints) -> Self {
         let (registry, stop) = (Arc::new(Registry::default()), CancellationToken::new());
-        let state = ApiState { registry: Arc::clone(&registry), stage: stage.unwrap_or_default().to_owned() };
-        serve(bound.listeners, &Router::new().fallback(handle).with_state(Arc::new(state)), &stop);
+        let stage = endpoints.stage.clone().unwrap_or_default();
+        let access_key = endpoints.access_key.clone();
+        let state = ApiState { registry: Arc::clone(&registry), stage, access_key };
+        let router = Router::new().fallback(handle).with_state(Arc::new(state));
+        serve(bound, AllowedPages::None, router, &stop);
         Self { registry, stop }
     }
 
@@ -48,6 +51,7 @@ impl ManagementApi {
 struct ApiState {
     registry: Arc<Registry>,
     stage: String,
+    access_key: AccessKey,
 }
 
 async fn handle(State(state): State<Arc<ApiState>>, request: Request) -> Response {
@@ -60,9 +64,8 @@ async fn handle(State(state): State<Arc<ApiState>>, request: Request) -> Respons
 }
 
 fn find_connection(state: &ApiState, headers: &HeaderMap, path: &str) -> Result<Arc<Connection>, ApiError> {
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if !authorization.unwrap_or_default().starts_with(SIGNATURE) {
-        return Err(forbidden("Missing Authentication Token"));
+    if !state.access_key.has_signed(headers) {
+        return Err(forbidden("The security token included in the request is invalid."));
     }
     let path = percent_decode_str(path).decode_utf8_lossy();
     let below_stage = path.strip_prefix('/').and_then(|path| path.strip_prefix(state.stage.as_str()));

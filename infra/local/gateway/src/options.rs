@@ -31,6 +31,13 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", conflicts_with = "dynamodb")]
     pub dynamodb_addr: String,
 
+    /// Further name under which clients address this machine; may be repeated
+    ///
+    /// Requests for any other host are refused, because a web page could have sent them.
+    /// `localhost`, the addresses above and, if one of them is 0.0.0.0 or [::], every IP address are accepted.
+    #[arg(long, value_name = "NAME")]
+    pub allow_host: Vec<String>,
+
     /// Use the DynamoDB at this URL (for example DynamoDB Local) instead of the embedded one
     #[arg(long, value_name = "URL")]
     pub dynamodb: Option<String>,

@@ -1,6 +1,6 @@
 //! The ready file: the gateway's addresses and the demo app, for scripts and for `nsl --local`.
 //!
-//! It has the demo app's key, so only its owner may read it, and it is renamed into place when it is complete.
+//! It has the demo app's key and the gateway's access key, so only its owner may read it, and it is renamed into place when it is complete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,6 +23,7 @@ pub(crate) fn document(plan: &Plan, endpoints: &Endpoints) -> Json {
         "ws": format!("ws://{}", endpoints.listen.websocket),
         "http": format!("http://{}", endpoints.listen.http),
         "dynamodb": endpoints.dynamodb,
+        "accessKeyId": endpoints.access_key.as_str(),
         "management": endpoints.management_endpoint(),
         "region": endpoints.region,
         "outputs": outputs,

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::access_key::AccessKey;
 use crate::api_servers::{ApiServers, Listeners};
 use crate::console::Console;
 use crate::demo::{DemoTool, TOOL};
@@ -84,6 +85,15 @@ fn check_binaries(plan: &Plan, directory: &Path, with_functions: bool) -> anyhow
     Ok(())
 }
 
+/// A new secret for the embedded DynamoDB; for another one the key that its owner names.
+fn access_key(options: &Options, settings: &Settings) -> AccessKey {
+    match (&options.dynamodb, &settings.dynamodb_access_key) {
+        (None, _) => AccessKey::generate(),
+        (Some(_), None) => AccessKey::shared(),
+        (Some(_), Some(access_key)) => access_key.clone(),
+    }
+}
+
 /// Everything that runs.
 struct Gateway {
     servers: ApiServers,
@@ -114,10 +124,11 @@ impl Gateway {
     ) -> anyhow::Result<Self> {
         let region = &settings.region;
         let listeners = Listeners::bind(options).await?;
-        let (engine, dynamodb) = Engine::start(options, &state).await?;
-        create_tables(&dynamodb, region, &plan.tables).await?;
-        let endpoints = Endpoints::new(&plan, region, listeners.addresses(), dynamodb);
-        let management = ManagementApi::start(listeners.management, endpoints.stage.as_deref());
+        let access_key = access_key(options, settings);
+        let (engine, dynamodb) = Engine::start(options, &state, &access_key).await?;
+        create_tables(&dynamodb, region, access_key.as_str(), &plan.tables).await?;
+        let endpoints = Endpoints::new(&plan, region, listeners.addresses(), dynamodb, access_key);
+        let management = ManagementApi::start(listeners.management, &endpoints);
         let invoker = Invoker::start(options, settings, &plan, &functions, &endpoints, console).await?;
         let invoker = Arc::new(invoker);
         let mut servers = ApiServers::default();

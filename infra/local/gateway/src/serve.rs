@@ -1,4 +1,4 @@
-//! Serves a router on listeners until a token is cancelled.
+//! Serves a router on guarded listeners until a token is cancelled.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Serves `router` on each of the listeners. After `stop` the tasks end with the last open request.
+use crate::bind::BoundListeners;
+use crate::guard::{AllowedPages, Guard};
+
+/// Serves `router` on each of the listeners, to programs and to `pages`. After `stop` the tasks end with the last open
+/// request.
 pub(crate) fn serve(
-    listeners: Vec<TcpListener>,
-    router: &Router,
+    bound: BoundListeners,
+    pages: AllowedPages,
+    router: Router,
     stop: &CancellationToken,
 ) -> Vec<JoinHandle<()>> {
+    let router = Guard { hosts: bound.hosts, pages }.protect(router);
     let serve_one = |listener| tokio::spawn(serve_one(listener, router.clone(), stop.clone()));
-    listeners.into_iter().map(serve_one).collect()
+    bound.listeners.into_iter().map(serve_one).collect()
 }
 
 async fn serve_one(listener: TcpListener, router: Router, stop: CancellationToken) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::access_key::AccessKey;
+
 /// Variables that child processes inherit; all others come from the template.
 const INHERITED: [&str; 12] = [
     "PATH",
@@ -20,14 +22,16 @@ const INHERITED: [&str; 12] = [
 ];
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Letters and digits only: DynamoDB Local rejects access keys with other characters.
-pub(crate) const LOCAL_ACCESS_KEY_ID: &str = "LOCALGATEWAY";
+/// The access key id for the DynamoDB of `--dynamodb`, which may require one, such as that of another gateway.
+const DYNAMODB_ACCESS_KEY: &str = "NSL_DYNAMODB_ACCESS_KEY";
 
 /// Read once at startup.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The region that functions, ARNs and endpoints name.
     pub region: String,
+    /// Access key id for another DynamoDB than the embedded one.
+    pub(crate) dynamodb_access_key: Option<AccessKey>,
     /// Variables that children inherit.
     pub inherited: BTreeMap<String, String>,
     /// This program's path: children are started through it so that they end with it.
@@ -47,7 +51,12 @@ impl Settings {
         let region = non_empty("AWS_REGION").or_else(|| non_empty("AWS_DEFAULT_REGION"));
         let inherited =
             INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), lookup(name)?))).collect();
-        Self { region: region.unwrap_or_else(|| DEFAULT_REGION.to_owned()), inherited, program }
+        Self {
+            region: region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+            dynamodb_access_key: non_empty(DYNAMODB_ACCESS_KEY).map(|id| AccessKey::new(&id)),
+            inherited,
+            program,
+        }
     }
 }
 

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::access_key::AccessKey;
 use crate::clock;
-use crate::settings::LOCAL_ACCESS_KEY_ID;
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+/// The header that names an operation.
+pub(crate) const TARGET: &str = "x-amz-target";
 
 /// The service of an operation, as the target header names it.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +20,7 @@ pub(crate) enum Api {
 }
 
 impl Api {
-    fn prefix(self) -> &'static str {
+    pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Tables => "DynamoDB_20120810",
             Self::Streams => "DynamoDBStreams_20120810",
@@ -51,12 +54,18 @@ pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: String,
     region: String,
+    access_key: AccessKey,
 }
 
 impl Client {
-    pub(crate) fn new(endpoint: &str, region: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(endpoint: &str, region: &str, access_key: &AccessKey) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(CALL_TIMEOUT).build()?;
-        Ok(Self { http, endpoint: endpoint.to_owned(), region: region.to_owned() })
+        Ok(Self {
+            http,
+            endpoint: endpoint.to_owned(),
+            region: region.to_owned(),
+            access_key: access_key.clone(),
+        })
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -85,18 +94,19 @@ impl Client {
     async fn send(&self, api: Api, operation: &str, body: &Json) -> Result<(bool, Json), reqwest::Error> {
         let time = clock::signing_time(clock::now_ms());
         let date = time.split('T').next().unwrap_or_default();
-        // Local engines read the key and the region from the signature, and do not verify it.
+        // Local engines read the key and the region, and do not verify the signature.
         let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={LOCAL_ACCESS_KEY_ID}/{date}/{}/dynamodb/aws4_request, \
+            "AWS4-HMAC-SHA256 Credential={}/{date}/{}/dynamodb/aws4_request, \
              SignedHeaders=host;x-amz-date;x-amz-target, Signature={}",
+            self.access_key.as_str(),
             self.region,
             "0".repeat(64)
         );
         let response = self
             .http
             .post(&self.endpoint)
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("{}.{operation}", api.prefix()))
+            .header("content-type", CONTENT_TYPE)
+            .header(TARGET, format!("{}.{operation}", api.prefix()))
             .header("x-amz-date", &time)
             .header("authorization", authorization)
             .body(body.to_string())

@@ -6,15 +6,21 @@ use anyhow::{Context, bail};
 use serde_json::{Value as Json, json};
 
 use super::client::{Api, CallError, Client};
+use crate::access_key::AccessKey;
 use crate::template::Table;
 
 /// How long a table may take to become active.
 const ACTIVE_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Creates the tables that do not exist at `endpoint` and enables their time to live.
-pub async fn create_tables(endpoint: &str, region: &str, tables: &[Table]) -> anyhow::Result<()> {
-    let client = Client::new(endpoint, region)?;
+/// Creates the tables that do not exist at `endpoint` with this access key, and enables their time to live.
+pub async fn create_tables(
+    endpoint: &str,
+    region: &str,
+    access_key: &str,
+    tables: &[Table],
+) -> anyhow::Result<()> {
+    let client = Client::new(endpoint, region, &AccessKey::new(access_key))?;
     for table in tables {
         create_table(&client, table).await.with_context(|| format!("cannot create table {}", table.name))?;
     }

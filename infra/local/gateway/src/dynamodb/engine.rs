@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
 use dynoxide::Database;
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::open;
-use crate::bind::bind;
+use super::{open, server};
+use crate::access_key::AccessKey;
+use crate::bind::{BoundListeners, bind};
+use crate::guard::AllowedPages;
 use crate::options::Options;
+use crate::serve::serve;
 use crate::state::StateDir;
 
 /// The data's file in the state directory.
@@ -29,33 +32,43 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Engine {
     pub address: SocketAddr,
     stop: CancellationToken,
-    server: JoinHandle<Result<(), String>>,
+    servers: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
 }
 
 impl Engine {
     /// Starts the engine unless the options name another DynamoDB; returns the URL of the one to use.
-    pub(crate) async fn start(options: &Options, state: &StateDir) -> anyhow::Result<(Option<Self>, String)> {
+    pub(crate) async fn start(
+        options: &Options,
+        state: &StateDir,
+        access_key: &AccessKey,
+    ) -> anyhow::Result<(Option<Self>, String)> {
         if let Some(url) = &options.dynamodb {
             return Ok((None, url.trim_end_matches('/').to_owned()));
         }
-        let bound = bind("--dynamodb-addr", Some(&options.dynamodb_addr), 0).await?;
-        let listener = bound.listeners.into_iter().next().context("no listener for DynamoDB")?;
+        let bound = bind("--dynamodb-addr", Some(&options.dynamodb_addr), 0, &options.allow_host).await?;
         let file = (!options.memory).then(|| state.file(DATABASE_FILE));
-        let engine = Self::serve(listener, file.as_deref())?;
+        let engine = Self::serve_bound(bound, file.as_deref(), access_key)?;
         let url = format!("http://{}", engine.address);
         Ok((Some(engine), url))
     }
 
-    /// Serves the data in `file`, or in memory, on `listener`.
-    pub fn serve(listener: TcpListener, file: Option<&Path>) -> anyhow::Result<Self> {
+    /// Serves the data in `file`, or in memory, on `listener`, to callers that sign with `access_key`.
+    pub fn serve(listener: TcpListener, file: Option<&Path>, access_key: &str) -> anyhow::Result<Self> {
+        Self::serve_bound(BoundListeners::of(listener)?, file, &AccessKey::new(access_key))
+    }
+
+    fn serve_bound(
+        bound: BoundListeners,
+        file: Option<&Path>,
+        access_key: &AccessKey,
+    ) -> anyhow::Result<Self> {
         let database = open::open(file)?;
-        let address = listener.local_addr()?;
-        let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let server = tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), stopped));
+        let (address, stop) = (bound.address, CancellationToken::new());
+        let router = server::router(database.clone(), access_key.clone());
+        let servers = serve(bound, AllowedPages::None, router, &stop);
         let sweeper = tokio::spawn(sweep(database, file.map(Path::to_path_buf)));
-        Ok(Self { address, stop, server, sweeper })
+        Ok(Self { address, stop, servers, sweeper })
     }
 
     /// Stops the engine after the open requests.
@@ -63,7 +76,7 @@ impl Engine {
         self.sweeper.abort();
         self.stop.cancel();
         // A connection that stays open may be cut off: each write is already committed.
-        drop(tokio::time::timeout(STOP_TIMEOUT, self.server).await);
+        drop(tokio::time::timeout(STOP_TIMEOUT, join_all(self.servers)).await);
     }
 }
 

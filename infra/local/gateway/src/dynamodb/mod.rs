@@ -4,6 +4,8 @@ mod client;
 mod create;
 mod engine;
 mod open;
+mod operations;
+mod server;
 
 pub(crate) use client::{Api, CallError, Client};
 pub use create::create_tables;

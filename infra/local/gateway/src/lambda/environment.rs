@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 
 use crate::endpoints::Endpoints;
-use crate::settings::{LOCAL_ACCESS_KEY_ID, Settings};
+use crate::settings::Settings;
 use crate::template::Function;
 
 const ENDPOINT_PREFIX: &str = "AWS_ENDPOINT_URL_";
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const MANAGEMENT_ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 const WEBSOCKET_SCHEME: &str = "wss://";
-const SECRET_ACCESS_KEY: &str = "localgatewaysecret";
+/// Signatures are not verified.
+const SECRET_ACCESS_KEY: &str = "local";
 
 /// The environment of a child that uses the AWS SDK and is not a function.
 pub(crate) fn tool_environment(settings: &Settings, endpoints: &Endpoints) -> BTreeMap<String, String> {
@@ -26,7 +27,7 @@ fn sdk_variables(endpoints: &Endpoints) -> BTreeMap<String, String> {
     let variables = [
         ("AWS_REGION", endpoints.region.as_str()),
         ("AWS_DEFAULT_REGION", &endpoints.region),
-        ("AWS_ACCESS_KEY_ID", LOCAL_ACCESS_KEY_ID),
+        ("AWS_ACCESS_KEY_ID", endpoints.access_key.as_str()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
         (DYNAMODB_ENDPOINT, &endpoints.dynamodb),
     ];

@@ -55,7 +55,7 @@ impl Streams {
         invoker: &Arc<Invoker>,
         console: &Arc<Console>,
     ) -> anyhow::Result<Self> {
-        let client = Client::new(&endpoints.dynamodb, &endpoints.region)?;
+        let client = Client::new(&endpoints.dynamodb, &endpoints.region, &endpoints.access_key)?;
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
         for stream in &plan.streams {

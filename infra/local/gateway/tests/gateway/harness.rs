@@ -88,7 +88,7 @@ pub(crate) fn command(scratch: &Scratch, template: &str, flags: &[&str]) -> Comm
     command
         .current_dir(scratch.path("."))
         .env("TMPDIR", scratch.path("."))
-        .args(["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0", "--functions"])
+        .args(["--ws", "127.0.0.1:0", "--functions"])
         .arg(scratch.path("bin"))
         .arg("--template")
         .arg(path)
@@ -97,6 +97,9 @@ pub(crate) fn command(scratch: &Scratch, template: &str, flags: &[&str]) -> Comm
         .arg("--parameter")
         .arg(format!("RecordFile={}", scratch.path("record").display()))
         .args(flags.iter().filter(|flag| **flag != DEMO));
+    if !flags.contains(&"--http") {
+        command.args(["--http", "127.0.0.1:0"]);
+    }
     if !flags.contains(&"--data") {
         command.arg("--memory");
     }
@@ -192,14 +195,21 @@ impl Gateway {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// The header of a request that is signed with the gateway's access key.
+    pub(crate) fn authorization(&self) -> String {
+        let key = self.address("accessKeyId");
+        format!(
+            "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/any/aws4_request, SignedHeaders=host, Signature=0"
+        )
+    }
+
     /// Calls an operation of the gateway's DynamoDB.
     pub(crate) async fn dynamodb(&self, operation: &str, body: &Value) -> Value {
-        let authorization = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/dynamodb/aws4_request, \
-                             SignedHeaders=host, Signature=0";
         let request = reqwest::Client::new().post(self.address("dynamodb"));
         let request = request.header("content-type", "application/x-amz-json-1.0");
         let request = request.header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
-        let request = request.header("authorization", authorization).header("x-amz-date", "20260101T000000Z");
+        let request =
+            request.header("authorization", self.authorization()).header("x-amz-date", "20260101T000000Z");
         request.body(body.to_string()).send().await.unwrap().json().await.unwrap()
     }
 
@@ -244,6 +254,17 @@ pub(crate) async fn eventually<T>(claim: &str, mut check: impl FnMut() -> Option
         assert!(Instant::now() < end, "not seen: {claim}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// The processes that a gateway has started.
+pub(crate) fn children(gateway: &Gateway) -> Vec<u32> {
+    let pid = gateway.child.id();
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap().filter_map(Result::ok) {
+        let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    found
 }
 
 /// Whether a process with this id exists and is not a zombie.

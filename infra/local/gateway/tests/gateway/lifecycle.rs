@@ -6,18 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, Scratch, alive, command, eventually, fixture};
-
-/// The processes that a gateway has started.
-fn children(gateway: &Gateway) -> Vec<u32> {
-    let pid = gateway.child.id();
-    let mut found = Vec::new();
-    for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap().filter_map(Result::ok) {
-        let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        found.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    found
-}
+use crate::harness::{Gateway, Scratch, alive, children, command, eventually, fixture};
 
 #[tokio::test]
 async fn ready_file_has_all_addresses_and_is_removed_at_shutdown() {

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod foreign_callers;
 mod functions;
 mod harness;
 mod http;

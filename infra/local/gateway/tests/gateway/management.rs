@@ -8,7 +8,7 @@ use crate::harness::Gateway;
 /// Status, error code and body of a signed call.
 async fn call(gateway: &Gateway, method: Method, id: &str, body: &str) -> (u16, Option<String>, String) {
     let url = format!("{}/@connections/{}", gateway.address("management"), id.replace('=', "%3D"));
-    send(&url, method, body, "AWS4-HMAC-SHA256 Credential=test").await
+    send(&url, method, body, &gateway.authorization()).await
 }
 
 async fn send(url: &str, method: Method, body: &str, authorization: &str) -> (u16, Option<String>, String) {
@@ -64,9 +64,9 @@ async fn invalid_calls_get_the_sdks_error_codes() {
     let answer = call(&gateway, Method::POST, &id, &large).await;
     assert_eq!(error(answer), (413, "PayloadTooLargeException".into()));
     let url = format!("{}/@connections/{id}", gateway.address("management"));
-    let answer = send(&url, Method::POST, "x", "Bearer token").await;
+    let answer = send(&url, Method::POST, "x", "AWS4-HMAC-SHA256 Credential=LOCALGATEWAY/x").await;
     assert_eq!(error(answer), (403, "ForbiddenException".into()));
-    let answer = send(&url.replace("/test/", "/other/"), Method::POST, "x", "AWS4-HMAC-SHA256 x").await;
+    let answer = send(&url.replace("/test/", "/other/"), Method::POST, "x", &gateway.authorization()).await;
     assert_eq!(error(answer), (403, "ForbiddenException".into()));
     assert_eq!(call(&gateway, Method::POST, &id, &large[1..]).await.0, 200);
     assert_eq!(client.text().await.len(), 128 * 1024);
