@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use nsl_gateway::{
-    EXEC_FLAG, Options, Settings, exec_with_parent_death_signal, print_error, run, shutdown_signal,
+    EXEC_FLAG, Options, Settings, exec_with_parent_death_signal, keep_files_private, print_error, run,
+    shutdown_signal,
 };
 
 fn main() -> ExitCode {
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
         print_error(&exec_with_parent_death_signal(arguments));
         return ExitCode::FAILURE;
     }
+    keep_files_private();
     match start(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

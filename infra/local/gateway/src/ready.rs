@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::endpoints::Endpoints;
 use crate::lambda::function_variables;
-use crate::state::write_private_file;
+use crate::private_files::write_private_file;
 use crate::template::Plan;
 
 /// The document without the demo app, which is created with its help.

@@ -9,7 +9,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::ids;
-use crate::state::{StateDir, write_private_file};
+use crate::private_files::write_private_file;
+use crate::state::StateDir;
 use crate::template::Plan;
 
 const OPENING: &str = "{{resolve:secretsmanager:";

@@ -1,20 +1,34 @@
 //! The directory of one gateway: data, ready file, log. A lock file keeps a second gateway out.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::ids;
+use crate::{ids, private_files};
 
 /// The files of the directory that users and scripts read.
+pub(crate) const DATABASE_FILE: &str = "dynamodb.sqlite";
 pub(crate) const READY_FILE: &str = "ready.json";
 pub(crate) const LOG_FILE: &str = "functions.log";
+pub(crate) const KEY_FILE: &str = "demo-key";
+pub(crate) const VIEW_KEY_FILE: &str = "demo-view-key";
 /// The directory has the demo app's key and stored metrics in it.
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
-const OWNER_ONLY_FILE: u32 = 0o600;
+/// The names of the gateway's files; one that ends with `-` is the start of several.
+const FILES: [&str; 10] = [
+    KEY_FILE,
+    VIEW_KEY_FILE,
+    DATABASE_FILE,
+    "dynamodb.sqlite-",
+    LOG_FILE,
+    "lock",
+    "on-failure-",
+    READY_FILE,
+    "secret-",
+    "stream-",
+];
 
 /// A directory that is locked by this gateway.
 #[derive(Debug)]
@@ -35,7 +49,9 @@ impl StateDir {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(OWNER_ONLY_DIRECTORY);
         builder.create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        // A symbolic link counts as the folder that it names.
         let path = path.canonicalize()?;
+        private_files::claim(&path, &FILES)?;
         let lock =
             File::create(path.join("lock")).with_context(|| format!("cannot write to {}", path.display()))?;
         match lock.try_lock() {
@@ -62,19 +78,4 @@ impl Drop for StateDir {
             drop(fs::remove_dir_all(&self.path));
         }
     }
-}
-
-/// Writes a file that only its owner may read. It is renamed into place, so it is never incomplete.
-pub(crate) fn write_private_file(path: &Path, content: &str) -> anyhow::Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(format!(".{}", std::process::id()));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(OWNER_ONLY_FILE);
-        let mut file = options.open(&temporary)?;
-        file.write_all(content.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
 }

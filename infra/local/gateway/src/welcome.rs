@@ -6,10 +6,9 @@ use serde_json::Value as Json;
 
 use crate::console::Console;
 use crate::demo::TOOL;
-use crate::dynamodb::DATABASE_FILE;
 use crate::endpoints::Endpoints;
 use crate::options::Options;
-use crate::state::{LOG_FILE, READY_FILE, StateDir};
+use crate::state::{DATABASE_FILE, LOG_FILE, READY_FILE, StateDir};
 use crate::template::Plan;
 
 /// Wide enough for the longest label.

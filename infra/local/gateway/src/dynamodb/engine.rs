@@ -16,10 +16,8 @@ use crate::bind::{BoundListeners, bind};
 use crate::guard::AllowedPages;
 use crate::options::Options;
 use crate::serve::serve;
-use crate::state::StateDir;
+use crate::state::{DATABASE_FILE, StateDir};
 
-/// The data's file in the state directory.
-pub(crate) const DATABASE_FILE: &str = "dynamodb.sqlite";
 /// How often expired items are deleted. AWS may take days, so nothing may rely on it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Old stream records are deleted once in this many sweeps.

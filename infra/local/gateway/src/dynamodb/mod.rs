@@ -9,5 +9,4 @@ mod server;
 
 pub(crate) use client::{Api, CallError, Client};
 pub use create::create_tables;
-pub(crate) use engine::DATABASE_FILE;
 pub use engine::Engine;

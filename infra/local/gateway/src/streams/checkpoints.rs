@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::record::SequenceNumber;
-use crate::state::write_private_file;
+use crate::private_files::write_private_file;
 
 /// The file's content.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -105,6 +106,27 @@ async fn demo_agent_gets_the_ready_file_and_ends_with_the_gateway() {
     gateway.signal(Signal::TERM);
     assert!(gateway.exit().await.success());
     assert!(started.iter().all(|pid| !alive(*pid)));
+}
+
+#[tokio::test]
+async fn files_in_an_existing_folder_are_private() {
+    let scratch = Arc::new(Scratch::new());
+    let data = scratch.path("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    // As an older version left it.
+    fs::write(data.join("functions.log"), "old").unwrap();
+    fs::set_permissions(data.join("functions.log"), fs::Permissions::from_mode(0o666)).unwrap();
+    let gateway = Gateway::start_in(scratch, &fixture(), &["--data", "data"]);
+    gateway.dynamodb("PutItem", &json!({ "TableName": "ThingsTable", "Item": { "pk": { "S": "a" } } })).await;
+    let wal = || data.join("dynamodb.sqlite-wal").exists().then_some(());
+    eventually("the engine has written", wal).await;
+    for entry in fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        // A file that is renamed meanwhile is gone.
+        let mode = entry.metadata().map(|file| file.permissions().mode()).unwrap_or_default();
+        assert_eq!(mode & 0o077, 0, "{}", entry.path().display());
+    }
 }
 
 #[tokio::test]

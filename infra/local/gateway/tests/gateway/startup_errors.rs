@@ -1,5 +1,6 @@
 //! Startup errors: one clear line each, and an exit code.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::harness::{Gateway, Scratch, command, fixture};
@@ -51,6 +52,15 @@ fn failed_tool_shows_its_error() {
     let scratch = Scratch::new();
     scratch.script("nsl", "#!/bin/sh\necho 'no such flag' >&2\nexit 1\n");
     assert!(error(command(&scratch, &fixture(), &[])).contains("no such flag"));
+}
+
+#[test]
+fn folder_that_others_can_write_is_refused() {
+    let scratch = Scratch::new();
+    std::fs::create_dir(scratch.path("data")).unwrap();
+    std::fs::set_permissions(scratch.path("data"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let line = error(command(&scratch, &fixture(), &["--data", "data"]));
+    assert!(line.contains("other users can replace files") && line.contains("--data DIR"), "{line}");
 }
 
 #[test]
