@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::system::harness::{Client, Gateway, nsl};
+use crate::system::harness::{App, Client, Gateway, metrics_frame, nsl};
 
 /// The close code of a connection that was idle or open for too long.
 const GOING_AWAY: u16 = 1001;
@@ -33,6 +33,21 @@ async fn startup_logs_no_warning() {
     assert!(log.contains("functions of"), "{log}");
     let warning = log.lines().find(|line| line.contains("WARN") || line.contains("ERROR"));
     assert_eq!(warning, None);
+}
+
+#[tokio::test]
+async fn printed_link_can_only_view() {
+    let gateway = Gateway::start(&["--memory", "--no-demo"]).await;
+    let app = gateway.ready().app.clone().expect("the ready file has the demo application");
+    let printed =
+        fs::read_to_string(gateway.folder().join("gateway.log")).expect("the gateway's log is there");
+    assert!(!printed.contains(&app.api_key), "{printed}");
+    let link = printed.split("#key=").nth(1).and_then(|rest| rest.split('&').next());
+    let viewer = App { api_key: link.expect("a link with a key").to_owned(), ..app };
+    gateway.json("/apps/demo/metrics?timeRange=hour", &viewer).await;
+    let mut client = Client::authenticated(&gateway, &viewer).await;
+    let rejected = client.rejection(&metrics_frame(&viewer, "any", json!({"n": 1}))).await;
+    assert_eq!(rejected["code"], "forbidden", "{rejected}");
 }
 
 #[tokio::test]

@@ -131,6 +131,10 @@ pub(crate) struct AppCreate {
     #[arg(long, conflicts_with_all = ["name", "owner", "app_id", "legacy", "scope"])]
     pub(crate) demo: bool,
 
+    /// Give the demo application a second key that may only view: the one in this file, which is created if it does not exist.
+    #[arg(long, value_name = "FILE", requires = "demo")]
+    pub(crate) view_key_file: Option<std::path::PathBuf>,
+
     #[command(flatten)]
     pub(crate) settings: AppSettings,
 

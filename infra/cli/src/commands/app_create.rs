@@ -1,6 +1,6 @@
 //! `nsl app create`: creates an app with its first key, which is shown only once because only its hash is stored.
 //!
-//! `--demo` is idempotent: afterwards the demo app exists and accepts the key in the key file.
+//! `--demo` is idempotent: afterwards the demo app exists and accepts the keys in the key files.
 
 use crate::app_edit::edit;
 use crate::app_view::on_off;
@@ -37,6 +37,9 @@ struct Registration {
     app_id: String,
     user_id: String,
     api_key: String,
+    /// A key that may only view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view_key: Option<String>,
     name: String,
     legacy: bool,
     /// False if the app existed before.
@@ -53,13 +56,15 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         Some(path) => key_file::read_or_create(path)?,
         None => api_key::generate()?,
     };
-    let key = KeyRecord::of(&api_key, union(&args.scope).unwrap_or(Scope::BOTH));
+    let view_key = args.view_key_file.as_deref().map(key_file::read_or_create).transpose()?;
+    let mut keys = vec![KeyRecord::of(&api_key, union(&args.scope).unwrap_or(Scope::BOTH))];
+    keys.extend(view_key.as_ref().map(|key| KeyRecord::of(key, Scope::VIEW)));
     let id_free_since = wait_until_free(&apps, &app.id, &cli.console).await?;
-    let app = new_born(App { keys: vec![key], ..app }, id_free_since, clock::now());
+    let app = new_born(App { keys, ..app }, id_free_since, clock::now());
     let created = match apps.create(&app).await? {
         Created::Done => true,
         Created::AlreadyExists if args.demo => {
-            replace_key(&apps, &app, &api_key).await?;
+            accept_keys(&apps, &app).await?;
             false
         }
         Created::AlreadyExists => {
@@ -70,6 +75,7 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         app_id: app.id.into(),
         user_id: app.owner.into(),
         api_key,
+        view_key,
         name: app.name,
         legacy: app.legacy,
         created,
@@ -126,16 +132,20 @@ fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     Ok(app)
 }
 
-/// Replaces all keys of the existing demo app by that of the key file, unless it is one of them: the text of the
-/// old ones cannot be recovered.
-async fn replace_key(apps: &Apps, demo: &App, api_key: &str) -> anyhow::Result<()> {
-    let replaced = edit(apps, demo.id.as_str(), |stored| {
-        if api_key::find(stored, api_key).is_none() {
+/// Makes the existing demo app accept the keys of `demo`. A view key is added to those that it has; otherwise all are
+/// replaced, because the text of the old ones cannot be recovered.
+async fn accept_keys(apps: &Apps, demo: &App) -> anyhow::Result<()> {
+    let accepted = edit(apps, demo.id.as_str(), |stored| {
+        let is_unknown = |key: &&KeyRecord| stored.keys.iter().all(|known| known.id != key.id);
+        let missing: Vec<KeyRecord> = demo.keys.iter().filter(is_unknown).cloned().collect();
+        let only_view = missing.iter().all(|key| key.scope == Scope::VIEW);
+        let are_added = only_view && missing.into_iter().all(|key| stored.add_key(key).is_ok());
+        if !are_added {
             stored.keys.clone_from(&demo.keys);
         }
         Ok(())
     });
-    replaced.await.map(drop).context("cannot set the key of the demo application")
+    accepted.await.map(drop).context("cannot set the keys of the demo application")
 }
 
 fn card(registration: &Registration, key_file: Option<&Path>) -> String {

@@ -38,6 +38,27 @@ async fn demo_accepts_the_key_of_a_new_key_file_only() {
 }
 
 #[tokio::test]
+async fn demo_gets_a_view_key_beside_its_other_keys() {
+    let gateway = Gateway::start("view-key").await;
+    gateway.documents("app create --demo --json --key-file demo.key").await;
+    gateway.documents("app rotate-key demo --json").await;
+    let with_view = "app create --demo --json --key-file demo.key --view-key-file view.key";
+    let demo = gateway.document(with_view).await;
+    let stored = std::fs::read_to_string(gateway.folder.join("view.key")).unwrap();
+    assert_eq!(demo["viewKey"], stored.trim());
+    let scopes = async || {
+        let shown = gateway.document("app show demo --json").await;
+        let keys = shown["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["scope"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(scopes().await, ["both", "both", "view"]);
+    assert_eq!(gateway.document(with_view).await["viewKey"], demo["viewKey"]);
+    assert_eq!(scopes().await.len(), 3);
+    gateway.documents("app create --demo --json --key-file lost.key --view-key-file view.key").await;
+    assert_eq!(scopes().await, ["both", "view"], "keys whose text is lost are removed");
+}
+
+#[tokio::test]
 async fn apps_are_listed_by_owner_and_not_created_twice() {
     let gateway = Gateway::start("owners").await;
     let shop =

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
@@ -15,7 +15,7 @@ use crate::endpoints::Endpoints;
 use crate::lambda::{ChildOutput, tool_environment};
 use crate::parent_death;
 use crate::settings::Settings;
-use crate::state::StateDir;
+use crate::state::{KEY_FILE, StateDir, VIEW_KEY_FILE};
 
 /// The tool's binary, beside those of the functions.
 pub(crate) const TOOL: &str = "nsl";
@@ -30,6 +30,8 @@ pub(crate) struct DemoApp {
     app_id: String,
     user_id: String,
     api_key: String,
+    /// A key that may only view.
+    view_key: String,
 }
 
 /// Runs the `nsl` tool.
@@ -51,10 +53,10 @@ impl DemoTool {
 
     /// Creates the demo app unless it exists; `ready_file` has no app yet.
     pub(crate) async fn create_app(&self, state: &StateDir, ready_file: &Path) -> anyhow::Result<DemoApp> {
-        let key_file = state.file("demo-key");
-        let key_file = key_file.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", key_file.display()))?;
-        let arguments = ["app", "create", "--demo", "--json", "--key-file", key_file];
-        let output = self.command(&arguments, ready_file).output();
+        let mut command = self.command(&["app", "create", "--demo", "--json"], ready_file);
+        command.arg("--key-file").arg(state.file(KEY_FILE));
+        command.arg("--view-key-file").arg(state.file(VIEW_KEY_FILE));
+        let output = command.output();
         let output = tokio::time::timeout(CREATE_APP_TIMEOUT, output)
             .await
             .context("`nsl app create --demo` took too long")?

@@ -156,7 +156,7 @@ impl Gateway {
         if let Some(path) = &options.ready_file {
             ready.push(ReadyFile::write(path, &document)?);
         }
-        welcome::print(console, options, &plan, &endpoints, &document, &state, &functions);
+        welcome::print(console, options, &plan, &document, &state, &functions);
         let agent = (!options.no_demo).then(|| {
             let stop = CancellationToken::new();
             Agent { task: tool.start_agent(&path, stop.clone()), stop }

@@ -27,7 +27,7 @@ pub(crate) const DEMO: &str = "--demo";
 const TOOL: &str = r#"#!/bin/sh
 echo "$0 $*" >> "$(dirname "$0")/tool-calls"
 case "$1" in
-  app) echo '{"appId":"demo","userId":"owner","apiKey":"key","more":1}' ;;
+  app) echo '{"appId":"demo","userId":"owner","apiKey":"full-key","viewKey":"view-key","more":1}' ;;
   agent) exec sleep 600 ;;
 esac
 "#;

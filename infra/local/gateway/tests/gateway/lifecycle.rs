@@ -18,7 +18,10 @@ async fn ready_file_has_all_addresses_and_is_removed_at_shutdown() {
     assert!(ws.starts_with("ws://127.0.0.1:") && http.starts_with("http://127.0.0.1:"));
     assert!(management.ends_with("/test"));
     assert_eq!(ready["region"], "us-east-1");
-    assert_eq!(ready["app"], json!({ "appId": "demo", "userId": "owner", "apiKey": "key" }));
+    assert_eq!(
+        ready["app"],
+        json!({ "appId": "demo", "userId": "owner", "apiKey": "full-key", "viewKey": "view-key" })
+    );
     assert_eq!(
         ready["outputs"],
         json!({ "WebSocketAddress": format!("{ws}/test"), "HttpAddress": http, "ManagementEndpoint": management,
@@ -27,13 +30,14 @@ async fn ready_file_has_all_addresses_and_is_removed_at_shutdown() {
     let path = gateway.scratch.path("ready.json");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let calls = fs::read_to_string(gateway.scratch.path("bin/tool-calls")).unwrap();
-    assert!(
-        calls.contains("app create --demo --json --key-file") && calls.contains("starting.json"),
-        "{calls}"
-    );
+    assert!(calls.contains("app create --demo --json --local") && calls.contains("demo-view-key"), "{calls}");
     assert!(!calls.contains("agent"), "--no-demo turns the agent off");
     let printed = gateway.printed.join("\n");
-    for text in [ws.as_str(), &http, "demo", "owner", "key", "curl", "wscat"] {
+    assert!(!printed.contains("full-key"), "{printed}");
+    assert_eq!(printed.matches("view-key").count(), 1);
+    for text in
+        [ws.as_str(), &http, "demo", "owner", "#key=view-key&app=demo", "demo-key", "curl", "tail --local"]
+    {
         assert!(printed.contains(text), "{text} is missing:\n{printed}");
     }
     gateway.signal(Signal::TERM);
