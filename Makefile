@@ -21,8 +21,10 @@ help: ## Print this list
 check: ## Check template.yaml: sam validate, cfn-lint, checkov, the transform
 	infra/checks/run
 
-# The secret's version is read before anything is deployed, so that a failure changes nothing.
+# The account's concurrency is checked and the secret's version read before anything is deployed, so that a failure
+# changes nothing.
 deploy: sam-build ## Build and deploy the stack of ENVIRONMENT
+	$(stack) concurrency $(ENVIRONMENT)
 	version="$$($(stack) secret-version $(ENVIRONMENT))" && \
 		infra/deploy/parameters $(ENVIRONMENT) Architecture=$(ARCHITECTURE) $$version >$(parameters)
 	$(sam) deploy --config-file $(config) --config-env $(ENVIRONMENT) --parameter-overrides file://$(parameters)

@@ -85,6 +85,7 @@ class Destroy(unittest.TestCase):
         destroy, deploy = steps("destroy"), steps("deploy")
         self.assertLess(destroy.index("may-be-deleted prod"), destroy.index("sam delete"))
         self.assertLess(deploy.index("secret-version prod"), deploy.index("sam deploy"))
+        self.assertLess(deploy.index("stack.py concurrency prod"), deploy.index("sam deploy"))
         self.assertLess(deploy.index("sam deploy"), deploy.index("stack.py protect prod"))
 
 
@@ -111,6 +112,42 @@ class SecretVersion(unittest.TestCase):
 
     def test_there_is_none_before_the_first_deployment(self):
         self.assertIsNone(stack.secret_version(None, FakeAccount()))
+
+
+class FakeLambda:
+    def __init__(self, limit, unreserved):
+        self.limits = {"ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved}
+
+    def get_account_settings(self):
+        return {"AccountLimit": self.limits}
+
+
+class Concurrency(unittest.TestCase):
+    def fault(self, reserved, limit=1000, unreserved=1000, deployed=None):
+        parameters = [{"ParameterKey": "HistoryConcurrency", "ParameterValue": str(deployed)}]
+        found = None if deployed is None else {"Parameters": parameters}
+        return stack.concurrency_fault(found, ["Alarms=off", *reserved], FakeLambda(limit, unreserved))
+
+    def test_nothing_is_reserved_by_default_and_no_call_made(self):
+        self.assertIsNone(stack.concurrency_fault(None, ["Alarms=off", "HistoryConcurrency=0"], None))
+
+    def test_a_hundred_stay_unreserved(self):
+        self.assertIsNone(self.fault(["HistoryConcurrency=500", "SessionConcurrency=400"]))
+        self.assertIn("can reserve 900", self.fault(["HistoryConcurrency=500", "SessionConcurrency=401"]))
+
+    def test_a_new_account_can_reserve_nothing(self):
+        message = self.fault(["AuthorizeConcurrency=1"], limit=10, unreserved=10)
+        self.assertIn("AuthorizeConcurrency=1 reserves 1", message)
+        self.assertIn("can reserve 0, nothing was deployed", message)
+
+    def test_what_the_stack_has_reserved_counts_as_available(self):
+        self.assertIsNone(self.fault(["HistoryConcurrency=300"], unreserved=700, deployed=300))
+        self.assertIsNotNone(self.fault(["HistoryConcurrency=901"], unreserved=700, deployed=300))
+
+    def test_every_reservation_is_a_parameter_of_the_template(self):
+        template = (ROOT / "template.yaml").read_text()
+        for parameter in stack.RESERVATIONS:
+            self.assertIn(f"!Ref {parameter}", template)
 
 
 class LocalBuild(unittest.TestCase):

@@ -92,6 +92,17 @@ class TheTemplate(unittest.TestCase):
                 transform.resolved(address, ("HasHttpDomain", *conditions)), {"Fn::Sub": "https://${HttpDomainName}" + path}
             )
 
+    def test_only_functions_that_serve_people_can_be_reserved(self):
+        for conditions in [(), ("ReservesHistory", "ReservesSession", "ReservesAuthorize")]:
+            functions = transform.of_type(self.deployed, "AWS::Lambda::Function").items()
+            key = "ReservedConcurrentExecutions"
+            found = {name: transform.resolved(body["Properties"][key], conditions) for name, body in functions if key in body["Properties"]}
+            for name in ("Authorize", "History", "Session"):
+                self.assertEqual(found.pop(name), {"Ref": f"{name}Concurrency" if conditions else "AWS::NoValue"})
+            self.assertEqual(found, {}, "storing and rolling up are never limited")
+            for name in ("Authorize", "History", "Session"):
+                self.assertEqual(self.template["Parameters"][f"{name}Concurrency"]["Default"], 0)
+
     def test_every_http_call_is_deployed_with_an_authorizer(self):
         self.assertGreater(len(transform.declared_calls(self.template)), 1)
         self.assertEqual(transform.call_findings(self.template, self.deployed), [])

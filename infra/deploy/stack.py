@@ -2,6 +2,7 @@
 
     stack.py secret-version ENVIRONMENT   prints TokenSecretVersion=ID, the current version of the stack's secret, if any
     stack.py protect ENVIRONMENT          turns termination protection on or off, like DeletionProtection
+    stack.py concurrency ENVIRONMENT      fails where the account has too little concurrency for what would be reserved
     stack.py may-be-deleted ENVIRONMENT   fails where the stack is protected and prints what to do first
 """
 
@@ -13,6 +14,11 @@ import boto3
 from botocore.exceptions import ClientError
 
 CONFIG = Path(__file__).parent / "samconfig.toml"
+
+# The parameters that reserve concurrency for a function; 0 reserves none.
+RESERVATIONS = ("HistoryConcurrency", "SessionConcurrency", "AuthorizeConcurrency")
+# What Lambda keeps for the functions of an account without a reservation. `ingest` and `rollup` are among them.
+UNRESERVED_MIN = 100
 
 
 def described(cloudformation, name):
@@ -57,6 +63,31 @@ def secret_version(stack, secrets):
     return f"TokenSecretVersion={current[0]}"
 
 
+def reservations(overrides):
+    """What the KEY=VALUE parameters reserve, by parameter."""
+    values = dict(line.split("=", 1) for line in overrides if "=" in line)
+    return {key: int(values.get(key) or 0) for key in RESERVATIONS}
+
+
+def concurrency_fault(stack, overrides, lambdas):
+    """Why the account cannot reserve what the parameters ask for, or None. CloudFormation would fail halfway."""
+    wanted = reservations(overrides)
+    total = sum(wanted.values())
+    if total == 0:
+        return None
+    deployed = sum(int(parameter(stack, key) or 0) for key in RESERVATIONS) if stack else 0
+    limits = lambdas.get_account_settings()["AccountLimit"]
+    left = limits["UnreservedConcurrentExecutions"] + deployed - UNRESERVED_MIN
+    if total <= left:
+        return None
+    asked = " ".join(f"{key}={value}" for key, value in wanted.items() if value)
+    return (
+        f"{asked} reserves {total} concurrent executions; this account can reserve {max(left, 0)}, nothing was deployed.\n"
+        f"It has {limits['ConcurrentExecutions']} in this region, and Lambda keeps {UNRESERVED_MIN} for functions without a reservation.\n"
+        "Reserve less in infra/deploy/samconfig.toml, or ask AWS for more (Service Quotas, Lambda, Concurrent executions)."
+    )
+
+
 def protect(stack, cloudformation):
     """Turns CloudFormation's termination protection on while the tables are protected, and off otherwise."""
     if stack is not None and bool(stack.get("EnableTerminationProtection")) != is_protected(stack):
@@ -74,6 +105,8 @@ def main(command, environment):
     stack = described(cloudformation, settings["stack_name"])
     if command == "secret-version":
         print(secret_version(stack, session.client("secretsmanager")) or "")
+    elif command == "concurrency":
+        sys.exit(concurrency_fault(stack, settings["parameter_overrides"], session.client("lambda")))
     elif command == "protect":
         protect(stack, cloudformation)
     elif command == "may-be-deleted":
