@@ -4,9 +4,8 @@
 const CALL_TIMEOUT_MS = 30_000;
 /** The Date header has whole seconds: a smaller difference is ignored. */
 const CLOCK_DIFFERS_MS = 2_000;
-/** Longest pause after a call that was limited; the pages try again by themselves later. */
+/** The longest pause after a call that was limited, and most of one call. */
 const PAUSE_MAX_MS = 10_000;
-/** Most pauses of one call. */
 const PAUSES_MAX = 3;
 
 /** Why a call failed: unauthorised, inactive, forbidden, too_wide, rejected, unavailable or unreachable. */
@@ -22,7 +21,6 @@ export class Service {
   #credential;
   #fetch;
   #aheadMs = 0;
-  /** Until when no call is made, because one was limited. */
   #pausedUntil = 0;
 
   constructor(base, credential, fetch = globalThis.fetch.bind(globalThis)) {
@@ -61,33 +59,17 @@ export class Service {
     const query = new URLSearchParams(params).toString();
     const address = `${this.#base}${path}${query === "" ? "" : `?${query}`}`;
     for (let pauses = 0; ; pauses += 1) {
-      await this.#pause();
+      const left = this.#pausedUntil - performance.now();
+      if (left > 0) await new Promise((resume) => setTimeout(resume, left));
       const response = await this.#send(address);
       this.#setClock(response.headers.get("date"));
       const answer = await response.json().catch(() => ({}));
       if (response.ok) return answer;
-      if (!this.#pauseAfter(response, answer) || pauses === PAUSES_MAX) {
-        throw new Failure(kindOf(response.status, answer.code), answer.message);
-      }
+      const waitMs = answer.retryAfterMs ?? Number(response.headers.get("retry-after") ?? NaN) * 1_000;
+      const isLimited = response.status === 429 && waitMs <= PAUSE_MAX_MS;
+      if (!isLimited || pauses === PAUSES_MAX) throw new Failure(kindOf(response.status, answer.code), answer.message);
+      this.#pausedUntil = performance.now() + waitMs;
     }
-  }
-
-  /** Waits until calls may be made again. */
-  async #pause() {
-    for (let left = this.#leftMs(); left > 0; left = this.#leftMs()) await new Promise((resume) => setTimeout(resume, left));
-  }
-
-  #leftMs() {
-    return this.#pausedUntil - performance.now();
-  }
-
-  /** Pauses all calls for as long as a limited one must wait; returns whether it may be made again. */
-  #pauseAfter(response, answer) {
-    if (response.status !== 429) return false;
-    const waitMs = answer.retryAfterMs ?? Number(response.headers.get("retry-after") ?? NaN) * 1_000;
-    if (!(waitMs <= PAUSE_MAX_MS)) return false;
-    this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + waitMs);
-    return true;
   }
 
   async #send(address) {
