@@ -63,7 +63,8 @@ impl Authorize {
         };
         let source_ip = event.source_ip();
         if let Checked::Rejected(rejection) = &checked {
-            tracing::warn!(code = rejection.code.as_str(), source_ip, "credential refused");
+            let reason = rejection.message.as_str();
+            tracing::warn!(code = rejection.code.as_str(), reason, source_ip, "credential refused");
         }
         if event.is_http() {
             return Ok(response::simple(match &checked {

@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nsl_auth::token::{self, Claims, TrustedKeys};
 use nsl_domain::app::{App, KeyRecord, Status};
+use nsl_domain::frame::control::MAX_CREDENTIAL_BYTES;
 use nsl_domain::grant::{Grant, GrantedApps};
-use nsl_domain::ids::{AppId, Scope, UserId};
+use nsl_domain::ids::{AppId, Scope, Subject, UserId};
 use nsl_test_support::{Failure, TestEnvironment, events, fixtures};
 use serde_json::{Value, json};
 
@@ -71,7 +72,7 @@ fn key(app: &str) -> String {
 /// A token that views `shop`, with the claims that `change` makes of it.
 fn token(change: impl Fn(&mut Claims)) -> String {
     let mut claims = Claims {
-        sub: UserId::new("eve").unwrap(),
+        sub: Subject::new("eve").unwrap(),
         aud: AUDIENCE.into(),
         iat: PAST_S,
         exp: FUTURE_S,
@@ -160,6 +161,37 @@ async fn response_has_the_shape_that_api_gateway_reads() {
     assert!(context.values().all(Value::is_string), "{context:?}");
     assert_eq!(context["sourceIp"], "203.0.113.7");
     assert!(!response.to_string().contains(&key), "a response is sent with every event");
+}
+
+#[tokio::test]
+async fn subject_of_a_token_is_passed_on_unchanged() {
+    let world = World::start().await;
+    for subject in ["auth0|5f7c8ec7c33c6c004bbafe82", "https://issuer.example/users/7?a=b#c", "Zoë"] {
+        let token = token(|claims| claims.sub = Subject::new(subject).unwrap());
+        let response = world.handshake(&[("x-api-key", &token)], &[]).await.unwrap();
+        assert_eq!(response["principalId"], subject);
+        assert_eq!(granted(&response["context"]).user.as_str(), subject);
+    }
+}
+
+#[tokio::test]
+async fn response_to_the_longest_token_is_not_too_large() {
+    let world = World::start().await;
+    for subject in ["x", "\"", "\\", "é"].map(|character| character.repeat(256 / character.len())) {
+        let with_apps = |bytes: usize| {
+            token(|claims| {
+                claims.sub = Subject::new(subject.as_str()).unwrap();
+                let app = |index: usize| AppId::new(format!("{index:0bytes$}")).unwrap();
+                claims.apps = (0..50).map(app).collect();
+            })
+        };
+        let longest =
+            (2..=128).rev().map(with_apps).find(|token| token.len() <= MAX_CREDENTIAL_BYTES).unwrap();
+        let response = world.handshake(&[("x-api-key", &longest)], &[]).await;
+        assert_eq!(effect(&response), "Allow");
+        let bytes = response.unwrap().to_string().len();
+        assert!(bytes < MAX_ANSWER_BYTES, "{bytes} bytes for {subject:?}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 
 use nsl_domain::app::KeyRecord;
 use nsl_domain::grant::{Grant, GrantedApps, Proof};
-use nsl_domain::ids::{AppId, Scope, UserId};
+use nsl_domain::ids::{AppId, Scope, Subject};
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
 use serde_json::{Value, json};
 
@@ -173,7 +173,7 @@ impl Case {
 /// A grant as the authorizer attaches it to a connection.
 fn grant() -> anyhow::Result<String> {
     let grant = Grant {
-        user: UserId::new("ann")?,
+        user: Subject::new("ann")?,
         scope: Scope::BOTH,
         reach: GrantedApps::Apps(vec![AppId::new(APP)?]),
         proof: Proof::Key(KeyRecord::of(API_KEY, Scope::BOTH).id),

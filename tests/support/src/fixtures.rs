@@ -36,7 +36,7 @@ pub fn app(name: &str) -> App {
 /// The grant of that key, limited to `scope`.
 pub fn grant(app: &str, scope: Scope) -> Grant {
     Grant {
-        user: ann(),
+        user: ann().into(),
         scope,
         reach: GrantedApps::Apps(vec![id(app)]),
         proof: Proof::Key(KeyRecord::of(&secret(app), scope).id),

@@ -80,7 +80,7 @@ async fn viewer_of_an_earlier_app_gets_no_report() {
     let world = World::start().await;
     let legacy = Grant { proof: Proof::Legacy, ..grant("shop", Scope::VIEW) };
     let token = Grant { proof: Proof::Token { issued: now() }, ..legacy.clone() };
-    let reach = GrantedApps::Owner(legacy.user.clone());
+    let reach = GrantedApps::Owner(UserId::new(legacy.user.as_str()).unwrap());
     world.subscribe_by("legacy=", &legacy, Dialect::Legacy).await;
     world.subscribe_by("token=", &token, Dialect::Modern).await;
     world.subscribe_by("owner=", &Grant { reach, ..token }, Dialect::Modern).await;

@@ -156,7 +156,7 @@ async fn handshake_grant_cannot_be_changed_by_auth() {
 /// An `auth` for `shop` by a token that names `apps` and ends `life_ms` after the present.
 fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
     let claims = Claims {
-        sub: UserId::new("eve").unwrap(),
+        sub: Subject::new("eve").unwrap(),
         aud: AUDIENCE.into(),
         iat: NOW_MS / 1_000 - 60,
         exp: (NOW_MS + life_ms) / 1_000,

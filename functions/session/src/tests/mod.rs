@@ -14,7 +14,7 @@ use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use nsl_auth::token::TrustedKeys;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::grant::{Grant, GrantedApps};
-use nsl_domain::ids::{Scope, Source, UserId};
+use nsl_domain::ids::{Scope, Source, Subject};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_test_support::fixtures::{self, NOW_MS, grant, id, secret};

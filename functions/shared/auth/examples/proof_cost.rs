@@ -71,7 +71,7 @@ fn app(key: &str) -> App {
 
 fn claims(app: &App) -> Claims {
     Claims {
-        sub: app.owner.clone(),
+        sub: app.owner.clone().into(),
         aud: "nsl".into(),
         iat: NOW_S,
         exp: NOW_S + 3_600,

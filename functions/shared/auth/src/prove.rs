@@ -65,7 +65,7 @@ fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
 }
 
 fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
-    Grant { user, scope, reach: GrantedApps::Apps(vec![app.id.clone()]), proof, until: None }
+    Grant { user: user.into(), scope, reach: GrantedApps::Apps(vec![app.id.clone()]), proof, until: None }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod proof;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Status};
-use crate::ids::{AppId, Scope, UserId};
+use crate::ids::{AppId, Scope, Subject, UserId};
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
 
@@ -47,8 +47,8 @@ pub enum GrantedApps {
 /// Permission to act. Made only from a proved credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// The user that the credential belongs to.
-    pub user: UserId,
+    /// Whom the credential identifies.
+    pub user: Subject,
     /// Which actions.
     pub scope: Scope,
     /// Which apps.
@@ -79,15 +79,24 @@ impl Grant {
 
     /// The part of it that is stored with a subscription or a publisher.
     pub fn stored_proof(&self) -> StoredProof {
-        StoredProof { proof: self.proof.clone(), owner: self.bound_to().cloned(), until: self.until }
+        StoredProof { proof: self.proof.clone(), owner: self.bound_to(), until: self.until }
     }
 
     /// The owner whose apps alone it is for, whichever app has the id: that of an owner's token, and the user of the
     /// library's `auth`.
-    fn bound_to(&self) -> Option<&UserId> {
+    fn bound_to(&self) -> Option<UserId> {
         match &self.reach {
-            GrantedApps::Owner(owner) => Some(owner),
-            GrantedApps::Apps(_) => self.is_legacy().then_some(&self.user),
+            GrantedApps::Owner(owner) => Some(owner.clone()),
+            GrantedApps::Apps(_) if self.is_legacy() => UserId::new(self.user.as_str()).ok(),
+            GrantedApps::Apps(_) => None,
+        }
+    }
+
+    /// The id of the user that it identifies; none for a token, whose `sub` is not an id of ours.
+    pub fn user_id(&self) -> Option<&str> {
+        match self.proof {
+            Proof::Key(_) | Proof::Legacy => Some(self.user.as_str()),
+            Proof::Token { .. } => None,
         }
     }
 
@@ -147,7 +156,7 @@ fn valid_on<'a>(
 ) -> Result<(&'a Grant, &'a App), Rejection> {
     let grant = unexpired(grant, now)?;
     let app = app.filter(|app| grant.includes(app)).ok_or_else(forbidden)?;
-    if !grant.proof.is_valid_for(app, grant.bound_to()) {
+    if !grant.proof.is_valid_for(app, grant.bound_to().as_ref()) {
         return Err(Rejection::unauthorized());
     }
     Ok((grant, app))
@@ -230,7 +239,7 @@ mod tests {
     }
 
     fn grant(scope: Scope, reach: GrantedApps, proof: Proof) -> Grant {
-        Grant { user: UserId::new("ann").unwrap(), scope, reach, proof, until: None }
+        Grant { user: Subject::new("ann").unwrap(), scope, reach, proof, until: None }
     }
 
     fn by_key(scope: Scope) -> Grant {

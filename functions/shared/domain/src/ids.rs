@@ -3,6 +3,7 @@
 //! Ids have one alphabet, without `#`, so that no id can forge another table key.
 
 mod scope;
+mod subject;
 
 use std::fmt::{self, Write};
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use scope::{NoKnownWord, Scope};
+pub use subject::{MAX_SUBJECT_BYTES, MalformedSubject, Subject};
 
 /// Longest id in bytes.
 pub const MAX_ID_BYTES: usize = 128;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use nsl_auth::token::{self, Claims};
 use nsl_client::clock;
 use nsl_domain::grant::MAX_GRANTED_APPS;
-use nsl_domain::ids::{AppId, Scope, UserId};
+use nsl_domain::ids::{AppId, Scope, Subject, UserId};
 use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
@@ -33,11 +33,8 @@ fn claims(args: &TokenIssue, now: TimestampMs) -> anyhow::Result<Claims> {
     let apps = apps.collect::<anyhow::Result<Vec<_>>>()?;
     ensure!(apps.len() <= MAX_GRANTED_APPS, "--app: a token names at most {MAX_GRANTED_APPS} applications");
     let owner = args.owner.as_deref().map(UserId::new).transpose().context("--owner")?;
-    let user = args.user.as_deref().map(UserId::new).transpose().context("--user")?;
-    let user = match user.or_else(|| owner.clone()) {
-        Some(user) => user,
-        None => UserId::new(DEFAULT_USER)?,
-    };
+    let user = args.user.as_deref().or(args.owner.as_deref()).unwrap_or(DEFAULT_USER);
+    let user = Subject::new(user).context("--user")?;
     let issued = now.seconds();
     Ok(Claims {
         sub: user,

@@ -1,12 +1,24 @@
 //! Tokens that are accepted, and every way in which one is rejected.
 
-use jsonwebtoken::{EncodingKey, Header};
-use serde_json::json;
+mod by_hand;
+mod headers;
+mod key_sets;
+mod properties;
+
+use jsonwebtoken::{Algorithm as SigningAlgorithm, EncodingKey, Header};
+use nsl_domain::grant::{GrantedApps, MAX_GRANTED_APPS, Proof};
+use nsl_domain::ids::{AppId, Scope, Subject, UserId};
+use nsl_domain::rejection::Code;
+use nsl_domain::time::SECOND_MS;
 
 use super::*;
 
 const NOW_S: i64 = 1_800_000_000;
 const SECRET: &str = "a shared secret of more than 32 bytes";
+
+fn seconds(seconds: i64) -> TimestampMs {
+    TimestampMs::clamped(seconds * SECOND_MS)
+}
 
 fn now() -> TimestampMs {
     seconds(NOW_S)
@@ -14,7 +26,7 @@ fn now() -> TimestampMs {
 
 fn claims() -> Claims {
     Claims {
-        sub: UserId::new("ann").unwrap(),
+        sub: Subject::new("ann").unwrap(),
         aud: "nsl".into(),
         iat: NOW_S,
         exp: NOW_S + 3_600,
@@ -33,6 +45,13 @@ fn signed(change: impl FnOnce(&mut Claims)) -> String {
     let mut claims = claims();
     change(&mut claims);
     issue(&claims, SECRET).unwrap()
+}
+
+/// Why a token is refused.
+fn message_of(token: &str) -> String {
+    let rejection = verify(token).unwrap_err();
+    assert_eq!(rejection.code, Code::Unauthorized);
+    rejection.message
 }
 
 #[test]
@@ -72,20 +91,20 @@ fn token_may_name_several_audiences() {
     assert!(verify(&signed(|claims| claims.aud = several(&["billing", "nsl"]))).is_ok());
     for names in [&["billing"][..], &[]] {
         let token = signed(|claims| claims.aud = several(names));
-        assert_eq!(verify(&token).unwrap_err(), Rejection::unauthorized(), "{names:?}");
+        assert_eq!(message_of(&token), "the token is for another audience", "{names:?}");
     }
 }
 
 #[test]
 fn token_for_another_audience_or_no_app_is_rejected() {
     let app = |index: usize| AppId::new(format!("app-{index}")).unwrap();
-    for (name, token) in [
+    for (part, token) in [
         ("another audience", signed(|claims| claims.aud = "other".into())),
-        ("no app", signed(|claims| claims.apps.clear())),
-        ("both", signed(|claims| claims.owner = Some(claims.sub.clone()))),
-        ("too many apps", signed(|claims| claims.apps = (0..=MAX_GRANTED_APPS).map(app).collect())),
+        ("neither apps nor an owner", signed(|claims| claims.apps.clear())),
+        ("both apps and an owner", signed(|claims| claims.owner = Some(UserId::new("ann").unwrap()))),
+        ("at most 50 app ids", signed(|claims| claims.apps = (0..=MAX_GRANTED_APPS).map(app).collect())),
     ] {
-        assert_eq!(verify(&token).unwrap_err(), Rejection::unauthorized(), "{name}");
+        assert!(message_of(&token).contains(part), "{part}");
     }
 }
 
@@ -124,7 +143,7 @@ fn public_keys() -> TrustedKeys {
     TrustedKeys::new("", JWKS, "nsl").unwrap()
 }
 
-fn signed_with(algorithm: Algorithm, kid: Option<&str>, key: &EncodingKey) -> String {
+fn signed_with(algorithm: SigningAlgorithm, kid: Option<&str>, key: &EncodingKey) -> String {
     let mut header = Header::new(algorithm);
     header.kid = kid.map(str::to_owned);
     jsonwebtoken::encode(&header, &claims(), key).unwrap()
@@ -141,7 +160,7 @@ fn rsa_key() -> EncodingKey {
 #[test]
 fn public_key_verifies_signature_of_its_private_key() {
     for (algorithm, kid, key) in
-        [(Algorithm::ES256, "es", elliptic_key()), (Algorithm::RS256, "rs", rsa_key())]
+        [(SigningAlgorithm::ES256, "es", elliptic_key()), (SigningAlgorithm::RS256, "rs", rsa_key())]
     {
         for named in [Some(kid), None] {
             let token = signed_with(algorithm, named, &key);
@@ -156,24 +175,9 @@ fn public_key_verifies_signature_of_its_private_key() {
 fn public_key_is_not_accepted_as_hmac_secret() {
     // The classic confusion: what everybody may know, used as the secret of an HS256 token.
     let confused = issue(&claims(), JWKS).unwrap();
-    let other_hash = signed_with(Algorithm::RS512, Some("rs"), &rsa_key());
+    let other_hash = signed_with(SigningAlgorithm::RS512, Some("rs"), &rsa_key());
     for token in [confused, other_hash] {
         assert_eq!(public_keys().verify(&token, now()).unwrap_err(), Rejection::unauthorized());
-    }
-}
-
-#[test]
-fn missing_or_mistyped_claim_is_rejected() {
-    for body in [
-        json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "scope": "view", "apps": ["shop"]}),
-        json!({"sub": "ann", "aud": "nsl", "exp": NOW_S + 9, "scope": "view", "apps": ["shop"]}),
-        json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "exp": "soon", "scope": "view", "apps": ["shop"]}),
-        json!({"sub": "a#b", "aud": "nsl", "iat": NOW_S, "exp": NOW_S + 9, "scope": "view", "apps": ["shop"]}),
-        json!({"sub": "ann", "aud": "nsl", "iat": NOW_S, "exp": NOW_S + 9, "scope": "all", "apps": ["shop"]}),
-    ] {
-        let key = EncodingKey::from_secret(SECRET.as_bytes());
-        let token = jsonwebtoken::encode(&Header::default(), &body, &key).unwrap();
-        assert!(verify(&token).is_err(), "{body}");
     }
 }
 

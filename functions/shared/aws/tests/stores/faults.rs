@@ -75,7 +75,7 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
 
 fn given() -> IssuedCommand {
     let command = Command { switch: Switch::Console, enabled: true };
-    IssuedCommand { command, user: UserId::new("ann").unwrap(), at: now() }
+    IssuedCommand { command, user: Subject::new("ann").unwrap(), at: now() }
 }
 
 async fn assert_every_fault(env: &TestEnvironment, kind: Kind) {

@@ -115,7 +115,7 @@ async fn last_command_of_each_switch_is_returned() {
     let env = TestEnvironment::start().await;
     let given = |switch, enabled, later_ms| IssuedCommand {
         command: Command { switch, enabled },
-        user: UserId::new("ann").unwrap(),
+        user: Subject::new("auth0|5f7c").unwrap(),
         at: now().plus_ms(later_ms),
     };
     let last = [given(Switch::Encryption, true, 1), given(Switch::Console, true, 2)];

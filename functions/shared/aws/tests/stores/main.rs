@@ -21,7 +21,7 @@ use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::grant::{Grant, Proof, Role, StoredProof};
-use nsl_domain::ids::{AppId, ConnectionId, Scope, Source, UserId};
+use nsl_domain::ids::{AppId, ConnectionId, Scope, Source, Subject, UserId};
 use nsl_domain::report::{Document, Report};
 use nsl_domain::rollup::AppShard;
 use nsl_domain::time::TimestampMs;

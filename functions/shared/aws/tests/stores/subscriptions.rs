@@ -102,7 +102,7 @@ async fn subscription_renewed_by_another_credential_does_not_expire() {
     let env = TestEnvironment::start().await;
     open(&env, &connection("a=")).await;
     let by = |grant: Grant| Subscriber { proof: grant.stored_proof(), ..subscriber("a=") };
-    let of_bob = Grant { user: UserId::new("bob").unwrap(), ..grant("shop") };
+    let of_bob = Grant { user: Subject::new("bob").unwrap(), ..grant("shop") };
     let credentials = [by(grant("shop")), by(of_bob), by(fixtures::grant("shop", Scope::VIEW))];
     for (index, stored) in credentials.iter().enumerate() {
         for (other, judged) in credentials.iter().enumerate() {

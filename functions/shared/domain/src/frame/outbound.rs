@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::FrameId;
 use super::packing::array;
-use crate::ids::{AppId, Source, UserId};
+use crate::ids::{AppId, Source, Subject};
 use crate::isolation::{Panicked, isolated};
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::HistoryShape;
@@ -41,7 +41,7 @@ pub enum Outbound {
         /// The app of the `auth`.
         app: AppId,
         /// The user that the connection acts for.
-        user: UserId,
+        user: Subject,
     },
     /// The dashboard's `auth` failed. Never sent to a publisher: the library throws.
     AuthError,

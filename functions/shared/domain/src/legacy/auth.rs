@@ -51,7 +51,7 @@ pub(super) async fn auth<E: LegacyEffects>(
         return Ok(Reply::absorbed());
     }
     context.session.get_or_insert_default().accept(grant, context.now);
-    let mut frames = vec![Outbound::AuthSuccess { app: app.clone(), user }.render()];
+    let mut frames = vec![Outbound::AuthSuccess { app: app.clone(), user: user.into() }.render()];
     if is_page {
         let last = effects.last_report(&app).await.unwrap_or_else(|fault| {
             effects.log_fault(fault);

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::frame::fields::{self, Field};
-use crate::ids::{AppId, UserId};
+use crate::ids::{AppId, Subject};
 use crate::time::TimestampMs;
 
 /// A switch of a publisher.
@@ -51,7 +51,7 @@ pub struct IssuedCommand {
     /// The command.
     pub command: Command,
     /// The user that issued it.
-    pub user: UserId,
+    pub user: Subject,
     /// When.
     pub at: TimestampMs,
 }

@@ -113,8 +113,8 @@ async fn status<E: LegacyEffects>(
     effects: &E,
 ) -> Outcome<E, Reply> {
     let user = match user {
-        Field::Valid(user) => Some(user),
-        Field::Absent => context.grant().map(|grant| &grant.user),
+        Field::Valid(user) => Some(user.as_str()),
+        Field::Absent => context.grant().and_then(Grant::user_id),
         Field::Malformed => None,
     };
     let status = match context.app_of(named).zip(user) {
@@ -126,12 +126,14 @@ async fn status<E: LegacyEffects>(
 
 /// `Unknown` for an app that does not exist, is another user's or has no legacy flag, and for a foreign page: all look
 /// alike.
-fn status_of(app: Option<&App>, user: &UserId, role: Role) -> AppStatus {
+fn status_of(app: Option<&App>, user: &str, role: Role) -> AppStatus {
     match app {
-        Some(app) if app.legacy && app.owner == *user && role != Role::ForeignPage => match app.status {
-            Status::Active => AppStatus::Active,
-            Status::Inactive => AppStatus::Inactive,
-        },
+        Some(app) if app.legacy && app.owner.as_str() == user && role != Role::ForeignPage => {
+            match app.status {
+                Status::Active => AppStatus::Active,
+                Status::Inactive => AppStatus::Inactive,
+            }
+        }
         _ => AppStatus::Unknown,
     }
 }

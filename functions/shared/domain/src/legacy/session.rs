@@ -75,7 +75,9 @@ impl LegacySession {
     /// Whether exactly this was proved by the library's `auth`.
     pub fn has_proved(&self, app: &AppId, user: &UserId) -> bool {
         let legacy = self.grant.as_ref().filter(|grant| grant.is_legacy());
-        legacy.is_some_and(|grant| grant.user == *user && grant.reach == GrantedApps::Apps(vec![app.clone()]))
+        legacy.is_some_and(|grant| {
+            grant.user_id() == Some(user.as_str()) && grant.reach == GrantedApps::Apps(vec![app.clone()])
+        })
     }
 
     /// Whether an `auth` at `now` comes too soon after another.

@@ -7,7 +7,7 @@ use crate::frame::outbound::{AppStatus, Dialect, Outbound, RejectedReport, live_
 use crate::frame::packing::MAX_OUTBOUND_BYTES;
 use crate::frame::replay;
 use crate::grant::Role;
-use crate::ids::{AppId, Source, UserId};
+use crate::ids::{AppId, Source, Subject};
 use crate::legacy::command::Switch;
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::HistoryShape;
@@ -89,7 +89,7 @@ fn is_sent_to(frame: &Outbound, role: Role) -> bool {
 }
 
 fn every_frame() -> Vec<Outbound> {
-    let (app, user) = (AppId::new("shop").unwrap(), UserId::new("ann").unwrap());
+    let (app, user) = (AppId::new("shop").unwrap(), Subject::new("ann").unwrap());
     let id = FrameId::Text("7".into());
     let rejected = vec![RejectedReport::new(0, Rejection::unauthorized())];
     let commands = Switch::ALL.map(|switch| Command { switch, enabled: switch == Switch::Console });

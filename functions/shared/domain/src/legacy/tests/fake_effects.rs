@@ -28,7 +28,7 @@ pub(crate) fn shop() -> AppId {
 }
 
 pub(crate) fn legacy(scope: Scope) -> Grant {
-    let (user, reach) = (App::example().owner, GrantedApps::Apps(vec![shop()]));
+    let (user, reach) = (App::example().owner.into(), GrantedApps::Apps(vec![shop()]));
     Grant { user, scope, reach, proof: Proof::Legacy, until: None }
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn any_effects() -> impl Strategy<Value = FakeEffects> {
             last_report: is_full.then_some(report),
             log_entries: vec![json!({"message": "m"}).to_string(); if is_full { 700 } else { 0 }],
             commands: vec![
-                IssuedCommand { command, user: App::example().owner, at: NOW };
+                IssuedCommand { command, user: App::example().owner.into(), at: NOW };
                 usize::from(is_full)
             ],
             failing: failing.into_iter().collect(),

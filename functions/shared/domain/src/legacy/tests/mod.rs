@@ -17,7 +17,7 @@ use super::session::{LegacySession, WRONG_FOR_MS};
 use crate::app::{App, Status};
 use crate::conversation::reply::Reply;
 use crate::frame::control::ControlFrame;
-use crate::grant::{Action, Grant, Role};
+use crate::grant::{Action, Grant, Proof, Role};
 use crate::ids::Scope;
 
 /// Effects that find and claim the session of a connection with `grant`.
@@ -99,6 +99,19 @@ fn status_is_the_same_for_every_app_that_the_user_may_not_see() {
         (&json!({"type": "check_status", "data": {"userId": {}, "appId": "shop"}}), Role::Page, None),
     ] {
         assert_eq!(status(frame, role, found), unknown, "{frame}");
+    }
+}
+
+#[test]
+fn subject_of_a_token_shows_no_status_of_an_owners_app() {
+    let proof = Proof::Token { issued: NOW };
+    let app = App { legacy: true, ..App::example() };
+    let frame = json!({"type": "check_status", "data": {"appId": "shop"}});
+    for (grant, has_access) in [(by_key(Scope::VIEW), true), (Grant { proof, ..by_key(Scope::VIEW) }, false)]
+    {
+        let effects = FakeEffects { app: Some(app.clone()), ..granted(grant) };
+        let shown = frames(&reply(&frame, Role::Page, &effects)).remove(0);
+        assert_eq!(shown["payload"]["status"]["userHasAccess"], has_access, "{shown}");
     }
 }
 
