@@ -8,7 +8,6 @@ use nsl_aws::reports::Reports;
 use nsl_aws::rollups::{Rollups, StoredRollup};
 use nsl_domain::app::App;
 use nsl_domain::history::{HistoryFold, HistoryQuery, ReadPlan, ReadRequest, SeriesFilter};
-use nsl_domain::ids::UserId;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, Rollup};
@@ -114,7 +113,7 @@ impl WindowReader<'_> {
             if requests.is_empty() {
                 break;
             }
-            let reads = requests.iter().map(|request| self.stored(&app.owner, &shard, request, now));
+            let reads = requests.iter().map(|request| self.stored(app, &shard, request, now));
             for stored in try_join_all(reads).await?.into_iter().flatten() {
                 let mut rollup = rebuild.decode(&stored).await?;
                 if let Some(rollup) = &mut rollup {
@@ -139,13 +138,14 @@ impl WindowReader<'_> {
     /// The stored rollups of one request: from the cache as far as it has them, and one query for the rest.
     async fn stored(
         &self,
-        owner: &UserId,
+        app: &App,
         shard: &AppShard,
         request: &ReadRequest,
         now: TimestampMs,
     ) -> Result<Vec<StoredRollup>, Fault> {
         let (resolution, to) = (request.resolution, request.starts.to);
-        let key = CacheKey { owner: owner.clone(), shard: shard.clone(), resolution };
+        let (owner, created_at) = (app.owner.clone(), app.created_at);
+        let key = CacheKey { owner, created_at, shard: shard.clone(), resolution };
         let cached = self.cache.get(&key, request.starts, now);
         let mut stored = cached.rollups;
         if cached.to < to {

@@ -29,11 +29,12 @@ const MAX_BYTES: usize = 32 * 1_024 * 1_024;
 /// Bytes of a cached rollup besides its encoding: map entry, version, vector headers.
 const OVERHEAD_BYTES: usize = 256;
 
-/// The rollups of one shard and resolution. The owner is part of the key, because an application may be deleted and
-/// another one created with its id.
+/// The rollups of one shard and resolution. The owner and the instant of creation are part of the key, because an
+/// application may be deleted and another one created with its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CacheKey {
     pub(crate) owner: UserId,
+    pub(crate) created_at: Option<TimestampMs>,
     pub(crate) shard: AppShard,
     pub(crate) resolution: Resolution,
 }
@@ -135,7 +136,7 @@ mod tests {
 
     fn key(owner: &str, shard: u16) -> CacheKey {
         let shard = AppShard { app: AppId::new("shop").unwrap(), shard };
-        CacheKey { owner: UserId::new(owner).unwrap(), shard, resolution: Resolution::Hour }
+        CacheKey { owner: UserId::new(owner).unwrap(), created_at: None, shard, resolution: Resolution::Hour }
     }
 
     fn hours_ago(hours: i64) -> TimestampMs {
@@ -167,7 +168,8 @@ mod tests {
         // Two days for a late report, twenty hours in the stream, an hour of margin, and the running hour.
         assert_eq!(cached(&cache, key("ann", 0), 167, 0), (167 - 69, 69));
         assert_eq!(cached(&cache, key("ann", 0), 100, 90), (10, 90));
-        for other in [key("bob", 0), key("ann", 1)] {
+        let of_later_app = CacheKey { created_at: Some(now()), ..key("ann", 0) };
+        for other in [key("bob", 0), key("ann", 1), of_later_app] {
             assert_eq!(cached(&cache, other, 167, 0), (0, 167));
         }
         assert_eq!(cached(&cache, key("ann", 0), 169, 0), (0, 169), "begins before the cached range");

@@ -58,8 +58,10 @@ impl Effects for FrameEffects<'_> {
     /// The session row first: it lists the publisher's rows, for `$disconnect`.
     async fn store_grant(&self, grant: &Grant) -> Result<bool, Fault> {
         let Self { session, event } = self;
-        match session.sessions.store_grant(&event.connection, grant).await? {
+        match session.sessions.store_grant(&event.connection, grant, event.arrival).await? {
             Updated::Gone => Ok(false),
+            // A later `auth` was faster. Both are right and confirmed, and the later one stays.
+            Updated::Overtaken => Ok(true),
             Updated::Done => {
                 session.add_publisher(grant, event).await?;
                 Ok(true)

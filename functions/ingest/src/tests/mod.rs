@@ -60,7 +60,7 @@ impl World {
         let connection = ConnectionId::new(connection);
         sessions.open(&connection, Role::Program, &[], now()).await.unwrap();
         if let Some(grant) = grant {
-            sessions.store_grant(&connection, grant).await.unwrap();
+            sessions.store_grant(&connection, grant, now()).await.unwrap();
         }
         self.env.take_calls();
     }

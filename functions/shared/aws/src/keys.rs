@@ -58,6 +58,8 @@ pub(crate) const EXPIRES_AT: &str = "expiresAt";
 
 pub(crate) const ROLE: &str = "role";
 pub(crate) const GRANT: &str = "grant";
+/// When the `auth` arrived that proved it.
+pub(crate) const GRANTED_AT: &str = "grantedAt";
 pub(crate) const REFUSALS: &str = "refusals";
 /// String set of the apps that a connection subscribes to.
 pub(crate) const WATCHES: &str = "watches";
@@ -94,7 +96,8 @@ pub(crate) const ACTIVITY: &str = "activity";
 pub(crate) const REPORT: &str = "report";
 /// Log entries of one frame, a JSON array.
 pub(crate) const ENTRIES: &str = "entries";
-/// Whether a switch is on, which user changed it, and when; the last one also of a subscription.
+/// Whether a switch is on, which user changed it, and when; the last one also of a subscription and a
+/// publisher.
 pub(crate) const ENABLED: &str = "enabled";
 pub(crate) const USER: &str = "user";
 pub(crate) const AT: &str = "at";

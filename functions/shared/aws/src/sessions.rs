@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
@@ -48,6 +49,8 @@ pub struct Closed {
 pub enum Updated {
     /// Done.
     Done,
+    /// A later frame was faster; nothing is changed.
+    Overtaken,
     /// The connection is gone.
     Gone,
 }
@@ -94,13 +97,26 @@ impl Sessions {
         self.table.get(keys::connection(connection), keys::SESSION, attempt).await
     }
 
-    /// Stores what an in-band `auth` proved, and for which apps the connection may report. One conditional write.
+    /// Stores what an in-band `auth` that arrived at `now` proved, and for which apps the connection may report, unless a
+    /// later one did. One conditional write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
-    pub async fn store_grant(&self, connection: &ConnectionId, grant: &Grant) -> Result<Updated, Fault> {
-        let update = self.update(connection);
-        grant_update(update, grant, "SET #grant = :grant", "store grant").await
+    pub async fn store_grant(
+        &self,
+        connection: &ConnectionId,
+        grant: &Grant,
+        now: TimestampMs,
+    ) -> Result<Updated, Fault> {
+        let update = self
+            .update(connection)
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(#grantedAt) OR #grantedAt <= :now)",
+            )
+            .expression_attribute_names("#grantedAt", keys::GRANTED_AT)
+            .expression_attribute_values(":now", items::number(now.ms()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        grant_update(update, grant, "SET #grant = :grant, #grantedAt = :now", "store grant").await
     }
 
     /// Counts a wrong credential at `now`; returns how many there were, `None` where the connection is gone. One
@@ -149,6 +165,7 @@ impl Sessions {
 }
 
 /// Completes and sends `update`, whose expression begins with `set`, with `grant` and the apps that it may publish for.
+/// `Overtaken` only for an update that returns the row if its condition fails.
 pub(crate) async fn grant_update(
     update: UpdateItemFluentBuilder,
     grant: &Grant,
@@ -164,8 +181,15 @@ pub(crate) async fn grant_update(
             .update_expression([set, " ADD publishes :apps"].concat())
             .expression_attribute_values(":apps", app_set(apps)),
     };
-    let updated = if_condition_held(attempt, update.send().await)?;
-    Ok(updated.map_or(Updated::Gone, |_| Updated::Done))
+    match update.send().await {
+        Ok(_) => Ok(Updated::Done),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(failed.item().map_or(Updated::Gone, |_| Updated::Overtaken))
+            }
+            _ => Err(Fault::of(attempt, error)),
+        },
+    }
 }
 
 fn read_session(item: &Item) -> Result<Session, BadAttribute> {

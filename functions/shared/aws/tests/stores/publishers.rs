@@ -39,11 +39,11 @@ async fn in_band_auth_updates_the_session_row() {
     open(&env, &publisher).await;
     env.take_calls();
     for app in ["shop", "bank", "shop"] {
-        env.sessions().store_grant(&publisher, &grant(app)).await.unwrap();
+        env.sessions().store_grant(&publisher, &grant(app), now()).await.unwrap();
         assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
     }
     let viewer = Grant { scope: Scope::VIEW, ..grant("cafe") };
-    env.sessions().store_grant(&publisher, &viewer).await.unwrap();
+    env.sessions().store_grant(&publisher, &viewer, now()).await.unwrap();
     let mut published = env.sessions().close(&publisher).await.unwrap().published;
     published.sort();
     assert_eq!(published, [id("bank"), id("shop")]);
@@ -70,6 +70,21 @@ async fn connected_lists_each_unexpired_connection_once() {
     let publisher = |name| Publisher { connection: connection(name), proof: proof() };
     let publishers = env.publishers().of_app(&id("shop"), now()).await.unwrap();
     assert_eq!(publishers, [publisher("a="), publisher("b=")]);
+}
+
+#[tokio::test]
+async fn publisher_row_of_an_overtaken_auth_is_not_stored() {
+    let env = TestEnvironment::start().await;
+    let proofs = ["older", "newer"].map(|key| {
+        let proof = Proof::Key(KeyRecord::of(key, Scope::BOTH).id);
+        Grant { proof, ..grant("shop") }.stored_proof()
+    });
+    for (proof, ms) in proofs.iter().zip([0, 1]).rev() {
+        let at = now().plus_ms(ms);
+        env.publishers().add(&[id("shop")], &connection("a="), proof, at).await.unwrap();
+    }
+    let found = env.publishers().of_app(&id("shop"), now()).await.unwrap();
+    assert_eq!(found.into_iter().map(|publisher| publisher.proof).collect::<Vec<_>>(), proofs[1..]);
 }
 
 #[tokio::test]

@@ -26,17 +26,39 @@ async fn open_session_has_its_role_and_expiry() {
 async fn grant_is_stored_while_the_session_is_open() {
     let env = TestEnvironment::start().await;
     let id = connection(ID);
-    assert_eq!(env.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
+    assert_eq!(env.sessions().store_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
     assert_eq!(env.sessions().find(&id).await.unwrap(), None);
     open(&env, &id).await;
     env.take_calls();
-    assert_eq!(env.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Done);
+    assert_eq!(env.sessions().store_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
     let calls = env.take_calls();
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].to_string(), "UpdateItem ConnectionsTable");
-    assert_eq!(calls[0].text("/ConditionExpression"), "attribute_exists(pk)");
+    assert!(calls[0].text("/ConditionExpression").starts_with("attribute_exists(pk) AND "));
     let found = env.sessions().find(&id).await.unwrap().unwrap();
     assert_eq!(found.grant, Some(grant("shop")));
+}
+
+#[tokio::test]
+async fn auth_that_is_overtaken_changes_nothing() {
+    let env = TestEnvironment::start().await;
+    let id = connection(ID);
+    open(&env, &id).await;
+    let store = async |app: &str, ms| {
+        let arrival = now().plus_ms(ms);
+        env.publishers().add(&[super::id("shop")], &id, &grant(app).stored_proof(), arrival).await.unwrap();
+        env.sessions().store_grant(&id, &fixtures::grant(app, Scope::BOTH), arrival).await.unwrap()
+    };
+    assert_eq!(store("bank", 1).await, Updated::Done);
+    assert_eq!(store("shop", 0).await, Updated::Overtaken);
+    let stored = env.sessions().find(&id).await.unwrap().unwrap().grant;
+    assert_eq!(stored, Some(fixtures::grant("bank", Scope::BOTH)));
+    assert_eq!(
+        store("shop", 1).await,
+        Updated::Done,
+        "in the same millisecond the last one processed counts"
+    );
+    assert_eq!(store("cafe", 2).await, Updated::Done);
 }
 
 #[tokio::test]
@@ -68,7 +90,7 @@ async fn closing_returns_and_deletes_subscriptions() {
     assert_eq!(watched, [super::id("bank"), super::id("shop")]);
     assert_eq!(env.sessions().find(&id).await.unwrap(), None);
     assert_eq!(env.sessions().close(&id).await.unwrap(), Closed::default());
-    assert_eq!(env.sessions().store_grant(&id, &grant("shop")).await.unwrap(), Updated::Gone);
+    assert_eq!(env.sessions().store_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
     assert_eq!(env.sessions().count_rejection(&id, now()).await.unwrap(), None);
     assert_eq!(env.sessions().find(&id).await.unwrap(), None, "a late frame brings nothing back");
 }

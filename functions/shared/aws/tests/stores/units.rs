@@ -72,7 +72,7 @@ async fn each_call_about_connections_is_charged_as_documented() {
     env.publishers().add(&apps, &connection, &proof(), now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a session and a publisher");
     env.sessions().find(&connection).await.unwrap();
-    env.sessions().store_grant(&connection, &grant("shop")).await.unwrap();
+    env.sessions().store_grant(&connection, &grant("shop"), now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a session read, and its grant");
     env.subscriptions().add(&id("shop"), &viewer(&connection), now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a subscription");
