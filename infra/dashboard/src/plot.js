@@ -1,7 +1,7 @@
 // One chart on a canvas: lines, a band around the first, a cursor that all charts share, selection by dragging.
 // Wraps uPlot, which the page contains.
 
-import { axisLabels } from "./times.js";
+import { axisLabels, axisMarks } from "./times.js";
 import { humanise } from "./units.js";
 
 const CURSOR_KEY = "nsl";
@@ -156,7 +156,7 @@ function followFinger(over) {
 }
 
 function timeAxis({ muted, grid, font }) {
-  return { stroke: muted, font, size: 30, gap: 6, space: 72, grid: { show: false }, ticks: { stroke: grid, size: 4, width: 1 }, values: (_, marks, _axis, _space, increment) => axisLabels(marks, increment) };
+  return { stroke: muted, font, size: 30, gap: 6, space: 72, grid: { show: false }, ticks: { stroke: grid, size: 4, width: 1 }, splits: (_, _axis, from, to, increment) => axisMarks(from, to, increment), values: (_, marks, _axis, _space, increment) => axisLabels(marks, increment) };
 }
 
 function valueAxis(unit, { muted, grid, font }) {

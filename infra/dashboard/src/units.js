@@ -7,7 +7,7 @@ import LIBRARY_SERIES from "../../../functions/shared/domain/src/series/library_
 const SECOND_S = 1;
 const MINUTE_S = 60;
 const HOUR_S = 3600;
-const DAY_S = 86400;
+export const DAY_S = 86_400;
 
 /** The factor from one prefix to the next. */
 const BINARY = 1024;

@@ -3,10 +3,13 @@
 //! meaning of each line stay as they are.
 
 /// Operators and brackets that need no spaces. Plus and minus do: `a + +b` is not `a++b`.
-const SPACED: [&str; 29] = [
+const SPACED: [&str; 30] = [
     " = ", " => ", " === ", " !== ", " ? ", " : ", " && ", " || ", " ?? ", " < ", " > ", " >= ", " <= ",
-    " += ", " -= ", " ||= ", " * ", ", ", "; ", ": ", " {", "{ ", " }", "} ", " [", "] ", " (", ") ", " !",
+    " += ", " -= ", " ||= ", " * ", DIVIDED, ", ", "; ", ": ", " {", "{ ", " }", "} ", " [", "] ", " (",
+    ") ", " !",
 ];
+/// Any other slash may begin a regular expression.
+const DIVIDED: &str = " / ";
 
 /// The modules as one script, in the order given.
 pub(super) fn modules(modules: &[(&str, &str)]) -> String {
@@ -14,7 +17,10 @@ pub(super) fn modules(modules: &[(&str, &str)]) -> String {
     for (_, text) in modules {
         for line in lines(text).filter(|line| !line.starts_with("import ")) {
             script.push_str(&compact(line.strip_prefix("export ").unwrap_or(line)));
-            script.push('\n');
+            // These continue on the next line; a statement keeps its own, so that an error names it.
+            if !script.ends_with(['{', ',']) {
+                script.push('\n');
+            }
         }
     }
     script
@@ -37,10 +43,10 @@ fn trimmed(text: &str, signs: &[&str]) -> String {
     signs.iter().fold(text.to_owned(), |text, sign| text.replace(sign, sign.trim()))
 }
 
-/// `line` without the spaces around operators. Quoted text is not changed, nor is a line with a template or a slash, which
-/// may begin a regular expression.
+/// `line` without the spaces around operators. Quoted text is not changed, nor is a line with a template or a regular
+/// expression.
 fn compact(line: &str) -> String {
-    if line.contains(['`', '/', '\\', '\'']) {
+    if line.replace(DIVIDED, "").contains(['`', '/', '\\', '\'']) {
         return line.to_owned();
     }
     let parts = line.split('"').enumerate();
