@@ -18,11 +18,13 @@ const OWN_LINTS: [&str; 1] = ["tests"];
 /// The project's crates that the crate in this folder may depend on.
 fn may_name(folder: &str) -> &'static [&'static str] {
     match folder {
-        "functions/shared/domain" | "infra/local/gateway" | "infra/local/launcher" | "tests" => &[],
+        "functions/shared/domain" | "infra/local/launcher" | "infra/terminal" | "tests" => &[],
+        // Nothing of the service: how text is printed.
+        "infra/local/gateway" => &["nsl-terminal"],
         "tests/support" => &["nsl-domain", "nsl-aws", "nsl-gateway"],
-        "infra/client" => &CORE[..1],
+        "infra/client" => &["nsl-domain", "nsl-terminal"],
         "infra/bench" => &["nsl-client", "nsl-domain"],
-        "infra/cli" => &["nsl-client", "nsl-domain", "nsl-auth", "nsl-aws"],
+        "infra/cli" => &["nsl-client", "nsl-domain", "nsl-auth", "nsl-aws", "nsl-terminal"],
         "functions/shared/auth" => &CORE[..1],
         "functions/shared/aws" => &CORE[..2],
         _ => &CORE,

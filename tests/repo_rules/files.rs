@@ -142,6 +142,20 @@ fn no_test_is_ignored_and_no_code_is_a_stub() {
     assert_none(files_with("rs").iter().flat_map(|file| lines_with(&file.path, &file.text, &IDLE)));
 }
 
+/// The programs' consoles, which make everything printable, and the launcher, which prints its own texts.
+const CONSOLES: [&str; 3] =
+    ["infra/client/src/console.rs", "infra/local/gateway/src/console.rs", "infra/local/launcher/src/main.rs"];
+const OUTPUTS: [&str; 2] = ["io::stdout()", "io::stderr()"];
+
+#[test]
+fn only_consoles_write_to_a_terminal() {
+    assert_eq!(lines_with("a", "write(std::io::stdout())", &OUTPUTS).len(), 1);
+    let files: Vec<_> = files_with("rs");
+    assert!(CONSOLES.iter().all(|path| files.iter().any(|file| file.path == *path)));
+    let others = files.iter().filter(|file| !CONSOLES.contains(&file.path.as_str()));
+    assert_none(others.flat_map(|file| lines_with(&file.path, file.code(), &OUTPUTS)));
+}
+
 #[test]
 fn every_relative_link_has_a_target() {
     let sample = "[a](b.md#c) [d](https://e.f) [g](#h)\n```\n[i](j)\n```\n";

@@ -42,7 +42,7 @@ fn print(results: &results::RunResults, console: &Console) -> std::io::Result<Ex
     if console.is_json() {
         console.document(results)?;
     } else {
-        console.line(&table::render(results))?;
+        console.lines(table::render(results).lines())?;
     }
     Ok(if results.is_flawless { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,9 +1,10 @@
 //! Reads an app, and changes it with optimistic locking.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use nsl_aws::apps::{Apps, Saved};
 use nsl_domain::app::App;
 use nsl_domain::ids::AppId;
+use nsl_terminal::is_printable;
 
 /// Attempts to save a change while others change the same app.
 const MAX_ATTEMPTS: usize = 5;
@@ -12,6 +13,12 @@ const MAX_ATTEMPTS: usize = 5;
 pub(crate) async fn find(apps: &Apps, app: &str) -> anyhow::Result<App> {
     let id = AppId::new(app).with_context(|| format!("invalid application id {app:?}"))?;
     apps.find(&id).await?.with_context(|| format!("no application {id}"))
+}
+
+/// `name` as the display name of an app; it is printed and shown in many places.
+pub(crate) fn display_name(name: &str) -> anyhow::Result<String> {
+    ensure!(is_printable(name), "--name: {name:?} has a control or invisible character");
+    Ok(name.to_owned())
 }
 
 /// Applies `edit` to the app and returns the result. `edit` is repeated if the app has changed

@@ -32,7 +32,7 @@ pub(crate) fn document(app: &App, default: Retention) -> Map<String, Value> {
 }
 
 /// The app as text, one line per setting. `default` is the service's retention.
-pub(crate) fn card(app: &App, default: Retention) -> String {
+pub(crate) fn card(app: &App, default: Retention) -> Vec<String> {
     let rates = app.rates();
     let mut lines = vec![
         row("app", app.id.as_str()),
@@ -65,7 +65,7 @@ pub(crate) fn card(app: &App, default: Retention) -> String {
         lines.push(row("key", "none"));
     }
     lines.extend(app.tokens_not_before.map(|earliest| row("tokens", &format!("issued since {earliest}"))));
-    lines.join("\n")
+    lines
 }
 
 /// One line of a card.
@@ -161,7 +161,7 @@ mod tests {
              tokens       issued since 1970-01-01T00:00:00.000Z",
             old.id, new.id, other.id
         );
-        assert_eq!(card(&app, Retention::default()), expected);
+        assert_eq!(card(&app, Retention::default()).join("\n"), expected);
         let document = Value::Object(document(&app, Retention::default())).to_string();
         assert!(!document.contains(&old.hash.to_hex()));
     }

@@ -4,6 +4,7 @@ use crate::figure::figure;
 use crate::rates::{Rate, Rates, Totals};
 use jiff::{Timestamp, tz::TimeZone};
 use nsl_domain::series::Unit;
+use nsl_terminal::{Line, Style as Color, padded, printable_json};
 use serde_json::Value;
 
 /// Characters of a bar.
@@ -34,39 +35,28 @@ pub(crate) struct Style {
 }
 
 /// Renders a report with the time `timestamp_ms`.
-pub(crate) fn render(report: &Value, timestamp_ms: Option<i64>, rates: &mut Rates, style: &Style) -> String {
+pub(crate) fn render(report: &Value, timestamp_ms: Option<i64>, rates: &mut Rates, style: &Style) -> Line {
     let metrics = report.get("metrics").unwrap_or(&Value::Null);
     let source = report.get("source").and_then(Value::as_str).unwrap_or("-");
-    let mut parts = vec![style.dim(&time_of_day(timestamp_ms, &style.zone)), printable(source)];
-    if let Some(name) = parts.last_mut() {
-        *name = format!("{name:<SOURCE_WIDTH$}");
+    let mut line = Line::default();
+    style.push(&mut line, &time_of_day(timestamp_ms, &style.zone), Color::Dim);
+    line.push(&format!("  {}", padded(source, SOURCE_WIDTH)));
+    let metered = style.push_gauges(&mut line, metrics);
+    let parts = other_parts(metrics, source, timestamp_ms, rates);
+    if !metered && parts.is_empty() {
+        let document = printable_json(&metrics.to_string()).chars().take(MAX_OTHER).collect::<String>();
+        line.push(&format!("  {document}"));
     }
-    let known = known_parts(metrics, source, timestamp_ms, rates, style);
-    if known.is_empty() {
-        parts.push(printable(&metrics.to_string()).chars().take(MAX_OTHER).collect());
+    for part in parts {
+        line.push(&format!("  {part}"));
     }
-    parts.extend(known);
-    parts.join("  ")
+    line
 }
 
-fn known_parts(
-    metrics: &Value,
-    source: &str,
-    timestamp_ms: Option<i64>,
-    rates: &mut Rates,
-    style: &Style,
-) -> Vec<String> {
-    let number = |pointer: &str| metrics.pointer(pointer).and_then(Value::as_f64);
+/// Resident set size and network rates.
+fn other_parts(metrics: &Value, source: &str, timestamp_ms: Option<i64>, rates: &mut Rates) -> Vec<String> {
     let mut parts = Vec::new();
-    if let Some(usage) = number("/cpu/usage") {
-        parts.push(style.gauge("cpu", usage));
-    }
-    let used_share =
-        || Some(number("/memory/used")? / number("/memory/total").filter(|total| *total > 0.0)? * 100.0);
-    if let Some(usage) = number("/memory/usagePercent").or_else(used_share) {
-        parts.push(style.gauge("mem", usage));
-    }
-    if let Some(rss) = number("/process/memoryUsage/rss") {
+    if let Some(rss) = number(metrics, "/process/memoryUsage/rss") {
         parts.push(format!("rss {:>BYTES_WIDTH$}", bytes(rss)));
     }
     let totals = timestamp_ms.and_then(|at_ms| Totals::of(metrics, at_ms));
@@ -76,23 +66,41 @@ fn known_parts(
     parts
 }
 
+fn number(metrics: &Value, pointer: &str) -> Option<f64> {
+    metrics.pointer(pointer).and_then(Value::as_f64)
+}
+
+/// The used part of the memory in percent.
+fn memory_usage(metrics: &Value) -> Option<f64> {
+    let used_share = || {
+        let total = number(metrics, "/memory/total").filter(|total| *total > 0.0)?;
+        Some(number(metrics, "/memory/used")? / total * 100.0)
+    };
+    number(metrics, "/memory/usagePercent").or_else(used_share)
+}
+
 impl Style {
-    fn dim(&self, text: &str) -> String {
-        if self.color { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
+    fn push(&self, line: &mut Line, text: &str, color: Color) {
+        if self.color { line.push_styled(text, color) } else { line.push(text) }
     }
 
-    fn gauge(&self, name: &str, percent: f64) -> String {
-        let bar = bar(percent);
-        let figure = format!("{:>5}", figure(percent, Some(Unit::Percent)));
-        if !self.color {
-            return format!("{name} {bar} {figure}");
+    /// Appends the usage of CPU and memory; returns whether the document has one of them.
+    fn push_gauges(&self, line: &mut Line, metrics: &Value) -> bool {
+        let usages = [("cpu", number(metrics, "/cpu/usage")), ("mem", memory_usage(metrics))];
+        let mut has_any = false;
+        for (name, percent) in usages {
+            let Some(percent) = percent else { continue };
+            has_any = true;
+            let color = match percent {
+                percent if percent >= HOT => Color::Red,
+                percent if percent >= WARM => Color::Yellow,
+                _ => Color::Green,
+            };
+            line.push(&format!("  {name} "));
+            self.push(line, &bar(percent), color);
+            line.push(&format!(" {:>5}", figure(percent, Some(Unit::Percent))));
         }
-        let color = match percent {
-            percent if percent >= HOT => 31,
-            percent if percent >= WARM => 33,
-            _ => 32,
-        };
-        format!("{name} \x1b[{color}m{bar}\x1b[0m {figure}")
+        has_any
     }
 }
 
@@ -117,11 +125,6 @@ fn time_of_day(timestamp_ms: Option<i64>, zone: &TimeZone) -> String {
     )
 }
 
-/// Replaces control characters, which the terminal would interpret.
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '·' } else { character }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +136,7 @@ mod tests {
 
     fn line(metrics: Value, style: &Style) -> String {
         let report = json!({"metrics": metrics, "source": "web-1", "id": "x"});
-        render(&report, Some(1_764_000_000_007), &mut Rates::default(), style)
+        render(&report, Some(1_764_000_000_007), &mut Rates::default(), style).as_str().to_owned()
     }
 
     #[test]
@@ -163,9 +166,10 @@ mod tests {
             {"bytesReceived": bytes, "bytesSent": bytes}}}}, "source": "s"})
         };
         let mut rates = Rates::default();
-        assert!(!render(&report(0), Some(1_000), &mut rates, &plain()).contains('↓'));
-        let second = render(&report(2_048), Some(2_000), &mut rates, &plain());
-        assert!(second.ends_with("↓     2 KiB/s  ↑     2 KiB/s"), "{second}");
+        let mut line = |bytes, at_ms| render(&report(bytes), Some(at_ms), &mut rates, &plain());
+        assert!(!line(0, 1_000).as_str().contains('↓'));
+        let second = line(2_048, 2_000);
+        assert!(second.as_str().ends_with("↓     2 KiB/s  ↑     2 KiB/s"), "{second:?}");
     }
 
     #[test]
@@ -182,8 +186,16 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_replaced() {
-        let report = json!({"metrics": {"cpu": {"usage": 1}}, "source": "\u{1b}[2Jevil"});
-        assert!(!render(&report, None, &mut Rates::default(), &plain()).contains('\x1b'));
+    fn hostile_report_stays_on_its_line() {
+        for color in [true, false] {
+            let style = Style { color, zone: TimeZone::UTC };
+            for metrics in [json!({"cpu": {"usage": 1}}), json!({"\u{9b}2J\u{202e}": "\n"})] {
+                let report = json!({"metrics": metrics, "source": "\u{1b}[2Jevil\r\n12:00:00"});
+                let line = render(&report, None, &mut Rates::default(), &style);
+                let own = line.as_str().replace("\x1b[2m", "").replace("\x1b[32m", "").replace("\x1b[0m", "");
+                assert!(nsl_terminal::is_printable(&own), "{line:?}");
+                assert!(own.contains("\\u{1b}[2Jevil\\r\\n12:00:00"), "{line:?}");
+            }
+        }
     }
 }

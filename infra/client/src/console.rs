@@ -1,5 +1,7 @@
-//! Terminal output: results to stdout, messages and progress to stderr.
+//! Terminal output: results to stdout, messages and progress to stderr. Whatever is passed here may contain names and
+//! messages of other programs, so each text becomes one printable line.
 
+use nsl_terminal::{Line, printable, printable_json};
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -35,10 +37,16 @@ impl Console {
     ///
     /// # Errors
     /// If stdout cannot be written.
-    pub fn line(&self, text: &str) -> std::io::Result<()> {
-        let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{text}")?;
-        stdout.flush()
+    pub fn line(&self, line: impl Into<Line>) -> std::io::Result<()> {
+        print(line.into().as_str())
+    }
+
+    /// Prints several lines of result.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn lines<L: Into<Line>>(&self, lines: impl IntoIterator<Item = L>) -> std::io::Result<()> {
+        lines.into_iter().try_for_each(|line| self.line(line))
     }
 
     /// Prints one result as one line of JSON.
@@ -46,21 +54,49 @@ impl Console {
     /// # Errors
     /// If stdout cannot be written.
     pub fn document(&self, document: &impl Serialize) -> std::io::Result<()> {
-        self.line(&serde_json::to_string(document)?)
+        self.json_text(&serde_json::to_string(document)?)
     }
 
-    /// Prints one result: `document` as JSON, or `text`.
+    /// Prints a JSON document that is text already.
     ///
     /// # Errors
     /// If stdout cannot be written.
-    pub fn show(&self, document: &impl Serialize, text: impl FnOnce() -> String) -> std::io::Result<()> {
-        if self.json { self.document(document) } else { self.line(&text()) }
+    pub fn json_text(&self, document: &str) -> std::io::Result<()> {
+        print(&printable_json(document))
+    }
+
+    /// Prints the text of a file, such as CSV: as it is, so that it can be saved, but printable on a terminal.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn file(&self, text: &str) -> std::io::Result<()> {
+        if std::io::stdout().is_terminal() { self.lines(text.lines()) } else { print(text) }
+    }
+
+    /// Prints one result: `document` as JSON, or `line`.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn show(&self, document: &impl Serialize, line: impl FnOnce() -> String) -> std::io::Result<()> {
+        self.show_lines(document, || [line()])
+    }
+
+    /// Prints one result: `document` as JSON, or `lines`.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn show_lines<L: Into<Line>, I: IntoIterator<Item = L>>(
+        &self,
+        document: &impl Serialize,
+        lines: impl FnOnce() -> I,
+    ) -> std::io::Result<()> {
+        if self.json { self.document(document) } else { self.lines(lines()) }
     }
 
     /// Prints a message to stderr.
     pub fn note(&self, text: &str) {
         // A closed stderr must not end the program, and there is nowhere else to report it.
-        let _ = writeln!(std::io::stderr().lock(), "{}: {text}", self.program);
+        let _ = writeln!(std::io::stderr().lock(), "{}: {}", self.program, printable(text));
     }
 
     /// Prints a message to stderr, unless results are printed as JSON.
@@ -74,7 +110,7 @@ impl Console {
     pub fn draw(&self, text: &str) {
         if self.interactive {
             // As in `note`.
-            let _ = write!(std::io::stderr().lock(), "\r{text}\x1b[K");
+            let _ = write!(std::io::stderr().lock(), "\r{}\x1b[K", printable(text));
         }
     }
 
@@ -86,7 +122,8 @@ impl Console {
         if !self.interactive || !std::io::stdin().is_terminal() {
             return Ok(false);
         }
-        write!(std::io::stderr().lock(), "{}: {question} Type {expected} to confirm: ", self.program)?;
+        let (question, shown) = (printable(question), printable(expected));
+        write!(std::io::stderr().lock(), "{}: {question} Type {shown} to confirm: ", self.program)?;
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer)?;
         Ok(answer.trim() == expected)
@@ -103,6 +140,12 @@ impl Console {
             }
         }
     }
+}
+
+fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

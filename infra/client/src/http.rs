@@ -158,8 +158,7 @@ fn rejection(status: u16, body: &str) -> String {
         field: Option<String>,
     }
     let Ok(Rejection { message, code, field }) = serde_json::from_str(body) else {
-        let shown: String =
-            body.chars().filter(|character| !character.is_control()).take(MAX_SHOWN).collect();
+        let shown: String = body.trim_end().chars().take(MAX_SHOWN).collect();
         return format!("{status} {shown}");
     };
     let code = code.map_or_else(String::new, |code| format!(" {code}"));

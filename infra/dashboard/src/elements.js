@@ -14,7 +14,8 @@ export function draw(tag, attributes = {}, ...children) {
 
 /** Replaces the children of `element`. */
 export function put(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => (child ?? null) !== null));
+  const shown = children.flat(Infinity).filter((child) => (child ?? null) !== null);
+  element.replaceChildren(...shown.map((child) => (typeof child === "string" ? visible(child) : child)));
 }
 
 function fill(element, attributes, children) {
@@ -22,7 +23,7 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked") element[name] = value;
     else if (value === true) element.setAttribute(name, "");
-    else if ((value ?? false) !== false) element.setAttribute(name, value);
+    else if ((value ?? false) !== false) element.setAttribute(name, visible(value));
   }
   put(element, children);
   return element;
@@ -30,5 +31,11 @@ function fill(element, attributes, children) {
 
 /** Sets the text of an element if it differs, so that a screen reader announces only changes. */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
+}
+
+/** Text with escapes for the characters that hide or reorder others, which names may contain. */
+function visible(text) {
+  return String(text).replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (one) => `\\u{${one.codePointAt().toString(16)}}`);
 }

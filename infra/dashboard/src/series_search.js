@@ -10,6 +10,7 @@ const NAMES_LISTED_MAX = 40;
 export class SeriesSearch {
   #names = () => [];
   #choose;
+  #listed = [];
   #marked = -1;
   #list = make("ul", { id: "found", role: "listbox", class: "found", hidden: true, "aria-label": t("series") });
   #field = make("input", {
@@ -37,9 +38,9 @@ export class SeriesSearch {
     const all = this.#names();
     this.#field.placeholder = t("searchHint", { n: count(all.length) });
     const found = all.filter((name) => name.toLowerCase().includes(wanted));
-    const listed = found.slice(0, NAMES_LISTED_MAX);
-    const options = listed.map((name, index) => make("li", { role: "option", id: `found-${index}`, tabindex: "-1", title: name, "aria-selected": "false", onclick: () => this.#take(name) }, name));
-    const left = found.length - listed.length;
+    this.#listed = found.slice(0, NAMES_LISTED_MAX);
+    const options = this.#listed.map((name, index) => make("li", { role: "option", id: `found-${index}`, tabindex: "-1", title: name, "aria-selected": "false", onclick: () => this.#take(name) }, name));
+    const left = found.length - this.#listed.length;
     const tail = found.length === 0 ? t("noMatch") : left > 0 ? t("more", { n: count(left) }) : null;
     put(this.#list, options, tail === null ? null : make("li", { class: "muted", role: "presentation" }, tail));
     this.#list.hidden = false;
@@ -76,8 +77,7 @@ export class SeriesSearch {
       if (this.#list.hidden) this.#open();
       this.#mark(Math.max(0, this.#marked + (event.key === "ArrowDown" ? 1 : -1)));
     } else if (event.key === "Enter") {
-      const marked = this.#options()[this.#marked];
-      if (marked !== undefined) this.#take(marked.textContent);
+      if (this.#marked >= 0) this.#take(this.#listed[this.#marked]);
     }
   }
 

@@ -43,16 +43,23 @@ fn trimmed(text: &str, signs: &[&str]) -> String {
     signs.iter().fold(text.to_owned(), |text, sign| text.replace(sign, sign.trim()))
 }
 
-/// `line` without the spaces around operators. Quoted text is not changed, nor is a line with a template or a regular
-/// expression.
+/// `line` without the spaces around operators. Text in quotes or in a template is not changed, nor is a line with a
+/// regular expression or a template in a template.
 fn compact(line: &str) -> String {
-    if line.replace(DIVIDED, "").contains(['`', '/', '\\', '\'']) {
+    let has_nested_template = line.matches('`').count() > 2;
+    if has_nested_template || line.replace(DIVIDED, "").contains(['/', '\\', '\'']) {
         return line.to_owned();
     }
-    let parts = line.split('"').enumerate();
-    let parts =
-        parts.map(|(index, part)| if index % 2 == 0 { trimmed(part, &SPACED) } else { part.to_owned() });
-    parts.collect::<Vec<_>>().join("\"")
+    let mut open = None;
+    let parts = line.split_inclusive(['"', '`']).map(|part| {
+        let was_open = open.is_some();
+        let sign = part.chars().next_back().filter(|last| matches!(last, '"' | '`'));
+        if sign.is_some() && (open.is_none() || open == sign) {
+            open = if was_open { None } else { sign };
+        }
+        if was_open { part.to_owned() } else { trimmed(part, &SPACED) }
+    });
+    parts.collect()
 }
 
 /// `text` escaped as a quoted attribute value.

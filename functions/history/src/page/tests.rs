@@ -106,10 +106,10 @@ fn bundling_removes_module_syntax_and_keeps_the_meaning() {
         "// Why.\nimport { b } from \"./b.js\";\n\n/**\n * What.\n */\nexport const a = 1;\n  a(b);\n",
     )]);
     assert_eq!(script, "const a=1;\na(b);\n");
-    let code = "if (f(\"a, ( b\", x + +y, { c: 1 }) ) {\nreturn [!z / 2];\n}\n";
+    let code = "if (f(\"a, ( b\", x + +y, { c: 1 }) ) {\nreturn [!z / 2, `$ {, \"}`, 3];\n}\n";
     let regular_expression = "return /a, b/.test(`${x}, y`);\n";
     let texts = format!("{code}{regular_expression}");
-    let compact = "if(f(\"a, ( b\",x + +y,{c:1})){return[!z/2];\n}\n";
+    let compact = "if(f(\"a, ( b\",x + +y,{c:1})){return[!z/2,`$ {, \"}`,3];\n}\n";
     assert_eq!(bundle::modules(&[("b", &texts)]), format!("{compact}{regular_expression}"));
     assert_eq!(bundle::style("/* Why. */\na b > c { d: e, f; }\n"), "a b > c{d:e,f;}");
     assert_eq!(bundle::constant("C", "[\n    [\"a, b\", 1],\n    []\n]\n"), "const C=[[\"a, b\",1],[]];\n");

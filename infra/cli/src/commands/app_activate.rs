@@ -43,9 +43,9 @@ fn show(
         console.document(&document)?;
         return Ok(());
     }
-    console.line(&format!("{} is {}", app.id, app.status.as_str()))?;
+    console.line(format!("{} is {}", app.id, app.status.as_str()))?;
     match disconnected {
-        Some(disconnected) => console.line(&format!("closed {} connections", disconnected.closed))?,
+        Some(disconnected) => console.line(format!("closed {} connections", disconnected.closed))?,
         None if app.status == Status::Inactive => console.note(
             "requests on open connections are rejected within a minute; --stack NAME closes them at once",
         ),

@@ -2,7 +2,7 @@
 //!
 //! `--demo` is idempotent: afterwards the demo app exists and accepts the keys in the key files.
 
-use crate::app_edit::edit;
+use crate::app_edit::{display_name, edit};
 use crate::app_view::on_off;
 use crate::args::{AppCreate, union};
 use crate::cli::Cli;
@@ -80,7 +80,7 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         legacy: app.legacy,
         created,
     };
-    Ok(cli.console.show(&registration, || card(&registration, cli.place.key_file.as_deref()))?)
+    Ok(cli.console.show_lines(&registration, || card(&registration, cli.place.key_file.as_deref()))?)
 }
 
 /// Since when the id is free, if an earlier app of the id was deleted. Waits where its deletion is just ending: the
@@ -110,7 +110,7 @@ fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
         let id = args.app_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
         let owner = args.owner.clone().or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
         let owner = owner.context("no owner named: give --owner USER")?;
-        let name = args.name.clone().unwrap_or_else(|| id.clone());
+        let name = args.name.as_deref().map_or_else(|| Ok(id.clone()), display_name)?;
         (id, owner, name, args.legacy)
     };
     let mut app = App {
@@ -148,19 +148,20 @@ async fn accept_keys(apps: &Apps, demo: &App) -> anyhow::Result<()> {
     accepted.await.map(drop).context("cannot set the keys of the demo application")
 }
 
-fn card(registration: &Registration, key_file: Option<&Path>) -> String {
+fn card(registration: &Registration, key_file: Option<&Path>) -> [String; 7] {
     let storage = match key_file {
         Some(path) => format!("The key is stored in {}; the service stores only its hash.", path.display()),
         None => "The key is shown only once: the service stores only its hash.".to_owned(),
     };
-    format!(
-        "app     {}\nowner   {}\nname    {}\nlegacy  {}\nkey     {}\n\n{storage}",
-        registration.app_id,
-        registration.user_id,
-        registration.name,
-        on_off(registration.legacy),
-        registration.api_key
-    )
+    [
+        format!("app     {}", registration.app_id),
+        format!("owner   {}", registration.user_id),
+        format!("name    {}", registration.name),
+        format!("legacy  {}", on_off(registration.legacy)),
+        format!("key     {}", registration.api_key),
+        String::new(),
+        storage,
+    ]
 }
 
 #[cfg(test)]

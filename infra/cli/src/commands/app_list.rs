@@ -22,18 +22,16 @@ pub(crate) async fn run(args: AppList, cli: &Cli) -> anyhow::Result<()> {
     } else if listed.is_empty() {
         cli.console.note(&format!("{owner} has no applications"));
     } else {
-        cli.console.line(&table(&listed))?;
+        cli.console.lines(table(&listed))?;
     }
     Ok(())
 }
 
-fn table(listed: &[AppSummary]) -> String {
+fn table(listed: &[AppSummary]) -> Vec<String> {
     let header = ("APP", "STATUS", "NAME");
     let rows: Vec<_> = std::iter::once(header)
         .chain(listed.iter().map(|app| (app.id.as_str(), app.status.as_str(), app.name.as_str())))
         .collect();
     let width = rows.iter().map(|(id, ..)| id.len()).max().unwrap_or_default();
-    let lines: Vec<String> =
-        rows.iter().map(|(id, status, name)| format!("{id:<width$}  {status:<8}  {name}")).collect();
-    lines.join("\n")
+    rows.iter().map(|(id, status, name)| format!("{id:<width$}  {status:<8}  {name}")).collect()
 }

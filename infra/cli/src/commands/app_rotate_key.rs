@@ -28,8 +28,9 @@ pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
     let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, requested)).await?;
     let key = app.keys.last().context("the application has no key")?;
     let document = json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text});
-    cli.console
-        .show(&document, || format!("key     {text}\nid      {}\nmay     {}", key.id, scope(key.scope)))?;
+    cli.console.show_lines(&document, || {
+        [format!("key     {text}"), format!("id      {}", key.id), format!("may     {}", scope(key.scope))]
+    })?;
     let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, argument(key.scope));
     cli.console
         .hint(&format!("the key is shown only once; once all publishers and viewers use it, run: {next}"));

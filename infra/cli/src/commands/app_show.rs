@@ -23,12 +23,12 @@ pub(crate) async fn run(args: AppNamed, cli: &Cli) -> anyhow::Result<()> {
         cli.console.document(&document)?;
         return Ok(());
     }
-    cli.console.line(&card(&app, retention))?;
+    cli.console.lines(card(&app, retention))?;
     if let Some(connected) = connected {
-        cli.console.line(&row("connected", &connected.to_string()))?;
+        cli.console.line(row("connected", &connected.to_string()))?;
     }
     for clock in wrong_clocks.iter().flatten() {
-        cli.console.line(&row("clock", &clock_skew::line(clock)))?;
+        cli.console.line(row("clock", &clock_skew::line(clock)))?;
     }
     Ok(())
 }

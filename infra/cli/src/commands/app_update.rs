@@ -1,6 +1,6 @@
 //! `nsl app update`: changes an app's name, `legacy` flag, shards, limits and retention, and revokes tokens.
 
-use crate::app_edit::edit;
+use crate::app_edit::{display_name, edit};
 use crate::app_view;
 use crate::args::AppUpdate;
 use crate::cli::Cli;
@@ -15,14 +15,14 @@ pub(crate) async fn run(args: AppUpdate, cli: &Cli) -> anyhow::Result<()> {
     let now = clock::now();
     let app = edit(&store.apps, &args.named.app, |app| update(app, &args, now)).await?;
     let retention = store.retention.unwrap_or_default();
-    cli.console.show(&app_view::document(&app, retention), || app_view::card(&app, retention))?;
+    cli.console.show_lines(&app_view::document(&app, retention), || app_view::card(&app, retention))?;
     cli.console.hint("running functions use the change within a minute");
     Ok(())
 }
 
 fn update(app: &mut App, args: &AppUpdate, now: TimestampMs) -> anyhow::Result<()> {
     if let Some(name) = &args.name {
-        app.name.clone_from(name);
+        app.name = display_name(name)?;
     }
     if let Some(legacy) = args.legacy {
         app.legacy = legacy;

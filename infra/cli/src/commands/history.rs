@@ -8,6 +8,7 @@ use crate::target::Target;
 use anyhow::Context as _;
 use nsl_client::http::HttpClient;
 use nsl_domain::series::Unit;
+use nsl_terminal::{padded, width};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,9 +45,11 @@ pub(crate) async fn run(args: History, cli: &Cli) -> anyhow::Result<()> {
     let path = format!("/apps/{}/metrics", target.app_id);
     let http = HttpClient::new(&target.address, TIMEOUT)?;
     let body = http.get(&path, &query(&args), accept, Some(&target.credential)).await?;
-    if args.csv || cli.console.is_json() {
-        cli.console.line(body.trim_end())?;
-        return Ok(());
+    if args.csv {
+        return Ok(cli.console.file(body.trim_end())?);
+    }
+    if cli.console.is_json() {
+        return Ok(cli.console.json_text(body.trim_end())?);
     }
     let response: Response = serde_json::from_str(&body).context("cannot parse the response")?;
     if response.series.is_empty() {
@@ -54,8 +57,7 @@ pub(crate) async fn run(args: History, cli: &Cli) -> anyhow::Result<()> {
             .note("no samples of these series in this time range; name others with --series, such as '*'");
         return Ok(());
     }
-    cli.console.line(&table(&response))?;
-    Ok(())
+    Ok(cli.console.lines(table(&response))?)
 }
 
 fn query(args: &History) -> Vec<(&'static str, String)> {
@@ -69,20 +71,22 @@ fn query(args: &History) -> Vec<(&'static str, String)> {
     query
 }
 
-fn table(response: &Response) -> String {
-    let width = response.series.keys().map(String::len).max().unwrap_or_default().max("SERIES".len());
+fn table(response: &Response) -> Vec<String> {
+    let columns =
+        response.series.keys().map(|name| width(name)).max().unwrap_or_default().max("SERIES".len());
     let mut lines = vec![format!(
-        "{:<width$}  {:>10}  {:>10}  {:>10}  {:>10}  TREND",
+        "{:<columns$}  {:>10}  {:>10}  {:>10}  {:>10}  TREND",
         "SERIES", "AVG", "MIN", "MAX", "LAST"
     )];
-    for (name, columns) in &response.series {
+    for (name, points) in &response.series {
         let shown = |value| figure(value, Unit::of_series(name));
-        let summary = columns.summary().map(|value| value.map_or_else(|| "-".to_owned(), shown));
+        let summary = points.summary().map(|value| value.map_or_else(|| "-".to_owned(), shown));
         let [avg, min, max, last] = summary;
-        let trend = draw(&columns.avg);
-        lines.push(format!("{name:<width$}  {avg:>10}  {min:>10}  {max:>10}  {last:>10}  {trend}"));
+        let trend = draw(&points.avg);
+        lines
+            .push(format!("{}  {avg:>10}  {min:>10}  {max:>10}  {last:>10}  {trend}", padded(name, columns)));
     }
-    lines.join("\n")
+    lines
 }
 
 impl Columns {

@@ -27,14 +27,15 @@ pub(crate) async fn run(args: Repair, cli: &Cli) -> anyhow::Result<()> {
                 .document(&json!({"appId": app, "sequence": record.sequence, "reason": record.reason,
                 "expiresAt": record.expires_at, "record": record.record}))?;
         } else {
-            cli.console.line(&line(record))?;
+            cli.console.lines(lines(record))?;
         }
     }
     Ok(())
 }
 
-fn line(record: &Quarantined) -> String {
+fn lines(record: &Quarantined) -> [String; 2] {
     let shown: String = record.record.chars().take(SHOWN_CHARACTERS).collect();
     let rest = if shown.len() < record.record.len() { "…" } else { "" };
-    format!("{}  kept until {}: {}\n  {shown}{rest}", record.sequence, record.expires_at, record.reason)
+    let heading = format!("{}  kept until {}: {}", record.sequence, record.expires_at, record.reason);
+    [heading, format!("  {shown}{rest}")]
 }

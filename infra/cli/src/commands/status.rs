@@ -107,7 +107,7 @@ pub(crate) async fn run(args: Status, cli: &Cli) -> anyhow::Result<()> {
         let credential = credential(&id, cli, site.as_ref())?.filter(|_| health.is_ok());
         overview.read_app(id, credential, &http, store.as_ref()).await?;
     }
-    cli.console.show(&overview, || overview.lines().join("\n"))?;
+    cli.console.show_lines(&overview, || overview.lines())?;
     if overview.app_id.is_none() && health.is_ok() {
         cli.console.hint("name an application to see its sources and how far its rollups have advanced");
     }

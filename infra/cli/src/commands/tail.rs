@@ -161,7 +161,7 @@ impl Viewer<'_> {
             return self.console.document(report).map_err(Into::into);
         }
         let line = report_line::render(report, timestamp_ms, &mut self.rates, &self.style);
-        self.console.line(&line).map_err(Into::into)
+        self.console.line(line).map_err(Into::into)
     }
 }
 

@@ -52,6 +52,9 @@ async fn update_changes_only_the_given_settings() {
     );
     let listed = gateway.document("app list --owner ann --json").await;
     assert_eq!(listed["name"], "Kiosk", "the index is updated");
+    assert!(
+        gateway.error("app update shop --name a\u{9b}2J").await.contains("control or invisible character")
+    );
     let revoked = gateway.document("app update shop --revoke-tokens --json").await;
     assert!(revoked["tokensNotBefore"].as_str().unwrap().starts_with("20"), "{revoked}");
     assert_eq!(revoked["legacy"], true);

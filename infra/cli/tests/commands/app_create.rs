@@ -77,9 +77,15 @@ async fn apps_are_listed_by_owner_and_not_created_twice() {
         ("--app-id shop --owner mallory", "already exists"),
         ("--app-id a#b", "--app-id: "),
         ("--demo --name x", "cannot be used with '--name"),
+        ("--owner ann --name \u{1b}[2J", "--name: \"\\u{1b}[2J\" has a control or invisible character"),
+        ("--owner ann --name a\u{202e}b", "--name: "),
+        ("--owner ann --name a\u{200b}b", "--name: "),
+        ("--owner \u{1b}[2J", "--owner: "),
+        ("--owner ann --app-id \u{7}", "--app-id: "),
     ] {
         let error = gateway.error(&format!("app create {arguments}")).await;
         assert!(error.contains(expected), "{arguments}: {error}");
+        assert!(nsl_terminal::is_printable(&error.replace('\n', "")), "{arguments}: {error:?}");
     }
 }
 

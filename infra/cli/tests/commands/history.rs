@@ -36,9 +36,40 @@ async fn history_is_requested_with_the_key_and_shown_as_a_table() {
     assert!(requests.contains("timerange=day") && requests.contains("series=cpu.*"), "{requests}");
 }
 
+/// What a terminal would obey: it clears the screen, sets the title, forges a line, reverses text.
+const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\r\nAVG 9\u{202e}\u{9b}\u{7f}";
+const SHOWN: &str = "\\u{1b}[2J\\u{1b}]0;x\\u{7}\\r\\nAVG 9\\u{202e}\\u{9b}\\u{7f}";
+
+#[tokio::test]
+async fn hostile_series_name_reaches_the_terminal_as_text() {
+    let body = json!({"series": {HOSTILE: {"avg": [1], "count": [1]}, "a": {"avg": [2], "count": [1]}}});
+    let service = HttpServer::start(vec![("/apps/demo/metrics?", 200, body.to_string())]).await;
+    let table = text(&nsl(&service, &["history", "demo", "--series", "*"]).await.stdout);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines.len() == 3 && lines[1].starts_with(SHOWN), "{table:?}");
+    assert!(nsl_terminal::is_printable(&table.replace('\n', "")), "{table:?}");
+    let columns = |line: &str| line.chars().count();
+    assert!(lines.iter().skip(1).all(|line| columns(line) == columns(lines[1])), "{table:?}");
+    let document = text(&nsl(&service, &["history", "demo", "--json"]).await.stdout);
+    assert!(nsl_terminal::is_printable(document.trim_end()), "{document:?}");
+    assert_eq!(serde_json::from_str::<Value>(&document).unwrap(), body);
+}
+
+#[tokio::test]
+async fn hostile_message_of_a_service_stays_one_line() {
+    for body in [json!({"message": HOSTILE, "code": HOSTILE}).to_string(), HOSTILE.to_owned()] {
+        let service = HttpServer::start(vec![("/", 500, body)]).await;
+        let output = nsl(&service, &["history", "demo"]).await;
+        let error = text(&output.stderr);
+        assert!(!output.status.success() && error.lines().count() == 1, "{error:?}");
+        assert!(nsl_terminal::is_printable(error.trim_end_matches('\n')), "{error:?}");
+        assert!(error.contains(SHOWN), "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn csv_is_printed_unchanged() {
-    let csv = "time,cpu.usage\n1,2\n";
+    let csv = "time,cpu.usage,\"a\u{1b}b\"\n1,2,3\n";
     let service = HttpServer::start(vec![("/apps/demo/metrics?", 200, csv.to_owned())]).await;
     let output =
         nsl(&service, &["history", "demo", "--csv", "--from", "1", "--to", "2", "--step", "60"]).await;

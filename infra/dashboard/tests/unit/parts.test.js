@@ -5,6 +5,7 @@ import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { AppsPage } from "../../src/apps_page.js";
 import { forget, storeCredential, storedCredential } from "../../src/credential.js";
+import { make, setText } from "../../src/elements.js";
 import { Feed } from "../../src/feed.js";
 import { readStored, writeStored } from "../../src/storage.js";
 import { Service } from "../../src/service.js";
@@ -80,6 +81,14 @@ function liveFeed() {
   Socket.last.receive("subscribed", { complete: true, continued: false, reports: [] });
   return { socket: Socket.last, refused };
 }
+
+test("text on the page hides and reorders nothing", () => {
+  const element = make("p", { title: "a\u202eb" }, ["\u001b[2J", "c\u200b\nd é 日本 ❤\ufe0f"]);
+  assert.equal(element.attributes.title, "a\\u{202e}b");
+  assert.equal(element.textContent, "\\u{1b}[2Jc\\u{200b}\nd é 日本 ❤\ufe0f");
+  setText(element, "\u2067x\u{e0041}");
+  assert.equal(element.textContent, "\\u{2067}x\\u{e0041}");
+});
 
 test("only an unauthorized error ends a live feed", () => {
   const { socket, refused } = liveFeed();

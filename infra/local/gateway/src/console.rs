@@ -1,11 +1,14 @@
-//! Everything that the gateway prints, and the log file of the functions' output.
+//! Everything that the gateway prints, and the log file of the functions' output. Lines may contain what callers sent,
+//! so all of it is made printable.
 //!
 //! stdout has the addresses and, last, `ready`; warnings and errors, the functions' too, go to stderr.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+use nsl_terminal::{printable, printable_json};
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
@@ -31,26 +34,32 @@ impl Console {
 
     pub(crate) fn print(&self, line: &str) {
         // The gateway keeps serving when stdout's reader has ended, as `head` does.
-        drop(writeln!(std::io::stdout(), "{line}"));
+        drop(writeln!(std::io::stdout(), "{}", printable(line)));
     }
 
     pub(crate) fn warn(&self, line: &str) {
-        drop(writeln!(std::io::stderr(), "nsl-gateway: {line}"));
+        drop(writeln!(std::io::stderr(), "nsl-gateway: {}", printable(line)));
     }
 
     /// Logs a line that the child `name` wrote.
     pub(crate) fn child_line(&self, name: &str, channel: Channel, line: &str) {
+        let shown = printable_line(line);
         // A full disk must not stop the functions.
-        drop(writeln!(self.log.lock(), "{name}: {line}"));
+        drop(writeln!(self.log.lock(), "{name}: {shown}"));
         if self.verbose || is_warning(channel, line) {
-            drop(writeln!(std::io::stderr(), "{name}: {line}"));
+            drop(writeln!(std::io::stderr(), "{name}: {shown}"));
         }
     }
 }
 
 /// Prints the error with which the program ends, in one line.
 pub fn print_error(error: &anyhow::Error) {
-    drop(writeln!(std::io::stderr(), "nsl-gateway: {error:#}"));
+    drop(writeln!(std::io::stderr(), "nsl-gateway: {}", printable(&format!("{error:#}"))));
+}
+
+/// A line of a child as it is printed. A line of JSON stays JSON.
+fn printable_line(line: &str) -> Cow<'_, str> {
+    if line.starts_with('{') { printable_json(line) } else { printable(line) }
 }
 
 /// Whether a child's line is a warning or an error. A line without a level counts as one on stderr: a panic's message.
@@ -70,6 +79,12 @@ fn is_warning(channel: Channel, line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_functions_are_printable() {
+        assert_eq!(printable_line("panicked: \u{1b}[2J"), "panicked: \\u{1b}[2J");
+        assert_eq!(printable_line("{\"a\":\"\u{9b}2J\u{202e}\"}"), r#"{"a":"\u009b2J\u202e"}"#);
+    }
 
     #[test]
     fn warnings_are_recognised_by_level_or_by_stderr() {

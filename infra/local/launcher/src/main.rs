@@ -53,7 +53,7 @@ fn start() -> Result<Infallible, String> {
         command.arg(FUNCTIONS).arg(own);
     }
     let error = command.args(&arguments).exec();
-    Err(format!("cannot run {}: {error}", gateway.display()))
+    Err(format!("cannot run {gateway:?}: {error}"))
 }
 
 /// The value of `--functions`, if it is given.
