@@ -11,7 +11,7 @@ const MAX_ATTEMPTS: usize = 5;
 
 /// The app with the id that an argument gives.
 pub(crate) async fn find(apps: &Apps, app: &str) -> anyhow::Result<App> {
-    let id = AppId::new(app).with_context(|| format!("invalid application id {app:?}"))?;
+    let id = AppId::stored(app).with_context(|| format!("invalid application id {app:?}"))?;
     apps.find(&id).await?.with_context(|| format!("no application {id}"))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use nsl_domain::ids::AppId;
 use nsl_domain::time::TimestampMs;
 
 use crate::fault::{Fault, Kind};
@@ -49,6 +50,11 @@ pub(crate) fn read_text<'a>(item: &'a Item, name: &'static str) -> Result<&'a st
 /// The text of `name`, parsed as a `T`.
 pub(crate) fn read_id<T: TryFrom<String>>(item: &Item, name: &'static str) -> Result<T, BadAttribute> {
     T::try_from(read_text(item, name)?.to_owned()).map_err(|_| BadAttribute::Unreadable(name))
+}
+
+/// The app `name`.
+pub(crate) fn read_app_id(item: &Item, name: &'static str) -> Result<AppId, BadAttribute> {
+    AppId::stored(read_text(item, name)?).map_err(|_| BadAttribute::Unreadable(name))
 }
 
 pub(crate) fn read_number<N: std::str::FromStr>(item: &Item, name: &'static str) -> Result<N, BadAttribute> {

@@ -178,7 +178,7 @@ pub(crate) fn report_partition(app: &AppId, instant: TimestampMs, shard: u16) ->
 pub(crate) fn read_report_partition(pk: &str) -> Option<AppShard> {
     let mut parts = pk.split('#');
     let (app, _hour, shard) = (parts.next()?, parts.next()?, parts.next()?);
-    let app = AppId::new(app).ok()?;
+    let app = AppId::stored(app).ok()?;
     parts.next().is_none().then_some(AppShard { app, shard: shard.parse().ok()? })
 }
 

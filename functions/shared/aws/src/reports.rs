@@ -279,7 +279,7 @@ pub(crate) fn sort_key(row: &Item, report: &Report) -> Result<String, BadAttribu
 /// The report of a row, expired or not.
 pub(crate) fn read_report(row: &Item) -> Result<Report, BadAttribute> {
     Ok(Report {
-        app: items::read_id(row, keys::APP_ID)?,
+        app: items::read_app_id(row, keys::APP_ID)?,
         source: items::read_id(row, keys::SOURCE)?,
         timestamp: items::read_time(row, keys::TIMESTAMP)?,
         document: Document::stored(items::read_text(row, keys::DOCUMENT)?.to_owned()),

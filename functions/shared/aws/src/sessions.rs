@@ -214,7 +214,7 @@ fn read_closed(item: &Item) -> Result<Closed, BadAttribute> {
 fn read_apps(item: &Item, name: &'static str) -> Result<Vec<AppId>, BadAttribute> {
     let Some(set) = item.get(name) else { return Ok(Vec::new()) };
     let apps = set.as_ss().map_err(|_| BadAttribute::WrongType(name))?;
-    let app = |text: &String| AppId::new(text).map_err(|_| BadAttribute::Unreadable(name));
+    let app = |text: &String| AppId::stored(text).map_err(|_| BadAttribute::Unreadable(name));
     apps.iter().map(app).collect()
 }
 

@@ -16,9 +16,10 @@ pub use subject::{MAX_SUBJECT_BYTES, MalformedSubject, Subject};
 /// Longest id in bytes.
 pub const MAX_ID_BYTES: usize = 128;
 
-/// An id that is empty, longer than [`MAX_ID_BYTES`], or holds a character outside `[A-Za-z0-9_.:@-]`.
+/// An id that is empty, longer than [`MAX_ID_BYTES`], or has a character outside `[A-Za-z0-9_.:@-]`; or `.` or `..` as the
+/// id of an app, which is a segment of paths: clients remove such segments, also percent-encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {MAX_ID_BYTES} characters of A-Z a-z 0-9 _ . : @ -")]
+#[error("must be 1 to {MAX_ID_BYTES} characters of A-Z a-z 0-9 _ . : @ -, and of an app not . or ..")]
 pub struct MalformedId;
 
 fn is_id_character(character: char) -> bool {
@@ -32,7 +33,7 @@ fn checked(text: &str) -> Result<(), MalformedId> {
 
 /// Defines one id type: a checked string that cannot be mistaken for another kind of id.
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident) => {
+    ($(#[$meta:meta])* $name:ident $(except $($reserved:literal)*)?) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -46,6 +47,9 @@ macro_rules! id {
             pub fn new(text: impl Into<String>) -> Result<Self, MalformedId> {
                 let text = text.into();
                 checked(&text)?;
+                $(if [$($reserved),*].contains(&text.as_str()) {
+                    return Err(MalformedId);
+                })?
                 Ok(Self(text))
             }
 
@@ -84,7 +88,19 @@ macro_rules! id {
 
 id! {
     /// An app: what publishers report for and viewers subscribe to.
-    AppId
+    AppId except "." ".."
+}
+
+impl AppId {
+    /// The id of a stored app, which may have been created before `.` and `..` were reserved.
+    ///
+    /// # Errors
+    /// [`MalformedId`] as for other kinds of ids.
+    pub fn stored(text: impl Into<String>) -> Result<Self, MalformedId> {
+        let text = text.into();
+        checked(&text)?;
+        Ok(Self(text))
+    }
 }
 id! {
     /// A person or account that owns apps.
@@ -204,6 +220,17 @@ mod tests {
             assert_eq!(AppId::new(text), Err(MalformedId), "{text:?}");
         }
         assert_eq!(AppId::new("x".repeat(MAX_ID_BYTES + 1)), Err(MalformedId));
+    }
+
+    #[test]
+    fn app_that_no_path_can_name_is_malformed() {
+        for text in [".", ".."] {
+            assert_eq!(AppId::new(text), Err(MalformedId), "{text}");
+            assert!(serde_json::from_value::<AppId>(text.into()).is_err());
+            assert_eq!(AppId::stored(text).unwrap().as_str(), text);
+            assert!(Source::new(text).is_ok());
+        }
+        assert!(["...", ".a", "a.", "..a"].iter().all(|text| AppId::new(*text).is_ok()));
     }
 
     #[test]

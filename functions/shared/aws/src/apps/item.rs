@@ -86,7 +86,7 @@ pub(super) fn key_pointer(key: &KeyRecord, app: &AppId) -> Item {
 pub(super) fn read_app(item: &Item) -> Result<App, BadAttribute> {
     let keys = items::read_list(item, keys::KEYS)?.iter().map(read_key).collect::<Result<_, _>>()?;
     Ok(App {
-        id: items::read_id(item, keys::APP_ID)?,
+        id: items::read_app_id(item, keys::APP_ID)?,
         owner: items::read_id(item, keys::OWNER)?,
         name: items::read_text(item, keys::NAME)?.to_owned(),
         status: read_status(item)?,
@@ -115,7 +115,7 @@ fn read_key(entry: &AttributeValue) -> Result<KeyRecord, BadAttribute> {
 
 pub(super) fn read_summary(item: &Item) -> Result<AppSummary, BadAttribute> {
     Ok(AppSummary {
-        id: items::read_id(item, keys::APP_ID)?,
+        id: items::read_app_id(item, keys::APP_ID)?,
         name: items::read_text(item, keys::NAME)?.to_owned(),
         status: read_status(item)?,
     })
