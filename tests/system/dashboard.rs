@@ -2,7 +2,8 @@
 //! infra/dashboard/check tests it in a browser.
 
 use reqwest::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderName, IF_NONE_MATCH, VARY,
 };
 use reqwest::{Method, Response};
 
@@ -47,7 +48,24 @@ async fn cached_page_gets_304() {
     let gateway = Gateway::shared();
     let first = gateway.get("/", None).await;
     let tag = header(&first, ETAG);
-    assert_eq!(header(&first, CACHE_CONTROL), "no-cache");
+    assert_eq!(header(&first, CACHE_CONTROL), "public, max-age=300");
     let again = gateway.http(Method::GET, "/").header(IF_NONE_MATCH, &tag).send().await.expect("an answer");
     assert_eq!((again.status().as_u16(), again.text().await.expect("a body")), (304, String::new()));
+}
+
+#[tokio::test]
+async fn page_is_compressed_where_accepted() {
+    let gateway = Gateway::shared();
+    let plain = gateway.get("/", None).await;
+    let plain_tag = header(&plain, ETAG);
+    let plain_bytes = plain.bytes().await.expect("a body").len();
+    let request = gateway.http(Method::GET, "/").header(ACCEPT_ENCODING, "gzip, br");
+    let gzip = request.send().await.expect("an answer");
+    assert_eq!(
+        (header(&gzip, CONTENT_ENCODING), header(&gzip, VARY)),
+        ("gzip".into(), "Accept-Encoding".into())
+    );
+    assert_ne!(header(&gzip, ETAG), plain_tag);
+    let bytes = gzip.bytes().await.expect("a body");
+    assert!(bytes.starts_with(&[0x1f, 0x8b]) && bytes.len() < plain_bytes * 2 / 5, "{} bytes", bytes.len());
 }

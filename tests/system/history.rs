@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::system::harness::{
@@ -35,6 +36,28 @@ async fn publish_recording(gateway: &Gateway, app: &App) -> BTreeMap<String, (i6
 
 fn close_to(found: &Value, expected: f64) -> bool {
     found.as_f64().is_some_and(|found| (found - expected).abs() <= expected.abs() * TOLERANCE)
+}
+
+#[tokio::test]
+async fn head_has_the_headers_of_get_on_every_route() {
+    let (gateway, app) = shared_app().await;
+    let of_app = ["metrics", "metrics/latest", "summary", "series", "logs"];
+    let of_app = of_app.map(|what| format!("/apps/{}/{what}", app.app_id));
+    for path in of_app.iter().map(String::as_str).chain(["/", "/health", "/apps", "/apps/%2e%2e/metrics"]) {
+        let ask = async |method: Method| {
+            let request =
+                gateway.http(method, path).bearer_auth(&app.api_key).header("accept-encoding", "gzip");
+            let response = request.send().await.expect("an answer");
+            let names = ["content-type", "content-encoding", "cache-control", "vary", "content-length"];
+            let headers = names.map(|name| response.headers().get(name).cloned());
+            (response.status(), headers, response.bytes().await.expect("a body").len())
+        };
+        let (get, head) = (ask(Method::GET).await, ask(Method::HEAD).await);
+        assert_eq!((head.0, &head.1), (get.0, &get.1), "{path}");
+        assert!(head.2 == 0 && get.2 > 0, "{path}");
+    }
+    let post = gateway.http(Method::POST, "/apps").bearer_auth(&app.api_key).send().await.expect("an answer");
+    assert_eq!(post.status(), 404);
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ use nsl_domain::time::TimestampMs;
 use serde_json::json;
 
 use crate::call_limit::CallLimit;
+use crate::negotiate::MediaType;
 use crate::page::Page;
 use crate::query_string::Parameters;
 use crate::read_window::{WindowReader, WindowReads};
@@ -32,7 +33,7 @@ use crate::respond::Validity;
 use crate::rollup_cache::RollupCache;
 use crate::route::Route;
 use crate::settings::Settings;
-use crate::{request, respond};
+use crate::{compress, request, respond};
 
 /// The function with its clients.
 #[derive(Debug)]
@@ -81,6 +82,11 @@ impl History {
 
     /// The answer to `request` at `now`. A panic is answered as any other fault.
     pub async fn answer(&self, request: &Request, now: TimestampMs) -> Response<Body> {
+        let response = compress::encoded(self.response(request, now).await, request::codings(request));
+        if request::is_head(request) { respond::without_body(response) } else { response }
+    }
+
+    async fn response(&self, request: &Request, now: TimestampMs) -> Response<Body> {
         let Some(route) = Route::of(request) else { return respond::not_found() };
         let outcome = isolated("answer a history request", self.outcome(route, request, now)).await;
         outcome.map_err(RequestError::Failed).flatten().unwrap_or_else(|error| match error {
@@ -102,7 +108,10 @@ impl History {
         let query = request.uri().query().unwrap_or_default();
         let parameters = &Parameters::read(query, route.parameters())?;
         match route {
-            Route::Page => Ok(self.page.answer(|tag| request::has_etag(request, tag))),
+            Route::Page => {
+                let has_etag = |tag: &str| request::has_etag(request, tag);
+                Ok(self.page.answer(request::codings(request), has_etag))
+            }
             Route::Health => {
                 Ok(respond::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
             }
@@ -125,12 +134,14 @@ impl History {
         let query = self.query(parameters, &app, now)?;
         self.limit.count_points(request::grant_text(request), query.span.window.points(), now);
         let reads = self.reader().read(&app, &query, now).await?;
-        let validity = Validity::of_window(request, reads.fingerprint(), query.span.window, now);
+        let validity = Validity::of_window(request, &[reads.fingerprint()], query.span.window, now);
         respond::revalidated(request, &validity, || {
             let complete_to = reads.complete_to;
             let answer = folded(&app, &query, reads)?.finish(complete_to)?;
-            let wants_csv = request::accepts_csv(request);
-            Ok(if wants_csv { respond::csv(answer.to_csv()) } else { respond::json(&answer) })
+            Ok(match request::media_type(request) {
+                MediaType::Json => respond::json(&answer),
+                MediaType::Csv => respond::csv(answer.to_csv()),
+            })
         })
     }
 
@@ -150,8 +161,8 @@ impl History {
         let reader = self.reader();
         let (reads, reads_before) =
             futures_util::try_join!(reader.read(&app, &query, now), reader.read(&app, &query_before, now))?;
-        let parts = (reads.fingerprint(), reads_before.fingerprint());
-        let validity = Validity::of_window(request, parts, window, now);
+        let parts = [reads.fingerprint(), reads_before.fingerprint()];
+        let validity = Validity::of_window(request, &parts, window, now);
         respond::revalidated(request, &validity, || {
             let complete_to = reads.complete_to;
             let totals = folded(&app, &query, reads)?.into_totals()?;

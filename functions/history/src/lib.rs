@@ -6,8 +6,11 @@
 //! It is a library so that the benchmark measures the code that the binary runs.
 
 mod call_limit;
+mod compress;
 mod corrupt_rollup;
+mod fingerprint;
 pub mod handler;
+mod negotiate;
 mod page;
 mod query_string;
 mod read_window;

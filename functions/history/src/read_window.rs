@@ -1,7 +1,5 @@
 //! Reads what answers a window: rollups in at most two rounds, from the cache or the table, then the raw tail.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use futures_util::future::try_join_all;
 use nsl_aws::fault::Fault;
 use nsl_aws::reports::Reports;
@@ -17,6 +15,7 @@ use nsl_domain::window::Window;
 use parking_lot::Mutex;
 
 use crate::corrupt_rollup::CorruptRollupRebuild;
+use crate::fingerprint::{Fingerprint, FingerprintBytes};
 use crate::rollup_cache::{CacheKey, RollupCache};
 
 /// What was read for one window.
@@ -36,15 +35,15 @@ struct ShardReads {
     /// Where something is missing from the answer.
     incomplete_from: Option<TimestampMs>,
     /// Differs if any rollup, by version, or raw report differs.
-    fingerprint: u64,
+    fingerprint: FingerprintBytes,
 }
 
 impl WindowReads {
     /// Equal for equal rollups, by version, and equal raw reports.
-    pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.shards.iter().for_each(|shard| shard.fingerprint.hash(&mut hasher));
-        hasher.finish()
+    pub(crate) fn fingerprint(&self) -> FingerprintBytes {
+        let mut fingerprint = Fingerprint::default();
+        self.shards.iter().for_each(|shard| fingerprint.add(shard.fingerprint));
+        fingerprint.finish()
     }
 
     /// Adds everything to `fold` and returns how many stored documents are invalid. Each rollup is dropped once added,
@@ -107,7 +106,7 @@ impl WindowReader<'_> {
         let shard = AppShard { app: app.id.clone(), shard };
         let mut plan = ReadPlan::new(window, now);
         let mut rebuild = CorruptRollupRebuild::new(self.rollups, self.reports, &shard, now);
-        let mut fingerprint = DefaultHasher::new();
+        let mut fingerprint = Fingerprint::default();
         loop {
             let requests = plan.next_requests();
             if requests.is_empty() {
@@ -119,7 +118,7 @@ impl WindowReader<'_> {
                 if let Some(rollup) = &mut rollup {
                     filter.lock().apply(rollup);
                 }
-                (stored.span, stored.version, rollup.as_ref().map(Rollup::reports)).hash(&mut fingerprint);
+                add_rollup(&mut fingerprint, &stored, rollup.as_ref());
                 plan.add(rollup);
             }
         }
@@ -130,7 +129,7 @@ impl WindowReader<'_> {
         let timestamps = tail.as_ref().map(|reports| reports.iter().map(|report| report.timestamp));
         let incomplete_from = plan.incomplete_from(timestamps);
         let tail = tail.unwrap_or_default();
-        tail.iter().for_each(|report| report.id().hash(&mut fingerprint));
+        tail.iter().for_each(|report| fingerprint.add(report.id()));
         let fingerprint = fingerprint.finish();
         Ok(ShardReads { rollups: plan.into_selected(), tail, incomplete_from, fingerprint })
     }
@@ -156,4 +155,12 @@ impl WindowReader<'_> {
         }
         Ok(stored)
     }
+}
+
+/// Adds what identifies the content of a rollup: its span and version, and how many reports it has if it was rebuilt.
+fn add_rollup(fingerprint: &mut Fingerprint, stored: &StoredRollup, rollup: Option<&Rollup>) {
+    fingerprint.add_number(stored.span.resolution().ms());
+    fingerprint.add_number(stored.span.start().ms());
+    fingerprint.add(stored.version.to_be_bytes());
+    fingerprint.add(rollup.map(|rollup| rollup.reports().to_be_bytes()).unwrap_or_default());
 }

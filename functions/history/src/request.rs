@@ -1,4 +1,4 @@
-//! What the handlers need of an HTTP request: route, grant, accepted media type, entity tags.
+//! What the handlers need of an HTTP request: route, grant, accepted media type and codings, entity tags.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 use lambda_http::http::header::{self, HeaderName};
@@ -7,6 +7,8 @@ use lambda_http::{Request, RequestExt};
 use nsl_aws::event::GRANT;
 use nsl_domain::grant::Grant;
 use serde_json::Value;
+
+use crate::negotiate::{Codings, MediaType};
 
 fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     match request.request_context_ref() {
@@ -31,25 +33,36 @@ pub(crate) fn grant_text(request: &Request) -> Option<&str> {
     fields.get(GRANT).and_then(Value::as_str)
 }
 
-pub(crate) fn accepts_csv(request: &Request) -> bool {
-    text(request, header::ACCEPT).is_some_and(|accepted| accepted.contains("text/csv"))
+/// Whether only the headers of the answer are asked for.
+pub(crate) fn is_head(request: &Request) -> bool {
+    route_key(request).starts_with("HEAD ")
 }
 
-/// Whether `If-None-Match` lists `tag`: RFC 9110 §13.1.2, by weak comparison.
+/// The media type that the caller prefers.
+pub(crate) fn media_type(request: &Request) -> MediaType {
+    MediaType::preferred(text(request, header::ACCEPT).unwrap_or_default())
+}
+
+/// The content codings that the caller accepts.
+pub(crate) fn codings(request: &Request) -> Codings {
+    Codings::accepted(text(request, header::ACCEPT_ENCODING).unwrap_or_default())
+}
+
+/// Whether `If-None-Match` lists `tag` or is `*`: RFC 9110 §13.1.2, by weak comparison.
 pub(crate) fn has_etag(request: &Request, tag: &str) -> bool {
-    let opaque = tag.trim_start_matches("W/");
-    let Some(tags) = text(request, header::IF_NONE_MATCH) else { return false };
-    tags.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == "*" || one == opaque)
+    let Some(tags) = text(request, header::IF_NONE_MATCH).map(str::trim) else { return false };
+    tags == "*" || tags.split(',').any(|one| opaque(one.trim()) == opaque(tag))
 }
 
-/// Path, query and media type: while the same is stored, equal keys have equal answers.
+/// A tag without the mark of a weak one.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+/// Path, query, media type and codings: while the same is stored, equal keys have equal answers.
 pub(crate) fn representation_key(request: &Request) -> String {
-    format!(
-        "{} {} {}",
-        request.raw_http_path(),
-        request.uri().query().unwrap_or_default(),
-        accepts_csv(request)
-    )
+    let (path, query) = (request.raw_http_path(), request.uri().query().unwrap_or_default());
+    format!("{path} {query} {:?} {:?}", media_type(request), codings(request))
 }
 
 fn text(request: &Request, name: HeaderName) -> Option<&str> {

@@ -1,7 +1,5 @@
 //! HTTP responses: JSON, CSV and errors with their cache headers. API Gateway adds CORS, as in the template.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Request, Response};
 use nsl_domain::rejection::{Code, Rejection};
@@ -9,6 +7,7 @@ use nsl_domain::time::{SECOND_MS, TimestampMs};
 use nsl_domain::window::Window;
 use serde::Serialize;
 
+use crate::fingerprint::{Fingerprint, FingerprintBytes, hex};
 use crate::request;
 use crate::rollup_cache::{CACHE_TTL_MS, immutable_before};
 
@@ -22,6 +21,10 @@ const IMMUTABLE_MAX_AGE_S: i64 = CACHE_TTL_MS / SECOND_MS;
 /// A response is only for its caller, and is revalidated each time unless it has a `max-age`.
 const NO_CACHE: &str = "private, no-cache";
 
+/// The version of what computes answers, part of each tag: otherwise a caller would keep an answer that a deployment has
+/// changed. It is the hash of the answers in tests/golden.rs, whose test names the new one when they change.
+pub(crate) const ANSWER_VERSION: &str = "28a3f75796f771c30f4e9c8b869ccfc1";
+
 /// RFC 7111.
 const CSV: &str = "text/csv; charset=utf-8";
 
@@ -34,6 +37,15 @@ pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
             rejected(&Rejection::unavailable())
         }
     }
+}
+
+/// What HEAD gets instead of `response`: its headers, and the length of its body in place of the body.
+pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
+    let length = std::mem::replace(response.body_mut(), Body::Empty).len();
+    if response.status() != StatusCode::NOT_MODIFIED {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
 }
 
 /// CSV text with status 200.
@@ -69,7 +81,12 @@ pub(crate) struct Validity {
 impl Validity {
     /// The validity of an answer to `request` about `window` that depends only on the window and `parts`. `max-age` ends
     /// with the running point, when the answer gets another point.
-    pub(crate) fn of_window(request: &Request, parts: impl Hash, window: Window, now: TimestampMs) -> Self {
+    pub(crate) fn of_window(
+        request: &Request,
+        parts: &[FingerprintBytes],
+        window: Window,
+        now: TimestampMs,
+    ) -> Self {
         let step_ms = window.step().ms();
         let max_age_s = if window.to() <= immutable_before(now) {
             IMMUTABLE_MAX_AGE_S
@@ -78,17 +95,22 @@ impl Validity {
         } else {
             MAX_AGE_S.min((step_ms - now.ms_since(now.aligned_to(step_ms))) / SECOND_MS)
         };
+        let mut fingerprint = Fingerprint::default();
+        parts.iter().for_each(|part| fingerprint.add(part));
         // Without `to`, or once its step is no longer stored, the same query selects another window later.
-        let parts = (parts, window.from(), window.to(), step_ms);
-        Self { cache_control: format!("private, max-age={max_age_s}"), ..Self::of_present(request, parts) }
+        [window.from().ms(), window.to().ms(), step_ms].map(|number| fingerprint.add_number(number));
+        let cache_control = format!("private, max-age={max_age_s}");
+        Self { cache_control, ..Self::of_present(request, fingerprint) }
     }
 
-    /// The validity of an answer to `request` about the present moment that depends only on `parts`: it is revalidated
+    /// The validity of an answer to `request` about the present moment that depends only on `content`: it is revalidated
     /// each time. The tag is weak, because `completeTo` changes in between.
-    pub(crate) fn of_present(request: &Request, parts: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        (request::representation_key(request), parts).hash(&mut hasher);
-        Self { tag: format!("W/\"{:016x}\"", hasher.finish()), cache_control: NO_CACHE.to_owned() }
+    pub(crate) fn of_present(request: &Request, content: Fingerprint) -> Self {
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.add(ANSWER_VERSION);
+        fingerprint.add(request::representation_key(request));
+        fingerprint.add(content.finish());
+        Self { tag: format!("W/\"{}\"", hex(fingerprint.finish())), cache_control: NO_CACHE.to_owned() }
     }
 }
 
@@ -123,7 +145,9 @@ pub(crate) fn revalidated<E>(
 pub(crate) fn revalidated_json<E>(request: &Request, value: &impl Serialize) -> Result<Response<Body>, E> {
     let response = json(value);
     let Body::Text(text) = response.body() else { return Ok(response) };
-    let validity = Validity::of_present(request, text);
+    let mut content = Fingerprint::default();
+    content.add(text);
+    let validity = Validity::of_present(request, content);
     revalidated(request, &validity, || Ok(response))
 }
 
@@ -150,6 +174,6 @@ fn response(status: StatusCode, media_type: &'static str, text: String) -> Respo
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_CACHE));
-    headers.insert(header::VARY, HeaderValue::from_static("Authorization, Origin, Accept"));
+    headers.insert(header::VARY, HeaderValue::from_static("Authorization, Origin, Accept, Accept-Encoding"));
     response
 }

@@ -24,15 +24,17 @@ pub(crate) enum Route {
 impl Route {
     /// The route of `request`; `None` if this function has no such route.
     pub(crate) fn of(request: &Request) -> Option<Self> {
-        match route_key(request) {
-            "GET /" => Some(Self::Page),
-            "GET /health" => Some(Self::Health),
-            "GET /apps" => Some(Self::Apps),
-            "GET /apps/{appId}/metrics" => Some(Self::Metrics),
-            "GET /apps/{appId}/metrics/latest" => Some(Self::Latest),
-            "GET /apps/{appId}/summary" => Some(Self::Summary),
-            "GET /apps/{appId}/series" => Some(Self::Series),
-            "GET /apps/{appId}/logs" => Some(Self::Logs),
+        let key = route_key(request);
+        // HEAD is answered as GET, without the body.
+        match key.strip_prefix("HEAD ").or_else(|| key.strip_prefix("GET "))? {
+            "/" => Some(Self::Page),
+            "/health" => Some(Self::Health),
+            "/apps" => Some(Self::Apps),
+            "/apps/{appId}/metrics" => Some(Self::Metrics),
+            "/apps/{appId}/metrics/latest" => Some(Self::Latest),
+            "/apps/{appId}/summary" => Some(Self::Summary),
+            "/apps/{appId}/series" => Some(Self::Series),
+            "/apps/{appId}/logs" => Some(Self::Logs),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use nsl_domain::time::TimestampMs;
 use nsl_domain::window::time_range::TimeRange;
 
 use super::{History, RequestError};
+use crate::fingerprint::Fingerprint;
 use crate::query_string::Parameters;
 use crate::respond::{self, Validity};
 
@@ -22,7 +23,10 @@ impl History {
         let shown = self.logs.newest(&app.id, from, now).await?;
         let answer = LogsAnswer::new(&app.id, range, from, &shown.entries, shown.is_complete);
         // Not by its text, which has the present moment.
-        let validity = Validity::of_present(request, (&shown.entries, shown.is_complete));
+        let mut content = Fingerprint::default();
+        shown.entries.iter().for_each(|entry| content.add(entry));
+        content.add([u8::from(shown.is_complete)]);
+        let validity = Validity::of_present(request, content);
         respond::revalidated(request, &validity, || Ok(respond::json(&answer)))
     }
 }

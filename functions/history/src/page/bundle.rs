@@ -62,11 +62,6 @@ fn compact(line: &str) -> String {
     parts.collect()
 }
 
-/// `text` escaped as a quoted attribute value.
-pub(super) fn attribute(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
-}
-
 /// The lines without comments, blank lines and indentation.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut in_comment = false;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use document::{CHARTS, MODULES, document, source_hash};
 
 /// Most bytes of the whole page, uncompressed.
 const MAX_PAGE_BYTES: usize = 150_000;
@@ -12,53 +13,92 @@ fn header_of(response: &Response<Body>, name: &str) -> String {
     response.headers()[name].to_str().unwrap().to_owned()
 }
 
+const GZIP: Codings = Codings { gzip: true, identity: true };
+const PLAIN: Codings = Codings { gzip: false, identity: true };
+
+fn text_of(websocket: &str) -> String {
+    let answer = Page::new(websocket).answer(PLAIN, |_| false);
+    let Body::Text(text) = answer.into_body() else { panic!("the page is text") };
+    text
+}
+
 #[test]
 fn page_is_one_small_document() {
-    let page = bundle(WEBSOCKET);
-    assert!(page.text.len() < MAX_PAGE_BYTES, "{} bytes", page.text.len());
-    assert!(!page.text.contains("{{"), "a placeholder of the document is left");
+    let text = text_of(WEBSOCKET);
+    assert!(text.len() < MAX_PAGE_BYTES, "{} bytes", text.len());
+    assert!(!text.contains("{{"), "a placeholder of the document is left");
+    let own = text.replace(CHARTS, "");
     for foreign in [" src=", " href=\"http", "@import", "url("] {
-        let own = page.text.replace(CHARTS, "");
         assert!(!own.contains(foreign), "the page loads something: {foreign}");
     }
 }
 
 #[test]
 fn policy_has_the_hash_of_each_inline_block() {
-    let page = bundle(WEBSOCKET);
+    let (text, policy) = (text_of(WEBSOCKET), policy(WEBSOCKET));
     let between = |begin: &str, end: &str| {
-        let (_, rest) = page.text.split_once(begin).unwrap();
-        format!("'sha256-{}'", hash(rest.split_once(end).unwrap().0))
+        let (_, rest) = text.split_once(begin).unwrap();
+        source_hash(rest.split_once(end).unwrap().0)
     };
     for inline in [
         between("<style>", "</style>"),
         between("<script>", "</script>"),
         between("<script type=\"module\">", "</script>"),
     ] {
-        assert!(page.policy.contains(&inline), "{inline} in {}", page.policy);
+        assert!(policy.contains(&inline), "{inline} in {policy}");
     }
-    assert!(!page.policy.contains("unsafe") && page.policy.starts_with("default-src 'none'"));
-    assert!(page.policy.contains("connect-src 'self' wss://abc.execute-api.eu-west-3.amazonaws.com;"));
+    assert!(!policy.contains("unsafe") && policy.starts_with("default-src 'none'"));
+    assert!(policy.contains("connect-src 'self' wss://abc.execute-api.eu-west-3.amazonaws.com;"));
 }
 
 #[test]
 fn caller_that_has_the_page_gets_304() {
     let page = Page::new(WEBSOCKET);
-    let first = page.answer(|_| false);
+    let first = page.answer(GZIP, |_| false);
     assert_eq!(
         (first.status().as_u16(), header_of(&first, "content-type").as_str()),
         (200, "text/html; charset=utf-8")
     );
+    assert_eq!(header_of(&first, "vary"), "Accept-Encoding");
     let tag = header_of(&first, "etag");
-    let second = page.answer(|one| one == tag);
+    let second = page.answer(GZIP, |one| one == tag);
     assert_eq!((second.status().as_u16(), second.body()), (304, &Body::Empty));
-    assert_ne!(tag, header_of(&Page::new("wss://other").answer(|_| false), "etag"));
+    assert_ne!(tag, header_of(&page.answer(PLAIN, |_| false), "etag"));
+    assert_ne!(tag, header_of(&Page::new("wss://other").answer(GZIP, |_| false), "etag"));
+}
+
+#[test]
+fn compressed_page_is_one_valid_member() {
+    let page = Page::new(WEBSOCKET);
+    let answer = page.answer(GZIP, |_| false);
+    assert_eq!(header_of(&answer, "content-encoding"), "gzip");
+    let Body::Binary(bytes) = answer.into_body() else { panic!("the page is compressed") };
+    let mut decoder = flate2::bufread::GzDecoder::new(&bytes[..]);
+    let mut text = String::new();
+    // It checks CRC and size.
+    decoder.read_to_string(&mut text).unwrap();
+    assert_eq!(decoder.into_inner(), b"", "a browser ignores what follows the first member");
+    let built = document();
+    assert_eq!(text, format!("{}{WEBSOCKET}{}", built.before, built.after));
+    assert!(bytes.len() < text.len() * 2 / 5, "{} of {} bytes", bytes.len(), text.len());
+}
+
+#[test]
+fn joined_text_of_any_length_is_decompressed() {
+    for length in [0, 1, 65_535, 65_536, 100_000] {
+        let address = "a".repeat(length);
+        let bytes = gzip::joined(&BEFORE, &address, &AFTER);
+        let mut text = String::new();
+        GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        let built = document();
+        assert_eq!(text.len(), built.before.len() + length.min(65_535) + built.after.len());
+    }
 }
 
 #[test]
 fn address_cannot_leave_its_attribute() {
-    let page = bundle("wss://a/\"><script>alert(1)</script>");
-    assert!(page.text.contains("content=\"wss://a/&quot;>&lt;script>alert(1)&lt;/script>\""));
+    let text = text_of("wss://a/\"><script>alert(1)</script>");
+    assert!(text.contains("content=\"wss://a/&quot;>&lt;script>alert(1)&lt;/script>\""));
 }
 
 #[test]

@@ -105,11 +105,15 @@ async fn fractional_milliseconds_are_cut_off() {
 async fn csv_is_answered_if_accepted() {
     let service = TestService::start().await;
     service.store("shop", "web-1", -500, r#"{"cpu":{"usage":61.5}}"#).await;
-    for accept in ["text/csv", "text/csv, */*;q=0.1"] {
+    for accept in ["text/csv", "text/csv, */*;q=0.1", "text/*", "application/json;q=0.5,text/csv"] {
         let answer = service.get(Call { accept, ..metrics("agg=avg,count") }).await;
         assert_eq!((answer.status, answer.media_type.as_str()), (200, "text/csv; charset=utf-8"));
         let ends = ("time,cpu.usage.avg,cpu.usage.count\r\n2026-", "\r\n2026-11-22T13:01:00.000Z,61.5,1\r\n");
         assert!(answer.text.starts_with(ends.0) && answer.text.ends_with(ends.1), "{}", answer.text);
+    }
+    for accept in ["text/csv;q=0, application/json", "text/csvx", "text/csv;q=0.4, */*", "image/png", ""] {
+        let answer = service.get(Call { accept, ..metrics("agg=avg,count") }).await;
+        assert_eq!((answer.status, answer.media_type.as_str()), (200, "application/json"), "{accept}");
     }
 }
 

@@ -5,6 +5,8 @@ mod caching;
 mod call_limit;
 mod corrupt_rollups;
 mod cost;
+mod encodings;
+mod golden;
 mod logs;
 mod overview;
 mod rejections;
@@ -12,6 +14,7 @@ mod sources;
 mod tail;
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::sync::Mutex;
 
 use lambda_http::{Body, Response};
@@ -55,6 +58,7 @@ struct Call<'a> {
     app: &'a str,
     query: &'a str,
     accept: &'a str,
+    accept_encoding: &'a str,
     if_none_match: &'a str,
     grant: Option<Grant>,
 }
@@ -62,7 +66,8 @@ struct Call<'a> {
 /// A call of `route` for `shop` by one of its viewers.
 fn call(route: &str) -> Call<'_> {
     let grant = Some(grant("shop", Scope::VIEW));
-    Call { route, app: "shop", query: "", accept: "application/json", if_none_match: "", grant }
+    let (accept, accept_encoding) = ("application/json", "");
+    Call { route, app: "shop", query: "", accept, accept_encoding, if_none_match: "", grant }
 }
 
 /// Such a call for the history of `shop`.
@@ -77,6 +82,12 @@ struct Answer {
     tag: String,
     cache_control: String,
     retry_after: String,
+    coding: String,
+    /// The length that HEAD gets in place of the body.
+    length: String,
+    /// As sent.
+    bytes: usize,
+    /// Decompressed.
     text: String,
 }
 
@@ -87,12 +98,18 @@ impl Answer {
             value.unwrap_or_default().to_owned()
         };
         assert!(header("cache-control").contains("private"));
-        assert_eq!(header("vary"), "Authorization, Origin, Accept");
+        assert_eq!(header("vary"), "Authorization, Origin, Accept, Accept-Encoding");
         let (status, media_type) = (response.status().as_u16(), header("content-type"));
         let (tag, cache_control) = (header("etag"), header("cache-control"));
         let retry_after = header("retry-after");
-        let Body::Text(text) = response.into_body() else { panic!("the body is not text") };
-        Self { status, media_type, tag, cache_control, retry_after, text }
+        let (coding, length) = (header("content-encoding"), header("content-length"));
+        let bytes = response.body().len();
+        let text = match response.into_body() {
+            Body::Text(text) => text,
+            Body::Binary(bytes) => decompressed(&bytes),
+            _ => String::new(),
+        };
+        Self { status, media_type, tag, cache_control, retry_after, coding, length, bytes, text }
     }
 
     fn json(&self) -> Value {
@@ -182,6 +199,12 @@ impl TestService {
     }
 }
 
+fn decompressed(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+    text
+}
+
 /// The activity of `span` from all stored reports of `app`; `None` unless it is a minute.
 fn activity_in(stored: &[Report], app: &AppId, span: RollupSpan) -> Option<Activity> {
     let within = stored.iter().filter(|report| report.app == *app && span.contains(report.timestamp));
@@ -210,14 +233,19 @@ async fn get(history: &History, call: Call<'_>) -> Answer {
 }
 
 async fn call_at(history: &History, call: Call<'_>, now: TimestampMs) -> Answer {
-    let path = call.route.trim_start_matches("GET ").replace("{appId}", call.app);
+    let (_, path) = call.route.split_once(' ').unwrap();
+    let path = path.replace("{appId}", call.app);
     let grant = call.grant.map(|grant| grant.to_text());
     let attached = grant.as_ref().map(|grant| [("grant", grant.as_str())]);
     let event = events::http_call(
         call.route,
         (&path, call.query),
         &[("appId", call.app)],
-        &[("accept", call.accept), ("if-none-match", call.if_none_match)],
+        &[
+            ("accept", call.accept),
+            ("accept-encoding", call.accept_encoding),
+            ("if-none-match", call.if_none_match),
+        ],
         attached.as_ref().map(|attached| &attached[..]),
     );
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();

@@ -39,6 +39,8 @@ async fn only_viewers_of_an_active_app_are_answered() {
         ("nowhere", Some(grant("shop", Scope::VIEW)), (403, "forbidden", "data.appId")),
         ("old", Some(grant("old", Scope::VIEW)), (403, "app_inactive", "")),
         ("a#b", Some(grant("shop", Scope::VIEW)), (400, "invalid_field", "appId")),
+        (".", Some(grant("shop", Scope::VIEW)), (400, "invalid_field", "appId")),
+        ("..", Some(grant("shop", Scope::VIEW)), (400, "invalid_field", "appId")),
     ] {
         for route in [METRICS, LATEST, LOGS] {
             assert_rejected(&service.get(Call { app, grant: grant.clone(), ..call(route) }).await, expected);
