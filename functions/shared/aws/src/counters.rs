@@ -215,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn panic_is_a_metric_of_its_own() {
+        let line = rendered("test", &BTreeMap::from([(Counter::Panics, 1)]), at(0), "INFO");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&line["Panics"], &line["_aws"]["CloudWatchMetrics"][0]["Namespace"]),
+            (&json!(1), &json!("test"))
+        );
+    }
+
+    #[test]
     fn instance_emits_one_line_in_ten_seconds() {
         let counters = Counters::new("test");
         let lines = (0..60_000).step_by(100).filter(|ms| {

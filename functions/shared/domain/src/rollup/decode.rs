@@ -16,6 +16,10 @@ use crate::bucket::{Bucket, BucketParts, MAX_LEVEL, SampleOrigin, Sketch, Sum, Z
 use crate::ids::{MAX_ID_BYTES, Source};
 use crate::time::TimestampMs;
 
+/// Largest count of one rollup: far above what a write shard takes in a day, and below what overflows when all rollups of
+/// a window are merged.
+const MAX_COUNT: u64 = 1 << 48;
+
 /// Bins of a sketch for which memory is reserved at once: most have fewer, and a forged length costs no more.
 const RESERVED_BINS: usize = 64;
 
@@ -44,7 +48,7 @@ pub(super) fn read_body(span: RollupSpan, through: TimestampMs, body: &[u8]) -> 
     if bits.take(u8::BITS)? != u64::from(ENCODING) {
         return Err(DecodeError::Corrupt("unknown version"));
     }
-    let reports = bits.golomb(order::REPORTS)?;
+    let reports = read_count(&mut bits, order::REPORTS)?;
     let is_truncated = bits.flag()?;
     let (sources, all_sources) = read_sources(&mut bits)?;
     let origins = bits.length(order::ORIGINS)?;
@@ -109,13 +113,19 @@ fn pick<T>(list: &[T], index: u64) -> Result<&T, DecodeError> {
     found.ok_or(DecodeError::Corrupt("an index is out of range"))
 }
 
+/// A number of reports or samples. So many that merging rollups could overflow are rejected.
+fn read_count(bits: &mut BitReader<'_>, order: u32) -> Result<u64, DecodeError> {
+    let count = bits.golomb(order)?;
+    if count > MAX_COUNT { Err(DecodeError::Corrupt("a count is too large")) } else { Ok(count) }
+}
+
 fn read_bucket(
     bits: &mut BitReader<'_>,
     reports: u64,
     origins: &[SampleOrigin],
 ) -> Result<Bucket, DecodeError> {
     let is_in_every_report = bits.flag()?;
-    let count = if is_in_every_report { reports } else { bits.golomb(order::COUNT)? };
+    let count = if is_in_every_report { reports } else { read_count(bits, order::COUNT)? };
     let last_origin = pick(origins, bits.golomb(order::ORIGINS)?)?.clone();
     let is_constant = bits.flag()?;
     let min = number::read(bits)?;
