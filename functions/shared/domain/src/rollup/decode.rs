@@ -130,6 +130,9 @@ fn read_bucket(
     let is_constant = bits.flag()?;
     let min = number::read(bits)?;
     let (max, last) = if is_constant { (min, min) } else { read_max_and_last(bits, min)? };
+    if !is_constant && min == max {
+        return Err(DecodeError::Corrupt("a constant series is not marked"));
+    }
     let sum = read_sum(bits, is_constant.then_some((min, count)))?;
     let sketch = read_sketch(bits, count, is_constant.then_some(min))?;
     Bucket::from_parts(BucketParts { count, sum, min, max, last, last_origin, sketch })
