@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nsl_domain::frame::control::trimmed;
 use serde::Deserialize;
 
 /// Prefix of a subprotocol that holds a credential, as base64url without padding.
@@ -91,7 +92,7 @@ impl AuthorizerEvent {
     /// response by that header.
     pub(crate) fn offered(&self) -> Offered {
         let mut offered: Vec<Option<String>> = Vec::new();
-        offered.extend(self.header("authorization").map(|value| Some(without_scheme(value))));
+        offered.extend(self.header("authorization").map(|value| Some(without_scheme(value).to_owned())));
         if !self.is_http() {
             offered.extend(self.header("x-api-key").map(|value| Some(value.to_owned())));
             offered.extend(self.header("sec-websocket-protocol").into_iter().flat_map(in_subprotocols));
@@ -103,7 +104,7 @@ impl AuthorizerEvent {
                     .map(|value| Some(value.to_owned())),
             );
         }
-        let mut offered = offered.into_iter();
+        let mut offered = offered.into_iter().map(|text| text.map(|text| trimmed(&text).to_owned()));
         match offered.next() {
             None => Offered::Nothing,
             Some(Some(first)) if offered.all(|other| other.as_ref() == Some(&first)) => {
@@ -115,10 +116,11 @@ impl AuthorizerEvent {
 }
 
 /// The value of `Authorization` without its optional scheme `Bearer`.
-fn without_scheme(value: &str) -> String {
-    match value.split_once(' ') {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim().to_owned(),
-        _ => value.trim().to_owned(),
+fn without_scheme(value: &str) -> &str {
+    let value = trimmed(value);
+    match value.split_once(|character: char| character.is_ascii_whitespace()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest,
+        _ => value,
     }
 }
 

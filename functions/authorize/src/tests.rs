@@ -144,6 +144,39 @@ async fn expiry_in_milliseconds_is_far_in_the_future() {
 }
 
 #[tokio::test]
+async fn blanks_around_a_credential_are_ignored_in_every_place() {
+    let world = World::start().await;
+    for credential in [key("shop"), token(|_| {})] {
+        for (before, after) in [("", "\n"), (" ", "\r\n"), ("\t\n", " \t")] {
+            let padded = format!("{before}{credential}{after}");
+            let bearer = format!("{before}BEARER \t {credential}{after}");
+            let offered = format!("nsl.v1 ,\tkey.{} ", URL_SAFE_NO_PAD.encode(&padded));
+            let places: [(Pairs<'_>, Pairs<'_>); 7] = [
+                (&[("Authorization", &bearer)], &[]),
+                (&[("Authorization", &padded)], &[]),
+                (&[("x-api-key", &padded)], &[]),
+                (&[("Sec-WebSocket-Protocol", &offered)], &[]),
+                (&[], &[("apiKey", &padded)]),
+                (&[], &[("token", &padded)]),
+                (&[("x-api-key", &credential), ("Sec-WebSocket-Protocol", &offered)], &[("token", &padded)]),
+            ];
+            for (headers, query) in places {
+                let response = world.handshake(headers, query).await;
+                assert!(response.is_ok(), "{headers:?} {query:?}: {response:?}");
+                assert_eq!(effect(&response), "Allow", "{headers:?} {query:?}");
+            }
+            for authorization in [padded, bearer] {
+                assert_eq!(world.http(&authorization).await.unwrap()["isAuthorized"], true);
+            }
+        }
+        // Inside, a blank is a part of the text.
+        let (start, end) = credential.split_at(20);
+        let split = world.handshake(&[("x-api-key", &format!("{start} {end}"))], &[]).await;
+        assert_eq!(split, Err("Unauthorized".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn response_has_the_shape_that_api_gateway_reads() {
     let world = World::start().await;
     let key = key("shop");

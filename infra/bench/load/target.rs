@@ -65,7 +65,7 @@ fn named_apps(args: &Args, settings: &Settings) -> anyhow::Result<Vec<App>> {
 fn key_in(path: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read key file {}", path.display()))?;
-    Ok(text.trim().to_owned())
+    Ok(text.trim_ascii().to_owned())
 }
 
 fn listed_apps(path: &Path) -> anyhow::Result<Vec<App>> {

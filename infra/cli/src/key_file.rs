@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
+use nsl_domain::frame::control::trimmed;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use std::path::Path;
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read key file {}", path.display()))?;
-    let key = text.trim();
+    let key = trimmed(&text);
     if !api_key::is_well_formed(key) {
         bail!("key file {} does not contain an API key", path.display());
     }

@@ -4,6 +4,7 @@ use crate::cli::Cli;
 use crate::stack;
 use crate::target::site;
 use anyhow::Context as _;
+use nsl_domain::frame::control::trimmed;
 use std::path::Path;
 
 /// The template's name of the secret.
@@ -14,7 +15,7 @@ pub(crate) fn find(cli: &Cli, file: Option<&Path>) -> anyhow::Result<Option<Stri
     if let Some(path) = file {
         let text = std::fs::read_to_string(path);
         let text = text.with_context(|| format!("cannot read secret file {}", path.display()))?;
-        return Ok(Some(text.trim().to_owned()));
+        return Ok(Some(trimmed(&text).to_owned()));
     }
     if let Some(secret) = &cli.settings.token_secret {
         return Ok(Some(secret.clone()));

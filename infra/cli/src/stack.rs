@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use nsl_client::ready_file::ReadyFile;
+use nsl_domain::frame::control::trimmed;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -42,7 +43,7 @@ pub(crate) fn site(stack: &str) -> anyhow::Result<ReadyFile> {
 pub(crate) fn secret(id: &str) -> anyhow::Result<String> {
     let query = ["--query", "SecretString", "--output", "text"];
     let text = aws(&[&["secretsmanager", "get-secret-value", "--secret-id", id][..], &query].concat())?;
-    Ok(text.trim().to_owned())
+    Ok(trimmed(&text).to_owned())
 }
 
 fn aws(arguments: &[&str]) -> anyhow::Result<String> {

@@ -27,8 +27,9 @@ impl Settings {
 
     /// Reads through `lookup`, from name to value. An empty value counts as absent.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let value =
-            |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let value = |name: &str| {
+            lookup(name).map(|value| value.trim_ascii().to_owned()).filter(|value| !value.is_empty())
+        };
         Self {
             ready_file: value("NSL_READY_FILE").map(PathBuf::from),
             api_key: value("NSL_API_KEY"),

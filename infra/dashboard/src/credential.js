@@ -8,6 +8,8 @@ const CREDENTIAL = "nsl-credential";
 const STORES = ["sessionStorage", "localStorage"];
 /** What a header and a subprotocol can contain. */
 const VALID = /^[\x21-\x7e]{8,8192}$/;
+/** Blanks at the start or the end: those that the service ignores there. */
+const BLANKS = /^[\t\n\f\r ]+|[\t\n\f\r ]+$/g;
 
 /** Removes a credential from the address, so that it is neither shown nor kept in the browser's history. */
 export function takeFromAddress() {
@@ -16,15 +18,17 @@ export function takeFromAddress() {
   if (found === null) return null;
   params.delete("key");
   history.replaceState(null, "", `${location.pathname}${location.search}#${params}`);
-  return isValid(found) ? found : null;
+  return cleaned(found);
 }
 
-export function isValid(text) {
-  return VALID.test(text);
+/** The credential without the blanks that pasting adds, as in every other place of one; null if it cannot be one. */
+export function cleaned(text) {
+  const trimmed = text.replace(BLANKS, "");
+  return VALID.test(trimmed) ? trimmed : null;
 }
 
 export function storedCredential() {
-  return STORES.map((store) => readStored(CREDENTIAL, store)).find((found) => found !== null && isValid(found)) ?? null;
+  return STORES.map((store) => readStored(CREDENTIAL, store)).find((found) => found !== null && VALID.test(found)) ?? null;
 }
 
 /** Stores the credential for this tab, without touching that of the browser, or for this browser. */

@@ -1,6 +1,6 @@
 // The form for a key or a token, with the reason why the last one was rejected.
 
-import { isValid } from "./credential.js";
+import { cleaned } from "./credential.js";
 import { t } from "./language.js";
 import { make, setText } from "./elements.js";
 
@@ -20,8 +20,8 @@ export function signIn(reason, submit) {
   };
   const onsubmit = async (event) => {
     event.preventDefault();
-    const text = field.value.trim();
-    if (!isValid(text)) return refuse("malformed");
+    const text = cleaned(field.value);
+    if (text === null) return refuse("malformed");
     button.disabled = true;
     const refused = await submit(text, keep.checked);
     button.disabled = false;

@@ -9,7 +9,7 @@ mod jws;
 mod trusted_key;
 
 use aws_lc_rs::hmac;
-use nsl_domain::frame::control::MAX_CREDENTIAL_BYTES;
+use nsl_domain::frame::control::{MAX_CREDENTIAL_BYTES, trimmed};
 use nsl_domain::grant::Grant;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::time::TimestampMs;
@@ -18,8 +18,8 @@ pub use claims::{Audience, Claims};
 
 use claims::SignedClaims;
 use jwks::KeySet;
-use jws::{Algorithm, Jws};
-use trusted_key::{TrustedKey, Verifier};
+use jws::Jws;
+use trusted_key::TrustedKey;
 
 /// Fewest bytes of a shared secret: RFC 7518 §3.2, a key at least as long as the hash's output.
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -60,14 +60,13 @@ impl TrustedKeys {
     pub fn new(secret: &str, jwks: &str, audience: impl Into<String>) -> Result<Self, InvalidKeys> {
         let mut keys = Vec::new();
         if !secret.is_empty() {
-            let key = shared_secret(secret)?;
-            keys.push(TrustedKey {
-                name: None,
-                algorithm: Algorithm::HS256,
-                verifier: Verifier::Secret(key),
-            });
+            keys.push(TrustedKey::of_secret(shared_secret(secret)?));
+            if trimmed(secret) != secret {
+                // An issuer may have the secret as it is stored.
+                keys.push(TrustedKey::of_secret(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())));
+            }
         }
-        if !jwks.trim().is_empty() {
+        if !jwks.trim_ascii().is_empty() {
             let set = KeySet::read(jwks).map_err(InvalidKeys::MalformedJwks)?;
             for key in &set.skipped {
                 tracing::warn!(index = key.index, kid = key.kid, reason = key.reason, "token key skipped");
@@ -97,7 +96,9 @@ impl TrustedKeys {
     }
 }
 
+/// The key of a shared secret, without the blanks around it.
 fn shared_secret(secret: &str) -> Result<hmac::Key, InvalidKeys> {
+    let secret = trimmed(secret);
     if secret.len() < MIN_SECRET_BYTES {
         return Err(InvalidKeys::ShortSecret);
     }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use nsl_auth::token::{self, TrustedKeys};
 use nsl_client::clock;
+use nsl_domain::frame::control::trimmed;
 use nsl_terminal::padded;
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: Signing, cli: &Cli) -> anyhow::Result<()> {
 fn from_stdin() -> anyhow::Result<String> {
     let mut text = String::new();
     std::io::stdin().take(MAX_TOKEN_BYTES).read_to_string(&mut text).context("stdin is not UTF-8 text")?;
-    Ok(text.trim().to_owned())
+    Ok(trimmed(&text).to_owned())
 }
 
 fn shown(name: &str, value: &Value) -> String {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { AppsPage } from "../../src/apps_page.js";
-import { forget, storeCredential, storedCredential } from "../../src/credential.js";
+import { cleaned, forget, storeCredential, storedCredential, takeFromAddress } from "../../src/credential.js";
 import { make, setText } from "../../src/elements.js";
 import { Feed } from "../../src/feed.js";
 import { readStored, writeStored } from "../../src/storage.js";
@@ -182,4 +182,16 @@ test("without browser storage a credential is kept until the page is closed", ()
   assert.equal(storedCredential(), null);
   writeStored("any", "thing");
   assert.equal(readStored("any"), "thing");
+});
+
+test("blanks around a pasted credential or that of a link are dropped, others are not", () => {
+  for (const text of [KEY, ` ${KEY}`, `${KEY}\n`, `\t${KEY} \r\n`]) {
+    assert.equal(cleaned(text), KEY);
+    globalThis.location = { hash: `#app=shop&key=${encodeURIComponent(text)}`, pathname: "/", search: "" };
+    let address = "";
+    globalThis.history = { replaceState: (state, title, next) => { address = next; } };
+    assert.equal(takeFromAddress(), KEY);
+    assert.equal(address, "/#app=shop");
+  }
+  for (const text of ["", " ", `${KEY} ${KEY}`, `${KEY}\u00a0`]) assert.equal(cleaned(text), null);
 });

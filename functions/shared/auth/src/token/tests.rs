@@ -192,3 +192,23 @@ fn every_token_is_rejected_without_keys() {
     let untrusting = TrustedKeys::new("", "", "nsl").unwrap();
     assert!(untrusting.verify(&signed(|_| {}), now()).is_err());
 }
+
+#[test]
+fn blanks_around_the_secret_are_no_part_of_it() {
+    let stored = format!("{SECRET}\r\n");
+    let by_hand = |secret: &str| {
+        jsonwebtoken::encode(&Header::default(), &claims(), &EncodingKey::from_secret(secret.as_bytes()))
+            .unwrap()
+    };
+    for (trusted, token) in [
+        (stored.as_str(), issue(&claims(), SECRET).unwrap()),
+        (SECRET, issue(&claims(), &stored).unwrap()),
+        (&stored, by_hand(SECRET)),
+        (&stored, by_hand(&stored)),
+    ] {
+        assert!(TrustedKeys::new(trusted, "", "nsl").unwrap().verify(&token, now()).is_ok(), "{trusted:?}");
+    }
+    assert!(TrustedKeys::new(SECRET, "", "nsl").unwrap().verify(&by_hand(&stored), now()).is_err());
+    let short = format!("{}{}", "x".repeat(31), " ".repeat(9));
+    assert!(matches!(TrustedKeys::new(&short, "", "nsl"), Err(InvalidKeys::ShortSecret)));
+}

@@ -18,6 +18,11 @@ pub(super) enum Verifier {
 }
 
 impl TrustedKey {
+    /// A key of HS256, which has no name.
+    pub(super) fn of_secret(key: hmac::Key) -> Self {
+        Self { name: None, algorithm: Algorithm::HS256, verifier: Verifier::Secret(key) }
+    }
+
     /// A token that names its key is checked with keys of that name only, and with those that have none.
     pub(super) fn has_signed(&self, jws: &Jws<'_>) -> bool {
         let is_named = match (&jws.kid, &self.name) {

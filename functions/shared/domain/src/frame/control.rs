@@ -20,6 +20,12 @@ pub const MAX_MIN_INTERVAL_MS: i64 = 10 * MINUTE_MS;
 /// be empty, because an empty message ends a process that runs the library: so none of these is a type of the library.
 pub const ANSWERED_BY_ROUTE: [&str; 3] = ["subscribe", "unsubscribe", "ping"];
 
+/// A credential as it was meant: pasted text often ends with a newline. Every place of a credential is read through this,
+/// so that one text is accepted in all of them or in none.
+pub fn trimmed(credential: &str) -> &str {
+    credential.trim_ascii()
+}
+
 /// What a client authenticates with.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -161,9 +167,10 @@ fn read_auth(envelope: &Envelope<'_>) -> Result<Request, Rejection> {
 }
 
 fn required_secret(field: Field<String>, name: &str) -> Result<String, Rejection> {
-    let is_short = |secret: &String| secret.len() <= MAX_CREDENTIAL_BYTES;
+    let is_short = |secret: &String| trimmed(secret).len() <= MAX_CREDENTIAL_BYTES;
     let demand = format_args!("must be a string of at most {MAX_CREDENTIAL_BYTES} bytes");
-    field.filter(is_short).required(name, demand)
+    let secret = field.filter(is_short).required(name, demand)?;
+    Ok(trimmed(&secret).to_owned())
 }
 
 fn read_subscribe(fields: SubscribeFields) -> Result<Request, Rejection> {
@@ -204,6 +211,15 @@ mod tests {
     fn api_key_takes_precedence_over_a_user() {
         let credential = Credential::ApiKey("k".into());
         assert_eq!(auth(r#"{"userId":"u","appId":"shop","apiKey":"k"}"#), ("shop".into(), credential));
+    }
+
+    #[test]
+    fn blanks_around_a_credential_are_no_part_of_it() {
+        let key = Credential::ApiKey("k".into());
+        assert_eq!(auth(r#"{"appId":"shop","apiKey":" k\r\n"}"#), ("shop".into(), key));
+        let long = "t".repeat(MAX_CREDENTIAL_BYTES);
+        let token = Credential::Token(long.clone());
+        assert_eq!(auth(&format!(r#"{{"appId":"shop","token":"\t{long}\n"}}"#)), ("shop".into(), token));
     }
 
     #[test]
