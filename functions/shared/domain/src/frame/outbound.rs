@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::envelope::FrameId;
 use super::packing::array;
 use crate::ids::{AppId, Source, Subject};
-use crate::isolation::{Panicked, isolated};
+use crate::isolation::isolated;
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::HistoryShape;
 use crate::rejection::{Code, Rejection};
@@ -189,8 +189,7 @@ pub(super) struct ReportPayload<'a> {
 impl<'a> ReportPayload<'a> {
     /// `report` as JSON; `None` if its stored document is not, or it cannot be rendered at all: others go on.
     pub(super) fn render(report: &'a Report) -> Option<String> {
-        let rendered = isolated(|| serde_json::to_string(&Self::of(report)?).ok());
-        rendered.unwrap_or_else(|Panicked| None)
+        isolated(|| serde_json::to_string(&Self::of(report)?).ok()).unwrap_or_default()
     }
 
     fn of(report: &'a Report) -> Option<Self> {
