@@ -10,11 +10,16 @@ use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Sessions;
 use nsl_domain::app::App;
+use nsl_domain::bounded::BoundedMap;
+use nsl_domain::frame::draft::ReportSender;
 use nsl_domain::frame::publish::ReportFrame;
 use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::{AppId, ConnectionId};
+use nsl_domain::late::late_minute;
 use nsl_domain::rejection::Rejection;
-use nsl_domain::time::TimestampMs;
+use nsl_domain::time::{SECOND_MS, TimestampMs};
+use nsl_domain::unauthenticated::MAX_UNAUTHENTICATED_FRAMES;
+use parking_lot::Mutex;
 
 use crate::limits::Load;
 use crate::settings::Settings;
@@ -42,15 +47,39 @@ impl From<Fault> for NotAuthorised {
 
 impl AuthorisedApps {
     /// The frame's load per app.
-    pub(crate) fn loads(&self, frame: &ReportFrame, now: TimestampMs) -> BTreeMap<AppId, Load> {
+    pub(crate) fn loads(&self, frame: &ReportFrame, sender: &ReportSender) -> BTreeMap<AppId, Load> {
+        let now = sender.arrival;
         let mut loads = BTreeMap::new();
         for entry in &frame.entries {
-            if let Some((id, app)) = entry.app.as_ref().and_then(|id| self.apps.get_key_value(id)) {
-                loads.entry(id.clone()).or_insert_with(|| Load::of(app, now)).add(entry.bytes);
+            let Some((id, app)) = entry.app.as_ref().and_then(|id| self.apps.get_key_value(id)) else {
+                continue;
+            };
+            let load = loads.entry(id.clone()).or_insert_with(|| Load::of(app, now));
+            load.add(entry.bytes);
+            // No report of the library is late: it is stamped with its arrival if its clock is off.
+            let placed = entry.outcome.as_ref().ok().filter(|_| !self.is_legacy);
+            if let Some((source, timestamp)) = placed.and_then(|draft| draft.placed(sender))
+                && let Some(minute) = late_minute(timestamp, now)
+            {
+                load.add_late(app.shard_of(source), minute);
             }
         }
         loads
     }
+}
+
+/// Reads of the session row of a connection without a grant after which it is read once in [`REREAD_MS`] only.
+const FREE_READS: u32 = MAX_UNAUTHENTICATED_FRAMES;
+
+/// Shortest time between further reads, in milliseconds. A library whose `auth` was wrong stays connected for ten minutes
+/// and keeps sending.
+const REREAD_MS: i64 = SECOND_MS;
+
+/// The reads of a session row that had no grant.
+#[derive(Debug)]
+struct FruitlessReads {
+    count: u32,
+    last_at: TimestampMs,
 }
 
 /// Checks grants against apps, both cached.
@@ -59,6 +88,7 @@ pub(crate) struct Authoriser {
     pub(crate) app_cache: AppCache,
     sessions: Sessions,
     grants: Cache<ConnectionId, Grant>,
+    without_grant: Mutex<BoundedMap<ConnectionId, FruitlessReads>>,
 }
 
 impl Authoriser {
@@ -67,6 +97,7 @@ impl Authoriser {
             app_cache: AppCache::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
             grants: Cache::default(),
+            without_grant: Mutex::default(),
         }
     }
 
@@ -93,10 +124,32 @@ impl Authoriser {
                 }
             }
         }
+        if self.is_known_without_grant(event) {
+            return Err(NotAuthorised::Unauthenticated);
+        }
         let session = self.sessions.find(&event.connection).await?;
-        let grant = session.and_then(|session| session.grant).ok_or(NotAuthorised::Unauthenticated)?;
+        let Some(grant) = session.and_then(|session| session.grant) else {
+            self.note_without_grant(event);
+            return Err(NotAuthorised::Unauthenticated);
+        };
+        self.without_grant.lock().pop(&event.connection);
         self.grants.insert(event.connection.clone(), grant.clone(), event.arrival);
         self.authorise_by(&grant, frame, event).await
+    }
+
+    fn is_known_without_grant(&self, event: &SocketEvent) -> bool {
+        let without_grant = self.without_grant.lock();
+        let reads = without_grant.peek(&event.connection);
+        reads.is_some_and(|reads| {
+            reads.count >= FREE_READS && event.arrival.ms_since(reads.last_at) < REREAD_MS
+        })
+    }
+
+    fn note_without_grant(&self, event: &SocketEvent) {
+        let mut without_grant = self.without_grant.lock();
+        let none = || FruitlessReads { count: 0, last_at: event.arrival };
+        let reads = without_grant.get_or_insert_mut(event.connection.clone(), none);
+        *reads = FruitlessReads { count: reads.count.saturating_add(1), last_at: event.arrival };
     }
 
     async fn authorise_by(

@@ -111,7 +111,9 @@ impl Ingest {
                 return self.reject(event, Rejection::unavailable(), frame.id).await;
             }
         };
-        let loads = authorised.loads(&frame, event.arrival);
+        let source = Source::of_connection(&event.connection);
+        let sender = ReportSender { source, arrival: event.arrival };
+        let loads = authorised.loads(&frame, &sender);
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
             if authorised.is_legacy {
                 // The library ignores rejections and goes on sending.
@@ -121,7 +123,7 @@ impl Ingest {
             }
             return self.reject(event, rejection, frame.id).await;
         }
-        let outcome = self.store(frame.entries, &authorised, event).await;
+        let outcome = self.store(frame.entries, &sender, &authorised, event).await;
         if outcome.duplicates > 0 {
             // A frame of the library has one report, which was counted when it was stored.
             self.limits.give_back(&event.connection, &loads);
@@ -143,11 +145,10 @@ impl Ingest {
     async fn store(
         &self,
         entries: Vec<ReportEntry>,
+        sender: &ReportSender,
         authorised: &AuthorisedApps,
         event: &SocketEvent,
     ) -> Outcome {
-        let source = Source::of_connection(&event.connection);
-        let sender = &ReportSender { source, arrival: event.arrival };
         let writes = entries.into_iter().enumerate().map(|(index, entry)| async move {
             let stored = match entry.outcome {
                 Ok(draft) => isolated("store a report", self.store_report(draft, sender, authorised, event))

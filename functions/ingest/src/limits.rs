@@ -1,15 +1,18 @@
 //! Rate limits of reports and bytes, by connection and by app (docs/PROTOCOL.md, "Rates"). Best effort: each function
 //! instance counts what it receives itself. A frame is rejected as a whole, so that its sender can send it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nsl_domain::app::{App, Rates};
 use nsl_domain::bounded::BoundedMap;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::rate::{Rate, TokenBucket};
 use nsl_domain::rejection::{Code, Rejection};
+use nsl_domain::rollup::{AppShard, RollupSpan};
 use nsl_domain::time::TimestampMs;
 use parking_lot::Mutex;
+
+use crate::late_minutes::LateMeter;
 
 /// The rates of one connection, independent of its apps' rates.
 const CONNECTION: Rates = Rates {
@@ -21,10 +24,12 @@ const CONNECTION: Rates = Rates {
 };
 
 /// The reports and bytes of one frame for one app, and the app's limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Load {
     reports: u32,
     bytes: u32,
+    /// The late minutes that it touches in each write shard.
+    late: BTreeMap<u16, BTreeSet<RollupSpan>>,
     rates: Rates,
     /// Milliseconds for which all reports of the app are rejected.
     rejected_for_ms: Option<i64>,
@@ -33,13 +38,19 @@ pub(crate) struct Load {
 impl Load {
     /// An empty load for `app` at `now`.
     pub(crate) fn of(app: &App, now: TimestampMs) -> Self {
-        Self { reports: 0, bytes: 0, rates: app.rates(), rejected_for_ms: app.rejected_for_ms(now) }
+        let rejected_for_ms = app.rejected_for_ms(now);
+        Self { reports: 0, bytes: 0, late: BTreeMap::new(), rates: app.rates(), rejected_for_ms }
     }
 
     /// Adds a report of `bytes` bytes.
     pub(crate) fn add(&mut self, bytes: usize) {
         self.reports += 1;
         self.bytes = self.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+
+    /// Adds a late minute that a report touches in `shard`.
+    pub(crate) fn add_late(&mut self, shard: u16, minute: RollupSpan) {
+        self.late.entry(shard).or_default().insert(minute);
     }
 }
 
@@ -53,6 +64,7 @@ pub(crate) struct Limits {
 struct Meters {
     connections: BoundedMap<ConnectionId, Meter>,
     apps: BoundedMap<(AppId, Rates), Meter>,
+    late: BoundedMap<AppShard, LateMeter>,
 }
 
 /// The remaining reports and bytes of a connection or app.
@@ -76,23 +88,9 @@ impl Limits {
         if let Some(wait_ms) = loads.values().filter_map(|load| load.rejected_for_ms).max() {
             return Err(limited("this app exceeded its limits", wait_ms));
         }
-        let mut meters = self.meters.lock();
-        let Meters { connections, apps } = &mut *meters;
-        let mut total = Load { reports: 0, bytes: 0, rates: CONNECTION, rejected_for_ms: None };
-        for load in loads.values() {
-            total.reports += load.reports;
-            total.bytes = total.bytes.saturating_add(load.bytes);
-        }
-        let connection = connections.get_or_insert_mut(connection.clone(), || Meter::of(CONNECTION, now));
-        connection.check(&total, now, "this connection")?;
-        for (app, load) in loads {
-            apps.get_or_insert_mut((app.clone(), load.rates), || Meter::of(load.rates, now))
-                .check(load, now, "this app")?;
-        }
-        connection.take(&total, now);
-        for (app, load) in loads {
-            apps.get_or_insert_mut((app.clone(), load.rates), || Meter::of(load.rates, now)).take(load, now);
-        }
+        let meters = &mut *self.meters.lock();
+        meters.check(connection, loads, now)?;
+        meters.take(connection, loads, now);
         Ok(())
     }
 
@@ -108,6 +106,60 @@ impl Limits {
             }
         }
     }
+}
+
+impl Meters {
+    fn check(
+        &mut self,
+        connection: &ConnectionId,
+        loads: &BTreeMap<AppId, Load>,
+        now: TimestampMs,
+    ) -> Result<(), Rejection> {
+        self.of_connection(connection, now).check(&total(loads), now, "this connection")?;
+        for (app, load) in loads {
+            self.of_app(app, load, now).check(load, now, "this app")?;
+            for (shard, minutes) in &load.late {
+                let wait_ms = self.late_of(app, *shard, now).wait_ms(minutes, now);
+                if wait_ms > 0 {
+                    return Err(limited("too many late minutes of this app", wait_ms));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, connection: &ConnectionId, loads: &BTreeMap<AppId, Load>, now: TimestampMs) {
+        self.of_connection(connection, now).take(&total(loads), now);
+        for (app, load) in loads {
+            self.of_app(app, load, now).take(load, now);
+            for (shard, minutes) in &load.late {
+                self.late_of(app, *shard, now).take(minutes, now);
+            }
+        }
+    }
+
+    fn of_connection(&mut self, connection: &ConnectionId, now: TimestampMs) -> &mut Meter {
+        self.connections.get_or_insert_mut(connection.clone(), || Meter::of(CONNECTION, now))
+    }
+
+    fn of_app(&mut self, app: &AppId, load: &Load, now: TimestampMs) -> &mut Meter {
+        self.apps.get_or_insert_mut((app.clone(), load.rates), || Meter::of(load.rates, now))
+    }
+
+    fn late_of(&mut self, app: &AppId, shard: u16, now: TimestampMs) -> &mut LateMeter {
+        self.late.get_or_insert_mut(AppShard { app: app.clone(), shard }, || LateMeter::full(now))
+    }
+}
+
+/// What a frame adds to its connection.
+fn total(loads: &BTreeMap<AppId, Load>) -> Load {
+    let mut total =
+        Load { reports: 0, bytes: 0, late: BTreeMap::new(), rates: CONNECTION, rejected_for_ms: None };
+    for load in loads.values() {
+        total.reports += load.reports;
+        total.bytes = total.bytes.saturating_add(load.bytes);
+    }
+    total
 }
 
 impl Meter {

@@ -3,6 +3,7 @@
 mod authorise;
 mod deliver;
 mod handler;
+mod late_minutes;
 mod legacy;
 mod limits;
 mod min_interval;

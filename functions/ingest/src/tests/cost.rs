@@ -98,6 +98,33 @@ async fn unauthenticated_publisher_costs_a_read_per_frame_until_closed() {
     assert_eq!(world.env.take_lines(), [READ_SESSION, &reply, READ_SESSION, &close]);
 }
 
+/// The library stays connected for ten minutes after a wrong `auth`, and keeps sending.
+#[tokio::test]
+async fn rejected_library_costs_a_read_a_second_at_most() {
+    let world = World::start().await;
+    world.open(PUBLISHER, None).await;
+    world.env.sessions().count_rejection(&ConnectionId::new(PUBLISHER), now()).await.unwrap();
+    let ingest = world.instance();
+    let free = MAX_UNAUTHENTICATED_FRAMES as usize;
+    for (from_ms, frames, every_ms, reads) in [(0, 1_000, 10, free + 10), (60_000, 20, 500, 10)] {
+        world.env.take_calls();
+        for n in 0..frames {
+            ingest.receive_at(&metrics(&report(0)), NOW_MS + from_ms + n * every_ms).await;
+        }
+        let lines = world.env.take_lines();
+        // Every tenth rejected frame also reads whether the connection is to be closed.
+        let checks = usize::try_from(frames).unwrap() / free;
+        let found = lines.iter().filter(|line| *line == READ_SESSION).count();
+        assert!(found <= reads + checks, "{found} reads for {frames} frames");
+        assert!(!lines.contains(&format!("DELETE {PUBLISHER}")), "{lines:?}");
+    }
+    let (publisher, grant) = (ConnectionId::new(PUBLISHER), publishing("shop"));
+    let granted = world.env.sessions().store_grant(&publisher, &grant, now()).await;
+    granted.unwrap();
+    ingest.receive_at(&metrics(&report(1)), NOW_MS + 120_000).await;
+    assert_eq!(world.stored().await, 1, "it is accepted once it has authenticated");
+}
+
 #[tokio::test]
 async fn malformed_frames_never_close_an_authenticated_publisher() {
     let (world, ingest) = warm().await;

@@ -4,6 +4,7 @@ mod audience;
 mod cost;
 mod faults;
 mod frames;
+mod late;
 mod legacy;
 
 use nsl_aws::apps::Saved;

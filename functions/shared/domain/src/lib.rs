@@ -16,6 +16,7 @@ pub mod history;
 pub mod ids;
 pub mod isolation;
 mod json_error;
+pub mod late;
 pub mod legacy;
 pub mod rate;
 pub mod rejection;

@@ -44,6 +44,21 @@ impl ReportDraft {
         Ok(Report { app: self.app, source, timestamp, document: self.document })
     }
 
+    /// The source and the timestamp of the report that [`Self::into_report`] makes; `None` if it makes none.
+    pub fn placed<'d>(&'d self, sender: &'d ReportSender) -> Option<(&'d Source, TimestampMs)> {
+        let source = match &self.source {
+            Field::Absent => &sender.source,
+            Field::Valid(source) => source,
+            Field::Malformed => return None,
+        };
+        let timestamp = match self.timestamp {
+            Field::Absent => self.arrival(sender),
+            Field::Valid(timestamp) => timestamp,
+            Field::Malformed => return None,
+        };
+        check_timestamp(timestamp, sender.arrival).is_ok().then_some((source, timestamp))
+    }
+
     /// The instant that stands in for a missing timestamp, different for each report of a frame.
     pub(crate) fn arrival(&self, sender: &ReportSender) -> TimestampMs {
         sender.arrival.plus_ms(i64::try_from(self.index).unwrap_or(0))
