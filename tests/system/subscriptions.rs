@@ -39,8 +39,8 @@ async fn returning_subscriber_gets_missed_reports() {
         let data = report(&app, json!({"metrics": {"n": n}, "timestamp": now - age_ms}));
         assert_eq!(publisher.publish_as("aged", data).await["accepted"], 1);
     }
-    let mut viewer = Client::authenticated(gateway, &app).await;
     for since in [json!(iso(now - 100_000)), json!(now - 100_000)] {
+        let mut viewer = Client::authenticated(gateway, &app).await;
         viewer.send(&json!({"type": "subscribe", "data": {"appId": app.app_id, "since": since}})).await;
         let payload = viewer.next("subscribed").await["payload"].take();
         let shown: Vec<_> =
@@ -49,6 +49,7 @@ async fn returning_subscriber_gets_missed_reports() {
         assert_eq!(payload["complete"], true);
     }
     let long_ago = now - 24 * 3_600_000;
+    let mut viewer = Client::authenticated(gateway, &app).await;
     viewer.send(&json!({"type": "subscribe", "data": {"appId": app.app_id, "since": long_ago}})).await;
     assert_eq!(viewer.next("subscribed").await["payload"]["complete"], false, "a day is no replay");
 }
@@ -98,7 +99,11 @@ async fn unsubscribed_viewer_gets_no_more_reports() {
 async fn subscribing_twice_delivers_once() {
     let (gateway, app) = shared_app().await;
     let mut viewer = Client::viewer(gateway, &app).await;
-    viewer.subscribe(&app).await;
+    let again = json!({"type": "subscribe", "data": {"appId": app.app_id}});
+    viewer.send(&again).await;
+    let refused = viewer.error().await;
+    assert_eq!(refused["code"], "rate_limited", "{refused}");
+    assert!(refused["retryAfterMs"].as_u64().is_some_and(|wait_ms| wait_ms <= 10_000), "{refused}");
     let mut publisher = Client::authenticated(gateway, &app).await;
     for n in [1, 2] {
         publisher.publish(&app, n).await;

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use nsl_aws::event::SocketEvent;
 use nsl_domain::conversation::Reply;
 use nsl_domain::conversation::connection_cache::{
-    ConnectionCache, FLOOD_MS, FrameDecision, MAX_MODERN_FRAMES,
+    ConnectionCache, FLOOD_MS, FrameDecision, MAX_AUTH_FRAMES, MAX_MODERN_FRAMES,
 };
-use nsl_domain::frame::control::{ControlFrame, Request};
+use nsl_domain::frame::control::Request;
+use nsl_domain::frame::envelope::FrameId;
 use nsl_domain::frame::outbound::Outbound;
-use nsl_domain::grant::Grant;
+use nsl_domain::grant::{Action, Grant, Role, check_without_app};
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::context::LegacyContext;
 use nsl_domain::legacy::frames::LegacyRequest;
@@ -30,21 +31,31 @@ impl Connections {
         request: &Request,
         event: &SocketEvent,
     ) -> ControlFlow<Reply, LegacyContext> {
-        let log_room = if let Request::Legacy(LegacyRequest::Logs { entries, .. }) = request {
-            let sizes = entries.iter().map(String::len);
-            self.cache.lock().log_room(&event.connection, sizes, event.arrival)
-        } else {
-            self.count_legacy(event)?;
-            0
-        };
-        ControlFlow::Continue(LegacyContext {
+        let cached = self.cache.lock().session(&event.connection, event.arrival);
+        let (session, session_read_at) = cached.map(|cached| (cached.session, cached.read_at)).unzip();
+        let handshake_grant = event.grant.clone();
+        let mut context = LegacyContext {
             role: event.role,
-            handshake_grant: event.grant.clone(),
-            session: self.cache.lock().session(&event.connection, event.arrival),
-            log_room,
+            handshake_grant,
+            session,
+            session_read_at,
+            log_room: 0,
             now: event.arrival,
-            is_session_fresh: false,
-        })
+        };
+        match request {
+            Request::Legacy(LegacyRequest::Logs { entries, .. }) => {
+                if is_flood_of_logs(&context) {
+                    self.count_legacy(event)?;
+                }
+                let sizes = entries.iter().map(String::len);
+                context.log_room = self.cache.lock().log_room(&event.connection, sizes, event.arrival);
+            }
+            // The library authenticates once, on opening: frames that overtake its `auth` must not cost it. What it
+            // repeats is limited by `ATTEMPT_EVERY_MS`.
+            Request::Auth { .. } if event.role == Role::Program => {}
+            _ => self.count_legacy(event)?,
+        }
+        ControlFlow::Continue(context)
     }
 
     /// Counts a frame in the library's dialect; breaks with the reply if it is over the limit.
@@ -58,27 +69,43 @@ impl Connections {
 
     /// Counts a frame of this protocol's own dialect; breaks with a rejection that closes the connection if it is over the
     /// limit.
-    pub(crate) fn count_modern(&self, frame: &ControlFrame, event: &SocketEvent) -> ControlFlow<Reply> {
-        match self.cache.lock().count_modern(&event.connection, event.arrival) {
+    pub(crate) fn count_modern(
+        &self,
+        id: Option<&FrameId>,
+        is_auth: bool,
+        event: &SocketEvent,
+    ) -> ControlFlow<Reply> {
+        match self.cache.lock().count_modern(&event.connection, is_auth, event.arrival) {
             FrameDecision::Accept => ControlFlow::Continue(()),
             FrameDecision::Ignore | FrameDecision::Close => {
-                let message = format!("over {MAX_MODERN_FRAMES} frames in ten seconds, reports aside");
+                let message = format!(
+                    "over {MAX_MODERN_FRAMES} frames or {MAX_AUTH_FRAMES} auth in ten seconds, reports aside"
+                );
                 let rejection = Rejection::new(Code::RateLimited, message).for_ms(FLOOD_MS);
-                let error = Outbound::Error { rejection, id: frame.id.clone() };
+                let error = Outbound::Error { rejection, id: id.cloned() };
                 ControlFlow::Break(Reply { close: true, ..Reply::of(&error) })
             }
+        }
+    }
+
+    /// Counts an `auth` that confirms the grant of the handshake; breaks without a reply if it is over the limit. It never
+    /// closes: a library behind a relay that adds its key repeats its `auth` without end.
+    pub(crate) fn count_confirmation(&self, event: &SocketEvent) -> ControlFlow<Reply> {
+        match self.cache.lock().count_modern(&event.connection, false, event.arrival) {
+            FrameDecision::Accept => ControlFlow::Continue(()),
+            FrameDecision::Ignore | FrameDecision::Close => ControlFlow::Break(Reply::absorbed()),
         }
     }
 
     /// Whether the cached session of the connection has the grant of a library's `auth`.
     pub(crate) fn is_legacy(&self, event: &SocketEvent) -> bool {
         let session = self.cache.lock().session(&event.connection, event.arrival);
-        session.and_then(|session| session.grant).as_ref().is_some_and(Grant::is_legacy)
+        session.and_then(|cached| cached.session.grant).as_ref().is_some_and(Grant::is_legacy)
     }
 
     /// Caches the session row, if it was read for this frame.
     pub(crate) fn keep(&self, context: LegacyContext, event: &SocketEvent) {
-        if let Some(session) = context.session.filter(|_| context.is_session_fresh) {
+        if let Some(session) = context.session.filter(|_| context.session_read_at == Some(event.arrival)) {
             self.cache.lock().insert(&event.connection, session, event.arrival);
         }
     }
@@ -87,4 +114,11 @@ impl Connections {
     pub(crate) fn remove(&self, connection: &ConnectionId) {
         self.cache.lock().remove(connection);
     }
+}
+
+/// Whether `logs` count as frames of a flood: what is known of the connection lets it send none. A program without a known
+/// grant is excepted, because its entries may overtake its `auth`; then its session row is read once a second at most.
+fn is_flood_of_logs(context: &LegacyContext) -> bool {
+    let is_unproved_program = context.grant().is_none() && context.role == Role::Program;
+    !is_unproved_program && check_without_app(context.grant(), Action::Publish, context.now).is_err()
 }

@@ -7,7 +7,7 @@ use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, DEFAULT_MAX_CONNECTIONS};
-use nsl_domain::conversation::effects::{EffectError, Effects};
+use nsl_domain::conversation::effects::{EffectError, Effects, Subscribed};
 use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
@@ -84,6 +84,27 @@ impl Effects for FrameEffects<'_> {
         session.publishers.has_subscription_room(app, &event.connection, most, event.arrival).await
     }
 
+    async fn subscribe(
+        &self,
+        app: &AppId,
+        grant: &Grant,
+        min_interval_ms: i64,
+        dialect: Dialect,
+    ) -> Result<Subscribed, Fault> {
+        let Self { session, event } = self;
+        let (connection, proof) = (event.connection.clone(), grant.stored_proof());
+        let subscriber = Subscriber { connection, min_interval_ms, dialect, proof };
+        Ok(match session.subscriptions.add_with_replay(app, &subscriber, event.arrival).await? {
+            Added::Done => Subscribed::Done,
+            Added::Rejected => Subscribed::Full,
+            Added::TooSoon { wait_ms } => Subscribed::TooSoon { wait_ms },
+        })
+    }
+
+    fn replay_wait_ms(&self, app: &AppId) -> i64 {
+        self.session.replay_limiter.wait_ms(&self.event.connection, app, self.event.arrival)
+    }
+
     /// A page of the published dashboard is subscribed by its `auth`, which counted the connections but not the
     /// subscriptions of the app.
     async fn add_subscription(
@@ -105,7 +126,7 @@ impl Effects for FrameEffects<'_> {
         let subscriber = Subscriber { connection, min_interval_ms, dialect, proof };
         Ok(match session.subscriptions.add(app, &subscriber, event.arrival).await? {
             Added::Done => true,
-            Added::Rejected => false,
+            Added::Rejected | Added::TooSoon { .. } => false,
         })
     }
 
@@ -118,6 +139,8 @@ impl Effects for FrameEffects<'_> {
         let Some(known) = self.session.app_cache.cached(app, now).await? else {
             return Ok(RecentReports { reports: Vec::new(), is_complete: true });
         };
-        self.session.reports.recent(&known, from, now, MAX_REPLAY_REPORTS).await
+        let recent = self.session.reports.recent(&known, from, now, MAX_REPLAY_REPORTS).await?;
+        self.session.replay_limiter.count(&self.event.connection, app, &recent.reports, now);
+        Ok(recent)
     }
 }

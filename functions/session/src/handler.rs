@@ -151,8 +151,13 @@ impl Session {
         if frame.request.is_legacy() && !is_confirmation {
             return self.reply_legacy(frame.request, event).await;
         }
-        // Confirmations are not limited: a library behind a relay that adds its key repeats them without end.
-        if !is_confirmation && let ControlFlow::Break(reply) = self.connections.count_modern(&frame, event) {
+        let counted = if is_confirmation {
+            self.connections.count_confirmation(event)
+        } else {
+            let is_auth = matches!(frame.request, Request::Auth { .. });
+            self.connections.count_modern(frame.id.as_ref(), is_auth, event)
+        };
+        if let ControlFlow::Break(reply) = counted {
             return reply;
         }
         let context = match self.auth_context(event, &frame.request).await {
@@ -183,9 +188,12 @@ impl Session {
         tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame rejected");
         self.counters.add(Counter::rejections(rejection.code), 1);
         let is_auth = event.route == AUTH_ROUTE && event.grant.is_none();
-        if (is_auth || self.connections.is_legacy(event))
-            && let ControlFlow::Break(reply) = self.connections.count_legacy(event)
-        {
+        let counted = if is_auth || self.connections.is_legacy(event) {
+            self.connections.count_legacy(event)
+        } else {
+            self.connections.count_modern(id.as_ref(), false, event)
+        };
+        if let ControlFlow::Break(reply) = counted {
             return reply;
         }
         let counts_as_unauthenticated = event.grant.is_none() && event.route != AUTH_ROUTE;

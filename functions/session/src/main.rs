@@ -4,6 +4,7 @@ mod connection_cache;
 mod effects;
 mod handler;
 mod legacy;
+mod replay_limiter;
 mod session;
 mod settings;
 #[cfg(test)]

@@ -24,6 +24,7 @@ use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
 
 use crate::connection_cache::Connections;
+use crate::replay_limiter::ReplayLimiter;
 use crate::settings::Settings;
 
 /// The function, with its clients.
@@ -42,6 +43,7 @@ pub(crate) struct Session {
     pub(crate) trusted: TrustedKeys,
     pub(crate) connections_api: ConnectionsApi,
     pub(crate) connections: Connections,
+    pub(crate) replay_limiter: ReplayLimiter,
     pub(crate) unauthenticated: UnauthenticatedConnections,
     pub(crate) counters: Counters,
 }
@@ -61,6 +63,7 @@ impl Session {
             commands: clients.commands(&settings.connections_table),
             connections: Connections::default(),
             connections_api: clients.connections_api(),
+            replay_limiter: ReplayLimiter::default(),
             unauthenticated: clients.unauthenticated(&settings.connections_table),
             counters: Counters::new(&settings.metrics_namespace),
             trusted,

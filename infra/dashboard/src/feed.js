@@ -10,7 +10,7 @@ const PING_EVERY_MS = 5 * 60_000;
 const ANSWER_TIMEOUT_MS = 15_000;
 /** A connection that lasted this long resets the backoff. */
 const STABLE_MS = 10_000;
-/** Delay before a rejected subscription is tried again. */
+/** Delay before a rejected subscription is tried again, unless the rejection states one. */
 const REFUSED_MS = 20_000;
 /** The longest replay of the service. */
 export const REPLAY_MAX_MS = 15 * 60_000;
@@ -116,7 +116,7 @@ export class Feed {
     if (this.#ended) return;
     this.#failures += 1;
     this.#disconnect();
-    this.#wait(REFUSED_MS);
+    this.#wait(payload.retryAfterMs ?? REFUSED_MS);
   }
 
   #onLost(socket) {

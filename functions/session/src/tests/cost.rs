@@ -1,6 +1,7 @@
 //! What each frame of a conversation costs: every call to AWS in order, and whether its reads are consistent.
 
 use nsl_domain::app::DEFAULT_MAX_CONNECTIONS;
+use nsl_domain::frame::replay::REPLAY_EVERY_MS;
 use nsl_domain::unauthenticated::MAX_UNAUTHENTICATED_FRAMES;
 
 use super::*;
@@ -95,11 +96,29 @@ async fn subscription_costs_a_count_two_writes_and_a_query() {
         [READ_SESSION, COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT],
         "the instance that checked the key has cached the app"
     );
-    subscribe(&world.instance(), PROGRAM).await;
+    let again = subscribe_to("shop");
+    let later_ms = NOW_MS + REPLAY_EVERY_MS;
+    send_at(&world.instance(), "subscribe", &again, PROGRAM, later_ms).await.unwrap();
     assert_eq!(
         world.env.take_lines(),
         [READ_SESSION, READ_APP, COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]
     );
+}
+
+#[tokio::test]
+async fn repeated_subscription_costs_no_read_of_reports() {
+    let (world, session) = authorised().await;
+    subscribe(&session, PROGRAM).await;
+    world.env.take_lines();
+    // The instance that sent the replay refuses by itself; another finds it on the session row.
+    for (instance, calls) in [
+        (&session, &[READ_SESSION][..]),
+        (&world.instance(), &[READ_SESSION, READ_APP, COUNT, UPDATE_SESSION]),
+    ] {
+        let refused = send(instance, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap();
+        assert_eq!(refused["payload"]["code"], "rate_limited");
+        assert_eq!(world.env.take_lines(), calls);
+    }
 }
 
 #[tokio::test]
@@ -131,7 +150,8 @@ async fn reached_subscription_limit_costs_a_count_and_a_read() {
     let session = world.connected(attached).await;
     send(&session, "subscribe", &subscribe_to("club"), attached).await;
     assert_eq!(world.env.take_lines(), [COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
-    send(&session, "subscribe", &subscribe_to("club"), attached).await;
+    let later_ms = NOW_MS + REPLAY_EVERY_MS;
+    send_at(&session, "subscribe", &subscribe_to("club"), attached, later_ms).await;
     assert_eq!(world.env.take_lines(), [COUNT, READ_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
 }
 

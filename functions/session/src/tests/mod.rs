@@ -5,9 +5,11 @@
 mod auth;
 mod cost;
 mod faults;
+mod floods;
 mod handshake;
 mod legacy;
 mod legacy_cost;
+mod replays;
 mod watching;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;

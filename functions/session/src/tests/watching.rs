@@ -3,6 +3,7 @@
 use nsl_aws::counters::Counter;
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
 use nsl_domain::conversation::connection_cache::MAX_MODERN_FRAMES;
+use nsl_domain::frame::replay::REPLAY_EVERY_MS;
 use nsl_domain::grant::Proof;
 
 use super::*;
@@ -58,7 +59,9 @@ async fn returning_subscriber_gets_missed_reports_and_five_seconds() {
     }
     let body = send(&session, "subscribe", &subscribe_since(100_000), PROGRAM).await.unwrap();
     assert_eq!((ages(&body), &body["payload"]["complete"]), (vec![104, 50], &json!(true)));
-    let body = send(&session, "subscribe", &subscribe_since(3_600_000), PROGRAM).await.unwrap();
+    let later_ms = NOW_MS + REPLAY_EVERY_MS;
+    let long_ago = subscribe_since(3_600_000);
+    let body = send_at(&session, "subscribe", &long_ago, PROGRAM, later_ms).await.unwrap();
     assert_eq!(ages(&body), [890, 106, 104, 50]);
     assert_eq!(body["payload"]["complete"], false, "the gap is longer than what is replayed");
 }
@@ -130,8 +133,8 @@ async fn own_subscription_limit_applies() {
     let grant = granted("club", Scope::VIEW);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
-    for _ in 0..2 {
-        let body = send(&session, "subscribe", &subscribe_to("club"), attached).await.unwrap();
+    for at_ms in [NOW_MS, NOW_MS + REPLAY_EVERY_MS] {
+        let body = send_at(&session, "subscribe", &subscribe_to("club"), attached, at_ms).await.unwrap();
         assert_eq!(body["type"], "subscribed", "a repeated subscribe needs no room");
     }
     let second = events::connect("other=", &[], attached, NOW_MS);

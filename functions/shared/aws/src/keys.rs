@@ -144,6 +144,11 @@ pub(crate) fn answered_at(kind: ReplyKind) -> &'static str {
     }
 }
 
+/// When a connection last got the replay of `app`: an attribute of its session row, so that it outlives `unsubscribe`.
+pub(crate) fn replayed_at(app: &AppId) -> String {
+    format!("replayed#{app}")
+}
+
 /// Sort key of the log entries of one frame: a frame that is stored twice is one item.
 pub(crate) fn log_frame(arrival: TimestampMs, connection: &ConnectionId, entries: &str) -> String {
     // Sixteen digits are 64 bits: enough to distinguish the frames of one connection in one millisecond.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use nsl_domain::app::App;
+use nsl_domain::frame::replay::{MAX_REPLAY_BYTES, within_bytes};
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::legacy::dedup_window::dedup_window;
 use nsl_domain::report::{Document, MAX_AHEAD_MS, RecentReports, Report};
@@ -67,16 +68,19 @@ impl Reports {
         let read = read_shown(span, now);
         let mut reports = Vec::new();
         for shard in 0..app.shards {
-            let mut of_shard = Vec::new();
+            let (mut of_shard, mut bytes) = (Vec::new(), 0);
             for hour in keys::hours(span).rev() {
                 let query = self.between(&app.id, hour, shard, span, Order::NewestFirst);
                 let limit = i32::try_from(most + 1).unwrap_or(i32::MAX);
                 let mut rows = query.limit(limit).into_paginator().items().send();
                 while of_shard.len() <= most
+                    && bytes <= MAX_REPLAY_BYTES
                     && let Some(row) = rows.next().await
                 {
                     let row = row.map_err(|error| Fault::of(ATTEMPT, error))?;
-                    of_shard.extend(table::read_or_log(&row, ATTEMPT, &read));
+                    let report = table::read_or_log(&row, ATTEMPT, &read);
+                    bytes += report.as_ref().map_or(0, |report: &Report| report.document.as_str().len());
+                    of_shard.extend(report);
                 }
             }
             reports.extend(of_shard);
@@ -84,7 +88,7 @@ impl Reports {
         reports.sort_by_cached_key(Report::id);
         let is_complete = reports.len() <= most;
         let surplus = reports.len().saturating_sub(most);
-        Ok(RecentReports { reports: reports.split_off(surplus), is_complete })
+        Ok(within_bytes(RecentReports { reports: reports.split_off(surplus), is_complete }))
     }
 
     /// Calls `visit` with every report of `app` stamped in `span` that is not expired at `now`, hour by hour, shard by

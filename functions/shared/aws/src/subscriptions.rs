@@ -3,10 +3,12 @@
 //! One row per connection, under its app, so that fan-out reads them with one query. The session row lists them too,
 //! for `$disconnect`; a row that it misses is deleted on expiry, or when a post finds the connection gone.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
 use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::frame::replay::REPLAY_EVERY_MS;
 use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
@@ -17,6 +19,10 @@ use crate::items::{self, BadAttribute, Item};
 use crate::keys;
 use crate::stored_proof;
 use crate::table::{self, Table};
+
+/// What adding a subscription to a session row attempts, and the condition that it has room.
+const WATCH: &str = "note subscription";
+const HAS_ROOM: &str = "attribute_exists(pk) AND (contains(watches, :app) OR attribute_not_exists(watches) OR size(watches) < :most)";
 
 /// The subscription rows of the Connections table.
 #[derive(Debug, Clone)]
@@ -44,6 +50,11 @@ pub enum Added {
     Done,
     /// The connection is gone, or has [`MAX_SUBSCRIPTIONS`].
     Rejected,
+    /// It got a replay too recently; nothing is changed.
+    TooSoon {
+        /// Milliseconds after which it may have another.
+        wait_ms: i64,
+    },
 }
 
 impl Subscriptions {
@@ -55,14 +66,49 @@ impl Subscriptions {
     pub async fn add(&self, app: &AppId, subscriber: &Subscriber, now: TimestampMs) -> Result<Added, Fault> {
         let watch = self
             .update_watches(&subscriber.connection, app, "ADD watches :apps")
-            .condition_expression(
-                "attribute_exists(pk) AND (contains(watches, :app) OR attribute_not_exists(watches) OR size(watches) < :most)",
-            )
+            .condition_expression(HAS_ROOM)
             .expression_attribute_values(":app", items::text(app.as_str()))
             .expression_attribute_values(":most", items::number(MAX_SUBSCRIPTIONS));
-        if if_condition_held("note subscription", watch.send().await)?.is_none() {
+        if if_condition_held(WATCH, watch.send().await)?.is_none() {
             return Ok(Added::Rejected);
         }
+        self.put(app, subscriber, now).await
+    }
+
+    /// Subscribes like [`Self::add`] and claims the replay of `app`, of which a connection gets one within
+    /// [`REPLAY_EVERY_MS`], over all function instances. The same two writes; only the first if it is too soon.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn add_with_replay(
+        &self,
+        app: &AppId,
+        subscriber: &Subscriber,
+        now: TimestampMs,
+    ) -> Result<Added, Fault> {
+        let replayed_at = keys::replayed_at(app);
+        let is_due = "(attribute_not_exists(#replayedAt) OR #replayedAt <= :before)";
+        let watch = self
+            .update_watches(&subscriber.connection, app, "ADD watches :apps SET #replayedAt = :now")
+            .condition_expression(format!("{HAS_ROOM} AND {is_due}"))
+            .expression_attribute_names("#replayedAt", &replayed_at)
+            .expression_attribute_values(":app", items::text(app.as_str()))
+            .expression_attribute_values(":most", items::number(MAX_SUBSCRIPTIONS))
+            .expression_attribute_values(":now", items::number(now.ms()))
+            .expression_attribute_values(":before", items::number(now.plus_ms(-REPLAY_EVERY_MS).ms()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match watch.send().await {
+            Ok(_) => self.put(app, subscriber, now).await,
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(refused(failed.item(), &replayed_at, now))
+                }
+                _ => Err(Fault::of(WATCH, error)),
+            },
+        }
+    }
+
+    async fn put(&self, app: &AppId, subscriber: &Subscriber, now: TimestampMs) -> Result<Added, Fault> {
         let put = self
             .table
             .put(keys::app_connections(app), keys::subscription(&subscriber.connection))
@@ -143,6 +189,16 @@ impl Subscriptions {
     pub async fn of_app(&self, app: &AppId, now: TimestampMs) -> Result<Vec<Subscriber>, Fault> {
         let query = self.table.query_prefix(keys::app_connections(app), keys::SUBSCRIPTIONS);
         table::read_all(query, "query subscriptions", |row| read_subscriber(row, now)).await
+    }
+}
+
+/// Why a connection with the session row `row` was not subscribed.
+fn refused(row: Option<&Item>, replayed_at: &str, now: TimestampMs) -> Added {
+    let at: Option<i64> = row.and_then(|row| row.get(replayed_at)?.as_n().ok()?.parse().ok());
+    match at.map(|at| TimestampMs::clamped(at).plus_ms(REPLAY_EVERY_MS).ms_since(now)) {
+        // At most the interval, whatever the clock of the instance that stored it.
+        Some(wait_ms) if wait_ms > 0 => Added::TooSoon { wait_ms: wait_ms.min(REPLAY_EVERY_MS) },
+        _ => Added::Rejected,
     }
 }
 

@@ -13,8 +13,8 @@ use crate::legacy::session::LegacySession;
 use crate::rate::{Rate, TokenBucket};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
-/// Frames in the library's dialect that a connection may send within [`FLOOD_MS`], reports and logs aside. A dashboard
-/// sends six.
+/// Frames in the library's dialect that a connection may send within [`FLOOD_MS`], reports and the logs of a publisher
+/// aside. A dashboard sends six.
 pub const MAX_FRAMES: usize = 20;
 
 /// The span in which frames are counted, in milliseconds.
@@ -23,6 +23,9 @@ pub const FLOOD_MS: i64 = 10 * SECOND_MS;
 /// Frames of this protocol's own types that a connection may send within [`FLOOD_MS`], reports aside: a viewer may
 /// subscribe to all its apps at once.
 pub const MAX_MODERN_FRAMES: usize = MAX_FRAMES + MAX_SUBSCRIPTIONS;
+
+/// How many of them may be an `auth`, which reads the app and may count its connections.
+pub const MAX_AUTH_FRAMES: usize = 10;
 
 /// Log entries that a connection may send.
 pub const LOG_RATE: Rate = Rate { per_second: 50, burst: 50 };
@@ -48,14 +51,36 @@ pub enum FrameDecision {
 #[derive(Debug, Default)]
 struct CachedConnection {
     session: Option<CachedSession>,
-    recent_frames: VecDeque<TimestampMs>,
+    frames: FrameWindow,
+    auth_frames: FrameWindow,
     log_meter: Option<LogMeter>,
 }
 
-#[derive(Debug)]
-struct CachedSession {
-    read_at: TimestampMs,
-    session: LegacySession,
+/// A session row, and when it was read.
+#[derive(Debug, Clone)]
+pub struct CachedSession {
+    /// When it was read.
+    pub read_at: TimestampMs,
+    /// What it had then.
+    pub session: LegacySession,
+}
+
+/// The frames of the last [`FLOOD_MS`].
+#[derive(Debug, Default)]
+struct FrameWindow {
+    arrivals: VecDeque<TimestampMs>,
+}
+
+impl FrameWindow {
+    /// Counts a frame, if there are fewer than `most`.
+    fn take(&mut self, most: usize, now: TimestampMs) -> bool {
+        self.arrivals.retain(|at| now.ms_since(*at) < FLOOD_MS);
+        let has_room = self.arrivals.len() < most;
+        if has_room {
+            self.arrivals.push_back(now);
+        }
+        has_room
+    }
 }
 
 /// The log entries that one connection may still send.
@@ -92,35 +117,32 @@ impl ConnectionCache {
     /// Counts a frame in the library's dialect that is neither a report nor `logs`. A program is never closed for its
     /// frames: the library reconnects every three seconds.
     pub fn count_legacy(&mut self, connection: &ConnectionId, role: Role, now: TimestampMs) -> FrameDecision {
-        if self.has_frame_room(connection, MAX_FRAMES, now) {
+        if self.entry(connection).frames.take(MAX_FRAMES, now) {
             return FrameDecision::Accept;
         }
         if role == Role::Program { FrameDecision::Ignore } else { FrameDecision::Close }
     }
 
     /// Counts a frame of this protocol's own types. The library sends none of them, so that programs are closed too.
-    pub fn count_modern(&mut self, connection: &ConnectionId, now: TimestampMs) -> FrameDecision {
-        if self.has_frame_room(connection, MAX_MODERN_FRAMES, now) {
+    pub fn count_modern(
+        &mut self,
+        connection: &ConnectionId,
+        is_auth: bool,
+        now: TimestampMs,
+    ) -> FrameDecision {
+        let entry = self.entry(connection);
+        let fits = !is_auth || entry.auth_frames.take(MAX_AUTH_FRAMES, now);
+        if fits && entry.frames.take(MAX_MODERN_FRAMES, now) {
             FrameDecision::Accept
         } else {
             FrameDecision::Close
         }
     }
 
-    fn has_frame_room(&mut self, connection: &ConnectionId, most: usize, now: TimestampMs) -> bool {
-        let recent = &mut self.entry(connection).recent_frames;
-        recent.retain(|at| now.ms_since(*at) < FLOOD_MS);
-        let has_room = recent.len() < most;
-        if has_room {
-            recent.push_back(now);
-        }
-        has_room
-    }
-
     /// The session row of `connection` as it was at most a minute ago.
-    pub fn session(&self, connection: &ConnectionId, now: TimestampMs) -> Option<LegacySession> {
+    pub fn session(&self, connection: &ConnectionId, now: TimestampMs) -> Option<CachedSession> {
         let cached = self.connections.peek(connection)?.session.as_ref()?;
-        (0..=SESSION_TTL_MS).contains(&now.ms_since(cached.read_at)).then(|| cached.session.clone())
+        (0..=SESSION_TTL_MS).contains(&now.ms_since(cached.read_at)).then(|| cached.clone())
     }
 
     /// Caches the session row of `connection` as it was at `now`.
@@ -176,6 +198,17 @@ mod tests {
             );
             assert_eq!(cache.count_legacy(&ConnectionId::new("b="), role, at(9_999)), FrameDecision::Accept);
         }
+    }
+
+    #[test]
+    fn ten_auths_and_seventy_frames_pass_in_ten_seconds() {
+        let mut cache = ConnectionCache::default();
+        let mut send = |count, is_auth, ms| {
+            let accepted = |_: &usize| cache.count_modern(&one(), is_auth, at(ms)) == FrameDecision::Accept;
+            (0..count).take_while(accepted).count()
+        };
+        assert_eq!([send(20, true, 0), send(100, false, 0), send(1, true, 9_999)], [10, 60, 0]);
+        assert_eq!([send(20, true, 10_000), send(100, false, 10_000)], [10, 60]);
     }
 
     #[test]

@@ -27,6 +27,20 @@ impl<F> From<F> for EffectError<F> {
     }
 }
 
+/// The outcome of subscribing a connection that asks for a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subscribed {
+    /// It is subscribed, and its replay must be sent.
+    Done,
+    /// The connection is gone, or has too many subscriptions.
+    Full,
+    /// A replay was sent too recently; nothing is changed.
+    TooSoon {
+        /// Milliseconds after which it may ask again.
+        wait_ms: i64,
+    },
+}
+
 /// What the conversation of a connection may do.
 #[expect(async_fn_in_trait, reason = "the runtime of a function is single-threaded and needs no `Send`")]
 pub trait Effects {
@@ -61,7 +75,21 @@ pub trait Effects {
     async fn has_subscription_room(&self, app: &AppId) -> Result<bool, Self::Fault>;
 
     /// Stores a subscription that was made with `grant`, with at least `min_interval_ms` between two live frames in
-    /// `dialect`; false if the connection has too many.
+    /// `dialect`, and claims the replay of `app` to this connection.
+    async fn subscribe(
+        &self,
+        app: &AppId,
+        grant: &Grant,
+        min_interval_ms: i64,
+        dialect: Dialect,
+    ) -> Result<Subscribed, Self::Fault>;
+
+    /// Milliseconds until a replay of `app` may be sent to this connection, as far as this function instance knows; 0 if
+    /// it may be. No call.
+    fn replay_wait_ms(&self, app: &AppId) -> i64;
+
+    /// Stores a subscription like [`Effects::subscribe`], without a replay; false if the connection is gone or has too
+    /// many.
     async fn add_subscription(
         &self,
         app: &AppId,
@@ -73,6 +101,6 @@ pub trait Effects {
     /// Removes a subscription, whether there was one or not.
     async fn remove_subscription(&self, app: &AppId) -> Result<(), Self::Fault>;
 
-    /// The newest reports of `app` with a timestamp of `from` or later.
+    /// The newest reports of `app` with a timestamp of `from` or later, as many as are replayed.
     async fn recent_reports(&self, app: &AppId, from: TimestampMs) -> Result<RecentReports, Self::Fault>;
 }

@@ -2,7 +2,7 @@
 //!
 //! A grant is stored before it is confirmed, and a subscription before its replay is read.
 
-use super::effects::{EffectError, Effects};
+use super::effects::{EffectError, Effects, Subscribed};
 use super::limits::{FULL_FOR_MS, MAX_AUTH_REJECTIONS, MAX_SUBSCRIPTIONS};
 use super::reply::Reply;
 use crate::frame::control::{ControlFrame, Credential, Request};
@@ -107,15 +107,23 @@ async fn subscribe<E: Effects>(
 ) -> Outcome<E> {
     let grant = authenticated::<E>(context)?;
     effects.authorise(grant, Action::View, app).await?;
+    let wait_ms = effects.replay_wait_ms(app);
+    if wait_ms > 0 {
+        return Err(too_soon(wait_ms));
+    }
     if !effects.has_subscription_room(app).await? {
         return Err(full("the app has reached its limit of subscriptions"));
     }
     let dialect = if grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
-    if !effects.add_subscription(app, grant, min_interval_ms, dialect).await? {
-        let message =
-            format!("a connection can subscribe to {MAX_SUBSCRIPTIONS} apps, unsubscribe from one first");
-        let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
-        return Err(EffectError::Rejected(rejection));
+    match effects.subscribe(app, grant, min_interval_ms, dialect).await? {
+        Subscribed::Done => {}
+        Subscribed::Full => {
+            let message =
+                format!("a connection can subscribe to {MAX_SUBSCRIPTIONS} apps, unsubscribe from one first");
+            let rejection = Rejection::new(Code::RateLimited, message).at("data.appId");
+            return Err(EffectError::Rejected(rejection));
+        }
+        Subscribed::TooSoon { wait_ms } => return Err(too_soon(wait_ms)),
     }
     let start = ReplayStart::of(since, now);
     let recent = effects.recent_reports(app, start.from).await?;
@@ -131,6 +139,12 @@ async fn unsubscribe<E: Effects>(app: AppId, context: &AuthContext, effects: &E)
 
 fn authenticated<E: Effects>(context: &AuthContext) -> Result<&Grant, EffectError<E::Fault>> {
     context.grant.as_ref().ok_or_else(|| EffectError::Rejected(Rejection::unauthorized()))
+}
+
+/// `subscribed` always has its replay, so a repeat is refused while none may be sent.
+fn too_soon<F>(wait_ms: i64) -> EffectError<F> {
+    let message = format!("the reports of this app were replayed just now, try again in {wait_ms} ms");
+    EffectError::Rejected(Rejection::new(Code::RateLimited, message).at("data.appId").for_ms(wait_ms))
 }
 
 fn full<F>(message: &str) -> EffectError<F> {

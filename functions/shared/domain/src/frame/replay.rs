@@ -3,7 +3,8 @@
 use super::outbound::ReportPayload;
 use super::packing::{array, pack};
 use crate::ids::AppId;
-use crate::report::Report;
+use crate::rate::Rate;
+use crate::report::{RecentReports, Report};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
 /// Span that is replayed to a viewer without `since`, in milliseconds.
@@ -17,6 +18,17 @@ pub const MAX_REPLAY_MS: i64 = 15 * MINUTE_MS;
 
 /// Most reports that are replayed; the newest are kept.
 pub const MAX_REPLAY_REPORTS: usize = 500;
+
+/// Most bytes of documents that are replayed; the newest are kept. Five hundred reports of twice the library's size fit.
+pub const MAX_REPLAY_BYTES: usize = 512 * 1_024;
+
+/// Shortest time between two replays of an app to one connection, in milliseconds. A client that lost its connection
+/// opens a new one, which gets its replay at once.
+pub const REPLAY_EVERY_MS: i64 = 10 * SECOND_MS;
+
+/// Bytes of replays of one app that a function instance sends, over all connections: sixty-four of the largest at once,
+/// or thousands to viewers that reconnect after a short outage, and then one of the largest every four seconds.
+pub const REPLAY_BYTES: Rate = Rate { per_second: 128 * 1_024, burst: 64 * 512 * 1_024 };
 
 /// Bytes of a frame that are not reports: type, app and flags, rounded up.
 const FRAME_OVERHEAD_BYTES: usize = 400;
@@ -39,6 +51,21 @@ impl ReplayStart {
         let requested = since.plus_ms(-OVERLAP_MS);
         let earliest = now.plus_ms(-MAX_REPLAY_MS);
         Self { from: requested.max(earliest), reaches_since: requested >= earliest }
+    }
+}
+
+/// The newest reports of `recent` that [`MAX_REPLAY_BYTES`] allow.
+pub fn within_bytes(mut recent: RecentReports) -> RecentReports {
+    let mut bytes = 0;
+    let fits = |report: &&Report| {
+        bytes += report.document.as_str().len();
+        bytes <= MAX_REPLAY_BYTES
+    };
+    let kept = recent.reports.iter().rev().take_while(fits).count();
+    let surplus = recent.reports.len() - kept;
+    RecentReports {
+        is_complete: recent.is_complete && surplus == 0,
+        reports: recent.reports.split_off(surplus),
     }
 }
 
@@ -94,6 +121,16 @@ mod tests {
         assert_eq!(frame["payload"]["complete"], true);
         assert_eq!(frame["payload"]["continued"], false);
         assert_eq!(frames.len(), 1);
+    }
+
+    #[test]
+    fn large_replay_keeps_its_newest_reports() {
+        let recent =
+            |count| within_bytes(RecentReports { reports: reports(&vec![14_000; count]), is_complete: true });
+        let (small, large) = (recent(37), recent(100));
+        assert_eq!((small.reports.len(), small.is_complete), (37, true));
+        assert_eq!((large.reports.len(), large.is_complete), (37, false));
+        assert_eq!(large.reports.last(), reports(&[14_000; 100]).last());
     }
 
     #[test]

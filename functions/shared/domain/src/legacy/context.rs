@@ -5,7 +5,11 @@ use crate::conversation::reply::Reply;
 use crate::frame::fields::Field;
 use crate::grant::{Grant, GrantedApps, Role};
 use crate::ids::AppId;
-use crate::time::TimestampMs;
+use crate::time::{SECOND_MS, TimestampMs};
+
+/// Shortest time between two reads of the session row of a connection without a grant for its `logs`, in milliseconds:
+/// the library sends every entry in a frame of its own.
+const REREAD_MS: i64 = SECOND_MS;
 
 /// A connection in the library's dialect.
 #[derive(Debug, Clone)]
@@ -16,23 +20,29 @@ pub struct LegacyContext {
     pub handshake_grant: Option<Grant>,
     /// The session row, from the cache of this instance until it is read for this frame.
     pub session: Option<LegacySession>,
+    /// When that row was read: at [`Self::now`] if for this frame, so that it is to be cached.
+    pub session_read_at: Option<TimestampMs>,
     /// Log entries that it may send now.
     pub log_room: usize,
     /// When the frame arrived.
     pub now: TimestampMs,
-    /// Whether the session row was read for this frame, and is to be cached.
-    pub is_session_fresh: bool,
 }
 
 impl LegacyContext {
     /// Notes the session row as it was just read.
     pub(super) fn set_session(&mut self, session: LegacySession) {
         self.session = Some(session);
-        self.is_session_fresh = true;
+        self.session_read_at = Some(self.now);
+    }
+
+    /// Whether the session row was read within [`REREAD_MS`] and had no grant.
+    pub(super) fn is_known_without_grant(&self) -> bool {
+        let is_recent = self.session_read_at.is_some_and(|at| self.now.ms_since(at) < REREAD_MS);
+        is_recent && self.grant().is_none()
     }
 
     /// The grant of the handshake, or else of the session row if that is cached or read.
-    pub(super) fn grant(&self) -> Option<&Grant> {
+    pub fn grant(&self) -> Option<&Grant> {
         self.handshake_grant.as_ref().or_else(|| self.session.as_ref()?.grant.as_ref())
     }
 

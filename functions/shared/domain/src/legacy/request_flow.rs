@@ -237,13 +237,17 @@ async fn logs<E: LegacyEffects>(
     }
 }
 
-/// Whether `entries` were stored. The session row is read only if this instance does not have the grant.
+/// Whether `entries` were stored. The session row is read only if this instance does not have the grant, and at most once
+/// a second.
 async fn store_logs<E: LegacyEffects>(
     app: &Field<AppId>,
     entries: &[String],
     context: &mut LegacyContext,
     effects: &E,
 ) -> Outcome<E, bool> {
+    if context.is_known_without_grant() {
+        return Ok(false);
+    }
     if context.grant().is_none() {
         let Some(session) = effects.find_session().await? else { return Ok(false) };
         context.set_session(session);

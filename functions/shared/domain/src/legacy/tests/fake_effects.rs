@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::app::App;
-use crate::conversation::effects::{EffectError, Effects};
+use crate::conversation::effects::{EffectError, Effects, Subscribed};
 use crate::frame::control::Credential;
 use crate::frame::outbound::Dialect;
 use crate::grant::{Action, Grant, GrantedApps, Proof};
@@ -213,6 +213,16 @@ impl Effects for FakeEffects {
 
     async fn has_subscription_room(&self, _: &AppId) -> Result<bool, ()> {
         self.call("has_subscription_room", self.has_subscription_room)
+    }
+
+    async fn subscribe(&self, _: &AppId, _: &Grant, _: i64, _: Dialect) -> Result<Subscribed, ()> {
+        let subscribed =
+            if self.is_subscribed { Subscribed::Done } else { Subscribed::TooSoon { wait_ms: 1 } };
+        self.call("add_subscription", subscribed)
+    }
+
+    fn replay_wait_ms(&self, _: &AppId) -> i64 {
+        0
     }
 
     async fn add_subscription(&self, _: &AppId, _: &Grant, _: i64, _: Dialect) -> Result<bool, ()> {

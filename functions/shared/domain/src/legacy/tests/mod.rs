@@ -27,14 +27,8 @@ fn granted(grant: Grant) -> FakeEffects {
 
 /// The reply on an instance that has cached `session`.
 fn reply_in(session: Option<LegacySession>, frame: &Value, role: Role, effects: &FakeEffects) -> Reply {
-    let mut context = LegacyContext {
-        role,
-        handshake_grant: None,
-        session,
-        log_room: 50,
-        now: NOW,
-        is_session_fresh: false,
-    };
+    let mut context =
+        LegacyContext { role, handshake_grant: None, session, session_read_at: None, log_room: 50, now: NOW };
     let frame = ControlFrame::read(&frame.to_string()).unwrap();
     finished(converse(frame.request, &mut context, effects))
 }
