@@ -17,6 +17,7 @@ use nsl_domain::rollup::{AppShard, RollupSpan};
 use tokio::sync::Semaphore;
 
 use crate::app_settings::{AppSettings, AppSettingsLoader};
+use crate::deferral::{Deferral, Minutes};
 use crate::settings::Settings;
 use crate::shard_rollup::{CONCURRENT_SPANS, ShardOutcome, ShardRollup, repeated_if_panicked};
 
@@ -37,6 +38,7 @@ const PANICKED: &str = "rolling up the report panicked";
 pub struct RollupHandler {
     computer: RollupComputer,
     apps: AppSettingsLoader,
+    deferral: Deferral,
 }
 
 /// The records of a batch, each with its index.
@@ -56,6 +58,8 @@ struct Outcome {
     quarantined: usize,
     /// Records of applications that are not registered.
     unregistered: usize,
+    /// Minutes that a later batch computes.
+    deferred: usize,
     /// Indexes of the records to retry.
     failed: BTreeSet<usize>,
     /// Indexes of the records whose handling panicked: they are quarantined, because a retry would delay the others.
@@ -71,7 +75,7 @@ impl RollupHandler {
         let reports = clients.reports(&settings.reports_table);
         let rollups = clients.rollups(&settings.rollups_table, settings.retention);
         let apps = AppSettingsLoader::new(clients.apps(&settings.apps_table));
-        Self { computer: RollupComputer::new(reports, rollups, clock), apps }
+        Self { computer: RollupComputer::new(reports, rollups, clock), apps, deferral: Deferral::default() }
     }
 
     /// Handles one batch.
@@ -88,6 +92,7 @@ impl RollupHandler {
         self.put_last_reports(&batch, &settings, &mut outcome).await;
         let panicked: Vec<_> = outcome.panicked.iter().filter_map(|index| batch.panicked(*index)).collect();
         self.quarantine(panicked.into_iter(), &mut outcome).await;
+        self.defer_old(&batch, &mut outcome).await;
         let limited = settings.values().map(|app| self.limit_if_exceeded(app));
         stream::iter(limited).buffer_unordered(CONCURRENT_APPS).collect::<()>().await;
         tracing::info!(
@@ -97,10 +102,54 @@ impl RollupHandler {
             sources = outcome.sources,
             quarantined = outcome.quarantined,
             unregistered = outcome.unregistered,
+            deferred = outcome.deferred,
             failed = outcome.failed.len(),
             "batch rolled up"
         );
+        let deferred = self.deferral.compute_some(&self.apps, &self.computer);
+        if let Err(fault) = isolated("compute deferred minutes", deferred).await {
+            tracing::error!(reason = fault.chain(), "computing deferred minutes failed");
+        }
         batch.response(&outcome.failed)
+    }
+
+    /// Defers the minutes of records that could not be rolled up for some minutes: until they are done the stream would
+    /// repeat everything after them, and deliver nothing new.
+    async fn defer_old(&self, batch: &Batch<'_>, outcome: &mut Outcome) {
+        let now = self.computer.now();
+        let mut old: BTreeMap<&AppShard, BTreeSet<RollupSpan>> = BTreeMap::new();
+        for stored in outcome.failed.iter().filter_map(|index| batch.stored.get(index)) {
+            if Deferral::is_due(stored, now) {
+                let minute = RollupSpan::containing(Resolution::Minute, stored.report.timestamp);
+                old.entry(&stored.shard).or_default().insert(minute);
+            }
+        }
+        for (shard, minutes) in old {
+            if self.defer(shard, &minutes, outcome).await {
+                let is_deferred = |stored: &StoredReport| {
+                    stored.shard == *shard
+                        && Deferral::is_due(stored, now)
+                        && minutes.iter().any(|minute| minute.contains(stored.report.timestamp))
+                };
+                let deferred: BTreeSet<usize> = batch.indexes(is_deferred).collect();
+                outcome.failed = &outcome.failed - &deferred;
+            }
+        }
+    }
+
+    /// Defers minutes of `shard`; false if that fails.
+    async fn defer(&self, shard: &AppShard, minutes: &BTreeSet<RollupSpan>, outcome: &mut Outcome) -> bool {
+        let deferred = self.computer.rollups().defer(shard, minutes, self.computer.now()).await;
+        match &deferred {
+            Ok(()) => {
+                tracing::warn!(app = %shard.app, shard = shard.shard, minutes = minutes.len(), "minutes deferred");
+                outcome.deferred += minutes.len();
+            }
+            Err(fault) => {
+                tracing::error!(app = %shard.app, reason = fault.chain(), "deferring minutes failed");
+            }
+        }
+        deferred.is_ok()
     }
 
     /// Limits an app. A panic is only logged, as a fault is.
@@ -168,10 +217,17 @@ impl RollupHandler {
 
     /// Recomputes the rollups of each write shard, several write shards at a time.
     async fn roll_up(&self, batch: &Batch<'_>, settings: &SettingsByApp, outcome: &mut Outcome) {
+        let mut touched: BTreeMap<AppShard, Minutes> = BTreeMap::new();
+        for stored in batch.stored.values().filter(|stored| settings.contains_key(&stored.shard.app)) {
+            touched.entry(stored.shard.clone()).or_default().add(stored);
+        }
         let mut dirty: BTreeMap<AppShard, BTreeSet<RollupSpan>> = BTreeMap::new();
-        for StoredReport { shard, report, .. } in batch.stored.values() {
-            let minute = RollupSpan::containing(Resolution::Minute, report.timestamp);
-            dirty.entry(shard.clone()).or_default().insert(minute);
+        for (shard, minutes) in touched {
+            let (now, later) = self.deferral.split(&shard, minutes, self.computer.now());
+            if !later.is_empty() && !self.defer(&shard, &later, outcome).await {
+                outcome.failed.extend(batch.of_spans(&shard, &later));
+            }
+            dirty.insert(shard, now);
         }
         let permits = Semaphore::new(CONCURRENT_SPANS);
         let rollups = dirty.into_iter().filter_map(|(shard, minutes)| {
@@ -182,14 +238,8 @@ impl RollupHandler {
         while let Some(ShardOutcome { shard, written, unchanged, failed, panicked }) = finished.next().await {
             outcome.written += written;
             outcome.unchanged += unchanged;
-            let lost_with = |spans: &BTreeSet<RollupSpan>| -> BTreeSet<usize> {
-                let is_lost = |stored: &StoredReport| {
-                    stored.shard == shard && spans.iter().any(|span| span.contains(stored.report.timestamp))
-                };
-                batch.indexes(is_lost).collect()
-            };
-            outcome.failed.extend(lost_with(&(&failed - &panicked)));
-            outcome.panicked.extend(lost_with(&panicked));
+            outcome.failed.extend(batch.of_spans(&shard, &(&failed - &panicked)));
+            outcome.panicked.extend(batch.of_spans(&shard, &panicked));
         }
     }
 
@@ -259,6 +309,14 @@ impl<'e> Batch<'e> {
     /// The indexes of the readable records that `matches`.
     fn indexes(&self, matches: impl Fn(&StoredReport) -> bool) -> impl Iterator<Item = usize> {
         self.stored.iter().filter(move |(_, stored)| matches(stored)).map(|(index, _)| *index)
+    }
+
+    /// The indexes of the records of `shard` whose reports are stamped in one of `spans`.
+    fn of_spans(&self, shard: &AppShard, spans: &BTreeSet<RollupSpan>) -> Vec<usize> {
+        let is_of_spans = |stored: &StoredReport| {
+            stored.shard == *shard && spans.iter().any(|span| span.contains(stored.report.timestamp))
+        };
+        self.indexes(is_of_spans).collect()
     }
 
     /// Names the first of the `failed` records. Lambda retries it and all after it.

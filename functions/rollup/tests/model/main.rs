@@ -9,6 +9,7 @@ mod activity;
 mod app_settings;
 mod batches;
 mod corrupt_rollups;
+mod deferral;
 mod duplicates;
 mod failures;
 mod many_apps;

@@ -47,6 +47,11 @@ pub(crate) fn of_rollup(span: RollupSpan, retention: Retention) -> AttributeValu
     seconds(span.end().plus_ms(retention.ms_of(span.resolution())))
 }
 
+/// Expiry of an item at `instant`.
+pub(crate) fn at(instant: TimestampMs) -> AttributeValue {
+    seconds(instant)
+}
+
 /// Whether an item is expired at `now`, though DynamoDB has not deleted it yet.
 pub(crate) fn is_expired(item: &Item, now: TimestampMs) -> Result<bool, BadAttribute> {
     Ok(items::read_number::<i64>(item, keys::EXPIRES_AT)? <= now.seconds())

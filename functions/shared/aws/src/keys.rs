@@ -213,6 +213,16 @@ pub(crate) fn quarantine(app: Option<&AppId>) -> String {
     format!("{}#quarantine", app.map_or("", AppId::as_str))
 }
 
+/// Partition of the minutes of every app whose rollups are computed later.
+pub(crate) const DEFERRED: &str = "#deferred";
+/// The deferred minutes of a write shard: a number set.
+pub(crate) const DIRTY: &str = "dirty";
+
+/// Sort key of the deferred minutes of a write shard.
+pub(crate) fn deferred(shard: &AppShard) -> String {
+    format!("{}#{}", shard.app, shard.shard)
+}
+
 /// The starts of the hours that overlap `span`.
 pub(crate) fn hours(span: TimeSpan) -> impl DoubleEndedIterator<Item = TimestampMs> {
     let first = span.from.aligned_to(HOUR_MS).ms() / HOUR_MS;

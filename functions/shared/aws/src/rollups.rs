@@ -4,6 +4,7 @@
 //! one has to compute it again.
 
 mod activity;
+mod deferred;
 mod last_reports;
 mod quarantine;
 mod stored;
@@ -23,6 +24,7 @@ use crate::items::{self, Item};
 use crate::keys;
 use crate::table::{self, Table};
 
+pub use deferred::Deferred;
 pub use last_reports::LastReportPut;
 pub use quarantine::Quarantined;
 pub use stored::StoredRollup;

@@ -42,14 +42,15 @@ impl Table {
         put.item(keys::PK, items::text(pk)).item(keys::SK, items::text(sk))
     }
 
+    /// An update of the item under a key, which makes it if it does not exist.
+    pub(crate) fn update(&self, pk: impl Into<String>, sk: impl Into<String>) -> UpdateItemFluentBuilder {
+        let update = self.client.update_item().table_name(&self.name);
+        update.key(keys::PK, items::text(pk)).key(keys::SK, items::text(sk))
+    }
+
     /// An update of the item under a key on the condition that it exists.
     pub(crate) fn update_existing(&self, pk: String, sk: impl Into<String>) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.name)
-            .key(keys::PK, items::text(pk))
-            .key(keys::SK, items::text(sk))
-            .condition_expression(keys::EXISTS)
+        self.update(pk, sk).condition_expression(keys::EXISTS)
     }
 
     /// A deletion of the item under a key.

@@ -6,6 +6,7 @@
 mod apps;
 mod changes;
 mod connections_api;
+mod deferred;
 mod engine;
 mod faults;
 mod legacy_reports;
