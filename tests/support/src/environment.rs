@@ -168,6 +168,12 @@ impl TestEnvironment {
             .collect()
     }
 
+    /// The bytes of each frame that was posted since the last take of calls, which this is not.
+    pub fn posted_bytes(&self) -> Vec<usize> {
+        let posts = self.calls.all().into_iter().filter(|call| call.operation == "POST");
+        posts.map(|call| call.body.to_string().len()).collect()
+    }
+
     /// Waits until the calls since the last take satisfy `enough`.
     pub async fn wait(&self, enough: impl Fn(&[Call]) -> bool) {
         self.calls.wait(enough).await;

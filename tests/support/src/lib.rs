@@ -9,6 +9,7 @@
 //! - [`fixtures`]: one application, its key, its grant, and the time of the tests.
 //! - [`hosts`]: hosts that report like the published library, and their rollups.
 //! - [`prices`]: the prices and figures of docs/COST.md.
+//! - [`RequestCost`]: what one request cost, compared with the table of docs/SECURITY.md.
 //! - [`shapes`]: values that are difficult for percentiles.
 //! - [`skip`]: reports a test whose tool is not installed.
 //!
@@ -33,6 +34,7 @@ pub mod fixtures;
 mod function_binary;
 pub mod hosts;
 pub mod prices;
+mod request_cost;
 mod server;
 mod settings;
 pub mod shapes;
@@ -43,4 +45,5 @@ pub use dynamodb::{DynamoDbProxy, Failure};
 pub use emulator::Emulator;
 pub use environment::TestEnvironment;
 pub use function_binary::FunctionBinary;
+pub use request_cost::RequestCost;
 pub use settings::skip;

@@ -3,6 +3,11 @@
 /// The document.
 const COST: &str = include_str!("../../../docs/COST.md");
 
+/// What COST assumes of an invocation for a frame, for a batch and for a query.
+pub const FRAME_MS: f64 = 10.0;
+pub const BATCH_MS: f64 = 30.0;
+pub const QUERY_MS: f64 = 50.0;
+
 /// The default of `MemorySize` in template.yaml, in GB.
 const MEMORY_GB: f64 = 0.25;
 
@@ -22,7 +27,7 @@ impl Prices {
     /// Those of the document's last section.
     pub fn documented() -> Self {
         let of = |row: &str, unit: &str| {
-            let cell = cells(row).last().copied().unwrap_or_default();
+            let cell = cells(COST, row).last().copied().unwrap_or_default();
             let before = cell.split(unit).next().unwrap_or_default();
             let number = before.split_whitespace().next_back().unwrap_or_default();
             number.parse::<f64>().unwrap_or_else(|_| panic!("no price before {unit:?} in {cell:?}"))
@@ -46,14 +51,15 @@ impl Prices {
 
 /// The number in the last cell of the row of the document whose first cell is `first`.
 pub fn documented_row(first: &str) -> f64 {
-    let last = cells(first).last().copied().unwrap_or_default();
+    let last = cells(COST, first).last().copied().unwrap_or_default();
     last.parse().unwrap_or_else(|_| panic!("no number ends the row {first:?}: {last:?}"))
 }
 
-/// The cells of the row whose first cell is `first`.
-fn cells(first: &str) -> Vec<&'static str> {
-    let rows = COST.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
+/// The cells of the row of `document` whose first cell is `first`.
+pub(crate) fn cells(document: &'static str, first: &str) -> Vec<&'static str> {
+    let rows =
+        document.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
     rows.into_iter()
         .find(|cells| cells.first() == Some(&first))
-        .unwrap_or_else(|| panic!("COST has no row {first:?}"))
+        .unwrap_or_else(|| panic!("there is no row {first:?}"))
 }

@@ -5,6 +5,7 @@ mod caching;
 mod call_limit;
 mod corrupt_rollups;
 mod cost;
+mod costliest;
 mod encodings;
 mod golden;
 mod logs;

@@ -2,6 +2,7 @@
 
 mod audience;
 mod cost;
+mod costliest;
 mod faults;
 mod frames;
 mod late;

@@ -4,6 +4,7 @@
 
 mod auth;
 mod cost;
+mod costliest;
 mod faults;
 mod floods;
 mod handshake;
