@@ -112,10 +112,7 @@ fn item(attributes: HashMap<String, Attribute>) -> Item {
     attributes.into_iter().map(|(name, attribute)| (name, attribute.into())).collect()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a number that is no instant is clamped to the range of instants"
-)]
+/// A number that is no instant is clamped to the range of instants.
 fn instant(seconds: f64) -> TimestampMs {
     TimestampMs::clamped((seconds * 1_000.0) as i64)
 }
