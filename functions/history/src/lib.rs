@@ -1,5 +1,6 @@
 //! The `history` function: the HTTP API and the dashboard.
 //!
+//! - [`event`]: makes events convertible to requests.
 //! - [`handler`]: from a request to a response.
 //! - [`settings`]: the environment of the function.
 //!
@@ -8,6 +9,7 @@
 mod call_limit;
 mod compress;
 mod corrupt_rollup;
+pub mod event;
 mod fingerprint;
 pub mod handler;
 mod negotiate;

@@ -1,8 +1,10 @@
 //! The binary of the `history` function.
 
-use lambda_http::{Request, service_fn};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, LambdaEvent, Request, Service, lambda_runtime, service_fn};
 use nsl_aws::table_probe::TableProbe;
 use nsl_aws::{boot, settings::environment};
+use nsl_history::event::convertible;
 use nsl_history::handler::History;
 use nsl_history::settings::Settings;
 
@@ -19,5 +21,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     ];
     let history = History::new(&clients, &settings);
     boot::warm_up(&clients, &tables).await;
-    lambda_http::run(service_fn(|request: Request| history.handle(request))).await
+    let mut adapter = Adapter::from(service_fn(|request: Request| history.handle(request)));
+    lambda_runtime::run(service_fn(|event: LambdaEvent<LambdaRequest>| adapter.call(convertible(event))))
+        .await
 }

@@ -17,8 +17,8 @@ pub(super) fn modules(modules: &[(&str, &str)]) -> String {
     for (_, text) in modules {
         for line in lines(text).filter(|line| !line.starts_with("import ")) {
             script.push_str(&compact(line.strip_prefix("export ").unwrap_or(line)));
-            // These continue on the next line; a statement keeps its own, so that an error names it.
-            if !script.ends_with(['{', ',']) {
+            // After these the next line may follow on the same one, unless a comment has begun.
+            if line.contains("//") || !script.ends_with(['{', ',', ';']) {
                 script.push('\n');
             }
         }
@@ -63,7 +63,7 @@ fn compact(line: &str) -> String {
 }
 
 /// The lines without comments, blank lines and indentation.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut in_comment = false;
     text.lines().map(str::trim).filter(move |line| {
         let begins = line.starts_with("/*");

@@ -12,7 +12,7 @@ async fn week() -> TestService {
     for index in 1..24_i64 {
         let offset_ms = -index * index * 17 * MINUTE_MS - index * 1_357;
         let document = format!(
-            r#"{{"cpu":{{"usage":{}.{index},"cores":4,"loadAverage":[0,{index}]}},"memory":{{"usagePercent":{index}}},"a,b":-{index},"é\"":1e{index},"text":"x"}}"#,
+            r#"{{"cpu":{{"usage":{}.{index},"cores":4,"loadAverage":[0,{index}]}},"memory":{{"usagePercent":{index}}},"a,b":-{index},"=a":{index},"é\"":1e{index},"text":"x"}}"#,
             index * 31 % 100
         );
         let source = if index % 3 == 0 { "web-2" } else { "web-1" };

@@ -10,6 +10,7 @@ mod encodings;
 mod golden;
 mod logs;
 mod overview;
+mod queries;
 mod rejections;
 mod sources;
 mod tail;
