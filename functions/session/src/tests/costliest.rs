@@ -16,7 +16,7 @@ async fn wrong_credential_is_the_costliest_frame_of_anybody() {
 #[tokio::test]
 async fn full_replay_is_the_costliest_frame_of_a_viewer() {
     let world = World::start().await;
-    // As many and as large as a replay may have.
+    // More than a replay may have.
     let document = json!({"text": "x".repeat(14 * 1_024 - 20)}).to_string();
     world.store(-1_000, &document).await;
     let mut rows = world.env.rows("ReportsTable").await;
