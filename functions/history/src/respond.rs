@@ -98,7 +98,9 @@ impl Validity {
         let mut fingerprint = Fingerprint::default();
         parts.iter().for_each(|part| fingerprint.add(part));
         // Without `to`, or once its step is no longer stored, the same query selects another window later.
-        [window.from().ms(), window.to().ms(), step_ms].map(|number| fingerprint.add_number(number));
+        for number in [window.from().ms(), window.to().ms(), step_ms] {
+            fingerprint.add_number(number);
+        }
         let cache_control = format!("private, max-age={max_age_s}");
         Self { cache_control, ..Self::of_present(request, fingerprint) }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use document::{CHARTS, MODULES, document, source_hash};
+use document::{CHARTS, Document, MODULES, document, source_hash};
 
 /// Most bytes of the whole page, uncompressed.
 const MAX_PAGE_BYTES: usize = 150_000;
@@ -78,8 +78,10 @@ fn compressed_page_is_one_valid_member() {
     // It checks CRC and size.
     decoder.read_to_string(&mut text).unwrap();
     assert_eq!(decoder.into_inner(), b"", "a browser ignores what follows the first member");
-    let built = document();
-    assert_eq!(text, format!("{}{WEBSOCKET}{}", built.before, built.after));
+    let Document { before, after, style, scripts } = document();
+    assert_eq!(text, format!("{before}{WEBSOCKET}{after}"));
+    assert_eq!(STYLE_HASH, source_hash(&style));
+    assert_eq!(SCRIPT_HASHES, scripts.map(|script| source_hash(&script)).join(" "));
     assert!(bytes.len() < text.len() * 2 / 5, "{} of {} bytes", bytes.len(), text.len());
 }
 

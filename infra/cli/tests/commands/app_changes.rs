@@ -213,7 +213,10 @@ async fn unclosable_connection_does_not_stop_the_rest() {
         (&json!(true), &json!(2), &json!(2))
     );
     assert!(String::from_utf8(output.stderr).unwrap().contains("cannot close 2 of 4 connections"));
-    assert_eq!((gateway.count("AppsTable").await, gateway.count("ConnectionsTable").await), (FREE_ID_ROWS, 0));
+    assert_eq!(
+        (gateway.count("AppsTable").await, gateway.count("ConnectionsTable").await),
+        (FREE_ID_ROWS, 0)
+    );
 }
 
 #[tokio::test]

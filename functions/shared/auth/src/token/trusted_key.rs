@@ -13,14 +13,14 @@ pub(super) struct TrustedKey {
 }
 
 pub(super) enum Verifier {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
 impl TrustedKey {
     /// A key of HS256, which has no name.
     pub(super) fn of_secret(key: hmac::Key) -> Self {
-        Self { name: None, algorithm: Algorithm::HS256, verifier: Verifier::Secret(key) }
+        Self { name: None, algorithm: Algorithm::HS256, verifier: Verifier::Secret(Box::new(key)) }
     }
 
     /// A token that names its key is checked with keys of that name only, and with those that have none.
