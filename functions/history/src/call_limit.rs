@@ -14,6 +14,9 @@ const CALLS: Rate = Rate { per_second: 10, burst: 200 };
 /// Points that count as one call: as many as a `timeRange` has at most.
 const POINTS_OF_A_CALL: usize = 168;
 
+/// Bytes of rollups that count as one call: a week of hours of the library's series.
+const BYTES_OF_A_CALL: usize = 256 * 1_024;
+
 /// The calls that one function instance received, by the hash of their grant: the text of the header would let a
 /// caller vary it.
 #[derive(Debug, Default)]
@@ -41,8 +44,16 @@ impl CallLimit {
 
     /// Counts what an accepted call costs more than one of a few points: later calls wait for it.
     pub(crate) fn count_points(&self, grant: Option<&str>, points: usize, now: TimestampMs) {
+        self.count(grant, points.div_ceil(POINTS_OF_A_CALL).saturating_sub(1), now);
+    }
+
+    /// Counts what an accepted call read more than one of the library's series does.
+    pub(crate) fn count_bytes(&self, grant: Option<&str>, bytes: usize, now: TimestampMs) {
+        self.count(grant, bytes / BYTES_OF_A_CALL, now);
+    }
+
+    fn count(&self, grant: Option<&str>, more: usize, now: TimestampMs) {
         let Some(grant) = grant else { return };
-        let more = points.div_ceil(POINTS_OF_A_CALL).saturating_sub(1);
         if let Some(bucket) = self.buckets.lock().get_mut(&KeyHash::of(grant).0) {
             bucket.take(u32::try_from(more).unwrap_or(u32::MAX), now);
         }

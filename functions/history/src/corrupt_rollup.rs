@@ -9,6 +9,8 @@ use nsl_domain::report::Report;
 use nsl_domain::rollup::{AppShard, MinuteBuilder, Rollup, RollupSpan};
 use nsl_domain::time::TimestampMs;
 
+use crate::read_budget::ReadBudget;
+
 /// Most spans of one write shard that one answer rebuilds, so that it stays within its time even if every rollup of a
 /// table is corrupt. Further ones are left out of the answer.
 const MAX_REBUILT: usize = 16;
@@ -19,6 +21,7 @@ pub(crate) struct CorruptRollupRebuild<'s> {
     rollups: &'s Rollups,
     reports: &'s Reports,
     shard: &'s AppShard,
+    budget: &'s ReadBudget,
     now: TimestampMs,
     left: usize,
 }
@@ -28,9 +31,10 @@ impl<'s> CorruptRollupRebuild<'s> {
         rollups: &'s Rollups,
         reports: &'s Reports,
         shard: &'s AppShard,
+        budget: &'s ReadBudget,
         now: TimestampMs,
     ) -> Self {
-        Self { rollups, reports, shard, now, left: MAX_REBUILT }
+        Self { rollups, reports, shard, budget, now, left: MAX_REBUILT }
     }
 
     /// The decoded rollup, or the rebuilt one if it is corrupt; `None` if nothing is left to rebuild it from.
@@ -59,9 +63,11 @@ impl<'s> CorruptRollupRebuild<'s> {
             let Some(finer) = span.finer() else {
                 return self.rebuild_minute(span).await;
             };
-            let below = self.rollups.between_eventual(self.shard, finer, span.time_span(), self.now);
+            let budget = self.budget;
+            let admit = |stored: &StoredRollup| budget.take(stored);
+            let below = self.rollups.between_eventual(self.shard, finer, span.time_span(), self.now, admit);
             let mut parts = Vec::new();
-            for stored in below.await? {
+            for stored in below.await?.unwrap_or_default() {
                 parts.extend(self.complete_part(&stored).await?);
             }
             let rollup = Rollup::from_finer(span, &parts, self.now).ok();

@@ -28,6 +28,7 @@ use crate::call_limit::CallLimit;
 use crate::negotiate::MediaType;
 use crate::page::Page;
 use crate::query_string::Parameters;
+use crate::read_budget::ReadBudget;
 use crate::read_window::{WindowReader, WindowReads};
 use crate::respond::Validity;
 use crate::rollup_cache::RollupCache;
@@ -133,7 +134,9 @@ impl History {
         let app = self.viewable(request, now).await?;
         let query = self.query(parameters, &app, now)?;
         self.limit.count_points(request::grant_text(request), query.span.window.points(), now);
-        let reads = self.reader().read(&app, &query, now).await?;
+        let budget = ReadBudget::default();
+        let reads = self.reader(&budget).read(&app, &query, now).await?;
+        self.limit.count_bytes(request::grant_text(request), budget.taken(), now);
         let validity = Validity::of_window(request, &[reads.fingerprint()], query.span.window, now);
         respond::revalidated(request, &validity, || {
             let complete_to = reads.complete_to;
@@ -158,9 +161,11 @@ impl History {
         self.limit.count_points(request::grant_text(request), 2 * window.points(), now);
         let mut query_before = query.clone();
         query_before.span.window = window.before();
-        let reader = self.reader();
+        let budget = ReadBudget::default();
+        let reader = self.reader(&budget);
         let (reads, reads_before) =
             futures_util::try_join!(reader.read(&app, &query, now), reader.read(&app, &query_before, now))?;
+        self.limit.count_bytes(request::grant_text(request), budget.taken(), now);
         let parts = [reads.fingerprint(), reads_before.fingerprint()];
         let validity = Validity::of_window(request, &parts, window, now);
         respond::revalidated(request, &validity, || {
@@ -181,8 +186,8 @@ impl History {
         app.retention.with_defaults(self.rollups.retention())
     }
 
-    fn reader(&self) -> WindowReader<'_> {
-        WindowReader { rollups: &self.rollups, reports: &self.reports, cache: &self.cache }
+    fn reader<'s>(&'s self, budget: &'s ReadBudget) -> WindowReader<'s> {
+        WindowReader { rollups: &self.rollups, reports: &self.reports, cache: &self.cache, budget }
     }
 
     /// The application in the path, if the caller may view it.

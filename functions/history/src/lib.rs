@@ -15,6 +15,7 @@ pub mod handler;
 mod negotiate;
 mod page;
 mod query_string;
+mod read_budget;
 mod read_window;
 mod request;
 mod respond;

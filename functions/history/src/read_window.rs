@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::corrupt_rollup::CorruptRollupRebuild;
 use crate::fingerprint::{Fingerprint, FingerprintBytes};
+use crate::read_budget::ReadBudget;
 use crate::rollup_cache::{CacheKey, RollupCache};
 
 /// What was read for one window.
@@ -68,12 +69,13 @@ impl WindowReads {
     }
 }
 
-/// The stores and the cache that a window is read from.
+/// The stores and the cache that a window is read from, and how much may be read for one call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WindowReader<'s> {
     pub(crate) rollups: &'s Rollups,
     pub(crate) reports: &'s Reports,
     pub(crate) cache: &'s RollupCache,
+    pub(crate) budget: &'s ReadBudget,
 }
 
 impl WindowReader<'_> {
@@ -92,7 +94,8 @@ impl WindowReader<'_> {
         let shards = try_join_all(reads).await?;
         let incomplete_from = shards.iter().filter_map(|shard| shard.incomplete_from).min();
         let complete_to = incomplete_from.unwrap_or(now).min(window.to());
-        Ok(WindowReads { shards, complete_to, rejection: filter.into_inner().check().err() })
+        let rejection = self.budget.check().and_then(|()| filter.into_inner().check()).err();
+        Ok(WindowReads { shards, complete_to, rejection })
     }
 
     async fn read_shard(
@@ -105,7 +108,7 @@ impl WindowReader<'_> {
     ) -> Result<ShardReads, Fault> {
         let shard = AppShard { app: app.id.clone(), shard };
         let mut plan = ReadPlan::new(window, now);
-        let mut rebuild = CorruptRollupRebuild::new(self.rollups, self.reports, &shard, now);
+        let mut rebuild = CorruptRollupRebuild::new(self.rollups, self.reports, &shard, self.budget, now);
         let mut fingerprint = Fingerprint::default();
         loop {
             let requests = plan.next_requests();
@@ -134,7 +137,8 @@ impl WindowReader<'_> {
         Ok(ShardReads { rollups: plan.into_selected(), tail, incomplete_from, fingerprint })
     }
 
-    /// The stored rollups of one request: from the cache as far as it has them, and one query for the rest.
+    /// The stored rollups of one request: from the cache as far as it has them, and one query for the rest. None if they
+    /// exceed the budget.
     async fn stored(
         &self,
         app: &App,
@@ -147,9 +151,14 @@ impl WindowReader<'_> {
         let key = CacheKey { owner, created_at, shard: shard.clone(), resolution };
         let cached = self.cache.get(&key, request.starts, now);
         let mut stored = cached.rollups;
+        if !stored.iter().all(|rollup| self.budget.take(rollup)) {
+            return Ok(Vec::new());
+        }
         if cached.to < to {
             let rest = TimeSpan::new(cached.to, to);
-            let read = self.rollups.between_eventual(shard, resolution, rest, now).await?;
+            let admit = |rollup: &StoredRollup| self.budget.take(rollup);
+            let read = self.rollups.between_eventual(shard, resolution, rest, now, admit).await?;
+            let Some(read) = read else { return Ok(Vec::new()) };
             self.cache.insert(key, rest, &read, now);
             stored.extend(read);
         }

@@ -1,9 +1,8 @@
 //! The costliest HTTP calls of docs/SECURITY.md, "The costliest request of each caller".
 
 use nsl_domain::rollup::MAX_BYTES;
-use nsl_domain::window::MAX_POINTS;
 use nsl_test_support::RequestCost;
-use nsl_test_support::prices::{Prices, QUERY_MS};
+use nsl_test_support::prices::QUERY_MS;
 
 use super::*;
 
@@ -47,14 +46,23 @@ async fn list_of_fifty_applications_is_the_costliest_call_of_an_owner() {
     RequestCost::of_http(&service.env, answer.text.len(), QUERY_MS).assert_documented("owner");
 }
 
-/// Computed, not measured: 184 MB of rollups, and as many of the window before.
+/// Full rollups of 300 minutes are more than one call may read.
 #[tokio::test]
 async fn summary_of_full_rollups_is_the_costliest_call_of_a_viewer() {
-    let prices = Prices::documented();
-    let bytes = 2 * MAX_POINTS * MAX_BYTES;
-    let units = bytes as f64 / 4_096.0 / 2.0;
-    let dollars = prices.http_request + prices.invocation(QUERY_MS) + units * prices.read_unit;
-    // A page of a Query is a megabyte.
-    let calls = bytes.div_ceil(1_024 * 1_024);
-    RequestCost { calls, bytes: 0, dollars }.assert_documented("viewer, HTTP");
+    let service = TestService::start().await;
+    let shard = AppShard { app: id("shop"), shard: 0 };
+    for minute in 10..310 {
+        let span = RollupSpan::containing(Resolution::Minute, now().plus_ms(-minute * MINUTE_MS));
+        let rollup = MinuteBuilder::new(span).finish();
+        service.env.rollups().put(&shard, &rollup, vec![0; MAX_BYTES], None).await.unwrap();
+    }
+    service.env.forget_calls();
+    let history = service.instance();
+    let query = "from=2026-11-21T13:01:00Z&to=2026-11-22T13:01:00Z&step=60";
+    let answer = get(&history, Call { query, ..call(SUMMARY) }).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("too_large")));
+    RequestCost::of_http(&service.env, answer.text.len(), QUERY_MS).assert_documented("viewer, HTTP");
+    for status in [400, 429] {
+        assert_eq!(get(&history, Call { query, ..call(SUMMARY) }).await.status, status);
+    }
 }

@@ -80,11 +80,12 @@ impl Rollups {
         span: TimeSpan,
         now: TimestampMs,
     ) -> Result<Vec<StoredRollup>, Fault> {
-        self.read(shard, resolution, span, now, true).await
+        let rollups = self.read(shard, resolution, span, now, true, |_| true).await?;
+        Ok(rollups.unwrap_or_default())
     }
 
     /// Like [`Self::between`] at half the price: an eventually consistent query may miss what was written within the
-    /// last second, which the raw tail has anyway.
+    /// last second, which the raw tail has anyway. `None`, and no further page is read, if `admit` refuses a rollup.
     ///
     /// # Errors
     /// Those of [`Self::between`].
@@ -94,8 +95,9 @@ impl Rollups {
         resolution: Resolution,
         span: TimeSpan,
         now: TimestampMs,
-    ) -> Result<Vec<StoredRollup>, Fault> {
-        self.read(shard, resolution, span, now, false).await
+        admit: impl Fn(&StoredRollup) -> bool,
+    ) -> Result<Option<Vec<StoredRollup>>, Fault> {
+        self.read(shard, resolution, span, now, false, admit).await
     }
 
     async fn read(
@@ -105,7 +107,8 @@ impl Rollups {
         span: TimeSpan,
         now: TimestampMs,
         is_consistent: bool,
-    ) -> Result<Vec<StoredRollup>, Fault> {
+        admit: impl Fn(&StoredRollup) -> bool,
+    ) -> Result<Option<Vec<StoredRollup>>, Fault> {
         let query = self.table.query_between(keys::rollup_partition(shard, resolution), span.from, span.to);
         let read = |row: &Item| {
             // A row without an expiry time is damaged, not expired.
@@ -116,7 +119,15 @@ impl Rollups {
             // Also expired: what was written while the app had a longer retention.
             Ok((!self.retention.is_expired(stored.span, now)).then_some(stored))
         };
-        table::read_all(query.consistent_read(is_consistent), "query rollups", read).await
+        let mut rollups = Vec::new();
+        let visit = |stored| {
+            let is_admitted = admit(&stored);
+            rollups.push(stored);
+            is_admitted
+        };
+        let query = query.consistent_read(is_consistent);
+        let is_whole = table::for_each_while(query, "query rollups", read, visit).await?;
+        Ok(is_whole.then_some(rollups))
     }
 
     /// The newest rollup of the same resolution that is older than that of `span`. One consistent query of one item.

@@ -113,14 +113,30 @@ pub(crate) async fn for_each<T>(
     read: impl Fn(&Item) -> Result<Option<T>, BadAttribute>,
     mut visit: impl FnMut(T),
 ) -> Result<(), Fault> {
+    let visit = |value| {
+        visit(value);
+        true
+    };
+    for_each_while(query, attempt, read, visit).await.map(drop)
+}
+
+/// The same until `visit` returns false; whether it never did. No page is read after that.
+pub(crate) async fn for_each_while<T>(
+    query: QueryFluentBuilder,
+    attempt: &'static str,
+    read: impl Fn(&Item) -> Result<Option<T>, BadAttribute>,
+    mut visit: impl FnMut(T) -> bool,
+) -> Result<bool, Fault> {
     let mut items = query.into_paginator().items().send();
     while let Some(item) = items.next().await {
         let item = item.map_err(|error| Fault::of(attempt, error))?;
-        if let Some(value) = read_or_log(&item, attempt, &read) {
-            visit(value);
+        if let Some(value) = read_or_log(&item, attempt, &read)
+            && !visit(value)
+        {
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What [`for_each`] visits, collected.
