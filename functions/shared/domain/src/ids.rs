@@ -16,24 +16,37 @@ pub use subject::{MAX_SUBJECT_BYTES, MalformedSubject, Subject};
 /// Longest id in bytes.
 pub const MAX_ID_BYTES: usize = 128;
 
-/// An id that is empty, longer than [`MAX_ID_BYTES`], or has a character outside `[A-Za-z0-9_.:@-]`; or `.` or `..` as the
-/// id of an app, which is a segment of paths: clients remove such segments, also percent-encoded.
+/// An id that is empty, longer than [`MAX_ID_BYTES`], or has a character outside `[A-Za-z0-9_.:@-]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {MAX_ID_BYTES} characters of A-Z a-z 0-9 _ . : @ -, and of an app not . or ..")]
+#[error("must be 1 to {MAX_ID_BYTES} characters of A-Z a-z 0-9 _ . : @ -")]
 pub struct MalformedId;
+
+impl MalformedId {
+    fn check(text: &str) -> Result<(), Self> {
+        let legal = !text.is_empty() && text.len() <= MAX_ID_BYTES && text.chars().all(is_id_character);
+        if legal { Ok(()) } else { Err(Self) }
+    }
+}
+
+/// A [`MalformedId`], or `.` or `..`: the id of an app is a segment of paths, and clients remove these, also
+/// percent-encoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to {MAX_ID_BYTES} characters of A-Z a-z 0-9 _ . : @ -, and not . or ..")]
+pub struct MalformedAppId;
+
+impl MalformedAppId {
+    fn check(text: &str) -> Result<(), Self> {
+        if [".", ".."].contains(&text) { Err(Self) } else { MalformedId::check(text).map_err(|_| Self) }
+    }
+}
 
 fn is_id_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | ':' | '@' | '-')
 }
 
-fn checked(text: &str) -> Result<(), MalformedId> {
-    let legal = !text.is_empty() && text.len() <= MAX_ID_BYTES && text.chars().all(is_id_character);
-    if legal { Ok(()) } else { Err(MalformedId) }
-}
-
 /// Defines one id type: a checked string that cannot be mistaken for another kind of id.
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident $(except $($reserved:literal)*)?) => {
+    ($(#[$meta:meta])* $name:ident or $malformed:ident) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -43,13 +56,10 @@ macro_rules! id {
             /// Takes `text` if it is a legal id.
             ///
             /// # Errors
-            /// [`MalformedId`] when it is empty, too long, or has a character outside the alphabet.
-            pub fn new(text: impl Into<String>) -> Result<Self, MalformedId> {
+            #[doc = concat!("[`", stringify!($malformed), "`].")]
+            pub fn new(text: impl Into<String>) -> Result<Self, $malformed> {
                 let text = text.into();
-                checked(&text)?;
-                $(if [$($reserved),*].contains(&text.as_str()) {
-                    return Err(MalformedId);
-                })?
+                $malformed::check(&text)?;
                 Ok(Self(text))
             }
 
@@ -66,8 +76,8 @@ macro_rules! id {
         }
 
         impl TryFrom<String> for $name {
-            type Error = MalformedId;
-            fn try_from(text: String) -> Result<Self, MalformedId> {
+            type Error = $malformed;
+            fn try_from(text: String) -> Result<Self, $malformed> {
                 Self::new(text)
             }
         }
@@ -88,31 +98,32 @@ macro_rules! id {
 
 id! {
     /// An app: what publishers report for and viewers subscribe to.
-    AppId except "." ".."
+    AppId or MalformedAppId
 }
 
 impl AppId {
     /// The id of a stored app, which may have been created before `.` and `..` were reserved.
     ///
     /// # Errors
-    /// [`MalformedId`] as for other kinds of ids.
+    /// [`MalformedId`].
     pub fn stored(text: impl Into<String>) -> Result<Self, MalformedId> {
         let text = text.into();
-        checked(&text)?;
+        MalformedId::check(&text)?;
         Ok(Self(text))
     }
 }
+
 id! {
     /// A person or account that owns apps.
-    UserId
+    UserId or MalformedId
 }
 id! {
     /// The process that reports: the name that it sends, or else its connection.
-    Source
+    Source or MalformedId
 }
 id! {
     /// Which of an app's keys opened a connection, so that revoking the key reaches it. Not a secret.
-    KeyId
+    KeyId or MalformedId
 }
 
 /// SHA-256 of an API key: what is stored of it.
@@ -217,15 +228,15 @@ mod tests {
     #[test]
     fn id_outside_the_alphabet_is_malformed() {
         for text in ["", "a#b", "a b", "é", "a\0b", "a/b", "a\"b"] {
-            assert_eq!(AppId::new(text), Err(MalformedId), "{text:?}");
+            assert_eq!(AppId::new(text), Err(MalformedAppId), "{text:?}");
         }
-        assert_eq!(AppId::new("x".repeat(MAX_ID_BYTES + 1)), Err(MalformedId));
+        assert_eq!(AppId::new("x".repeat(MAX_ID_BYTES + 1)), Err(MalformedAppId));
     }
 
     #[test]
     fn app_that_no_path_can_name_is_malformed() {
         for text in [".", ".."] {
-            assert_eq!(AppId::new(text), Err(MalformedId), "{text}");
+            assert_eq!(AppId::new(text), Err(MalformedAppId), "{text}");
             assert!(serde_json::from_value::<AppId>(text.into()).is_err());
             assert_eq!(AppId::stored(text).unwrap().as_str(), text);
             assert!(Source::new(text).is_ok());

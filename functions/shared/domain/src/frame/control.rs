@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields::Field;
 use crate::epoch_unit::EpochUnit;
-use crate::ids::{AppId, MalformedId, UserId};
+use crate::ids::{AppId, MalformedAppId, MalformedId, UserId};
 use crate::legacy::frames::{LegacyAuth, LegacyRequest};
 use crate::rejection::Rejection;
 use crate::time::{MINUTE_MS, MalformedTimestamp, TimestampMs};
@@ -142,7 +142,7 @@ fn read_request(envelope: &Envelope<'_>) -> Result<Request, Rejection> {
 }
 
 fn required_app(app_id: Field<AppId>) -> Result<AppId, Rejection> {
-    app_id.required("data.appId", MalformedId)
+    app_id.required("data.appId", MalformedAppId)
 }
 
 fn read_auth(envelope: &Envelope<'_>) -> Result<Request, Rejection> {

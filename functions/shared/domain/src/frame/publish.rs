@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::draft::ReportDraft;
 use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields::{self, Field};
-use crate::ids::{AppId, MalformedId, Source};
+use crate::ids::{AppId, MalformedAppId, Source};
 use crate::isolation::{Panicked, isolated};
 use crate::rejection::{Code, Rejection};
 use crate::report::Document;
@@ -131,7 +131,7 @@ fn read_fields(json: &str) -> Result<(AppId, ReportFields<'_>), Rejection> {
     let not_an_object = Rejection::new(Code::InvalidField, "data must be an object");
     let read = fields::object(json).map_err(|problem| problem.into_rejection(json, "", not_an_object));
     let mut report: ReportFields<'_> = read?;
-    let app = std::mem::take(&mut report.app_id).required("appId", MalformedId)?;
+    let app = std::mem::take(&mut report.app_id).required("appId", MalformedAppId)?;
     Ok((app, report))
 }
 
