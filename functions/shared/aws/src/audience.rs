@@ -68,8 +68,9 @@ impl Audience {
     }
 
     /// Deletes the subscriptions `expired` and posts an error to them. One write and one post each; failures are
-    /// logged, and the next report tries again. One that was renewed by another credential meanwhile is kept. Legacy dashboards are skipped: they would not understand the error,
-    /// and get reports again as soon as the legacy flag is set again.
+    /// logged, and the next report tries again. One that was renewed by another credential meanwhile is kept. Legacy
+    /// dashboards are skipped: they would not understand the error, and get reports again as soon as the legacy flag is
+    /// set again.
     pub async fn expire(&self, app: &AppId, expired: &[Subscriber]) {
         // The frame is rendered only when needed, because this is called with every report.
         if expired.is_empty() {
