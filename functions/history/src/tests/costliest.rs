@@ -61,7 +61,11 @@ async fn summary_of_full_rollups_is_the_costliest_call_of_a_viewer() {
     let query = "from=2026-11-21T13:01:00Z&to=2026-11-22T13:01:00Z&step=60";
     let answer = get(&history, Call { query, ..call(SUMMARY) }).await;
     assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("too_large")));
-    RequestCost::of_http(&service.env, answer.text.len(), QUERY_MS).assert_documented("viewer, HTTP");
+    let cost = RequestCost::of_http(&service.env, answer.text.len(), QUERY_MS);
+    // An engine ends a page before or after the row with which it exceeds a megabyte, and what else is read before the
+    // budget is spent depends on the order of the replies.
+    assert!((35..=45).contains(&cost.calls), "{cost:?}");
+    RequestCost { calls: 41, ..cost }.assert_documented("viewer, HTTP");
     for status in [400, 429] {
         assert_eq!(get(&history, Call { query, ..call(SUMMARY) }).await.status, status);
     }
