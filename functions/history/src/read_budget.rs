@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nsl_aws::rollups::StoredRollup;
 use nsl_domain::rejection::{Code, Rejection};
 
-/// Most bytes of rollups: more than a week of hours of the largest ones, and an eighth of the smallest function's default
-/// memory.
+/// Most bytes of rollups: more than a week of hours of the largest ones of a write shard, and an eighth of the smallest
+/// function's default memory.
 pub(crate) const MAX_READ_BYTES: usize = 32 * 1_024 * 1_024;
 
 /// The bytes that the reads of one call have taken.

@@ -43,8 +43,7 @@ pub struct Publishers {
 
 impl Publishers {
     /// Stores that `connection` may report, by `proof`, for each of `apps`, unless a frame that arrived after `now` did;
-    /// idempotent. One write per app. The session
-    /// row must list them before, so that `$disconnect` finds every row.
+    /// idempotent. One write per app. The session row must list them before, so that `$disconnect` finds every row.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -59,12 +58,8 @@ impl Publishers {
             let put = self
                 .table
                 .put(keys::app_connections(app), keys::publisher(connection))
-                .item(keys::AT, items::number(now.ms()))
-                .item(keys::EXPIRES_AT, expiry::of_connection(now))
-                .condition_expression(keys::IS_NOT_LATER)
-                .expression_attribute_names("#at", keys::AT)
-                .expression_attribute_values(":at", items::number(now.ms()));
-            let put = stored_proof::with_proof(put, proof);
+                .item(keys::EXPIRES_AT, expiry::of_connection(now));
+            let put = stored_proof::with_proof(table::unless_later(put, now), proof);
             if_condition_held("put publisher", put.send().await)?;
         }
         Ok(())

@@ -114,12 +114,8 @@ impl Subscriptions {
             .put(keys::app_connections(app), keys::subscription(&subscriber.connection))
             .item(keys::MIN_INTERVAL, items::number(subscriber.min_interval_ms))
             .item(keys::DIALECT, items::text(dialect_text(subscriber.dialect)))
-            .item(keys::AT, items::number(now.ms()))
-            .item(keys::EXPIRES_AT, expiry::of_connection(now))
-            .condition_expression(keys::IS_NOT_LATER)
-            .expression_attribute_names("#at", keys::AT)
-            .expression_attribute_values(":at", items::number(now.ms()));
-        let put = stored_proof::with_proof(put, &subscriber.proof);
+            .item(keys::EXPIRES_AT, expiry::of_connection(now));
+        let put = stored_proof::with_proof(table::unless_later(put, now), &subscriber.proof);
         if_condition_held("put subscription", put.send().await)?;
         Ok(Added::Done)
     }
@@ -148,7 +144,7 @@ impl Subscriptions {
         if_condition_held("note unsubscription", unwatch.send().await).map(drop)
     }
 
-    /// Deletes the row of `subscriber` if it still has the proof that was judged; returns whether it had. The connection
+    /// Deletes the row of `subscriber` if it still has the proof that was checked; returns whether it had. The connection
     /// may have subscribed by another credential since. One write.
     ///
     /// # Errors

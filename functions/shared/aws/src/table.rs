@@ -105,6 +105,14 @@ impl Table {
     }
 }
 
+/// The write of a row by a frame that arrived at `now`, unless a later frame wrote it.
+pub(crate) fn unless_later(put: PutItemFluentBuilder, now: TimestampMs) -> PutItemFluentBuilder {
+    put.item(keys::AT, items::number(now.ms()))
+        .condition_expression(keys::IS_NOT_LATER)
+        .expression_attribute_names("#at", keys::AT)
+        .expression_attribute_values(":at", items::number(now.ms()))
+}
+
 /// Calls `visit` with what `read` returns for every item that `query` finds, page by page. An item for which it returns
 /// `None` is left out; one that cannot be read is logged and left out, so that it hides no other.
 pub(crate) async fn for_each<T>(

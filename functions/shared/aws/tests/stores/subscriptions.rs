@@ -105,10 +105,10 @@ async fn subscription_renewed_by_another_credential_does_not_expire() {
     let of_bob = Grant { user: Subject::new("bob").unwrap(), ..grant("shop") };
     let credentials = [by(grant("shop")), by(of_bob), by(fixtures::grant("shop", Scope::VIEW))];
     for (index, stored) in credentials.iter().enumerate() {
-        for (other, judged) in credentials.iter().enumerate() {
+        for (other, checked) in credentials.iter().enumerate() {
             env.subscriptions().add(&id("shop"), stored, now()).await.unwrap();
             env.take_calls();
-            let is_expired = env.subscriptions().expire(&id("shop"), judged).await.unwrap();
+            let is_expired = env.subscriptions().expire(&id("shop"), checked).await.unwrap();
             assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
             assert_eq!(
                 (is_expired, watching(&env, "shop").await.len()),
