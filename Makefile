@@ -1,41 +1,40 @@
 # Deployment and everything that needs tools besides Rust. `cargo run` and `cargo test` do not use this file.
 # The tools are Python packages, installed into .venv.
 
-# The section of infra/deploy/samconfig.toml: dev or prod.
+# The section of infra/deploy/samconfig.toml: dev, prod, or one that you add.
 ENVIRONMENT ?= dev
-# The functions' processor. arm64 needs `rustup target add aarch64-unknown-linux-gnu`.
-ARCHITECTURE ?= arm64
+# The functions' processor, arm64 or x86_64; empty for that of samconfig.toml, else the template's default, arm64.
+ARCHITECTURE ?=
+# BUILD=FOLDER           deploys a build that exists, instead of building
+# CONFIRM=STACK          confirms a deployment or deletion without a terminal, by the name of the stack
+# PARAMETERS="K=V K=V"   parameters of the template, besides those of samconfig.toml
+# SAMCONFIG=FILE         another configuration file
+export ARCHITECTURE BUILD CONFIRM PARAMETERS SAMCONFIG
 
-config := $(CURDIR)/infra/deploy/samconfig.toml
-sam := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv/build/bin:$(CURDIR)/.venv/sam/bin:$$PATH" sam
-stack := $(CURDIR)/.venv/sam/bin/python $(CURDIR)/infra/deploy/stack.py
-parameters := $(CURDIR)/.aws-sam/parameters.yaml
+stack := $(CURDIR)/.venv/sam/bin/python -B $(CURDIR)/infra/deploy/stack
 
 .DEFAULT_GOAL := help
-.PHONY: help check deploy destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local tools
+.PHONY: help check preflight deploy destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local tools
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  ENVIRONMENT=$(ENVIRONMENT) (dev, prod) and ARCHITECTURE=$(ARCHITECTURE) (arm64, x86_64) can be set."
+	@echo "  Can be set: ENVIRONMENT=dev|prod|…, ARCHITECTURE=arm64|x86_64, BUILD=FOLDER, CONFIRM=STACK,"
+	@echo "  PARAMETERS=\"KEY=VALUE …\", SAMCONFIG=FILE; docs/DEPLOYMENT.md explains them."
 
 check: ## Check template.yaml: sam validate, cfn-lint, checkov, the transform
 	infra/checks/run
 
-# The account's concurrency is checked and the secret's version read before anything is deployed, so that a failure
-# changes nothing.
-deploy: sam-build ## Build and deploy the stack of ENVIRONMENT
-	$(stack) concurrency $(ENVIRONMENT)
-	version="$$($(stack) secret-version $(ENVIRONMENT))" && \
-		infra/deploy/parameters $(ENVIRONMENT) Architecture=$(ARCHITECTURE) $$version >$(parameters)
-	$(sam) deploy --config-file $(config) --config-env $(ENVIRONMENT) --parameter-overrides file://$(parameters)
-	$(stack) protect $(ENVIRONMENT)
+preflight: tools ## Find in seconds what would fail a deployment, and change nothing
+	@$(stack) preflight "$(ENVIRONMENT)"
+
+deploy: tools ## Check, build and deploy the stack of ENVIRONMENT
+	@$(stack) deploy "$(ENVIRONMENT)"
 
 destroy: tools ## Delete the stack of ENVIRONMENT with everything in it, unless it is protected
-	$(stack) may-be-deleted $(ENVIRONMENT)
-	$(sam) delete --config-file $(config) --config-env $(ENVIRONMENT)
+	@$(stack) destroy "$(ENVIRONMENT)"
 
 sam-build: tools ## Build every function for Lambda into .aws-sam, and print the sizes
-	infra/deploy/sam-build $(ARCHITECTURE)
+	infra/deploy/sam-build $(or $(ARCHITECTURE),arm64)
 
 sam-local: tools ## Run the system on sam local, with Docker: HTTP, WebSocket, streams
 	infra/deploy/sam-local

@@ -1,0 +1,164 @@
+"""Finds in seconds what would fail a deployment after minutes, and lists all of it at once."""
+
+import sys
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+import account
+import cloudformation as cfn
+import parameters
+import quotas
+import statuses
+import template as templates
+import toolchain
+from errors import Stop, code_of, explained, is_denied
+from settings import ROOT, command
+
+# The stack of the bucket that SAM uploads to.
+SAM_STACK = "aws-sam-cli-managed-default"
+
+
+class Found:
+    """Faults, which prevent the deployment, and warnings, which do not."""
+
+    def __init__(self):
+        self.faults, self.warnings = [], []
+
+    def attempt(self, check, *arguments):
+        """The result of a check; its failure is a fault."""
+        try:
+            return check(*arguments)
+        except Stop as stop:
+            self.faults.append(str(stop))
+        except (BotoCoreError, ClientError) as error:
+            self.faults.append(explained(error))
+        return None
+
+    def attempt_optional(self, what, check, *arguments):
+        """Adds the fault that a check of the account returns; a check that cannot be made is a warning."""
+        try:
+            fault = check(*arguments)
+        except (BotoCoreError, ClientError, Stop) as error:
+            reason = str(error) if isinstance(error, Stop) else explained(error)
+            self.warnings.append(f"{what} could not be checked: {reason}")
+            return
+        if fault:
+            self.faults.append(fault)
+
+    def stop_if_any(self, heading):
+        if self.faults:
+            raise Stop("\n".join([heading, *(f"  - {line}" for line in dict.fromkeys(self.faults))]))
+
+
+def confirmation_fault(settings, asks, has_terminal, what):
+    """Why the person cannot be asked, or None. CONFIRM names the stack instead of an answer."""
+    name = settings["stack_name"]
+    if settings["confirm"] and settings["confirm"] != name:
+        return f"CONFIRM={settings['confirm']} is not the name of the stack, {name}"
+    if asks and not settings["confirm"] and not has_terminal:
+        return f"{what} asks for a confirmation, and there is no terminal: add CONFIRM={name}"
+    return None
+
+
+def region_faults(values, region):
+    """A sentence for each ARN of the parameters that is in another Region than the stack."""
+    faults = []
+    for name, value in values.items():
+        parts = value.split(":")
+        if parts[0] == "arn" and len(parts) > 5 and parts[3] and parts[3] != region:
+            faults.append(f"{name} is in {parts[3]}, the stack in {region}: name one in {region}")
+    return faults
+
+
+def topic_fault(values, notifications):
+    """Why the topic of the alarms gets nothing, or None. CloudWatch accepts a topic that does not exist."""
+    if not values.get("AlarmTopic") or values.get("Alarms") != "on":
+        return None
+    try:
+        notifications.get_topic_attributes(TopicArn=values["AlarmTopic"])
+    except ClientError as error:
+        if is_denied(error):
+            return None  # a topic of another account, or one that the deployer may not read
+        if code_of(error) in ("NotFound", "NotFoundException", "InvalidParameter"):
+            return f"AlarmTopic={values['AlarmTopic']} does not exist: create it, or correct its ARN"
+        raise
+    return None
+
+
+def status_fault(stack, settings):
+    """Why a stack of this status cannot be deployed to, or None."""
+    action, reason = statuses.before_deploy(stack and stack["StackStatus"])
+    if action != "stop":
+        return None
+    commands = {"again": command(settings, "deploy"), "destroy": command(settings, "destroy")}
+    return statuses.sentence(settings["stack_name"], stack["StackStatus"], reason, commands)
+
+
+def bucket_fault(cloudformation):
+    """Why SAM cannot use its bucket, or None: its stack is made by the first deployment of a Region."""
+    stack = cfn.described(cloudformation, SAM_STACK)
+    if stack is None or stack["StackStatus"] in (*statuses.UPDATABLE, "REVIEW_IN_PROGRESS") or cfn.is_busy(stack):
+        return None
+    return (
+        f"{SAM_STACK}, the stack of SAM's bucket, is {stack['StackStatus']}: delete it "
+        f"(aws cloudformation delete-stack --stack-name {SAM_STACK}); the deployment makes it again"
+    )
+
+
+def alarm_warnings(values):
+    if values.get("Alarms") == "on" and not values.get("AlarmTopic"):
+        return [
+            "ALARMS REACH NO PERSON: the stack has alarms but AlarmTopic is empty. "
+            "Set AlarmTopic to the ARN of an SNS topic that someone reads"
+        ]
+    return []
+
+
+def check_account(found, session, settings, template, values):
+    """The stack and the faults that only the account knows."""
+    cloudformation = account.client(session, "cloudformation")
+    stack = found.attempt(cfn.described, cloudformation, settings["stack_name"])
+    found.faults += [fault for fault in [status_fault(stack, settings)] if fault]
+    found.faults += region_faults(values, session.region_name)
+    wanted = {name: values.get(name, "0") for name in templates.reservations(template)}
+    found.attempt_optional("the Lambda concurrency of the account", quotas.concurrency_fault, stack, wanted,
+                           account.client(session, "lambda"))
+    found.attempt_optional("the API Gateway quotas of the account", quotas.throttle_fault, values,
+                           account.client(session, "service-quotas"))
+    found.attempt_optional("the CloudWatch role of API Gateway", quotas.access_log_fault, values,
+                           account.client(session, "apigateway"))
+    found.attempt_optional("AlarmTopic", topic_fault, values, account.client(session, "sns"))
+    if not settings["bucket"]:
+        found.attempt_optional("SAM's bucket", bucket_fault, cloudformation)
+    return stack
+
+
+def source_of(settings):
+    """The template whose parameters are checked: the build's, or that of the sources before a build."""
+    return (ROOT / settings["build"] if settings["build"] else ROOT) / "template.yaml"
+
+
+def run(settings, has_terminal=None):
+    """What is to be deployed where, or Stop with every fault that was found."""
+    has_terminal = sys.stdin.isatty() if has_terminal is None else has_terminal
+    found = Found()
+    template = found.attempt(templates.load, source_of(settings)) or {"Parameters": {}, "Resources": {}}
+    values, faults = {}, []
+    if template["Resources"]:
+        values, faults = parameters.checked(template, settings["overrides"], settings["architecture"])
+        architecture = values.get("Architecture")
+        folder = ROOT / settings["build"] if settings["build"] else None
+        found.faults += toolchain.build_faults(folder, architecture) if folder else toolchain.rust_faults(architecture)
+    found.faults += faults
+    fault = confirmation_fault(settings, settings["asks_before_deploy"], has_terminal, "the deployment")
+    found.faults += [fault] if fault else []
+
+    session = found.attempt(account.connect, settings)
+    identity = found.attempt(account.identify, session) if session else None
+    stack = check_account(found, session, settings, template, values) if identity else None
+    found.stop_if_any(f"{settings['stack_name']} cannot be deployed yet; nothing was changed:")
+    return {
+        "settings": settings, "session": session, "account": identity, "region": session.region_name,
+        "stack": stack, "template": template, "values": values,
+        "warnings": [*alarm_warnings(values), *found.warnings],
+    }

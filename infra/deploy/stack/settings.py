@@ -1,0 +1,99 @@
+"""Reads what to deploy: a section of samconfig.toml, and the variables of make."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+from errors import Stop
+
+ROOT = Path(__file__).parents[3]
+CONFIG = ROOT / "infra/deploy/samconfig.toml"
+# CloudFormation's rule for the name of a stack.
+STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
+
+
+def section_of(path, environment):
+    """The part of the configuration file that `environment` names."""
+    try:
+        config = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(f"{path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Stop(f"{path} is not valid TOML: {error}") from error
+    known = [name for name, part in config.items() if isinstance(part, dict) and "deploy" in part]
+    if environment not in known:
+        raise Stop(f"there is no ENVIRONMENT={environment}: {path} has {', '.join(known)}; add [{environment}.deploy.parameters]")
+    return config[environment]
+
+
+def command_parameters(section, command):
+    """The options of a SAM command, with those that the section has for all commands."""
+    found = {}
+    for part in ("global", command):
+        options = section.get(part, {})
+        options = options.get("parameters", {}) if isinstance(options, dict) else {}
+        found |= options if isinstance(options, dict) else {}
+    return found
+
+
+def text_of(value):
+    """A TOML value as SAM writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def overrides_of(value):
+    """KEY=VALUE texts from any form that SAM allows for `parameter_overrides`: a list, a text, a table."""
+    if isinstance(value, dict):
+        return [f"{key}={text_of(one)}" for key, one in value.items()]
+    if isinstance(value, str):
+        return split(value)
+    if isinstance(value, list):
+        return [part for one in value for part in (overrides_of(one) if isinstance(one, dict) else [text_of(one)])]
+    raise Stop("parameter_overrides in samconfig.toml is not a list of \"KEY=VALUE\"")
+
+
+def split(text):
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Stop(f"PARAMETERS: {error} in {text}") from error
+
+
+def own_prefix(prefix, stack_name):
+    """The folder in the bucket, of this stack alone: SAM names objects by content, so stacks with one folder share them."""
+    parts = [part for part in str(prefix or "").split("/") if part]
+    return "/".join(parts if parts[-1:] == [stack_name] else [*parts, stack_name])
+
+
+def read(environment, variables):
+    """What to deploy, from samconfig.toml's section `environment` and the variables of make."""
+    path = variables.get("SAMCONFIG") or CONFIG
+    section = section_of(path, environment)
+    deploy, delete = command_parameters(section, "deploy"), command_parameters(section, "delete")
+    name = deploy.get("stack_name")
+    if not isinstance(name, str) or not STACK_NAME.fullmatch(name):
+        raise Stop(f"[{environment}.deploy.parameters] needs a stack_name of letters, digits and hyphens, not {name!r}")
+    if delete.get("stack_name", name) != name:
+        raise Stop(f"[{environment}] deploys {name} but deletes {delete['stack_name']}: remove stack_name from its delete section")
+    return {
+        "environment": environment,
+        "config": str(path),
+        "stack_name": name,
+        "region": deploy.get("region"),
+        "profile": deploy.get("profile"),
+        "bucket": deploy.get("s3_bucket"),
+        "prefix": own_prefix(deploy.get("s3_prefix"), name),
+        "capabilities": deploy.get("capabilities") or "CAPABILITY_IAM",
+        "asks_before_deploy": deploy.get("confirm_changeset") is True,
+        "asks_before_delete": delete.get("no_prompts") is not True,
+        "overrides": overrides_of(deploy.get("parameter_overrides") or []) + split(variables.get("PARAMETERS") or ""),
+        "architecture": variables.get("ARCHITECTURE") or None,
+        "build": variables.get("BUILD") or None,
+        "confirm": variables.get("CONFIRM") or None,
+    }
+
+
+def command(settings, goal):
+    """The make command of this environment, to print."""
+    return f"make {goal}" + ("" if settings["environment"] == "dev" else f" ENVIRONMENT={settings['environment']}")
