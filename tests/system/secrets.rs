@@ -72,7 +72,7 @@ fn traces(secret: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn no_log_contains_a_secret() {
-    let gateway = Gateway::start_with(&["--no-demo", "--verbose"], &[("RUST_LOG", "debug")]).await;
+    let gateway = Gateway::start_with(&["--no-demo", "--verbose"], &[("RUST_LOG", "trace")]).await;
     let folder = gateway.folder().to_owned();
     let mut secrets = send_secrets(&gateway).await;
     secrets.extend(gateway.ready().secrets.values().cloned());

@@ -10,6 +10,7 @@ use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
+use nsl_aws::logging;
 use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::KeyHash;
@@ -73,7 +74,7 @@ impl Authorize {
             }));
         }
         let Some(method_arn) = event.method_arn.as_deref() else {
-            return Err("the handshake's event has no methodArn".into());
+            return Err(logging::failed("the handshake's event has no methodArn"));
         };
         match checked {
             Checked::Anonymous => Ok(response::allow(method_arn, role, source_ip, None)),

@@ -3,14 +3,14 @@
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Request, Service, lambda_runtime, service_fn};
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, settings::environment};
+use nsl_aws::{boot, logging, settings::environment};
 use nsl_history::event::convertible;
 use nsl_history::handler::History;
 use nsl_history::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    boot::init_logging();
+    logging::init(env!("CARGO_CRATE_NAME"));
     let settings = boot::or_exit(Settings::read(environment));
     let clients = boot::clients().await;
     let tables = [

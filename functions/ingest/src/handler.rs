@@ -7,6 +7,7 @@ use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::{SocketEvent, answer};
 use nsl_aws::isolation::isolated;
+use nsl_aws::logging;
 use nsl_aws::reports::Reports;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
@@ -72,7 +73,8 @@ impl Ingest {
         &self,
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
-        let event = SocketEvent::read(event).ok_or("the event names no connection")?;
+        let event =
+            SocketEvent::read(event).ok_or_else(|| logging::failed("the event names no connection"))?;
         let mut id = None;
         if let Err(fault) = isolated("handle a frame of reports", self.receive_frame(&event, &mut id)).await {
             tracing::error!(connection = %event.connection, reason = fault.chain(), "frame not handled");

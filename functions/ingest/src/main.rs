@@ -14,14 +14,14 @@ mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, settings::environment};
+use nsl_aws::{boot, logging, settings::environment};
 
 use crate::handler::Ingest;
 use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    boot::init_logging();
+    logging::init(env!("CARGO_CRATE_NAME"));
     let settings = boot::or_exit(Settings::read(environment));
     let clients = boot::clients().await;
     let tables = [

@@ -10,6 +10,7 @@ use nsl_aws::boot::Clients;
 use nsl_aws::compute::{Clock, RollupComputer};
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::isolation::isolated;
+use nsl_aws::logging;
 use nsl_aws::stream::{BatchResponse, FailedItem, MalformedRecord, StoredReport, StreamEvent, read_record};
 use nsl_domain::ids::{AppId, Source};
 use nsl_domain::resolution::Resolution;
@@ -326,7 +327,8 @@ impl<'e> Batch<'e> {
             None => self.malformed.get(index)?.sequence.as_deref(),
         };
         let sequences: Option<Vec<&str>> = failed.iter().map(sequence).collect();
-        let sequences = sequences.ok_or("a record to retry has no sequence number")?;
+        let sequences =
+            sequences.ok_or_else(|| logging::failed("a record to retry has no sequence number"))?;
         // Sequence numbers rise within a shard of the stream and have no fixed width: a shorter one is lower.
         let lowest = sequences.into_iter().min_by_key(|sequence| (sequence.len(), *sequence));
         let failures = lowest.map(|sequence| FailedItem { sequence: sequence.to_owned() });

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, clock, settings::environment};
+use nsl_aws::{boot, clock, logging, settings::environment};
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    boot::init_logging();
+    logging::init(env!("CARGO_CRATE_NAME"));
     let settings = boot::or_exit(Settings::read(environment));
     let clients = boot::clients().await;
     let tables = [

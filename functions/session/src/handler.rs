@@ -10,6 +10,7 @@ use nsl_aws::counters::Counter;
 use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
+use nsl_aws::logging;
 use nsl_domain::conversation::{self, AuthContext, FrameCounts, Reply};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::envelope::RejectedFrame;
@@ -31,7 +32,8 @@ impl Session {
         &self,
         event: ApiGatewayWebsocketProxyRequest,
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
-        let event = SocketEvent::read(event).ok_or("the event names no connection")?;
+        let event =
+            SocketEvent::read(event).ok_or_else(|| logging::failed("the event names no connection"))?;
         let response = match event.kind {
             SocketEventKind::Connect => self.connect(&event).await,
             SocketEventKind::Disconnect => self.disconnect(&event).await,

@@ -13,14 +13,14 @@ mod tests;
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_auth::token::TrustedKeys;
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, settings::environment};
+use nsl_aws::{boot, logging, settings::environment};
 
 use crate::session::Session;
 use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    boot::init_logging();
+    logging::init(env!("CARGO_CRATE_NAME"));
     let settings = boot::or_exit(Settings::read(environment));
     let tokens = &settings.tokens;
     let trusted = TrustedKeys::new(&tokens.secret, &tokens.keys, &tokens.audience);

@@ -44,6 +44,9 @@ impl TestEnvironment {
     /// The region of its addresses and tables.
     pub const REGION: &str = "us-east-1";
 
+    /// The secret that functions run as processes check tokens by.
+    pub const TOKEN_SECRET: &str = "thirty-two bytes and a few beyond";
+
     /// Starts one whose tables are those of the template, all empty.
     pub async fn start() -> Self {
         let (engine, endpoint, suffix) = match dynamodb_url() {

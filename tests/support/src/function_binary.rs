@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use crate::emulator::Emulator;
 use crate::environment::TestEnvironment;
+use crate::running_function::RunningFunction;
 
 /// How long a function may take to find out that it cannot start.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -54,6 +55,13 @@ impl FunctionBinary {
         Emulator::start(self.program, self.variables_in(env)).await
     }
 
+    /// Starts the binary behind a Runtime API of its own, with `LogLevel` as in the template.
+    pub async fn run(&self, env: &TestEnvironment, log_level: &str) -> RunningFunction {
+        let mut variables = self.variables_in(env);
+        variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), log_level.to_owned()));
+        RunningFunction::start(self.program, variables).await
+    }
+
     /// The names and values of a complete environment.
     fn variables_in(&self, env: &TestEnvironment) -> Vec<(String, String)> {
         let mut variables: Vec<(String, String)> = Vec::new();
@@ -68,6 +76,7 @@ impl FunctionBinary {
             ("AWS_ACCESS_KEY_ID", "LOCALGATEWAY".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
+            ("TOKEN_SECRET", TestEnvironment::TOKEN_SECRET.to_owned()),
         ];
         variables.extend(aws.map(|(name, value)| (name.to_owned(), value)));
         variables

@@ -4,7 +4,8 @@
 //! - [`DynamoDbProxy`]: stands before the engine; records calls and makes them fail.
 //! - [`FakeConnectionsApi`]: the `@connections` API; records frames instead of delivering them.
 //! - [`Call`]: one recorded call, retries included; [`ConsumedCapacity`]: the units it was charged.
-//! - [`FunctionBinary`]: a function's own binary, run with missing or invalid settings or under [`Emulator`].
+//! - [`FunctionBinary`]: a function's own binary, run with missing or invalid settings, under [`Emulator`], or as a
+//!   [`RunningFunction`], whose log lines are measured.
 //! - [`events`]: the events that API Gateway invokes functions with.
 //! - [`fixtures`]: one application, its key, its grant, and the time of the tests.
 //! - [`hosts`]: hosts that report like the published library, and their rollups.
@@ -33,8 +34,10 @@ pub mod events;
 pub mod fixtures;
 mod function_binary;
 pub mod hosts;
+mod log_lines;
 pub mod prices;
 mod request_cost;
+mod running_function;
 mod server;
 mod settings;
 pub mod shapes;
@@ -45,5 +48,7 @@ pub use dynamodb::{DynamoDbProxy, Failure};
 pub use emulator::Emulator;
 pub use environment::TestEnvironment;
 pub use function_binary::FunctionBinary;
+pub use log_lines::{LOG_LEVELS, LoggedEvent};
 pub use request_cost::RequestCost;
+pub use running_function::{Invoked, RunningFunction};
 pub use settings::skip;

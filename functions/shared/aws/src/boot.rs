@@ -1,4 +1,4 @@
-//! What every function does before its first event: logging, SDK configuration, and a call to each table.
+//! What every function does before its first event: SDK configuration, and a call to each table.
 //!
 //! Timeouts and retries of every AWS call are set here. A function that cannot work logs one line and exits.
 
@@ -7,17 +7,11 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
-use lambda_runtime::tracing::subscriber::fmt::MakeWriter;
-use lambda_runtime::tracing::subscriber::{self, util::SubscriberInitExt};
 use nsl_domain::rollup::Retention;
-use tracing::Dispatch;
 
 use crate::apps::Apps;
 use crate::audience::Audience;
-use crate::clock;
 use crate::connections_api::ConnectionsApi;
-use crate::counters;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
 use crate::legacy::{Commands, Logs};
@@ -46,41 +40,6 @@ pub const MAX_ATTEMPTS: u32 = 3;
 
 /// First pause between attempts. The SDK's own 1 s is longer than most invocations.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-
-/// Starts structured logging, in the format and from the level that Lambda's environment sets.
-///
-/// The runtime's own layer omits the time, and Lambda treats a JSON line without a valid `timestamp` as INFO: with
-/// `LogLevel=WARN` it would drop every warning and error.
-pub fn init_logging() {
-    let is_json =
-        environment("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
-    let level = environment("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment("RUST_LOG"));
-    log_layer(is_json, level.as_deref(), std::io::stdout).init();
-    let namespace = environment("METRICS_NAMESPACE");
-    std::panic::set_hook(Box::new(move |panic| {
-        log_panic(panic);
-        if let Some(namespace) = &namespace {
-            counters::emit_panic(namespace, clock::now());
-        }
-    }));
-}
-
-/// Logs where a panic happened. Its message is left out: it may quote what a caller sent.
-fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
-    let location = panic.location().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(location, "panicked");
-}
-
-/// The layer of log lines from `level` on, INFO if it is not a level; `RUST_LOG` may set single modules too.
-fn log_layer<W>(is_json: bool, level: Option<&str>, writer: W) -> Dispatch
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    let lines = subscriber::fmt().with_target(false).with_env_filter(filter).with_writer(writer);
-    if is_json { Dispatch::new(lines.json().finish()) } else { Dispatch::new(lines.without_time().finish()) }
-}
 
 /// `settings`; exits after one log line if they are wrong.
 pub fn or_exit<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
@@ -302,68 +261,5 @@ impl Clients {
     /// The connections of the API whose endpoint the environment names.
     pub fn connections_api(&self) -> ConnectionsApi {
         ConnectionsApi { client: self.connections.clone() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
-    use nsl_domain::time::TimestampMs;
-    use serde_json::Value;
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// The log lines of one event of each level.
-    fn logged(is_json: bool, level: Option<&str>) -> Vec<String> {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let layer = log_layer(is_json, level, move || writer.clone());
-        tracing::dispatcher::with_default(&layer, || {
-            tracing::error!(table = "reports", "lost");
-            tracing::warn!("slow");
-            tracing::info!("fine");
-        });
-        let text = lines.0.lock().unwrap().clone();
-        String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn log_line_has_level_and_time_that_lambda_filters_by() {
-        let lines = logged(true, Some("WARN"));
-        let parsed: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let levels: Vec<_> = parsed.iter().map(|line| line["level"].clone()).collect();
-        assert_eq!(levels, ["ERROR", "WARN"]);
-        assert_eq!(parsed[0]["fields"]["table"], "reports");
-        for line in &parsed {
-            let timestamp = line["timestamp"].as_str().unwrap_or_default();
-            assert!(TimestampMs::from_iso(timestamp).is_ok(), "{line}");
-        }
-    }
-
-    #[test]
-    fn invalid_log_level_falls_back_to_the_default() {
-        assert_eq!(logged(true, Some("loud")).len(), 3);
-        assert_eq!(logged(true, None).len(), 3);
-    }
-
-    #[test]
-    fn text_line_begins_with_its_level() {
-        let lines = logged(false, Some("ERROR"));
-        assert_eq!(lines.len(), 1);
-        assert!(lines[0].contains("ERROR lost"), "{lines:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Contains a panic: it becomes a fault of the one report, frame, query or record that was being handled.
 //!
 //! The rest of the invocation, the connection and the function instance go on. The panic itself is logged and counted by
-//! the hook that `boot::init_logging` sets.
+//! the hook that `logging::init` sets.
 
 use std::panic::AssertUnwindSafe;
 

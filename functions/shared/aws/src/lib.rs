@@ -23,6 +23,7 @@ pub mod isolation;
 mod items;
 mod keys;
 pub mod legacy;
+pub mod logging;
 mod observed;
 pub mod publishers;
 pub mod repair;
