@@ -9,7 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from errors import Stop, explained
 
 # A call that gets no answer must end in seconds. AWS_ENDPOINT_URL is read by botocore.
-CALLS = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
+CALLS = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+# The first call shows that AWS cannot be reached at all.
+FIRST_CALL = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 def region_of(settings, environment, session):
@@ -40,9 +42,9 @@ def connect(settings, environment=os.environ):
         raise Stop(explained(error)) from error
 
 
-def client(session, service):
+def client(session, service, config=CALLS):
     try:
-        return session.client(service, config=CALLS)
+        return session.client(service, config=config)
     except ValueError as error:  # an AWS_ENDPOINT_URL that is no URL
         raise Stop(f"AWS_ENDPOINT_URL is not a URL: {error}") from error
 
@@ -50,6 +52,6 @@ def client(session, service):
 def identify(session):
     """The id of the account that the credentials belong to."""
     try:
-        return client(session, "sts").get_caller_identity()["Account"]
+        return client(session, "sts", FIRST_CALL).get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         raise Stop(explained(error)) from error

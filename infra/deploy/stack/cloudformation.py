@@ -40,13 +40,13 @@ def is_busy(stack):
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
-def settled(cloudformation, stack_id, pause=time.sleep):
+def settled(cloudformation, stack_id):
     """The stack after CloudFormation's work on it has ended, None if it is deleted."""
     for _ in range(int(WAIT_SECONDS_MAX / POLL_SECONDS)):
         stack = described(cloudformation, stack_id)
         if stack is None or not is_busy(stack):
             return stack
-        pause(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
     raise Stop("CloudFormation is still at work after an hour: run this again when it has ended")
 
 

@@ -66,7 +66,8 @@ def repair(plan, cloudformation):
 def unfinished_rollback(cloudformation, stack, settings, last):
     """What to do about resources that cannot be rolled back."""
     name = stack["StackName"]
-    lines = cfn.failures(cfn.events(cloudformation, stack["StackId"], last))
+    found = cfn.events(cloudformation, stack["StackId"])
+    lines = cfn.failures(cfn.events(cloudformation, stack["StackId"], last)) or cfn.failures(cfn.latest_operation(found))
     skipped = " ".join(line.split()[0] for line in lines) or "LOGICAL_IDS"
     return "\n".join([
         f"{name} is {stack['StackStatus']}: these resources could not be rolled back:", *lines,

@@ -61,13 +61,13 @@ def protected_tables(dynamodb, resources):
     return found
 
 
-def unprotect(dynamodb, tables, pause=time.sleep):
+def unprotect(dynamodb, tables):
     for _, name in tables:
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
         print(f"deletion protection of {name} is off", flush=True)
     for _, name in tables:
         while dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "UPDATING":
-            pause(cfn.POLL_SECONDS)
+            time.sleep(cfn.POLL_SECONDS)
 
 
 def retained(cloudformation, stack, resources):

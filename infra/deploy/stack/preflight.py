@@ -133,23 +133,28 @@ def check_account(found, session, settings, template, values):
     return stack
 
 
-def source_of(settings):
-    """The template whose parameters are checked: the build's, or that of the sources before a build."""
-    return (ROOT / settings["build"] if settings["build"] else ROOT) / "template.yaml"
+def check_files(found, settings):
+    """The template, that of the build if there is one, and the value of every parameter; checks what compiles it."""
+    folder = ROOT / settings["build"] if settings["build"] else None
+    empty = {"Parameters": {}, "Resources": {}}
+    if folder and not (folder / "template.yaml").is_file():
+        found.faults += toolchain.build_faults(folder, None)
+        return empty, {}
+    template = found.attempt(templates.load, (folder or ROOT) / "template.yaml")
+    if template is None:
+        return empty, {}
+    values, faults = parameters.checked(template, settings["overrides"], settings["architecture"])
+    architecture = values.get("Architecture")
+    found.faults += toolchain.build_faults(folder, architecture) if folder else toolchain.rust_faults(architecture)
+    found.faults += faults
+    return template, values
 
 
 def run(settings, has_terminal=None):
     """What is to be deployed where, or Stop with every fault that was found."""
     has_terminal = sys.stdin.isatty() if has_terminal is None else has_terminal
     found = Found()
-    template = found.attempt(templates.load, source_of(settings)) or {"Parameters": {}, "Resources": {}}
-    values, faults = {}, []
-    if template["Resources"]:
-        values, faults = parameters.checked(template, settings["overrides"], settings["architecture"])
-        architecture = values.get("Architecture")
-        folder = ROOT / settings["build"] if settings["build"] else None
-        found.faults += toolchain.build_faults(folder, architecture) if folder else toolchain.rust_faults(architecture)
-    found.faults += faults
+    template, values = check_files(found, settings)
     fault = confirmation_fault(settings, settings["asks_before_deploy"], has_terminal, "the deployment")
     found.faults += [fault] if fault else []
 

@@ -33,13 +33,13 @@ DEPLOY = {
     "DELETE_FAILED": (
         "stop", "its deletion has begun and failed, so it can only be deleted; run {destroy}, which prints what is left, then {again}"),
     "IMPORT_ROLLBACK_FAILED": (
-        "stop", "an import into it failed, and so did the rollback; complete it in the CloudFormation console, then run {again}"),
+        "stop", "an import into it failed, and so did the rollback; complete the rollback in the CloudFormation console, then run {again}"),
 }
 
 
 def before_deploy(status):
     """(action, reason) for a stack of this status, None for no stack: create, update, recreate, continue, rollback or stop."""
-    if status is None:
+    if status in (None, "DELETE_COMPLETE"):
         return "create", ""
     if status in UPDATABLE:
         return "update", ""
@@ -47,12 +47,12 @@ def before_deploy(status):
         return DEPLOY[status]
     if status.endswith("_IN_PROGRESS"):
         return "stop", f"{BUSY.get(status, 'CloudFormation is changing it')}; {WAIT}"
-    return "stop", "this version does not know that status; see the stack in the CloudFormation console"
+    return "stop", "this version does not list that status; see the stack in the CloudFormation console, then run {again}"
 
 
 def before_destroy(status):
     """(action, reason) for a stack of this status, None for no stack: nothing, delete, wait or stop."""
-    if status is None:
+    if status in (None, "DELETE_COMPLETE"):
         return "nothing", ""
     if status == "DELETE_IN_PROGRESS":
         return "wait", BUSY[status]
