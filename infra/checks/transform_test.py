@@ -3,6 +3,7 @@
 Run by `infra/checks/run`, which provides the translator and a region.
 """
 
+import json
 import logging
 import unittest
 from pathlib import Path
@@ -77,11 +78,28 @@ class TheTemplate(unittest.TestCase):
     def test_the_dashboard_has_the_address_of_the_outputs(self):
         [value] = transform.environments(self.deployed, "WEBSOCKET_ADDRESS").values()
         output = self.deployed["Outputs"]["WebSocketAddress"]["Value"]
-        for conditions in [(), ("HasWebSocketDomain",)]:
+        for conditions in [(), ("HasWebSocketDomain",), ("HasFront", "HasWebSocketDomain")]:
             self.assertEqual(transform.resolved(value, conditions), transform.resolved(output, conditions))
         self.assertEqual(
             transform.resolved(value, ["HasWebSocketDomain"]), {"Fn::Sub": "wss://${WebSocketDomainName}"}
         )
+
+    def test_behind_a_proxy_no_authorisation_is_cached_and_both_apis_check_its_secret(self):
+        values = transform.environments(self.deployed, "ORIGIN_SECRET")
+        self.assertEqual(values, {"Authorize": {"Ref": "OriginSecret"}, "History": {"Ref": "OriginSecret"}})
+        body = self.deployed["Resources"]["Http"]["Properties"]["Body"]
+        [scheme] = body["components"]["securitySchemes"].values()
+        authorizer = scheme["x-amazon-apigateway-authorizer"]
+        self.assertEqual(authorizer["identitySource"], ["$request.header.Authorization"])
+        for conditions, seconds in [((), 60), (("HasOriginSecret",), 0)]:
+            self.assertEqual(transform.resolved(authorizer["authorizerResultTtlInSeconds"], conditions), seconds)
+
+    def test_behind_a_proxy_the_outputs_name_it(self):
+        named = {"WebSocketAddress": "wss://${FrontDomainName}/${StageName}", "HttpAddress": "https://${FrontDomainName}"}
+        for output, address in named.items():
+            for conditions in [("HasFront",), ("HasFront", "HasWebSocketDomain", "HasHttpDomain")]:
+                value = self.deployed["Outputs"][output]["Value"]
+                self.assertEqual(transform.resolved(value, conditions), {"Fn::Sub": address})
 
     def test_a_base_path_is_mapped_and_in_the_outputs(self):
         mapping = self.deployed["Resources"]["HttpMapping"]["Properties"]["ApiMappingKey"]
@@ -106,6 +124,15 @@ class TheTemplate(unittest.TestCase):
     def test_every_http_call_is_deployed_with_an_authorizer(self):
         self.assertGreater(len(transform.declared_calls(self.template)), 1)
         self.assertEqual(transform.call_findings(self.template, self.deployed), [])
+
+    def test_the_tables_to_import_are_those_that_a_deleted_stack_leaves(self):
+        imported = json.loads((TEMPLATE.parent / "infra/deploy/tables-to-import.json").read_text())
+        own = {name: body for name, body in transform.of_type(self.template, "AWS::DynamoDB::Table").items() if name != "ConnectionsTable"}
+        self.assertEqual(imported["Resources"].keys(), own.keys())
+        for name, table in imported["Resources"].items():
+            self.assertEqual(table["DeletionPolicy"], "Retain")
+            for key in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification"):
+                self.assertEqual(table["Properties"].get(key), own[name]["Properties"].get(key), name)
 
     def test_every_role_has_the_documented_policies(self):
         self.assertEqual(transform.role_findings(self.template, self.deployed), [])

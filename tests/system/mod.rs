@@ -16,6 +16,7 @@ mod legacy_auth;
 mod legacy_frames;
 mod limits;
 mod malformed_frames;
+mod origin_secret;
 mod outages;
 mod overview;
 mod publishing;

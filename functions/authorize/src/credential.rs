@@ -78,7 +78,8 @@ impl AuthorizerEvent {
         self.header("origin")
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    /// The value of the header `name`, in any case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let headers = self.headers.as_ref()?;
         let found = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())

@@ -10,7 +10,7 @@ use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
-use nsl_aws::logging;
+use nsl_aws::origin_secret::{ORIGIN_SECRET_HEADER, OriginSecret};
 use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::KeyHash;
@@ -27,6 +27,7 @@ pub(crate) struct Authorize {
     apps: Apps,
     allowed_origins: Vec<String>,
     trusted: TrustedKeys,
+    origin_secret: OriginSecret,
 }
 
 /// The outcome of checking the credential of a caller.
@@ -46,10 +47,14 @@ impl From<Result<Grant, Rejection>> for Checked {
 impl Authorize {
     pub(crate) fn new(clients: &Clients, settings: Settings, trusted: TrustedKeys) -> Self {
         let apps = clients.apps(&settings.apps_table);
-        Self { apps, allowed_origins: settings.allowed_origins, trusted }
+        let Settings { allowed_origins, origin_secret, .. } = settings;
+        Self { apps, allowed_origins, trusted, origin_secret }
     }
 
     pub(crate) async fn handle(&self, event: AuthorizerEvent) -> Result<Value, lambda_runtime::Error> {
+        if !self.origin_secret.admits(event.header(ORIGIN_SECRET_HEADER)) {
+            return refused_around_proxy(&event);
+        }
         let role = self.role(event.origin());
         let checked = match event.offered() {
             Offered::Nothing => Checked::Anonymous,
@@ -73,9 +78,7 @@ impl Authorize {
                 Checked::Anonymous | Checked::Rejected(_) => None,
             }));
         }
-        let Some(method_arn) = event.method_arn.as_deref() else {
-            return Err(logging::failed("the handshake's event has no methodArn"));
-        };
+        let method_arn = method_arn(&event)?;
         match checked {
             Checked::Anonymous => Ok(response::allow(method_arn, role, source_ip, None)),
             Checked::Granted(grant) => Ok(response::allow(method_arn, role, source_ip, Some(&grant))),
@@ -108,4 +111,15 @@ impl Authorize {
         let context = ProofContext { trusted: &self.trusted, role, now };
         Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), context).into())
     }
+}
+
+/// Refuses a request that did not come through the proxy, with 403 and without reading a table.
+fn refused_around_proxy(event: &AuthorizerEvent) -> Result<Value, lambda_runtime::Error> {
+    tracing::warn!(source_ip = event.source_ip(), "request without the origin secret refused");
+    if event.is_http() { Ok(response::simple(None)) } else { Ok(response::deny(method_arn(event)?)) }
+}
+
+/// The resource of a handshake's policy.
+fn method_arn(event: &AuthorizerEvent) -> Result<&str, lambda_runtime::Error> {
+    event.method_arn.as_deref().ok_or_else(|| logging::failed("the handshake's event has no methodArn"))
 }

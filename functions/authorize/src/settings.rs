@@ -1,14 +1,17 @@
 //! The settings of the `authorize` function.
 
+use nsl_aws::origin_secret::OriginSecret;
 use nsl_aws::settings::{Misconfigured, Reader, TokenSettings};
 
-/// The table of apps, and the origins whose pages may subscribe to legacy apps.
+/// The table of apps, the origins whose pages may subscribe to legacy apps, and what proves who the caller is.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) apps_table: String,
     /// Exact origins, such as `https://dashboard.example`.
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) tokens: TokenSettings,
+    /// Of the proxy in front of the APIs.
+    pub(crate) origin_secret: OriginSecret,
 }
 
 impl Settings {
@@ -18,6 +21,7 @@ impl Settings {
             apps_table: reader.text("APPS_TABLE"),
             allowed_origins: reader.list("ALLOWED_ORIGINS"),
             tokens: reader.tokens(),
+            origin_secret: reader.origin_secret(),
         };
         reader.finish(settings)
     }

@@ -35,11 +35,19 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The function with these accepted origin secrets.
+    async fn start_with(origin_secrets: &str) -> Self {
         let env = TestEnvironment::start().await;
         for (app, status) in [("shop", Status::Active), ("old", Status::Inactive)] {
             env.register(&registered(app, status)).await;
         }
-        let settings = Settings::read(|name| env.variable(name));
+        let settings = Settings::read(|name| match name {
+            "ORIGIN_SECRET" => Some(origin_secrets.to_owned()),
+            name => env.variable(name),
+        });
         let trusted = TrustedKeys::new(TOKEN_SECRET, "", AUDIENCE).unwrap();
         Self { authorize: Authorize::new(&env.clients, settings.unwrap(), trusted), env }
     }
@@ -372,4 +380,41 @@ async fn panic_while_a_credential_is_checked_is_a_fault() {
     assert_eq!(world.handshake(&[("authorization", &bearer)], &[]).await, failed);
     assert_eq!(world.http(&bearer).await, failed);
     assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);
+}
+
+#[tokio::test]
+async fn request_around_the_proxy_is_403_before_any_read() {
+    let (new, old) = ("n".repeat(32), "o".repeat(32));
+    let world = World::start_with(&format!("{new},{old}")).await;
+    let bearer = format!("Bearer {}", key("shop"));
+    let (cut, both) = ("n".repeat(31), format!("{new},{old}"));
+    for sent in [None, Some(""), Some(cut.as_str()), Some(both.as_str())] {
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(sent.map(|sent| ("x-origin-verify", sent)));
+        let response = world.handshake(&headers, &[]).await;
+        assert_eq!(effect(&response), "Deny", "{sent:?}");
+        let response = world.check(events::http_authorizer(&headers)).await;
+        assert_eq!(response, Ok(json!({"isAuthorized": false})), "{sent:?}");
+    }
+    // Without a credential, too: otherwise anybody could open connections around the proxy.
+    assert_eq!(effect(&world.handshake(&[], &[]).await), "Deny");
+    assert_eq!(world.env.take_lines(), [""; 0]);
+}
+
+#[tokio::test]
+async fn each_accepted_origin_secret_lets_a_request_through() {
+    let (new, old) = ("n".repeat(32), "o".repeat(32));
+    let world = World::start_with(&format!("{new}, {old}")).await;
+    let bearer = format!("Bearer {}", key("shop"));
+    for (name, secret) in [("x-origin-verify", &new), ("X-Origin-Verify", &old)] {
+        let headers = [("authorization", bearer.as_str()), (name, secret.as_str())];
+        let response = world.handshake(&headers, &[]).await;
+        assert_eq!(effect(&response), "Allow");
+        assert!(!response.unwrap().to_string().contains(secret), "a response is sent with every event");
+        assert_eq!(world.check(events::http_authorizer(&headers)).await.unwrap()["isAuthorized"], true);
+        assert_eq!(world.env.take_lines(), [READ_APP; 4]);
+        // The secret of the proxy is no credential.
+        assert_eq!(world.check(events::http_authorizer(&[headers[1]])).await.unwrap()["isAuthorized"], false);
+        assert_eq!(effect(&world.handshake(&[headers[1]], &[]).await), "Allow");
+    }
 }

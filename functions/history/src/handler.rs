@@ -13,13 +13,14 @@ use nsl_aws::clock;
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
 use nsl_aws::legacy::Logs;
+use nsl_aws::origin_secret::OriginSecret;
 use nsl_aws::reports::Reports;
 use nsl_aws::rollups::Rollups;
 use nsl_domain::app::App;
 use nsl_domain::grant::{Action, authorise};
 use nsl_domain::history::{HistoryFold, HistoryQuery, SummaryAnswer};
 use nsl_domain::ids::AppId;
-use nsl_domain::rejection::Rejection;
+use nsl_domain::rejection::{Code, Rejection};
 use nsl_domain::rollup::Retention;
 use nsl_domain::time::TimestampMs;
 use serde_json::json;
@@ -47,7 +48,11 @@ pub struct History {
     logs: Logs,
     page: Page,
     limit: CallLimit,
+    origin_secret: OriginSecret,
 }
+
+/// The answer to a call of API Gateway's own name where a proxy is in front of it.
+const AROUND_PROXY: &str = "this address is not open to callers";
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +75,7 @@ impl History {
             logs: clients.log_entries(&settings.logs_table),
             page: Page::new(&settings.websocket_address),
             limit: CallLimit::default(),
+            origin_secret: settings.origin_secret.clone(),
         }
     }
 
@@ -88,6 +94,11 @@ impl History {
     }
 
     async fn response(&self, request: &Request, now: TimestampMs) -> Response<Body> {
+        // `authorize` refuses such calls too, but the page and /health have no authorizer.
+        if !self.origin_secret.admits(request::origin_secret(request)) {
+            tracing::warn!("request without the origin secret refused");
+            return respond::rejected(&Rejection::new(Code::Forbidden, AROUND_PROXY));
+        }
         let Some(route) = Route::of(request) else { return respond::not_found() };
         let outcome = isolated("answer a history request", self.outcome(route, request, now)).await;
         outcome.map_err(RequestError::Failed).flatten().unwrap_or_else(|error| match error {

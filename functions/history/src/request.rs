@@ -5,6 +5,7 @@ use lambda_http::http::header::{self, HeaderName};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use nsl_aws::event::GRANT;
+use nsl_aws::origin_secret::ORIGIN_SECRET_HEADER;
 use nsl_domain::grant::Grant;
 use serde_json::Value;
 
@@ -63,6 +64,11 @@ fn opaque(tag: &str) -> &str {
 pub(crate) fn representation_key(request: &Request) -> String {
     let (path, query) = (request.raw_http_path(), request.uri().query().unwrap_or_default());
     format!("{path} {query} {:?} {:?}", media_type(request), codings(request))
+}
+
+/// What the proxy in front of the APIs sends, if it is there.
+pub(crate) fn origin_secret(request: &Request) -> Option<&str> {
+    text(request, HeaderName::from_static(ORIGIN_SECRET_HEADER))
 }
 
 fn text(request: &Request, name: HeaderName) -> Option<&str> {

@@ -1,8 +1,9 @@
 //! The settings of the `history` function, from its environment.
 
+use nsl_aws::origin_secret::OriginSecret;
 use nsl_aws::settings::{Misconfigured, Reader};
 
-/// Names of tables, and the address of the WebSocket API.
+/// Names of tables, the address of the WebSocket API, and the secret of the proxy in front of the APIs.
 #[derive(Debug)]
 pub struct Settings {
     /// The table of applications.
@@ -15,6 +16,8 @@ pub struct Settings {
     pub logs_table: String,
     /// The address that the dashboard connects to.
     pub websocket_address: String,
+    /// The secret of the proxy in front of the APIs.
+    pub origin_secret: OriginSecret,
 }
 
 impl Settings {
@@ -30,6 +33,7 @@ impl Settings {
             rollups_table: reader.text("ROLLUPS_TABLE"),
             logs_table: reader.text("LOGS_TABLE"),
             websocket_address: reader.text("WEBSOCKET_ADDRESS"),
+            origin_secret: reader.origin_secret(),
         };
         reader.finish(settings)
     }

@@ -9,6 +9,7 @@ mod costliest;
 mod encodings;
 mod golden;
 mod logs;
+mod origin_secret;
 mod overview;
 mod queries;
 mod rejections;

@@ -25,6 +25,7 @@ mod keys;
 pub mod legacy;
 pub mod logging;
 mod observed;
+pub mod origin_secret;
 pub mod publishers;
 pub mod repair;
 pub mod reports;

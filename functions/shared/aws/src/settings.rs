@@ -4,6 +4,8 @@
 
 use std::str::FromStr;
 
+use crate::origin_secret::{MIN_LENGTH, OriginSecret};
+
 /// All faults of the settings.
 #[derive(Debug, thiserror::Error)]
 #[error("misconfigured: {}", faults.join("; "))]
@@ -70,6 +72,15 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
+    /// The accepted origin secrets, between commas; none if they are not set.
+    pub fn origin_secret(&mut self) -> OriginSecret {
+        let accepted = self.list("ORIGIN_SECRET");
+        if accepted.iter().any(|secret| secret.len() < MIN_LENGTH) {
+            self.faults.push(format!("ORIGIN_SECRET has fewer than {MIN_LENGTH} characters"));
+        }
+        OriginSecret::new(accepted)
+    }
+
     /// The parts of `name` between commas, trimmed, without empty ones; none if it is not set.
     pub fn list(&mut self, name: &str) -> Vec<String> {
         let text = (self.lookup)(name).unwrap_or_default();
@@ -134,6 +145,14 @@ mod tests {
         let tokens = Reader::new(|name: &str| Some(format!("the {name}"))).tokens();
         assert_eq!(tokens.secret, "the TOKEN_SECRET");
         assert!(!format!("{tokens:?}").contains("TOKEN_SECRET"));
+    }
+
+    #[test]
+    fn short_origin_secret_is_a_fault_that_does_not_show_it() {
+        let mut reader = Reader::new(|_: &str| Some(format!("{},guessable", "s".repeat(MIN_LENGTH))));
+        let secret = reader.origin_secret();
+        let faults = reader.finish(secret).unwrap_err().to_string();
+        assert_eq!(faults, "misconfigured: ORIGIN_SECRET has fewer than 32 characters");
     }
 
     #[test]
