@@ -47,6 +47,20 @@ class Sam(unittest.TestCase):
             file.flush()
             self.assertEqual(self.read_by_sam(f"TokenKeys=@{file.name}")["TokenKeys"], KEYS)
 
+    def test_a_text_in_a_file_is_the_value(self):
+        secret = "0123456789abcdef0123456789abcdef"
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(f'"{secret}"')
+            file.flush()
+            self.assertEqual(self.read_by_sam(f"OriginSecret=@{file.name}")["OriginSecret"], secret)
+
+    def test_only_the_user_can_read_what_is_passed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "parameters.yaml"
+            path.touch(mode=0o644)
+            parameters.write({"OriginSecret": "x"}, path)
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
     def test_the_last_of_two_values_counts(self):
         self.assertEqual(self.read_by_sam("LogRetentionDays=30", "LogRetentionDays=90")["LogRetentionDays"], "90")
 

@@ -12,7 +12,8 @@ from settings import ROOT
 
 
 def value_of(text):
-    """`text`, or for @FILE the JSON document of the file without spaces, which count towards Lambda's limit.
+    """`text`, or for @FILE the JSON document of the file without spaces, which count towards Lambda's limit; a document
+    that is a text is the value itself.
 
     Raises ValueError with what is wrong."""
     if text.startswith("@"):
@@ -23,7 +24,7 @@ def value_of(text):
             raise ValueError(f"{text[1:]} cannot be read ({error.strerror}); its path is relative to the project's root") from error
         except ValueError as error:
             raise ValueError(f"{text[1:]} is not valid JSON ({error})") from error
-        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+        text = document if isinstance(document, str) else json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     if "\\" in text:
         raise ValueError("the value has a backslash, which SAM does not pass on")
     return text
@@ -61,9 +62,11 @@ def write(values, path):
     """Writes the values for `sam deploy --parameter-overrides file://PATH`.
 
     A YAML file keeps quotes and spaces, which SAM's KEY=VALUE syntax does not. JSON is YAML, and SAM does not read
-    files that end in .json."""
+    files that end in .json. Only the user can read it, because values may be secrets."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
