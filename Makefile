@@ -21,7 +21,7 @@ help: ## Print this list
 	@echo "  Can be set: ENVIRONMENT=dev|prod|…, ARCHITECTURE=arm64|x86_64, BUILD=FOLDER, CONFIRM=STACK,"
 	@echo "  PARAMETERS=\"KEY=VALUE …\", SAMCONFIG=FILE; docs/DEPLOYMENT.md explains them."
 
-check: ## Check template.yaml: sam validate, cfn-lint, checkov, the transform
+check: ## Check template.yaml, IAM policies and the documents' aws commands
 	infra/checks/run
 
 preflight: tools ## Find in seconds what would fail a deployment, and change nothing
