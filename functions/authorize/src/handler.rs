@@ -10,6 +10,7 @@ use nsl_aws::boot::Clients;
 use nsl_aws::clock;
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
+use nsl_aws::logging;
 use nsl_aws::origin_secret::{ORIGIN_SECRET_HEADER, OriginSecret};
 use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
 use nsl_domain::grant::{Grant, Role};
