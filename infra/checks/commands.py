@@ -105,6 +105,25 @@ def findings_of(command):
     return findings + [f"{text}: --{name} is required" for name in sorted(required - given)]
 
 
+def actions_of(document):
+    """The IAM actions of the `aws` commands in a text that are operations of a service."""
+    found = set()
+    for _, service, name, *rest in commands(document):
+        if service not in session().get_available_services():
+            continue
+        operation = operations(service).get(name)
+        if name == "wait":
+            operation = session().get_waiter_model(service).get_waiter(waiters(service)[rest[0]]).operation
+        if operation:
+            found.add(f"{service}:{operation}")
+    return found
+
+
+def section(document, title):
+    """The text below a heading that begins with `## TITLE`, up to the next of its level."""
+    return document.split(f"\n## {title}", 1)[1].split("\n## ", 1)[0]
+
+
 def documents():
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -6,6 +6,7 @@ Run by `infra/checks/run`, which provides the translator and a region.
 import logging
 import unittest
 
+import commands
 import policies
 import transform
 
@@ -26,6 +27,12 @@ class ThePolicies(unittest.TestCase):
 
     def test_the_operator_may_call_what_nsl_calls(self):
         self.assertEqual(policies.operator_findings(), [])
+
+    def test_the_restorer_may_run_the_commands_of_a_restore(self):
+        document = (policies.ROOT / "docs/DEPLOYMENT.md").read_text()
+        actions = commands.actions_of(commands.section(document, "13. Restore"))
+        self.assertGreater(len(actions), 15)
+        self.assertEqual(policies.missing(actions, ["restorer"], "restore"), [])
 
     def test_functions_stay_within_the_boundary(self):
         self.assertGreater(len(policies.function_policies(self.deployed)), 4)
