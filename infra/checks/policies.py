@@ -81,6 +81,7 @@ NOT_NEEDED = {
     },
     "AWS::IAM::Role": {"a role keeps its boundary": ["iam:DeleteRolePermissionsBoundary"]},
     "AWS::SecretsManager::Secret": {"no replica": ["secretsmanager:ReplicateSecretToRegions", "secretsmanager:RemoveRegionsFromReplication"]},
+    "nsl": {"lists the stacks where the named one does not exist, if it may": ["cloudformation:ListStacks"]},
     # Other commands of SAM.
     "deployer.py": {"sam sync": ["cloudformation:CreateStack", "cloudformation:UpdateStack"]},
     "managed_cloudformation_stack.py": {"sam pipeline": ["cloudformation:UpdateStack"]},
@@ -203,14 +204,22 @@ def store_calls(source):
     return actions
 
 
-def operator_findings(names=("operator",)):
-    """The operator may call what `nsl` calls with its stores, and what it has the `aws` command call."""
-    sources = [*sorted((ROOT / "functions/shared/aws/src").rglob("*.rs")), *sorted((ROOT / "infra/cli/src").rglob("*.rs"))]
-    needed = {action for path in sources for action in store_calls(path.read_text())}
+def named_calls(source):
+    """The IAM actions of CloudFormation and Secrets Manager whose operations a Rust source names in texts: in requests
+    of its own, or as words of the `aws` command."""
+    actions = set()
+    words = {word for text in re.findall(r'"((?:[^"\\]|\\.)*)"', source) for word in re.findall(r"[A-Za-z-]+", text)}
     for service in ("cloudformation", "secretsmanager"):
-        words = {name.replace("_", "-"): action for name, action in operations(service).items()}
-        quoted = {word for path in sources for word in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', path.read_text())}
-        needed.update(f"{service}:{words[word]}" for word in quoted & words.keys())
+        known = {name.replace("_", "-"): operation for name, operation in operations(service).items()}
+        known |= {operation: operation for operation in known.values()}
+        actions.update(f"{service}:{known[word]}" for word in words & known.keys())
+    return actions
+
+
+def operator_findings(names=("operator",)):
+    """The operator may call what `nsl` calls."""
+    sources = [*sorted((ROOT / "functions/shared/aws/src").rglob("*.rs")), *sorted((ROOT / "infra/cli/src").rglob("*.rs"))]
+    needed = {action for path in sources for action in store_calls(path.read_text()) | named_calls(path.read_text())}
     return missing(needed, names, "nsl")
 
 

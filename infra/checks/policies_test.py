@@ -79,6 +79,11 @@ class TheChecks(unittest.TestCase):
         source = "self.client.batch_write_item()\n.send(); client.delete_connection().send(); .iter()"
         self.assertEqual(policies.store_calls(source), {"dynamodb:BatchWriteItem", "execute-api:ManageConnections"})
 
+    def test_requests_of_its_own_are_found_in_rust(self):
+        source = r'query(&format!("Action=DescribeStacks&Version={V}")); ("x-amz-target", "secretsmanager.GetSecretValue") // ListSecrets'
+        self.assertEqual(policies.named_calls(source), {"cloudformation:DescribeStacks", "secretsmanager:GetSecretValue"})
+        self.assertEqual(policies.named_calls('aws(&["cloudformation", "describe-stacks"])'), {"cloudformation:DescribeStacks"})
+
     def test_a_function_outside_of_the_boundary_is_found(self):
         boundary = policies.documents()["boundary"]
         boundary["Statement"] = [one for one in boundary["Statement"] if one["Sid"] != "FailedRecords"]
