@@ -55,6 +55,52 @@ class LocalBuild(unittest.TestCase):
         self.assertEqual([self.builds(), self.builds()], [2, 2])
 
 
+class SamBuild(unittest.TestCase):
+    """infra/deploy/sam-build with a `sam` that writes one bootstrap of random bytes, which do not compress."""
+
+    SAM = '#!/bin/sh\nmkdir -p out/Session && head -c "$SIZE" /dev/urandom >out/Session/bootstrap\n'
+
+    def build(self, size, **variables):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "infra/deploy").mkdir(parents=True)
+            shutil.copy(ROOT / "infra/deploy/sam-build", root / "infra/deploy")
+            (root / ".venv/sam/bin").mkdir(parents=True)
+            (root / ".venv/sam/bin/sam").write_text(self.SAM)
+            (root / ".venv/sam/bin/sam").chmod(0o755)
+            environment = {**os.environ, "SIZE": str(size), "CI": "", **variables}
+            return subprocess.run([root / "infra/deploy/sam-build", "arm64", "out"], env=environment, capture_output=True, text=True)
+
+    def test_a_large_bootstrap_is_a_warning_and_in_ci_a_failure(self):
+        result = self.build(5_600_000)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("warning: Session: more than 5.5 MB zipped", result.stderr)
+        result = self.build(5_600_000, CI="true")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("error: Session", result.stderr)
+
+    def test_a_small_bootstrap_is_neither(self):
+        result = self.build(1000, CI="true")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_the_checks_of_a_merge_set_ci(self):
+        self.assertIn("export CI=true", (ROOT / ".ci/run").read_text())
+
+
+class Venv(unittest.TestCase):
+    def test_an_old_python_is_one_sentence(self):
+        with tempfile.TemporaryDirectory() as folder:
+            python = Path(folder) / "python3"
+            python.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.6" && exit 0\nexit 1\n')
+            python.chmod(0o755)
+            environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+            command = [ROOT / "infra/checks/venv", "none", "infra/checks/sam.txt"]
+            result = subprocess.run(command, env=environment, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("python3 is Python 3.9.6, and the tools need Python 3.11 or newer", result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+
+
 class MiniStack(unittest.TestCase):
     def test_every_skipped_test_exists_and_has_a_reason(self):
         script = (ROOT / "infra/deploy/ministack").read_text()

@@ -44,6 +44,18 @@ class Refused(unittest.TestCase):
         self.assertEqual(account.calls, [])
         self.assertIn("has protected tables (appstable), nothing was deleted", output)
 
+    def test_the_stack_of_another_application_is_left_alone(self):
+        other = stack_of("UPDATE_COMPLETE") | {"Parameters": []}
+        account = FakeCloudFormation(other)
+        with patch("account.connect", return_value=FakeSession(account)), self.assertRaises(Stop) as stop:
+            destroy.destroy(settings_of(confirm="nsl"), True)
+        self.assertIn("another application", str(stop.exception))
+        self.assertEqual(account.calls, [])
+
+    def test_a_protected_stack_is_named_so_without_a_terminal(self):
+        _, output = destroyed("UPDATE_COMPLETE", {"DeletionProtection": "true"}, has_terminal=False)
+        self.assertIn("is protected", output)
+
     def test_a_stack_at_work_is_left_alone(self):
         for status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
             account, output = destroyed(status, confirm="nsl")

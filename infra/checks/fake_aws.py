@@ -20,9 +20,10 @@ def missing(name):
 
 
 def stack_of(status, parameters=None, termination=False, outputs=None):
+    values = {"RawRetentionHours": "48", **(parameters or {})}
     return {
         "StackName": "nsl", "StackId": STACK_ID, "StackStatus": status, "EnableTerminationProtection": termination,
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in (outputs or {}).items()],
     }
 

@@ -124,7 +124,7 @@ class Changes(unittest.TestCase):
 class Configuration(unittest.TestCase):
     def read(self, text, environment="x", **variables):
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-            file.write(text)
+            file.write("version = 0.1\n" + text)
             file.flush()
             return settings.read(environment, {"SAMCONFIG": file.name, **variables})
 
@@ -162,6 +162,10 @@ class Configuration(unittest.TestCase):
             self.assertIn(expected, str(stop.exception))
         with self.assertRaises(Stop):
             settings.read("dev", {"SAMCONFIG": "missing.toml"})
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file, self.assertRaises(Stop):
+            file.write('[x.deploy.parameters]\nstack_name = "a"\n')
+            file.flush()
+            settings.read("x", {"SAMCONFIG": file.name})
 
     def test_the_projects_own_environments_are_valid(self):
         for name in ("dev", "prod"):

@@ -70,6 +70,18 @@ class Faults(unittest.TestCase):
                 self.assertIn("template.yaml", run(build=folder))
 
 
+    def test_the_stack_of_another_application_is_left_alone(self):
+        other = stack_of("UPDATE_COMPLETE") | {"Parameters": [{"ParameterKey": "Stage", "ParameterValue": "x"}]}
+        self.assertIn("another application", run(FakeSession(FakeCloudFormation(other))))
+
+    def test_a_secret_that_cannot_be_read_is_found_before_the_build(self):
+        class Denied:
+            def describe_secret(self, SecretId):
+                raise failure("AccessDeniedException", "no", "DescribeSecret")
+        session = FakeSession(FakeCloudFormation(stack_of("UPDATE_COMPLETE", outputs={"TokenSecret": "arn"})), secretsmanager=Denied())
+        self.assertIn("may not do DescribeSecret", run(session))
+
+
 class Confirmation(unittest.TestCase):
     def test_without_a_terminal_the_stack_must_be_named(self):
         self.assertIn("CONFIRM=nsl", run(asks_before_deploy=True))

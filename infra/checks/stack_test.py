@@ -85,6 +85,10 @@ class Creation(unittest.TestCase):
         self.assertIn("--confirm-changeset", runs[0]["command"])
         self.assertIn("--no-confirm-changeset", runs[1]["command"])
 
+    def test_a_creation_whose_protection_fails_is_no_success(self):
+        _, message = deployed(FakeCloudFormation(), ("CREATE_COMPLETE", 0), ("UPDATE_ROLLBACK_COMPLETE", 1), values={"DeletionProtection": "true"})
+        self.assertIn("was created, but it is not protected", message)
+
     def test_an_unprotected_or_existing_stack_needs_one_change_set(self):
         runs, _ = deployed(FakeCloudFormation(), ("CREATE_COMPLETE", 0))
         self.assertEqual(len(runs), 1)

@@ -11,6 +11,8 @@ from errors import Stop
 POLL_SECONDS = float(os.environ.get("SAM_CLI_POLL_DELAY") or 5)
 # A table with much data takes minutes to delete; an hour is the longest that SAM waits too.
 WAIT_SECONDS_MAX = 3600
+# Parameters that every version of the template has, and no other template.
+OWN_PARAMETERS = ("RawRetentionHours", "TokenAudience", "RollupWindowSeconds", "OpenRouteThrottlingRate")
 # Reasons of resources that failed only because another did.
 CONSEQUENCES = ("cancelled", "The following resource(s) failed")
 
@@ -32,6 +34,20 @@ def parameter(stack, key):
 
 def outputs(stack):
     return {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
+
+
+def secret_version(stack, secrets):
+    """The id of the current version of the stack's secret, or None before the first deployment."""
+    arn = outputs(stack).get("TokenSecret")
+    if not arn:
+        return None
+    versions = secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
+    return next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
+
+
+def is_of_another_application(stack):
+    """Whether the stack was made from a template that is not this project's. One that was never created has no parameters."""
+    return bool(stack) and stack["StackStatus"] != "REVIEW_IN_PROGRESS" and not any(parameter(stack, key) for key in OWN_PARAMETERS)
 
 
 def is_busy(stack):

@@ -5,26 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 import account
 import cloudformation as cfn
 import parameters
 import statuses
 import template as templates
-from errors import Stop
+from errors import Stop, explained
 from settings import ROOT, command
 
 SAM = Path(sys.executable).with_name("sam")
 VALUES = ROOT / ".aws-sam/parameters.yaml"
 PROTECTION = "DeletionProtection"
-
-
-def secret_version(stack, secrets):
-    """The id of the current version of the stack's secret, or None before the first deployment."""
-    arn = cfn.outputs(stack).get("TokenSecret")
-    if not arn:
-        return None
-    versions = secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
-    return next((version for version, stages in versions.items() if "AWSCURRENT" in stages), None)
 
 
 def is_protected(stack):
@@ -79,7 +72,7 @@ def unfinished_rollback(cloudformation, stack, settings, last):
 def sam_command(plan, folder, asks):
     settings = plan["settings"]
     options = [
-        "--config-file", str(Path(settings["config"]).resolve()), "--config-env", settings["environment"],
+        "--config-file", str(ROOT / settings["config"]), "--config-env", settings["environment"],
         "--template-file", str(folder / "template.yaml"), "--stack-name", settings["stack_name"],
         "--s3-prefix", settings["prefix"], "--region", plan["region"],
         "--parameter-overrides", f"file://{VALUES}", "--no-fail-on-empty-changeset",
@@ -168,15 +161,26 @@ def deploy(plan, folder):
         # the stack in ROLLBACK_FAILED, which can be neither updated nor created again.
         print(f"{settings['stack_name']} is created first and protected by a second change set", flush=True)
         plan = plan | {"stack": sam_deploy(plan, folder, values | {PROTECTION: "false"}, asks)}
-        values, asks = current_values(plan), False
-    stack = sam_deploy(plan, folder, values, asks)
-    protect(stack, cloudformation)
+        return protected(plan, folder, cloudformation)
+    protect(sam_deploy(plan, folder, values, asks), cloudformation)
     return cfn.described(cloudformation, settings["stack_name"])
+
+
+def protected(plan, folder, cloudformation):
+    """The second change set of a new stack, which protects it."""
+    name = plan["settings"]["stack_name"]
+    try:
+        protect(sam_deploy(plan, folder, current_values(plan)), cloudformation)
+    except (Stop, BotoCoreError, ClientError) as error:
+        reason = str(error) if isinstance(error, Stop) else explained(error)
+        raise Stop(f"{reason}\n{name} was created, but it is not protected from deletion yet: "
+                   f"{command(plan['settings'], 'deploy')} does that.") from error
+    return cfn.described(cloudformation, name)
 
 
 def current_values(plan):
     """The values of all parameters, with the secret's current version: a new one reaches the functions with it."""
-    version = secret_version(plan["stack"], account.client(plan["session"], "secretsmanager"))
+    version = cfn.secret_version(plan["stack"], account.client(plan["session"], "secretsmanager"))
     if version and "TokenSecretVersion" in plan["template"].get("Parameters", {}):
         return plan["values"] | {"TokenSecretVersion": version}
     return plan["values"]

@@ -11,7 +11,7 @@ import cloudformation as cfn
 import statuses
 from deploy import is_protected
 from errors import Stop, explained, is_denied
-from preflight import SAM_STACK, confirmation_fault
+from preflight import SAM_STACK, another_application, confirmation_fault
 from settings import command
 
 TABLE = "AWS::DynamoDB::Table"
@@ -34,7 +34,7 @@ def protected_message(name, settings, why):
     return (
         f"{name} {why}, nothing was deleted.\n"
         "To delete it with all its data, remove the protection first:\n"
-        f"  1. in infra/deploy/samconfig.toml, {settings['environment']}: DeletionProtection=false\n"
+        f"  1. in {settings['config']}, {settings['environment']}: DeletionProtection=false\n"
         f"  2. {command(settings, 'deploy')}\n"
         f"  3. {command(settings, 'destroy')}"
     )
@@ -92,6 +92,12 @@ def announce(stack, reason, region, identity, resources, kept, bucket, prefix):
     if bucket:
         print(f"  keeps   the bucket {bucket}, which the Region's stacks share")
     sys.stdout.flush()
+
+
+def require_confirmation(settings, asks, has_terminal, what):
+    """Stop where the person must be asked and cannot be, or has named another stack."""
+    if fault := confirmation_fault(settings, asks, has_terminal, what):
+        raise Stop(f"{fault}; nothing was deleted")
 
 
 def confirm(settings, asks, read=input):
@@ -155,8 +161,7 @@ def delete_objects(session, bucket, settings):
 def destroy(settings, has_terminal=None, read=input):
     """Deletes the stack of the settings."""
     has_terminal = sys.stdin.isatty() if has_terminal is None else has_terminal
-    if fault := confirmation_fault(settings, settings["asks_before_delete"], has_terminal, "the deletion"):
-        raise Stop(f"{fault}; nothing was deleted")
+    require_confirmation(settings, False, has_terminal, "the deletion")
     session = account.connect(settings)
     identity, region = account.identify(session), session.region_name
     cloudformation = account.client(session, "cloudformation")
@@ -164,6 +169,8 @@ def destroy(settings, has_terminal=None, read=input):
     action, reason = statuses.before_destroy(stack and stack["StackStatus"])
     if action == "stop":
         raise Stop(statuses.sentence(name, stack["StackStatus"], reason, {"again": command(settings, "destroy")}))
+    if cfn.is_of_another_application(stack):
+        raise Stop(f"{another_application(settings)}; nothing was deleted")
     bucket = artifacts.bucket_of(cloudformation, settings, SAM_STACK)
     if action == "nothing":
         print(f"there is no stack {name} in {region}, account {identity}: nothing to delete")
@@ -183,6 +190,7 @@ def delete_what_is_there(session, stack, settings, bucket, identity, reason, has
     name, asks = stack["StackName"], settings["asks_before_delete"]
     if message := refusal(stack, settings):
         raise Stop(message)
+    require_confirmation(settings, asks, has_terminal, "the deletion")
     resources = cfn.resources(cloudformation, stack["StackId"])
     kept = retained(cloudformation, stack, resources) if resources else []
     locked = [table for table in protected_tables(dynamodb, resources) if table not in kept]
@@ -193,8 +201,7 @@ def delete_what_is_there(session, stack, settings, bucket, identity, reason, has
     announce(stack, reason, session.region_name, identity, resources, kept, bucket, settings["prefix"])
     if locked:
         print(locked_message(name, locked, stack["StackStatus"]), flush=True)
-        if fault := confirmation_fault(settings, True, has_terminal, "removing the protection"):
-            raise Stop(f"{fault}; nothing was deleted")
+        require_confirmation(settings, True, has_terminal, "removing the protection")
     confirm(settings, asks or bool(locked), read)
     unprotect(dynamodb, locked)
     if stack.get("EnableTerminationProtection"):

@@ -55,7 +55,7 @@ def checked(template, overrides, architecture=None):
     broken = {fault.split(":")[0] for fault in faults}
     faults += templates.name_faults(own, declared)
     faults += templates.value_faults(values, {name: rules for name, rules in declared.items() if name not in broken})
-    return values, faults or templates.rule_faults(template, values)
+    return values, faults if broken else faults + templates.rule_faults(template, values)
 
 
 def write(values, path):

@@ -85,8 +85,15 @@ def topic_fault(values, notifications):
     return None
 
 
+def another_application(settings):
+    name = settings["stack_name"]
+    return f"{name} exists, and is a stack of another application: choose another stack_name in {settings['config']}"
+
+
 def status_fault(stack, settings):
-    """Why a stack of this status cannot be deployed to, or None."""
+    """Why this stack cannot be deployed to, or None."""
+    if cfn.is_of_another_application(stack):
+        return another_application(settings)
     action, reason = statuses.before_deploy(stack and stack["StackStatus"])
     if action != "stop":
         return None
@@ -121,7 +128,9 @@ def check_account(found, session, settings, template, values):
     found.faults += [fault for fault in [status_fault(stack, settings)] if fault]
     found.faults += region_faults(values, session.region_name)
     wanted = {name: values.get(name, "0") for name in templates.reservations(template)}
-    found.attempt_optional("the Lambda concurrency of the account", quotas.concurrency_fault, stack, wanted,
+    found.attempt(cfn.secret_version, stack, account.client(session, "secretsmanager"))
+    deployed = stack if stack and stack["StackStatus"] not in statuses.NEVER_DEPLOYED else None
+    found.attempt_optional("the Lambda concurrency of the account", quotas.concurrency_fault, deployed, wanted,
                            account.client(session, "lambda"))
     found.attempt_optional("the API Gateway quotas of the account", quotas.throttle_fault, values,
                            account.client(session, "service-quotas"))

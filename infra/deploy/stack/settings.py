@@ -16,7 +16,7 @@ STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 def section_of(path, environment):
     """The part of the configuration file that `environment` names."""
     try:
-        config = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        config = tomllib.loads((ROOT / path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise Stop(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
@@ -24,6 +24,8 @@ def section_of(path, environment):
     known = [name for name, part in config.items() if isinstance(part, dict) and "deploy" in part]
     if environment not in known:
         raise Stop(f"there is no ENVIRONMENT={environment}: {path} has {', '.join(known)}; add [{environment}.deploy.parameters]")
+    if not isinstance(config.get("version"), (int, float)):
+        raise Stop(f"{path} has no version, which SAM requires: add `version = 0.1` as its first line")
     return config[environment]
 
 
@@ -68,7 +70,8 @@ def own_prefix(prefix, stack_name):
 
 def read(environment, variables):
     """What to deploy, from samconfig.toml's section `environment` and the variables of make."""
-    path = variables.get("SAMCONFIG") or CONFIG
+    path = Path(variables.get("SAMCONFIG") or CONFIG)
+    path = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     section = section_of(path, environment)
     deploy, delete = command_parameters(section, "deploy"), command_parameters(section, "delete")
     name = deploy.get("stack_name")
