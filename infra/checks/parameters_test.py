@@ -29,6 +29,7 @@ class Sam(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "parameters.yaml"
             parameters.write(values, path)
+            self.assertEqual(path.stat().st_mode & 0o077, 0)
             return CfnParameterOverridesType().convert([f"file://{path}"], None, None)
 
     def test_every_parameter_is_passed_each_time(self):

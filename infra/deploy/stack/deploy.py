@@ -93,7 +93,10 @@ def sam_deploy(plan, folder, values, asks=False):
     older = {one["ChangeSetId"] for one in cfn.change_sets(cloudformation, name)}
     parameters.write(values, VALUES)
     variables = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": plan["region"]}
-    status = subprocess.run(sam_command(plan, folder, asks), cwd=ROOT, env=variables).returncode
+    try:
+        status = subprocess.run(sam_command(plan, folder, asks), cwd=ROOT, env=variables).returncode
+    finally:
+        VALUES.unlink(missing_ok=True)
     stack = cfn.described(cloudformation, name)
     if stack and cfn.is_busy(stack):
         stack = cfn.settled(cloudformation, stack["StackId"])

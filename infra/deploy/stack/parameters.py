@@ -5,6 +5,7 @@ the stack (UsePreviousValue), so that neither a removed line of samconfig.toml n
 """
 
 import json
+import os
 from pathlib import Path
 
 import template as templates
@@ -59,15 +60,15 @@ def checked(template, overrides, architecture=None):
 
 
 def write(values, path):
-    """Writes the values for `sam deploy --parameter-overrides file://PATH`.
+    """Writes the values for `sam deploy --parameter-overrides file://PATH`, readable by this user only.
 
     A YAML file keeps quotes and spaces, which SAM's KEY=VALUE syntax does not. JSON is YAML, and SAM does not read
-    files that end in .json. Only the user can read it, because values may be secrets."""
+    files that end in .json."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 def deployed(stack):
