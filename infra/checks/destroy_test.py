@@ -109,7 +109,16 @@ class Deleted(unittest.TestCase):
         _, output = destroyed("CREATE_COMPLETE", template=template, confirm="nsl")
         self.assertIn("deletes 1 resources, of which 0 tables", output)
         self.assertIn("keeps   AppsTable, appstable", output)
+        self.assertIn("aws dynamodb delete-table --table-name appstable --region eu-west-1", output)
         self.assertIn("keeps   the bucket bucket", output)
+
+    def test_a_condition_decides_what_stays(self):
+        policy = {"Fn::If": ["RetainsData", "RetainExceptOnCreate", "Delete"]}
+        conditions = {"RetainsData": {"Fn::Equals": [{"Ref": "RetainData"}, "true"]}}
+        template = {"Conditions": conditions, "Resources": {"AppsTable": {"DeletionPolicy": policy}}}
+        for value, stays in [("true", True), ("false", False)]:
+            _, output = destroyed("CREATE_COMPLETE", {"RetainData": value}, template=template, confirm="nsl")
+            self.assertEqual("keeps   AppsTable, appstable" in output, stays)
 
     def test_a_failed_deletion_names_the_resources_and_two_ways_out(self):
         events = [event(3, "nsl", "DELETE_FAILED", "The following resource(s) failed to delete: [AppsTable]"),

@@ -74,7 +74,7 @@ class Refused(unittest.TestCase):
             ("AlarmTopics=x", "did you mean AlarmTopic?"),
             ("LogLevel=debug", "must be one of TRACE, DEBUG"),
             ("LogRetentionDays=8", "must be one of 1, 3"),
-            ("AlarmTopic=oncall", "must match"),
+            ("AlarmTopic=oncall", "must be the ARN of a standard SNS topic"),
             ("MemorySize=64", "at least 128"),
             ("MemorySize=9000", "at most 3008"),
             ("MemorySize=much", "must be a number"),
@@ -98,7 +98,7 @@ class Refused(unittest.TestCase):
     def test_the_rules_of_the_template_are_checked(self):
         self.assertIn("needs HttpDomainName", faults("HttpBasePath=api")[0])
         self.assertIn("needs CertificateArn", faults("HttpDomainName=a.example.com")[0])
-        self.assertEqual(faults("HttpDomainName=a.example.com", "CertificateArn=arn:aws:acm:eu-west-1:1:certificate/x"), [])
+        self.assertEqual(faults("HttpDomainName=a.example.com", "CertificateArn=arn:aws:acm:eu-west-1:123456789012:certificate/x"), [])
 
     def test_a_rule_that_only_aws_can_evaluate_is_left_to_it(self):
         rules = {"Rules": {"R": {"Assertions": [{"Assert": {"Fn::ValueOf": ["A", "B"]}}]}}}

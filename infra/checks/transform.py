@@ -33,6 +33,13 @@ ROLE = "AWS::IAM::Role"
 EVERY_ROLE = frozenset(["AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"])
 STREAM_ROLE = EVERY_ROLE | {"AWSLambdaDynamoDBExecutionRole"}
 
+# The parameter that bounds every role, and the condition that it is set.
+BOUNDARY, BOUNDARY_CONDITION = "PermissionsBoundary", "HasPermissionsBoundary"
+
+TABLE = "AWS::DynamoDB::Table"
+# The table whose rows expire within hours and need no recovery.
+EPHEMERAL = frozenset(["ConnectionsTable"])
+
 
 class NoManagedPolicies:
     """Replaces the translator's request to AWS for managed policies; the template uses none."""
@@ -206,7 +213,8 @@ def managed(role):
 
 
 def role_findings(template, deployed):
-    """Every function has its own role with the expected managed policies, and there are no other roles."""
+    """Every function has its own role with the expected managed policies and the account's boundary, if any, and there are
+    no other roles."""
     functions = of_type(template, FUNCTION)
     readers = {name for name, body in functions.items() if reads_stream(body["Properties"])}
     roles = {name: body["Properties"] for name, body in of_type(deployed, ROLE).items()}
@@ -216,8 +224,26 @@ def role_findings(template, deployed):
         found = managed(roles.get(f"{name}Role", {}))
         if found != expected:
             findings.append(f"{name} has the managed policies {sorted(found)}, not {sorted(expected)}")
+        if resolved(roles.get(f"{name}Role", {}).get("PermissionsBoundary"), [BOUNDARY_CONDITION]) != {"Ref": BOUNDARY}:
+            findings.append(f"{name} has a role without {BOUNDARY}")
     return findings
 
 
 def reads_stream(function):
     return any(event["Type"] == "DynamoDB" for event in function.get("Events", {}).values())
+
+
+def retention_findings(deployed, conditions):
+    """With RetainData, the tables that cannot be rebuilt remain without their stack, but not after a creation that failed;
+    nothing else remains. Without, nothing does. A change of the parameter changes each of the tables."""
+    findings = []
+    for name, body in deployed["Resources"].items():
+        remains = body["Type"] == TABLE and name not in EPHEMERAL and "RetainsData" in conditions
+        expected = ("RetainExceptOnCreate", "Retain") if remains else ("Delete", "Delete")
+        found = tuple(resolved(body.get(policy, "Delete"), conditions) for policy in ("DeletionPolicy", "UpdateReplacePolicy"))
+        if found != expected:
+            findings.append(f"{name} has the policies {' and '.join(found)}, not {' and '.join(expected)}")
+        tag = {"Key": "RetainData", "Value": {"Ref": "RetainData"}}
+        if "DeletionPolicy" in body and tag not in body.get("Properties", {}).get("Tags", []):
+            findings.append(f"{name} is not updated when only RetainData changes")
+    return findings

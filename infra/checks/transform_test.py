@@ -140,6 +140,29 @@ class TheTemplate(unittest.TestCase):
         for policy in transform.STREAM_ROLE:
             self.assertIn(f"`{policy}`", document)
 
+    def test_exactly_what_cannot_be_rebuilt_remains_without_its_stack(self):
+        for conditions in [(), ("RetainsData",)]:
+            self.assertEqual(transform.retention_findings(self.deployed, conditions), [])
+        for name, table in transform.of_type(self.deployed, transform.TABLE).items():
+            recovers = "PointInTimeRecoverySpecification" in table["Properties"]
+            self.assertEqual("DeletionPolicy" in table, recovers, f"{name}: what is recovered is retained")
+
+    def test_the_template_needs_no_transform_but_sams(self):
+        # AWS::LanguageExtensions rejects RetainExceptOnCreate.
+        self.assertEqual(self.template["Transform"], "AWS::Serverless-2016-10-31")
+
+    def test_a_budget_reports_to_topic_and_address(self):
+        budget = self.deployed["Resources"]["Budget"]
+        self.assertEqual(budget["Condition"], "HasBudget")
+        self.assertNotIn("BudgetName", budget["Properties"]["Budget"], "a named budget cannot be replaced")
+        for conditions, kinds in [(["HasAlarmTopic"], ["SNS"]), (["HasAlarmTopic", "HasBudgetEmail"], ["SNS", "EMAIL"])]:
+            notifications = transform.resolved(budget["Properties"]["NotificationsWithSubscribers"], conditions)
+            levels = [(one["Notification"]["NotificationType"], one["Notification"]["Threshold"]) for one in notifications]
+            self.assertEqual(levels, [("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100)])
+            for one in notifications:
+                found = [subscriber["SubscriptionType"] for subscriber in one["Subscribers"] if "Ref" not in subscriber]
+                self.assertEqual(found, kinds)
+
 
 class TheChecks(unittest.TestCase):
     def test_a_correct_template_has_no_findings(self):
@@ -229,15 +252,33 @@ class TheChecks(unittest.TestCase):
 
     def test_an_additional_policy_is_found(self):
         template, resources, _ = small()
-        resources["Talk"]["Properties"] = {"Tracing": "Active"}
+        resources["Talk"]["Properties"] = {"Tracing": "Active", "PermissionsBoundary": {"Ref": "PermissionsBoundary"}}
         self.assertEqual(transform.role_findings(template, transform.deploy(template)), [])
         resources["Talk"]["Properties"]["Policies"] = ["arn:aws:iam::aws:policy/AdministratorAccess"]
         [finding] = transform.role_findings(template, transform.deploy(template))
         self.assertIn("Talk has the managed policies ['AWSLambdaBasicExecutionRole', 'AWSXrayWriteOnlyAccess', 'AdministratorAccess']", finding)
 
-    def test_a_role_without_function_is_found(self):
+    def test_a_role_without_the_boundary_is_found(self):
         template, resources, _ = small()
         resources["Talk"]["Properties"] = {"Tracing": "Active"}
+        findings = transform.role_findings(template, transform.deploy(template))
+        self.assertEqual(findings, ["Talk has a role without PermissionsBoundary"])
+
+    def test_wrong_retention_is_found(self):
+        template, resources, _ = small()
+        resources["Kept"] = {"Type": transform.TABLE, "DeletionPolicy": "Retain"}
+        resources["Lost"] = {"Type": transform.TABLE}
+        deployed = transform.deploy(template)
+        findings = [
+            "Kept has the policies Retain and Delete, not RetainExceptOnCreate and Retain",
+            "Kept is not updated when only RetainData changes",
+            "Lost has the policies Delete and Delete, not RetainExceptOnCreate and Retain",
+        ]
+        self.assertEqual(transform.retention_findings(deployed, ["RetainsData"]), findings)
+
+    def test_a_role_without_function_is_found(self):
+        template, resources, _ = small()
+        resources["Talk"]["Properties"] = {"Tracing": "Active", "PermissionsBoundary": {"Ref": "PermissionsBoundary"}}
         resources["Spare"] = {"Type": transform.ROLE, "Properties": {"AssumeRolePolicyDocument": {}}}
         findings = transform.role_findings(template, transform.deploy(template))
         self.assertEqual(findings, ["role Spare belongs to no function"])

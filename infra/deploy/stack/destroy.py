@@ -8,7 +8,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 import account
 import artifacts
 import cloudformation as cfn
+import parameters
 import statuses
+import template as templates
 from deploy import is_protected
 from errors import Stop, explained, is_denied
 from preflight import SAM_STACK, another_application, confirmation_fault
@@ -33,8 +35,9 @@ def refusal(stack, settings):
 def protected_message(name, settings, why):
     return (
         f"{name} {why}, nothing was deleted.\n"
-        "To delete it with all its data, remove the protection first:\n"
-        f"  1. in {settings['config']}, {settings['environment']}: DeletionProtection=false\n"
+        "To delete it, remove the protection first:\n"
+        f"  1. in {settings['config']}, {settings['environment']}: DeletionProtection=false,\n"
+        "     and RetainData=false if its data is to be deleted too\n"
         f"  2. {command(settings, 'deploy')}\n"
         f"  3. {command(settings, 'destroy')}"
     )
@@ -75,8 +78,18 @@ def retained(cloudformation, stack, resources):
     template = cloudformation.get_template(StackName=stack["StackId"], TemplateStage="Processed")["TemplateBody"]
     if not isinstance(template, dict):
         return []
-    policies = {name: body.get("DeletionPolicy") for name, body in template.get("Resources", {}).items()}
+    values = parameters.deployed(stack)
+    policies = {name: deletion_policy(body, template, values) for name, body in template.get("Resources", {}).items()}
     return [(logical, name) for logical, _, name, _ in resources if policies.get(logical) in RETAINED]
+
+
+def deletion_policy(body, template, values):
+    """The policy of a resource, by the stack's parameters where it depends on a condition."""
+    policy = body.get("DeletionPolicy")
+    if not isinstance(policy, dict):
+        return policy
+    condition, kept, otherwise = policy["Fn::If"]
+    return kept if templates.evaluated(template["Conditions"][condition], values) else otherwise
 
 
 def announce(stack, reason, region, identity, resources, kept, bucket, prefix):
@@ -89,6 +102,8 @@ def announce(stack, reason, region, identity, resources, kept, bucket, prefix):
         print(f"  deletes the stack's code, s3://{bucket}/{prefix}/")
     for logical, physical in kept:
         print(f"  keeps   {logical}, {physical} (by its DeletionPolicy)")
+    for physical in [physical for logical, kind, physical, _ in resources if kind == TABLE and (logical, physical) in kept]:
+        print(f"          to delete it later: aws dynamodb delete-table --table-name {physical} --region {region}")
     if bucket:
         print(f"  keeps   the bucket {bucket}, which the Region's stacks share")
     sys.stdout.flush()

@@ -127,6 +127,7 @@ def check_account(found, session, settings, template, values):
     stack = found.attempt(cfn.described, cloudformation, settings["stack_name"])
     found.faults += [fault for fault in [status_fault(stack, settings)] if fault]
     found.faults += region_faults(values, session.region_name)
+    found.faults += templates.rule_faults(template, values | {"AWS::Region": session.region_name})
     wanted = {name: values.get(name, "0") for name in templates.reservations(template)}
     found.attempt(cfn.secret_version, stack, account.client(session, "secretsmanager"))
     deployed = stack if stack and stack["StackStatus"] not in statuses.NEVER_DEPLOYED else None
