@@ -94,6 +94,18 @@ class TheTemplate(unittest.TestCase):
         for conditions, seconds in [((), 60), (("HasOriginSecret",), 0)]:
             self.assertEqual(transform.resolved(authorizer["authorizerResultTtlInSeconds"], conditions), seconds)
 
+    def test_the_proxy_lets_every_call_and_handshake_through_with_its_secret(self):
+        distribution = transform.read(TEMPLATE.parent / "infra/waf/template.yaml")["Resources"]["Distribution"]
+        config = distribution["Properties"]["DistributionConfig"]
+        methods = {method for method, _ in transform.declared_calls(self.template)} | {"options"}
+        self.assertLessEqual(methods, {method.lower() for method in config["DefaultCacheBehavior"]["AllowedMethods"]})
+        [websocket] = config["CacheBehaviors"]
+        self.assertEqual((websocket["PathPattern"], websocket["TargetOriginId"]), ({"Fn::Sub": "/${StageName}*"}, "websocket"))
+        stage = self.template["Parameters"]["StageName"]["Default"]
+        self.assertFalse(any(path.startswith(f"/{stage}") for _, path in transform.declared_calls(self.template)))
+        for origin in config["Origins"]:
+            self.assertEqual(origin["OriginCustomHeaders"], [{"HeaderName": "x-origin-verify", "HeaderValue": {"Ref": "OriginSecret"}}])
+
     def test_behind_a_proxy_the_outputs_name_it(self):
         named = {"WebSocketAddress": "wss://${FrontDomainName}/${StageName}", "HttpAddress": "https://${FrontDomainName}"}
         for output, address in named.items():
