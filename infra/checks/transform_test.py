@@ -141,6 +141,8 @@ class TheTemplate(unittest.TestCase):
         imported = json.loads((TEMPLATE.parent / "infra/deploy/tables-to-import.json").read_text())
         own = {name: body for name, body in transform.of_type(self.template, "AWS::DynamoDB::Table").items() if name != "ConnectionsTable"}
         self.assertEqual(imported["Resources"].keys(), own.keys())
+        # `make deploy` updates no stack without one of the service's parameters.
+        self.assertIn("RawRetentionHours", imported["Parameters"].keys() & self.template["Parameters"].keys())
         for name, table in imported["Resources"].items():
             self.assertEqual(table["DeletionPolicy"], "Retain")
             for key in ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification"):
