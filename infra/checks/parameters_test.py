@@ -100,6 +100,13 @@ class Refused(unittest.TestCase):
         self.assertIn("needs CertificateArn", faults("HttpDomainName=a.example.com")[0])
         self.assertEqual(faults("HttpDomainName=a.example.com", "CertificateArn=arn:aws:acm:eu-west-1:123456789012:certificate/x"), [])
 
+    def test_a_rule_about_the_region_is_checked_where_it_is_known(self):
+        rules = {"Parameters": {}, "Resources": {}, "Rules": {"R": {"Assertions": [
+            {"Assert": {"Fn::Not": [{"Fn::Contains": [["eu-north-1"], {"Ref": "AWS::Region"}]}]}, "AssertDescription": "not here"}]}}}
+        self.assertEqual(parameters.checked(rules, [], region="eu-north-1")[1], ["not here"])
+        self.assertEqual(parameters.checked(rules, [], region="eu-west-1")[1], [])
+        self.assertEqual(parameters.checked(rules, [])[1], [])
+
     def test_a_rule_that_only_aws_can_evaluate_is_left_to_it(self):
         rules = {"Rules": {"R": {"Assertions": [{"Assert": {"Fn::ValueOf": ["A", "B"]}}]}}}
         self.assertEqual(template.rule_faults(rules, {}), [])

@@ -258,6 +258,7 @@ class Program(unittest.TestCase):
             ("destroy", "nowhere", keys, "there is no ENVIRONMENT=nowhere"),
             ("preflight", "dev", keys | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "cannot be reached"),
             ("destroy", "dev", keys | {"AWS_ENDPOINT_URL": "nothing"}, "AWS_ENDPOINT_URL"),
+            ("preflight", "dev", keys | {"AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z", "AWS_SESSION_TOKEN": "c"}, "have expired"),
             ("deploy", "dev", keys | {"SAMCONFIG": "missing.toml"}, "missing.toml cannot be read"),
             ("deploy", "dev", keys | {"PARAMETERS": "A='"}, "PARAMETERS"),
         ]:

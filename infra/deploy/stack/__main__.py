@@ -75,7 +75,12 @@ def main(arguments):
     COMMANDS[arguments[0]](configuration.read(arguments[1], os.environ))
 
 
-COMMANDS = {"preflight": checked, "deploy": deploy, "destroy": deletion.destroy}
+def check(settings):
+    checked(settings)
+    print("nothing was found that would fail the deployment")
+
+
+COMMANDS = {"preflight": check, "deploy": deploy, "destroy": deletion.destroy}
 
 if __name__ == "__main__":
     try:

@@ -6,7 +6,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from errors import Stop, explained
+from errors import LOG_IN, Stop, explained
 
 # A call that gets no answer must end in seconds. AWS_ENDPOINT_URL is read by botocore.
 CALLS = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
@@ -55,3 +55,5 @@ def identify(session):
         return client(session, "sts", FIRST_CALL).get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         raise Stop(explained(error)) from error
+    except RuntimeError as error:  # AWS_CREDENTIAL_EXPIRATION is over
+        raise Stop(f"the AWS credentials have expired: {LOG_IN}") from error

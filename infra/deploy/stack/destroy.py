@@ -78,18 +78,8 @@ def retained(cloudformation, stack, resources):
     template = cloudformation.get_template(StackName=stack["StackId"], TemplateStage="Processed")["TemplateBody"]
     if not isinstance(template, dict):
         return []
-    values = parameters.deployed(stack)
-    policies = {name: deletion_policy(body, template, values) for name, body in template.get("Resources", {}).items()}
+    policies = templates.deletion_policies(template, parameters.deployed(stack))
     return [(logical, name) for logical, _, name, _ in resources if policies.get(logical) in RETAINED]
-
-
-def deletion_policy(body, template, values):
-    """The policy of a resource, by the stack's parameters where it depends on a condition."""
-    policy = body.get("DeletionPolicy")
-    if not isinstance(policy, dict):
-        return policy
-    condition, kept, otherwise = policy["Fn::If"]
-    return kept if templates.evaluated(template["Conditions"][condition], values) else otherwise
 
 
 def announce(stack, reason, region, identity, resources, kept, bucket, prefix):

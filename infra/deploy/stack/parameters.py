@@ -46,8 +46,8 @@ def given(overrides):
     return values, faults
 
 
-def checked(template, overrides, architecture=None):
-    """The value of every parameter of the template, and a sentence for each that is wrong."""
+def checked(template, overrides, architecture=None, region=None):
+    """The value of every parameter of the template, and a sentence for each that is wrong, alone or in the Region."""
     declared = template.get("Parameters", {})
     own, faults = given(overrides)
     if architecture:
@@ -56,7 +56,7 @@ def checked(template, overrides, architecture=None):
     broken = {fault.split(":")[0] for fault in faults}
     faults += templates.name_faults(own, declared)
     faults += templates.value_faults(values, {name: rules for name, rules in declared.items() if name not in broken})
-    return values, faults if broken else faults + templates.rule_faults(template, values)
+    return values, faults if broken else faults + templates.rule_faults(template, values | ({"AWS::Region": region} if region else {}))
 
 
 def write(values, path):

@@ -127,7 +127,6 @@ def check_account(found, session, settings, template, values):
     stack = found.attempt(cfn.described, cloudformation, settings["stack_name"])
     found.faults += [fault for fault in [status_fault(stack, settings)] if fault]
     found.faults += region_faults(values, session.region_name)
-    found.faults += templates.rule_faults(template, values | {"AWS::Region": session.region_name})
     wanted = {name: values.get(name, "0") for name in templates.reservations(template)}
     found.attempt(cfn.secret_version, stack, account.client(session, "secretsmanager"))
     deployed = stack if stack and stack["StackStatus"] not in statuses.NEVER_DEPLOYED else None
@@ -143,7 +142,7 @@ def check_account(found, session, settings, template, values):
     return stack
 
 
-def check_files(found, settings):
+def check_files(found, settings, region):
     """The template, that of the build if there is one, and the value of every parameter; checks what compiles it."""
     folder = ROOT / settings["build"] if settings["build"] else None
     empty = {"Parameters": {}, "Resources": {}}
@@ -153,7 +152,7 @@ def check_files(found, settings):
     template = found.attempt(templates.load, (folder or ROOT) / "template.yaml")
     if template is None:
         return empty, {}
-    values, faults = parameters.checked(template, settings["overrides"], settings["architecture"])
+    values, faults = parameters.checked(template, settings["overrides"], settings["architecture"], region)
     architecture = values.get("Architecture")
     found.faults += toolchain.build_faults(folder, architecture) if folder else toolchain.rust_faults(architecture)
     found.faults += faults
@@ -164,11 +163,11 @@ def run(settings, has_terminal=None):
     """What is to be deployed where, or Stop with every fault that was found."""
     has_terminal = sys.stdin.isatty() if has_terminal is None else has_terminal
     found = Found()
-    template, values = check_files(found, settings)
+    session = found.attempt(account.connect, settings)
+    template, values = check_files(found, settings, session and session.region_name)
     fault = confirmation_fault(settings, settings["asks_before_deploy"], has_terminal, "the deployment")
     found.faults += [fault] if fault else []
 
-    session = found.attempt(account.connect, settings)
     identity = found.attempt(account.identify, session) if session else None
     stack = check_account(found, session, settings, template, values) if identity else None
     found.stop_if_any(f"{settings['stack_name']} cannot be deployed yet; nothing was changed:")

@@ -104,21 +104,26 @@ def defaults(declared):
 
 
 class Unknown(Exception):
-    """A function of a rule whose value depends on AWS."""
+    """A reference or function whose value depends on AWS."""
 
 
-def evaluated(node, values):
-    """The value of an expression of the section Rules."""
+def evaluated(node, values, conditions=None):
+    """The value of an expression of the sections Rules and Conditions, or of a policy; Unknown where AWS decides it."""
     if not isinstance(node, dict):
-        return [evaluated(one, values) for one in node] if isinstance(node, list) else plain(node)
+        return [evaluated(one, values, conditions) for one in node] if isinstance(node, list) else plain(node)
+    if len(node) != 1:
+        raise Unknown("a document")
     [(function, argument)] = node.items()
-    if function == "Ref":
-        if argument not in values:
-            raise Unknown(argument)
+    if function == "Ref" and argument in values:
         return values[argument]
+    if function == "Condition" and argument in (conditions or {}):
+        return evaluated(conditions[argument], values, conditions)
+    if function == "Fn::If":
+        name, chosen, other = argument
+        return evaluated(chosen if evaluated({"Condition": name}, values, conditions) else other, values, conditions)
     if function not in FUNCTIONS:
         raise Unknown(function)
-    return FUNCTIONS[function](evaluated(argument, values))
+    return FUNCTIONS[function](evaluated(argument, values, conditions))
 
 
 FUNCTIONS = {
@@ -128,6 +133,17 @@ FUNCTIONS = {
     "Fn::Or": any,
     "Fn::Contains": lambda pair: pair[1] in pair[0],
 }
+
+
+def deletion_policies(template, values):
+    """The DeletionPolicy of each resource of a deployed template whose parameters have these values."""
+    found = {}
+    for name, resource in template.get("Resources", {}).items():
+        try:
+            found[name] = evaluated(resource.get("DeletionPolicy", "Delete"), values, template.get("Conditions"))
+        except Unknown:
+            found[name] = "Delete"
+    return found
 
 
 def rule_faults(template, values):
