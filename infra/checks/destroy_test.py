@@ -107,7 +107,7 @@ class Deleted(unittest.TestCase):
     def test_what_goes_and_what_stays_is_printed(self):
         template = {"Resources": {"AppsTable": {"DeletionPolicy": "RetainExceptOnCreate"}, "Session": {}}}
         _, output = destroyed("CREATE_COMPLETE", template=template, confirm="nsl")
-        self.assertIn("deletes 1 resources, of which 0 tables", output)
+        self.assertIn("deletes 1 resources, 0 of them tables", output)
         self.assertIn("keeps   AppsTable, appstable", output)
         self.assertIn("aws dynamodb delete-table --table-name appstable --region eu-west-1", output)
         self.assertIn("keeps   the bucket bucket", output)

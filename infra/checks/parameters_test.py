@@ -126,7 +126,7 @@ class Changes(unittest.TestCase):
         declared = {"Key": {"NoEcho": "true"}}
         lines = parameters.changes({"A": "1", "Gone": "x", "Key": "****"}, {"A": "2", "New": "", "Key": "secret"}, declared)
         self.assertEqual([line.split(None, 1) for line in lines],
-                         [["A", "1 -> 2"], ["New", '(none) -> ""'], ["Key", "(hidden)"], ["Gone", "x -> (none)"]])
+                         [["A", "1 -> 2"], ["New", '(none) -> ""'], ["Key", "(hidden, cannot be compared)"], ["Gone", "x -> (none)"]])
 
 
 class Configuration(unittest.TestCase):

@@ -209,6 +209,9 @@ class Quotas(unittest.TestCase):
             fault = quotas.throttle_fault(values, FakeQuotas(2000.0, 1000.0, changed))
             self.assertIn("ThrottlingRate=2500 exceeds the account's 2000 and ThrottlingBurst=1250", fault)
 
+    def test_the_throttles_of_open_routes_count_too(self):
+        self.assertIn("OpenRouteThrottlingRate", quotas.throttle_fault({"OpenRouteThrottlingRate": "3000"}, FakeQuotas(2500.0)))
+
     def test_a_quota_that_cannot_be_read_is_a_warning(self):
         class Denied:
             def get_service_quota(self, **_):

@@ -105,7 +105,7 @@ class Creation(unittest.TestCase):
         self.assertEqual(runs[0]["values"]["DeletionProtection"], "false")
         self.assertIn("SessionLog (AWS::DynamoDB::Table): already exists", message)
         self.assertNotIn("cancelled", message)
-        self.assertIn("run make deploy ENVIRONMENT=prod again", message)
+        self.assertIn("run make deploy ENVIRONMENT=prod again: its creation failed and nothing is left in it", message)
         self.assertEqual(account.calls, [])
 
 

@@ -16,7 +16,6 @@ from errors import Stop, explained
 from settings import ROOT, command
 
 SAM = Path(sys.executable).with_name("sam")
-VALUES = ROOT / ".aws-sam/parameters.yaml"
 PROTECTION = "DeletionProtection"
 
 
@@ -69,13 +68,18 @@ def unfinished_rollback(cloudformation, stack, settings, last):
     ])
 
 
+def values_file(settings):
+    """Where SAM reads the parameters: for each stack its own, because two may be deployed at once."""
+    return ROOT / f".aws-sam/parameters-{settings['stack_name']}.yaml"
+
+
 def sam_command(plan, folder, asks):
     settings = plan["settings"]
     options = [
         "--config-file", str(ROOT / settings["config"]), "--config-env", settings["environment"],
         "--template-file", str(folder / "template.yaml"), "--stack-name", settings["stack_name"],
         "--s3-prefix", settings["prefix"], "--region", plan["region"],
-        "--parameter-overrides", f"file://{VALUES}", "--no-fail-on-empty-changeset",
+        "--parameter-overrides", f"file://{values_file(settings)}", "--no-fail-on-empty-changeset",
         "--confirm-changeset" if asks else "--no-confirm-changeset",
     ]
     if not settings["bucket"]:
@@ -91,12 +95,13 @@ def sam_deploy(plan, folder, values, asks=False):
     name, before = plan["settings"]["stack_name"], plan["stack"]
     last = cfn.last_event(cloudformation, before["StackId"]) if before else None
     older = {one["ChangeSetId"] for one in cfn.change_sets(cloudformation, name)}
-    parameters.write(values, VALUES)
+    file = values_file(plan["settings"])
+    parameters.write(values, file)
     variables = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": plan["region"]}
     try:
         status = subprocess.run(sam_command(plan, folder, asks), cwd=ROOT, env=variables).returncode
     finally:
-        VALUES.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
     stack = cfn.described(cloudformation, name)
     if stack and cfn.is_busy(stack):
         stack = cfn.settled(cloudformation, stack["StackId"])
@@ -127,14 +132,17 @@ def failed(plan, cloudformation, stack, what, last, made=()):
     for one in [one for one in made if one.get("Status") == "FAILED" and not lines]:
         lines = cfn.change_set_failures(cloudformation, one)
     text = [f"{name} {what}" + (f" and is {stack['StackStatus']}" if stack else "") + (":" if lines else "; see SAM's message above"), *lines]
+    again = command(settings, "deploy")
     action, reason = statuses.before_deploy(stack and stack["StackStatus"])
     if action == "stop":
-        commands = {"again": command(settings, "deploy"), "destroy": command(settings, "destroy")}
+        commands = {"again": again, "destroy": command(settings, "destroy")}
         text.append(statuses.sentence(name, stack["StackStatus"], reason, commands))
     elif stack and stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE":
-        text.append(f"The stack is as it was before. Correct the cause, then run {command(settings, 'deploy')} again.")
+        text.append(f"The stack is as it was before. Correct the cause, then run {again} again.")
+    elif reason:
+        text.append(f"Correct the cause, then run {again} again: {reason}.")
     else:
-        text.append(f"Correct the cause, then run {command(settings, 'deploy')} again.")
+        text.append(f"Correct the cause, then run {again} again.")
     return "\n".join(text)
 
 

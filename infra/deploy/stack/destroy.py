@@ -87,7 +87,7 @@ def announce(stack, reason, region, identity, resources, kept, bucket, prefix):
     name = stack["StackName"]
     print(f"{name} ({stack['StackStatus']}) in {region}, account {identity}" + (f": {reason}" if reason else ""))
     gone = [kind for logical, kind, physical, _ in resources if (logical, physical) not in kept]
-    print(f"  deletes {len(gone)} resources, of which {gone.count(TABLE)} tables with their data")
+    print(f"  deletes {len(gone)} resources, {gone.count(TABLE)} of them tables with their data")
     if bucket:
         print(f"  deletes the stack's code, s3://{bucket}/{prefix}/")
     for logical, physical in kept:

@@ -83,7 +83,7 @@ def changes(before, values, declared):
     lines = []
     for name in dict.fromkeys(names):
         if templates.is_hidden(declared.get(name, {})):
-            lines.append(f"  {name:{width}}  (hidden)")
+            lines.append(f"  {name:{width}}  (hidden, cannot be compared)")
             continue
         old, new = (templates.shown(one[name]) or '""' if name in one else "(none)" for one in (before, values))
         lines.append(f"  {name:{width}}  {old} -> {new}")

@@ -10,7 +10,7 @@ from errors import code_of
 # What Lambda keeps for the functions of an account without a reservation. `ingest` and `rollup` are among them.
 UNRESERVED_MIN = 100
 # Service Quotas' codes of API Gateway's "Throttle rate" and "Throttle burst rate", which count all APIs of the account
-# in the Region. A route's own throttle cannot exceed them.
+# in the Region, by the end of a parameter's name. The throttle of a stage or a route cannot exceed them.
 THROTTLES = {"ThrottlingRate": "L-8A5B8E43", "ThrottlingBurst": "L-CDF5615A"}
 
 
@@ -53,10 +53,10 @@ def quota(quotas, code):
 def throttle_fault(values, quotas):
     """Why API Gateway would reject the throttles of the parameters, or None."""
     over = []
-    for name, code in THROTTLES.items():
-        wanted = whole(values.get(name))
-        if wanted and wanted > (most := int(quota(quotas, code))):
-            over.append(f"{name}={wanted} exceeds the account's {most}")
+    for suffix, code in THROTTLES.items():
+        wanted = {name: whole(value) for name, value in values.items() if name.endswith(suffix)}
+        most = quota(quotas, code) if wanted else 0
+        over += [f"{name}={value} exceeds the account's {int(most)}" for name, value in wanted.items() if value > most]
     if not over:
         return None
     return f"{' and '.join(over)} in this Region: lower it, or ask for more (Service Quotas, Amazon API Gateway, Throttle rate)"
