@@ -1,5 +1,7 @@
 //! The APIs behind a proxy: only what has its secret is answered (docs/SECURITY.md, "Behind CloudFront and WAF").
 
+use std::fs;
+
 use reqwest::Method;
 use tokio_tungstenite::tungstenite::Error;
 
@@ -19,7 +21,8 @@ async fn status(gateway: &Gateway, path: &str, app: &App, secret: Option<&str>) 
 #[tokio::test]
 async fn only_the_proxy_reaches_the_service() {
     let parameter = format!("OriginSecret={SECRET},{FORMER}");
-    let gateway = Gateway::start(&["--memory", "--no-demo", "--parameter", &parameter]).await;
+    let arguments = ["--no-demo", "--parameter", &parameter, "--parameter", "LogLevel=TRACE"];
+    let gateway = Gateway::start(&arguments).await;
     let app = App::create(&gateway).await;
     let metrics = format!("/apps/{}/metrics?timeRange=hour", app.app_id);
     let key = ("x-api-key", app.api_key.as_str());
@@ -43,4 +46,11 @@ async fn only_the_proxy_reaches_the_service() {
     client.subscribe(&app).await;
     assert_eq!(client.publish(&app, 1).await["accepted"], 1);
     client.next_report(1).await;
+
+    let folder = gateway.folder().to_owned();
+    gateway.interrupt().await;
+    for log in [folder.join(".nsl/functions.log"), folder.join("gateway.log")] {
+        let text = fs::read_to_string(&log).expect("the log can be read");
+        assert!(!text.is_empty() && !text.contains(SECRET) && !text.contains(FORMER), "{}", log.display());
+    }
 }
