@@ -78,6 +78,7 @@ class Refused(unittest.TestCase):
             ("MemorySize=64", "at least 128"),
             ("MemorySize=9000", "at most 3008"),
             ("MemorySize=much", "must be a number"),
+            ("MemorySize=\u0663\u0660\u0660", "must be a number"),
             ("MemorySize=", "must be a number"),
             ("TokenAudience=", "must not be empty"),
             ("TokenKeys=@missing.json", "missing.json cannot be read"),
@@ -151,6 +152,10 @@ class Configuration(unittest.TestCase):
         found = self.read(text, PARAMETERS="A=1 B='x y'")
         self.assertEqual((found["region"], found["overrides"]), ("eu-west-1", ["A=1", "B=x y"]))
 
+    def test_sections_of_one_stack_find_each_other(self):
+        sections = "".join(f'[{name}.deploy.parameters]\nstack_name = "{stack}"\n' for name, stack in [("x", "a"), ("y", "a"), ("z", "b")])
+        self.assertEqual(self.read(sections)["twins"], ["y"])
+
     def test_each_stack_has_its_own_folder_in_the_bucket(self):
         for prefix, expected in [("", "mine"), ("mine", "mine"), ("shared", "shared/mine"), ("/a/mine/", "a/mine")]:
             text = f'[x.deploy.parameters]\nstack_name = "mine"\ns3_prefix = "{prefix}"\n'
@@ -163,6 +168,8 @@ class Configuration(unittest.TestCase):
             ("[x.deploy.parameters]\n", "needs a stack_name"),
             ('[x.deploy.parameters]\nstack_name = "1_"\n', "needs a stack_name"),
             ('[x.deploy.parameters]\nstack_name = "a"\nparameter_overrides = 3\n', "parameter_overrides"),
+            ('[x.deploy.parameters]\nstack_name = "a"\nregion = 3\n', "region in [x.deploy.parameters] is not a text"),
+            ('[x]\ndeploy = 3\n', "needs a stack_name"),
             ('[x.deploy.parameters]\nstack_name = "a"\n[x.delete.parameters]\nstack_name = "b"\n', "deploys a but deletes b"),
         ]:
             with self.subTest(text), self.assertRaises(Stop) as stop:

@@ -110,6 +110,12 @@ class Alarms(unittest.TestCase):
         self.assertEqual(preflight.region_faults({"Boundary": "arn:aws:iam::123456789012:policy/x"}, "eu-west-1"), [])
 
 
+class Twins(unittest.TestCase):
+    def test_two_sections_of_one_stack_are_a_warning(self):
+        [_, warning] = run(twins=["staging"])["warnings"]
+        self.assertIn("prod and staging of samconfig.toml have the same stack_name, nsl", warning)
+
+
 class Account(unittest.TestCase):
     def settings(self, region=None):
         return settings_of(region=region)

@@ -157,7 +157,7 @@ class Repair(unittest.TestCase):
         runs, message = deployed(account)
         self.assertEqual(runs, [])
         self.assertIn("Session (AWS::DynamoDB::Table): no such key", message)
-        self.assertIn("--resources-to-skip Session", message)
+        self.assertIn("--region eu-west-1 --stack-name nsl --resources-to-skip Session", message)
 
     def test_a_stack_that_cannot_be_deleted_stops_the_deployment(self):
         account = FakeCloudFormation(stack_of("ROLLBACK_COMPLETE"), {"delete_stack": ["DELETE_FAILED"]})
@@ -190,6 +190,12 @@ class Failures(unittest.TestCase):
         account = FakeCloudFormation(stack_of("UPDATE_COMPLETE"))
         _, message = deployed(account, ("UPDATE_COMPLETE", 1, change_set("FAILED", reason="Requires capabilities")))
         self.assertIn("Requires capabilities", message)
+
+    def test_a_new_stack_whose_change_set_fails_leaves_nothing(self):
+        account = FakeCloudFormation()
+        _, message = deployed(account, ("REVIEW_IN_PROGRESS", 1, change_set("FAILED", reason="Requires capabilities")))
+        self.assertIn("nsl was not deployed:\n  Requires capabilities", message)
+        self.assertEqual(account.calls, ["delete_change_set", "delete_stack"])
 
     def test_early_validation_names_the_resource(self):
         class Account(FakeCloudFormation):

@@ -50,6 +50,12 @@ def is_of_another_application(stack):
     return bool(stack) and stack["StackStatus"] != "REVIEW_IN_PROGRESS" and not any(parameter(stack, key) for key in OWN_PARAMETERS)
 
 
+def aws_command(stack, operation, *options):
+    """A line with a command of the `aws` program on this stack, to print."""
+    region = stack["StackId"].split(":")[3]
+    return " ".join(["  aws cloudformation", operation, "--region", region, "--stack-name", stack["StackName"], *options])
+
+
 def is_busy(stack):
     """Whether CloudFormation is changing the stack. REVIEW_IN_PROGRESS waits for a person."""
     status = stack["StackStatus"]

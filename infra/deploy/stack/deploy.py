@@ -64,7 +64,7 @@ def unfinished_rollback(cloudformation, stack, settings, last):
     return "\n".join([
         f"{name} is {stack['StackStatus']}: these resources could not be rolled back:", *lines,
         f"Correct what the reasons name and run {command(settings, 'deploy')} again, or leave them as they are:",
-        f"  aws cloudformation continue-update-rollback --stack-name {name} --resources-to-skip {skipped}",
+        cfn.aws_command(stack, "continue-update-rollback", "--resources-to-skip", skipped),
     ])
 
 
@@ -109,11 +109,11 @@ def sam_deploy(plan, folder, values, asks=False):
     if asks and any(one.get("ExecutionStatus") == "AVAILABLE" for one in made):
         discard(cloudformation, stack, made)
         raise Stop(f"the change set was declined; {name} was not changed")
-    if status:
-        raise Stop(failed(plan, cloudformation, stack, "was not deployed", last, made))
-    if stack is None or stack["StackStatus"] not in statuses.UPDATABLE:
-        raise Stop(failed(plan, cloudformation, stack, "was not deployed", last, made))
+    has_failed = status or stack is None or stack["StackStatus"] not in statuses.UPDATABLE
+    message = failed(plan, cloudformation, stack, "was not deployed", last, made) if has_failed else ""
     discard(cloudformation, stack, [one for one in made if one.get("Status") == "FAILED"])
+    if has_failed:
+        raise Stop(message)
     return stack
 
 
@@ -128,6 +128,8 @@ def discard(cloudformation, stack, made):
 def failed(plan, cloudformation, stack, what, last, made=()):
     """Why a deployment failed, by the reasons of the resources, and what to do now."""
     settings, name = plan["settings"], plan["settings"]["stack_name"]
+    if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+        stack = None  # there is only a change set
     lines = cfn.failures(cfn.events(cloudformation, stack["StackId"], last)) if stack else []
     for one in [one for one in made if one.get("Status") == "FAILED" and not lines]:
         lines = cfn.change_set_failures(cloudformation, one)

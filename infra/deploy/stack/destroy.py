@@ -118,13 +118,13 @@ def confirm(settings, asks, read=input):
         raise Stop("not confirmed, nothing was deleted")
 
 
-def locked_message(name, tables, status):
+def locked_message(stack, tables):
     """What removing the protection of tables means, in a stack that can only be deleted."""
     lines = [f"These tables are protected from deletion: {', '.join(table for _, table in tables)}."]
-    if status == "DELETE_FAILED":
+    if stack["StackStatus"] == "DELETE_FAILED":
         keep = " ".join(logical for logical, _ in tables)
         lines += ["They may have data. To keep them and delete only the rest of the stack:",
-                  f"  aws cloudformation delete-stack --stack-name {name} --retain-resources {keep}"]
+                  cfn.aws_command(stack, "delete-stack", "--retain-resources", keep)]
     return "\n".join([*lines, "If you confirm, their protection is removed and they are deleted."])
 
 
@@ -145,7 +145,7 @@ def wait_deleted(cloudformation, stack, settings, last=None):
     raise Stop("\n".join([
         f"{left['StackName']} is {left['StackStatus']}: not everything could be deleted" + (":" if lines else ""), *lines,
         f"Correct what the reasons name, then run {command(settings, 'destroy')} again; or keep these resources:",
-        f"  aws cloudformation delete-stack --stack-name {left['StackName']} --retain-resources {names}",
+        cfn.aws_command(left, "delete-stack", "--retain-resources", names),
     ]))
 
 
@@ -205,7 +205,7 @@ def delete_what_is_there(session, stack, settings, bucket, identity, reason, has
         raise Stop(protected_message(name, settings, why))
     announce(stack, reason, session.region_name, identity, resources, kept, bucket, settings["prefix"])
     if locked:
-        print(locked_message(name, locked, stack["StackStatus"]), flush=True)
+        print(locked_message(stack, locked), flush=True)
         require_confirmation(settings, True, has_terminal, "removing the protection")
     confirm(settings, asks or bool(locked), read)
     unprotect(dynamodb, locked)

@@ -10,7 +10,7 @@ DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Aut
 THROTTLED = ("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown")
 DISABLED = ("OptInRequired", "SubscriptionRequiredException")
 
-LOG_IN = "log in again (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+LOG_IN = "log in again (`aws sso login` or `aws login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 OFFLINE = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ReadTimeoutError, aws.ProxyConnectionError,
            aws.SSLError, aws.ConnectionClosedError)
 
@@ -38,7 +38,7 @@ def explained_code(error):
     if code in EXPIRED:
         return f"the AWS credentials have expired: {LOG_IN}"
     if code in UNKNOWN_KEY:
-        return f"AWS does not accept the access key: {LOG_IN}"
+        return f"AWS does not accept the access key: {LOG_IN}; a Region that is not enabled for the account does not accept it either"
     if code in WRONG_SECRET:
         return "AWS does not accept the signature: check AWS_SECRET_ACCESS_KEY, and this machine's clock"
     if code in DENIED:
@@ -58,7 +58,7 @@ def explained(error):
         return f"there are no complete AWS credentials: {LOG_IN}"
     if isinstance(error, aws.ProfileNotFound):
         return f"{one_line(error)}: correct AWS_PROFILE or the `profile` in samconfig.toml (`aws configure list-profiles`)"
-    if isinstance(error, (aws.SSOError, aws.TokenRetrievalError, aws.CredentialRetrievalError)):
+    if isinstance(error, (aws.SSOError, aws.LoginError, aws.TokenRetrievalError, aws.NoAuthTokenError, aws.CredentialRetrievalError)):
         return f"the AWS credentials could not be loaded ({one_line(error)}): {LOG_IN}"
     if isinstance(error, OFFLINE):
         return f"AWS cannot be reached ({one_line(error)}): check the network, the proxy and the Region's name"

@@ -108,8 +108,16 @@ def bucket_fault(cloudformation):
         return None
     return (
         f"{SAM_STACK}, the stack of SAM's bucket, is {stack['StackStatus']}: delete it "
-        f"(aws cloudformation delete-stack --stack-name {SAM_STACK}); the deployment makes it again"
+        f"({cfn.aws_command(stack, 'delete-stack').strip()}); the deployment makes it again"
     )
+
+
+def twin_warnings(settings):
+    """A warning where another section deploys the same stack, as happens to a copied section."""
+    if not settings["twins"]:
+        return []
+    names = " and ".join([settings["environment"], *settings["twins"]])
+    return [f"{names} of {settings['config']} have the same stack_name, {settings['stack_name']}: in one account and Region they are one stack"]
 
 
 def alarm_warnings(values):
@@ -174,5 +182,5 @@ def run(settings, has_terminal=None):
     return {
         "settings": settings, "session": session, "account": identity, "region": session.region_name,
         "stack": stack, "template": template, "values": values,
-        "warnings": [*alarm_warnings(values), *found.warnings],
+        "warnings": [*alarm_warnings(values), *twin_warnings(settings), *found.warnings],
     }

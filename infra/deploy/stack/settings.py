@@ -13,20 +13,20 @@ CONFIG = ROOT / "infra/deploy/samconfig.toml"
 STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 
 
-def section_of(path, environment):
-    """The part of the configuration file that `environment` names."""
+def sections_of(path, environment):
+    """The parts of the configuration file, by environment; one of them is `environment`."""
     try:
         config = tomllib.loads((ROOT / path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise Stop(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise Stop(f"{path} is not valid TOML: {error}") from error
-    known = [name for name, part in config.items() if isinstance(part, dict) and "deploy" in part]
+    known = {name: part for name, part in config.items() if isinstance(part, dict) and "deploy" in part}
     if environment not in known:
         raise Stop(f"there is no ENVIRONMENT={environment}: {path} has {', '.join(known)}; add [{environment}.deploy.parameters]")
     if not isinstance(config.get("version"), (int, float)):
         raise Stop(f"{path} has no version, which SAM requires: add `version = 0.1` as its first line")
-    return config[environment]
+    return known
 
 
 def command_parameters(section, command):
@@ -72,17 +72,23 @@ def read(environment, variables):
     """What to deploy, from samconfig.toml's section `environment` and the variables of make."""
     path = Path(variables.get("SAMCONFIG") or CONFIG)
     path = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    section = section_of(path, environment)
+    sections = sections_of(path, environment)
+    section = sections[environment]
     deploy, delete = command_parameters(section, "deploy"), command_parameters(section, "delete")
     name = deploy.get("stack_name")
     if not isinstance(name, str) or not STACK_NAME.fullmatch(name):
         raise Stop(f"[{environment}.deploy.parameters] needs a stack_name of letters, digits and hyphens, not {name!r}")
+    for key in ("region", "profile", "s3_bucket", "s3_prefix"):
+        if not isinstance(deploy.get(key, ""), str):
+            raise Stop(f"{key} in [{environment}.deploy.parameters] is not a text: {deploy[key]!r}")
     if delete.get("stack_name", name) != name:
         raise Stop(f"[{environment}] deploys {name} but deletes {delete['stack_name']}: remove stack_name from its delete section")
     return {
         "environment": environment,
         "config": str(path),
         "stack_name": name,
+        "twins": [other for other, part in sections.items()
+                  if other != environment and command_parameters(part, "deploy").get("stack_name") == name],
         "region": deploy.get("region"),
         "profile": deploy.get("profile"),
         "bucket": deploy.get("s3_bucket"),

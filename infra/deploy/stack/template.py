@@ -8,7 +8,7 @@ from samcli.yamlhelper import yaml_parse
 
 # CloudFormation's limit for one value.
 VALUE_BYTES_MAX = 4096
-NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 
 
 def load(path):
