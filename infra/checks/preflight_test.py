@@ -100,7 +100,9 @@ class Alarms(unittest.TestCase):
         self.assertEqual(run(overrides=["Alarms=off"])["warnings"], [])
 
     def test_a_topic_elsewhere_or_nowhere_is_a_fault(self):
-        self.assertIn("AlarmTopic is in us-east-1, the stack in eu-west-1", run(overrides=[TOPIC.replace("eu-west-1", "us-east-1")]))
+        elsewhere = run(FakeSession(sns=FakeTopics(failure("InvalidParameter"))), overrides=[TOPIC.replace("eu-west-1", "us-east-1")])
+        self.assertIn("AlarmTopic is in us-east-1, the stack in eu-west-1", elsewhere)
+        self.assertNotIn("does not exist", elsewhere)
         self.assertIn("does not exist", run(FakeSession(sns=FakeTopics(failure("NotFound"))), overrides=[TOPIC]))
         self.assertEqual(run(FakeSession(sns=FakeTopics(failure("AuthorizationError"))), overrides=[TOPIC])["warnings"], [])
 

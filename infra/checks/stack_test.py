@@ -1,5 +1,6 @@
 """Tests of `make deploy`: change sets, statuses, failures. `sam deploy` is replaced by what it leaves in the account."""
 
+import importlib.util
 import subprocess
 import sys
 import unittest
@@ -13,6 +14,10 @@ from fake_aws import ROOT, FakeCloudFormation, FakeSession, event, failure, miss
 import cloudformation
 import deploy
 from errors import Stop
+
+SPEC = importlib.util.spec_from_file_location("program", ROOT / "infra/deploy/stack/__main__.py")
+program = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(program)
 
 TEMPLATE = {
     "Parameters": {
@@ -245,6 +250,43 @@ class Described(unittest.TestCase):
         self.assertIsNone(cloudformation.described(FakeCloudFormation(missing("nsl")), "nsl"))
         with self.assertRaises(type(failure("x"))):
             cloudformation.described(FakeCloudFormation(failure("ExpiredToken", "expired")), "nsl")
+
+
+class Steps(unittest.TestCase):
+    """`stack deploy` from the checks to the outputs, with a build and a deployment that only leave their results."""
+
+    def run_deploy(self, before, after_build, deployed=None, build_status=0):
+        """(everything printed, the message of Stop) of a deployment with alarms and without a topic."""
+        account = FakeCloudFormation(before)
+        plan = plan_of(account, {"Architecture": "arm64", "Alarms": "on", "AlarmTopic": ""}) | {"warnings": ["loud"]}
+
+        def build(command, **_):
+            account.stack = after_build
+            return subprocess.CompletedProcess(command, build_status)
+
+        printed, message = StringIO(), ""
+        with patch("preflight.run", return_value=plan), patch("subprocess.run", build), redirect_stdout(printed), redirect_stderr(printed), \
+             patch("deploy.deploy", return_value=deployed):
+            try:
+                program.deploy(settings_of())
+            except Stop as stop:
+                message = str(stop)
+        return printed.getvalue(), message
+
+    def test_the_end_has_the_outputs_the_next_step_and_the_warning(self):
+        stack = stack_of("CREATE_COMPLETE", outputs={"WebSocketAddress": "wss://x", "AppsTable": "t"})
+        printed, _ = self.run_deploy(None, None, stack)
+        for expected in ("nsl (new) in eu-west-1", "warning: loud", "WebSocketAddress  wss://x", "nsl app create --stack nsl"):
+            self.assertIn(expected, printed)
+        self.assertIn("ALARMS REACH NO PERSON", printed.splitlines()[-1])
+
+    def test_a_deployment_that_begins_during_the_build_is_left_alone(self):
+        _, message = self.run_deploy(stack_of("UPDATE_COMPLETE"), stack_of("UPDATE_IN_PROGRESS"))
+        self.assertIn("another deployment is changing it", message)
+
+    def test_a_failed_build_deploys_nothing(self):
+        _, message = self.run_deploy(None, None, build_status=1)
+        self.assertEqual(message, "the build failed; nothing was deployed")
 
 
 class Program(unittest.TestCase):

@@ -70,9 +70,9 @@ def region_faults(values, region):
     return faults
 
 
-def topic_fault(values, notifications):
+def topic_fault(values, region, notifications):
     """Why the topic of the alarms gets nothing, or None. CloudWatch accepts a topic that does not exist."""
-    if not values.get("AlarmTopic") or values.get("Alarms") != "on":
+    if not values.get("AlarmTopic") or region_faults({"AlarmTopic": values["AlarmTopic"]}, region):
         return None
     try:
         notifications.get_topic_attributes(TopicArn=values["AlarmTopic"])
@@ -144,7 +144,7 @@ def check_account(found, session, settings, template, values):
                            account.client(session, "service-quotas"))
     found.attempt_optional("the CloudWatch role of API Gateway", quotas.access_log_fault, values,
                            account.client(session, "apigateway"))
-    found.attempt_optional("AlarmTopic", topic_fault, values, account.client(session, "sns"))
+    found.attempt_optional("AlarmTopic", topic_fault, values, session.region_name, account.client(session, "sns"))
     if not settings["bucket"]:
         found.attempt_optional("SAM's bucket", bucket_fault, cloudformation)
     return stack
