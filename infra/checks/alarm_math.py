@@ -62,13 +62,18 @@ def text_of(expression, parameters):
 
 
 def computed(alarm, values, parameters):
-    """The value that the alarm compares, from the values of its metrics by their ids, or by name if it has one metric."""
-    if "Metrics" not in alarm:
-        return values.get(alarm["MetricName"])
-    points = {one["Id"]: Point(values.get(one["Id"])) for one in alarm["Metrics"] if "MetricStat" in one}
-    unknown = values.keys() - points.keys()
+    """The value that the alarm compares, from the values of its metrics by their ids, or by name if it has only one."""
+    metrics = [one for one in alarm.get("Metrics", []) if "MetricStat" in one]
+    names = {one["Id"]: one["Id"] for one in metrics}
+    if len(metrics) < 2:
+        metric = metrics[0]["MetricStat"]["Metric"] if metrics else alarm
+        names = {metric["MetricName"]: metrics[0]["Id"] if metrics else None}
+    unknown = values.keys() - names.keys()
     if unknown:
         raise KeyError(f"the alarm has no metric {', '.join(sorted(unknown))}")
+    if not metrics:
+        return values.get(alarm["MetricName"])
+    points = {identifier: Point(values.get(name)) for name, identifier in names.items()}
     [expression] = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     functions = {
         "METRICS": lambda: list(points.values()),

@@ -29,12 +29,12 @@ class TheAlarms(unittest.TestCase):
             # The batch waits for its window, then a poll, and three minutes for the backlog of another app.
             for late in (0, 1, 180):
                 age = 1000 * (seconds + late)
-                self.assertFalse(self.breaches("IteratorAgeAlarm", {"age": age}, RollupWindowSeconds=seconds))
+                self.assertFalse(self.breaches("IteratorAgeAlarm", {"IteratorAge": age}, RollupWindowSeconds=seconds))
 
     def test_rollups_six_minutes_late_raise_an_alarm_with_any_window(self):
         for seconds in (0, 60, 300):
             age = 1000 * (seconds + 360)
-            self.assertTrue(self.breaches("IteratorAgeAlarm", {"age": age}, RollupWindowSeconds=seconds))
+            self.assertTrue(self.breaches("IteratorAgeAlarm", {"IteratorAge": age}, RollupWindowSeconds=seconds))
 
     def test_one_late_batch_is_enough_where_the_next_comes_after_a_period(self):
         alarm = self.template["Resources"]["IteratorAgeAlarm"]["Properties"]

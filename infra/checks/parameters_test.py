@@ -79,6 +79,7 @@ class Refused(unittest.TestCase):
             ("MemorySize=9000", "at most 3008"),
             ("MemorySize=much", "must be a number"),
             ("MemorySize=\u0663\u0660\u0660", "must be a number"),
+            ("MemorySize=256.5", "must be a whole number"),
             ("MemorySize=", "must be a number"),
             ("TokenAudience=", "must not be empty"),
             ("TokenKeys=@missing.json", "missing.json cannot be read"),

@@ -45,6 +45,9 @@ def name_faults(values, declared):
 def number_fault(value, rules):
     if not NUMBER.fullmatch(value):
         return "must be a number"
+    # CloudFormation takes any number; Lambda, Logs and API Gateway refuse fractions halfway through a deployment.
+    if "." in value and isinstance(rules.get("Default"), int):
+        return "must be a whole number"
     number = float(value)
     if "MinValue" in rules and number < float(rules["MinValue"]):
         return f"must be at least {rules['MinValue']}"
