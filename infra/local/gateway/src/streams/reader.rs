@@ -55,11 +55,15 @@ impl Reader {
                     POLL_INTERVAL
                 }
                 Ok(Page::Trimmed) => {
-                    self.console.warn(&format!(
-                        "the stream {} was trimmed before all of it was read: continuing with its oldest record",
-                        self.stream_arn
-                    ));
-                    (iterator, self.after) = (None, None);
+                    // Without a record that was read, none after it can be missing. DynamoDB Local numbers the records
+                    // of all tables together: before its first record, a shard's iterator is behind that record.
+                    if self.after.take().is_some() {
+                        self.console.warn(&format!(
+                            "the stream {} was trimmed before all of it was read: continuing with its oldest record",
+                            self.stream_arn
+                        ));
+                    }
+                    iterator = None;
                     POLL_INTERVAL
                 }
                 Ok(Page::StreamGone) => return,

@@ -1,17 +1,24 @@
 //! A fake of the DynamoDB Streams API for a table whose shard was split; the embedded engine never splits one.
 //!
 //! The parent shard is closed, each shard has records with its name in the key, and iterators expire after one use.
+//! As in DynamoDB Local, an iterator from before a shard's first record cannot read that record.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 pub(crate) const ARN: &str = "arn:aws:dynamodb:ddblocal:000000000000:table/Things/stream/label";
+const TRIMMED: &str = "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException";
 
 /// Starts the server and returns its URL.
 pub(crate) async fn serve() -> String {
-    let router = axum::Router::new().fallback(async |headers: HeaderMap, body: String| {
+    let written = Arc::new(Mutex::new(BTreeSet::new()));
+    let router = axum::Router::new().fallback(async move |headers: HeaderMap, body: String| {
         let operation = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap();
-        match respond(operation, &serde_json::from_str(&body).unwrap()) {
+        match respond(operation, &serde_json::from_str(&body).unwrap(), &mut written.lock()) {
             Ok(response) => (StatusCode::OK, response.to_string()),
             Err(code) => (StatusCode::BAD_REQUEST, json!({ "__type": code, "message": "no" }).to_string()),
         }
@@ -22,8 +29,8 @@ pub(crate) async fn serve() -> String {
     format!("http://{address}")
 }
 
-/// The response, or the code of an error.
-fn respond(operation: &str, request: &Value) -> Result<Value, &'static str> {
+/// The response, or the code of an error. `written` has the shards with records: all whose start was asked for before.
+fn respond(operation: &str, request: &Value, written: &mut BTreeSet<String>) -> Result<Value, &'static str> {
     match operation {
         "DescribeTable" => {
             let stream = json!({ "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" });
@@ -40,13 +47,18 @@ fn respond(operation: &str, request: &Value) -> Result<Value, &'static str> {
             Ok(json!({ "StreamDescription": { "Shards": shards } }))
         }
         "GetShardIterator" => match request["SequenceNumber"].as_str() {
-            Some("trimmed") => Err("com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException"),
+            Some("trimmed") => Err(TRIMMED),
             after => {
                 let shard = request["ShardId"].as_str().unwrap();
-                Ok(json!({ "ShardIterator": format!("{shard}/{}", after.unwrap_or("-1")) }))
+                let is_empty = after.is_none() && written.insert(shard.to_owned());
+                let position = if is_empty { "empty" } else { after.unwrap_or("-1") };
+                Ok(json!({ "ShardIterator": format!("{shard}/{position}") }))
             }
         },
-        "GetRecords" => page(request["ShardIterator"].as_str().unwrap()).ok_or("ExpiredIteratorException"),
+        "GetRecords" => match request["ShardIterator"].as_str().unwrap() {
+            iterator if iterator.ends_with("/empty") => Err(TRIMMED),
+            iterator => page(iterator).ok_or("ExpiredIteratorException"),
+        },
         _ => Ok(json!({})),
     }
 }
