@@ -11,27 +11,48 @@ import sys
 import yaml
 
 # Types that MiniStack does not support. It returns a function's body whether or not a route response exists.
-UNSUPPORTED = ("AWS::ApiGatewayV2::RouteResponse",)
+UNSUPPORTED = ("AWS::ApiGatewayV2::RouteResponse", "AWS::Budgets::Budget")
 
 # API Gateway's addresses in texts that CloudFormation fills in.
 ADDRESS = re.compile(r"(wss|https)://\$\{(\w+)\}\.execute-api\.\$\{AWS::Region\}\.\$\{AWS::URLSuffix\}")
+
+# A header that every handshake has.
+ALWAYS_SENT = "route.request.header.Host"
 
 
 def report(change):
     print(f"  {change}", file=sys.stderr)
 
 
-def localised(value, port, place):
+def localised(value, addresses, place):
     """`value` with API Gateway's addresses replaced by MiniStack's, at any depth."""
     if isinstance(value, dict):
-        return {key: localised(part, port, f"{place}.{key}") for key, part in value.items()}
+        return {key: localised(part, addresses, f"{place}.{key}") for key, part in value.items()}
     if isinstance(value, list):
-        return [localised(part, port, place) for part in value]
+        return [localised(part, addresses, place) for part in value]
     if not isinstance(value, str) or not ADDRESS.search(value):
         return value
     report(f"{place}: address replaced by MiniStack's")
+    return ADDRESS.sub(addresses, value)
+
+
+def addresses_at(port, http_apis):
+    """What replaces each match of ADDRESS. MiniStack needs the stage in the path, even the default one."""
     scheme = {"wss": "ws", "https": "http"}
-    return ADDRESS.sub(lambda found: f"{scheme[found[1]]}://127.0.0.1:{port}/_aws/execute-api/{found[2].join(['${', '}'])}", value)
+
+    def address(found):
+        stage = "/$default" if found[2] in http_apis else ""
+        return f"{scheme[found[1]]}://127.0.0.1:{port}/_aws/execute-api/${{{found[2]}}}{stage}"
+
+    return address
+
+
+def add_identity_source(name, properties):
+    """Without a source, MiniStack adds one and rejects handshakes that lack it, where AWS calls the authorizer."""
+    auth = properties.get("Auth", {})
+    if auth.get("AuthType") == "CUSTOM" and not auth.get("IdentitySource"):
+        auth["IdentitySource"] = [ALWAYS_SENT]
+        report(f"{name}: identity source {ALWAYS_SENT} added to its authorizer, which has none")
 
 
 def event_of_api(event, api):
@@ -87,15 +108,19 @@ def is_metric_math(body):
     return body["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in body["Properties"]
 
 
-def main(built, port):
+def adapted(built, port):
+    """The template in the file `built`, as MiniStack at `port` can deploy it."""
     with open(built, encoding="utf-8") as file:
         template = yaml.safe_load(file)
     print("changed for MiniStack:", file=sys.stderr)
     resources = template["Resources"]
     for name in [name for name, body in resources.items() if body["Type"] in UNSUPPORTED]:
         report(f"{name}: removed, {resources.pop(name)['Type']} is not supported")
-    for name in [name for name, body in resources.items() if body["Type"] == "AWS::Serverless::HttpApi"]:
+    http_apis = [name for name, body in resources.items() if body["Type"] == "AWS::Serverless::HttpApi"]
+    for name in http_apis:
         expand_http_api(resources, name)
+    for name in [name for name, body in resources.items() if body["Type"] == "AWS::Serverless::WebSocketApi"]:
+        add_identity_source(name, resources[name]["Properties"])
     # Mappings refer to the stage that SAM would generate.
     for name in [name for name, body in resources.items() if body["Type"] == "AWS::ApiGatewayV2::ApiMapping"]:
         report(f"{name}: removed, custom domain names are not supported")
@@ -104,9 +129,9 @@ def main(built, port):
         report(f"{name}: removed, alarms on metric math are not supported")
         del resources[name]
     for section in ("Resources", "Outputs"):
-        template[section] = localised(template[section], port, section)
-    yaml.safe_dump(template, sys.stdout, sort_keys=False, width=1000)
+        template[section] = localised(template[section], addresses_at(port, http_apis), section)
+    return template
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    yaml.safe_dump(adapted(sys.argv[1], sys.argv[2]), sys.stdout, sort_keys=False, width=1000)
