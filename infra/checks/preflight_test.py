@@ -202,6 +202,10 @@ class Quotas(unittest.TestCase):
         self.assertIn("AuthorizeConcurrency=1 reserves 1", message)
         self.assertIn("can reserve 0", message)
 
+    def test_a_new_account_is_a_warning(self):
+        [_, warning] = run(FakeSession(**{"lambda": FakeLambda(10, 10)}))["warnings"]
+        self.assertIn("at most 10 functions at once", warning)
+
     def test_what_the_stack_has_reserved_counts_as_available(self):
         self.assertIsNone(self.concurrency(unreserved=700, deployed=300, HistoryConcurrency="300"))
         self.assertIsNotNone(self.concurrency(unreserved=700, deployed=300, HistoryConcurrency="901"))

@@ -36,14 +36,20 @@ class Found:
 
     def attempt_optional(self, what, check, *arguments):
         """Adds the fault that a check of the account returns; a check that cannot be made is a warning."""
+        fault = self.tried(what, check, *arguments)
+        self.faults += [fault] if fault else []
+
+    def warn(self, what, check, *arguments):
+        """Adds the warning that a check of the account returns."""
+        warning = self.tried(what, check, *arguments)
+        self.warnings += [warning] if warning else []
+
+    def tried(self, what, check, *arguments):
         try:
-            fault = check(*arguments)
+            return check(*arguments)
         except (BotoCoreError, ClientError, Stop) as error:
             reason = str(error) if isinstance(error, Stop) else explained(error)
-            self.warnings.append(f"{what} could not be checked: {reason}")
-            return
-        if fault:
-            self.faults.append(fault)
+            return self.warnings.append(f"{what} could not be checked: {reason}")
 
     def stop_if_any(self, heading):
         if self.faults:
@@ -138,8 +144,9 @@ def check_account(found, session, settings, template, values):
     wanted = {name: values.get(name, "0") for name in templates.reservations(template)}
     found.attempt(cfn.secret_version, stack, account.client(session, "secretsmanager"))
     deployed = stack if stack and stack["StackStatus"] not in statuses.NEVER_DEPLOYED else None
-    found.attempt_optional("the Lambda concurrency of the account", quotas.concurrency_fault, deployed, wanted,
-                           account.client(session, "lambda"))
+    lambdas = account.client(session, "lambda")
+    found.attempt_optional("what the account can reserve", quotas.concurrency_fault, deployed, wanted, lambdas)
+    found.warn("the Lambda concurrency of the account", quotas.concurrency_warning, lambdas)
     found.attempt_optional("the API Gateway quotas of the account", quotas.throttle_fault, values,
                            account.client(session, "service-quotas"))
     found.attempt_optional("the CloudWatch role of API Gateway", quotas.access_log_fault, values,

@@ -9,6 +9,8 @@ from errors import code_of
 
 # What Lambda keeps for the functions of an account without a reservation. `ingest` and `rollup` are among them.
 UNRESERVED_MIN = 100
+# Fewer concurrent executions than this are those of a new account, too few for more than a trial: a frame takes one.
+FEW_EXECUTIONS = 100
 # Service Quotas' codes of API Gateway's "Throttle rate" and "Throttle burst rate", which count all APIs of the account
 # in the Region, by the end of a parameter's name. The throttle of a stage or a route cannot exceed them.
 THROTTLES = {"ThrottlingRate": "L-8A5B8E43", "ThrottlingBurst": "L-CDF5615A"}
@@ -37,6 +39,17 @@ def concurrency_fault(stack, wanted, lambdas):
         f"{asked} reserves {total} concurrent executions, and this account can reserve {max(left, 0)}: it has "
         f"{limits['ConcurrentExecutions']} in this Region, of which Lambda keeps {UNRESERVED_MIN} for functions without a "
         "reservation; reserve less, or ask for more (Service Quotas, AWS Lambda, Concurrent executions)"
+    )
+
+
+def concurrency_warning(lambdas):
+    """A warning for an account that can run only few functions at once, or None."""
+    most = lambdas.get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    if most >= FEW_EXECUTIONS:
+        return None
+    return (
+        f"this account runs at most {most} functions at once, as new accounts do, and each report takes one: "
+        "ask for 1,000 (Service Quotas, AWS Lambda, Concurrent executions)"
     )
 
 
