@@ -15,6 +15,7 @@ ACCEPTED = {
     ("deployer", "UNKNOWN_ACTION", "apigateway:TagResource"): "CloudFormation calls it for stages; AWS's list of actions, which parliament has, leaves it out.",
     ("deployer", "UNKNOWN_ACTION", "apigateway:UntagResource"): "as above",
     ("deployer", "UNKNOWN_ACTION", "cloudformation:DescribeEvents"): "Newer than parliament's list.",
+    ("waf", "PERMISSIONS_MANAGEMENT_ACTIONS", "wafv2:createwebacl"): "A web ACL is what this policy is for.",
     ("deployer-iam-and-monitoring", "UNKNOWN_ACTION", "billing:GetBillingViewData"): "Newer than parliament's list.",
     ("deployer-iam-and-monitoring", "MISMATCHED_TYPE_BUT_USABLE", "StringEquals"): "AWS's documentation compares iam:PermissionsBoundary by StringEquals.",
 }

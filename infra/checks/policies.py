@@ -23,6 +23,7 @@ import transform
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "infra/policies"
 TEMPLATE = ROOT / "template.yaml"
+WAF_TEMPLATE = ROOT / "infra/waf/template.yaml"
 DEPLOYER = ("deployer", "deployer-iam-and-monitoring")
 
 # What docs/DEPLOYMENT.md has the reader fill in.
@@ -81,6 +82,13 @@ NOT_NEEDED = {
     },
     "AWS::IAM::Role": {"a role keeps its boundary": ["iam:DeleteRolePermissionsBoundary"]},
     "AWS::SecretsManager::Secret": {"no replica": ["secretsmanager:ReplicateSecretToRegions", "secretsmanager:RemoveRegionsFromReplication"]},
+    "AWS::CloudFront::Distribution": {
+        "no tenants": ["cloudfront:*ConnectionGroup"],
+        "no VPC": ["cloudfront:GetVpcOrigin"],
+        "no tags of its own": ["cloudfront:CreateDistributionWithTags"],
+        "no staging": ["cloudfront:UpdateDistributionWithStagingConfig"],
+    },
+    "AWS::WAFv2::WebACL": {"no rules that cost a subscription": ["payments:*"]},
     "nsl": {"lists the stacks where the named one does not exist, if it may": ["cloudformation:ListStacks"]},
     # Other commands of SAM.
     "deployer.py": {"sam sync": ["cloudformation:CreateStack", "cloudformation:UpdateStack"]},

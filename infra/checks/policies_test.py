@@ -22,6 +22,9 @@ class ThePolicies(unittest.TestCase):
     def test_the_deployer_may_do_what_cloudformation_does_for_the_stack(self):
         self.assertEqual(policies.resource_findings(self.deployed), [])
 
+    def test_a_policy_allows_what_cloudformation_does_for_the_proxy(self):
+        self.assertEqual(policies.resource_findings(transform.read(policies.WAF_TEMPLATE), ["waf"]), [])
+
     def test_the_deployer_may_call_what_scripts_and_sam_call(self):
         self.assertEqual(policies.script_findings(), [])
 
