@@ -42,7 +42,8 @@ class Refused(unittest.TestCase):
     def test_a_table_protected_by_hand_is_found_before_anything_is_deleted(self):
         account, output = destroyed("UPDATE_COMPLETE", tables={"appstable": True}, confirm="nsl")
         self.assertEqual(account.calls, [])
-        self.assertIn("has protected tables (appstable), nothing was deleted", output)
+        self.assertIn("has tables that were protected by hand, nothing was deleted", output)
+        self.assertIn("update-table --region eu-west-1 --table-name appstable --no-deletion-protection-enabled", output)
 
     def test_the_stack_of_another_application_is_left_alone(self):
         other = stack_of("UPDATE_COMPLETE") | {"Parameters": []}

@@ -43,6 +43,16 @@ def protected_message(name, settings, why):
     )
 
 
+def by_hand_message(stack, tables, settings):
+    """What to do about tables that were protected outside of the stack: a deployment would not notice a difference."""
+    region = stack["StackId"].split(":")[3]
+    return "\n".join([
+        f"{stack['StackName']} has tables that were protected by hand, nothing was deleted. To delete them with all their data:",
+        *(f"  aws dynamodb update-table --region {region} --table-name {name} --no-deletion-protection-enabled" for _, name in tables),
+        f"  {command(settings, 'destroy')}",
+    ])
+
+
 def protected_tables(dynamodb, resources):
     """(logical id, name) of the stack's tables that DynamoDB does not delete."""
     found = []
@@ -201,8 +211,7 @@ def delete_what_is_there(session, stack, settings, bucket, identity, reason, has
     locked = [table for table in protected_tables(dynamodb, resources) if table not in kept]
     can_only_be_deleted = stack["StackStatus"] in (*statuses.NEVER_DEPLOYED, "DELETE_FAILED")
     if locked and not can_only_be_deleted:
-        why = f"has protected tables ({', '.join(table for _, table in locked)})"
-        raise Stop(protected_message(name, settings, why))
+        raise Stop(by_hand_message(stack, locked, settings))
     announce(stack, reason, session.region_name, identity, resources, kept, bucket, settings["prefix"])
     if locked:
         print(locked_message(stack, locked), flush=True)
