@@ -24,10 +24,10 @@ help: ## Print this list
 check: ## Check template.yaml, IAM policies and the documents' aws commands
 	infra/checks/run
 
-preflight: tools ## Find in seconds what would fail a deployment, and change nothing
+preflight: sam ## Find in seconds what would fail a deployment, and change nothing
 	@$(stack) preflight "$(ENVIRONMENT)"
 
-deploy: tools ## Check, build and deploy the stack of ENVIRONMENT
+deploy: sam ## Check, build and deploy the stack of ENVIRONMENT
 	@$(stack) deploy "$(ENVIRONMENT)"
 
 destroy: tools ## Delete the stack of ENVIRONMENT with everything in it, unless it is protected
@@ -51,6 +51,10 @@ ministack: tools ## Deploy to a local AWS emulator, test, delete
 dynamodb-local: ## Run DynamoDB Local until Ctrl-C
 	infra/deploy/dynamodb-local
 
-tools:
+# Without the compiler for Lambda, which `make deploy` installs when its checks have passed.
+.PHONY: sam
+sam:
 	@infra/checks/venv sam infra/checks/sam.txt
+
+tools: sam
 	@infra/checks/venv build infra/deploy/build.txt

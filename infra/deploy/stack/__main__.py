@@ -42,8 +42,9 @@ def build(settings, architecture):
     root = configuration.ROOT
     if settings["build"]:
         return root / settings["build"]
-    if subprocess.run([root / "infra/deploy/sam-build", architecture], cwd=root).returncode:
-        raise Stop("the build failed; nothing was deployed")
+    for step in (["infra/checks/venv", "build", "infra/deploy/build.txt"], ["infra/deploy/sam-build", architecture]):
+        if subprocess.run([root / step[0], *step[1:]], cwd=root).returncode:
+            raise Stop("the build failed; nothing was deployed")
     return root / ".aws-sam/build"
 
 
