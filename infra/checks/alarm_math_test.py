@@ -85,6 +85,13 @@ class TheAlarms(unittest.TestCase):
             properties = self.template["Resources"][alarm]["Properties"]
             self.assertEqual(alarm_math.computed(properties, {}, self.defaults), 0)
 
+    def test_no_alarm_with_filled_values_depends_on_the_newest_period(self):
+        alarms = transform.properties(transform.of_type(self.template, "AWS::CloudWatch::Alarm"))
+        filled = [alarm for alarm in alarms if "FILL" in str(alarm.get("Metrics"))]
+        self.assertEqual(len(filled), 3)
+        for alarm in filled:
+            self.assertLess(alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"], alarm["AlarmDescription"])
+
     def test_a_queue_that_reports_nothing_keeps_its_alarm(self):
         self.assertEqual(self.template["Resources"]["RollupFailuresAlarm"]["Properties"]["TreatMissingData"], "ignore")
 
