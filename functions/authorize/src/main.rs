@@ -10,7 +10,7 @@ mod tests;
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_auth::token::TrustedKeys;
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, logging, settings::environment};
+use nsl_aws::{boot, deadline, logging, settings::environment};
 
 use crate::handler::Authorize;
 use crate::settings::Settings;
@@ -26,5 +26,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let clients = boot::clients().await;
     boot::warm_up(&clients, &[(&settings.apps_table, TableProbe::GetApp)]).await;
     let authorize = Authorize::new(&clients, settings, trusted);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| authorize.handle(event.payload))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
+        deadline::of_invocation(event.context.deadline, authorize.handle(event.payload))
+    }))
+    .await
 }

@@ -3,7 +3,7 @@
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Request, Service, lambda_runtime, service_fn};
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, logging, settings::environment};
+use nsl_aws::{boot, deadline, logging, settings::environment};
 use nsl_history::event::convertible;
 use nsl_history::handler::History;
 use nsl_history::settings::Settings;
@@ -22,6 +22,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     let history = History::new(&clients, &settings);
     boot::warm_up(&clients, &tables).await;
     let mut adapter = Adapter::from(service_fn(|request: Request| history.handle(request)));
-    lambda_runtime::run(service_fn(|event: LambdaEvent<LambdaRequest>| adapter.call(convertible(event))))
-        .await
+    let handle = |event: LambdaEvent<LambdaRequest>| {
+        deadline::of_invocation(event.context.deadline, adapter.call(convertible(event)))
+    };
+    lambda_runtime::run(service_fn(handle)).await
 }

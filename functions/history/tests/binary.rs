@@ -23,7 +23,7 @@ async fn binary_handles_an_event_under_lambda_emulator() {
 }
 
 #[tokio::test]
-async fn log_lines_of_a_call_are_bounded_at_every_level() {
+async fn log_lines_and_calls_of_a_query_are_bounded() {
     let env = TestEnvironment::with_app(&fixtures::app("shop")).await;
     let grant = fixtures::grant("shop", Scope::VIEW).to_text();
     let secret = fixtures::secret("shop");
@@ -35,6 +35,8 @@ async fn log_lines_of_a_call_are_bounded_at_every_level() {
         events::http_call(route, path, &[("appId", "shop")], &headers, Some(&[("grant", &grant)]))
     };
     let logged = |name, event| LoggedEvent { name, event, most_bytes: [0; 5] };
-    let events = [logged("a query", call("window=hour")), logged("a rejected query", call("window=never"))];
+    let events =
+        [logged("a query", call("timeRange=hour")), logged("a rejected query", call("timeRange=never"))];
     HISTORY.assert_log_lines(&env, &events, &[secret]).await;
+    HISTORY.assert_obeys_deadline(&env, &events[0].event).await;
 }

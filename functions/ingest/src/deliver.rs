@@ -1,7 +1,6 @@
 //! Fan-out: stored reports to the subscribers of their app.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use nsl_aws::apps::AppCache;
 use nsl_aws::audience::{Audience, Split};
@@ -18,10 +17,6 @@ use nsl_domain::time::TimestampMs;
 
 use crate::min_interval::MinInterval;
 use crate::settings::Settings;
-
-/// Longest time that one invocation spends on fan-out, below the function's timeout of 10 s. Subscribers that are not
-/// reached by then get the reports with their next replay.
-const FAN_OUT_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// The frames of an app's new reports, each rendered once per dialect rather than once per subscriber.
 struct Frames {
@@ -77,16 +72,11 @@ impl Broadcaster {
         for report in reports {
             by_app.entry(&report.app).or_default().push(report);
         }
-        let posts = async {
-            for (app, reports) in by_app {
-                let posts = self.broadcast_of_app(app, &reports, app_cache, counters, now);
-                if let Err(fault) = isolated("broadcast the reports of an app", posts).await.flatten() {
-                    tracing::error!(app = %app, reason = fault.chain(), "reports not broadcast");
-                }
+        for (app, reports) in by_app {
+            let posts = self.broadcast_of_app(app, &reports, app_cache, counters, now);
+            if let Err(fault) = isolated("broadcast the reports of an app", posts).await.flatten() {
+                tracing::error!(app = %app, reason = fault.chain(), "reports not broadcast");
             }
-        };
-        if tokio::time::timeout(FAN_OUT_TIMEOUT, posts).await.is_err() {
-            tracing::error!(reports = reports.len(), "fan-out cut short");
         }
     }
 

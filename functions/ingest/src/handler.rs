@@ -5,6 +5,7 @@ use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
 use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::counters::{Counter, Counters};
+use nsl_aws::deadline::before_replies;
 use nsl_aws::event::{SocketEvent, answer};
 use nsl_aws::isolation::isolated;
 use nsl_aws::logging;
@@ -101,7 +102,7 @@ impl Ingest {
     }
 
     async fn publish(&self, frame: ReportFrame, event: &SocketEvent) {
-        let authorised = match self.authoriser.authorise(&frame, event).await {
+        let authorised = match before_replies(self.authoriser.authorise(&frame, event)).await {
             Ok(authorised) => authorised,
             Err(NotAuthorised::Rejected(rejection)) => return self.reject(event, rejection, frame.id).await,
             Err(NotAuthorised::Unauthenticated) => {
@@ -125,7 +126,7 @@ impl Ingest {
             }
             return self.reject(event, rejection, frame.id).await;
         }
-        let outcome = self.store(frame.entries, &sender, &authorised, event).await;
+        let outcome = before_replies(self.store(frame.entries, &sender, &authorised, event)).await;
         if outcome.duplicates > 0 {
             // A frame of the library has one report, which was counted when it was stored.
             self.limits.give_back(&event.connection, &loads);
@@ -141,7 +142,7 @@ impl Ingest {
         };
         let app_cache = &self.authoriser.app_cache;
         let broadcast = self.broadcaster.broadcast(&outcome.stored, app_cache, &self.counters, event.arrival);
-        futures_util::join!(reply, broadcast);
+        futures_util::join!(reply, before_replies(broadcast));
     }
 
     async fn store(

@@ -14,7 +14,7 @@ mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, logging, settings::environment};
+use nsl_aws::{boot, deadline, logging, settings::environment};
 
 use crate::handler::Ingest;
 use crate::settings::Settings;
@@ -34,6 +34,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     // As a task, on a handler that lives as long as the process: waking the first future of a runtime costs a system call,
     // and every response of AWS wakes it.
     let ingest: &'static Ingest = Box::leak(Box::new(ingest));
-    tokio::spawn(lambda_runtime::run(service_fn(|event: LambdaEvent<_>| ingest.handle(event.payload))))
-        .await?
+    tokio::spawn(lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
+        deadline::of_invocation(event.context.deadline, ingest.handle(event.payload))
+    })))
+    .await?
 }

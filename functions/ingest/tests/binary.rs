@@ -36,7 +36,7 @@ async fn binary_handles_an_event_under_lambda_emulator() {
 }
 
 #[tokio::test]
-async fn log_lines_of_a_frame_are_bounded_at_every_level() {
+async fn log_lines_and_calls_of_a_frame_are_bounded() {
     let env = TestEnvironment::with_app(&fixtures::app("shop")).await;
     let viewer = Subscriber {
         connection: ConnectionId::new("viewer="),
@@ -72,4 +72,5 @@ async fn log_lines_of_a_frame_are_bounded_at_every_level() {
     ];
     INGEST.assert_log_lines(&env, &events, &[secret]).await;
     assert_eq!(env.frames("viewer=").len(), 5 * 11, "every report was stored and posted");
+    INGEST.assert_obeys_deadline(&env, &events[0].event).await;
 }

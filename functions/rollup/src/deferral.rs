@@ -33,7 +33,7 @@ const MAX_MINUTES: usize = 600;
 /// Deferred minutes after which what is done is noted, so that little is lost if the time ends.
 const MINUTES_AT_A_TIME: usize = 30;
 
-/// Longest time that one batch spends on deferred minutes, below the function's timeout of 120 s.
+/// Longest time that one batch spends on deferred minutes, because the next batch waits meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The minutes that a write shard has in a batch.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
 use nsl_aws::compute::{Clock, RollupComputer};
+use nsl_aws::deadline::before_replies;
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::isolation::isolated;
 use nsl_aws::logging;
@@ -86,11 +87,8 @@ impl RollupHandler {
     pub async fn handle(&self, event: StreamEvent) -> Result<BatchResponse, lambda_runtime::Error> {
         let batch = Batch::read(&event);
         let mut outcome = Outcome::default();
-        self.quarantine(batch.malformed.iter().map(|(index, record)| (*index, record.clone())), &mut outcome)
-            .await;
-        let settings = self.load_settings(&batch, &mut outcome).await;
-        self.roll_up(&batch, &settings, &mut outcome).await;
-        self.put_last_reports(&batch, &settings, &mut outcome).await;
+        // What is not done in time must be noted after it, or the stream would repeat it and deliver nothing new.
+        let settings = before_replies(self.compute(&batch, &mut outcome)).await;
         let panicked: Vec<_> = outcome.panicked.iter().filter_map(|index| batch.panicked(*index)).collect();
         self.quarantine(panicked.into_iter(), &mut outcome).await;
         self.defer_old(&batch, &mut outcome).await;
@@ -112,6 +110,16 @@ impl RollupHandler {
             tracing::error!(reason = fault.chain(), "computing deferred minutes failed");
         }
         batch.response(&outcome.failed)
+    }
+
+    /// Brings up to date what the batch makes out of date; returns the settings of its applications.
+    async fn compute(&self, batch: &Batch<'_>, outcome: &mut Outcome) -> SettingsByApp {
+        let malformed = batch.malformed.iter().map(|(index, record)| (*index, record.clone()));
+        self.quarantine(malformed, outcome).await;
+        let settings = self.load_settings(batch, outcome).await;
+        self.roll_up(batch, &settings, outcome).await;
+        self.put_last_reports(batch, &settings, outcome).await;
+        settings
     }
 
     /// Defers the minutes of records that could not be rolled up for some minutes: until they are done the stream would

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, clock, logging, settings::environment};
+use nsl_aws::{boot, clock, deadline, logging, settings::environment};
 use nsl_rollup::handler::RollupHandler;
 use nsl_rollup::settings::Settings;
 
@@ -20,5 +20,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     ];
     let handler = RollupHandler::new(&clients, &settings, Arc::new(clock::now));
     boot::warm_up(&clients, &tables).await;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| handler.handle(event.payload))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
+        deadline::of_invocation(event.context.deadline, handler.handle(event.payload))
+    }))
+    .await
 }

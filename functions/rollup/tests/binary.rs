@@ -25,7 +25,7 @@ async fn binary_handles_an_event_under_lambda_emulator() {
 }
 
 #[tokio::test]
-async fn log_lines_of_a_batch_are_bounded_at_every_level() {
+async fn log_lines_and_calls_of_a_batch_are_bounded() {
     let env = TestEnvironment::with_app(&fixtures::app("shop")).await;
     let now = nsl_aws::clock::now();
     let hour = &now.to_string()[..13];
@@ -40,5 +40,6 @@ async fn log_lines_of_a_batch_are_bounded_at_every_level() {
     let records: Vec<_> = (100..150).map(record).collect();
     let event = json!({ "Records": records });
     let batch = LoggedEvent { name: "a batch of 50 records", event, most_bytes: [0, 0, 450, 450, 450] };
-    ROLLUP.assert_log_lines(&env, &[batch], &[]).await;
+    ROLLUP.assert_log_lines(&env, std::slice::from_ref(&batch), &[]).await;
+    ROLLUP.assert_obeys_deadline(&env, &batch.event).await;
 }

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use nsl_aws::counters::Counter;
+use nsl_aws::deadline::before_replies;
 use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
@@ -110,7 +111,7 @@ impl Session {
         let is_result = ANSWERED_BY_ROUTE.contains(&event.route.as_str());
         // A frame that is not read yet may be the library's, which is sent no error.
         let mut on_panic = is_result.then(|| Outbound::unavailable(None));
-        let reply = isolated("answer a frame", self.reply(event, &mut on_panic)).await;
+        let reply = isolated("answer a frame", before_replies(self.reply(event, &mut on_panic))).await;
         let mut reply = reply.unwrap_or_else(|fault| {
             tracing::error!(connection = %event.connection, reason = fault.chain(), "frame failed");
             on_panic.as_ref().map_or_else(Reply::silence, Reply::of)

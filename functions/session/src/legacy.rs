@@ -2,7 +2,6 @@
 //! an app. What each costs is in docs/DATA_MODEL.md, and asserted by the cost tests.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use nsl_aws::audience::Split;
 use nsl_aws::fault::Fault;
@@ -18,9 +17,6 @@ use nsl_domain::legacy::session::{Claim, LegacySession, ReplyKind};
 use nsl_domain::report::Report;
 
 use crate::effects::FrameEffects;
-
-/// Longest time that one invocation spends on posts to others, below the function's timeout of 10 s.
-const FAN_OUT_TIMEOUT: Duration = Duration::from_secs(6);
 
 impl LegacyEffects for FrameEffects<'_> {
     async fn find_session(&self) -> Result<Option<LegacySession>, Fault> {
@@ -97,7 +93,7 @@ impl LegacyEffects for FrameEffects<'_> {
         let Split { active, expired } =
             session.audience.subscribers(app, &session.app_cache, self.event.arrival).await?;
         let posts = session.fan_out.to_subscribers(app, &active, |_| frames, &session.counters);
-        with_timeout(async { futures_util::join!(posts, session.audience.expire(app, &expired)) }).await;
+        futures_util::join!(posts, session.audience.expire(app, &expired));
         Ok(())
     }
 
@@ -113,13 +109,7 @@ impl LegacyEffects for FrameEffects<'_> {
     async fn post_to_publishers(&self, app: &AppId, frame: String) -> Result<(), Fault> {
         let (session, now) = (self.session, self.event.arrival);
         let publishers = session.audience.publishers(app, &session.app_cache, now).await?;
-        with_timeout(session.fan_out.to_publishers(app, &publishers, &frame, &session.counters, now)).await;
+        session.fan_out.to_publishers(app, &publishers, &frame, &session.counters, now).await;
         Ok(())
-    }
-}
-
-async fn with_timeout<T>(posts: impl Future<Output = T>) {
-    if tokio::time::timeout(FAN_OUT_TIMEOUT, posts).await.is_err() {
-        tracing::error!("fan-out cut short");
     }
 }

@@ -13,7 +13,7 @@ mod tests;
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_auth::token::TrustedKeys;
 use nsl_aws::table_probe::TableProbe;
-use nsl_aws::{boot, logging, settings::environment};
+use nsl_aws::{boot, deadline, logging, settings::environment};
 
 use crate::session::Session;
 use crate::settings::Settings;
@@ -36,5 +36,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     ];
     let session = Session::new(&clients, &settings, trusted);
     boot::warm_up_with_posts(&clients, &tables, &session.connections_api).await;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| session.handle(event.payload))).await
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
+        deadline::of_invocation(event.context.deadline, session.handle(event.payload))
+    }))
+    .await
 }

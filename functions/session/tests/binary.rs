@@ -35,7 +35,7 @@ async fn binary_handles_an_event_under_lambda_emulator() {
 }
 
 #[tokio::test]
-async fn log_lines_of_a_connection_are_bounded_and_have_no_credential() {
+async fn log_lines_and_calls_of_a_connection_are_bounded() {
     let key = format!("nehonix@{}.nsl", "a".repeat(64));
     let keys = vec![KeyRecord::of(&key, Scope::BOTH)];
     let env = TestEnvironment::with_app(&App { keys, ..fixtures::app("shop") }).await;
@@ -59,4 +59,5 @@ async fn log_lines_of_a_connection_are_bounded_and_have_no_credential() {
     ];
     let secrets = [key, wrong.to_owned(), TestEnvironment::TOKEN_SECRET.to_owned()];
     SESSION.assert_log_lines(&env, &events, &secrets).await;
+    SESSION.assert_obeys_deadline(&env, &events[0].event).await;
 }

@@ -3,14 +3,19 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::process::Command;
 
+use crate::dynamodb::Failure;
 use crate::emulator::Emulator;
 use crate::environment::TestEnvironment;
 use crate::running_function::RunningFunction;
 
 /// How long a function may take to find out that it cannot start.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Less time than one attempt of a call may take.
+const SHORT_INVOCATION: Duration = Duration::from_millis(1_500);
 
 const MISSING_TABLE: &str = "no-such-table";
 
@@ -36,12 +41,12 @@ impl FunctionBinary {
         }
         let env = TestEnvironment::start().await;
         for (name, value) in invalid {
-            let error = self.startup_error_with(&env, (name, value)).await;
+            let error = self.failed_start(&env, (name, value)).await;
             let expected = if value.is_empty() { format!("{name} is not set") } else { (*name).to_owned() };
             assert!(error.contains(&expected) && error.contains("\"timestamp\":\""), "{error}");
         }
         for table in self.variables.iter().filter(|name| name.ends_with("_TABLE")) {
-            let error = self.startup_error_with(&env, (table, MISSING_TABLE)).await;
+            let error = self.failed_start(&env, (table, MISSING_TABLE)).await;
             let names_table = error.contains(&format!("table {MISSING_TABLE}"));
             assert!(names_table && error.contains("ResourceNotFound"), "{error}");
         }
@@ -60,6 +65,26 @@ impl FunctionBinary {
         let mut variables = self.variables_in(env);
         variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), log_level.to_owned()));
         RunningFunction::start(self.program, variables).await
+    }
+
+    /// Asserts that the calls for `event` end with the invocation: while DynamoDB does not respond, none has time for a
+    /// second attempt.
+    ///
+    /// # Panics
+    /// If one has.
+    pub async fn assert_obeys_deadline(&self, env: &TestEnvironment, event: &Value) {
+        let mut function = self.run(env, "ERROR").await;
+        for operation in ["GetItem", "PutItem", "UpdateItem", "Query", "TransactWriteItems"] {
+            env.dynamodb.fail(operation, Failure::NoResponse, usize::MAX);
+        }
+        env.forget_calls();
+        function.invoke_within(SHORT_INVOCATION, event).await;
+        let mut calls = env.take_lines();
+        calls.sort_unstable();
+        let mut distinct = calls.clone();
+        distinct.dedup();
+        assert!(!calls.is_empty() && calls == distinct, "a call was repeated: {calls:?}");
+        env.dynamodb.clear_failures();
     }
 
     /// The names and values of a complete environment.
@@ -82,13 +107,17 @@ impl FunctionBinary {
         variables
     }
 
-    async fn startup_error_with(&self, env: &TestEnvironment, (name, value): (&str, &str)) -> String {
+    /// What the binary prints before it fails because a variable has this value: one line, and perhaps counters.
+    ///
+    /// # Panics
+    /// If it starts or prints anything else.
+    pub async fn failed_start(&self, env: &TestEnvironment, (name, value): (&str, &str)) -> String {
         let mut variables = self.variables_in(env);
         variables.push((name.to_owned(), value.to_owned()));
         self.startup_error(variables).await
     }
 
-    /// The one line that the binary prints before it fails. Of a variable that is given twice the later counts.
+    /// What the binary prints before it fails: one line, and perhaps counters. Of a variable that is given twice the later counts.
     async fn startup_error(&self, variables: Vec<(String, String)>) -> String {
         let mut command = Command::new(self.program);
         command.env_clear().envs(variables).stdin(Stdio::null()).kill_on_drop(true);
@@ -96,7 +125,8 @@ impl FunctionBinary {
         let output = output.expect("the function exits").expect("the function starts");
         assert!(!output.status.success(), "the function exited successfully");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert_eq!(printed.lines().count(), 1, "{printed}");
+        let counters = printed.lines().filter(|line| line.contains("\"_aws\":{")).count();
+        assert_eq!(printed.lines().count() - counters, 1, "{printed}");
         printed
     }
 }

@@ -30,7 +30,7 @@ impl FunctionBinary {
         for (index, level) in LOG_LEVELS.into_iter().enumerate() {
             let mut function = self.run(env, level).await;
             for LoggedEvent { name, event, most_bytes } in events {
-                let printed = function.invoke(event.clone()).await.printed;
+                let printed = function.invoke(event).await.printed;
                 println!("{name} at {level}: {} bytes in {} lines", printed.len(), printed.lines().count());
                 assert!(printed.len() <= most_bytes[index], "{name} at {level}: {printed}");
                 for line in printed.lines() {

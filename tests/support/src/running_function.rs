@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, PipeWriter, Write, pipe};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use hyper::{Method, Request, Response};
@@ -13,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::server::TestServer;
 
-/// How long Lambda lets an invocation take, in milliseconds, as the template sets it.
-const INVOCATION_MS: i64 = 10_000;
+/// How long Lambda lets an invocation take, as the template sets it.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The path of the Runtime API at which a function asks for its next event.
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
@@ -45,10 +46,17 @@ pub struct Invoked {
     pub printed: String,
 }
 
+#[derive(Debug, Clone)]
+struct Event {
+    number: usize,
+    body: String,
+    deadline_ms: i64,
+}
+
 /// The Runtime API.
 #[derive(Debug)]
 struct State {
-    events: watch::Sender<Option<(usize, Value)>>,
+    events: watch::Sender<Option<Event>>,
     responses: mpsc::UnboundedSender<Value>,
     /// How often the function asked for an event.
     asked: watch::Sender<usize>,
@@ -99,9 +107,16 @@ impl RunningFunction {
     }
 
     /// The response to `event`, and everything that the function prints until it asks for another.
-    pub async fn invoke(&mut self, event: Value) -> Invoked {
+    pub async fn invoke(&mut self, event: &Value) -> Invoked {
+        self.invoke_within(TIMEOUT, event).await
+    }
+
+    /// The same for an invocation that ends after `timeout`.
+    pub async fn invoke_within(&mut self, timeout: Duration, event: &Value) -> Invoked {
         let number = { *self.state.given.lock() } + 1;
-        self.state.events.send_replace(Some((number, event)));
+        let timeout_ms = i64::try_from(timeout.as_millis()).expect("a short time");
+        let deadline_ms = nsl_aws::clock::now().plus_ms(timeout_ms).ms();
+        self.state.events.send_replace(Some(Event { number, body: event.to_string(), deadline_ms }));
         let response = self.responses.recv().await.expect("the function responds");
         Invoked { response, printed: self.wait_until_idle().await }
     }
@@ -134,22 +149,20 @@ impl State {
         let given = *self.given.lock();
         self.asked.send_modify(|asked| *asked = given + 1);
         let mut events = self.events.subscribe();
-        let is_new =
-            |event: &Option<(usize, Value)>| event.as_ref().is_some_and(|(number, _)| *number > given);
+        let is_new = |event: &Option<Event>| event.as_ref().is_some_and(|event| event.number > given);
         let event = events.wait_for(is_new).await.expect("the Runtime API runs").clone();
-        let (number, event) = event.expect("an event");
+        let Event { number, body, deadline_ms } = event.expect("an event");
         *self.given.lock() = number;
-        let deadline = nsl_aws::clock::now().plus_ms(INVOCATION_MS).ms();
         Response::builder()
             .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", format!("8f5a3c1e-0b7d-4e2a-9c6f-{number:012}"))
-            .header("lambda-runtime-deadline-ms", deadline)
+            .header("lambda-runtime-deadline-ms", deadline_ms)
             .header("lambda-runtime-trace-id", TRACE_ID)
             .header(
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:us-east-1:123456789012:function:function",
             )
-            .body(Body::from(event.to_string()))
+            .body(Body::from(body))
             .expect("a valid response")
     }
 }

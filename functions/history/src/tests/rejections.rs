@@ -1,5 +1,8 @@
 //! Rejections: `{message, code, field?}` with the status of the code.
 
+use std::time::Duration;
+
+use nsl_aws::deadline;
 use nsl_domain::app::KeyRecord;
 use nsl_test_support::Failure;
 
@@ -161,4 +164,13 @@ async fn panic_in_one_request_is_503_and_costs_no_other() {
         assert!(!answer.text.contains("injected"), "{}", answer.text);
         assert_eq!(get(&history, call(route)).await.status, 200, "{operation} {route}");
     }
+}
+
+#[tokio::test]
+async fn unresponsive_table_is_answered_before_the_function_ends() {
+    let service = TestService::start().await;
+    service.env.dynamodb.fail("GetItem", Failure::NoResponse, usize::MAX);
+    let answer = deadline::within(Duration::from_secs(1), service.get(metrics("timeRange=hour"))).await;
+    assert_rejected(&answer, (503, "unavailable", ""));
+    assert_eq!(service.env.take_lines(), [READ_APP], "there is no time for a retry");
 }

@@ -3,6 +3,7 @@
 mod audience;
 mod cost;
 mod costliest;
+mod deadline;
 mod faults;
 mod frames;
 mod late;

@@ -1,8 +1,12 @@
 //! One app delays no other: its late minutes beyond a budget, and what cannot be computed for a while, are computed by
 //! later batches.
 
+use std::time::Duration;
+
+use nsl_aws::deadline;
 use nsl_domain::late::LATE_MINUTES;
 use nsl_domain::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use nsl_test_support::Failure;
 use serde_json::{Value, json};
 
 use crate::reference::assert_agrees;
@@ -139,4 +143,17 @@ async fn batch_without_deferred_minutes_costs_a_query_a_minute() {
         };
         assert_eq!(calls.iter().filter(is_look).count(), queries, "{offset_ms}");
     }
+}
+
+#[tokio::test]
+async fn minutes_cut_off_by_the_deadline_are_deferred_before_it() {
+    let (world, mut shop) = World::with_shop(1).await;
+    world.set_clock(NOW);
+    let report = shop.report(NOW - SECOND_MS, "web-1", &json!({"n": 1}));
+    let records = created(vec![world.store(&mut shop, report).await], NOW);
+    world.set_clock(NOW + 4 * MINUTE_MS);
+    world.env.dynamodb.fail("Query", Failure::NoResponse, usize::MAX);
+    let left = deadline::within(Duration::from_secs(2), world.deliver(&records)).await;
+    assert!(left.is_empty(), "the stream goes on: {left:?}");
+    assert_eq!(world.deferred().await, 1);
 }

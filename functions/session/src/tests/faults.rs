@@ -1,5 +1,8 @@
 //! What happens when AWS fails, and that each route keeps its promise of a body or of none.
 
+use std::time::Duration;
+
+use nsl_aws::deadline;
 use nsl_domain::frame::control::ANSWERED_BY_ROUTE;
 use nsl_test_support::{Behaviour, Failure};
 
@@ -8,6 +11,9 @@ use nsl_domain::frame::replay::REPLAY_EVERY_MS;
 
 /// Attempts of one call, the first included, as `nsl_aws::boot` configures.
 const ATTEMPTS: usize = 3;
+
+/// A time of an invocation that is too short for a second attempt of a call.
+const TIME: Duration = Duration::from_secs(1);
 
 fn assert_unavailable(frame: &Value) {
     assert_eq!(frame["type"], "error", "{frame}");
@@ -156,4 +162,22 @@ async fn panic_at_either_end_of_a_connection_is_a_fault() {
     assert_eq!(connect(&session, &[], PROGRAM).await, 200);
     world.env.panic_on("DeleteItem", "", 1);
     assert_eq!(disconnect(&session).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn unresponsive_table_is_answered_before_the_function_ends() {
+    let world = World::start().await;
+    let session = world.instance();
+    for operation in ["GetItem", "PutItem", "UpdateItem", "Query"] {
+        world.env.dynamodb.fail(operation, Failure::NoResponse, usize::MAX);
+    }
+    let connect = events::connect(CONNECTION, &[], PROGRAM, NOW_MS);
+    let connect = session.handle(serde_json::from_value(connect).unwrap());
+    assert_eq!(deadline::within(TIME, connect).await.unwrap().status_code, 503);
+    assert_eq!(world.env.take_calls().len(), 1, "there is no time for a retry");
+
+    let frame = json!({"type": "subscribe", "data": {"appId": "shop"}}).to_string();
+    let body = deadline::within(TIME, send(&session, "subscribe", &frame, PROGRAM)).await;
+    assert_unavailable(&body.unwrap());
+    assert_eq!(world.env.take_calls().len(), 1);
 }

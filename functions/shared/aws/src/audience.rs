@@ -11,6 +11,7 @@ use nsl_domain::time::TimestampMs;
 
 use crate::apps::AppCache;
 use crate::connections_api::ConnectionsApi;
+use crate::deadline;
 use crate::fault::Fault;
 use crate::publishers::{Publisher, Publishers};
 use crate::subscriptions::{Subscriber, Subscriptions};
@@ -88,6 +89,9 @@ impl Audience {
     }
 
     async fn expire_one(&self, app: &AppId, subscriber: &Subscriber, frame: &str) {
+        if deadline::is_over() {
+            return;
+        }
         let connection = &subscriber.connection;
         match self.subscriptions.expire(app, subscriber).await {
             Ok(true) => tracing::info!(%app, %connection, "subscription expired with its credentials"),

@@ -12,6 +12,7 @@ use nsl_domain::rollup::Retention;
 use crate::apps::Apps;
 use crate::audience::Audience;
 use crate::connections_api::ConnectionsApi;
+use crate::deadline::ObeyDeadline;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
 use crate::legacy::{Commands, Logs};
@@ -31,8 +32,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest wait for one attempt of a call, connecting included.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Longest wait for a call with all its attempts: below the functions' own timeout of 10 s, so that a caller can
-/// still be answered.
+/// Longest wait for a call with all its attempts. Several in a row are bounded by the invocation's [`crate::deadline`].
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Attempts of one call, the first included.
@@ -84,7 +84,7 @@ pub async fn clients() -> Clients {
 /// Clients of AWS whose connections API is at `endpoint`, for a command line.
 pub async fn clients_with_connections_at(endpoint: &str) -> Clients {
     let config = loader().load().await;
-    Clients { connections: connections_client(&config, endpoint), ..Clients::new(&config) }
+    Clients { connections: connections_client_at(&config, endpoint), ..Clients::new(&config) }
 }
 
 /// Clients of a local stand-in for AWS, which accepts any credentials.
@@ -94,26 +94,35 @@ pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
     let region = aws_sdk_dynamodb::config::Region::new(endpoints.region.clone());
     let config = loader().credentials_provider(credentials).region(region).load().await;
     Clients {
-        tables: aws_sdk_dynamodb::Client::from_conf(
+        tables: tables_client(
             aws_sdk_dynamodb::config::Builder::from(&config)
                 .endpoint_url(&endpoints.tables)
                 // The quota of retries is that of the process otherwise, and so of all its tests.
                 .retry_partition(aws_sdk_dynamodb::config::retry::RetryPartition::new(
                     endpoints.tables.clone(),
-                ))
-                .build(),
+                )),
         ),
-        connections: connections_client(&config, &endpoints.connections),
+        connections: connections_client_at(&config, &endpoints.connections),
         has_connections: true,
     }
 }
 
-fn connections_client(config: &SdkConfig, endpoint: &str) -> aws_sdk_apigatewaymanagement::Client {
+fn tables_client(builder: aws_sdk_dynamodb::config::Builder) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::from_conf(builder.interceptor(ObeyDeadline).build())
+}
+
+fn connections_client(
+    builder: aws_sdk_apigatewaymanagement::config::Builder,
+) -> aws_sdk_apigatewaymanagement::Client {
+    aws_sdk_apigatewaymanagement::Client::from_conf(builder.interceptor(ObeyDeadline).build())
+}
+
+fn connections_client_at(config: &SdkConfig, endpoint: &str) -> aws_sdk_apigatewaymanagement::Client {
     let builder =
         aws_sdk_apigatewaymanagement::config::Builder::from(config).endpoint_url(endpoint).retry_partition(
             aws_sdk_apigatewaymanagement::config::retry::RetryPartition::new(endpoint.to_owned()),
         );
-    aws_sdk_apigatewaymanagement::Client::from_conf(builder.build())
+    connections_client(builder)
 }
 
 /// The SDK configuration that every client of a process shares.
@@ -177,8 +186,8 @@ impl Clients {
     /// Clients of `config`, which has the endpoint of connections if they are needed. No call.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
-            tables: aws_sdk_dynamodb::Client::new(config),
-            connections: aws_sdk_apigatewaymanagement::Client::new(config),
+            tables: tables_client(config.into()),
+            connections: connections_client(config.into()),
             has_connections: true,
         }
     }

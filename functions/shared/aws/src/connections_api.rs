@@ -13,7 +13,7 @@ use crate::fault::Fault;
 const GONE: u16 = 410;
 
 /// Longest wait for one post to another connection than the sender's, retries included. Short enough for several
-/// rounds within the functions' own timeout.
+/// rounds before the invocation's deadline.
 const POST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The id of a connection that cannot exist.

@@ -8,6 +8,7 @@ use nsl_domain::time::TimestampMs;
 
 use crate::connections_api::{ConnectionsApi, PostOutcome};
 use crate::counters::{Counter, Counters};
+use crate::deadline;
 use crate::fault::Fault;
 use crate::isolation::isolated;
 use crate::publishers::{Publisher, Publishers};
@@ -52,6 +53,7 @@ impl FanOut {
             }
         });
         posts.await;
+        log_if_cut_short(app, subscribers.len());
     }
 
     /// Posts `frame` to each of `publishers` of `app` at `now`. One call, and one write for a connection that is gone.
@@ -70,6 +72,7 @@ impl FanOut {
             }
         });
         posts.await;
+        log_if_cut_short(app, publishers.len());
     }
 
     /// Posts the frames until one is not delivered. A panic costs the other connections nothing.
@@ -97,6 +100,10 @@ impl FanOut {
         counters: &Counters,
     ) -> ConnectionState {
         for frame in frames {
+            if deadline::is_over() {
+                counters.add(Counter::UndeliveredPosts, 1);
+                break;
+            }
             match self.connections_api.post_with_timeout(connection, frame).await {
                 Ok(PostOutcome::Delivered) => {}
                 Ok(PostOutcome::Gone) => {
@@ -111,6 +118,13 @@ impl FanOut {
             }
         }
         ConnectionState::NotGone
+    }
+}
+
+/// One line for all connections that the deadline left without their frames: a subscriber gets them with its next replay.
+fn log_if_cut_short(app: &AppId, connections: usize) {
+    if deadline::is_over() {
+        tracing::error!(%app, connections, "fan-out cut short");
     }
 }
 

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod compute;
 pub mod connections_api;
 pub mod counters;
+pub mod deadline;
 pub mod erase;
 pub mod event;
 mod expiry;
