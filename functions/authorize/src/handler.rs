@@ -8,6 +8,7 @@ use nsl_auth::token::TrustedKeys;
 use nsl_aws::apps::Apps;
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
+use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
 use nsl_aws::logging;
@@ -16,6 +17,7 @@ use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::KeyHash;
 use nsl_domain::rejection::{Code, Rejection};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::credential::{AuthorizerEvent, Offered};
@@ -29,6 +31,15 @@ pub(crate) struct Authorize {
     allowed_origins: Vec<String>,
     trusted: TrustedKeys,
     origin_secret: OriginSecret,
+    pub(crate) counters: Counters,
+}
+
+/// Why an event has no response.
+enum Unanswered {
+    /// The caller's credential is wrong. The handshake is answered with 401.
+    WrongCredential,
+    /// A fault of ours, which is logged. The caller is answered with 500.
+    Fault(lambda_runtime::Error),
 }
 
 /// The outcome of checking the credential of a caller.
@@ -48,11 +59,27 @@ impl From<Result<Grant, Rejection>> for Checked {
 impl Authorize {
     pub(crate) fn new(clients: &Clients, settings: Settings, trusted: TrustedKeys) -> Self {
         let apps = clients.apps(&settings.apps_table);
+        let counters = Counters::new(&settings.metrics_namespace);
         let Settings { allowed_origins, origin_secret, .. } = settings;
-        Self { apps, allowed_origins, trusted, origin_secret }
+        Self { apps, allowed_origins, trusted, origin_secret, counters }
     }
 
-    pub(crate) async fn handle(&self, event: AuthorizerEvent) -> Result<Value, lambda_runtime::Error> {
+    /// The response to `event`. Lambda counts either error in `Errors`, so that of a fault has a counter of its own.
+    pub(crate) async fn handle(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
+        let response = self.respond(event).await.map_err(|unanswered| match unanswered {
+            Unanswered::WrongCredential => response::UNAUTHORIZED.into(),
+            Unanswered::Fault(error) => {
+                self.counters.add(Counter::AuthorizeFaults, 1);
+                error
+            }
+        });
+        self.counters.emit(clock::now());
+        response
+    }
+
+    async fn respond(&self, event: Value) -> Result<Value, Unanswered> {
+        let event = AuthorizerEvent::deserialize(event)
+            .map_err(|_| Unanswered::Fault(logging::failed("the authorizer's event cannot be read")))?;
         if !self.origin_secret.admits(event.header(ORIGIN_SECRET_HEADER)) {
             return refused_around_proxy(&event);
         }
@@ -64,7 +91,7 @@ impl Authorize {
                 let checked = isolated("check a credential", self.check(&text, role)).await.flatten();
                 checked.map_err(|fault| {
                     tracing::error!(reason = fault.chain(), "credential not checked");
-                    "the credential cannot be checked"
+                    Unanswered::Fault("the credential cannot be checked".into())
                 })?
             }
         };
@@ -84,7 +111,7 @@ impl Authorize {
             Checked::Anonymous => Ok(response::allow(method_arn, role, source_ip, None)),
             Checked::Granted(grant) => Ok(response::allow(method_arn, role, source_ip, Some(&grant))),
             Checked::Rejected(rejection) if rejection.code == Code::Unauthorized => {
-                Err(response::UNAUTHORIZED.into())
+                Err(Unanswered::WrongCredential)
             }
             Checked::Rejected(_) => Ok(response::deny(method_arn)),
         }
@@ -115,12 +142,13 @@ impl Authorize {
 }
 
 /// Refuses a request that did not come through the proxy, with 403 and without reading a table.
-fn refused_around_proxy(event: &AuthorizerEvent) -> Result<Value, lambda_runtime::Error> {
+fn refused_around_proxy(event: &AuthorizerEvent) -> Result<Value, Unanswered> {
     tracing::warn!(source_ip = event.source_ip(), "request without the origin secret refused");
     if event.is_http() { Ok(response::simple(None)) } else { Ok(response::deny(method_arn(event)?)) }
 }
 
 /// The resource of a handshake's policy.
-fn method_arn(event: &AuthorizerEvent) -> Result<&str, lambda_runtime::Error> {
-    event.method_arn.as_deref().ok_or_else(|| logging::failed("the handshake's event has no methodArn"))
+fn method_arn(event: &AuthorizerEvent) -> Result<&str, Unanswered> {
+    let missing = || Unanswered::Fault(logging::failed("the handshake's event has no methodArn"));
+    event.method_arn.as_deref().ok_or_else(missing)
 }

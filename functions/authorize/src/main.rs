@@ -9,6 +9,7 @@ mod tests;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use nsl_auth::token::TrustedKeys;
+use nsl_aws::counters::Counter;
 use nsl_aws::table_probe::TableProbe;
 use nsl_aws::{boot, deadline, logging, settings::environment};
 
@@ -18,6 +19,7 @@ use crate::settings::Settings;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     logging::init(env!("CARGO_CRATE_NAME"));
+    boot::count_failed_start(Counter::AuthorizeFaults);
     let settings = boot::or_exit(Settings::read(environment));
     let tokens = &settings.tokens;
     let trusted = TrustedKeys::new(&tokens.secret, &tokens.keys, &tokens.audience);

@@ -3,7 +3,8 @@
 use nsl_aws::origin_secret::OriginSecret;
 use nsl_aws::settings::{Misconfigured, Reader, TokenSettings};
 
-/// The table of apps, the origins whose pages may subscribe to legacy apps, and what proves who the caller is.
+/// The table of apps, the origins whose pages may subscribe to legacy apps, what proves who the caller is, and where faults
+/// are counted.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) apps_table: String,
@@ -12,6 +13,7 @@ pub(crate) struct Settings {
     pub(crate) tokens: TokenSettings,
     /// Of the proxy in front of the APIs.
     pub(crate) origin_secret: OriginSecret,
+    pub(crate) metrics_namespace: String,
 }
 
 impl Settings {
@@ -22,6 +24,7 @@ impl Settings {
             allowed_origins: reader.list("ALLOWED_ORIGINS"),
             tokens: reader.tokens(),
             origin_secret: reader.origin_secret(),
+            metrics_namespace: reader.text("METRICS_NAMESPACE"),
         };
         reader.finish(settings)
     }

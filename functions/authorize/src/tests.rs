@@ -1,8 +1,12 @@
 //! The function in the test environment: an authorizer's event in, its response out, and what it cost.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nsl_auth::token::{self, Claims, TrustedKeys};
+use nsl_aws::counters::Counter;
+use nsl_aws::deadline;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::frame::control::MAX_CREDENTIAL_BYTES;
 use nsl_domain::grant::{Grant, GrantedApps};
@@ -54,8 +58,12 @@ impl World {
 
     /// The response, or the text of the failure: API Gateway makes 401 of `Unauthorized` and 500 of any other.
     async fn check(&self, event: Value) -> Result<Value, String> {
-        let response = self.authorize.handle(serde_json::from_value(event).unwrap()).await;
-        response.map_err(|error| error.to_string())
+        self.authorize.handle(event).await.map_err(|error| error.to_string())
+    }
+
+    /// How many faults were counted.
+    fn faults(&self) -> u64 {
+        self.authorize.counters.total(Counter::AuthorizeFaults)
     }
 
     async fn handshake(&self, headers: Pairs<'_>, query: Pairs<'_>) -> Result<Value, String> {
@@ -293,6 +301,7 @@ async fn wrong_or_contradicting_credential_is_401() {
         assert_eq!(response, Err("Unauthorized".to_owned()), "{headers:?} {query:?}");
         assert_eq!(world.env.take_lines(), vec![READ_APP; reads], "{headers:?} {query:?}");
     }
+    assert_eq!(world.faults(), 0, "a caller's mistake is no fault");
 }
 
 #[tokio::test]
@@ -301,6 +310,7 @@ async fn key_of_an_inactive_app_is_403() {
     let response = world.handshake(&[("x-api-key", &key("old"))], &[]).await;
     assert_eq!(effect(&response), "Deny");
     assert_eq!(response.unwrap()["context"].get("grant"), None);
+    assert_eq!(world.faults(), 0);
 }
 
 #[tokio::test]
@@ -315,6 +325,30 @@ async fn fault_accepts_no_credential_and_is_not_a_401() {
     assert_eq!(effect(&world.handshake(&[], &[]).await), "Allow", "no credential needs no table");
     world.env.dynamodb.go_online();
     assert_eq!(effect(&world.handshake(&[("x-api-key", &key)], &[]).await), "Allow");
+    assert_eq!(world.faults(), 2, "each fault is counted");
+}
+
+#[tokio::test]
+async fn stalled_table_is_a_fault_before_the_function_ends() {
+    let world = World::start().await;
+    world.env.dynamodb.fail("GetItem", Failure::NoResponse, ATTEMPTS);
+    let key = key("shop");
+    let failure =
+        deadline::within(Duration::from_secs(1), world.handshake(&[("x-api-key", &key)], &[])).await;
+    assert_eq!(failure, Err("the credential cannot be checked".to_owned()));
+    assert_eq!((world.env.take_lines().len(), world.faults()), (1, 1), "there is no time for a retry");
+}
+
+#[tokio::test]
+async fn event_that_cannot_be_read_is_a_fault() {
+    let world = World::start().await;
+    let mut without_arn = events::handshake(&[], &[]);
+    without_arn["methodArn"] = Value::Null;
+    for event in [json!(7), json!({"headers": 7}), without_arn] {
+        let failure = world.check(event).await.unwrap_err();
+        assert_ne!(failure, "Unauthorized");
+    }
+    assert_eq!(world.faults(), 3);
 }
 
 #[tokio::test]
@@ -338,6 +372,7 @@ async fn http_call_needs_a_valid_grant() {
         assert_eq!(world.env.take_lines(), vec![READ_APP; reads], "{authorization}");
     }
     assert_eq!(world.check(events::http_authorizer(&[])).await, rejected);
+    assert_eq!(world.faults(), 0);
 }
 
 #[tokio::test]
@@ -369,6 +404,7 @@ async fn invalid_token_is_401() {
         assert_eq!(world.http(&format!("Bearer {token}")).await, Ok(json!({"isAuthorized": false})));
     }
     assert_eq!(world.env.take_lines(), [""; 0]);
+    assert_eq!(world.faults(), 0);
 }
 
 #[tokio::test]
@@ -379,6 +415,7 @@ async fn panic_while_a_credential_is_checked_is_a_fault() {
     let failed = Err("the credential cannot be checked".to_owned());
     assert_eq!(world.handshake(&[("authorization", &bearer)], &[]).await, failed);
     assert_eq!(world.http(&bearer).await, failed);
+    assert_eq!(world.faults(), 2);
     assert_eq!(world.http(&bearer).await.unwrap()["isAuthorized"], true);
 }
 

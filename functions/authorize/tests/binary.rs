@@ -4,12 +4,21 @@ use nsl_domain::app::{App, KeyRecord};
 use nsl_domain::ids::Scope;
 use nsl_test_support::{FunctionBinary, LoggedEvent, TestEnvironment, events, fixtures};
 
-const AUTHORIZE: FunctionBinary =
-    FunctionBinary { program: env!("CARGO_BIN_EXE_authorize"), variables: &["APPS_TABLE", "TOKEN_AUDIENCE"] };
+const AUTHORIZE: FunctionBinary = FunctionBinary {
+    program: env!("CARGO_BIN_EXE_authorize"),
+    variables: &["APPS_TABLE", "TOKEN_AUDIENCE", "METRICS_NAMESPACE"],
+};
 
 #[tokio::test]
 async fn startup_errors_name_the_setting() {
     AUTHORIZE.assert_startup_errors(&[("TOKEN_KEYS", "{}")]).await;
+}
+
+#[tokio::test]
+async fn failed_start_is_counted() {
+    let env = TestEnvironment::start().await;
+    let printed = AUTHORIZE.failed_start(&env, ("TOKEN_KEYS", "{}")).await;
+    assert!(printed.lines().any(|line| line.contains("\"AuthorizeFaults\":1")), "{printed}");
 }
 
 #[tokio::test]
@@ -21,7 +30,7 @@ async fn binary_handles_an_event_under_lambda_emulator() {
 }
 
 #[tokio::test]
-async fn log_lines_of_a_handshake_are_bounded_and_have_no_credential() {
+async fn log_lines_and_calls_of_a_handshake_are_bounded() {
     let key = |digit: &str| format!("nehonix@{}.nsl", digit.repeat(64));
     let (right, wrong) = (key("a"), key("b"));
     let keys = vec![KeyRecord::of(&right, Scope::BOTH)];
@@ -47,4 +56,5 @@ async fn log_lines_of_a_handshake_are_bounded_and_have_no_credential() {
     ];
     let secrets = [right, wrong, "c2VjcmV0".to_owned(), TestEnvironment::TOKEN_SECRET.to_owned()];
     AUTHORIZE.assert_log_lines(&env, &events, &secrets).await;
+    AUTHORIZE.assert_obeys_deadline(&env, &events[0].event).await;
 }

@@ -2,6 +2,7 @@
 //!
 //! Timeouts and retries of every AWS call are set here. A function that cannot work logs one line and exits.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
@@ -11,7 +12,9 @@ use nsl_domain::rollup::Retention;
 
 use crate::apps::Apps;
 use crate::audience::Audience;
+use crate::clock;
 use crate::connections_api::ConnectionsApi;
+use crate::counters::{self, Counter};
 use crate::deadline::ObeyDeadline;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
@@ -41,6 +44,14 @@ pub const MAX_ATTEMPTS: u32 = 3;
 /// First pause between attempts. The SDK's own 1 s is longer than most invocations.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
+/// What counts a start that fails.
+static FAILED_START: OnceLock<Counter> = OnceLock::new();
+
+/// Counts a failed start as `counter`, from here on.
+pub fn count_failed_start(counter: Counter) {
+    FAILED_START.get_or_init(|| counter);
+}
+
 /// `settings`; exits after one log line if they are wrong.
 pub fn or_exit<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
     match settings {
@@ -51,6 +62,9 @@ pub fn or_exit<S, E: std::fmt::Display>(settings: Result<S, E>) -> S {
 
 fn exit(reason: &str) -> ! {
     tracing::error!(reason, "function cannot start");
+    if let (Some(counter), Some(namespace)) = (FAILED_START.get(), environment("METRICS_NAMESPACE")) {
+        counters::emit_one(&namespace, *counter, clock::now());
+    }
     std::process::exit(1)
 }
 

@@ -36,6 +36,9 @@ pub enum Counter {
     UndeliveredPosts,
     /// Panics, each contained.
     Panics,
+    /// Credentials that could not be checked because of a fault of ours, and failed starts of `authorize`. Lambda's own
+    /// `Errors` also counts wrong credentials, because only an error is answered with 401.
+    AuthorizeFaults,
     /// Rejected frames and reports, by code.
     Rejections(&'static str),
 }
@@ -58,6 +61,7 @@ impl Counter {
             Self::GonePosts => "GonePosts".to_owned(),
             Self::UndeliveredPosts => "UndeliveredPosts".to_owned(),
             Self::Panics => "Panics".to_owned(),
+            Self::AuthorizeFaults => "AuthorizeFaults".to_owned(),
             Self::Rejections(code) => format!("Rejections.{code}"),
         }
     }
@@ -119,9 +123,10 @@ impl Counters {
     }
 }
 
-/// Emits one panic at once: the instance may not reach its next line, and not every function counts anything else.
-pub(crate) fn emit_panic(namespace: &str, now: TimestampMs) {
-    let counts = BTreeMap::from([(Counter::Panics, 1)]);
+/// Emits one panic or failed start at once: the instance may not reach its next line, and not every function counts
+/// anything else.
+pub(crate) fn emit_one(namespace: &str, counter: Counter, now: TimestampMs) {
+    let counts = BTreeMap::from([(counter, 1)]);
     print(&rendered(namespace, &counts, now, passing_level()));
 }
 

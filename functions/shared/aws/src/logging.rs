@@ -11,7 +11,7 @@ use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use tracing::Dispatch;
 
 use crate::clock;
-use crate::counters;
+use crate::counters::{self, Counter};
 use crate::settings::environment;
 
 /// What the names of the project's libraries begin with.
@@ -40,7 +40,7 @@ pub fn init(function: &str) {
     std::panic::set_hook(Box::new(move |panic| {
         log_panic(panic);
         if let Some(namespace) = &namespace {
-            counters::emit_panic(namespace, clock::now());
+            counters::emit_one(namespace, Counter::Panics, clock::now());
         }
     }));
 }
