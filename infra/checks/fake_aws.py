@@ -204,7 +204,7 @@ class FakeSession:
 
 def settings_of(environment="prod", name="nsl", **changes):
     return {
-        "environment": environment, "config": "samconfig.toml", "stack_name": name, "twins": [], "region": None, "profile": None,
+        "environment": environment, "config": "infra/deploy/samconfig.toml", "stack_name": name, "twins": [], "region": None, "profile": None,
         "bucket": "bucket", "prefix": name, "capabilities": "CAPABILITY_IAM", "asks_before_deploy": False,
         "asks_before_delete": environment != "dev", "overrides": [], "architecture": None, "build": None, "confirm": None,
     } | changes

@@ -183,6 +183,11 @@ class Configuration(unittest.TestCase):
             file.flush()
             settings.read("x", {"SAMCONFIG": file.name})
 
+    def test_a_command_to_repeat_names_the_file_and_the_environment(self):
+        found = self.read('[x.deploy.parameters]\nstack_name = "a"\n')
+        self.assertEqual(settings.command(found, "deploy"), f"make deploy ENVIRONMENT=x SAMCONFIG={found['config']}")
+        self.assertEqual(settings.command(settings.read("dev", {}), "deploy"), "make deploy")
+
     def test_the_projects_own_environments_are_valid(self):
         for name in ("dev", "prod"):
             found = settings.read(name, {})

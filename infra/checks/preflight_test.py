@@ -115,7 +115,7 @@ class Alarms(unittest.TestCase):
 class Twins(unittest.TestCase):
     def test_two_sections_of_one_stack_are_a_warning(self):
         [_, warning] = run(twins=["staging"])["warnings"]
-        self.assertIn("prod and staging of samconfig.toml have the same stack_name, nsl", warning)
+        self.assertIn("prod and staging of infra/deploy/samconfig.toml have the same stack_name, nsl", warning)
 
 
 class Account(unittest.TestCase):

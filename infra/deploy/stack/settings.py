@@ -105,4 +105,9 @@ def read(environment, variables):
 
 def command(settings, goal):
     """The make command of this environment, to print."""
-    return f"make {goal}" + ("" if settings["environment"] == "dev" else f" ENVIRONMENT={settings['environment']}")
+    parts = ["make", goal]
+    if settings["environment"] != "dev":
+        parts.append(f"ENVIRONMENT={settings['environment']}")
+    if settings["config"] != str(CONFIG.relative_to(ROOT)):
+        parts.append(f"SAMCONFIG={settings['config']}")
+    return " ".join(parts)
