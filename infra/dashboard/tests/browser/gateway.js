@@ -5,9 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const ROOT = resolve(import.meta.dirname, "../../../..");
+const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const BINARIES = resolve(process.env.NSL_BINARIES ?? join(ROOT, "target/debug"));
 const START_MS = 30_000;
 const POLL_MS = 30;
