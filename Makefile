@@ -14,7 +14,7 @@ export ARCHITECTURE BUILD CONFIRM PARAMETERS SAMCONFIG
 stack := $(CURDIR)/.venv/sam/bin/python -B $(CURDIR)/infra/deploy/stack
 
 .DEFAULT_GOAL := help
-.PHONY: help check preflight deploy destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local tools
+.PHONY: help check preflight deploy destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local client-js tools
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ ministack: tools ## Deploy to a local AWS emulator, test, delete
 
 dynamodb-local: ## Run DynamoDB Local until Ctrl-C
 	infra/deploy/dynamodb-local
+
+client-js: ## Pack the npm package infra/client-js into target/
+	infra/client-js/pack target
 
 # Without the compiler for Lambda, which `make deploy` installs when its checks have passed.
 .PHONY: sam

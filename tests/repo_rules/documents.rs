@@ -59,7 +59,8 @@ fn every_promise_names_tests_that_exist() {
 
 /// The comments of a text, consecutive lines joined: `//` in code, `#` in scripts and configuration.
 fn comments(path: &str, text: &str) -> Vec<String> {
-    let marker = if path.ends_with(".rs") || path.ends_with(".js") { "//" } else { "#" };
+    let is_code = [".rs", ".js", ".mjs", ".cjs", ".ts", ".mts"].iter().any(|end| path.ends_with(end));
+    let marker = if is_code { "//" } else { "#" };
     let mut comments = vec![String::new()];
     for line in text.lines().map(str::trim) {
         match line.strip_prefix(marker) {

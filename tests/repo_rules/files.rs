@@ -82,9 +82,9 @@ fn every_rust_file_opens_with_a_sentence() {
 fn every_script_opens_with_a_sentence_and_stays_short() {
     assert!(opening("a.js", "const a = 1;\n", "// ").is_some());
     assert!(opening("a.js", "// What it does.\n", "// ").is_none());
-    let scripts = files_with("js").into_iter().filter(|file| !file.path.contains("/vendor/"));
-    let scripts: Vec<_> = scripts.collect();
-    assert!(scripts.len() > 30, "the dashboard's scripts were not found");
+    let scripts = ["js", "mjs", "cjs", "ts", "mts"].into_iter().flat_map(files_with);
+    let scripts: Vec<_> = scripts.filter(|file| !file.path.contains("/vendor/")).collect();
+    assert!(scripts.len() > 50, "the scripts of the dashboard and the npm package were not found");
     assert_none(scripts.iter().filter_map(|file| opening(&file.path, &file.text, "// ")));
     let long = scripts.iter().filter(|file| code_lines(&file.text) > CODE_LINES_MAX);
     assert_none(long.map(|file| format!("{} has {} lines of code", file.path, code_lines(&file.text))));

@@ -116,8 +116,8 @@ fn collect(folder: &Path, files: &mut Vec<TextFile>) {
     for path in entries {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let foreign = name.starts_with('.') && !OWN_HIDDEN.contains(&name.as_str());
-        if foreign || name == "target" || name == "__pycache__" || name == "node_modules" || path.is_symlink()
-        {
+        let built = ["target", "dist", "__pycache__", "node_modules"].contains(&name.as_str());
+        if foreign || built || path.is_symlink() {
             continue;
         }
         if path.is_dir() {

@@ -1,0 +1,3 @@
+// The types of the publisher's entry, for ES modules.
+
+export * from "./index.js";

@@ -1,0 +1,3 @@
+// The types of the entry with process metrics, for ES modules.
+
+export * from "./metrics.js";
