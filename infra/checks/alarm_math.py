@@ -1,9 +1,11 @@
 """Evaluates an alarm of the template for given values of its metrics, as CloudWatch does for one period.
 
-A value that is missing is None. Of CloudWatch's metric math there is what the template uses; anything else is an error.
+A value that is missing is None. Of CloudWatch's metric math and filter patterns there is what the template uses; anything
+else is an error.
 """
 
 import re
+from fnmatch import fnmatchcase
 
 
 class Point:
@@ -95,3 +97,17 @@ def breaches(alarm, values, parameters):
 
 def number(threshold, parameters):
     return parameters[threshold["Ref"]] if isinstance(threshold, dict) else threshold
+
+
+def counts_line(pattern, line):
+    """Whether the filter pattern of a log group matches a line, which is JSON."""
+
+    def compared(found):
+        path, operator, value = found.groups()
+        part = line
+        for key in path.split("."):
+            part = part.get(key) if isinstance(part, dict) else None
+        return str(part is not None and fnmatchcase(part, value) == (operator == "="))
+
+    text = re.sub(r'\$\.([\w.]+) (!?=) "([^"]*)"', compared, pattern.strip().removeprefix("{").removesuffix("}"))
+    return eval(text.replace("&&", " and ").replace("||", " or ").strip(), {"__builtins__": {}})

@@ -59,6 +59,26 @@ class TheAlarms(unittest.TestCase):
         self.assertTrue(self.breaches("AuthorizeFaultsAlarm", {"AuthorizeFaults": 1}))
         self.assertTrue(self.breaches("PanicsAlarm", {"Panics": 1}))
 
+    def test_faults_of_authorize_that_end_before_its_counter_are_counted(self):
+        filters = transform.of_type(self.template, "AWS::Logs::MetricFilter")
+        [properties] = transform.properties(filters)
+        [metric] = properties["MetricTransformations"]
+        alarm = self.template["Resources"]["AuthorizeFaultsAlarm"]["Properties"]
+        self.assertEqual((metric["MetricNamespace"], metric["MetricName"]), (alarm["Namespace"], alarm["MetricName"]))
+
+        def is_counted(kind, **record):
+            return alarm_math.counts_line(properties["FilterPattern"], {"type": kind, "record": record})
+
+        self.assertTrue(is_counted("platform.initRuntimeDone", status="error"), "does not start")
+        self.assertTrue(is_counted("platform.initRuntimeDone", status="timeout"), "starts too slowly")
+        self.assertTrue(is_counted("platform.report", status="timeout"))
+        self.assertTrue(is_counted("platform.report", status="error", errorType="Runtime.ExitError"), "process ended")
+        for status in ("success", "error"):
+            self.assertFalse(is_counted("platform.report", status=status, errorType="Unhandled"), "a wrong credential")
+            self.assertFalse(is_counted("platform.runtimeDone", status=status), "a wrong credential")
+        self.assertFalse(is_counted("platform.initRuntimeDone", status="success"))
+        self.assertFalse(alarm_math.counts_line(properties["FilterPattern"], {"level": "ERROR", "message": "x"}))
+
     def test_duration_is_a_part_of_each_functions_own_timeout(self):
         default = self.template["Globals"]["Function"]["Timeout"]
         for name, body in transform.of_type(self.template, transform.FUNCTION).items():
