@@ -15,7 +15,7 @@ use crate::audience::Audience;
 use crate::clock;
 use crate::connections_api::ConnectionsApi;
 use crate::counters::{self, Counter};
-use crate::deadline::ObeyDeadline;
+use crate::deadline::{self, ObeyDeadline};
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
 use crate::legacy::{Commands, Logs};
@@ -37,6 +37,10 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest wait for a call with all its attempts. Several in a row are bounded by the invocation's [`crate::deadline`].
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest wait for the calls of a start together: Lambda ends a start after 10 s. Source: the "Lambda execution
+/// environment lifecycle" page of the Lambda developer guide.
+const WARM_UP_TIME: Duration = Duration::from_secs(5);
 
 /// Attempts of one call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -156,6 +160,10 @@ fn loader() -> ConfigLoader {
 /// log line if a table is missing or access is denied; an endpoint that cannot be reached is logged only, because
 /// it may be back by the first event.
 pub async fn warm_up(clients: &Clients, tables: &[(&str, TableProbe)]) {
+    deadline::within(WARM_UP_TIME, probe_tables(clients, tables)).await;
+}
+
+async fn probe_tables(clients: &Clients, tables: &[(&str, TableProbe)]) {
     for (table, probe) in tables {
         match table_probe::run(&clients.tables, table, *probe).await {
             Ok(()) => {}
@@ -181,7 +189,8 @@ pub async fn warm_up_with_posts(
     if !clients.has_connections {
         exit(&format!("misconfigured: {CONNECTIONS_ENDPOINT} is not set"));
     }
-    let ((), connections) = tokio::join!(warm_up(clients, tables), connections_api.probe());
+    let ((), connections) =
+        tokio::join!(warm_up(clients, tables), deadline::within(WARM_UP_TIME, connections_api.probe()));
     if let Err(fault) = connections {
         tracing::warn!(reason = fault.chain(), "warm-up call to the connections failed");
     }
