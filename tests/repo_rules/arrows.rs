@@ -44,7 +44,9 @@ fn is_allowed(folder: &str, dependency: &Dependency) -> bool {
         let of_benches = folder == "infra/bench" && MEASURED.contains(&name);
         return may_name(folder).contains(&name) || (!is_shipped && (of_tests || of_benches));
     }
-    let is_sdk = ["aws-sdk-", "aws-config", "aws-smithy-"].iter().any(|sdk| name.starts_with(sdk));
+    let is_sdk = ["aws-sdk-", "aws-config", "aws-credential-types", "aws-sigv4", "aws-smithy-"]
+        .iter()
+        .any(|sdk| name.starts_with(sdk));
     match folder {
         "functions/shared/aws" => true,
         "functions/shared/domain" if is_shipped => DOMAIN_MAY_USE.contains(&name),

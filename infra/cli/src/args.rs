@@ -51,7 +51,8 @@ pub(crate) struct Place {
     #[expect(clippy::option_option, reason = "clap's shape of a flag with an optional value")]
     pub(crate) local: Option<Option<PathBuf>>,
 
-    /// Use the CloudFormation stack of this name, found with the aws command and its profile and region.
+    /// Use the CloudFormation stack of this name, in the Region and with the credentials of AWS_REGION, AWS_PROFILE and
+    /// the files of the AWS CLI. The aws command itself is needed only by profiles of IAM Identity Center (SSO).
     #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
     pub(crate) stack: Option<String>,
 

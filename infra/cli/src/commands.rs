@@ -32,8 +32,8 @@ pub(crate) async fn run(command: Command, cli: &Cli) -> anyhow::Result<()> {
         Command::Send(args) => send::run(args, cli).await,
         Command::Status(args) => status::run(args, cli).await,
         Command::Tail(args) => tail::run(args, cli).await,
-        Command::Token { command: TokenCommand::Issue(args) } => token_issue::run(args, cli),
-        Command::Token { command: TokenCommand::Inspect(args) } => token_inspect::run(args, cli),
+        Command::Token { command: TokenCommand::Issue(args) } => token_issue::run(args, cli).await,
+        Command::Token { command: TokenCommand::Inspect(args) } => token_inspect::run(args, cli).await,
     }
 }
 

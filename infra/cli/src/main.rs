@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     let args = args::Args::parse();
     let settings = Settings::from_environment();
     let console = Console::new("nsl", args.json, settings.plain);
-    let cli = cli::Cli { place: args.place, settings, console };
+    let cli = cli::Cli::new(args.place, settings, console);
     let outcome = commands::run(args.command, &cli).await;
     cli.console.exit_code(outcome.map(|()| ExitCode::SUCCESS))
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 const TOKEN_SECRET: &str = "TokenSecret";
 
 /// The secret, if there is one. `file` comes first, then the environment, then the ready file or the stack.
-pub(crate) fn find(cli: &Cli, file: Option<&Path>) -> anyhow::Result<Option<String>> {
+pub(crate) async fn find(cli: &Cli, file: Option<&Path>) -> anyhow::Result<Option<String>> {
     if let Some(path) = file {
         let text = std::fs::read_to_string(path);
         let text = text.with_context(|| format!("cannot read secret file {}", path.display()))?;
@@ -20,13 +20,13 @@ pub(crate) fn find(cli: &Cli, file: Option<&Path>) -> anyhow::Result<Option<Stri
     if let Some(secret) = &cli.settings.token_secret {
         return Ok(Some(secret.clone()));
     }
-    let Some(site) = site(cli)? else { return Ok(None) };
+    let Some(site) = site(cli).await? else { return Ok(None) };
     match (site.secrets.get(TOKEN_SECRET), &cli.place.stack) {
         (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Some(stack)) => {
             let id = site.outputs.get(TOKEN_SECRET);
             let id = id.with_context(|| format!("stack {stack} has no output {TOKEN_SECRET}"))?;
-            stack::secret(id).map(Some)
+            stack::secret(id, cli).await.map(Some)
         }
         (None, None) => Ok(None),
     }

@@ -50,13 +50,17 @@ pub(crate) struct Live {
 
 /// Opens the tables of the service that the arguments name. `table` is the name of the apps table.
 pub(crate) async fn open(cli: &Cli, table: Option<&str>) -> anyhow::Result<Store> {
-    let Some(site) = site(cli)? else {
+    let Some(site) = site(cli).await? else {
         let Some(table) = table else {
             bail!(
                 "no service named: give --local for the gateway on this machine, --stack NAME for one on AWS, or --table NAME"
             );
         };
-        return Ok(Store { apps: boot::clients().await.apps(table), live: None, retention: None });
+        return Ok(Store {
+            apps: cli.operator().await?.clients(None).apps(table),
+            live: None,
+            retention: None,
+        });
     };
     open_site(&site, cli, table).await
 }
@@ -73,7 +77,7 @@ pub(crate) async fn open_site(site: &ReadyFile, cli: &Cli, table: Option<&str>) 
             };
             boot::local_clients(&endpoints).await
         }
-        None if cli.place.stack.is_some() => boot::clients_with_connections_at(&site.management).await,
+        None if cli.place.stack.is_some() => cli.operator().await?.clients(Some(&site.management)),
         None => bail!("the ready file has no DynamoDB endpoint"),
     };
     let table = table.or_else(|| site.outputs.get(APPS_TABLE).map(String::as_str));

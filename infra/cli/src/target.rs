@@ -22,8 +22,8 @@ pub(crate) struct Target {
 
 impl Target {
     /// The target on the WebSocket API. `app` is the app that the arguments name.
-    pub(crate) fn of_websocket(cli: &Cli, app: Option<&str>) -> anyhow::Result<Self> {
-        let site = site(cli)?;
+    pub(crate) async fn of_websocket(cli: &Cli, app: Option<&str>) -> anyhow::Result<Self> {
+        let site = site(cli).await?;
         let address = cli.place.ws.clone().or_else(|| site.as_ref().map(|site| site.ws.clone()));
         let address = address.context(
             "no service named: give --local for the gateway on this machine, --stack NAME, or --ws URL",
@@ -32,8 +32,8 @@ impl Target {
     }
 
     /// The target on the HTTP API.
-    pub(crate) fn of_http(cli: &Cli, app: Option<&str>) -> anyhow::Result<Self> {
-        let site = site(cli)?;
+    pub(crate) async fn of_http(cli: &Cli, app: Option<&str>) -> anyhow::Result<Self> {
+        let site = site(cli).await?;
         Self::at(http_address(cli, site.as_ref())?, cli, app, site.as_ref())
     }
 
@@ -50,9 +50,9 @@ impl Target {
 }
 
 /// The service that `--local` or `--stack` names, if one of them is given.
-pub(crate) fn site(cli: &Cli) -> anyhow::Result<Option<ReadyFile>> {
+pub(crate) async fn site(cli: &Cli) -> anyhow::Result<Option<ReadyFile>> {
     if let Some(stack) = &cli.place.stack {
-        return stack::site(stack).map(Some);
+        return stack::site(stack, cli).await.map(Some);
     }
     let Some(argument) = &cli.place.local else { return Ok(None) };
     let path = argument.clone().or_else(|| cli.settings.ready_file.clone());
@@ -113,7 +113,7 @@ mod tests {
     fn cli(api_key: Option<&str>, token: Option<&str>) -> Cli {
         let (api_key, token) = (api_key.map(str::to_owned), token.map(str::to_owned));
         let settings = Settings { api_key, token, ..Settings::default() };
-        Cli { place: Place::default(), settings, console: Console::new("nsl", true, true) }
+        Cli::new(Place::default(), settings, Console::new("nsl", true, true))
     }
 
     fn found(app: Option<&str>, site: Option<&ReadyFile>, cli: &Cli) -> Result<(String, Credential), String> {
@@ -146,12 +146,12 @@ mod tests {
         assert_eq!(found(None, Some(&site(true)), &cli(Some("k"), Some("t"))), expected);
     }
 
-    #[test]
-    fn missing_application_or_service_is_an_error() {
+    #[tokio::test]
+    async fn missing_application_or_service_is_an_error() {
         let cli = cli(Some("k"), None);
         assert!(found(None, Some(&site(false)), &cli).unwrap_err().contains("demo application"));
         assert!(found(None, None, &cli).unwrap_err().contains("no application named"));
-        let error = Target::of_websocket(&cli, Some("a")).unwrap_err();
+        let error = Target::of_websocket(&cli, Some("a")).await.unwrap_err();
         assert!(error.to_string().contains("--local"));
     }
 

@@ -1,6 +1,7 @@
 //! HTTP client: docs/PROTOCOL.md, "HTTP". The credential is sent as a bearer token and appears in no error.
 
 use crate::credential::Credential;
+use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 use std::time::Duration;
@@ -20,6 +21,36 @@ const MAX_PAUSES: usize = 3;
 pub struct HttpClient {
     client: reqwest::Client,
     base: String,
+}
+
+/// The method of a call.
+pub use reqwest::Method;
+
+/// A call with any method and headers.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the parts of an HTTP request")]
+pub struct Call<'a> {
+    pub method: Method,
+    pub path: &'a str,
+    pub headers: &'a [(&'a str, &'a str)],
+    pub body: String,
+}
+
+/// A response of any status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header; empty if it is absent or not text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
 }
 
 /// Why a request failed.
@@ -125,6 +156,23 @@ impl HttpClient {
             return Ok(body);
         }
         Err(HttpError::Status { url, status: status.as_u16(), body, retry_after })
+    }
+}
+
+impl HttpClient {
+    /// The response to any call, whatever its status.
+    ///
+    /// # Errors
+    /// If there is no response.
+    pub async fn send(&self, call: Call<'_>) -> Result<Answer, HttpError> {
+        let url = format!("{}{}", self.base, call.path);
+        let request = self.client.request(call.method, &url).body(call.body);
+        let request =
+            call.headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let response = request.send().await.map_err(|source| HttpError::of(&url, source))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.text().await.map_err(|source| HttpError::of(&url, source))?;
+        Ok(Answer { status, headers, body })
     }
 }
 

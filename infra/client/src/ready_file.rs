@@ -33,6 +33,9 @@ pub struct ReadyFile {
     /// Outputs of the template: names of tables, and addresses.
     #[serde(default)]
     pub outputs: BTreeMap<String, String>,
+    /// Parameters of the template, those that a gateway or a stack states.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
     /// Secrets of the template by their logical ids.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,

@@ -42,6 +42,11 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// environment lifecycle" page of the Lambda developer guide.
 const WARM_UP_TIME: Duration = Duration::from_secs(5);
 
+/// The timeouts of an operator's commands, which run anywhere and keep no caller waiting.
+const OPERATOR_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const OPERATOR_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+const OPERATOR_OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
+
 /// Attempts of one call, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
 
@@ -99,10 +104,13 @@ pub async fn clients() -> Clients {
     Clients { has_connections, ..Clients::new(&loader().load().await) }
 }
 
-/// Clients of AWS whose connections API is at `endpoint`, for a command line.
-pub async fn clients_with_connections_at(endpoint: &str) -> Clients {
-    let config = loader().load().await;
-    Clients { connections: connections_client_at(&config, endpoint), ..Clients::new(&config) }
+/// Clients of `config` for an operator, with the connections whose API is at `connections`.
+pub(crate) fn operator_clients(config: &SdkConfig, connections: Option<&str>) -> Clients {
+    let clients = Clients::new(config);
+    match connections {
+        Some(endpoint) => Clients { connections: connections_client_at(config, endpoint), ..clients },
+        None => clients,
+    }
 }
 
 /// Clients of a local stand-in for AWS, which accepts any credentials.
@@ -145,10 +153,19 @@ fn connections_client_at(config: &SdkConfig, endpoint: &str) -> aws_sdk_apigatew
 
 /// The SDK configuration that every client of a process shares.
 fn loader() -> ConfigLoader {
+    loader_with(CONNECT_TIMEOUT, ATTEMPT_TIMEOUT, OPERATION_TIMEOUT)
+}
+
+/// The same for an operator's commands.
+pub(crate) fn operator_loader() -> ConfigLoader {
+    loader_with(OPERATOR_CONNECT_TIMEOUT, OPERATOR_ATTEMPT_TIMEOUT, OPERATOR_OPERATION_TIMEOUT)
+}
+
+fn loader_with(connect: Duration, attempt: Duration, operation: Duration) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
+        .connect_timeout(connect)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
         .build();
     let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
     #[expect(clippy::disallowed_methods, reason = "the one place that builds it")]

@@ -61,15 +61,20 @@ impl Fault {
 
     /// The error and its causes in one line, for a log.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause: Option<&dyn Error> = Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        causes(self)
     }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// The output of a conditional write; `None` where its condition did not hold.

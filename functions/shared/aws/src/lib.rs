@@ -26,6 +26,7 @@ mod keys;
 pub mod legacy;
 pub mod logging;
 mod observed;
+pub mod operator;
 pub mod origin_secret;
 pub mod publishers;
 pub mod repair;

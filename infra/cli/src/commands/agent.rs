@@ -24,7 +24,7 @@ const REPORTS_PER_ACK: u64 = 10;
 
 /// Sends reports until interrupted, or until `count` reports are acknowledged.
 pub(crate) async fn run(args: Agent, cli: &Cli) -> anyhow::Result<()> {
-    let target = Target::of_websocket(cli, args.app.as_deref())?;
+    let target = Target::of_websocket(cli, args.app.as_deref()).await?;
     let shutdown = Shutdown::on_signals()?;
     let source = args.source.unwrap_or_else(machine::source_name);
     cli.console.note(&format!(

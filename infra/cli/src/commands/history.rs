@@ -40,7 +40,7 @@ struct Columns {
 }
 
 pub(crate) async fn run(args: History, cli: &Cli) -> anyhow::Result<()> {
-    let target = Target::of_http(cli, args.app.as_deref())?;
+    let target = Target::of_http(cli, args.app.as_deref()).await?;
     let accept = if args.csv { "text/csv" } else { "application/json" };
     let path = format!("/apps/{}/metrics", target.app_id);
     let http = HttpClient::new(&target.address, TIMEOUT)?;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 const REPORT_ID: &str = "report";
 
 pub(crate) async fn run(args: Send, cli: &Cli) -> anyhow::Result<()> {
-    let target = Target::of_websocket(cli, args.app.as_deref())?;
+    let target = Target::of_websocket(cli, args.app.as_deref()).await?;
     let metrics = if args.machine { machine_metrics().await? } else { metrics_from_stdin()? };
     let source = args.source.unwrap_or_else(machine::source_name);
     let mut connection = Connection::open(&target).await?;

@@ -81,7 +81,7 @@ struct Overview {
 }
 
 pub(crate) async fn run(args: Status, cli: &Cli) -> anyhow::Result<()> {
-    let site = site(cli)?;
+    let site = site(cli).await?;
     let address = http_address(cli, site.as_ref())?;
     let http = HttpClient::new(&address, TIMEOUT)?;
     let mut overview = Overview { address, ..Overview::default() };

@@ -26,7 +26,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Shows reports until interrupted.
 pub(crate) async fn run(args: Tail, cli: &Cli) -> anyhow::Result<()> {
-    let target = Target::of_websocket(cli, args.app.as_deref())?;
+    let target = Target::of_websocket(cli, args.app.as_deref()).await?;
     let mut shutdown = Shutdown::on_signals()?;
     let mut reconnector = Reconnector::new(&target, &cli.console, shutdown.clone());
     let mut viewer = Viewer {

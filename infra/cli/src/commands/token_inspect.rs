@@ -18,13 +18,13 @@ const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 /// Claims that are times.
 const TIME_CLAIMS: [&str; 3] = ["iat", "nbf", "exp"];
 
-pub(crate) fn run(args: Signing, cli: &Cli) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Signing, cli: &Cli) -> anyhow::Result<()> {
     let token = match &cli.settings.token {
         Some(token) => token.clone(),
         None => from_stdin()?,
     };
     let claims = token::unverified_claims(&token).context("not a token")?;
-    let secret = secret::find(cli, args.secret_file.as_deref())?;
+    let secret = secret::find(cli, args.secret_file.as_deref()).await?;
     // Whether the service accepts the token, as JSON and as text.
     let (signature, description) = match secret {
         None => {

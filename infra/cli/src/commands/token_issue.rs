@@ -17,9 +17,9 @@ use serde_json::json;
 /// User of a token without --user and --owner.
 const DEFAULT_USER: &str = "nsl";
 
-pub(crate) fn run(args: TokenIssue, cli: &Cli) -> anyhow::Result<()> {
+pub(crate) async fn run(args: TokenIssue, cli: &Cli) -> anyhow::Result<()> {
     let claims = claims(&args, clock::now())?;
-    let secret = secret::find(cli, args.signing.secret_file.as_deref())?;
+    let secret = secret::find(cli, args.signing.secret_file.as_deref()).await?;
     let secret = secret.context(
         "no secret to sign with: give --local, --stack NAME or --secret-file FILE, or set NSL_TOKEN_SECRET",
     )?;

@@ -43,12 +43,16 @@ impl Gateway {
         gateway
     }
 
+    /// The ready file.
+    pub(crate) fn ready(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.folder.join("ready.json")).unwrap()).unwrap()
+    }
+
     /// Changes the ready file.
     pub(crate) fn edit_ready(&self, edit: impl FnOnce(&mut Value)) {
-        let path = self.folder.join("ready.json");
-        let mut ready: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let mut ready = self.ready();
         edit(&mut ready);
-        std::fs::write(path, ready.to_string()).unwrap();
+        std::fs::write(self.folder.join("ready.json"), ready.to_string()).unwrap();
     }
 
     /// Runs the command with `--local` and this gateway's ready file, unless it names a stack.

@@ -13,6 +13,7 @@ mod agent;
 mod app_changes;
 mod app_create;
 mod errors;
+mod fake_aws;
 mod fake_service;
 mod gateway;
 mod history;
