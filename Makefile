@@ -9,17 +9,19 @@ ARCHITECTURE ?=
 # CONFIRM=STACK          confirms a deployment or deletion without a terminal, by the name of the stack
 # PARAMETERS="K=V K=V"   parameters of the template, besides those of samconfig.toml
 # SAMCONFIG=FILE         another configuration file
-export ARCHITECTURE BUILD CONFIRM PARAMETERS SAMCONFIG
+# SMOKE="OPTIONS"        options of `nsl smoke`, such as --skip cors; NSL=PROGRAM runs an nsl that is built
+# LOCAL=1                tests the local gateway instead of a stack
+export ARCHITECTURE BUILD CONFIRM NSL PARAMETERS SAMCONFIG SMOKE
 
 stack := $(CURDIR)/.venv/sam/bin/python -B $(CURDIR)/infra/deploy/stack
 
 .DEFAULT_GOAL := help
-.PHONY: help check preflight deploy destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local client-js tools
+.PHONY: help check preflight deploy smoke destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local client-js tools
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Can be set: ENVIRONMENT=dev|prod|…, ARCHITECTURE=arm64|x86_64, BUILD=FOLDER, CONFIRM=STACK,"
-	@echo "  PARAMETERS=\"KEY=VALUE …\", SAMCONFIG=FILE; docs/DEPLOYMENT.md explains them."
+	@echo "  PARAMETERS=\"KEY=VALUE …\", SAMCONFIG=FILE, SMOKE=\"OPTIONS\"; docs/DEPLOYMENT.md explains them."
 
 check: ## Check template.yaml, IAM policies and the documents' aws commands
 	infra/checks/run
@@ -29,6 +31,9 @@ preflight: sam ## Find in seconds what would fail a deployment, and change nothi
 
 deploy: sam ## Check, build and deploy the stack of ENVIRONMENT
 	@$(stack) deploy "$(ENVIRONMENT)"
+
+smoke: $(if $(LOCAL),,sam) ## Test the deployed stack of ENVIRONMENT from outside; LOCAL=1 the local gateway
+	@$(if $(LOCAL),$(or $(NSL),cargo run --quiet --bin nsl --) smoke $(SMOKE) --local,$(stack) smoke "$(ENVIRONMENT)")
 
 destroy: tools ## Delete the stack of ENVIRONMENT with everything in it, unless it is protected
 	@$(stack) destroy "$(ENVIRONMENT)"

@@ -22,5 +22,6 @@ mod overview;
 mod publishing;
 mod rollups;
 mod secrets;
+mod smoke;
 mod startup;
 mod subscriptions;

@@ -7,11 +7,13 @@ mod app_settings;
 mod duration;
 mod repair;
 mod scope;
+mod smoke;
 mod token;
 
 pub(crate) use app::{AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate};
 pub(crate) use repair::Repair;
 pub(crate) use scope::{argument, union};
+pub(crate) use smoke::Smoke;
 pub(crate) use token::{Signing, TokenCommand, TokenIssue};
 
 use clap::{Parser, Subcommand};
@@ -84,6 +86,8 @@ pub(crate) enum Command {
     Repair(Repair),
     /// Send one report: JSON from stdin, or this machine's metrics.
     Send(Send),
+    /// Test a deployed service from outside, with a temporary application: each check is one line.
+    Smoke(Smoke),
     /// Show the health of the service and its tables, and the sources of an application.
     Status(Status),
     /// Watch an application's reports live, one line per report.

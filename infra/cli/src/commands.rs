@@ -12,6 +12,7 @@ mod history;
 mod repair;
 mod repair_list;
 mod send;
+mod smoke;
 mod status;
 mod tail;
 mod token_inspect;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command, cli: &Cli) -> anyhow::Result<()> {
         Command::Repair(args) if args.list => repair_list::run(args, cli).await,
         Command::Repair(args) => repair::run(args, cli).await,
         Command::Send(args) => send::run(args, cli).await,
+        Command::Smoke(args) => smoke::run(args, cli).await,
         Command::Status(args) => status::run(args, cli).await,
         Command::Tail(args) => tail::run(args, cli).await,
         Command::Token { command: TokenCommand::Issue(args) } => token_issue::run(args, cli).await,

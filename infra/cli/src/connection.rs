@@ -50,9 +50,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects and authenticates.
     pub(crate) async fn open(target: &Target) -> Result<Self, Lost> {
-        let connected = socket::connect(&target.address, &[]).await;
-        let (sender, receiver) = connected.map_err(|cause| connect_error(&target.address, cause))?;
-        let mut connection = Self { sender, receiver, waiting_since: None };
+        let connected = Self::connect(&target.address, &[]).await;
+        let mut connection = connected.map_err(|cause| connect_error(&target.address, cause))?;
         let data = Auth { app_id: &target.app_id, credential: &target.credential };
         connection.send(&ClientFrame::Auth { data }).await?;
         loop {
@@ -72,6 +71,18 @@ impl Connection {
             connection.close().await;
             return Err(lost);
         }
+    }
+
+    /// Connects with these headers, which may contain a credential.
+    pub(crate) async fn connect(address: &str, headers: &[(&str, &str)]) -> Result<Self, SocketError> {
+        let (sender, receiver) = socket::connect(address, headers).await?;
+        Ok(Self { sender, receiver, waiting_since: None })
+    }
+
+    /// Sends one frame that is replied to.
+    pub(crate) async fn send_text(&mut self, frame: String) -> Result<(), SocketError> {
+        self.waiting_since.get_or_insert_with(Instant::now);
+        self.sender.send(frame, REPLY_TIMEOUT).await
     }
 
     /// Sends one frame.

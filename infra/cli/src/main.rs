@@ -4,6 +4,7 @@
 //! `app`, `repair` and `status` read and write the tables, and `token` uses the secret that signs tokens.
 
 mod app_edit;
+mod app_removal;
 mod app_view;
 mod args;
 mod cli;
@@ -19,6 +20,7 @@ mod reconnect;
 mod report_line;
 mod secret;
 mod shutdown;
+mod smoke;
 mod sparkline;
 mod stack;
 mod store;

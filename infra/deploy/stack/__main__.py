@@ -1,10 +1,11 @@
-"""Deploys and deletes the stack of an environment, for `make deploy` and `make destroy`.
+"""Deploys, tests and deletes the stack of an environment, for `make deploy`, `make smoke` and `make destroy`.
 
     stack preflight ENVIRONMENT   finds what would fail a deployment, and changes nothing
     stack deploy ENVIRONMENT      checks, builds, deploys, and prints the outputs
+    stack smoke ENVIRONMENT       tests the deployed stack from outside, with `nsl smoke`
     stack destroy ENVIRONMENT     deletes the stack with everything in it, unless it is protected
 
-Reads the variables ARCHITECTURE, BUILD, CONFIRM, PARAMETERS and SAMCONFIG, which docs/DEPLOYMENT.md explains.
+Reads the variables ARCHITECTURE, BUILD, CONFIRM, NSL, PARAMETERS, SAMCONFIG and SMOKE, which docs/DEPLOYMENT.md explains.
 Exit status: 0 done (or nothing to do), 1 with a message, 130 interrupted.
 """
 
@@ -20,6 +21,7 @@ import deploy as deployment
 import destroy as deletion
 import preflight
 import settings as configuration
+import smoke as testing
 from errors import Stop, explained, one_line
 
 
@@ -55,7 +57,7 @@ def print_outputs(plan, stack):
     print(f"\n{name} is deployed in {plan['region']}, account {plan['account']}:")
     for key, value in outputs.items():
         print(f"  {key:{width}}  {value}")
-    print(f"\nThe first app, whose key a program reports with:\n  nsl app create --stack {name} --name Shop --owner me", flush=True)
+    print(f"\nThe first app, whose key a program reports with:\n  nsl app create --stack {name} --name Shop --owner me\nand a test of the whole: {configuration.command(plan['settings'], 'smoke')}", flush=True)
 
 
 def deploy(settings):
@@ -81,7 +83,7 @@ def check(settings):
     print("nothing was found that would fail the deployment")
 
 
-COMMANDS = {"preflight": check, "deploy": deploy, "destroy": deletion.destroy}
+COMMANDS = {"preflight": check, "deploy": deploy, "smoke": testing.smoke, "destroy": deletion.destroy}
 
 if __name__ == "__main__":
     try:

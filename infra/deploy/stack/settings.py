@@ -55,11 +55,11 @@ def overrides_of(value):
     raise Stop("parameter_overrides in samconfig.toml is not a list of \"KEY=VALUE\"")
 
 
-def split(text):
+def split(text, variable="PARAMETERS"):
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise Stop(f"PARAMETERS: {error} in {text}") from error
+        raise Stop(f"{variable}: {error} in {text}") from error
 
 
 def own_prefix(prefix, stack_name):

@@ -25,11 +25,17 @@ impl App {
     }
 }
 
-/// Runs `nsl` against the gateway and returns the JSON that it prints.
-pub(crate) async fn nsl(gateway: &Gateway, arguments: &[&str]) -> Value {
+/// `nsl` with `arguments`, for the gateway and with its output as JSON. It ends with its test.
+pub(crate) fn nsl_command(gateway: &Gateway, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary("nsl"));
     command.args(arguments).arg("--json").arg("--local").arg(gateway.ready_file());
-    let output = command.kill_on_drop(true).output().await.expect("nsl starts");
+    command.kill_on_drop(true);
+    command
+}
+
+/// Runs `nsl` against the gateway and returns the JSON that it prints.
+pub(crate) async fn nsl(gateway: &Gateway, arguments: &[&str]) -> Value {
+    let output = nsl_command(gateway, arguments).output().await.expect("nsl starts");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "nsl {arguments:?}: {error}");
     let printed = String::from_utf8_lossy(&output.stdout);

@@ -15,7 +15,7 @@ mod settings;
 
 pub(crate) use app::App;
 pub(crate) use background_traffic::BackgroundTraffic;
-pub(crate) use cli::nsl;
+pub(crate) use cli::{nsl, nsl_command};
 pub(crate) use client::{
     Client, app_viewer_and_publisher, auth_frame, legacy_frame, metrics_frame, report, shared_app,
     shared_legacy_app,

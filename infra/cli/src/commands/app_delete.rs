@@ -5,27 +5,13 @@
 //! not stop the deletion, because their requests are rejected.
 
 use crate::app_edit::{edit, find};
+use crate::app_removal::remove;
 use crate::args::AppDelete;
 use crate::cli::Cli;
-use crate::disconnect;
-use crate::store::{self, Live};
+use crate::{disconnect, store};
 use anyhow::{Context as _, bail};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use nsl_aws::apps::{Apps, Saved};
-use nsl_aws::erase::Partition;
-use nsl_client::clock;
-use nsl_client::console::Console;
-use nsl_client::progress::Progress;
-use nsl_domain::app::{App, Status};
-use nsl_domain::time::{SECOND_MS, TimestampMs};
+use nsl_domain::app::Status;
 use serde_json::json;
-use std::time::Duration;
-
-/// Partitions that are erased concurrently.
-const CONCURRENCY: usize = 16;
-
-/// Longest wait after the deletion for stream batches whose processing has begun before.
-const RUNNING_BATCHES_SECONDS: u64 = 10;
 
 pub(crate) async fn run(args: AppDelete, cli: &Cli) -> anyhow::Result<()> {
     let store = store::open(cli, args.named.table.as_deref()).await?;
@@ -41,7 +27,7 @@ pub(crate) async fn run(args: AppDelete, cli: &Cli) -> anyhow::Result<()> {
     })
     .await?;
     let disconnected = disconnect::close_all(live, &app.id, &cli.console).await?;
-    let erased = delete(&store.apps, live, &app, args.settle, &cli.console).await?;
+    let erased = remove(&store.apps, live, &app, args.settle, &cli.console).await?;
     if let Some(error) = disconnected.error() {
         cli.console.note(&format!("{error}; their requests are rejected within a minute"));
     }
@@ -50,73 +36,4 @@ pub(crate) async fn run(args: AppDelete, cli: &Cli) -> anyhow::Result<()> {
         "erased": erased});
     let text = || format!("deleted {}: {closed} connections closed, {erased} rows erased", app.id);
     Ok(cli.console.show(&document, text)?)
-}
-
-/// Deletes the inactive app and its rows, and returns the number of rows. Most rows are erased before the wait,
-/// so that little is left afterwards.
-async fn delete(apps: &Apps, live: &Live, app: &App, settle: u64, console: &Console) -> anyhow::Result<u64> {
-    let mut erased = erase(live, app, console).await?;
-    if settle > 0 {
-        console.note(&format!("waiting {settle} s until no function has {} in its cache", app.id));
-    }
-    wait("waiting", settle, console).await;
-    erased += erase(live, app, console).await?;
-    let finishing = settle.min(RUNNING_BATCHES_SECONDS);
-    if apps.delete(app, id_free_since(clock::now(), finishing)).await? == Saved::Conflict {
-        bail!("cannot delete {}: it was changed meanwhile; try again", app.id);
-    }
-    wait("finishing", finishing, console).await;
-    let last = erase_all(&live.rollups.partitions(app), console).await;
-    let last = last.with_context(|| format!("{} is deleted, but not its last rollups", app.id))?;
-    Ok(erased + last)
-}
-
-/// From when on another app may have the id: after the last rows are erased, and after the second in which a token
-/// may have been issued, because tokens contain that second only.
-fn id_free_since(now: TimestampMs, finishing_seconds: u64) -> TimestampMs {
-    let finishing = i64::try_from(finishing_seconds).unwrap_or(i64::MAX);
-    now.aligned_to(SECOND_MS).plus_ms(finishing.saturating_add(1).saturating_mul(SECOND_MS))
-}
-
-/// Erases every partition that may contain rows of `app`, and returns the number of rows.
-async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64> {
-    let mut partitions = live.reports.partitions(app, clock::now());
-    partitions.extend(live.rollups.partitions(app));
-    partitions.push(live.publishers.partition(&app.id));
-    partitions.push(live.logs.partition(&app.id));
-    partitions.push(live.commands.partition(&app.id));
-    erase_all(&partitions, console).await
-}
-
-async fn erase_all(partitions: &[Partition], console: &Console) -> anyhow::Result<u64> {
-    let progress = Progress::start(console, "erasing", partitions.len() as u64);
-    let erased = stream::iter(partitions).map(|partition| async {
-        let erased = partition.erase().await;
-        progress.step();
-        erased
-    });
-    let erased: Vec<u64> = erased.buffer_unordered(CONCURRENCY).try_collect().await?;
-    Ok(erased.iter().sum())
-}
-
-async fn wait(task: &str, seconds: u64, console: &Console) {
-    let progress = Progress::start(console, task, seconds);
-    for _ in 0..seconds {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        progress.step();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn id_is_free_after_the_second_of_the_last_erasure() {
-        let second = TimestampMs::EXAMPLE.aligned_to(SECOND_MS);
-        for (ms, finishing, seconds) in [(0, 0, 1), (999, 0, 1), (500, 10, 11)] {
-            let free = id_free_since(second.plus_ms(ms), finishing);
-            assert_eq!(free, second.plus_ms(seconds * SECOND_MS), "{ms} {finishing}");
-        }
-    }
 }

@@ -20,6 +20,7 @@ mod history;
 mod http_server;
 mod repair;
 mod send;
+mod smoke;
 mod stack;
 mod status;
 mod tail;

@@ -27,6 +27,7 @@ pub(crate) fn document(plan: &Plan, endpoints: &Endpoints) -> Json {
         "management": endpoints.management_endpoint(),
         "region": endpoints.region,
         "outputs": outputs,
+        "parameters": plan.parameters,
         "secrets": plan.secrets,
     })
 }

@@ -14,6 +14,7 @@ use super::resolve::Resolver;
 use super::streams::{self, StreamPlan};
 use super::tables::{self, Table};
 use super::websocket::{self, WebSocketPlan};
+use crate::json::scalar_text;
 
 /// Everything that the gateway runs, with all references resolved.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) streams: Vec<StreamPlan>,
     pub(crate) websocket: Option<WebSocketPlan>,
     pub(crate) http: Option<HttpPlan>,
+    /// The values of the parameters, as a stack would show them.
+    pub(crate) parameters: BTreeMap<String, String>,
     /// The outputs, with addresses on AWS.
     pub(crate) outputs: BTreeMap<String, String>,
     /// Secrets that the functions' environments refer to; empty until they are generated or read.
@@ -51,7 +54,11 @@ pub(crate) fn plan(text: &str, overrides: &BTreeMap<String, String>, region: &st
     let tables = tables::plan(&resolver)?;
     let streams = streams::plan(&resolver, &tables)?;
     let outputs = outputs(&document, &resolver)?;
-    Ok(Plan { functions, tables, streams, websocket, http, outputs, secrets: BTreeMap::new() })
+    let parameters = document.parameters.iter();
+    let parameters =
+        parameters.filter_map(|(name, value)| Some((name.clone(), scalar_text(value)?))).collect();
+    let secrets = BTreeMap::new();
+    Ok(Plan { functions, tables, streams, websocket, http, parameters, outputs, secrets })
 }
 
 /// The outputs without a condition, or with one that is true.
