@@ -18,7 +18,7 @@ use crate::handler::Authorize;
 use crate::settings::Settings;
 
 const READ_APP: &str = "GetItem AppsTable consistent";
-const ATTEMPTS: usize = nsl_aws::boot::MAX_ATTEMPTS as usize;
+const ATTEMPTS: usize = nsl_aws::retries::MAX_ATTEMPTS as usize;
 /// Largest answer of an authorizer, in bytes, that API Gateway takes.
 const MAX_ANSWER_BYTES: usize = 8 * 1024;
 

@@ -56,7 +56,7 @@ fn id_free_since(now: TimestampMs, finishing_seconds: u64) -> TimestampMs {
 async fn erase(live: &Live, app: &App, console: &Console) -> anyhow::Result<u64> {
     let mut partitions = live.reports.partitions(app, clock::now());
     partitions.extend(live.rollups.partitions(app));
-    partitions.push(live.publishers.partition(&app.id));
+    partitions.extend(live.publishers.partitions(&app.id));
     partitions.push(live.logs.partition(&app.id));
     partitions.push(live.commands.partition(&app.id));
     erase_all(&partitions, console).await

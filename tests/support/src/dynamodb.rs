@@ -7,6 +7,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::call::{Call, ConsumedCapacity};
 use crate::call_log::CallLog;
@@ -46,6 +47,12 @@ struct Planned {
     times: usize,
 }
 
+/// Calls of one operation wait until it is dropped.
+#[derive(Debug)]
+pub struct Hold {
+    _sender: watch::Sender<()>,
+}
+
 /// The proxy.
 #[derive(Debug)]
 pub struct DynamoDbProxy {
@@ -61,6 +68,7 @@ struct State {
     /// What follows the template's name in the name of each table.
     suffix: String,
     planned: Mutex<Vec<Planned>>,
+    held: Mutex<Vec<(String, watch::Receiver<()>)>>,
 }
 
 impl DynamoDbProxy {
@@ -71,6 +79,7 @@ impl DynamoDbProxy {
             calls,
             suffix: suffix.to_owned(),
             planned: Mutex::default(),
+            held: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         let server = TestServer::start(move |request| {
@@ -88,6 +97,13 @@ impl DynamoDbProxy {
     /// Makes the next `times` calls of `operation` fail.
     pub fn fail(&self, operation: &str, failure: Failure, times: usize) {
         self.state.planned.lock().push(Planned { operation: operation.to_owned(), failure, times });
+    }
+
+    /// Makes the calls of `operation` wait, once they are recorded, until what is returned is dropped.
+    pub fn hold(&self, operation: &str) -> Hold {
+        let (sender, receiver) = watch::channel(());
+        self.state.held.lock().push((operation.to_owned(), receiver));
+        Hold { _sender: sender }
     }
 
     /// Cancels the failures that have not happened yet.
@@ -130,6 +146,11 @@ impl State {
         let body = request.into_body();
         let call = self.call(&operation, &body);
         self.calls.add(call.clone());
+        let held: Vec<_> = self.held.lock().iter().filter(|held| held.0 == operation).cloned().collect();
+        for (_, mut hold) in held {
+            // Nothing is ever sent: it ends with the hold.
+            let _ = hold.changed().await;
+        }
         let (status, answer) = match self.next_failure(&operation) {
             None => self.forward_and_record(call, body).await?,
             Some(Failure::ConnectionDropped) => return None,

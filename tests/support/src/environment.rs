@@ -187,6 +187,13 @@ impl TestEnvironment {
         self.dynamodb.direct("PutItem", table, json!({ "Item": item })).await;
     }
 
+    /// The rows of connections, without the counts of apps.
+    pub async fn connection_rows(&self) -> Vec<Value> {
+        let mut rows = self.rows("ConnectionsTable").await;
+        rows.retain(|row| !row["pk"]["S"].as_str().unwrap_or_default().starts_with("count#"));
+        rows
+    }
+
     /// Every row of a table in DynamoDB's JSON, unordered.
     pub async fn rows(&self, table: &str) -> Vec<Value> {
         let mut rows = Vec::new();

@@ -9,6 +9,7 @@ use super::*;
 
 const READ_APP: &str = "GetItem AppsTable consistent";
 const DELETE_ROW: &str = "DeleteItem ConnectionsTable";
+const COUNT_OFF: &str = "UpdateItem ConnectionsTable";
 
 /// More than any call is tried.
 const ATTEMPTS: usize = 10;
@@ -43,11 +44,11 @@ async fn viewer_of_an_expired_token_gets_one_error() {
 }
 
 #[tokio::test]
-async fn expiry_costs_a_read_a_write_and_a_post_once() {
+async fn expiry_costs_a_read_two_writes_and_a_post_once() {
     let world = World::start().await;
     world.subscribe_guest(NOW_MS, Dialect::Modern).await;
     let ingest = world.warm_instance().await;
-    for expiry in [&[READ_APP, DELETE_ROW, "POST guest="][..], &[]] {
+    for expiry in [&[READ_APP, DELETE_ROW, COUNT_OFF, "POST guest="][..], &[]] {
         ingest.receive(&metrics(&report(1))).await;
         let lines = world.env.take_lines();
         assert_eq!(lines[..2], ["PutItem ReportsTable", "Query ConnectionsTable consistent"]);

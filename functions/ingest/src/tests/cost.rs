@@ -140,7 +140,7 @@ async fn malformed_frames_never_close_an_authenticated_publisher() {
 }
 
 #[tokio::test]
-async fn gone_subscriber_costs_a_delete_once() {
+async fn gone_subscriber_costs_two_writes_once() {
     let world = World::start().await;
     world.subscribers(1).await;
     let ingest = world.warm_instance().await;
@@ -148,7 +148,13 @@ async fn gone_subscriber_costs_a_delete_once() {
     ingest.receive(&metrics(&report(1))).await;
     assert_eq!(
         world.env.take_lines(),
-        [STORE, READ_SUBSCRIBERS, "POST viewer-0=", "DeleteItem ConnectionsTable"]
+        [
+            STORE,
+            READ_SUBSCRIBERS,
+            "POST viewer-0=",
+            "DeleteItem ConnectionsTable",
+            "UpdateItem ConnectionsTable"
+        ]
     );
     ingest.receive(&metrics(&report(2))).await;
     assert_eq!(world.env.take_lines(), [STORE, READ_SUBSCRIBERS]);

@@ -56,5 +56,5 @@ async fn frames_cut_off_by_the_deadline_are_counted_and_not_tried() {
     let posted = world.env.take_calls().iter().filter(|call| call.target.starts_with("viewer-")).count();
     assert!((1..VIEWERS).contains(&posted), "{posted} viewers were posted to");
     assert_eq!(ingest.counters.total(Counter::UndeliveredPosts), VIEWERS as u64);
-    assert_eq!(world.env.rows("ConnectionsTable").await.len(), 2 * VIEWERS + 1, "no viewer is taken as gone");
+    assert_eq!(world.env.connection_rows().await.len(), 2 * VIEWERS + 1, "no viewer is taken as gone");
 }

@@ -114,7 +114,7 @@ async fn throttled_post_is_retried() {
     ingest.receive(&metrics(&report(1))).await;
     assert_eq!(world.env.frames(VIEWER).len(), ATTEMPTS);
     assert_eq!(world.env.frames("viewer-1=").len(), 1);
-    let rows = world.env.rows("ConnectionsTable").await;
+    let rows = world.env.connection_rows().await;
     assert!(rows.iter().any(|row| row["sk"]["S"] == "s#viewer-0="), "a throttled viewer is not gone");
 }
 

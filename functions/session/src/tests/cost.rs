@@ -12,8 +12,18 @@ const READ_APP: &str = "GetItem AppsTable consistent";
 const UPDATE_SESSION: &str = "UpdateItem ConnectionsTable";
 const PUT_SUBSCRIPTION: &str = "PutItem ConnectionsTable";
 const PUT_PUBLISHER: &str = "PutItem ConnectionsTable";
-const COUNT: &str = "Query ConnectionsTable consistent";
+const READ_COUNT: &str = "GetItem ConnectionsTable consistent";
+const ADD: &str = "UpdateItem ConnectionsTable";
 const DELETE_ROW: &str = "DeleteItem ConnectionsTable";
+const SUBTRACT: &str = "UpdateItem ConnectionsTable";
+/// The claim, the publishers, the subscriptions, the correction.
+const RECOUNT: [&str; 4] = [
+    "UpdateItem ConnectionsTable",
+    "Query ConnectionsTable consistent",
+    "Query ConnectionsTable consistent",
+    "UpdateItem ConnectionsTable",
+];
+const READ_SUBSCRIPTION: &str = "GetItem ConnectionsTable consistent";
 const READ_RECENT: &str = "Query ReportsTable consistent";
 const ANSWER: &str = "POST UIcZQdQsoAMCLTw=";
 const CLOSE: &str = "DELETE UIcZQdQsoAMCLTw=";
@@ -26,17 +36,21 @@ async fn handshake_costs_one_write() {
 }
 
 #[tokio::test]
-async fn publisher_costs_a_write_more_at_handshake_and_end() {
+async fn publisher_costs_two_writes_more_at_handshake_and_end() {
     let world = World::start().await;
     let session = world.instance();
     let mut cold = &[READ_APP][..];
-    for (scope, writes, deletes) in [(Scope::VIEW, 1, 1), (Scope::PUBLISH, 2, 2), (Scope::BOTH, 2, 2)] {
+    for scope in [Scope::VIEW, Scope::PUBLISH, Scope::BOTH] {
         let grant = granted("shop", scope);
+        let [begin, end] = match scope {
+            Scope::VIEW => [&[][..], &[]],
+            _ => [&[PUT_PUBLISHER, ADD][..], &[DELETE_ROW, SUBTRACT]],
+        };
         connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
-        assert_eq!(world.env.take_lines(), [cold, &[COUNT], &vec![OPEN; writes]].concat(), "{scope:?}");
+        assert_eq!(world.env.take_lines(), [cold, &[READ_COUNT, OPEN], begin].concat(), "{scope:?}");
         cold = &[];
         disconnect(&session).await;
-        assert_eq!(world.env.take_lines(), vec![DELETE_ROW; deletes], "{scope:?}");
+        assert_eq!(world.env.take_lines(), [&[DELETE_ROW], end].concat(), "{scope:?}");
     }
 }
 
@@ -50,28 +64,31 @@ async fn grant_of_several_apps_is_not_counted() {
 }
 
 #[tokio::test]
-async fn full_app_costs_the_count_alone() {
+async fn full_app_costs_a_recount_once_and_then_the_count() {
     let (world, session) = connected(PROGRAM).await;
     world.fill("shop", DEFAULT_MAX_CONNECTIONS).await;
     let grant = granted("shop", Scope::BOTH);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     assert_eq!(connect(&session, &[], attached).await, 429);
-    assert_eq!(world.env.take_lines(), [READ_APP, COUNT]);
+    assert_eq!(world.env.take_lines(), [&[READ_APP, READ_COUNT][..], &RECOUNT].concat());
+    assert_eq!(connect(&session, &[], attached).await, 429);
+    assert_eq!(world.env.take_lines(), [READ_COUNT]);
     send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-    assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, COUNT, ANSWER]);
-    for calls in [&[READ_SESSION, READ_APP, COUNT][..], &[]] {
+    assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, READ_COUNT, ANSWER]);
+    for calls in [&[READ_SESSION, READ_APP, READ_COUNT][..], &[]] {
         send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
         assert_eq!(world.env.take_lines(), calls, "the library is ignored for a while");
     }
 }
 
 #[tokio::test]
-async fn right_credential_costs_three_reads_and_two_writes() {
+async fn right_credential_costs_three_reads_and_three_writes() {
     let (world, session) = connected(PROGRAM).await;
-    for count in [&[COUNT][..], &[]] {
+    for (count, add) in [(&[READ_COUNT][..], &[ADD][..]), (&[], &[])] {
         // A credential is checked against the stored app, on a warm instance too.
         send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
-        let calls = [&[READ_SESSION, READ_APP], count, &[UPDATE_SESSION, PUT_PUBLISHER, ANSWER]].concat();
+        let store = [UPDATE_SESSION, PUT_PUBLISHER];
+        let calls = [&[READ_SESSION, READ_APP], count, &store, add, &[ANSWER]].concat();
         assert_eq!(world.env.take_lines(), calls, "an authenticated connection is not counted again");
     }
 }
@@ -88,12 +105,12 @@ async fn wrong_credential_costs_two_reads_and_a_write() {
 }
 
 #[tokio::test]
-async fn subscription_costs_a_count_two_writes_and_a_query() {
+async fn subscription_costs_a_count_three_writes_and_a_query() {
     let (world, session) = authorised().await;
     subscribe(&session, PROGRAM).await;
     assert_eq!(
         world.env.take_lines(),
-        [READ_SESSION, COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT],
+        [READ_SESSION, READ_COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, ADD, READ_RECENT],
         "the instance that checked the key has cached the app"
     );
     let again = subscribe_to("shop");
@@ -101,7 +118,7 @@ async fn subscription_costs_a_count_two_writes_and_a_query() {
     send_at(&world.instance(), "subscribe", &again, PROGRAM, later_ms).await.unwrap();
     assert_eq!(
         world.env.take_lines(),
-        [READ_SESSION, READ_APP, COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]
+        [READ_SESSION, READ_APP, READ_COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]
     );
 }
 
@@ -113,7 +130,7 @@ async fn repeated_subscription_costs_no_read_of_reports() {
     // The instance that sent the replay refuses by itself; another finds it on the session row.
     for (instance, calls) in [
         (&session, &[READ_SESSION][..]),
-        (&world.instance(), &[READ_SESSION, READ_APP, COUNT, UPDATE_SESSION]),
+        (&world.instance(), &[READ_SESSION, READ_APP, READ_COUNT, UPDATE_SESSION]),
     ] {
         let refused = send(instance, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap();
         assert_eq!(refused["payload"]["code"], "rate_limited");
@@ -130,11 +147,11 @@ async fn handshake_grant_saves_the_session_read() {
     subscribe(&session, attached).await;
     assert_eq!(
         world.env.take_lines(),
-        [COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT],
+        [READ_COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, ADD, READ_RECENT],
         "the app is cached"
     );
     send(&session, "unsubscribe", &unsubscribe_from("shop"), attached).await;
-    assert_eq!(world.env.take_lines(), [DELETE_ROW, UPDATE_SESSION]);
+    assert_eq!(world.env.take_lines(), [DELETE_ROW, SUBTRACT, UPDATE_SESSION]);
     send(&session, "auth", &auth_by_key("shop", "shop"), attached).await;
     assert_eq!(world.env.take_lines(), [READ_APP, ANSWER], "it is confirmed and not stored");
 }
@@ -145,14 +162,16 @@ async fn reached_subscription_limit_costs_a_count_and_a_read() {
     let mut club = app("club");
     club.limits.subscriptions = Some(1);
     world.env.register(&club).await;
+    world.count("club").await;
     let grant = granted("club", Scope::VIEW);
     let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
     let session = world.connected(attached).await;
     send(&session, "subscribe", &subscribe_to("club"), attached).await;
-    assert_eq!(world.env.take_lines(), [COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
+    assert_eq!(world.env.take_lines(), [READ_COUNT, UPDATE_SESSION, PUT_SUBSCRIPTION, ADD, READ_RECENT]);
     let later_ms = NOW_MS + REPLAY_EVERY_MS;
     send_at(&session, "subscribe", &subscribe_to("club"), attached, later_ms).await;
-    assert_eq!(world.env.take_lines(), [COUNT, READ_SESSION, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT]);
+    let subscribed = [READ_SUBSCRIPTION, UPDATE_SESSION, PUT_SUBSCRIPTION, READ_RECENT];
+    assert_eq!(world.env.take_lines(), [&[READ_COUNT][..], &RECOUNT, &subscribed].concat());
 }
 
 #[tokio::test]
@@ -163,7 +182,7 @@ async fn replay_costs_a_query_for_each_hour() {
     send(&session, "subscribe", &since, PROGRAM).await;
     let lines = world.env.take_lines();
     assert_eq!(lines[lines.len() - 2..], [READ_RECENT; 2]);
-    assert_eq!(lines.len(), 6);
+    assert_eq!(lines.len(), 7);
 }
 
 #[tokio::test]
@@ -242,11 +261,12 @@ async fn disconnect_costs_a_delete_for_each_row() {
     let bank = granted("bank", Scope::VIEW);
     send(&session, "subscribe", &subscribe_to("bank"), &[("grant", &bank)]).await.unwrap();
     world.env.take_calls();
-    for deletes in [4, 1] {
+    let counted = [DELETE_ROW, SUBTRACT];
+    for rows in [3, 0] {
         disconnect(&session).await;
-        assert_eq!(world.env.take_lines(), vec![DELETE_ROW; deletes]);
+        assert_eq!(world.env.take_lines(), [&[DELETE_ROW][..], &vec![counted; rows].concat()].concat());
     }
-    assert!(world.env.rows("ConnectionsTable").await.is_empty());
+    assert!(world.env.connection_rows().await.is_empty());
 }
 
 /// A library that was accepted once keeps sending reports on its next connection, before its `auth`.

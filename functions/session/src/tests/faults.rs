@@ -9,7 +9,7 @@ use nsl_test_support::{Behaviour, Failure};
 use super::*;
 use nsl_domain::frame::replay::REPLAY_EVERY_MS;
 
-/// Attempts of one call, the first included, as `nsl_aws::boot` configures.
+/// Attempts of one call, the first included, as `nsl_aws::retries` configures.
 const ATTEMPTS: usize = 3;
 
 /// A time of an invocation that is too short for a second attempt of a call.
@@ -92,12 +92,14 @@ async fn unreachable_store_gives_unavailable_until_it_is_back() {
 #[tokio::test]
 async fn fault_at_any_step_of_subscribe_gives_unavailable() {
     let (world, session) = authorised().await;
+    let mut later_ms = NOW_MS;
     for operation in ["GetItem", "UpdateItem", "PutItem", "Query"] {
         world.env.dynamodb.fail(operation, Failure::InternalError, ATTEMPTS);
-        assert_unavailable(&send(&session, "subscribe", &subscribe_to("shop"), PROGRAM).await.unwrap());
+        let body = send_at(&session, "subscribe", &subscribe_to("shop"), PROGRAM, later_ms).await.unwrap();
+        assert_unavailable(&body);
+        // What failed after its replay was claimed may be repeated like any other.
+        later_ms += REPLAY_EVERY_MS;
     }
-    // What failed after its replay was claimed may be repeated like any other.
-    let later_ms = NOW_MS + REPLAY_EVERY_MS;
     let body = send_at(&session, "subscribe", &subscribe_to("shop"), PROGRAM, later_ms).await.unwrap();
     assert_eq!(body["type"], "subscribed");
 }

@@ -159,11 +159,13 @@ async fn library_is_accepted_after_correct_credentials() {
 async fn page_is_subscribed_only_to_its_last_app() {
     let (world, session) = authenticated(PAGE).await;
     world.env.register(&App { legacy: true, ..app("bank") }).await;
+    world.count("bank").await;
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 9_999).await;
     assert!(world.sent().is_empty(), "so soon after the first it is ignored");
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PAGE, NOW_MS + 10_000).await;
     assert_eq!(world.env.frames(CONNECTION)[0]["payload"]["appId"], "bank");
-    let calls = ["Query", "DeleteItem", "UpdateItem", "UpdateItem", "PutItem"];
+    // The count, the row of the first app and its count, the session row twice, the new row and its count.
+    let calls = ["GetItem", "DeleteItem", "UpdateItem", "UpdateItem", "UpdateItem", "PutItem", "UpdateItem"];
     let counted_left_added = calls.map(|call| format!("{call} ConnectionsTable"));
     let lines = world.env.take_lines().join("\n").replace(" consistent", "");
     assert!(lines.contains(&counted_left_added.join("\n")), "{lines}");

@@ -10,6 +10,7 @@ mod floods;
 mod handshake;
 mod legacy;
 mod legacy_cost;
+mod reconnect;
 mod replays;
 mod watching;
 
@@ -46,7 +47,16 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        Self { env: TestEnvironment::with_app(&app("shop")).await }
+        let world = Self { env: TestEnvironment::with_app(&app("shop")).await };
+        world.count("shop").await;
+        world
+    }
+
+    /// Counts the connections of an app, so that its next handshake need not.
+    async fn count(&self, app: &str) {
+        let now = TimestampMs::clamped(NOW_MS);
+        self.env.publishers().has_connection_room(&id(app), 1, now).await.unwrap();
+        self.env.forget_calls();
     }
 
     /// A cold instance of the function.
@@ -85,8 +95,10 @@ impl World {
         self.env.take_calls();
     }
 
-    /// Gives an app `count` publishers, and a few expired rows of others.
+    /// Gives an app `count` publishers, and a few expired rows of others, as a version that counted none of them left them.
     async fn fill(&self, app: &str, count: u32) {
+        let key = json!({"pk": {"S": format!("count#{app}")}, "sk": {"S": "connections"}});
+        self.env.dynamodb.direct("DeleteItem", "ConnectionsTable", json!({ "Key": key })).await;
         for (prefix, expires_at, rows) in [("a", "1", 10), ("b", "9999999999", count)] {
             for index in 0..rows {
                 let (pk, sk) = (format!("app#{app}"), format!("p#{prefix}{index}="));
@@ -99,7 +111,7 @@ impl World {
 
     /// The partition keys and dialects of the subscriptions of [`CONNECTION`].
     async fn subscriptions(&self) -> Vec<(String, String)> {
-        let rows = self.env.rows("ConnectionsTable").await.into_iter();
+        let rows = self.env.connection_rows().await.into_iter();
         let mut subscriptions: Vec<_> = rows
             .filter(|row| row["sk"]["S"] == format!("s#{CONNECTION}"))
             .map(|row| (text(&row["pk"]["S"]), text(&row["dialect"]["S"])))

@@ -1,12 +1,11 @@
 //! What every function does before its first event: SDK configuration, and a call to each table.
 //!
-//! Timeouts and retries of every AWS call are set here. A function that cannot work logs one line and exits.
+//! Timeouts of every AWS call are set here, retries in `retries.rs`. A function that cannot work logs one line and exits.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
-use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use nsl_domain::rollup::Retention;
 
@@ -21,6 +20,7 @@ use crate::fault::{Fault, Kind};
 use crate::legacy::{Commands, Logs};
 use crate::publishers::Publishers;
 use crate::reports::Reports;
+use crate::retries;
 use crate::rollups::Rollups;
 use crate::sessions::Sessions;
 use crate::settings::environment;
@@ -46,12 +46,6 @@ const WARM_UP_TIME: Duration = Duration::from_secs(5);
 const OPERATOR_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const OPERATOR_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 const OPERATOR_OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
-
-/// Attempts of one call, the first included.
-pub const MAX_ATTEMPTS: u32 = 3;
-
-/// First pause between attempts. The SDK's own 1 s is longer than most invocations.
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
 /// What counts a start that fails.
 static FAILED_START: OnceLock<Counter> = OnceLock::new();
@@ -167,10 +161,9 @@ fn loader_with(connect: Duration, attempt: Duration, operation: Duration) -> Con
         .operation_attempt_timeout(attempt)
         .operation_timeout(operation)
         .build();
-    let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
     #[expect(clippy::disallowed_methods, reason = "the one place that builds it")]
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    loader.timeout_config(timeouts).retry_config(retries)
+    loader.timeout_config(timeouts).retry_config(retries::of_calls())
 }
 
 /// Opens the connection to each table ahead of the first event, while start-up has a full processor. Exits after one

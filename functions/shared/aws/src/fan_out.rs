@@ -49,7 +49,7 @@ impl FanOut {
         let posts = stream::iter(subscribers).for_each_concurrent(CONCURRENT_POSTS, |subscriber| async {
             let connection = &subscriber.connection;
             if self.post(connection, || frames(subscriber), counters).await == ConnectionState::Gone {
-                log_failure(connection, self.subscriptions.delete(app, connection).await);
+                log_failure(connection, self.subscriptions.delete_gone(app, connection).await);
             }
         });
         posts.await;

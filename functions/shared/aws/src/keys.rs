@@ -71,6 +71,12 @@ pub(crate) const FIRST_REJECTED_AT: &str = "wrongSince";
 pub(crate) const LAST_REJECTED_AT: &str = "wrongAt";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
+/// Of the count of an app's connections: publishers, subscriptions, and when the last recount that finished began and the
+/// last one at all.
+pub(crate) const PUBLISHER_COUNT: &str = "publishers";
+pub(crate) const SUBSCRIPTION_COUNT: &str = "subscriptions";
+pub(crate) const COUNTED_AT: &str = "countedAt";
+pub(crate) const CLAIMED_AT: &str = "claimedAt";
 /// Of a subscription or a publisher: what its grant depends on, and the owner that it is bound to.
 pub(crate) const PROOF: &str = "hold";
 
@@ -127,6 +133,15 @@ pub(crate) fn subscription(connection: &ConnectionId) -> String {
 pub(crate) fn publisher(connection: &ConnectionId) -> String {
     format!("{PUBLISHERS}{connection}")
 }
+
+/// Partition of the count of an app's connections: another one than that of their rows, because each connection writes
+/// to both.
+pub(crate) fn connection_count(app: &AppId) -> String {
+    format!("count#{app}")
+}
+
+/// Its sort key.
+pub(crate) const CONNECTION_COUNT: &str = "connections";
 
 /// Partition of the last commands of an app.
 pub(crate) fn commands(app: &AppId) -> String {
@@ -293,8 +308,19 @@ mod tests {
 
     /// Ids that are likely to imitate the parts of a key.
     fn any_id() -> impl Strategy<Value = AppId> {
-        let likely =
-            ["sources", "quarantine", "1m", "1h", "app", "conn", "commands", "key", "0", "2026-11-22T13"];
+        let likely = [
+            "sources",
+            "quarantine",
+            "1m",
+            "1h",
+            "app",
+            "conn",
+            "commands",
+            "count",
+            "key",
+            "0",
+            "2026-11-22T13",
+        ];
         prop_oneof![prop::sample::select(likely.to_vec()).prop_map(str::to_owned), "[ab0.:@_-]{1,4}"]
             .prop_filter_map("not an id", |text| AppId::new(text).ok())
     }
@@ -309,6 +335,7 @@ mod tests {
         vec![
             ("Connections", app_connections(app)),
             ("Connections", commands(app)),
+            ("Connections", connection_count(app)),
             ("Connections", connection(&ConnectionId::new(app.as_str()))),
             ("Reports", report_partition(app, instant, shard)),
             ("Rollups", sources(app)),
@@ -329,16 +356,16 @@ mod tests {
                 for (position, (other_table, other_key)) in of_other.iter().enumerate() {
                     let is_same = index == position
                         && match index {
-                            3 => (&one.0, one.1.aligned_to(HOUR_MS), one.2) == (&other.0, other.1.aligned_to(HOUR_MS), other.2),
-                            6 => true,
-                            7.. => (&one.0, one.2) == (&other.0, other.2),
+                            4 => (&one.0, one.1.aligned_to(HOUR_MS), one.2) == (&other.0, other.1.aligned_to(HOUR_MS), other.2),
+                            7 => true,
+                            8.. => (&one.0, one.2) == (&other.0, other.2),
                             _ => one.0 == other.0,
                         };
                     prop_assert_eq!((table, key) == (other_table, other_key), is_same, "{} {}", key, other_key);
                 }
             }
             let shard = AppShard { app: one.0, shard: one.2 };
-            prop_assert_eq!(read_report_partition(&of_one[3].1), Some(shard));
+            prop_assert_eq!(read_report_partition(&of_one[4].1), Some(shard));
         }
 
         #[test]

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::Select;
+use aws_sdk_dynamodb::types::ReturnValue;
 use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::{SECOND_MS, TimestampMs};
 
+use crate::connection_counts::{ConnectionCounts, Counted, Counts};
 use crate::erase::Partition;
 use crate::expiry;
 use crate::fault::{Fault, if_condition_held};
@@ -18,9 +18,6 @@ use crate::items::{self, BadAttribute, Item};
 use crate::keys;
 use crate::stored_proof;
 use crate::table::{self, Table};
-
-/// Fewest expired rows that a count skips: a page of them costs a few read units.
-const MIN_SKIPPED: i64 = 1_000;
 
 /// Age of a row, in milliseconds, before which its connection may still be in its handshake: API Gateway answers 410 for
 /// it too, and gives a function 29 seconds.
@@ -43,7 +40,7 @@ pub struct Publishers {
 
 impl Publishers {
     /// Stores that `connection` may report, by `proof`, for each of `apps`, unless a frame that arrived after `now` did;
-    /// idempotent. One write per app. The session row must list them before, so that `$disconnect` finds every row.
+    /// idempotent. Two writes per app, the second to count it, and one where it has the row. The session row must list them before, so that `$disconnect` finds every row.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -60,22 +57,27 @@ impl Publishers {
                 .put(keys::app_connections(app), keys::publisher(connection))
                 .item(keys::EXPIRES_AT, expiry::of_connection(now));
             let put = stored_proof::with_proof(table::unless_later(put, now), proof);
-            if_condition_held("put publisher", put.send().await)?;
+            let put = put.return_values(ReturnValue::AllOld);
+            if let Some(output) = if_condition_held("put publisher", put.send().await)? {
+                self.counts().add(app, Counted::Publisher, output.attributes, now).await;
+            }
         }
         Ok(())
     }
 
-    /// Deletes the row of one publisher; idempotent. One write.
+    /// Deletes the row of one publisher; idempotent. Two writes, the second to count it off, and one if there is no row.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn delete(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
         let (pk, sk) = (keys::app_connections(app), keys::publisher(connection));
-        self.table.delete(pk, sk, "delete publisher").await
+        let old = self.table.delete_at_end(pk, sk, "delete publisher").await?;
+        self.counts().subtract(app, Counted::Publisher, old).await;
+        Ok(())
     }
 
     /// Deletes the row of a publisher that API Gateway does not know at `now`, unless it is in its handshake; idempotent.
-    /// One write.
+    /// Two writes, or one.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -89,23 +91,26 @@ impl Publishers {
             .table
             .deletion(keys::app_connections(app), keys::publisher(connection))
             .condition_expression("expiresAt <= :expiry")
-            .expression_attribute_values(":expiry", expiry::of_connection(now.plus_ms(-MAX_HANDSHAKE_MS)));
-        if_condition_held("delete gone publisher", delete.send().await).map(drop)
+            .expression_attribute_values(":expiry", expiry::of_connection(now.plus_ms(-MAX_HANDSHAKE_MS)))
+            .return_values(ReturnValue::AllOld);
+        if let Some(output) = if_condition_held("delete gone publisher", delete.send().await)? {
+            self.counts().subtract(app, Counted::Publisher, output.attributes).await;
+        }
+        Ok(())
     }
 
-    /// Whether `app` has fewer than `most` connections at `now`, publishers and subscriptions counting one each. One
-    /// consistent query that returns a number, and one per further megabyte. Best effort: concurrent handshakes do not
-    /// count each other.
+    /// Whether `app` has fewer than `most` connections at `now`, publishers and subscriptions counting one each. The calls
+    /// of [`ConnectionCounts::has_room`]. Best effort: handshakes at the same instant do not count each other.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
     pub async fn has_connection_room(&self, app: &AppId, most: u32, now: TimestampMs) -> Result<bool, Fault> {
-        let rows = self.table.query(keys::app_connections(app));
-        has_fewer(count_unexpired(rows, now), most, "count connections").await
+        self.counts().has_room(app, |counts| counts.connections() < i64::from(most), now).await
     }
 
-    /// Whether `connection` may subscribe to `app`, which may have `most` subscriptions. One consistent query that
-    /// returns a number; at the limit also one read, because a connection that is subscribed already needs no room.
+    /// Whether `connection` may subscribe to `app`, which may have `most` subscriptions. The calls of
+    /// [`ConnectionCounts::has_room`]; at the limit also one read, because a connection that is subscribed already needs
+    /// no room.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be read.
@@ -116,8 +121,8 @@ impl Publishers {
         most: u32,
         now: TimestampMs,
     ) -> Result<bool, Fault> {
-        let rows = self.table.query_prefix(keys::app_connections(app), keys::SUBSCRIPTIONS);
-        if has_fewer(count_unexpired(rows, now), most, "count subscriptions").await? {
+        let fits = |counts: Counts| counts.subscriptions() < i64::from(most);
+        if self.counts().has_room(app, fits, now).await? {
             return Ok(true);
         }
         let (pk, sk) = (keys::app_connections(app), keys::subscription(connection));
@@ -135,9 +140,13 @@ impl Publishers {
         table::read_all(query, "query publishers", |row| read_publisher(row, now)).await
     }
 
-    /// The partition of every publisher and subscription of `app`. No call.
-    pub fn partition(&self, app: &AppId) -> Partition {
-        Partition::new(&self.table, keys::app_connections(app))
+    /// The partitions of every publisher and subscription of `app`, and of their count. No call.
+    pub fn partitions(&self, app: &AppId) -> [Partition; 2] {
+        [Partition::new(&self.table, keys::app_connections(app)), self.counts().partition(app)]
+    }
+
+    fn counts(&self) -> ConnectionCounts {
+        ConnectionCounts::new(&self.table)
     }
 
     /// Every connection that reports for `app` or is subscribed to it at `now`, once each. One consistent query per megabyte of
@@ -150,34 +159,6 @@ impl Publishers {
         let connected = table::read_all(query, "query connections", |row| read_connection(row, now)).await?;
         Ok(connected.into_iter().collect())
     }
-}
-
-/// `rows` as a query that counts those which are not expired at `now`.
-fn count_unexpired(rows: QueryFluentBuilder, now: TimestampMs) -> QueryFluentBuilder {
-    rows.select(Select::Count)
-        .filter_expression("expiresAt > :now")
-        .expression_attribute_values(":now", items::number(now.seconds()))
-}
-
-/// Whether `query`, which counts, finds fewer than `most` rows. It skips up to `most` expired rows, or
-/// [`MIN_SKIPPED`], because DynamoDB deletes late; rows after that many expired ones are not counted, so the limit may
-/// be exceeded.
-async fn has_fewer(query: QueryFluentBuilder, most: u32, attempt: &'static str) -> Result<bool, Fault> {
-    let most = i64::from(most);
-    let mut left = most + most.max(MIN_SKIPPED);
-    let (mut count, mut from) = (0, None);
-    while count < most && left > 0 {
-        let limit = i32::try_from(left).unwrap_or(i32::MAX);
-        let page = query.clone().limit(limit).set_exclusive_start_key(from).send().await;
-        let page = page.map_err(|error| Fault::of(attempt, error))?;
-        count += i64::from(page.count);
-        left -= i64::from(page.scanned_count);
-        from = page.last_evaluated_key.filter(|key| !key.is_empty());
-        if from.is_none() {
-            break;
-        }
-    }
-    Ok(count < most)
 }
 
 /// The publisher of a row; `None` if it is expired or has no proof.

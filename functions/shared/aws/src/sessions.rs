@@ -156,11 +156,9 @@ impl Sessions {
     /// A [`Fault`] when the table cannot be written, or the row not decoded.
     pub async fn close(&self, connection: &ConnectionId) -> Result<Closed, Fault> {
         const ATTEMPT: &str = "close session";
-        let delete = self.table.deletion(keys::connection(connection), keys::SESSION);
-        let delete = delete.return_values(ReturnValue::AllOld);
-        let output = delete.send().await.map_err(|error| Fault::of(ATTEMPT, error))?;
+        let row = self.table.delete_at_end(keys::connection(connection), keys::SESSION, ATTEMPT).await?;
         // A connection that is closed already has no row, and so no apps.
-        read_closed(&output.attributes.unwrap_or_default()).map_err(|bad| bad.into_fault(ATTEMPT))
+        read_closed(&row.unwrap_or_default()).map_err(|bad| bad.into_fault(ATTEMPT))
     }
 }
 

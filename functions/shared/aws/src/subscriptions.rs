@@ -3,9 +3,10 @@
 //! One row per connection, under its app, so that fan-out reads them with one query. The session row lists them too,
 //! for `$disconnect`; a row that it misses is deleted on expiry, or when a post finds the connection gone.
 
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
 use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::frame::replay::REPLAY_EVERY_MS;
@@ -13,6 +14,7 @@ use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::time::TimestampMs;
 
+use crate::connection_counts::{ConnectionCounts, Counted};
 use crate::expiry;
 use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
@@ -58,8 +60,8 @@ pub enum Added {
 }
 
 impl Subscriptions {
-    /// Subscribes `subscriber` to `app` by a frame that arrived at `now`, unless a later one did; idempotent. Two writes:
-    /// the session row first, so that `$disconnect` finds every subscription.
+    /// Subscribes `subscriber` to `app` by a frame that arrived at `now`, unless a later one did; idempotent. Two writes,
+    /// the session row first, so that `$disconnect` finds every subscription, and a third to count a new one.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -76,7 +78,7 @@ impl Subscriptions {
     }
 
     /// Subscribes like [`Self::add`] and claims the replay of `app`, of which a connection gets one within
-    /// [`REPLAY_EVERY_MS`], over all function instances. The same two writes; only the first if it is too soon.
+    /// [`REPLAY_EVERY_MS`], over all function instances. The same writes; only the first if it is too soon.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -116,12 +118,15 @@ impl Subscriptions {
             .item(keys::DIALECT, items::text(dialect_text(subscriber.dialect)))
             .item(keys::EXPIRES_AT, expiry::of_connection(now));
         let put = stored_proof::with_proof(table::unless_later(put, now), &subscriber.proof);
-        if_condition_held("put subscription", put.send().await)?;
+        let put = put.return_values(ReturnValue::AllOld);
+        if let Some(output) = if_condition_held("put subscription", put.send().await)? {
+            self.counts().add(app, Counted::Subscription, output.attributes, now).await;
+        }
         Ok(Added::Done)
     }
 
-    /// Ends a subscription by a frame that arrived at `now`, unless it was made by a later one; idempotent. Two writes,
-    /// or one.
+    /// Ends a subscription by a frame that arrived at `now`, unless it was made by a later one; idempotent. Three writes:
+    /// its row, the count if there was one, the session row. Only the first if it was made by a later frame.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -137,7 +142,7 @@ impl Subscriptions {
             .condition_expression(keys::IS_NOT_LATER)
             .expression_attribute_names("#at", keys::AT)
             .expression_attribute_values(":at", items::number(now.ms()));
-        if if_condition_held("end subscription", delete.send().await)?.is_none() {
+        if !self.delete_if(app, delete, "end subscription").await? {
             return Ok(());
         }
         let unwatch = self.update_watches(connection, app, "DELETE watches :apps");
@@ -145,7 +150,7 @@ impl Subscriptions {
     }
 
     /// Deletes the row of `subscriber` if it still has the proof that was checked; returns whether it had. The connection
-    /// may have subscribed by another credential since. One write.
+    /// may have subscribed by another credential since. Two writes, or one.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
@@ -153,7 +158,24 @@ impl Subscriptions {
         let sk = keys::subscription(&subscriber.connection);
         let delete = self.table.deletion(keys::app_connections(app), sk);
         let delete = stored_proof::if_proof_is(delete, &subscriber.proof);
-        Ok(if_condition_held("expire subscription", delete.send().await)?.is_some())
+        self.delete_if(app, delete, "expire subscription").await
+    }
+
+    /// Sends a conditional deletion and counts a deleted row off; whether the condition held.
+    async fn delete_if(
+        &self,
+        app: &AppId,
+        delete: DeleteItemFluentBuilder,
+        attempt: &'static str,
+    ) -> Result<bool, Fault> {
+        let delete = delete.return_values(ReturnValue::AllOld);
+        let Some(output) = if_condition_held(attempt, delete.send().await)? else { return Ok(false) };
+        self.counts().subtract(app, Counted::Subscription, output.attributes).await;
+        Ok(true)
+    }
+
+    fn counts(&self) -> ConnectionCounts {
+        ConnectionCounts::new(&self.table)
     }
 
     fn update_watches(
@@ -168,13 +190,25 @@ impl Subscriptions {
             .expression_attribute_values(":apps", AttributeValue::Ss(vec![app.to_string()]))
     }
 
-    /// Deletes the row of one subscription; idempotent. One write.
+    /// Deletes the row of a subscription whose connection API Gateway does not know; idempotent. Two writes, the second to
+    /// count it off, and one if there is no row.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written.
+    pub async fn delete_gone(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
+        let delete = self.table.deletion(keys::app_connections(app), keys::subscription(connection));
+        self.delete_if(app, delete, "delete gone subscription").await.map(drop)
+    }
+
+    /// Deletes the row of one subscription of a connection that ends; idempotent. The same writes.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
     pub async fn delete(&self, app: &AppId, connection: &ConnectionId) -> Result<(), Fault> {
         let (pk, sk) = (keys::app_connections(app), keys::subscription(connection));
-        self.table.delete(pk, sk, "delete subscription").await
+        let old = self.table.delete_at_end(pk, sk, "delete subscription").await?;
+        self.counts().subtract(app, Counted::Subscription, old).await;
+        Ok(())
     }
 
     /// The subscribers of `app` at `now`. One consistent query per megabyte of rows. Expired rows are left out, as are

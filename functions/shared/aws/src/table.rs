@@ -5,11 +5,13 @@ use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::ReturnValue;
 use nsl_domain::time::TimestampMs;
 
 use crate::fault::Fault;
 use crate::items::{self, BadAttribute, Item};
 use crate::keys;
+use crate::retries;
 
 /// A table and the client that reaches it.
 #[derive(Debug, Clone)]
@@ -59,14 +61,17 @@ impl Table {
         delete.key(keys::PK, items::text(pk)).key(keys::SK, items::text(sk))
     }
 
-    /// Deletes the item under a key, if it exists. One write.
-    pub(crate) async fn delete(
+    /// Deletes the item under a key and returns it, `None` if there was none. One write, tried more often than others:
+    /// connections that end at once are more than a partition takes in a second, and a row that is left counts for hours.
+    pub(crate) async fn delete_at_end(
         &self,
         pk: String,
         sk: impl Into<String>,
         attempt: &'static str,
-    ) -> Result<(), Fault> {
-        self.deletion(pk, sk).send().await.map(drop).map_err(|error| Fault::of(attempt, error))
+    ) -> Result<Option<Item>, Fault> {
+        let delete = self.deletion(pk, sk).return_values(ReturnValue::AllOld).customize();
+        let delete = delete.config_override(retries::at_end());
+        Ok(delete.send().await.map_err(|error| Fault::of(attempt, error))?.attributes)
     }
 
     /// The consistent query of every item of a partition.

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::*;
 
 const ID: &str = "UIcZQdQsoAMCLTw=";
-const ATTEMPTS: usize = nsl_aws::boot::MAX_ATTEMPTS as usize;
+const ATTEMPTS: usize = nsl_aws::retries::MAX_ATTEMPTS as usize;
 
 #[tokio::test]
 async fn frame_is_posted_unchanged_and_closing_is_one_call() {

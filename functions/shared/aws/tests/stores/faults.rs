@@ -12,7 +12,7 @@ use nsl_test_support::Failure;
 
 use super::*;
 
-const ATTEMPTS: usize = nsl_aws::boot::MAX_ATTEMPTS as usize;
+const ATTEMPTS: usize = nsl_aws::retries::MAX_ATTEMPTS as usize;
 
 /// The outcome of each operation of the stores, with the attempt that its fault names.
 async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(), Fault>)> {
@@ -38,7 +38,8 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("delete publisher", publishers.delete(&shop.id, &id).await),
         ("delete gone publisher", publishers.delete_gone(&shop.id, &id, now()).await),
         ("query connections", publishers.connected(&shop.id, now()).await.map(drop)),
-        ("query partition", publishers.partition(&shop.id).erase().await.map(drop)),
+        ("read connection count", publishers.has_connection_room(&shop.id, 1, now()).await.map(drop)),
+        ("query partition", publishers.partitions(&shop.id)[0].erase().await.map(drop)),
         ("list apps", apps.of_owner(&shop.owner).await.map(drop)),
         ("open session", sessions.open(&id, Role::Program, &[], now()).await),
         ("read session", sessions.find(&id).await.map(drop)),
@@ -57,6 +58,7 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("end subscription", subscriptions.remove(&shop.id, &id, now()).await),
         ("expire subscription", subscriptions.expire(&shop.id, &viewer(&id)).await.map(drop)),
         ("delete subscription", subscriptions.delete(&shop.id, &id).await),
+        ("delete gone subscription", subscriptions.delete_gone(&shop.id, &id).await),
         ("close session", sessions.close(&id).await.map(drop)),
         ("put report", reports.store(&report, &shop, 60_000).await),
         ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),

@@ -209,7 +209,7 @@ async fn connection_keeps_its_first_source() {
         env.publishers().record_source(&shop, &sender, reported).await.unwrap()
     };
     assert_eq!(settle(&later, None).await, later, "a connection without a row is the reported source");
-    assert!(env.rows("ConnectionsTable").await.is_empty(), "and gets none");
+    assert!(env.connection_rows().await.is_empty(), "and gets none");
     env.publishers().add(std::slice::from_ref(&shop), &sender, &proof(), now()).await.unwrap();
     env.take_calls();
     assert_eq!(settle(&first, None).await, first);

@@ -5,6 +5,8 @@
 
 mod apps;
 mod changes;
+mod connection_counts;
+mod connection_stories;
 mod connections_api;
 mod deferred;
 mod engine;

@@ -18,7 +18,7 @@ async fn open_session_has_its_role_and_expiry() {
         assert_eq!(env.take_lines(), ["GetItem ConnectionsTable consistent"]);
     }
     let end = (NOW_MS / 1000 + 130 * 60).to_string();
-    let rows = env.rows("ConnectionsTable").await;
+    let rows = env.connection_rows().await;
     assert!(rows.iter().all(|row| row["expiresAt"]["N"] == end), "{rows:?}");
 }
 

@@ -37,7 +37,8 @@ async fn subscription_is_read_back() {
     let added = env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     assert_eq!(added, Added::Done);
     // The session row first, so that `$disconnect` knows of every row that there is.
-    assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable", "PutItem ConnectionsTable"]);
+    let (update, put) = ("UpdateItem ConnectionsTable", "PutItem ConnectionsTable");
+    assert_eq!(env.take_lines(), [update, put, update]);
     let found = env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     assert_eq!(found, [subscriber("a=")]);
     assert_eq!(env.take_lines(), ["Query ConnectionsTable consistent"]);
@@ -62,7 +63,7 @@ async fn gone_connection_cannot_subscribe() {
     let added = env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     assert_eq!(added, Added::Rejected);
     assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
-    assert!(env.rows("ConnectionsTable").await.is_empty());
+    assert!(env.connection_rows().await.is_empty());
 }
 
 #[tokio::test]
@@ -87,14 +88,15 @@ async fn unsubscribing_is_idempotent() {
     open(&env, &connection("a=")).await;
     env.subscriptions().add(&id("shop"), &subscriber("a="), now()).await.unwrap();
     env.take_calls();
-    for _ in 0..2 {
+    let (delete, update) = ("DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable");
+    for calls in [&[delete, update, update][..], &[delete, update]] {
         env.subscriptions().remove(&id("shop"), &connection("a="), now()).await.unwrap();
-        assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable", "UpdateItem ConnectionsTable"]);
+        assert_eq!(env.take_lines(), calls);
     }
     assert!(watching(&env, "shop").await.is_empty());
     assert_eq!(env.sessions().close(&connection("a=")).await.unwrap().watched, []);
     env.subscriptions().remove(&id("shop"), &connection("never="), now()).await.unwrap();
-    assert!(env.rows("ConnectionsTable").await.is_empty());
+    assert!(env.connection_rows().await.is_empty());
 }
 
 #[tokio::test]
@@ -109,7 +111,11 @@ async fn subscription_renewed_by_another_credential_does_not_expire() {
             env.subscriptions().add(&id("shop"), stored, now()).await.unwrap();
             env.take_calls();
             let is_expired = env.subscriptions().expire(&id("shop"), checked).await.unwrap();
-            assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
+            assert_eq!(
+                env.take_lines().len(),
+                1 + usize::from(is_expired),
+                "counted off where it is deleted"
+            );
             assert_eq!(
                 (is_expired, watching(&env, "shop").await.len()),
                 (index == other, usize::from(index != other))
@@ -135,9 +141,9 @@ async fn deleting_one_row_leaves_the_others() {
     let env = TestEnvironment::start().await;
     env.put("ConnectionsTable", row("shop", "a=")).await;
     env.put("ConnectionsTable", row("shop", "b=")).await;
-    for _ in 0..2 {
+    for calls in [2, 1] {
         env.subscriptions().delete(&id("shop"), &connection("a=")).await.unwrap();
-        assert_eq!(env.take_lines(), ["DeleteItem ConnectionsTable"]);
+        assert_eq!(env.take_lines().len(), calls, "counted off where it is deleted");
     }
     assert_eq!(watching(&env, "shop").await, ["b="]);
 }

@@ -70,12 +70,18 @@ async fn each_call_about_connections_is_charged_as_documented() {
     let (connection, apps) = (connection("a="), [id("shop")]);
     env.sessions().open(&connection, Role::Program, &apps, now()).await.unwrap();
     env.publishers().add(&apps, &connection, &proof(), now()).await.unwrap();
-    assert_eq!(units(&env), [1.0, 1.0], "a session and a publisher");
+    assert_eq!(units(&env), [1.0, 1.0, 1.0], "a session, a publisher, and its count");
+    env.publishers().has_connection_room(&id("shop"), 9, now()).await.unwrap();
+    let recount = [1.0, 1.0, 1.0, 1.0, 1.0];
+    // A query that finds nothing, here of subscriptions, costs a unit in one engine and none in the other.
+    charged_either(&env, [&recount, &[1.0, 1.0, 1.0, 0.0, 1.0]], "a recount");
+    env.publishers().has_connection_room(&id("shop"), 9, now()).await.unwrap();
+    assert_eq!(units(&env), [1.0], "a count");
     env.sessions().find(&connection).await.unwrap();
     env.sessions().store_grant(&connection, &grant("shop"), now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a session read, and its grant");
     env.subscriptions().add(&id("shop"), &viewer(&connection), now()).await.unwrap();
-    assert_eq!(units(&env), [1.0, 1.0], "a subscription");
+    assert_eq!(units(&env), [1.0, 1.0, 1.0], "a subscription, and its count");
     env.subscriptions().of_app(&id("shop"), now()).await.unwrap();
     env.subscriptions().of_app(&id("bank"), now()).await.unwrap();
     charged_either(&env, [&[1.0, 1.0], &[1.0, 0.0]], "the subscribers of an app with one and with none");

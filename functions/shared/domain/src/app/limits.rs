@@ -8,11 +8,11 @@ use crate::rate::Rate;
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
 /// Connections of an app without a limit of its own, publishers and subscriptions counted together: a report is posted
-/// to each subscription, and counting reads every row. A thousand viewers whose key may also publish, which have a row
+/// to each subscription, and a recount reads every row. A thousand viewers whose key may also publish, which have a row
 /// of each kind, fit with some room.
 pub const DEFAULT_MAX_CONNECTIONS: u32 = 2_500;
 
-/// Largest limit of connections that an app can be given: counting them reads a megabyte.
+/// Largest limit of connections that an app can be given: a recount reads a megabyte.
 const MAX_CONFIGURABLE_CONNECTIONS: u32 = 10_000;
 
 /// Reports a second of each write shard: the limit of one partition.
