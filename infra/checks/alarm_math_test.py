@@ -97,6 +97,12 @@ class TheAlarms(unittest.TestCase):
         self.assertTrue(self.breaches("WebSocketIntegrationAlarm", {"errors": 6_000, "messages": 6_000}), "every frame")
         self.assertTrue(self.breaches("WebSocketIntegrationAlarm", {"errors": 500}), "every handshake")
 
+    def test_failed_reads_or_writes_of_tables_raise_an_alarm_that_ends(self):
+        for metric in ("reads", "writes"):
+            self.assertFalse(self.breaches("FailedCallsAlarm", {metric: 10}))
+            self.assertTrue(self.breaches("FailedCallsAlarm", {metric: 11}))
+        self.assertFalse(self.breaches("FailedCallsAlarm", {}))
+
     def test_throttles_of_each_table_and_index_raise_an_alarm_that_ends(self):
         for alarm in ("ReadThrottlesAlarm", "WriteThrottlesAlarm"):
             for store in ("apps", "byOwner", "connections", "reports", "rollups", "logs"):

@@ -20,7 +20,7 @@ ALARM_METRICS = ("Errors", "Throttles", "Duration")
 # The function whose Errors count what callers do wrong: an authorizer answers a wrong credential with an error.
 AUTHORIZER = "Authorize"
 # Counters of faults, each of which raises an alarm.
-FAULT_COUNTERS = ("AuthorizeFaults", "Panics", "Rejections.unavailable")
+FAULT_COUNTERS = ("AuthorizeFaults", "FailedReads", "FailedWrites", "Panics", "Rejections.unavailable")
 # Metrics that count faults of calls, by the type of API. 4xx and ClientError count what callers do wrong.
 API_METRICS = {
     "AWS::Serverless::HttpApi": ("5xx",),

@@ -59,7 +59,7 @@ impl From<Result<Grant, Rejection>> for Checked {
 impl Authorize {
     pub(crate) fn new(clients: &Clients, settings: Settings, trusted: TrustedKeys) -> Self {
         let apps = clients.apps(&settings.apps_table);
-        let counters = Counters::new(&settings.metrics_namespace);
+        let counters = clients.counters(&settings.metrics_namespace);
         let Settings { allowed_origins, origin_secret, .. } = settings;
         Self { apps, allowed_origins, trusted, origin_secret, counters }
     }

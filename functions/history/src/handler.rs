@@ -10,6 +10,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use nsl_aws::apps::{AppCache, Apps};
 use nsl_aws::boot::Clients;
 use nsl_aws::clock;
+use nsl_aws::counters::Counters;
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
 use nsl_aws::legacy::Logs;
@@ -48,6 +49,7 @@ pub struct History {
     logs: Logs,
     page: Page,
     limit: CallLimit,
+    counters: Counters,
     origin_secret: OriginSecret,
 }
 
@@ -75,6 +77,7 @@ impl History {
             logs: clients.log_entries(&settings.logs_table),
             page: Page::new(&settings.websocket_address),
             limit: CallLimit::default(),
+            counters: clients.counters(&settings.metrics_namespace),
             origin_secret: settings.origin_secret.clone(),
         }
     }
@@ -84,7 +87,9 @@ impl History {
     /// # Errors
     /// None: a failure becomes a response.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, lambda_http::Error> {
-        Ok(self.answer(&request, clock::now()).await)
+        let answer = self.answer(&request, clock::now()).await;
+        self.counters.emit(clock::now());
+        Ok(answer)
     }
 
     /// The answer to `request` at `now`. A panic is answered as any other fault.

@@ -3,7 +3,7 @@
 use nsl_aws::origin_secret::OriginSecret;
 use nsl_aws::settings::{Misconfigured, Reader};
 
-/// Names of tables, the address of the WebSocket API, and the secret of the proxy in front of the APIs.
+/// Names of tables and metrics, the address of the WebSocket API, and the secret of the proxy in front of the APIs.
 #[derive(Debug)]
 pub struct Settings {
     /// The table of applications.
@@ -16,6 +16,8 @@ pub struct Settings {
     pub logs_table: String,
     /// The address that the dashboard connects to.
     pub websocket_address: String,
+    /// The CloudWatch namespace of the counters.
+    pub metrics_namespace: String,
     /// The secret of the proxy in front of the APIs.
     pub origin_secret: OriginSecret,
 }
@@ -33,6 +35,7 @@ impl Settings {
             rollups_table: reader.text("ROLLUPS_TABLE"),
             logs_table: reader.text("LOGS_TABLE"),
             websocket_address: reader.text("WEBSOCKET_ADDRESS"),
+            metrics_namespace: reader.text("METRICS_NAMESPACE"),
             origin_secret: reader.origin_secret(),
         };
         reader.finish(settings)

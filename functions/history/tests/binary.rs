@@ -5,7 +5,14 @@ use nsl_test_support::{FunctionBinary, LoggedEvent, TestEnvironment, events, fix
 
 const HISTORY: FunctionBinary = FunctionBinary {
     program: env!("CARGO_BIN_EXE_history"),
-    variables: &["APPS_TABLE", "REPORTS_TABLE", "ROLLUPS_TABLE", "LOGS_TABLE", "WEBSOCKET_ADDRESS"],
+    variables: &[
+        "APPS_TABLE",
+        "REPORTS_TABLE",
+        "ROLLUPS_TABLE",
+        "LOGS_TABLE",
+        "WEBSOCKET_ADDRESS",
+        "METRICS_NAMESPACE",
+    ],
 };
 
 #[tokio::test]

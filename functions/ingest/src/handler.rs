@@ -65,7 +65,7 @@ impl Ingest {
             connections_api: clients.connections_api(),
             rejection_limiter: RejectionLimiter::default(),
             unauthenticated: clients.unauthenticated(&settings.connections_table),
-            counters: Counters::new(&settings.metrics_namespace),
+            counters: clients.counters(&settings.metrics_namespace),
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use nsl_aws::boot::Clients;
 use nsl_aws::compute::{Clock, RollupComputer};
+use nsl_aws::counters::Counters;
 use nsl_aws::deadline::before_replies;
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::isolation::isolated;
@@ -41,6 +42,7 @@ pub struct RollupHandler {
     computer: RollupComputer,
     apps: AppSettingsLoader,
     deferral: Deferral,
+    counters: Counters,
 }
 
 /// The records of a batch, each with its index.
@@ -77,7 +79,9 @@ impl RollupHandler {
         let reports = clients.reports(&settings.reports_table);
         let rollups = clients.rollups(&settings.rollups_table, settings.retention);
         let apps = AppSettingsLoader::new(clients.apps(&settings.apps_table));
-        Self { computer: RollupComputer::new(reports, rollups, clock), apps, deferral: Deferral::default() }
+        let computer = RollupComputer::new(reports, rollups, clock);
+        let counters = clients.counters(&settings.metrics_namespace);
+        Self { computer, apps, deferral: Deferral::default(), counters }
     }
 
     /// Handles one batch.
@@ -109,6 +113,7 @@ impl RollupHandler {
         if let Err(fault) = isolated("compute deferred minutes", deferred).await {
             tracing::error!(reason = fault.chain(), "computing deferred minutes failed");
         }
+        self.counters.emit(self.computer.now());
         batch.response(&outcome.failed)
     }
 

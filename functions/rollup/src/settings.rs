@@ -4,7 +4,7 @@ use nsl_aws::settings::{Misconfigured, Reader};
 use nsl_domain::rollup::{MAX_RAW_HOURS, MIN_RAW_HOURS, Retention};
 use nsl_domain::time::HOUR_MS;
 
-/// Names of tables, and the retention of what is in them.
+/// Names of tables and metrics, and the retention of what is in the tables.
 #[derive(Debug)]
 pub struct Settings {
     /// The table of applications.
@@ -15,6 +15,8 @@ pub struct Settings {
     pub rollups_table: String,
     /// The default retention, which an application may override.
     pub retention: Retention,
+    /// The CloudWatch namespace of the counters.
+    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -32,6 +34,7 @@ impl Settings {
                 raw_ms: reader.number("RAW_RETENTION_HOURS", MIN_RAW_HOURS..=MAX_RAW_HOURS) * HOUR_MS,
                 ..Retention::default()
             },
+            metrics_namespace: reader.text("METRICS_NAMESPACE"),
         };
         reader.finish(settings)
     }

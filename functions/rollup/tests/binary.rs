@@ -5,7 +5,7 @@ use serde_json::json;
 
 const ROLLUP: FunctionBinary = FunctionBinary {
     program: env!("CARGO_BIN_EXE_rollup"),
-    variables: &["APPS_TABLE", "REPORTS_TABLE", "ROLLUPS_TABLE", "RAW_RETENTION_HOURS"],
+    variables: &["APPS_TABLE", "REPORTS_TABLE", "ROLLUPS_TABLE", "RAW_RETENTION_HOURS", "METRICS_NAMESPACE"],
 };
 
 #[tokio::test]

@@ -65,7 +65,7 @@ impl Session {
             connections_api: clients.connections_api(),
             replay_limiter: ReplayLimiter::default(),
             unauthenticated: clients.unauthenticated(&settings.connections_table),
-            counters: Counters::new(&settings.metrics_namespace),
+            counters: clients.counters(&settings.metrics_namespace),
             trusted,
         }
     }

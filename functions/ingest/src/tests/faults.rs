@@ -1,5 +1,6 @@
 //! What happens while AWS fails, and after.
 
+use nsl_aws::counters::Counter;
 use nsl_test_support::{Behaviour, Call, Failure};
 
 use super::*;
@@ -202,4 +203,17 @@ async fn panic_while_broadcasting_one_app_costs_no_other() {
         world.env.frames(PUBLISHER).iter().map(|frame| frame["payload"]["accepted"].clone()).collect();
     assert_eq!(accepted, [2, 2]);
     assert_eq!((world.env.frames(VIEWER).len(), world.env.frames("banker=").len()), (2, 1));
+}
+
+#[tokio::test]
+async fn failed_read_of_subscribers_is_counted() {
+    let world = World::start().await;
+    world.subscribers(1).await;
+    let ingest = world.warm_instance().await;
+    world.env.dynamodb.fail("Query", Failure::Throttled, ATTEMPTS);
+    ingest.receive(&metrics(&report(1))).await;
+    assert_eq!(world.env.frames(VIEWER).len(), 0);
+    let counts =
+        [Counter::FailedReads, Counter::ThrottledReads].map(|counter| ingest.counters.total(counter));
+    assert_eq!(counts, [1, ATTEMPTS as u64]);
 }

@@ -13,8 +13,9 @@ use crate::apps::Apps;
 use crate::audience::Audience;
 use crate::clock;
 use crate::connections_api::ConnectionsApi;
-use crate::counters::{self, Counter};
+use crate::counters::{self, Counter, Counters, SharedCounts};
 use crate::deadline::{self, ObeyDeadline};
+use crate::failed_calls::FailedCalls;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
 use crate::legacy::{Commands, Logs};
@@ -113,22 +114,11 @@ pub async fn local_clients(endpoints: &LocalEndpoints) -> Clients {
         aws_sdk_dynamodb::config::Credentials::new(&endpoints.access_key, "local", None, None, "local");
     let region = aws_sdk_dynamodb::config::Region::new(endpoints.region.clone());
     let config = loader().credentials_provider(credentials).region(region).load().await;
-    Clients {
-        tables: tables_client(
-            aws_sdk_dynamodb::config::Builder::from(&config)
-                .endpoint_url(&endpoints.tables)
-                // The quota of retries is that of the process otherwise, and so of all its tests.
-                .retry_partition(aws_sdk_dynamodb::config::retry::RetryPartition::new(
-                    endpoints.tables.clone(),
-                )),
-        ),
-        connections: connections_client_at(&config, &endpoints.connections),
-        has_connections: true,
-    }
-}
-
-fn tables_client(builder: aws_sdk_dynamodb::config::Builder) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::from_conf(builder.interceptor(ObeyDeadline).build())
+    let tables = aws_sdk_dynamodb::config::Builder::from(&config)
+        .endpoint_url(&endpoints.tables)
+        // The quota of retries is that of the process otherwise, and so of all its tests.
+        .retry_partition(aws_sdk_dynamodb::config::retry::RetryPartition::new(endpoints.tables.clone()));
+    Clients::counted(tables, connections_client_at(&config, &endpoints.connections))
 }
 
 fn connections_client(
@@ -211,6 +201,8 @@ pub async fn warm_up_with_posts(
 pub struct Clients {
     pub(crate) tables: aws_sdk_dynamodb::Client,
     connections: aws_sdk_apigatewaymanagement::Client,
+    /// Calls to tables that were throttled or failed.
+    failed_calls: SharedCounts,
     /// Whether the endpoint of connections is configured, which only some functions need.
     has_connections: bool,
 }
@@ -218,11 +210,24 @@ pub struct Clients {
 impl Clients {
     /// Clients of `config`, which has the endpoint of connections if they are needed. No call.
     pub fn new(config: &SdkConfig) -> Self {
-        Self {
-            tables: tables_client(config.into()),
-            connections: connections_client(config.into()),
-            has_connections: true,
-        }
+        Self::counted(config.into(), connections_client(config.into()))
+    }
+
+    /// Clients that count the calls to tables which fail. No call.
+    fn counted(
+        tables: aws_sdk_dynamodb::config::Builder,
+        connections: aws_sdk_apigatewaymanagement::Client,
+    ) -> Self {
+        let failed_calls = SharedCounts::default();
+        let counting = FailedCalls { counts: failed_calls.clone() };
+        let tables = tables.interceptor(ObeyDeadline).interceptor(counting);
+        let tables = aws_sdk_dynamodb::Client::from_conf(tables.build());
+        Self { tables, connections, failed_calls, has_connections: true }
+    }
+
+    /// Counters with metrics in `namespace`, which also count the calls of these clients that fail. One for each process.
+    pub fn counters(&self, namespace: &str) -> Counters {
+        Counters::new(namespace, &self.failed_calls)
     }
 
     /// The status of `table`. One call.

@@ -4,6 +4,7 @@
 //! would cost as much as storing it. An id is never a dimension, because every value of one would be a paid metric.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nsl_domain::rejection::Code;
 use nsl_domain::time::TimestampMs;
@@ -39,6 +40,14 @@ pub enum Counter {
     /// Credentials that could not be checked because of a fault of ours, and failed starts of `authorize`. Lambda's own
     /// `Errors` also counts wrong credentials, because only an error is answered with 401.
     AuthorizeFaults,
+    /// Attempts to read a table that DynamoDB throttled, whether a later one succeeded or not.
+    ThrottledReads,
+    /// Attempts to write to one likewise.
+    ThrottledWrites,
+    /// Reads of a table that failed after all attempts.
+    FailedReads,
+    /// Writes likewise.
+    FailedWrites,
     /// Rejected frames and reports, by code.
     Rejections(&'static str),
 }
@@ -62,8 +71,26 @@ impl Counter {
             Self::UndeliveredPosts => "UndeliveredPosts".to_owned(),
             Self::Panics => "Panics".to_owned(),
             Self::AuthorizeFaults => "AuthorizeFaults".to_owned(),
+            Self::ThrottledReads => "ThrottledReads".to_owned(),
+            Self::ThrottledWrites => "ThrottledWrites".to_owned(),
+            Self::FailedReads => "FailedReads".to_owned(),
+            Self::FailedWrites => "FailedWrites".to_owned(),
             Self::Rejections(code) => format!("Rejections.{code}"),
         }
+    }
+}
+
+/// Counts that are added elsewhere, and taken when counters are emitted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedCounts(Arc<Mutex<BTreeMap<Counter, u64>>>);
+
+impl SharedCounts {
+    pub(crate) fn add(&self, counter: Counter, count: u64) {
+        *self.0.lock().entry(counter).or_default() += count;
+    }
+
+    fn take(&self) -> BTreeMap<Counter, u64> {
+        std::mem::take(&mut self.0.lock())
     }
 }
 
@@ -72,6 +99,8 @@ impl Counter {
 pub struct Counters {
     namespace: String,
     state: Mutex<State>,
+    /// Those of the calls of its clients.
+    calls: SharedCounts,
 }
 
 #[derive(Debug, Default)]
@@ -81,10 +110,23 @@ struct State {
     emitted_at: Option<TimestampMs>,
 }
 
+impl State {
+    fn add(&mut self, counter: Counter, count: u64) {
+        *self.pending.entry(counter).or_default() += count;
+        *self.total.entry(counter).or_default() += count;
+    }
+
+    fn add_all(&mut self, counts: BTreeMap<Counter, u64>) {
+        for (counter, count) in counts {
+            self.add(counter, count);
+        }
+    }
+}
+
 impl Counters {
-    /// Counters with metrics in `namespace`.
-    pub fn new(namespace: &str) -> Self {
-        Self { namespace: namespace.to_owned(), state: Mutex::default() }
+    /// Counters with metrics in `namespace`, and of clients whose calls are counted in `calls`.
+    pub(crate) fn new(namespace: &str, calls: &SharedCounts) -> Self {
+        Self { namespace: namespace.to_owned(), state: Mutex::default(), calls: calls.clone() }
     }
 
     /// Adds `count`. No call, no log line.
@@ -92,14 +134,13 @@ impl Counters {
         if count == 0 {
             return;
         }
-        let mut state = self.state.lock();
-        *state.pending.entry(counter).or_default() += count;
-        *state.total.entry(counter).or_default() += count;
+        self.state.lock().add(counter, count);
     }
 
     /// The sum of everything added to `counter`.
     pub fn total(&self, counter: Counter) -> u64 {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        state.add_all(self.calls.take());
         state.total.get(&counter).copied().unwrap_or(0)
     }
 
@@ -113,6 +154,7 @@ impl Counters {
     /// The line to emit at `now`, if one is due.
     fn line(&self, now: TimestampMs, level: &'static str) -> Option<String> {
         let mut state = self.state.lock();
+        state.add_all(self.calls.take());
         let is_early =
             state.emitted_at.is_some_and(|emitted| now.ms() < emitted.ms().saturating_add(EMIT_INTERVAL_MS));
         if state.pending.is_empty() || is_early {
@@ -177,7 +219,7 @@ mod tests {
 
     #[test]
     fn counts_are_emitted_once_in_embedded_metric_format() {
-        let counters = Counters::new("NehonixSmartLogger/test");
+        let counters = Counters::new("NehonixSmartLogger/test", &SharedCounts::default());
         counters.add(Counter::AbsorbedDuplicates, 2);
         counters.add(Counter::rejections(Code::RateLimited), 1);
         counters.add(Counter::AbsorbedDuplicates, 1);
@@ -212,7 +254,7 @@ mod tests {
 
     #[test]
     fn instance_emits_one_line_in_ten_seconds() {
-        let counters = Counters::new("test");
+        let counters = Counters::new("test", &SharedCounts::default());
         let lines = (0..60_000).step_by(100).filter(|ms| {
             counters.add(Counter::GonePosts, 1);
             counters.line(at(*ms), "INFO").is_some()
@@ -223,7 +265,7 @@ mod tests {
 
     #[test]
     fn no_counts_emit_no_line() {
-        let counters = Counters::new("test");
+        let counters = Counters::new("test", &SharedCounts::default());
         counters.add(Counter::DroppedLogs, 0);
         assert_eq!(counters.line(at(0), "INFO"), None);
     }

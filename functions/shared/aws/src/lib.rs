@@ -19,6 +19,7 @@ pub mod deadline;
 pub mod erase;
 pub mod event;
 mod expiry;
+mod failed_calls;
 pub mod fan_out;
 pub mod fault;
 pub mod isolation;

@@ -2,7 +2,7 @@
 
 use nsl_aws::boot::warm_up_with_posts;
 use nsl_aws::connections_api::PostOutcome;
-use nsl_aws::counters::{Counter, Counters};
+use nsl_aws::counters::Counter;
 use nsl_aws::fault::Kind;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_aws::table_probe::TableProbe;
@@ -100,7 +100,7 @@ async fn panic_in_a_post_costs_no_other_connection() {
         proof: grant("shop", Scope::VIEW).stored_proof(),
     });
     let frames = ["{}".to_owned()];
-    let counters = Counters::new("test");
+    let counters = env.clients.counters("test");
     let frames_of = |subscriber: &Subscriber| {
         assert_ne!(subscriber.connection.as_str(), "b=", "injected");
         &frames

@@ -1,5 +1,6 @@
 //! Faults of the tables: their kinds, and the retries of a call.
 
+use nsl_aws::counters::Counter;
 use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::legacy::{LegacyFrame, ReportedSource};
 use nsl_domain::ids::KeyHash;
@@ -144,4 +145,49 @@ async fn call_times_out_before_the_function() {
     assert_eq!(fault.kind, Kind::Unavailable);
     // Enough below the functions' own ten seconds to answer the caller.
     assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn throttled_and_failed_calls_are_counted() {
+    let env = TestEnvironment::start().await;
+    let counters = env.clients.counters("test");
+    let counts = || {
+        [Counter::ThrottledReads, Counter::ThrottledWrites, Counter::FailedReads, Counter::FailedWrites]
+            .map(|counter| counters.total(counter))
+    };
+    let read = async || env.apps().find(&id("shop")).await;
+    let write = async || env.sessions().open(&connection("a="), Role::Program, &[], now()).await;
+    let retried = (ATTEMPTS - 1) as u64;
+    env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS - 1);
+    env.dynamodb.fail("PutItem", Failure::Throttled, ATTEMPTS - 1);
+    read().await.unwrap();
+    write().await.unwrap();
+    assert_eq!(counts(), [retried, retried, 0, 0], "they succeeded in the end");
+    env.dynamodb.fail("GetItem", Failure::Throttled, ATTEMPTS);
+    read().await.unwrap_err();
+    assert_eq!(counts(), [retried + ATTEMPTS as u64, retried, 1, 0]);
+    for failure in [Failure::InternalError, Failure::ConnectionDropped] {
+        env.dynamodb.fail("PutItem", failure, ATTEMPTS);
+        write().await.unwrap_err();
+    }
+    env.dynamodb.fail("GetItem", Failure::NoResponse, ATTEMPTS);
+    read().await.unwrap_err();
+    env.dynamodb.go_offline();
+    read().await.unwrap_err();
+    assert_eq!(counts()[2..], [3, 2]);
+}
+
+#[tokio::test]
+async fn false_condition_is_no_failed_call() {
+    let (env, shop) = with_shop().await;
+    let counters = env.clients.counters("test");
+    let gone = env.sessions().store_grant(&connection("a="), &grant("shop"), now()).await.unwrap();
+    assert_eq!(gone, nsl_aws::sessions::Updated::Gone);
+    assert_eq!(env.apps().create(&shop).await.unwrap(), nsl_aws::apps::Created::AlreadyExists);
+    env.dynamodb.fail("TransactWriteItems", Failure::TransactionConflict, 1);
+    let _ = env.apps().save(&shop, &App { name: "Renamed".into(), ..shop.clone() }).await;
+    assert_eq!(
+        [Counter::FailedWrites, Counter::ThrottledWrites].map(|counter| counters.total(counter)),
+        [0, 0]
+    );
 }
