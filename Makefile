@@ -16,7 +16,7 @@ export ARCHITECTURE BUILD CONFIRM NSL PARAMETERS SAMCONFIG SMOKE
 stack := $(CURDIR)/.venv/sam/bin/python -B $(CURDIR)/infra/deploy/stack
 
 .DEFAULT_GOAL := help
-.PHONY: help check preflight deploy smoke destroy sam-build sam-local lambda-watch arm64 ministack dynamodb-local client-js tools
+.PHONY: help check preflight deploy smoke destroy sam-build sam-local lambda-watch arm64 ministack stack-life dynamodb-local client-js tools
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ arm64: ## Run the system tests on the arm64 build, under QEMU
 
 ministack: tools ## Deploy to a local AWS emulator, test, delete
 	infra/deploy/ministack
+
+stack-life: tools ## Deploy, upgrade, protect and delete stacks on that emulator, step by step
+	infra/deploy/stack-life
 
 dynamodb-local: ## Run DynamoDB Local until Ctrl-C
 	infra/deploy/dynamodb-local
