@@ -83,7 +83,7 @@ impl Outcome {
     /// The outcome of a call that DynamoDB answered with the error `body`.
     fn of_error(body: &[u8]) -> Self {
         let error: Value = serde_json::from_slice(body).unwrap_or_default();
-        let code = error["__type"].as_str().unwrap_or_default();
+        let code = error.get("__type").and_then(Value::as_str).unwrap_or_default();
         match code.rsplit('#').next().unwrap_or_default() {
             "ConditionalCheckFailedException" | "TransactionConflictException" => Self::Answered,
             "TransactionCanceledException" if has_throttled_action(&error) => Self::Throttled,
@@ -98,9 +98,12 @@ impl Outcome {
 
 /// Whether a transaction was cancelled because one of its actions was throttled.
 fn has_throttled_action(error: &Value) -> bool {
-    let reasons = error["CancellationReasons"].as_array();
+    let reasons = error.get("CancellationReasons").and_then(Value::as_array);
     let is_throttled = |reason: &Value| {
-        matches!(reason["Code"].as_str(), Some("ProvisionedThroughputExceeded" | "ThrottlingError"))
+        matches!(
+            reason.get("Code").and_then(Value::as_str),
+            Some("ProvisionedThroughputExceeded" | "ThrottlingError")
+        )
     };
     reasons.is_some_and(|reasons| reasons.iter().any(is_throttled))
 }
