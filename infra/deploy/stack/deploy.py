@@ -84,6 +84,8 @@ def sam_command(plan, folder, asks):
     ]
     if not settings["bucket"]:
         options.append("--resolve-s3")
+    if not sys.stdout.isatty():
+        options.append("--no-progressbar")  # a line for each step of each upload
     capabilities = settings["capabilities"]
     options += ["--capabilities", *(capabilities.split() if isinstance(capabilities, str) else capabilities)]
     return [str(SAM), "deploy", *options]
