@@ -34,9 +34,13 @@ def module(name):
 ministack_template = module("ministack_template")
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def as_at_a_terminal():
-    """A program that was started in the background ignores Ctrl-C, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """A program that was started in the background ignores Ctrl-C, one by `nohup` a hang-up, and so do its children."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Processes(unittest.TestCase):
@@ -67,7 +71,7 @@ class Processes(unittest.TestCase):
         self.require_nothing_left(self.run_script("false"))
 
     def test_nothing_is_left_after_a_signal(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             self.require_nothing_left(self.run_script("sh -c 'echo ready; exec sleep 600'", number))
 
     def test_nothing_is_left_where_the_processes_have_ended(self):
