@@ -301,6 +301,7 @@ class Program(unittest.TestCase):
         keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
         for goal, name, variables, expected in [
             ("preflight", "dev", {}, "no Region is set"),
+            ("preflight", "dev", {}, "no complete AWS credentials"),
             ("deploy", "dev", {"AWS_REGION": "eu-west-1"}, "no complete AWS credentials"),
             ("destroy", "dev", {"AWS_PROFILE": "missing"}, "missing"),
             ("destroy", "nowhere", keys, "there is no ENVIRONMENT=nowhere"),

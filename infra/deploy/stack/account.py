@@ -4,7 +4,7 @@ import os
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from errors import LOG_IN, Stop, explained
 
@@ -40,6 +40,12 @@ def connect(settings, environment=os.environ):
         return boto3.Session(profile_name=settings["profile"], region_name=region)
     except BotoCoreError as error:
         raise Stop(explained(error)) from error
+
+
+def require_credentials(settings):
+    """NoCredentialsError where there are none. Only a call shows whether they are valid, and it needs a Region."""
+    if boto3.Session(profile_name=settings["profile"]).get_credentials() is None:
+        raise NoCredentialsError
 
 
 def client(session, service, config=CALLS):

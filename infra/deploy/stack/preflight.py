@@ -179,6 +179,8 @@ def run(settings, has_terminal=None):
     has_terminal = sys.stdin.isatty() if has_terminal is None else has_terminal
     found = Found()
     session = found.attempt(account.connect, settings)
+    if session is None:
+        found.attempt(account.require_credentials, settings)
     template, values = check_files(found, settings, session and session.region_name)
     fault = confirmation_fault(settings, settings["asks_before_deploy"], has_terminal, "the deployment")
     found.faults += [fault] if fault else []
