@@ -13,7 +13,7 @@ mod repair;
 mod repair_list;
 mod send;
 mod smoke;
-mod status;
+pub(crate) mod status;
 mod tail;
 mod token_inspect;
 mod token_issue;

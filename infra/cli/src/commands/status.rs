@@ -34,9 +34,9 @@ const RECENT_MS: i64 = 10 * MINUTE_MS;
 
 /// Response of `GET /health`.
 #[derive(Debug, Deserialize)]
-struct Health {
-    status: String,
-    version: String,
+pub(crate) struct Health {
+    pub(crate) status: String,
+    pub(crate) version: String,
 }
 
 /// Response of `GET /apps/{appId}/metrics/latest`.

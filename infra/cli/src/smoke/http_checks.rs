@@ -4,6 +4,7 @@ use super::connection_checks::{LATE_SERIES, LATE_VALUE, SERIES, SOURCE, Stamps, 
 use super::probe::{PROMPT, Probe, excerpt};
 use super::report::{Failure, Passed};
 use super::temporary_app::TemporaryApp;
+use crate::commands::status::Health;
 use nsl_auth::api_key;
 use nsl_client::http::{Answer, Method};
 use nsl_domain::time::{MINUTE_MS, TimestampMs};
@@ -18,12 +19,6 @@ const DEFAULT_ORIGIN: &str = "http://localhost:2798";
 
 /// An origin that no template allows.
 const FOREIGN_ORIGIN: &str = "https://foreign.example";
-
-#[derive(Debug, Deserialize)]
-struct Health {
-    status: String,
-    version: String,
-}
 
 #[derive(Debug, Deserialize)]
 struct Latest {
