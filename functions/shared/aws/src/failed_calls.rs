@@ -18,6 +18,13 @@ pub(crate) struct FailedCalls {
     pub(crate) counts: SharedCounts,
 }
 
+impl FailedCalls {
+    /// Counts the call of `config` as a read or a write.
+    fn count(&self, config: &ConfigBag, read: Counter, write: Counter) {
+        self.counts.add(if is_read(config) { read } else { write }, 1);
+    }
+}
+
 impl fmt::Debug for FailedCalls {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("FailedCalls")
@@ -36,8 +43,7 @@ impl Intercept for FailedCalls {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if Outcome::of(context) == Outcome::Throttled {
-            let (read, write) = (Counter::ThrottledReads, Counter::ThrottledWrites);
-            self.counts.add(if is_read(config) { read } else { write }, 1);
+            self.count(config, Counter::ThrottledReads, Counter::ThrottledWrites);
         }
         Ok(())
     }
@@ -49,8 +55,7 @@ impl Intercept for FailedCalls {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if matches!(Outcome::of(context), Outcome::Throttled | Outcome::Failed) {
-            let (read, write) = (Counter::FailedReads, Counter::FailedWrites);
-            self.counts.add(if is_read(config) { read } else { write }, 1);
+            self.count(config, Counter::FailedReads, Counter::FailedWrites);
         }
         Ok(())
     }

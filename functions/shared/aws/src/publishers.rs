@@ -40,7 +40,8 @@ pub struct Publishers {
 
 impl Publishers {
     /// Stores that `connection` may report, by `proof`, for each of `apps`, unless a frame that arrived after `now` did;
-    /// idempotent. Two writes per app, the second to count it, and one where it has the row. The session row must list them before, so that `$disconnect` finds every row.
+    /// idempotent. Two writes per app, the second to count it, and one where it has the row. The session row must list
+    /// them before, so that `$disconnect` finds every row.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written.
