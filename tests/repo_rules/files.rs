@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::repository::{files_with, root, text_files};
-use super::{Findings, assert_none};
+use super::{Findings, assert_none, markdown};
 
 /// Most lines of a file's opening comment. A crate's root may open with an essay.
 const OPENING_LINES_MAX: usize = 6;
@@ -52,22 +52,39 @@ fn lines_with(path: &str, text: &str, marks: &[&str]) -> Findings {
     lines.map(|(index, line)| format!("{path}:{}: {}", index + 1, line.trim())).collect()
 }
 
-/// Relative links of a Markdown text whose target does not exist; code blocks and URLs are ignored.
-fn broken_links(path: &str, text: &str, exists: impl Fn(&Path) -> bool) -> Findings {
+/// Relative links of a Markdown text whose file or heading does not exist; code and URLs are ignored. `anchors` has
+/// those of a file that exists.
+fn broken_links(path: &str, text: &str, anchors: impl Fn(&Path) -> Option<Vec<String>>) -> Findings {
     let folder = Path::new(path).parent().unwrap_or(Path::new(""));
-    let mut findings = Vec::new();
-    let mut in_code = false;
-    for line in text.lines() {
-        in_code ^= line.trim_start().starts_with("```");
-        for link in line.split("](").skip(1).filter(|_| !in_code) {
-            let target = link.split([')', '#', ' ']).next().unwrap_or_default();
-            let elsewhere = target.is_empty() || target.contains("://") || target.starts_with("mailto:");
-            if !elsewhere && !exists(&folder.join(target)) {
-                findings.push(format!("{path}: {target} does not exist"));
+    let mut findings = Findings::new();
+    for line in markdown::lines(text).iter().filter(|line| !line.is_code) {
+        for link in markdown::prose(line.text).links {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { Path::new(path).to_owned() } else { folder.join(file) };
+            let place = format!("{path}:{}", line.number);
+            match anchors(&target) {
+                None => findings.push(format!("{place}: {file} does not exist")),
+                Some(anchors) if !anchor.is_empty() && !anchors.iter().any(|one| one == anchor) => {
+                    findings.push(format!("{place}: {link}: no heading has this anchor"));
+                }
+                Some(_) => {}
             }
         }
     }
     findings
+}
+
+/// The anchors of a file that exists; only Markdown has some.
+fn anchors(path: &Path) -> Option<Vec<String>> {
+    let path = root().join(path);
+    if path.extension().is_none_or(|extension| extension != "md") {
+        return path.exists().then(Vec::new);
+    }
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(markdown::headings(&text).into_iter().map(|heading| heading.anchor).collect())
 }
 
 #[test]
@@ -158,10 +175,11 @@ fn only_consoles_write_to_a_terminal() {
 
 #[test]
 fn every_relative_link_has_a_target() {
-    let sample = "[a](b.md#c) [d](https://e.f) [g](#h)\n```\n[i](j)\n```\n";
-    assert_eq!(broken_links("docs/x.md", sample, |_| false), ["docs/x.md: b.md does not exist"]);
-    let exists = |path: &Path| root().join(path).exists();
-    assert_none(files_with("md").iter().flat_map(|file| broken_links(&file.path, &file.text, exists)));
+    let sample = "# H\n[a](b.md#c) [d](https://e.f) [g](#h) [k](#l)\n```\n[i](j)\n```\n";
+    let target = |path: &Path| (path == Path::new("docs/x.md")).then(|| vec!["h".to_owned()]);
+    let expected = ["docs/x.md:2: b.md does not exist", "docs/x.md:2: #l: no heading has this anchor"];
+    assert_eq!(broken_links("docs/x.md", sample, target), expected);
+    assert_none(files_with("md").iter().flat_map(|file| broken_links(&file.path, &file.text, anchors)));
 }
 
 #[test]

@@ -6,10 +6,12 @@ mod arrows;
 mod circles;
 mod documents;
 mod files;
+mod markdown;
 mod names;
 mod pinned;
 mod repository;
 mod template;
+mod translations;
 mod vocabulary;
 
 use repository::{Findings, assert_none};
