@@ -10,7 +10,9 @@ mod scope;
 mod smoke;
 mod token;
 
-pub(crate) use app::{AppCommand, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate};
+pub(crate) use app::{
+    AppCommand, AppConfig, AppCreate, AppDelete, AppList, AppNamed, AppRotateKey, AppUpdate,
+};
 pub(crate) use repair::Repair;
 pub(crate) use scope::{argument, union};
 pub(crate) use smoke::Smoke;
@@ -66,7 +68,7 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) http: Option<String>,
 
-    /// File with the API key [default: the token in NSL_TOKEN, else the key of the ready file, else NSL_API_KEY].
+    /// File with the API key, alone or in a configuration of the library [default: the token in NSL_TOKEN, else the key of the ready file, else NSL_API_KEY].
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }

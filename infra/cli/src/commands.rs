@@ -2,6 +2,7 @@
 
 mod agent;
 mod app_activate;
+mod app_config;
 mod app_create;
 mod app_delete;
 mod app_list;
@@ -42,6 +43,7 @@ pub(crate) async fn run(command: Command, cli: &Cli) -> anyhow::Result<()> {
 async fn run_app(command: AppCommand, cli: &Cli) -> anyhow::Result<()> {
     match command {
         AppCommand::Create(args) => app_create::run(args, cli).await,
+        AppCommand::Config(args) => app_config::run(args, cli).await,
         AppCommand::List(args) => app_list::run(args, cli).await,
         AppCommand::Show(args) => app_show::run(args, cli).await,
         AppCommand::Update(args) => app_update::run(args, cli).await,

@@ -1,20 +1,65 @@
-//! Files with one API key and nothing else, readable only by their owner.
+//! Files with an API key: the key and nothing else, readable only by their owner, or a configuration of the library.
 
-use anyhow::{Context as _, bail};
+use crate::library_config::Identity;
+use anyhow::{Context as _, bail, ensure};
 use nsl_auth::api_key;
 use nsl_domain::frame::control::trimmed;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+/// A key that this service may not have generated.
+pub(crate) struct Imported {
+    pub(crate) key: String,
+    /// The ids beside it in a configuration of the library; `None` for a file with a key alone.
+    pub(crate) identity: Option<Identity>,
+}
+
 /// Reads the key in the file at `path`.
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read key file {}", path.display()))?;
-    let key = trimmed(&text);
-    if !api_key::is_well_formed(key) {
-        bail!("key file {} does not contain an API key", path.display());
+    parse(&text).map(|parsed| parsed.key).with_context(|| format!("key file {}", path.display()))
+}
+
+/// Reads the key in the file at `path` as one that an app is to accept; `None` if there is no such file. A key that
+/// could be guessed is an error.
+pub(crate) fn import(path: &Path) -> anyhow::Result<Option<Imported>> {
+    let attempt = || format!("key file {}", path.display());
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // A new key file has another name, so this is a configuration whose name was mistyped.
+            ensure!(path.extension().is_none_or(|end| end != "json"), "there is no file {}", path.display());
+            return Ok(None);
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", attempt())),
+    };
+    let parsed = parse(&text).with_context(attempt)?;
+    ensure!(
+        !api_key::is_guessable(&parsed.key),
+        "{}: the digits of its key repeat, so that it could be guessed: use a new key",
+        attempt()
+    );
+    Ok(Some(parsed))
+}
+
+fn parse(text: &str) -> anyhow::Result<Imported> {
+    let text = trimmed(text);
+    let (key, identity) = if text.starts_with('{') {
+        let (key, identity) = Identity::parse(text)?;
+        (key, Some(identity))
+    } else {
+        (text.to_owned(), None)
+    };
+    if key.is_empty() {
+        bail!("it does not contain an API key");
     }
-    Ok(key.to_owned())
+    ensure!(
+        api_key::is_well_formed(&key),
+        "it does not contain an API key, which is nehonix@, 64 of the digits 0-9 a-f, .nsl; the service accepts no \
+         other form, because a shorter one could be guessed: use a new key"
+    );
+    Ok(Imported { key, identity })
 }
 
 /// Reads the key in the file at `path`, or creates the file with a new key. If two processes create it at once, one

@@ -14,6 +14,7 @@ mod connection;
 mod disconnect;
 mod figure;
 mod key_file;
+mod library_config;
 mod machine;
 mod rates;
 mod reconnect;

@@ -2,6 +2,7 @@
 
 use nsl_domain::app::{App, KeyRecord};
 use nsl_domain::ids::KeyHash;
+use std::collections::BTreeSet;
 use subtle::ConstantTimeEq;
 
 const PREFIX: &str = "nehonix@";
@@ -10,6 +11,9 @@ const SUFFIX: &str = ".nsl";
 
 /// Random bytes of a key: 256 bits cannot be guessed.
 const SECRET_BYTES: usize = 32;
+
+/// Fewest different digits of a key that was chosen at random: one in 10^12 such keys has fewer.
+const MIN_DIFFERENT_DIGITS: usize = 10;
 
 /// The operating system gave no random bytes.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +32,23 @@ pub fn generate() -> Result<String, NoRandomness> {
 
 /// Whether `text` has the syntax of a key. Anything else is rejected without reading a table.
 pub fn is_well_formed(text: &str) -> bool {
-    let digits = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
-    digits.is_some_and(|digits| {
+    digits(text).is_some_and(|digits| {
         digits.len() == 2 * SECRET_BYTES
             && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
     })
+}
+
+/// Whether a well-formed key was typed rather than drawn at random: it has few different digits, or repeats a shorter
+/// sequence of them. For keys that this service did not generate.
+pub fn is_guessable(text: &str) -> bool {
+    let digits = digits(text).unwrap_or_default().as_bytes();
+    let different: BTreeSet<&u8> = digits.iter().collect();
+    let repeats = |period: usize| digits.iter().skip(period).eq(digits.iter().take(digits.len() - period));
+    different.len() < MIN_DIFFERENT_DIGITS || (1..=digits.len() / 2).any(repeats)
+}
+
+fn digits(text: &str) -> Option<&str> {
+    text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX))
 }
 
 /// The key of `app` whose text is `text`. Every key is compared, each in constant time.
@@ -65,5 +81,16 @@ mod tests {
         for text in ["", "nehonix@.nsl", &key.to_uppercase(), &key.replace('a', "g"), &format!("{key} ")] {
             assert!(!is_well_formed(text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn repeated_digits_are_guessable_and_random_ones_are_not() {
+        let key = |digits: &str| format!("{PREFIX}{digits}{SUFFIX}");
+        let all = "0123456789abcdef";
+        for digits in ["0".repeat(64), "0a".repeat(32), all.repeat(4), format!("{}7", "0".repeat(63))] {
+            let key = key(&digits);
+            assert!(is_well_formed(&key) && is_guessable(&key), "{key}");
+        }
+        assert!((0..1_000).all(|_| !is_guessable(&generate().unwrap())));
     }
 }

@@ -11,10 +11,19 @@ use nsl_domain::ids::Scope;
 /// that are running by then end within seconds.
 const SETTLE_SECONDS: u64 = 75;
 
+/// What `--key-file` does, which is an argument of every command.
+const CREATE_HELP: &str = "\
+With --key-file FILE, the application accepts the key in that file: the key alone, or a configuration file of the \
+library (nehonix-config….json), which then names the id, the owner and the display name, too, so that no configuration \
+has to change. If there is no such file, it is created with a new key.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppCommand {
-    /// Create an application with its first key, which is shown only once.
+    /// Create an application with its first key: a new one, which is shown only once, or the one in --key-file.
+    #[command(after_help = CREATE_HELP)]
     Create(AppCreate),
+    /// Print the configuration file of the NehonixSmartLogger library, with a key and the address of the service.
+    Config(AppConfig),
     /// List the applications of a user.
     List(AppList),
     /// Show an application: its settings, the ids of its keys, its connections.
@@ -72,6 +81,16 @@ pub(crate) struct AppUpdate {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct AppConfig {
+    #[command(flatten)]
+    pub(crate) named: AppNamed,
+
+    /// Add a new key, which may publish, instead of using the one in --key-file or NSL_API_KEY.
+    #[arg(long)]
+    pub(crate) new_key: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct AppRotateKey {
     #[command(flatten)]
     pub(crate) named: AppNamed,
@@ -80,6 +99,10 @@ pub(crate) struct AppRotateKey {
     /// view [default: that of the newest key].
     #[arg(long, value_name = "SCOPE", value_parser = scope, conflicts_with = "drop")]
     pub(crate) scope: Vec<Scope>,
+
+    /// Add the key that is in --key-file, instead of a new one.
+    #[arg(long, conflicts_with_all = ["drop_old", "drop"])]
+    pub(crate) import: bool,
 
     /// Remove the older of two keys of a scope, the second half of a rotation; no key is added.
     #[arg(long, conflicts_with = "drop")]
@@ -106,15 +129,15 @@ pub(crate) struct AppDelete {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppCreate {
-    /// Display name [default: the id].
+    /// Display name [default: that of the configuration in --key-file, or the id].
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// User who owns it [default on the local gateway: demo-user].
+    /// User who owns it [default: that of the configuration in --key-file; on the local gateway: demo-user].
     #[arg(long, value_name = "USER")]
     pub(crate) owner: Option<String>,
 
-    /// Id of the application [default: a random one].
+    /// Id of the application [default: that of the configuration in --key-file, or a random one].
     #[arg(long, value_name = "ID")]
     pub(crate) app_id: Option<String>,
 

@@ -1,4 +1,5 @@
-//! `nsl app create`: creates an app with its first key, which is shown only once because only its hash is stored.
+//! `nsl app create`: creates an app with its first key: a new one, which is shown only once because only its hash is
+//! stored, or one that exists, alone in a file or in a configuration of the library.
 //!
 //! `--demo` is idempotent: afterwards the demo app exists and accepts the keys in the key files.
 
@@ -6,6 +7,8 @@ use crate::app_edit::{display_name, edit};
 use crate::app_view::on_off;
 use crate::args::{AppCreate, union};
 use crate::cli::Cli;
+use crate::key_file::Imported;
+use crate::library_config::Identity;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
@@ -46,16 +49,50 @@ struct Registration {
     created: bool,
 }
 
+/// How the app gets its key.
+enum KeySource<'a> {
+    /// A new one, which is shown.
+    New,
+    /// A new one, in a new file.
+    NewFile(&'a Path),
+    /// The one in a file.
+    Imported(&'a Path, Imported),
+}
+
+impl KeySource<'_> {
+    fn find(key_file: Option<&Path>) -> anyhow::Result<KeySource<'_>> {
+        let Some(path) = key_file else { return Ok(KeySource::New) };
+        Ok(match key_file::import(path)? {
+            Some(imported) => KeySource::Imported(path, imported),
+            None => KeySource::NewFile(path),
+        })
+    }
+
+    /// The app that the file with the key names, too.
+    fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::Imported(_, imported) => imported.identity.as_ref(),
+            Self::New | Self::NewFile(_) => None,
+        }
+    }
+
+    fn key(&self) -> anyhow::Result<String> {
+        match self {
+            Self::New => Ok(api_key::generate()?),
+            Self::NewFile(path) => key_file::read_or_create(path),
+            Self::Imported(_, imported) => Ok(imported.key.clone()),
+        }
+    }
+}
+
 pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
-    let app = new_app(&args, cli.place.local.is_some())?;
     if args.demo && cli.place.key_file.is_none() {
         bail!("--demo needs --key-file FILE");
     }
+    let key_source = KeySource::find(cli.place.key_file.as_deref())?;
+    let app = new_app(&args, key_source.identity(), cli.place.local.is_some())?;
     let apps = store::open(cli, args.table.as_deref()).await?.apps;
-    let api_key = match &cli.place.key_file {
-        Some(path) => key_file::read_or_create(path)?,
-        None => api_key::generate()?,
-    };
+    let api_key = key_source.key()?;
     let view_key = args.view_key_file.as_deref().map(key_file::read_or_create).transpose()?;
     let mut keys = vec![KeyRecord::of(&api_key, union(&args.scope).unwrap_or(Scope::BOTH))];
     keys.extend(view_key.as_ref().map(|key| KeyRecord::of(key, Scope::VIEW)));
@@ -67,9 +104,7 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
             accept_keys(&apps, &app).await?;
             false
         }
-        Created::AlreadyExists => {
-            bail!("application {} or an application with this key already exists", app.id)
-        }
+        Created::AlreadyExists => bail!(existing(&apps, &app, &key_source).await?),
     };
     let registration = Registration {
         app_id: app.id.into(),
@@ -80,7 +115,37 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
         legacy: app.legacy,
         created,
     };
-    Ok(cli.console.show_lines(&registration, || card(&registration, cli.place.key_file.as_deref()))?)
+    Ok(cli.console.show_lines(&registration, || card(&registration, &key_source))?)
+}
+
+/// What exists already, and what to do.
+async fn existing(apps: &Apps, app: &App, key_source: &KeySource<'_>) -> anyhow::Result<String> {
+    let id = &app.id;
+    let Some(stored) = apps.find(id).await? else {
+        return Ok(format!(
+            "the key is one of another application already, and a key opens only one: {}",
+            key_owners(apps, app).await?.join(", ")
+        ));
+    };
+    let accepts_key = app.keys.iter().all(|key| stored.keys.iter().any(|known| known.hash == key.hash));
+    Ok(match key_source {
+        KeySource::Imported(..) if accepts_key => format!("application {id} already exists, with this key"),
+        KeySource::Imported(path, _) => format!(
+            "application {id} already exists, without this key; to add it: nsl app rotate-key {id} --import \
+             --key-file {}",
+            path.display()
+        ),
+        KeySource::New | KeySource::NewFile(_) => format!("application {id} already exists"),
+    })
+}
+
+/// The apps that the keys of `app` open.
+async fn key_owners(apps: &Apps, app: &App) -> anyhow::Result<Vec<String>> {
+    let mut owners = Vec::new();
+    for key in &app.keys {
+        owners.extend(apps.find_by_key(key.hash).await?.map(|owner| owner.id.into()));
+    }
+    Ok(owners)
 }
 
 /// Since when the id is free, if an earlier app of the id was deleted. Waits where its deletion is just ending: the
@@ -101,16 +166,20 @@ fn new_born(app: App, id_free_since: Option<TimestampMs>, now: TimestampMs) -> A
     App { created_at: Some(now), id_free_since, ..app }
 }
 
-/// The app that the arguments describe, without a key.
-fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
+/// The app that the arguments describe, without a key. `identity` is that of the file with its key: the ids must be the
+/// same, or what the library sends would not be of this app.
+fn new_app(args: &AppCreate, identity: Option<&Identity>, is_local: bool) -> anyhow::Result<App> {
     let (id, owner, name, legacy) = if args.demo {
         (DEMO_APP.to_owned(), LOCAL_OWNER.to_owned(), "Demo".to_owned(), true)
     } else {
+        let id = agreed("--app-id", args.app_id.as_deref(), identity.map(|identity| &identity.app_id))?;
         // Random, as those of the library, because the id alone gives access to an app with `--legacy`.
-        let id = args.app_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-        let owner = args.owner.clone().or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
+        let id = id.unwrap_or_else(|| Uuid::new_v4().to_string());
+        let owner = agreed("--owner", args.owner.as_deref(), identity.map(|identity| &identity.user_id))?;
+        let owner = owner.or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()));
         let owner = owner.context("no owner named: give --owner USER")?;
-        let name = args.name.as_deref().map_or_else(|| Ok(id.clone()), display_name)?;
+        let name = args.name.as_ref().or_else(|| identity?.name.as_ref());
+        let name = name.map_or_else(|| Ok(id.clone()), |name| display_name(name))?;
         (id, owner, name, args.legacy)
     };
     let mut app = App {
@@ -132,6 +201,16 @@ fn new_app(args: &AppCreate, is_local: bool) -> anyhow::Result<App> {
     Ok(app)
 }
 
+/// The id that the argument gives or the configuration has.
+fn agreed(name: &str, argument: Option<&str>, configured: Option<&String>) -> anyhow::Result<Option<String>> {
+    if let (Some(argument), Some(configured)) = (argument, configured)
+        && argument != configured
+    {
+        bail!("{name} is {argument:?}, but the configuration in --key-file has {configured:?}: omit {name}");
+    }
+    Ok(argument.or(configured.map(String::as_str)).map(str::to_owned))
+}
+
 /// Makes the existing demo app accept the keys of `demo`. A view key is added to those that it has; otherwise all are
 /// replaced, because the text of the old ones cannot be recovered.
 async fn accept_keys(apps: &Apps, demo: &App) -> anyhow::Result<()> {
@@ -148,17 +227,24 @@ async fn accept_keys(apps: &Apps, demo: &App) -> anyhow::Result<()> {
     accepted.await.map(drop).context("cannot set the keys of the demo application")
 }
 
-fn card(registration: &Registration, key_file: Option<&Path>) -> [String; 7] {
-    let storage = match key_file {
-        Some(path) => format!("The key is stored in {}; the service stores only its hash.", path.display()),
-        None => "The key is shown only once: the service stores only its hash.".to_owned(),
+fn card(registration: &Registration, key_source: &KeySource<'_>) -> [String; 7] {
+    let hash = "the service stores only its hash.";
+    let (key, storage) = match key_source {
+        KeySource::New => (registration.api_key.clone(), format!("The key is shown only once: {hash}")),
+        KeySource::NewFile(path) => {
+            (registration.api_key.clone(), format!("The key is stored in {}; {hash}", path.display()))
+        }
+        KeySource::Imported(path, _) => {
+            let key = format!("the one in {}", path.display());
+            (key, format!("The application accepts that key; {hash}"))
+        }
     };
     [
         format!("app     {}", registration.app_id),
         format!("owner   {}", registration.user_id),
         format!("name    {}", registration.name),
         format!("legacy  {}", on_off(registration.legacy)),
-        format!("key     {}", registration.api_key),
+        format!("key     {key}"),
         String::new(),
         storage,
     ]

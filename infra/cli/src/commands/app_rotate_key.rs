@@ -9,10 +9,12 @@ use crate::cli::Cli;
 use crate::{key_file, store};
 use anyhow::{Context as _, bail};
 use nsl_auth::api_key;
+use nsl_aws::apps::Apps;
 use nsl_client::console::Console;
 use nsl_domain::app::{App, KeyRecord, MAX_KEYS_OF_SCOPE};
-use nsl_domain::ids::{KeyId, Scope};
+use nsl_domain::ids::{KeyHash, KeyId, Scope};
 use serde_json::json;
+use std::path::Path;
 
 pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
     let store = store::open(cli, args.named.table.as_deref()).await?;
@@ -21,20 +23,35 @@ pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
         let remove = |app: &mut App| remove_key(app, args.drop.as_deref(), requested);
         return show_remaining(&edit(&store.apps, &args.named.app, remove).await?, &cli.console);
     }
-    let text = match &cli.place.key_file {
-        Some(path) => key_file::create(path)?,
-        None => api_key::generate()?,
+    let text = match (&cli.place.key_file, args.import) {
+        (Some(path), true) => imported_key(path, &args.named.app, &store.apps).await?,
+        (None, true) => bail!("--import needs --key-file FILE"),
+        (Some(path), false) => key_file::create(path)?,
+        (None, false) => api_key::generate()?,
     };
     let app = edit(&store.apps, &args.named.app, |app| add_key(app, &text, requested)).await?;
     let key = app.keys.last().context("the application has no key")?;
     let document = json!({"appId": app.id, "keyId": key.id, "scope": key.scope, "apiKey": text});
+    let shown = if args.import { "the imported one" } else { &text };
     cli.console.show_lines(&document, || {
-        [format!("key     {text}"), format!("id      {}", key.id), format!("may     {}", scope(key.scope))]
+        [format!("key     {shown}"), format!("id      {}", key.id), format!("may     {}", scope(key.scope))]
     })?;
+    let once = if args.import { "" } else { "the key is shown only once; " };
     let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, argument(key.scope));
-    cli.console
-        .hint(&format!("the key is shown only once; once all publishers and viewers use it, run: {next}"));
+    cli.console.hint(&format!("{once}once all publishers and viewers use it, run: {next}"));
     Ok(())
+}
+
+/// The key in the file at `path`, which no app accepts yet.
+async fn imported_key(path: &Path, app: &str, apps: &Apps) -> anyhow::Result<String> {
+    let imported = key_file::import(path)?.with_context(|| format!("there is no file {}", path.display()))?;
+    if let Some(identity) = imported.identity.filter(|identity| identity.app_id != app) {
+        bail!("the configuration in --key-file is that of application {:?}, not of {app}", identity.app_id);
+    }
+    if let Some(owner) = apps.find_by_key(KeyHash::of(&imported.key)).await? {
+        bail!("the key is one of application {} already", owner.id);
+    }
+    Ok(imported.key)
 }
 
 /// The requested scope, else that of the newest key.
@@ -42,7 +59,7 @@ fn rotated_scope(app: &App, requested: Option<Scope>) -> Scope {
     requested.or_else(|| app.keys.last().map(|key| key.scope)).unwrap_or(Scope::BOTH)
 }
 
-fn add_key(app: &mut App, text: &str, requested: Option<Scope>) -> anyhow::Result<()> {
+pub(crate) fn add_key(app: &mut App, text: &str, requested: Option<Scope>) -> anyhow::Result<()> {
     let rotated = rotated_scope(app, requested);
     if app.add_key(KeyRecord::of(text, rotated)).is_err() {
         bail!(
