@@ -173,20 +173,19 @@ fn facts(document: &Document, cell: &str, documents: &Documents) -> [(&'static s
 
 /// What differs between a line and its translation.
 fn differences(french: (&Document, &Line), english: (&Document, &Line), documents: &Documents) -> Findings {
-    let place = format!("{}:{} and {}:{}", french.0.path, french.1.number, english.0.path, english.1.number);
+    let mut findings = Findings::new();
     if french.1.is_code {
-        return Findings::new();
+        return findings;
     }
-    let pairs = cells(french.1.text).into_iter().zip(cells(english.1.text));
-    let facts = pairs.flat_map(|(one, other)| {
-        let of_english = facts(english.0, &other, documents);
-        facts(french.0, &one, documents).into_iter().zip(of_english)
-    });
-    let different = facts.filter(|((_, one), (_, other))| one != other);
-    let sentence = |((part, one), (_, other)): ((&str, Vec<String>), (&str, Vec<String>))| {
-        format!("{place}: their {part} differ, [{}] and [{}]; {REMEDY}", one.join(", "), other.join(", "))
-    };
-    different.map(sentence).collect()
+    let place = format!("{}:{} and {}:{}", french.0.path, french.1.number, english.0.path, english.1.number);
+    for (ours, theirs) in cells(french.1.text).iter().zip(&cells(english.1.text)) {
+        let pairs = facts(french.0, ours, documents).into_iter().zip(facts(english.0, theirs, documents));
+        for ((part, one), (_, other)) in pairs.filter(|(one, other)| one != other) {
+            let (one, other) = (one.join(", "), other.join(", "));
+            findings.push(format!("{place}: their {part} differ, [{one}] and [{other}]; {REMEDY}"));
+        }
+    }
+    findings
 }
 
 /// Where the headings of two documents differ.
