@@ -48,7 +48,7 @@ function readOptions(options) {
   }
   const url = readUrl(given.url);
   const appId = typeof given.appId === "string" && ID.test(given.appId) ? given.appId : "";
-  const apiKey = typeof given.apiKey === "string" && CREDENTIAL.test(given.apiKey.trim()) ? given.apiKey.trim() : "";
+  const apiKey = readCredential(given.apiKey);
   if (url === null) faults.push("url must be a WebSocket address such as wss://host/path, without a user or password");
   if (appId === "") faults.push("appId must be the id of an app");
   if (apiKey === "") faults.push("apiKey must be an API key or a token");
@@ -68,6 +68,14 @@ function readUrl(value) {
   } catch {
     return null;
   }
+}
+
+/**
+ * An API key or a token, or nothing.
+ * @param {unknown} value
+ */
+function readCredential(value) {
+  return typeof value === "string" && CREDENTIAL.test(value.trim()) ? value.trim() : "";
 }
 
 /**
@@ -100,4 +108,4 @@ function readNumbers(given, faults) {
   return numbers;
 }
 
-module.exports = { readOptions };
+module.exports = { readCredential, readOptions, readUrl };

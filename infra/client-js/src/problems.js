@@ -61,4 +61,9 @@ function printable(text) {
   return text.slice(0, MESSAGE_LENGTH_MAX).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, " ");
 }
 
-module.exports = { Problems };
+/** @param {Problem} problem */
+function emitWarning({ code, message }) {
+  process.emitWarning(message, { type: "NslClientWarning", code: `NSL_${code.toUpperCase()}` });
+}
+
+module.exports = { Problems, emitWarning };

@@ -2,11 +2,12 @@
 
 "use strict";
 
+const { backoffMs } = require("./backoff.js");
 const { unwatchExit, watchExit } = require("./exit.js");
 const { messageOf, readMessage, readRejection } = require("./message.js");
 const { readOptions } = require("./options.js");
 const { Outbox } = require("./outbox.js");
-const { Problems } = require("./problems.js");
+const { Problems, emitWarning } = require("./problems.js");
 const { Socket } = require("./socket.js");
 
 const DOCUMENT_BYTES_MAX = 14 * 1024;
@@ -42,8 +43,7 @@ const PROCESS = {
   stopTimer: (timer) => clearTimeout(timer),
   /** @type {(...args: ConstructorParameters<typeof Socket>) => Pick<Socket, "send" | "close" | "destroy">} */
   openSocket: (...args) => new Socket(...args),
-  /** @type {(problem: import("./problems.js").Problem) => unknown} */
-  warn: ({ code, message }) => process.emitWarning(message, { type: "NslClientWarning", code: `NSL_${code.toUpperCase()}` }),
+  warn: emitWarning,
 };
 
 class Publisher {
@@ -279,13 +279,10 @@ class Publisher {
     this.#step();
   }
 
-  /**
-   * A delay that doubles with each failure, of which half is random.
-   * @param {number} failures
-   */
+  /** @param {number} failures */
   #backoff(failures) {
-    const { reconnectMinMs, reconnectMaxMs } = this.#settings;
-    return Math.min(reconnectMaxMs, reconnectMinMs * 2 ** failures) * (0.5 + this.#process.random() / 2);
+    const { reconnectMinMs: minMs, reconnectMaxMs: maxMs } = this.#settings;
+    return backoffMs(failures, { minMs, maxMs }, this.#process.random());
   }
 
   /** @param {number} now */

@@ -7,16 +7,12 @@ const { createHash, randomBytes } = require("node:crypto");
 const http = require("node:http");
 const https = require("node:https");
 
+const { CLOSE, MESSAGE_BYTES_MAX, PING, PONG, TEXT, readFrame, writeFrame } = require("./frames.js");
+
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-/** No frame from the service exceeds 30 KB. */
-const MESSAGE_BYTES_MAX = 1_048_576;
 const FRAGMENTS_MAX = 1_024;
 /** How long the other side may take to close. */
 const CLOSE_MS = 2_000;
-const TEXT = 1;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
 
 /**
  * @typedef {object} Ended Why a connection ended, or was not opened.
@@ -49,7 +45,7 @@ class Socket {
 
   /**
    * @param {URL} url
-   * @param {string} credential
+   * @param {string | null} credential Of the handshake.
    * @param {Listener} listener
    */
   constructor(url, credential, listener) {
@@ -61,7 +57,7 @@ class Socket {
       Upgrade: "websocket",
       "Sec-WebSocket-Version": "13",
       "Sec-WebSocket-Key": key,
-      Authorization: `Bearer ${credential}`,
+      ...(credential === null ? {} : { Authorization: `Bearer ${credential}` }),
     };
     const address = `http${url.protocol.slice(2)}//${url.host}${url.pathname}${url.search}`;
     // An agent of its own, so that no refused connection stays in a pool. localhost may be ::1 or 127.0.0.1.
@@ -76,6 +72,11 @@ class Socket {
     this.#request.on("response", (response) => this.#refused(response));
     this.#request.on("error", (error) => this.#end({ reason: describe(error) }));
     this.#request.end();
+  }
+
+  /** Bytes that were sent and are not yet with the system. */
+  get unsentBytes() {
+    return this.#stream?.writableLength ?? 0;
   }
 
   /** @param {string} text */
@@ -127,8 +128,7 @@ class Socket {
     stream.on("close", () => this.#end({ reason: "the connection was lost" }));
     stream.on("end", () => stream.destroy());
     if (this.#hasEnded) return void stream.destroy();
-    const accepted = createHash("sha1").update(key + GUID).digest("base64");
-    if (response.statusCode !== 101 || response.headers["sec-websocket-accept"] !== accepted) return this.destroy("the handshake's answer is no WebSocket's");
+    if (response.statusCode !== 101 || response.headers["sec-websocket-accept"] !== acceptOf(key)) return this.destroy("the handshake's answer is no WebSocket's");
     stream.on("data", (chunk) => this.#receive(chunk));
     this.#listener.opened();
     if (head.length > 0) this.#receive(head);
@@ -138,7 +138,7 @@ class Socket {
   #receive(chunk) {
     this.#unread = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
     while (!this.#hasEnded) {
-      const frame = readFrame(this.#unread);
+      const frame = readFrame(this.#unread, false);
       if (frame === null) return;
       if (typeof frame === "string") return this.#fail(frame);
       this.#unread = this.#unread.subarray(frame.end);
@@ -197,34 +197,8 @@ class Socket {
    */
   #write(opcode, payload) {
     if (this.#stream === null || this.#isClosing) return;
-    const { length } = payload;
-    const header = Buffer.from(length < 126 ? [0x80 | opcode, 0x80 | length] : [0x80 | opcode, 0xfe, length >> 8, length & 255]);
-    const mask = randomBytes(4);
-    const masked = Buffer.allocUnsafe(length);
-    for (let index = 0; index < length; index += 1) masked[index] = payload[index] ^ mask[index & 3];
-    this.#stream.write(Buffer.concat([header, mask, masked]));
+    this.#stream.write(writeFrame(opcode, payload, randomBytes(4)));
   }
-}
-
-/**
- * The first frame of the bytes, what is wrong with it, or null if they do not have it all.
- * @param {Buffer} bytes
- */
-function readFrame(bytes) {
-  if (bytes.length < 2) return null;
-  const opcode = bytes[0] & 15;
-  const isLast = bytes[0] >= 128;
-  let length = bytes[1] & 127;
-  const isControl = opcode >= CLOSE;
-  if ((bytes[0] & 0x70) !== 0 || bytes[1] >= 128 || (opcode > 2 && opcode < CLOSE) || opcode > PONG) return "an invalid frame";
-  if (isControl && (length > 125 || !isLast)) return "an invalid control frame";
-  const start = length < 126 ? 2 : length === 126 ? 4 : 10;
-  if (bytes.length < start) return null;
-  if (length === 126) length = bytes.readUInt16BE(2);
-  else if (length === 127) length = Number(bytes.readBigUInt64BE(2));
-  if (length > MESSAGE_BYTES_MAX) return "a frame over a megabyte";
-  const end = start + length;
-  return bytes.length < end ? null : { isLast, opcode, payload: bytes.subarray(start, end), end };
 }
 
 /** @param {Error & {code?: string}} error */
@@ -233,4 +207,12 @@ function describe(error) {
   return error.message || error.code || "the connection failed";
 }
 
-module.exports = { Socket };
+/**
+ * What a server answers to the key of a handshake.
+ * @param {string} key
+ */
+function acceptOf(key) {
+  return createHash("sha1").update(key + GUID).digest("base64");
+}
+
+module.exports = { Socket, acceptOf };
