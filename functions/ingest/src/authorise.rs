@@ -11,6 +11,7 @@ use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Sessions;
 use nsl_domain::app::App;
 use nsl_domain::bounded::BoundedMap;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::draft::ReportSender;
 use nsl_domain::frame::publish::ReportFrame;
 use nsl_domain::grant::{Action, Grant, authorise};
@@ -27,8 +28,8 @@ use crate::settings::Settings;
 /// The apps of a frame, all of which its sender may report for.
 pub(crate) struct AuthorisedApps {
     pub(crate) apps: BTreeMap<AppId, Arc<App>>,
-    /// Whether the grant is that of the library's `auth`. Nothing else shows that a frame is the library's.
-    pub(crate) is_legacy: bool,
+    /// That of the grant. Nothing else shows that a frame is the library's.
+    pub(crate) dialect: Dialect,
 }
 
 /// Why a sender may not report for all apps of a frame.
@@ -57,7 +58,7 @@ impl AuthorisedApps {
             let load = loads.entry(id.clone()).or_insert_with(|| Load::of(app, now));
             load.add(entry.bytes);
             // No report of the library is late: it is stamped with its arrival if its clock is off.
-            let placed = entry.outcome.as_ref().ok().filter(|_| !self.is_legacy);
+            let placed = entry.outcome.as_ref().ok().filter(|_| self.dialect == Dialect::Modern);
             if let Some((source, timestamp)) = placed.and_then(|draft| draft.placed(sender))
                 && let Some(minute) = late_minute(timestamp, now)
             {
@@ -167,6 +168,6 @@ impl Authoriser {
             let checked = self.app_cache.authorise(id, event.arrival, check).await?;
             apps.insert(id.clone(), checked.into_result().map_err(NotAuthorised::Rejected)?);
         }
-        Ok(AuthorisedApps { apps, is_legacy: grant.is_legacy() })
+        Ok(AuthorisedApps { apps, dialect: grant.dialect() })
     }
 }

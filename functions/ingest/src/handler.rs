@@ -11,6 +11,7 @@ use nsl_aws::isolation::isolated;
 use nsl_aws::logging;
 use nsl_aws::reports::Reports;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::frame::envelope::{FrameId, RejectedFrame};
 use nsl_domain::frame::outbound::{Outbound, RejectedReport};
@@ -118,7 +119,7 @@ impl Ingest {
         let sender = ReportSender { source, arrival: event.arrival };
         let loads = authorised.loads(&frame, &sender);
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
-            if authorised.is_legacy {
+            if authorised.dialect == Dialect::Legacy {
                 // The library ignores rejections and goes on sending.
                 tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame dropped");
                 self.counters.add(Counter::rejections(rejection.code), 1);
@@ -186,7 +187,7 @@ impl Ingest {
         event: &SocketEvent,
     ) -> Result<Option<Report>, Rejection> {
         let app = authorised.apps.get(&draft.app).ok_or_else(Rejection::unauthorized)?;
-        if authorised.is_legacy {
+        if authorised.dialect == Dialect::Legacy {
             return self.legacy_reports.store(draft, sender, app, event, &self.counters).await;
         }
         let report = draft.into_report(sender)?;

@@ -1,7 +1,7 @@
 //! The binary names missing and invalid settings in one line, handles an event under Lambda's emulator, and logs little.
 
 use nsl_aws::subscriptions::Subscriber;
-use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::grant::Role;
 use nsl_domain::ids::{ConnectionId, Scope};
 use nsl_test_support::{FunctionBinary, LoggedEvent, TestEnvironment, events, fixtures};

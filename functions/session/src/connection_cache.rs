@@ -7,10 +7,11 @@ use nsl_domain::conversation::Reply;
 use nsl_domain::conversation::connection_cache::{
     ConnectionCache, FLOOD_MS, FrameDecision, MAX_AUTH_FRAMES, MAX_MODERN_FRAMES,
 };
+use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::control::Request;
 use nsl_domain::frame::envelope::FrameId;
 use nsl_domain::frame::outbound::Outbound;
-use nsl_domain::grant::{Action, Grant, Role, check_without_app};
+use nsl_domain::grant::{Action, Role, check_without_app};
 use nsl_domain::ids::ConnectionId;
 use nsl_domain::legacy::context::LegacyContext;
 use nsl_domain::legacy::frames::LegacyRequest;
@@ -97,10 +98,11 @@ impl Connections {
         }
     }
 
-    /// Whether the cached session of the connection has the grant of a library's `auth`.
-    pub(crate) fn is_legacy(&self, event: &SocketEvent) -> bool {
+    /// Whether the cached session of the connection is in the library's dialect.
+    pub(crate) fn is_in_legacy_dialect(&self, event: &SocketEvent) -> bool {
         let session = self.cache.lock().session(&event.connection, event.arrival);
-        session.and_then(|cached| cached.session.grant).as_ref().is_some_and(Grant::is_legacy)
+        let grant = session.and_then(|cached| cached.session.grant);
+        grant.is_some_and(|grant| grant.dialect() == Dialect::Legacy)
     }
 
     /// Caches the session row, if it was read for this frame.

@@ -8,8 +8,8 @@ use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, DEFAULT_MAX_CONNECTIONS};
 use nsl_domain::conversation::effects::{EffectError, Effects, Subscribed};
+use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::control::Credential;
-use nsl_domain::frame::outbound::Dialect;
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
 use nsl_domain::grant::{Action, Grant, authorise};
 use nsl_domain::ids::AppId;
@@ -32,10 +32,16 @@ impl Effects for FrameEffects<'_> {
         tracing::error!(connection = %self.event.connection, reason = fault.chain(), "frame failed");
     }
 
-    async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<Fault>> {
+    async fn prove(
+        &self,
+        app: &AppId,
+        credential: &Credential,
+        dialect: Dialect,
+    ) -> Result<Grant, EffectError<Fault>> {
         let Self { session, event } = self;
         let known = session.app_cache.fetch(app, event.arrival).await?;
-        let context = ProofContext { trusted: &session.trusted, role: event.role, now: event.arrival };
+        let context =
+            ProofContext { trusted: &session.trusted, role: event.role, dialect, now: event.arrival };
         prove(credential, known.as_deref(), context).map_err(|rejection| {
             // Only registered apps are logged: any other name may be a credential in the wrong place.
             let app = known.as_deref().map(|known| known.id.as_str());

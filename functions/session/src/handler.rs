@@ -145,7 +145,7 @@ impl Session {
     /// The reply to a frame; `on_panic` becomes what is sent instead if this panics.
     async fn reply(&self, event: &SocketEvent, on_panic: &mut Option<Outbound>) -> Reply {
         let frame = match ControlFrame::read(&event.body) {
-            Ok(frame) => frame,
+            Ok(frame) => ControlFrame { request: frame.request.sent_by(event.role), ..frame },
             Err(rejected) => return self.reject(rejected, event),
         };
         *on_panic = (!frame.request.is_legacy()).then(|| Outbound::unavailable(frame.id.clone()));
@@ -191,7 +191,7 @@ impl Session {
         tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame rejected");
         self.counters.add(Counter::rejections(rejection.code), 1);
         let is_auth = event.route == AUTH_ROUTE && event.grant.is_none();
-        let counted = if is_auth || self.connections.is_legacy(event) {
+        let counted = if is_auth || self.connections.is_in_legacy_dialect(event) {
             self.connections.count_legacy(event)
         } else {
             self.connections.count_modern(id.as_ref(), false, event)

@@ -37,8 +37,12 @@ impl LegacyEffects for FrameEffects<'_> {
             return Ok(false);
         }
         for app in grant.names() {
-            tracing::info!(%connection, %app, role = event.role.as_str(), address = event.address,
-                "legacy auth accepted");
+            let (role, address) = (event.role.as_str(), event.address.as_str());
+            if grant.is_by_ids() {
+                tracing::info!(%connection, %app, role, address, "legacy auth accepted");
+            } else {
+                tracing::info!(%connection, %app, role, address, "library accepted by its credential");
+            }
         }
         if let Err(fault) = session.add_publisher(grant, event).await {
             tracing::error!(%connection, reason = fault.chain(), "publisher row not stored");

@@ -8,8 +8,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::draft::ReportSender;
-use nsl_domain::frame::outbound::{Dialect, live_frame};
+use nsl_domain::frame::outbound::live_frame;
 use nsl_domain::frame::publish::ReportFrame;
 use nsl_domain::history::{HistoryFold, HistoryQuery};
 use nsl_domain::ids::{AppId, ConnectionId, Source};

@@ -178,6 +178,7 @@ fn grant() -> anyhow::Result<String> {
         reach: GrantedApps::Apps(vec![AppId::new(APP)?]),
         proof: Proof::Key(KeyRecord::of(API_KEY, Scope::BOTH).id),
         until: None,
+        library: false,
     };
     Ok(grant.to_text())
 }

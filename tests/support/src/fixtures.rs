@@ -41,6 +41,7 @@ pub fn grant(app: &str, scope: Scope) -> Grant {
         reach: GrantedApps::Apps(vec![id(app)]),
         proof: Proof::Key(KeyRecord::of(&secret(app), scope).id),
         until: None,
+        library: false,
     }
 }
 

@@ -12,7 +12,7 @@ mod legacy;
 use nsl_aws::apps::Saved;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, KeyRecord, Status};
-use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::grant::{Grant, GrantedApps, Proof, Role};
 use nsl_domain::ids::{ConnectionId, Scope};
 use nsl_domain::time::TimestampMs;

@@ -153,8 +153,8 @@ async fn handshake_grant_cannot_be_changed_by_auth() {
     assert_eq!(frames[0]["payload"]["code"], "forbidden");
 }
 
-/// An `auth` for `shop` by a token that names `apps` and ends `life_ms` after the present.
-fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
+/// A token that names `apps` and ends `life_ms` after the present.
+pub(super) fn token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
     let claims = Claims {
         sub: Subject::new("eve").unwrap(),
         aud: AUDIENCE.into(),
@@ -165,7 +165,12 @@ fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
         apps: apps.iter().copied().map(id).collect(),
         owner: None,
     };
-    let token = token::issue(&claims, TOKEN_SECRET).unwrap();
+    token::issue(&claims, TOKEN_SECRET).unwrap()
+}
+
+/// An `auth` for `shop` by such a token.
+fn auth_by_token(apps: &[&str], scope: Scope, life_ms: i64) -> String {
+    let token = token(apps, scope, life_ms);
     json!({"type": "auth", "data": {"appId": "shop", "token": token}}).to_string()
 }
 

@@ -4,7 +4,7 @@ use nsl_aws::apps::Saved;
 use nsl_aws::counters::Counter;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::conversation::connection_cache::MAX_FRAMES;
-use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::grant::Proof;
 use nsl_domain::ids::{ConnectionId, UserId};
 use nsl_domain::legacy::session::{ReplyKind, WRONG_FOR_MS};

@@ -10,6 +10,7 @@ mod floods;
 mod handshake;
 mod legacy;
 mod legacy_cost;
+mod library_key;
 mod reconnect;
 mod replays;
 mod watching;

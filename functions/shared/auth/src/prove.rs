@@ -1,8 +1,9 @@
 //! From a credential to a grant. A wrong key and an unknown app are rejected alike.
 
 use nsl_domain::app::App;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::control::Credential;
-use nsl_domain::grant::{Grant, GrantedApps, Proof, Role, check_without_action};
+use nsl_domain::grant::{Action, Grant, GrantedApps, Proof, Role, check_without_action, check_without_app};
 use nsl_domain::ids::{Scope, UserId};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::time::TimestampMs;
@@ -17,6 +18,8 @@ pub struct ProofContext<'a> {
     pub trusted: &'a TrustedKeys,
     /// The side that the handshake showed.
     pub role: Role,
+    /// That of the `auth`; modern at a handshake and over HTTP.
+    pub dialect: Dialect,
     /// The time of the attempt.
     pub now: TimestampMs,
 }
@@ -24,14 +27,14 @@ pub struct ProofContext<'a> {
 /// The grant that `credential` gives for `app`, which is `None` if it does not exist.
 ///
 /// # Errors
-/// `unauthorized` for wrong credentials; `forbidden` for a token of other apps; `app_inactive`
-/// for right credentials of an inactive app.
+/// `unauthorized` for wrong credentials; `forbidden` for a token of other apps, and for a library's key or token that
+/// does not allow publishing; `app_inactive` for right credentials of an inactive app.
 pub fn prove(
     credential: &Credential,
     app: Option<&App>,
     context: ProofContext<'_>,
 ) -> Result<Grant, Rejection> {
-    let ProofContext { trusted, role, now } = context;
+    let ProofContext { trusted, role, dialect, now } = context;
     let grant = match credential {
         Credential::Token(token) => trusted.verify(token, now)?,
         Credential::ApiKey(key) => {
@@ -42,7 +45,11 @@ pub fn prove(
         }
     };
     check_without_action(&grant, app, now)?;
-    Ok(grant)
+    if dialect == Dialect::Legacy && role == Role::Program {
+        check_without_app(Some(&grant), Action::Publish, now)?;
+    }
+    let library = dialect == Dialect::Legacy && !grant.is_by_ids();
+    Ok(Grant { library, ..grant })
 }
 
 fn by_key(text: &str, app: &App) -> Option<Grant> {
@@ -65,14 +72,15 @@ fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
 }
 
 fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
-    Grant { user: user.into(), scope, reach: GrantedApps::Apps(vec![app.id.clone()]), proof, until: None }
+    let reach = GrantedApps::Apps(vec![app.id.clone()]);
+    Grant { user: user.into(), scope, reach, proof, until: None, library: false }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use nsl_domain::app::{KeyRecord, Status};
-    use nsl_domain::grant::{Action, authorise};
+    use nsl_domain::grant::authorise;
     use nsl_domain::rejection::Code;
 
     fn app(key: &str, scope: Scope, legacy: bool) -> App {
@@ -81,8 +89,18 @@ mod tests {
     }
 
     fn attempt(credential: &Credential, app: Option<&App>, role: Role) -> Result<Grant, Rejection> {
+        attempt_in(Dialect::Modern, credential, app, role)
+    }
+
+    fn attempt_in(
+        dialect: Dialect,
+        credential: &Credential,
+        app: Option<&App>,
+        role: Role,
+    ) -> Result<Grant, Rejection> {
         let trusted = TrustedKeys::new("", "", "nsl").unwrap();
-        prove(credential, app, ProofContext { trusted: &trusted, role, now: TimestampMs::clamped(0) })
+        let context = ProofContext { trusted: &trusted, role, dialect, now: TimestampMs::clamped(0) };
+        prove(credential, app, context)
     }
 
     fn outcome(credential: &Credential, app: Option<&App>, role: Role) -> Result<Scope, Code> {
@@ -120,6 +138,28 @@ mod tests {
         assert_eq!(outcome(&ann, Some(&open), Role::ForeignPage), Err(Code::Unauthorized));
         assert_eq!(outcome(&ann, Some(&closed), Role::Program), Err(Code::Unauthorized));
         assert_eq!(outcome(&bob, Some(&open), Role::Program), Err(Code::Unauthorized));
+    }
+
+    #[test]
+    fn library_key_must_allow_publishing_and_marks_the_grant() {
+        let key = Credential::ApiKey("right".into());
+        let outcome = |scope, dialect| {
+            let shop = app("right", scope, false);
+            let granted = attempt_in(dialect, &key, Some(&shop), Role::Program);
+            granted.map(|grant| (grant.library, grant.dialect())).map_err(|rejection| rejection.code)
+        };
+        for scope in [Scope::PUBLISH, Scope::BOTH] {
+            assert_eq!(outcome(scope, Dialect::Legacy), Ok((true, Dialect::Legacy)));
+            assert_eq!(outcome(scope, Dialect::Modern), Ok((false, Dialect::Modern)));
+        }
+        for scope in [Scope::VIEW, Scope::MANAGE] {
+            assert_eq!(outcome(scope, Dialect::Legacy), Err(Code::Forbidden));
+        }
+        let (ann, shop) = (Credential::LegacyUser(UserId::new("ann").unwrap()), app("k", Scope::BOTH, true));
+        for role in [Role::Program, Role::Page] {
+            let grant = attempt_in(Dialect::Legacy, &ann, Some(&shop), role).unwrap();
+            assert_eq!((grant.library, grant.dialect()), (false, Dialect::Legacy), "as it was stored before");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use futures_util::{StreamExt, stream};
 use nsl_domain::app::App;
-use nsl_domain::frame::outbound::{Dialect, Outbound};
+use nsl_domain::dialect::Dialect;
+use nsl_domain::frame::outbound::Outbound;
 use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::AppId;
 use nsl_domain::rejection::{Code, Rejection};

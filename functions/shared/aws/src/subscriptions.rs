@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
-use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::replay::REPLAY_EVERY_MS;
 use nsl_domain::grant::StoredProof;
 use nsl_domain::ids::{AppId, ConnectionId};

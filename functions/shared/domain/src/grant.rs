@@ -7,6 +7,7 @@ mod proof;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Status};
+use crate::dialect::Dialect;
 use crate::ids::{AppId, Scope, Subject, UserId};
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
@@ -58,6 +59,10 @@ pub struct Grant {
     /// The instant at which it expires; absent for a proof that does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<TimestampMs>,
+    /// Whether its key or token came in the library's `auth`, beside the ids. False for ids alone, which only the
+    /// library sends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub library: bool,
 }
 
 impl Grant {
@@ -72,9 +77,14 @@ impl Grant {
         serde_json::from_str(text).ok()
     }
 
-    /// Whether it was proved by the library's `auth`, which decides the dialect of the connection.
-    pub fn is_legacy(&self) -> bool {
+    /// Whether ids alone proved it, for an app with the `legacy` flag: anybody with the ids may act.
+    pub fn is_by_ids(&self) -> bool {
         self.proof == Proof::Legacy
+    }
+
+    /// The dialect of a connection with it, whatever proved it.
+    pub fn dialect(&self) -> Dialect {
+        if self.library || self.is_by_ids() { Dialect::Legacy } else { Dialect::Modern }
     }
 
     /// The part of it that is stored with a subscription or a publisher.
@@ -87,7 +97,7 @@ impl Grant {
     fn bound_to(&self) -> Option<UserId> {
         match &self.reach {
             GrantedApps::Owner(owner) => Some(owner.clone()),
-            GrantedApps::Apps(_) if self.is_legacy() => UserId::new(self.user.as_str()).ok(),
+            GrantedApps::Apps(_) if self.is_by_ids() => UserId::new(self.user.as_str()).ok(),
             GrantedApps::Apps(_) => None,
         }
     }
@@ -147,6 +157,11 @@ pub fn authorise(
 pub fn check_without_action(grant: &Grant, app: Option<&App>, now: TimestampMs) -> Result<(), Rejection> {
     let (_, app) = valid_on(Some(grant), app, now)?;
     active(app)
+}
+
+/// Whether `grant` is valid for `app` at `now`, whatever it allows there and whether or not the app is switched off.
+pub fn is_valid_on(grant: &Grant, app: &App, now: TimestampMs) -> bool {
+    valid_on(Some(grant), Some(app), now).is_ok()
 }
 
 fn valid_on<'a>(
@@ -239,7 +254,7 @@ mod tests {
     }
 
     fn grant(scope: Scope, reach: GrantedApps, proof: Proof) -> Grant {
-        Grant { user: Subject::new("ann").unwrap(), scope, reach, proof, until: None }
+        Grant { user: Subject::new("ann").unwrap(), scope, reach, proof, until: None, library: false }
     }
 
     fn by_key(scope: Scope) -> Grant {
@@ -379,6 +394,23 @@ mod tests {
             let grant = Grant::from_text(&stored).unwrap();
             assert_eq!((grant.scope, grant.to_text()), (scope, stored));
         }
+        let by_ids = r#"{"user":"ann","scope":"publish","reach":{"apps":["shop"]},"proof":"legacy"}"#;
+        let grant = Grant::from_text(by_ids).unwrap();
+        assert_eq!((grant.dialect(), grant.to_text()), (Dialect::Legacy, by_ids.to_owned()));
+    }
+
+    #[test]
+    fn grant_of_a_library_with_a_key_is_stored_with_a_mark() {
+        let stored = concat!(
+            r#"{"user":"ann","scope":"both","reach":{"apps":["shop"]},"#,
+            r#""proof":{"key":"0123456789ab"},"library":true}"#
+        );
+        let grant = Grant::from_text(stored).unwrap();
+        assert_eq!((grant.is_by_ids(), grant.dialect()), (false, Dialect::Legacy));
+        assert_eq!(grant.to_text(), stored);
+        let modern = Grant { library: false, ..grant.clone() };
+        assert_eq!(modern.dialect(), Dialect::Modern);
+        assert_eq!(grant.stored_proof(), modern.stored_proof(), "the rows of publishers are as they were");
     }
 
     #[test]

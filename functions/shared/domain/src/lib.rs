@@ -9,6 +9,7 @@ pub mod app;
 pub mod bounded;
 pub mod bucket;
 pub mod conversation;
+pub mod dialect;
 pub mod epoch_unit;
 pub mod frame;
 pub mod grant;

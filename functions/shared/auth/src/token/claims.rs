@@ -108,6 +108,7 @@ impl<'a> SignedClaims<'a> {
             reach: self.reach()?,
             proof: Proof::Token { issued },
             until: Some(until),
+            library: false,
         })
     }
 

@@ -6,7 +6,7 @@ use nsl_aws::counters::Counter;
 use nsl_aws::fault::Kind;
 use nsl_aws::subscriptions::Subscriber;
 use nsl_aws::table_probe::TableProbe;
-use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::ids::Scope;
 use nsl_test_support::Behaviour;
 use nsl_test_support::fixtures::{grant, id};

@@ -22,7 +22,7 @@ mod units;
 
 use nsl_aws::subscriptions::Subscriber;
 use nsl_domain::app::{App, KeyRecord, Status};
-use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::dialect::Dialect;
 use nsl_domain::grant::{Grant, Proof, Role, StoredProof};
 use nsl_domain::ids::{AppId, ConnectionId, Scope, Source, Subject, UserId};
 use nsl_domain::report::{Document, Report};

@@ -2,7 +2,7 @@
 
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::conversation::MAX_SUBSCRIPTIONS;
-use nsl_domain::frame::outbound::Dialect;
+use nsl_domain::dialect::Dialect;
 use serde_json::{Value, json};
 
 use super::*;

@@ -3,8 +3,8 @@
 //! The session function implements them over the AWS crate, tests over fixed results. A method that returns `Ok` has
 //! taken effect; the conversation decides what a fault means to the client.
 
+use crate::dialect::Dialect;
 use crate::frame::control::Credential;
-use crate::frame::outbound::Dialect;
 use crate::grant::{Action, Grant};
 use crate::ids::AppId;
 use crate::rejection::Rejection;
@@ -50,8 +50,13 @@ pub trait Effects {
     /// Logs a fault that ends the frame or is ignored.
     fn log_fault(&self, fault: Self::Fault);
 
-    /// The grant that `credential` proves for `app`, or the rejection.
-    async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<Self::Fault>>;
+    /// The grant that `credential`, in an `auth` of `dialect`, proves for `app`, or the rejection.
+    async fn prove(
+        &self,
+        app: &AppId,
+        credential: &Credential,
+        dialect: Dialect,
+    ) -> Result<Grant, EffectError<Self::Fault>>;
 
     /// Counts wrong credentials of the connection and returns the count; `None` if the connection is gone.
     async fn count_rejection(&self) -> Result<Option<u32>, Self::Fault>;

@@ -5,9 +5,10 @@
 use super::effects::{EffectError, Effects, Subscribed};
 use super::limits::{FULL_FOR_MS, MAX_AUTH_REJECTIONS, MAX_SUBSCRIPTIONS};
 use super::reply::Reply;
+use crate::dialect::Dialect;
 use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
-use crate::frame::outbound::{Dialect, Outbound};
+use crate::frame::outbound::Outbound;
 use crate::frame::replay::{self, ReplayStart};
 use crate::grant::{Action, Grant};
 use crate::ids::AppId;
@@ -36,7 +37,8 @@ pub async fn converse<E: Effects>(
     let is_auth = matches!(request, Request::Auth { .. });
     let outcome = match request {
         Request::Ping => Ok(Reply::of(&Outbound::Pong)),
-        Request::Auth { app, credential } => auth(app, &credential, id.clone(), context, effects).await,
+        // Of either dialect: the handshake decided that of the connection.
+        Request::Auth { app, credential, .. } => auth(app, &credential, id.clone(), context, effects).await,
         Request::Subscribe { app, since, min_interval_ms } => {
             subscribe(&app, since, min_interval_ms, context, now, effects).await
         }
@@ -64,7 +66,7 @@ async fn auth<E: Effects>(
     context: &AuthContext,
     effects: &E,
 ) -> Outcome<E> {
-    let grant = match effects.prove(&app, credential).await {
+    let grant = match effects.prove(&app, credential, Dialect::Modern).await {
         Err(EffectError::Rejected(rejection)) => {
             return Ok(match effects.count_rejection().await? {
                 Some(count) => reject_credential(rejection, count, id),
@@ -114,8 +116,7 @@ async fn subscribe<E: Effects>(
     if !effects.has_subscription_room(app).await? {
         return Err(full("the app has reached its limit of subscriptions"));
     }
-    let dialect = if grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
-    match effects.subscribe(app, grant, min_interval_ms, dialect).await? {
+    match effects.subscribe(app, grant, min_interval_ms, grant.dialect()).await? {
         Subscribed::Done => {}
         Subscribed::Full => {
             let message =

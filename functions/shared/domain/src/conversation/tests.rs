@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
+use crate::dialect::Dialect;
 use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
 use crate::grant::{Grant, Role};
@@ -13,7 +14,8 @@ use crate::legacy::tests::fake_effects::{any_effects, by_key, finished, legacy, 
 use crate::time::TimestampMs;
 
 fn any_request() -> impl Strategy<Value = Request> {
-    let auth = Request::Auth { app: shop(), credential: Credential::ApiKey("k".into()) };
+    let auth =
+        Request::Auth { app: shop(), credential: Credential::ApiKey("k".into()), dialect: Dialect::Modern };
     let subscribe = Request::Subscribe { app: shop(), since: None, min_interval_ms: 250 };
     prop::sample::select(vec![Request::Ping, auth, subscribe, Request::Unsubscribe { app: shop() }])
 }

@@ -4,7 +4,9 @@ use serde::Deserialize;
 
 use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields::Field;
+use crate::dialect::Dialect;
 use crate::epoch_unit::EpochUnit;
+use crate::grant::Role;
 use crate::ids::{AppId, MalformedAppId, MalformedId, UserId};
 use crate::legacy::frames::{LegacyAuth, LegacyRequest};
 use crate::rejection::Rejection;
@@ -57,6 +59,8 @@ pub enum Request {
         app: AppId,
         /// The proof.
         credential: Credential,
+        /// Legacy with a `userId`, which only the library and its dashboard send.
+        dialect: Dialect,
     },
     /// Receive the reports of an app.
     Subscribe {
@@ -79,11 +83,25 @@ pub enum Request {
 }
 
 impl Request {
-    /// Whether it is of the library or its dashboard: one of their types, or an `auth` without a secret.
+    /// The request as a client of `role` means it. The published dashboard sends no key, so a page with one is a viewer of
+    /// this protocol, whatever ids it sends beside it.
+    #[must_use]
+    pub fn sent_by(self, role: Role) -> Self {
+        match self {
+            Self::Auth {
+                app,
+                credential: credential @ (Credential::ApiKey(_) | Credential::Token(_)),
+                ..
+            } if role != Role::Program => Self::Auth { app, credential, dialect: Dialect::Modern },
+            request => request,
+        }
+    }
+
+    /// Whether it is of the library or its dashboard: one of their types, or an `auth` with a `userId`.
     pub fn is_legacy(&self) -> bool {
         match self {
             Self::Legacy(_) => true,
-            Self::Auth { credential, .. } => matches!(credential, Credential::LegacyUser(_)),
+            Self::Auth { dialect, .. } => *dialect == Dialect::Legacy,
             Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Ping => false,
         }
     }
@@ -147,23 +165,46 @@ fn required_app(app_id: Field<AppId>) -> Result<AppId, Rejection> {
 
 fn read_auth(envelope: &Envelope<'_>) -> Result<Request, Rejection> {
     let AuthFields { app_id, api_key, token } = envelope.fields()?;
-    if !api_key.is_present() && !token.is_present() {
-        let LegacyAuth { app_id: app, user_id: user } = envelope.fields()?;
-        if app.is_present() && user.is_present() {
-            let app = required_app(app)?;
-            let user = user.required("data.userId", MalformedId)?;
-            return Ok(Request::Auth { app, credential: Credential::LegacyUser(user) });
-        }
+    let LegacyAuth { app_id: app, user_id: user } = envelope.fields()?;
+    if user.is_present() {
+        return read_library_auth(app, user, given(api_key), given(token));
     }
-    let app = required_app(app_id)?;
-    let credential = if !token.is_present() {
+    let (app, dialect) = (required_app(app_id)?, Dialect::Modern);
+    Ok(Request::Auth { app, credential: read_secret(api_key, token)?, dialect })
+}
+
+/// An `auth` with a `userId`. With a key or token, that is the proof, and the user is not read.
+fn read_library_auth(
+    app: Field<AppId>,
+    user: Field<UserId>,
+    api_key: Field<String>,
+    token: Field<String>,
+) -> Result<Request, Rejection> {
+    let app = required_app(app)?;
+    let credential = if api_key.is_present() || token.is_present() {
+        read_secret(api_key, token)?
+    } else {
+        Credential::LegacyUser(user.required("data.userId", MalformedId)?)
+    };
+    Ok(Request::Auth { app, credential, dialect: Dialect::Legacy })
+}
+
+/// The field, absent if its text is blank, as that of an application's configuration without a key.
+fn given(secret: Field<String>) -> Field<String> {
+    match secret {
+        Field::Valid(secret) if trimmed(&secret).is_empty() => Field::Absent,
+        secret => secret,
+    }
+}
+
+fn read_secret(api_key: Field<String>, token: Field<String>) -> Result<Credential, Rejection> {
+    Ok(if !token.is_present() {
         Credential::ApiKey(required_secret(api_key, "data.apiKey")?)
     } else if !api_key.is_present() {
         Credential::Token(required_secret(token, "data.token")?)
     } else {
         return Err(Rejection::invalid("data.token", "cannot be combined with data.apiKey"));
-    };
-    Ok(Request::Auth { app, credential })
+    })
 }
 
 fn required_secret(field: Field<String>, name: &str) -> Result<String, Rejection> {
@@ -191,7 +232,16 @@ mod tests {
 
     fn auth(data: &str) -> (String, Credential) {
         match ControlFrame::read(&format!(r#"{{"type":"auth","data":{data}}}"#)).unwrap().request {
-            Request::Auth { app, credential } => (app.into(), credential),
+            Request::Auth { app, credential, .. } => (app.into(), credential),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The credential and the dialect of an `auth` of `role`.
+    fn auth_of(role: Role, data: &str) -> (Credential, Dialect) {
+        let frame = ControlFrame::read(&format!(r#"{{"type":"auth","data":{data}}}"#)).unwrap();
+        match frame.request.sent_by(role) {
+            Request::Auth { credential, dialect, .. } => (credential, dialect),
             other => panic!("{other:?}"),
         }
     }
@@ -208,9 +258,31 @@ mod tests {
     }
 
     #[test]
-    fn api_key_takes_precedence_over_a_user() {
-        let credential = Credential::ApiKey("k".into());
-        assert_eq!(auth(r#"{"userId":"u","appId":"shop","apiKey":"k"}"#), ("shop".into(), credential));
+    fn key_beside_a_user_is_the_proof_of_the_library() {
+        let key = || Credential::ApiKey("k".into());
+        for user in [r#""u""#, "7", r#""""#, r#""a user""#, "{}"] {
+            let data = format!(r#"{{"userId":{user},"appId":"shop","apiKey":"k"}}"#);
+            assert_eq!(auth_of(Role::Program, &data), (key(), Dialect::Legacy), "{data}");
+            for role in [Role::Page, Role::ForeignPage] {
+                assert_eq!(auth_of(role, &data), (key(), Dialect::Modern), "{data}");
+            }
+        }
+        let token = auth_of(Role::Program, r#"{"userId":"u","appId":42,"token":"t"}"#);
+        assert_eq!(token, (Credential::Token("t".into()), Dialect::Legacy));
+        for data in [r#"{"appId":"shop","apiKey":"k"}"#, r#"{"userId":null,"appId":"shop","apiKey":"k"}"#] {
+            assert_eq!(auth_of(Role::Program, data), (key(), Dialect::Modern), "{data}");
+        }
+    }
+
+    #[test]
+    fn blank_key_of_a_library_is_absent() {
+        for blank in ["null", r#""""#, r#""  ""#] {
+            for role in [Role::Program, Role::Page] {
+                let data = format!(r#"{{"userId":"u","appId":"shop","apiKey":{blank},"token":{blank}}}"#);
+                assert_eq!(auth_of(role, &data), (legacy_user("u"), Dialect::Legacy), "{data}");
+            }
+        }
+        assert_eq!(auth(r#"{"appId":"shop","apiKey":""}"#).1, Credential::ApiKey(String::new()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::FrameId;
 use super::packing::array;
+use crate::dialect::Dialect;
 use crate::ids::{AppId, Source, Subject};
 use crate::isolation::isolated;
 use crate::legacy::command::{Command, IssuedCommand};
@@ -202,15 +203,6 @@ impl<'a> ReportPayload<'a> {
             id: report.id(),
         })
     }
-}
-
-/// The form of the frames that a connection receives, decided by how it authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// This protocol.
-    Modern,
-    /// What the library's dashboard reads.
-    Legacy,
 }
 
 /// The live `metrics` frame of `report`.

@@ -3,8 +3,9 @@
 use super::control::{ControlFrame, MAX_CREDENTIAL_BYTES, MAX_MIN_INTERVAL_MS};
 use super::draft::ReportSender;
 use super::envelope::{FrameId, MAX_FRAME_ID_BYTES, RejectedFrame};
-use super::outbound::{Dialect, Outbound, live_frame};
+use super::outbound::{Outbound, live_frame};
 use super::publish::ReportFrame;
+use crate::dialect::Dialect;
 use crate::ids::Source;
 use crate::legacy::report::LegacyReport;
 use crate::rejection::Code::{

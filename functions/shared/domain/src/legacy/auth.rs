@@ -8,26 +8,27 @@ use super::effects::LegacyEffects;
 use crate::conversation::effects::EffectError;
 use crate::conversation::limits::MAX_AUTH_REJECTIONS;
 use crate::conversation::reply::{FrameCounts, Reply};
+use crate::dialect::Dialect;
 use crate::frame::control::Credential;
-use crate::frame::outbound::{Dialect, Outbound, live_frame};
+use crate::frame::outbound::{Outbound, live_frame};
 use crate::grant::{Grant, Role};
-use crate::ids::{AppId, Scope, UserId};
+use crate::ids::AppId;
 
 pub(super) async fn auth<E: LegacyEffects>(
     app: AppId,
-    user: UserId,
+    credential: Credential,
     context: &mut LegacyContext,
     effects: &E,
 ) -> Result<Reply, EffectError<E::Fault>> {
-    if let Some(reply) = reply_without_proof(&app, &user, context) {
+    if let Some(reply) = reply_without_proof(&app, &credential, context) {
         return Ok(reply);
     }
     let Some(session) = effects.find_session().await? else { return Ok(Reply::silence()) };
     context.set_session(session);
-    if let Some(reply) = reply_without_proof(&app, &user, context) {
+    if let Some(reply) = reply_without_proof(&app, &credential, context) {
         return Ok(reply);
     }
-    let grant = match effects.prove(&app, &Credential::LegacyUser(user.clone())).await {
+    let grant = match effects.prove(&app, &credential, Dialect::Legacy).await {
         Err(EffectError::Rejected(_)) => {
             let count = effects.count_rejection().await?;
             return Ok(count.map_or_else(Reply::silence, |count| reject(count, context)));
@@ -42,7 +43,7 @@ pub(super) async fn auth<E: LegacyEffects>(
     if let Some(other) = other_legacy_app(&app, context) {
         effects.end_legacy_grant(&other).await?;
     }
-    let is_page = grant.scope != Scope::PUBLISH;
+    let is_page = context.role != Role::Program;
     if is_page && !effects.add_subscription(&app, &grant, 0, Dialect::Legacy).await? {
         return Ok(ignore_until_next_attempt(context));
     }
@@ -50,8 +51,9 @@ pub(super) async fn auth<E: LegacyEffects>(
     if !effects.store_legacy_grant(&grant).await? {
         return Ok(Reply::absorbed());
     }
+    let success = Outbound::AuthSuccess { app: app.clone(), user: grant.user.clone() };
     context.session.get_or_insert_default().accept(grant, context.now);
-    let mut frames = vec![Outbound::AuthSuccess { app: app.clone(), user: user.into() }.render()];
+    let mut frames = vec![success.render()];
     if is_page {
         let last = effects.last_report(&app).await.unwrap_or_else(|fault| {
             effects.log_fault(fault);
@@ -64,15 +66,15 @@ pub(super) async fn auth<E: LegacyEffects>(
 
 /// The reply to an `auth` that repeats an answered one, comes too soon after another, or whose connection has been
 /// rejected for too long; `None` if the credentials must be checked.
-fn reply_without_proof(app: &AppId, user: &UserId, context: &LegacyContext) -> Option<Reply> {
+fn reply_without_proof(app: &AppId, credential: &Credential, context: &LegacyContext) -> Option<Reply> {
     let session = context.session.as_ref()?;
-    let is_repeat = session.has_proved(app, user) || session.attempted_recently(context.now);
+    let is_repeat = session.has_proved(app, credential) || session.attempted_recently(context.now);
     context.close_if_rejected_too_long().or_else(|| is_repeat.then(Reply::absorbed))
 }
 
-/// The app of an earlier legacy grant of the connection, if it is not `app`.
+/// The app of an earlier grant of the connection in this dialect, if it is not `app`.
 fn other_legacy_app(app: &AppId, context: &LegacyContext) -> Option<AppId> {
-    let earlier = context.grant().filter(|grant: &&Grant| grant.is_legacy())?;
+    let earlier = context.grant().filter(|grant: &&Grant| grant.dialect() == Dialect::Legacy)?;
     earlier.names().iter().find(|other| *other != app).cloned()
 }
 

@@ -7,17 +7,18 @@ use super::effects::LegacyEffects;
 use super::request_flow::answer;
 use crate::conversation::effects::EffectError;
 use crate::conversation::reply::Reply;
-use crate::frame::control::{Credential, Request};
+use crate::dialect::Dialect;
+use crate::frame::control::Request;
 
 /// The reply to `request`. Afterwards `context` has what the frame changed.
 pub async fn converse<E: LegacyEffects>(request: Request, context: &mut LegacyContext, effects: &E) -> Reply {
     let outcome = match request {
-        Request::Auth { app, credential: Credential::LegacyUser(user) } => {
-            auth(app, user, context, effects).await
+        Request::Auth { app, credential, dialect: Dialect::Legacy } => {
+            auth(app, credential, context, effects).await
         }
         Request::Legacy(request) => answer(request, context, effects).await,
         // These are answered in this protocol's own dialect.
-        Request::Auth { credential: Credential::ApiKey(_) | Credential::Token(_), .. }
+        Request::Auth { dialect: Dialect::Modern, .. }
         | Request::Subscribe { .. }
         | Request::Unsubscribe { .. }
         | Request::Ping => Ok(Reply::silence()),

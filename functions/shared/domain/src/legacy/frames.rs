@@ -69,7 +69,7 @@ pub enum LegacyRequest {
     Ignored,
 }
 
-/// The `data` of an `auth` without a secret.
+/// The ids in the `data` of the library's `auth`.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct LegacyAuth {

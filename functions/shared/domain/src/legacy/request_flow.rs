@@ -13,8 +13,8 @@ use crate::app::{App, Status};
 use crate::conversation::effects::EffectError;
 use crate::conversation::reply::{FrameCounts, Reply};
 use crate::frame::fields::Field;
-use crate::frame::outbound::{AppStatus, Dialect, Outbound, live_frame};
-use crate::grant::{Action, Grant, Role};
+use crate::frame::outbound::{AppStatus, Outbound, live_frame};
+use crate::grant::{Action, Grant, Role, is_valid_on};
 use crate::ids::{AppId, Scope, UserId};
 
 type Outcome<E, T> = Result<T, EffectError<<E as crate::conversation::effects::Effects>::Fault>>;
@@ -100,9 +100,10 @@ async fn permission<E: LegacyEffects>(
     Ok(Some(Permission { app, grant }))
 }
 
-/// The library reads the history of its own app although it may only publish.
+/// With its ids alone the library reads the history of its own app although it may only publish. A key or token that does
+/// not allow viewing reads nothing.
 fn view_or_publish(grant: &Grant) -> Action {
-    if grant.is_legacy() && grant.scope == Scope::PUBLISH { Action::Publish } else { Action::View }
+    if grant.is_by_ids() && grant.scope == Scope::PUBLISH { Action::Publish } else { Action::View }
 }
 
 /// The only request that is answered without a grant.
@@ -118,23 +119,25 @@ async fn status<E: LegacyEffects>(
         Field::Malformed => None,
     };
     let status = match context.app_of(named).zip(user) {
-        Some((app, user)) => status_of(effects.find_app(&app).await?.as_deref(), user, context.role),
+        Some((app, user)) => {
+            let app = effects.find_app(&app).await?;
+            status_of(app.as_deref(), user, context)
+        }
         None => AppStatus::Unknown,
     };
     Ok(Reply::of(&Outbound::Status(status)))
 }
 
-/// `Unknown` for an app that does not exist, is another user's or has no legacy flag, and for a foreign page: all look
-/// alike.
-fn status_of(app: Option<&App>, user: &str, role: Role) -> AppStatus {
-    match app {
-        Some(app) if app.legacy && app.owner.as_str() == user && role != Role::ForeignPage => {
-            match app.status {
-                Status::Active => AppStatus::Active,
-                Status::Inactive => AppStatus::Inactive,
-            }
-        }
-        _ => AppStatus::Unknown,
+/// `Unknown` for an app that does not exist, is another user's or has no legacy flag, and for a foreign page, unless the
+/// connection's key or token is of the app: all look alike.
+fn status_of(app: Option<&App>, user: &str, context: &LegacyContext) -> AppStatus {
+    let Some(app) = app else { return AppStatus::Unknown };
+    let is_open = app.legacy && app.owner.as_str() == user && context.role != Role::ForeignPage;
+    let is_proved = |grant: &Grant| !grant.is_by_ids() && is_valid_on(grant, app, context.now);
+    match app.status {
+        _ if !is_open && !context.grant().is_some_and(is_proved) => AppStatus::Unknown,
+        Status::Active => AppStatus::Active,
+        Status::Inactive => AppStatus::Inactive,
     }
 }
 
@@ -176,7 +179,7 @@ async fn last_report<E: LegacyEffects>(
         return Ok(Reply::silence());
     };
     let last = effects.last_report(&permission.app).await?;
-    let dialect = if permission.grant.is_legacy() { Dialect::Legacy } else { Dialect::Modern };
+    let dialect = permission.grant.dialect();
     let frames = last.and_then(|report| live_frame(&report, dialect)).into_iter().collect();
     Ok(Reply { frames, ..Reply::default() })
 }
@@ -207,7 +210,7 @@ async fn command<E: LegacyEffects>(
 /// A command changes what publishers do, so a key or token must allow publishing and viewing. The grant of the
 /// dashboard's `auth` has the scope `view` and may command.
 fn may_command(grant: &Grant) -> bool {
-    grant.scope.contains(if grant.is_legacy() { Scope::VIEW } else { Scope::BOTH })
+    grant.scope.contains(if grant.is_by_ids() { Scope::VIEW } else { Scope::BOTH })
 }
 
 /// Stores log entries, posts them to the subscribers, and counts those that were not stored.

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::grant::{Grant, GrantedApps, Role};
-use crate::ids::{AppId, UserId};
+use crate::dialect::Dialect;
+use crate::frame::control::Credential;
+use crate::grant::{Grant, GrantedApps, Proof, Role};
+use crate::ids::{AppId, KeyHash, KeyId};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
 /// Shortest time between two checked `auth` of a connection, in milliseconds: the dashboard tries again after every
@@ -61,7 +63,7 @@ pub enum Claim {
 pub struct LegacySession {
     /// The grant of the last successful `auth`.
     pub grant: Option<Grant>,
-    /// When a legacy `auth` last succeeded.
+    /// When an `auth` in this dialect last succeeded.
     pub authenticated_at: Option<TimestampMs>,
     /// When the first wrong credentials arrived since the last successful `auth`.
     pub wrong_since: Option<TimestampMs>,
@@ -72,11 +74,16 @@ pub struct LegacySession {
 }
 
 impl LegacySession {
-    /// Whether exactly this was proved by the library's `auth`.
-    pub fn has_proved(&self, app: &AppId, user: &UserId) -> bool {
-        let legacy = self.grant.as_ref().filter(|grant| grant.is_legacy());
-        legacy.is_some_and(|grant| {
-            grant.user_id() == Some(user.as_str()) && grant.reach == GrantedApps::Apps(vec![app.clone()])
+    /// Whether the grant is what this `auth` of the library proved. Never of a token, whose text is not stored.
+    pub fn has_proved(&self, app: &AppId, credential: &Credential) -> bool {
+        let grant = self.grant.as_ref().filter(|grant| grant.dialect() == Dialect::Legacy);
+        grant.is_some_and(|grant| {
+            let is_proof = match (credential, &grant.proof) {
+                (Credential::LegacyUser(user), Proof::Legacy) => grant.user.as_str() == user.as_str(),
+                (Credential::ApiKey(key), Proof::Key(id)) => *id == KeyId::of_hash(KeyHash::of(key)),
+                _ => false,
+            };
+            is_proof && grant.reach == GrantedApps::Apps(vec![app.clone()])
         })
     }
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::dialect::Dialect;
 use crate::frame::envelope::FrameId;
-use crate::frame::outbound::{AppStatus, Dialect, Outbound, RejectedReport, live_frame};
+use crate::frame::outbound::{AppStatus, Outbound, RejectedReport, live_frame};
 use crate::frame::packing::MAX_OUTBOUND_BYTES;
 use crate::frame::replay;
 use crate::grant::Role;

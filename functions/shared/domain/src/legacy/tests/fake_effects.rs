@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::conversation::effects::{EffectError, Effects, Subscribed};
+use crate::dialect::Dialect;
 use crate::frame::control::Credential;
-use crate::frame::outbound::Dialect;
 use crate::grant::{Action, Grant, GrantedApps, Proof};
 use crate::ids::{AppId, KeyId, Scope, Source};
 use crate::legacy::command::{Command, IssuedCommand, Switch};
@@ -29,11 +29,16 @@ pub(crate) fn shop() -> AppId {
 
 pub(crate) fn legacy(scope: Scope) -> Grant {
     let (user, reach) = (App::example().owner.into(), GrantedApps::Apps(vec![shop()]));
-    Grant { user, scope, reach, proof: Proof::Legacy, until: None }
+    Grant { user, scope, reach, proof: Proof::Legacy, until: None, library: false }
 }
 
 pub(crate) fn by_key(scope: Scope) -> Grant {
     Grant { proof: Proof::Key(KeyId::new("k1").unwrap()), ..legacy(scope) }
+}
+
+/// The grant of a library with a key.
+pub(crate) fn library_with_key(scope: Scope) -> Grant {
+    Grant { library: true, ..by_key(scope) }
 }
 
 pub(crate) fn session(grant: Option<Grant>) -> LegacySession {
@@ -126,6 +131,8 @@ pub(crate) fn any_session() -> impl Strategy<Value = LegacySession> {
         Some(legacy(Scope::PUBLISH)),
         Some(by_key(Scope::BOTH)),
         Some(by_key(Scope::VIEW)),
+        Some(library_with_key(Scope::PUBLISH)),
+        Some(library_with_key(Scope::BOTH)),
     ];
     let wrong_for = prop::option::of(0..2 * WRONG_FOR_MS);
     (prop::sample::select(grants), wrong_for).prop_map(|(grant, wrong_for)| LegacySession {
@@ -136,7 +143,7 @@ pub(crate) fn any_session() -> impl Strategy<Value = LegacySession> {
 
 pub(crate) fn any_effects() -> impl Strategy<Value = FakeEffects> {
     let failing = prop::option::weighted(0.5, prop::sample::select(FALLIBLE.to_vec()));
-    let grants = [by_key(Scope::BOTH), legacy(Scope::VIEW), legacy(Scope::PUBLISH)];
+    let grants = [library_with_key(Scope::BOTH), legacy(Scope::VIEW), legacy(Scope::PUBLISH)];
     let proved = prop::option::weighted(0.7, prop::sample::select(grants.to_vec()));
     let rejections = prop::option::of(1..10_u32);
     let session = prop::option::weighted(0.9, any_session());
@@ -188,7 +195,7 @@ impl Effects for FakeEffects {
         self.logged_faults.set(self.logged_faults.get() + 1);
     }
 
-    async fn prove(&self, _: &AppId, _: &Credential) -> Result<Grant, EffectError<()>> {
+    async fn prove(&self, _: &AppId, _: &Credential, _: Dialect) -> Result<Grant, EffectError<()>> {
         self.call("prove", self.proved.clone())?
             .ok_or_else(|| EffectError::Rejected(Rejection::unauthorized()))
     }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use self::compatibility::failure;
 use self::fake_effects::{
-    FakeEffects, NOW, any_effects, any_session, by_key, finished, legacy, session, shop,
+    FakeEffects, NOW, any_effects, any_session, by_key, finished, legacy, library_with_key, session, shop,
 };
 use super::context::LegacyContext;
 use super::converse;
 use super::session::{LegacySession, WRONG_FOR_MS};
-use crate::app::{App, Status};
+use crate::app::{App, KeyRecord, Status};
 use crate::conversation::reply::Reply;
 use crate::frame::control::ControlFrame;
 use crate::grant::{Action, Grant, Proof, Role};
@@ -29,8 +29,8 @@ fn granted(grant: Grant) -> FakeEffects {
 fn reply_in(session: Option<LegacySession>, frame: &Value, role: Role, effects: &FakeEffects) -> Reply {
     let mut context =
         LegacyContext { role, handshake_grant: None, session, session_read_at: None, log_room: 50, now: NOW };
-    let frame = ControlFrame::read(&frame.to_string()).unwrap();
-    finished(converse(frame.request, &mut context, effects))
+    let request = ControlFrame::read(&frame.to_string()).unwrap().request.sent_by(role);
+    finished(converse(request, &mut context, effects))
 }
 
 /// The reply on an instance that has cached no session.
@@ -40,6 +40,10 @@ fn reply(frame: &Value, role: Role, effects: &FakeEffects) -> Reply {
 
 fn about_shop(kind: &str) -> Value {
     json!({"type": kind, "data": {"userId": "ann", "appId": "shop"}})
+}
+
+fn with_key(key: &str) -> Value {
+    json!({"type": "auth", "data": {"userId": "bob", "appId": "shop", "apiKey": key}})
 }
 
 fn frames(reply: &Reply) -> Vec<Value> {
@@ -110,6 +114,44 @@ fn subject_of_a_token_shows_no_status_of_an_owners_app() {
 }
 
 #[test]
+fn status_of_a_proved_app_needs_no_flag_and_no_owner() {
+    let keys = vec![KeyRecord::of("k", Scope::PUBLISH)];
+    let proof = Proof::Key(keys[0].id.clone());
+    let app = App { legacy: false, keys, ..App::example() };
+    let asked = json!({"type": "check_status", "data": {"userId": "bob", "appId": "shop"}});
+    for (app, has_access) in [(app.clone(), true), (App { keys: Vec::new(), ..app }, false)] {
+        for status in [Status::Active, Status::Inactive] {
+            let grant = Grant { proof: proof.clone(), ..library_with_key(Scope::PUBLISH) };
+            let effects = FakeEffects { app: Some(App { status, ..app.clone() }), ..granted(grant) };
+            let shown = &frames(&reply(&asked, Role::Program, &effects))[0]["payload"]["status"];
+            assert_eq!(shown["userHasAccess"], has_access);
+            assert_eq!(shown["appIsActive"], has_access && status == Status::Active);
+        }
+    }
+}
+
+#[test]
+fn library_with_a_key_is_answered_once_with_the_owner() {
+    let proof = Proof::Key(KeyRecord::of("k", Scope::BOTH).id);
+    let granted = Grant { proof, ..library_with_key(Scope::BOTH) };
+    let effects = FakeEffects { proved: Some(granted.clone()), ..FakeEffects::default() };
+    let sent = frames(&reply(&with_key("k"), Role::Program, &effects));
+    let payload = json!({"appId": "shop", "userId": "ann"});
+    assert_eq!(sent, [json!({"type": "auth_success", "payload": payload})], "no subscription");
+    let repeat = reply_in(Some(session(Some(granted))), &with_key("k"), Role::Program, &effects);
+    assert!(repeat.frames.is_empty() && repeat.counts.ignored_repeats);
+}
+
+#[test]
+fn library_with_a_wrong_key_gets_no_answer_however_often() {
+    for rejections in [1, 5, 100] {
+        let effects = FakeEffects { rejections: Some(rejections), ..FakeEffects::default() };
+        let reply = reply(&with_key("wrong"), Role::Program, &effects);
+        assert!(reply.frames.is_empty() && !reply.close && reply.counts.unanswered_rejections);
+    }
+}
+
+#[test]
 fn each_request_needs_its_permission() {
     let logs = json!({"type": "logs", "data": {"logs": [{"message": "m"}]}});
     let command = json!({"type": "command", "data": {"type": "console_toggle", "data": {"enabled": false}}});
@@ -120,6 +162,8 @@ fn each_request_needs_its_permission() {
         (&about_shop("history"), legacy(Scope::PUBLISH), Some(publish)),
         (&about_shop("history"), legacy(Scope::VIEW), Some(view)),
         (&about_shop("history"), by_key(Scope::PUBLISH), Some(view)),
+        (&about_shop("history"), library_with_key(Scope::PUBLISH), Some(view)),
+        (&logs, library_with_key(Scope::PUBLISH), Some(publish)),
         (&json!({"type": "get_last_actions"}), legacy(Scope::VIEW), Some(view)),
         (&json!({"type": "request_metrics"}), legacy(Scope::PUBLISH), Some(view)),
         (&command, legacy(Scope::VIEW), Some(view)),
@@ -128,6 +172,7 @@ fn each_request_needs_its_permission() {
         (&command, by_key(Scope::MANAGE), None),
         (&command, by_key(Scope::VIEW), None),
         (&command, legacy(Scope::PUBLISH), None),
+        (&command, library_with_key(Scope::VIEW), None),
     ] {
         let effects = granted(grant.clone());
         let reply = reply(frame, Role::Page, &effects);
@@ -169,6 +214,7 @@ fn any_frame() -> impl Strategy<Value = Value> {
     let payload =
         prop::sample::select(vec![named, json!({"userId": "ann", "appId": "bank"}), json!({}), json!(null)]);
     (kind, payload).prop_map(|(kind, payload)| match kind {
+        "auth" if payload["logs"].is_array() => with_key("k"),
         "auth" => about_shop(kind),
         _ => json!({"type": kind, "data": payload}),
     })
