@@ -107,6 +107,12 @@ impl Authoriser {
         event.grant.is_some() || self.grants.get(&event.connection, event.arrival).is_some()
     }
 
+    /// The dialect of the connection, by its grant of the handshake or in the cache; `None` without either.
+    pub(crate) fn known_dialect(&self, event: &SocketEvent) -> Option<Dialect> {
+        let cached = || self.grants.get(&event.connection, event.arrival).map(|grant| grant.dialect());
+        event.grant.as_ref().map(Grant::dialect).or_else(cached)
+    }
+
     /// The apps of the frame, if the sender may report for all of them. The cached grant of an `auth` accepts, but does
     /// not reject: a later `auth` may have granted more.
     pub(crate) async fn authorise(
@@ -125,17 +131,31 @@ impl Authoriser {
                 }
             }
         }
+        let Some(grant) = self.read_grant(event).await? else { return Err(NotAuthorised::Unauthenticated) };
+        self.authorise_by(&grant, frame, event).await
+    }
+
+    /// Caches the grant of a connection whose frame cannot be read, so that its dialect is known.
+    pub(crate) async fn find_grant(&self, event: &SocketEvent) -> Result<(), Fault> {
+        if !self.has_grant(event) {
+            self.read_grant(event).await?;
+        }
+        Ok(())
+    }
+
+    /// The grant of the session row, which is cached.
+    async fn read_grant(&self, event: &SocketEvent) -> Result<Option<Grant>, Fault> {
         if self.is_known_without_grant(event) {
-            return Err(NotAuthorised::Unauthenticated);
+            return Ok(None);
         }
         let session = self.sessions.find(&event.connection).await?;
         let Some(grant) = session.and_then(|session| session.grant) else {
             self.note_without_grant(event);
-            return Err(NotAuthorised::Unauthenticated);
+            return Ok(None);
         };
         self.without_grant.lock().pop(&event.connection);
         self.grants.insert(event.connection.clone(), grant.clone(), event.arrival);
-        self.authorise_by(&grant, frame, event).await
+        Ok(Some(grant))
     }
 
     fn is_known_without_grant(&self, event: &SocketEvent) -> bool {

@@ -45,6 +45,14 @@ pub(crate) struct Ingest {
     pub(crate) counters: Counters,
 }
 
+/// What a frame that is rejected as a whole is answered with.
+#[derive(Debug, Clone, Default)]
+struct FrameHead {
+    id: Option<FrameId>,
+    /// How many reports it has; 0 of one that cannot be read.
+    reports: usize,
+}
+
 /// The results of the reports of a frame.
 #[derive(Default)]
 struct Outcome {
@@ -77,24 +85,28 @@ impl Ingest {
     ) -> Result<ApiGatewayProxyResponse, lambda_runtime::Error> {
         let event =
             SocketEvent::read(event).ok_or_else(|| logging::failed("the event names no connection"))?;
-        let mut id = None;
-        if let Err(fault) = isolated("handle a frame of reports", self.receive_frame(&event, &mut id)).await {
+        let mut head = FrameHead::default();
+        let handled = isolated("handle a frame of reports", self.receive_frame(&event, &mut head)).await;
+        if let Err(fault) = handled {
             tracing::error!(connection = %event.connection, reason = fault.chain(), "frame not handled");
-            self.reject(&event, Rejection::unavailable(), id).await;
+            self.reject(&event, Rejection::unavailable(), head).await;
         }
         self.counters.emit(event.arrival);
         Ok(answer(200, None))
     }
 
-    /// Handles one frame, and sets its `id` before anything else can fail.
-    async fn receive_frame(&self, event: &SocketEvent, id: &mut Option<FrameId>) {
+    /// Handles one frame, and sets its `head` before anything else can fail.
+    async fn receive_frame(&self, event: &SocketEvent, head: &mut FrameHead) {
         match ReportFrame::read(&event.body) {
             Ok(frame) => {
-                id.clone_from(&frame.id);
-                self.publish(frame, event).await;
+                *head = FrameHead { id: frame.id.clone(), reports: frame.entries.len() };
+                self.publish(frame, head.clone(), event).await;
             }
             Err(RejectedFrame { rejection, id }) => {
-                self.reject(event, rejection, id).await;
+                if let Err(fault) = before_replies(self.authoriser.find_grant(event)).await {
+                    tracing::warn!(connection = %event.connection, reason = fault.chain(), "session not read");
+                }
+                self.reject(event, rejection, FrameHead { id, reports: 0 }).await;
                 if !self.authoriser.has_grant(event) {
                     self.count_unauthenticated(event).await;
                 }
@@ -102,34 +114,28 @@ impl Ingest {
         }
     }
 
-    async fn publish(&self, frame: ReportFrame, event: &SocketEvent) {
+    async fn publish(&self, frame: ReportFrame, head: FrameHead, event: &SocketEvent) {
         let authorised = match before_replies(self.authoriser.authorise(&frame, event)).await {
             Ok(authorised) => authorised,
-            Err(NotAuthorised::Rejected(rejection)) => return self.reject(event, rejection, frame.id).await,
+            Err(NotAuthorised::Rejected(rejection)) => return self.reject(event, rejection, head).await,
             Err(NotAuthorised::Unauthenticated) => {
-                self.reject(event, Rejection::unauthorized(), frame.id).await;
+                self.reject(event, Rejection::unauthorized(), head).await;
                 return self.count_unauthenticated(event).await;
             }
             Err(NotAuthorised::Failed(fault)) => {
                 tracing::error!(connection = %event.connection, reason = fault.chain(), "publisher not authorised");
-                return self.reject(event, Rejection::unavailable(), frame.id).await;
+                return self.reject(event, Rejection::unavailable(), head).await;
             }
         };
         let source = Source::of_connection(&event.connection);
         let sender = ReportSender { source, arrival: event.arrival };
         let loads = authorised.loads(&frame, &sender);
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
-            if authorised.dialect == Dialect::Legacy {
-                // The library ignores rejections and goes on sending.
-                tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame dropped");
-                self.counters.add(Counter::rejections(rejection.code), 1);
-                return;
-            }
-            return self.reject(event, rejection, frame.id).await;
+            return self.reject(event, rejection, head).await;
         }
         let outcome = before_replies(self.store(frame.entries, &sender, &authorised, event)).await;
-        if outcome.duplicates > 0 {
-            // A frame of the library has one report, which was counted when it was stored.
+        if outcome.is_duplicate() {
+            // It was counted when it was stored.
             self.limits.give_back(&event.connection, &loads);
         }
         outcome.log(event);
@@ -137,7 +143,7 @@ impl Ingest {
             self.counters.add(Counter::rejections(rejected.rejection.code), 1);
         }
         let reply = async {
-            if let Some(reply) = outcome.reply(frame.id, frame.is_batch) {
+            if let Some(reply) = outcome.reply(frame.id, frame.is_batch, authorised.dialect) {
                 self.post(event, &reply).await;
             }
         };
@@ -207,14 +213,29 @@ impl Ingest {
         }
     }
 
-    async fn reject(&self, event: &SocketEvent, rejection: Rejection, id: Option<FrameId>) {
+    /// Rejects a whole frame. The library is sent no error, which it ignores and goes on sending; of a frame with an id,
+    /// which it does not send, each report is rejected by the acknowledgement.
+    async fn reject(&self, event: &SocketEvent, rejection: Rejection, head: FrameHead) {
         self.counters.add(Counter::rejections(rejection.code), 1);
+        let code = rejection.code.as_str();
+        let reply = match (self.authoriser.known_dialect(event), head.id) {
+            (Some(Dialect::Legacy), None) => {
+                tracing::info!(connection = %event.connection, code, "frame dropped");
+                return;
+            }
+            (Some(Dialect::Legacy), Some(id)) => {
+                let indices = 0..head.reports.max(1);
+                let rejected = indices.map(|index| RejectedReport::new(index, rejection.clone())).collect();
+                Outbound::Ack { id, accepted: 0, rejected }
+            }
+            (Some(Dialect::Modern) | None, id) => Outbound::Error { rejection, id },
+        };
         if !self.rejection_limiter.admit(&event.connection, event.arrival) {
             self.counters.add(Counter::AbsorbedFrames, 1);
             return;
         }
-        tracing::info!(connection = %event.connection, code = rejection.code.as_str(), "frame rejected");
-        self.post(event, &Outbound::Error { rejection, id }).await;
+        tracing::info!(connection = %event.connection, code, "frame rejected");
+        self.post(event, &reply).await;
     }
 
     /// Posts a reply to the sender. A failure is only logged: the sender may have disconnected.
@@ -226,6 +247,11 @@ impl Ingest {
 }
 
 impl Outcome {
+    /// Whether every report of the frame was stored before.
+    fn is_duplicate(&self) -> bool {
+        self.duplicates > 0 && self.stored.is_empty() && self.rejected.is_empty()
+    }
+
     /// Logs rejected reports at info, stored ones only at debug: a line for each would cost as much as storing it.
     fn log(&self, event: &SocketEvent) {
         let (stored, rejected) = (self.stored.len(), self.rejected.len());
@@ -239,11 +265,14 @@ impl Outcome {
         }
     }
 
-    /// The reply to the frame: an `ack` if it has an id; otherwise the first rejection, if any.
-    fn reply(&self, id: Option<FrameId>, is_batch: bool) -> Option<Outbound> {
+    /// The reply to the frame: an `ack` if it has an id; otherwise the first rejection, if any, but not to the library.
+    fn reply(&self, id: Option<FrameId>, is_batch: bool, dialect: Dialect) -> Option<Outbound> {
         if let Some(id) = id {
             let accepted = self.stored.len() + self.duplicates;
             return Some(Outbound::Ack { id, accepted, rejected: self.rejected.clone() });
+        }
+        if dialect == Dialect::Legacy {
+            return None;
         }
         let RejectedReport { index, mut rejection, .. } = self.rejected.first()?.clone();
         let path = if is_batch { format!("data[{index}]") } else { "data".to_owned() };

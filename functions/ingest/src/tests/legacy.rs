@@ -23,12 +23,12 @@ const MINUTE_START_MS: i64 = NOW_MS - 1_387;
 /// Numbers the messages.
 static MESSAGES: AtomicUsize = AtomicUsize::new(0);
 
-fn legacy_grant(app: &str) -> Grant {
+pub(super) fn legacy_grant(app: &str) -> Grant {
     Grant { proof: Proof::Legacy, ..publishing(app) }
 }
 
 /// A frame of the library.
-fn frame(timestamp_ms: Option<i64>, metrics: &Value) -> String {
+pub(super) fn frame(timestamp_ms: Option<i64>, metrics: &Value) -> String {
     let mut data = json!({"userId": "ann", "appId": "shop", "metrics": metrics});
     if let Some(ms) = timestamp_ms {
         data["timestamp"] = json!(TimestampMs::clamped(ms).to_string());
@@ -38,7 +38,7 @@ fn frame(timestamp_ms: Option<i64>, metrics: &Value) -> String {
 
 impl Ingest {
     /// Handles `frame` of `connection`, as a message of its own.
-    async fn receive_on(&self, connection: &str, frame: &str, at_ms: i64) {
+    pub(super) async fn receive_on(&self, connection: &str, frame: &str, at_ms: i64) {
         let message = MESSAGES.fetch_add(1, Ordering::Relaxed);
         self.receive_message(connection, &format!("message-{message}"), frame, at_ms).await;
     }

@@ -8,6 +8,7 @@ mod faults;
 mod frames;
 mod late;
 mod legacy;
+mod library_key;
 
 use nsl_aws::apps::Saved;
 use nsl_aws::subscriptions::{Added, Subscriber};
