@@ -73,6 +73,18 @@ pub(crate) struct Place {
     pub(crate) key_file: Option<PathBuf>,
 }
 
+impl Place {
+    /// The arguments that name the service in a command that the user is to run next, each after a blank.
+    pub(crate) fn again(&self) -> String {
+        match (&self.stack, &self.local) {
+            (Some(stack), _) => format!(" --stack {stack}"),
+            (None, Some(Some(ready_file))) => format!(" --local {}", ready_file.display()),
+            (None, Some(None)) => " --local".to_owned(),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Send this machine's CPU, memory, disk, network and process metrics at an interval.
@@ -220,6 +232,13 @@ mod tests {
         assert_eq!(parse("nsl tail demo --local").place.local, Some(None));
         assert_eq!(parse("nsl --local --json tail").place.local, Some(None));
         assert_eq!(parse("nsl tail demo").place.local, None);
+    }
+
+    #[test]
+    fn next_command_names_the_same_service() {
+        for line in ["", " --local", " --local r.json", " --stack prod"] {
+            assert_eq!(parse(&format!("nsl tail demo{line}")).place.again(), line);
+        }
     }
 
     #[test]

@@ -47,8 +47,11 @@ async fn new_key(apps: &Apps, app: &App, cli: &Cli) -> anyhow::Result<String> {
     let app = edit(apps, app.id.as_str(), |app| add_key(app, &key, Some(Scope::PUBLISH))).await?;
     let added = api_key::find(&app, &key).context("the new key was removed meanwhile")?;
     cli.console.note(&format!(
-        "added key {}, which may publish; to remove it: nsl app rotate-key {} --drop {}",
-        added.id, app.id, added.id
+        "added key {}, which may publish; to remove it: nsl app rotate-key {} --drop {}{}",
+        added.id,
+        app.id,
+        added.id,
+        cli.place.again()
     ));
     Ok(key)
 }

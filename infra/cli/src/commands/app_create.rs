@@ -104,7 +104,7 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
             accept_keys(&apps, &app).await?;
             false
         }
-        Created::AlreadyExists => bail!(existing(&apps, &app, &key_source).await?),
+        Created::AlreadyExists => bail!(existing(&apps, &app, &key_source, &cli.place.again()).await?),
     };
     let registration = Registration {
         app_id: app.id.into(),
@@ -118,8 +118,8 @@ pub(crate) async fn run(args: AppCreate, cli: &Cli) -> anyhow::Result<()> {
     Ok(cli.console.show_lines(&registration, || card(&registration, &key_source))?)
 }
 
-/// What exists already, and what to do.
-async fn existing(apps: &Apps, app: &App, key_source: &KeySource<'_>) -> anyhow::Result<String> {
+/// What exists already, and what to do, by a command with the arguments `again`.
+async fn existing(apps: &Apps, app: &App, key_source: &KeySource<'_>, again: &str) -> anyhow::Result<String> {
     let id = &app.id;
     let Some(stored) = apps.find(id).await? else {
         return Ok(format!(
@@ -132,7 +132,7 @@ async fn existing(apps: &Apps, app: &App, key_source: &KeySource<'_>) -> anyhow:
         KeySource::Imported(..) if accepts_key => format!("application {id} already exists, with this key"),
         KeySource::Imported(path, _) => format!(
             "application {id} already exists, without this key; to add it: nsl app rotate-key {id} --import \
-             --key-file {}",
+             --key-file {}{again}",
             path.display()
         ),
         KeySource::New | KeySource::NewFile(_) => format!("application {id} already exists"),

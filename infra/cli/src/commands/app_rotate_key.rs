@@ -37,7 +37,8 @@ pub(crate) async fn run(args: AppRotateKey, cli: &Cli) -> anyhow::Result<()> {
         [format!("key     {shown}"), format!("id      {}", key.id), format!("may     {}", scope(key.scope))]
     })?;
     let once = if args.import { "" } else { "the key is shown only once; " };
-    let next = format!("nsl app rotate-key {} --drop-old --scope {}", app.id, argument(key.scope));
+    let again = cli.place.again();
+    let next = format!("nsl app rotate-key {} --drop-old --scope {}{again}", app.id, argument(key.scope));
     cli.console.hint(&format!("{once}once all publishers and viewers use it, run: {next}"));
     Ok(())
 }

@@ -189,7 +189,6 @@ async fn report_leftover(probe: &Probe<'_>, app: &TemporaryApp, cli: &Cli) {
 }
 
 fn remedy(app: &TemporaryApp, cli: &Cli) -> String {
-    let place =
-        cli.place.stack.as_ref().map_or_else(|| "--local".to_owned(), |stack| format!("--stack {stack}"));
-    format!("nsl app delete {} --yes {place} removes it, or nsl smoke after half an hour", app.id())
+    let again = cli.place.again();
+    format!("nsl app delete {} --yes{again} removes it, or nsl smoke after half an hour", app.id())
 }

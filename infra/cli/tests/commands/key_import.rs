@@ -110,6 +110,7 @@ async fn existing_app_accepts_an_imported_key_too() {
     let error = gateway.error("app create --key-file nehonix.json").await;
     let remedy = "nsl app rotate-key 4ffc7be6 --import --key-file nehonix.json";
     assert!(error.contains(remedy), "{error}");
+    assert!(error.contains(&format!("{remedy} --local ")), "{error}");
     let card = gateway.text(&remedy["nsl ".len()..]).await;
     assert!(card.contains("key     the imported one\n") && !card.contains(KEY), "{card}");
     gateway.text("app config 4ffc7be6 --key-file nehonix.json").await;
