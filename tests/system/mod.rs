@@ -20,6 +20,7 @@ mod origin_secret;
 mod outages;
 mod overview;
 mod publishing;
+mod relay;
 mod rollups;
 mod secrets;
 mod smoke;

@@ -26,6 +26,7 @@ pub(crate) use gateway::{Gateway, counted, scratch_folder};
 pub(crate) use partition::PartitionedGateway;
 pub(crate) use proxy::Proxy;
 pub(crate) use recording::{library_frames, recorded_documents, recorded_other_frames};
+pub(crate) use settings::skip;
 
 use std::time::Duration;
 

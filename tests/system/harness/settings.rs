@@ -8,6 +8,16 @@ const DYNAMODB_URL: &str = "NSL_DYNAMODB_URL";
 /// The ready file of a service to test instead of a gateway.
 const READY_FILE: &str = "NSL_READY_FILE";
 
+/// The tools whose absence fails a test instead of skipping it, separated by spaces.
+const REQUIRE: &str = "NSL_REQUIRE";
+
+/// Reports that a test is skipped because `tool` is not installed; fails if the environment requires the tool.
+pub(crate) fn skip(tool: &str) {
+    let required = variable(REQUIRE).unwrap_or_default();
+    assert!(!required.split_whitespace().any(|name| name == tool), "{tool} is required and not installed");
+    println!("skipped: {tool}");
+}
+
 pub(crate) fn ready_file() -> Option<PathBuf> {
     variable(READY_FILE).map(PathBuf::from)
 }
