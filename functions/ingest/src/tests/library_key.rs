@@ -75,7 +75,8 @@ async fn library_is_sent_no_error_whatever_it_sends() {
         let world = World::with_library_by(&grant).await;
         for bad in bad_frames() {
             world.instance().receive_on(PUBLISHER, &bad, NOW_MS).await;
-            assert_eq!(world.env.frames(PUBLISHER), [json!(0); 0], "{bad}");
+            let frames = world.env.frames(PUBLISHER);
+            assert!(frames.is_empty(), "{bad}: {frames:?}");
         }
         assert_eq!(world.stored().await, 0);
     }
