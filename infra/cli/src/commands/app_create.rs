@@ -231,12 +231,8 @@ fn card(registration: &Registration, key_source: &KeySource<'_>) -> [String; 7] 
     let hash = "the service stores only its hash.";
     let (key, storage) = match key_source {
         KeySource::New => (registration.api_key.clone(), format!("The key is shown only once: {hash}")),
-        KeySource::NewFile(path) => {
-            (registration.api_key.clone(), format!("The key is stored in {}; {hash}", path.display()))
-        }
-        KeySource::Imported(path, _) => {
-            let key = format!("the one in {}", path.display());
-            (key, format!("The application accepts that key; {hash}"))
+        KeySource::NewFile(path) | KeySource::Imported(path, _) => {
+            (format!("the one in {}", path.display()), format!("The key is only in that file; {hash}"))
         }
     };
     [

@@ -38,11 +38,14 @@ async fn configuration_names_the_app_and_its_key() {
 }
 
 #[tokio::test]
-async fn imported_key_is_not_printed() {
+async fn key_in_a_file_is_not_printed() {
     let gateway = Gateway::start("import-card").await;
     write(&gateway, "shop.key", &format!("{KEY}\n"));
-    let card = gateway.text("app create --app-id shop --key-file shop.key").await;
-    assert!(card.contains("key     the one in shop.key\n") && !card.contains(KEY), "{card}");
+    for (app, file) in [("shop", "shop.key"), ("bank", "new.key")] {
+        let card = gateway.text(&format!("app create --app-id {app} --key-file {file}")).await;
+        assert!(card.contains(&format!("key     the one in {file}\n")), "{card}");
+        assert!(!card.contains("nehonix@"), "{card}");
+    }
     assert_eq!(std::fs::read_to_string(gateway.folder.join("shop.key")).unwrap(), format!("{KEY}\n"));
 }
 

@@ -55,6 +55,8 @@ async fn stack_is_operated_by_its_name() {
     assert!(gateway.error("app list --stack prod").await.contains("give --owner USER"));
     let listed = gateway.documents("app list --owner ann --json --stack prod").await;
     assert_eq!(listed[0]["appId"], "shop");
+    let config = gateway.document("app config shop --new-key --json --stack prod").await;
+    assert_eq!(config["app"]["wsUrl"], "wss://d4e5f6.execute-api.eu-west-1.amazonaws.com/live");
 
     gateway.put("ConnectionsTable", "app#shop", "p#a=").await;
     let shown = gateway.document("app show shop --json --stack prod").await;
