@@ -8,7 +8,7 @@ export interface ConnectOptions {
   appId: string;
   /** An API key of the app that may publish, or a token. */
   apiKey: string;
-  /** Name of this process, at most 128 of `A-Z a-z 0-9 _ . : @ -`; the default is made of host name and process id. */
+  /** Name of this process, at most 128 of `A-Z a-z 0-9 _ . : @ -`; the default is made of host name, process id and thread. */
   source?: string;
   /** How long a report waits for others of its batch. Default 1,000. */
   batchMs?: number;
@@ -38,7 +38,7 @@ export interface ConnectOptions {
 
 /** What went wrong. */
 export interface Problem {
-  /** `bad_option`, `connection`, `handshake`, `internal`, a reason of `Stats.lost`, or a code of the service. */
+  /** `bad_option`, `clock`, `connection`, `handshake`, `internal`, a reason of `Stats.lost`, or a code of the service. */
   code: string;
   message: string;
   /** Occurrences of this code until now. */
@@ -61,6 +61,10 @@ export interface Stats {
   lostTotal: number;
   /** Lost reports by reason: those of this package, and the codes of the service that occurred. */
   lost: Record<LossReason, number> & Record<string, number>;
+  /** How far this machine's clock is ahead of the service's: 0 within ten seconds, null if the service does not show it. */
+  clockSkewMs: number | null;
+  /** Reports that got the service's time, because this machine's clock is more than ten seconds off. */
+  correctedTimestamps: number;
   /** Connections that opened, and attempts that failed. */
   connections: number;
   failedConnections: number;
@@ -86,8 +90,8 @@ export type LossReason =
 export type Metrics = object;
 
 export interface ReportOptions {
-  /** When it was measured: a Date, or milliseconds since 1970. Default: now. */
-  timestamp?: Date | number;
+  /** When it was measured: a Date, or milliseconds since 1970; it is never corrected. Default: now. */
+  timestamp?: Date | number | null;
 }
 
 export interface Publisher {

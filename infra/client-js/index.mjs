@@ -1,4 +1,4 @@
-// The publisher's entry as an ES module: the same instance that `require` returns.
+// What `require` returns, as an ES module.
 
 import client from "./dist/index.js";
 

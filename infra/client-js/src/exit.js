@@ -6,30 +6,19 @@
 
 /** @type {Set<Exiting>} */
 const running = new Set();
+const beforeExit = () => running.forEach((exiting) => exiting.beforeExit());
+const exit = () => running.forEach((exiting) => exiting.exit());
 
 /** @param {Exiting} exiting */
 function watchExit(exiting) {
-  if (running.size === 0) {
-    process.on("beforeExit", beforeExit);
-    process.on("exit", exit);
-  }
+  if (running.size === 0) process.on("beforeExit", beforeExit).on("exit", exit);
   running.add(exiting);
 }
 
 /** @param {Exiting} exiting */
 function unwatchExit(exiting) {
   running.delete(exiting);
-  if (running.size > 0) return;
-  process.off("beforeExit", beforeExit);
-  process.off("exit", exit);
-}
-
-function beforeExit() {
-  for (const exiting of running) exiting.beforeExit();
-}
-
-function exit() {
-  for (const exiting of running) exiting.exit();
+  if (running.size === 0) process.off("beforeExit", beforeExit).off("exit", exit);
 }
 
 module.exports = { watchExit, unwatchExit };

@@ -22,15 +22,15 @@ function readFrame(bytes, isMasked) {
   const opcode = bytes[0] & 15;
   const isLast = bytes[0] >= 128;
   let length = bytes[1] & 127;
-  const isControl = opcode >= CLOSE;
-  if ((bytes[0] & 0x70) !== 0 || bytes[1] >= 128 !== isMasked || (opcode > 2 && opcode < CLOSE) || opcode > PONG) return "an invalid frame";
-  if (isControl && (length > 125 || !isLast)) return "an invalid control frame";
+  const isUnknown = (opcode > 2 && opcode < CLOSE) || opcode > PONG;
+  const isWrongControl = opcode >= CLOSE && (length > 125 || !isLast);
+  if ((bytes[0] & 0x70) !== 0 || bytes[1] >= 128 !== isMasked || isUnknown || isWrongControl) return "an invalid frame";
   const maskStart = length < 126 ? 2 : length === 126 ? 4 : 10;
   const start = maskStart + (isMasked ? 4 : 0);
   if (bytes.length < start) return null;
   if (length === 126) length = bytes.readUInt16BE(2);
   else if (length === 127) length = Number(bytes.readBigUInt64BE(2));
-  if (length > MESSAGE_BYTES_MAX) return "a frame over a megabyte";
+  if (length > MESSAGE_BYTES_MAX) return "a message over a megabyte";
   const end = start + length;
   if (bytes.length < end) return null;
   const payload = bytes.subarray(start, end);
@@ -45,12 +45,11 @@ function readFrame(bytes, isMasked) {
  */
 function writeFrame(opcode, payload, mask) {
   const { length } = payload;
-  const header = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);
-  header[0] = 0x80 | opcode;
-  header[1] = (mask === null ? 0 : 0x80) | (length < 126 ? length : length < 65_536 ? 126 : 127);
-  if (header.length === 4) header.writeUInt16BE(length, 2);
-  if (header.length === 10) header.writeBigUInt64BE(BigInt(length), 2);
-  return Buffer.concat(mask === null ? [header, payload] : [header, mask, masked(payload, mask)]);
+  const lengthBytes = length < 126 ? [length] : length < 65_536 ? [126, length >> 8, length] : [127, 0, 0, 0, 0, length >> 24, length >> 16, length >> 8, length];
+  const header = Buffer.from([0x80 | opcode, ...lengthBytes]);
+  if (mask === null) return Buffer.concat([header, payload]);
+  header[1] |= 0x80;
+  return Buffer.concat([header, mask, masked(payload, mask)]);
 }
 
 /**

@@ -3,6 +3,7 @@
 "use strict";
 
 const os = require("node:os");
+const { threadId } = require("node:worker_threads");
 
 /** Default, least and most of each option that is a number. The limits of a batch are the service's. */
 const NUMBERS = {
@@ -40,7 +41,7 @@ const PUBLISHERS = Symbol.for("nsl-client.publishers");
 function readOptions(options) {
   /** @type {string[]} */
   const faults = [];
-  const given = /** @type {Record<string, unknown>} */ ({});
+  const given = /** @type {Record<string, unknown>} */ (Object.create(null));
   try {
     Object.assign(given, options);
   } catch {
@@ -49,7 +50,7 @@ function readOptions(options) {
   const url = readUrl(given.url);
   const appId = typeof given.appId === "string" && ID.test(given.appId) ? given.appId : "";
   const apiKey = readCredential(given.apiKey);
-  if (url === null) faults.push("url must be a WebSocket address such as wss://host/path, without a user or password");
+  if (url === null) faults.push("url must be a WebSocket address such as wss://host/path");
   if (appId === "") faults.push("appId must be the id of an app");
   if (apiKey === "") faults.push("apiKey must be an API key or a token");
   const isUsable = appId !== "" && apiKey !== "";
@@ -84,12 +85,21 @@ function readCredential(value) {
  */
 function readSource(value, faults) {
   if (typeof value === "string" && ID.test(value)) return value;
-  if (value !== undefined) faults.push("source must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ -; a default is used");
+  if (value !== undefined) faults.push("source must be an id such as web-1; a default is used");
   const shared = /** @type {Record<symbol, number | undefined>} */ (/** @type {unknown} */ (globalThis));
   const number = (shared[PUBLISHERS] ?? 0) + 1;
   shared[PUBLISHERS] = number;
-  const host = os.hostname().replace(/[^A-Za-z0-9_.:@-]/g, "-").slice(0, 96);
-  return number === 1 ? `${host}-${process.pid}` : `${host}-${process.pid}-${number}`;
+  const host = readHostname().replace(/[^A-Za-z0-9_.:@-]/g, "-").slice(0, 80);
+  const thread = threadId > 0 ? `.${threadId}` : "";
+  return `${host}-${process.pid}${thread}${number > 1 ? `-${number}` : ""}`;
+}
+
+function readHostname() {
+  try {
+    return String(os.hostname());
+  } catch {
+    return "host";
+  }
 }
 
 /**

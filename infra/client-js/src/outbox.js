@@ -1,5 +1,6 @@
-// The reports that have no final answer: batches, their bounds, acknowledgements, losses. Touches no socket and no clock.
+// The reports that have no final answer: batches, their bounds, acknowledgements, losses. Touches no socket.
 // A frame is sent again unchanged until each of its reports is stored or lost: the service stores a report once.
+// Its text is written when it is first sent, because before the first connection the service's time is not known.
 
 "use strict";
 
@@ -7,15 +8,16 @@
 const WINDOW_MAX = 4;
 /** What a frame takes besides its reports: about this much memory, and fewer bytes on the wire. */
 const ENVELOPE_BYTES = 512;
-const FULL = "the buffer is full: the oldest reports were dropped";
+const FULL = "the buffer is full: reports were dropped";
 /** A report is late if its minute ended this long ago: docs/PROTOCOL.md, "Rates". The service then counts it separately. */
 const LATE_MS = 5 * 60_000;
 const MINUTE_MS = 60_000;
 /** No pause is longer: the service asks for at most 13 minutes. */
 const PAUSE_MAX_MS = 15 * 60_000;
-/** Reports of a publisher have increasing timestamps, unless the clock is set back by more than this. */
-const CLOCK_STEP_MS = 10_000;
+/** No timestamp has more digits. */
+const TIMESTAMP_MAX = 1e14;
 /** Close codes that a frame itself causes, and how often a frame may be open when that happens. */
+/** @type {unknown[]} */
 const REFUSING_CODES = [1003, 1007, 1009];
 const STRIKES_MAX = 3;
 /** Most different reasons of losses that are counted; a service has 13. */
@@ -23,15 +25,18 @@ const REASONS_MAX = 40;
 /** Reasons that do not show whether an earlier, unanswered attempt was stored. */
 const INCONCLUSIVE = ["overflow", "closed", "exit", "timestamp_out_of_range", "unauthorized", "forbidden", "app_inactive"];
 
+/** @typedef {import("./clock.js").Instant & {document: string, bytes: number}} Report */
+
 /**
  * @typedef {object} Frame
  * @property {number} id
- * @property {string} text
+ * @property {Report[]} reports Empty once it was sent.
+ * @property {string} text Empty until it is sent.
  * @property {number} count Reports in it.
  * @property {number} bytes
- * @property {number} oldestMs Timestamp of its first report.
- * @property {bigint} stored A bit for each report that is known to be stored.
- * @property {number} pending Reports that are not.
+ * @property {number} at Of its first report, as `offset`.
+ * @property {number} offset
+ * @property {number[]} stored Indexes of the reports that are known to be stored.
  * @property {number | null} sentAt When it was sent, while it waits for its answer.
  * @property {number} attempts
  * @property {boolean} isUncertain An attempt of it was never answered.
@@ -45,35 +50,39 @@ class Outbox {
   #waiting = new Map();
   /** @type {Map<number, Frame>} Frames that wait for their answers. */
   #inFlight = new Map();
-  /** @type {{text: string, bytes: number, at: number}[]} The batch that is being filled. */
+  /** @type {Report[]} The batch that is being filled. */
   #batch = [];
   #batchBytes = 0;
   #batchSince = 0;
   #frameBytes = 0;
   /** Frames with strikes: they are sent one at a time, so that the one that closes connections is found. */
   #suspects = 0;
-  #nextId = 1;
-  #newestMs = 0;
   /** Frames that may wait at a time: one after a pause, and one more with each that is through. */
   #window = WINDOW_MAX;
   #pausedUntil = 0;
   #latePausedUntil = 0;
   #settings;
+  #clock;
   #prefix;
+  #reportBytes;
   #onLoss;
   /** @type {Map<string, number>} */
   #lost = new Map(["invalid", "too_large", "overflow", "unconfirmed", "transport", "misconfigured", "closed", "exit"].map((reason) => [reason, 0]));
+  nextId = 1;
   emitted = 0;
   stored = 0;
   buffered = 0;
 
   /**
    * @param {import("./options.js").Settings} settings
+   * @param {import("./clock.js").ReportClock} clock
    * @param {(reason: string, message: string, count: number) => void} onLoss
    */
-  constructor(settings, onLoss) {
+  constructor(settings, clock, onLoss) {
     this.#settings = settings;
-    this.#prefix = `{"appId":${JSON.stringify(settings.appId)},"source":${JSON.stringify(settings.source)},"timestamp":`;
+    this.#clock = clock;
+    this.#prefix = `{"appId":"${settings.appId}","source":"${settings.source}","timestamp":`;
+    this.#reportBytes = textOf(this.#prefix, TIMESTAMP_MAX, "").length + 1;
     this.#onLoss = onLoss;
   }
 
@@ -101,42 +110,31 @@ class Outbox {
   /**
    * Buffers a report; false if it is lost because everything else waits for an answer.
    * @param {string} document
-   * @param {number} wallMs Now.
    * @param {number | null} timestamp Its own timestamp, if it has one.
    * @param {number} now
    */
-  add(document, wallMs, timestamp, now) {
-    const at = timestamp ?? this.#stamp(wallMs);
-    const text = `${this.#prefix}${at},"metrics":${document}}`;
-    const bytes = Buffer.byteLength(text) + 1;
+  add(document, timestamp, now) {
+    const instant = timestamp === null ? this.#clock.next() : { at: timestamp, offset: NaN };
+    const bytes = Buffer.byteLength(document) + this.#reportBytes;
     if (!this.#makeRoom(bytes + ENVELOPE_BYTES)) {
-      this.lose("overflow", 1, "the buffer is full of reports that wait for an answer");
+      this.lose("overflow", 1, FULL);
       return false;
     }
     const { maxBatchReports, maxBatchBytes } = this.#settings;
     const [first] = this.#batch;
     // Late reports have a rate of their own, for which no other report waits.
-    const isApart = first !== undefined && isLate(first.at, wallMs) !== isLate(at, wallMs);
+    const isApart = first !== undefined && this.#isLate(first) !== this.#isLate(instant);
     if (isApart || this.#batchBytes + bytes > maxBatchBytes) this.seal();
     if (this.#batch.length === 0) {
       this.#batchSince = now;
       this.#batchBytes = ENVELOPE_BYTES;
     }
-    this.#batch.push({ text, bytes, at });
+    const { at, offset } = instant;
+    this.#batch.push({ at, offset, document, bytes });
     this.#batchBytes += bytes;
     this.buffered += 1;
     if (this.#batch.length >= maxBatchReports) this.seal();
     return true;
-  }
-
-  /**
-   * The service takes the same document at the same instant for one report, so no two reports have the same instant.
-   * @param {number} wallMs
-   */
-  #stamp(wallMs) {
-    const isAhead = wallMs <= this.#newestMs && this.#newestMs - wallMs < CLOCK_STEP_MS;
-    this.#newestMs = isAhead ? this.#newestMs + 1 : wallMs;
-    return this.#newestMs;
   }
 
   /** @param {number} bytes */
@@ -163,27 +161,29 @@ class Outbox {
 
   /** Ends the batch: it becomes a frame. */
   seal() {
-    const reports = this.#batch;
+    // A copy, because an array that grows has room for more.
+    const reports = this.#batch.slice();
     if (reports.length === 0) return;
-    const id = this.#nextId;
-    this.#nextId += 1;
-    const text = `{"type":"metrics","id":${id},"data":[${reports.map((report) => report.text).join(",")}]}`;
-    const oldestMs = reports.reduce((least, report) => Math.min(least, report.at), Infinity);
-    const count = reports.length;
-    const state = { stored: 0n, pending: count, sentAt: null, attempts: 0, isUncertain: false, strikes: 0 };
-    /** @type {Frame} */
-    const frame = { id, text, count, bytes: this.#batchBytes, oldestMs, ...state };
-    this.#waiting.set(id, frame);
+    const id = this.nextId;
+    this.nextId += 1;
+    const [{ at, offset }] = reports;
+    const { length: count } = reports;
+    const bytes = this.#batchBytes;
+    // Literals and not `...`, which takes three times the memory.
+    this.#waiting.set(id, { id, reports, text: "", count, bytes, at, offset, stored: [], sentAt: null, attempts: 0, isUncertain: false, strikes: 0 });
     this.#frameBytes += this.#batchBytes;
     this.#batch = [];
     this.#batchBytes = 0;
   }
 
-  /** Id of the last frame; it and all before it are through once `oldestId` is greater. */
-  get lastId() {
-    return this.#nextId - 1;
+  /** @param {Frame} frame */
+  #write(frame) {
+    const texts = frame.reports.map((report) => textOf(this.#prefix, this.#clock.decide(report), report.document));
+    frame.text = `{"type":"metrics","id":${frame.id},"data":[${texts.join(",")}]}`;
+    frame.reports = [];
   }
 
+  /** The frames before an id are through once this is not below it. */
   get oldestId() {
     const [first = Infinity] = this.#waiting.keys();
     return Math.min(first, ...this.#inFlight.keys());
@@ -192,47 +192,43 @@ class Outbox {
   /**
    * The frame to send now, if there is one.
    * @param {number} now
-   * @param {number} wallMs
    */
-  next(now, wallMs) {
-    if (now < this.dueAt(wallMs)) return null;
-    const frame = this.#firstReady(now, wallMs);
+  next(now) {
+    if (now < this.dueAt()) return null;
+    const frame = this.#firstReady(now);
     if (frame !== null) return frame;
     // Nothing else is ready, so the batch is due.
     this.seal();
-    return this.#firstReady(now, wallMs);
+    return this.#firstReady(now);
   }
 
-  /**
-   * @param {number} now
-   * @param {number} wallMs
-   */
-  #firstReady(now, wallMs) {
-    for (const frame of this.#waiting.values()) if (now >= this.#pauseOf(frame, wallMs)) return frame;
+  /** @param {number} now */
+  #firstReady(now) {
+    for (const frame of this.#waiting.values()) if (now >= this.#pauseOf(frame)) return frame;
     return null;
   }
 
-  /**
-   * When the next frame may be sent.
-   * @param {number} wallMs
-   */
-  dueAt(wallMs) {
+  /** When the next frame may be sent. */
+  dueAt() {
     if (this.#inFlight.size >= (this.#suspects > 0 ? 1 : this.#window)) return Infinity;
     let due = Infinity;
     for (const frame of this.#waiting.values()) {
-      due = Math.min(due, this.#pauseOf(frame, wallMs));
+      due = Math.min(due, this.#pauseOf(frame));
       if (due === 0) break;
     }
     if (this.#batch.length > 0) due = Math.min(due, this.#batchSince + this.#settings.batchMs);
     return Math.max(due, this.#pausedUntil);
   }
 
-  /**
-   * @param {Frame} frame
-   * @param {number} wallMs
-   */
-  #pauseOf(frame, wallMs) {
-    return isLate(frame.oldestMs, wallMs) ? this.#latePausedUntil : 0;
+  /** @param {Frame} frame */
+  #pauseOf(frame) {
+    return this.#latePausedUntil > 0 && this.#isLate(frame) ? this.#latePausedUntil : 0;
+  }
+
+  /** @param {import("./clock.js").Instant} instant */
+  #isLate(instant) {
+    const timestampMs = this.#clock.timestampOf(instant);
+    return timestampMs - (timestampMs % MINUTE_MS) + MINUTE_MS + LATE_MS < this.#clock.now();
   }
 
   /**
@@ -240,6 +236,7 @@ class Outbox {
    * @param {number} now
    */
   sent(frame, now) {
+    if (frame.attempts === 0) this.#write(frame);
     frame.sentAt = now;
     frame.attempts += 1;
     this.#waiting.delete(frame.id);
@@ -252,11 +249,13 @@ class Outbox {
   }
 
   /**
-   * The frame of this id that waits for an answer.
+   * The frame of this id that was sent and has no final answer. One that is to be sent again may still be answered.
    * @param {unknown} id
    */
   awaiting(id) {
-    return typeof id === "number" ? (this.#inFlight.get(id) ?? null) : null;
+    const key = /** @type {number} */ (id);
+    const frame = this.#inFlight.get(key) ?? this.#waiting.get(key);
+    return frame?.attempts ? frame : null;
   }
 
   /**
@@ -267,13 +266,12 @@ class Outbox {
    */
   answered(frame, rejections) {
     for (let index = 0; index < frame.count; index += 1) {
-      if (rejections.has(index) || isStored(frame, index)) continue;
-      frame.stored |= 1n << BigInt(index);
-      frame.pending -= 1;
+      if (rejections.has(index) || frame.stored.includes(index)) continue;
+      frame.stored.push(index);
       this.buffered -= 1;
       this.stored += 1;
     }
-    const lost = [...rejections].filter(([index]) => !isStored(frame, index)).map(([, rejection]) => rejection);
+    const lost = [...rejections].filter(([index]) => !frame.stored.includes(index)).map(([, rejection]) => rejection);
     if (lost.some((rejection) => rejection.retryable)) {
       this.postpone([frame]);
       return false;
@@ -299,7 +297,6 @@ class Outbox {
    * @param {Frame[]} frames
    */
   postpone(frames) {
-    if (frames.length === 0) return;
     for (const frame of frames) {
       frame.sentAt = null;
       this.#inFlight.delete(frame.id);
@@ -308,18 +305,25 @@ class Outbox {
     this.#waiting = new Map([...this.#waiting].sort(([one], [other]) => one - other));
   }
 
+  /** Sends again all that waits for an answer. */
+  unanswered() {
+    const frames = [...this.#inFlight.values()];
+    for (const frame of frames) frame.isUncertain = true;
+    this.postpone(frames);
+    return frames;
+  }
+
   /**
    * Sends nothing for a while: if the rate of late reports is exceeded, no late reports.
    * @param {Frame} frame
    * @param {string} code
    * @param {number} waitMs
    * @param {number} now
-   * @param {number} wallMs
    */
-  pause(frame, code, waitMs, now, wallMs) {
+  pause(frame, code, waitMs, now) {
     const until = now + Math.min(waitMs, PAUSE_MAX_MS);
     this.#window = 1;
-    if (code === "rate_limited" && isLate(frame.oldestMs, wallMs)) this.#latePausedUntil = until;
+    if (code === "rate_limited" && this.#isLate(frame)) this.#latePausedUntil = until;
     else this.#pausedUntil = until;
   }
 
@@ -328,11 +332,8 @@ class Outbox {
    * @param {number | null} closeCode
    */
   disconnected(closeCode) {
-    const frames = [...this.#inFlight.values()];
-    this.postpone(frames);
-    for (const frame of frames) {
-      frame.isUncertain = true;
-      if (closeCode === null || !REFUSING_CODES.includes(closeCode)) continue;
+    for (const frame of this.unanswered()) {
+      if (!REFUSING_CODES.includes(closeCode)) continue;
       if (frame.strikes === 0) this.#suspects += 1;
       frame.strikes += 1;
       if (frame.strikes >= STRIKES_MAX) this.#loseFrame(frame, "transport", `a frame closed the connection with ${closeCode}`);
@@ -345,10 +346,8 @@ class Outbox {
    */
   discard(reason) {
     this.seal();
-    for (const frame of [...this.#inFlight.values(), ...this.#waiting.values()]) {
-      frame.isUncertain ||= frame.sentAt !== null;
-      this.#loseFrame(frame, reason, "reports were still buffered");
-    }
+    this.unanswered();
+    for (const frame of this.#waiting.values()) this.#loseFrame(frame, reason, "reports were still buffered");
   }
 
   /** @param {Frame} frame */
@@ -366,8 +365,9 @@ class Outbox {
    */
   #loseFrame(frame, reason, message) {
     this.#remove(frame);
-    this.buffered -= frame.pending;
-    this.lose(this.#reason(frame, reason), frame.pending, message);
+    const count = frame.count - frame.stored.length;
+    this.buffered -= count;
+    this.lose(this.#reason(frame, reason), count, message);
   }
 
   /**
@@ -380,19 +380,12 @@ class Outbox {
 }
 
 /**
- * @param {Frame} frame
- * @param {number} index
+ * @param {string} prefix
+ * @param {number} timestamp
+ * @param {string} document
  */
-function isStored(frame, index) {
-  return ((frame.stored >> BigInt(index)) & 1n) === 1n;
-}
-
-/**
- * @param {number} timestampMs
- * @param {number} wallMs
- */
-function isLate(timestampMs, wallMs) {
-  return timestampMs - (timestampMs % MINUTE_MS) + MINUTE_MS + LATE_MS < wallMs;
+function textOf(prefix, timestamp, document) {
+  return `${prefix}${timestamp},"metrics":${document}}`;
 }
 
 module.exports = { Outbox };

@@ -3,6 +3,7 @@
 
 "use strict";
 
+const HostDate = Date;
 const MESSAGE_LENGTH_MAX = 500;
 /** Most codes; a service could invent more. */
 const CODES_MAX = 60;
@@ -34,12 +35,11 @@ class Problems {
     const name = isCounted ? code : "other";
     const before = this.#problems.get(name)?.count ?? 0;
     const count = before + times;
-    const problem = { code: name, message: printable(message), count, at: new Date(this.#wallMs()).toISOString() };
+    const problem = { code: name, message: printable(message), count, at: new HostDate(this.#wallMs()).toISOString() };
     this.#problems.delete(name);
     this.#problems.set(name, problem);
     if (Math.floor(Math.log2(count)) === Math.floor(Math.log2(before))) return;
-    // Later, so that a callback never runs within a call of its own host.
-    queueMicrotask(() => this.#notify({ ...problem }));
+    void this.#notify({ ...problem });
   }
 
   list() {
@@ -49,6 +49,8 @@ class Problems {
   /** @param {Problem} problem */
   async #notify(problem) {
     try {
+      // So that a callback never runs within a call of its own host.
+      await null;
       if (typeof this.#onProblem === "function") await this.#onProblem(problem);
     } catch {
       // The host's fault, which must not end the host.

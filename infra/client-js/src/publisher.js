@@ -2,13 +2,16 @@
 
 "use strict";
 
+const { isDate } = require("node:util/types");
+
 const { backoffMs } = require("./backoff.js");
+const { ReportClock } = require("./clock.js");
 const { unwatchExit, watchExit } = require("./exit.js");
-const { messageOf, readMessage, readRejection } = require("./message.js");
+const { PROCESS } = require("./host.js");
+const { documentOf, messageOf, readMessage, readRejection } = require("./message.js");
 const { readOptions } = require("./options.js");
 const { Outbox } = require("./outbox.js");
-const { Problems, emitWarning } = require("./problems.js");
-const { Socket } = require("./socket.js");
+const { Problems } = require("./problems.js");
 
 const DOCUMENT_BYTES_MAX = 14 * 1024;
 /** 9999-12-30, the service's last instant. */
@@ -17,12 +20,12 @@ const TIMESTAMP_MAX = 253_402_128_000_000;
 const STABLE_MS = 30_000;
 /** The access of the app's key may come back: the frame is kept, and the handshake repeated. */
 const ACCESS_CODES = ["unauthorized", "forbidden", "app_inactive"];
-/** What the service means by the status of a handshake: docs/PROTOCOL.md, "Connecting". */
-const STATUSES = new Map([
-  [401, ": the key is wrong or was revoked"],
-  [403, ": the app is switched off, or the address is wrong"],
-  [429, ": the app has its maximum of connections"],
-]);
+/** @type {Record<number, string>} What the service means by the status of a handshake: docs/PROTOCOL.md, "Connecting". */
+const STATUSES = {
+  401: ": the key is wrong or was revoked",
+  403: ": the app is switched off, or the address is wrong",
+  429: ": the app has its maximum of connections",
+};
 const RETRY_AFTER_MAX_MS = 900_000;
 /** How long a flush may take, unless the caller gives a time. */
 const FLUSH_MS = 5_000;
@@ -30,25 +33,10 @@ const FLUSH_MAX_MS = 600_000;
 /** The event loop empties again after a flush at the exit, which must not lead to the next one. */
 const EXIT_AGAIN_MS = 10_000;
 
-/** What a publisher takes from its process; tests replace it. */
-const PROCESS = {
-  now: () => performance.now(),
-  wallMs: () => Date.now(),
-  random: () => Math.random(),
-  /** @type {(run: () => void, ms: number) => unknown} A timer that does not keep the process alive. */
-  startTimer: (run, ms) => setTimeout(run, ms).unref(),
-  /** @type {(run: () => void, ms: number) => unknown} */
-  startHoldingTimer: (run, ms) => setTimeout(run, ms),
-  /** @type {(timer: any) => void} */
-  stopTimer: (timer) => clearTimeout(timer),
-  /** @type {(...args: ConstructorParameters<typeof Socket>) => Pick<Socket, "send" | "close" | "destroy">} */
-  openSocket: (...args) => new Socket(...args),
-  warn: emitWarning,
-};
-
 class Publisher {
   #process;
   #settings;
+  #clock;
   #outbox;
   /** @type {ReturnType<typeof PROCESS.openSocket> | null} */
   #socket = null;
@@ -63,7 +51,7 @@ class Publisher {
   #failures = 0;
   #rejections = 0;
   #connectAt = 0;
-  /** @type {unknown} */
+  /** @type {ReturnType<typeof PROCESS.startTimer> | null} */
   #timer = null;
   #timerAt = Infinity;
   /** @type {Set<() => void>} */
@@ -72,7 +60,7 @@ class Publisher {
   #closing = null;
   #isClosed = false;
   #exitFlushedAt = -Infinity;
-  #exiting = { beforeExit: this.#guard(() => this.#flushAtExit()), exit: this.#guard(() => this.#outbox.discard("exit")) };
+  #exiting = { beforeExit: this.#guard(() => this.#flushAtExit()), exit: this.#guard(() => this.#exit()) };
   #problems;
   #counts = { connections: 0, failedConnections: 0, sentFrames: 0, resentFrames: 0, ignoredFrames: 0 };
 
@@ -86,7 +74,8 @@ class Publisher {
     this.#settings = settings;
     const { onProblem = this.#process.warn } = settings;
     this.#problems = new Problems(onProblem, this.#process.wallMs);
-    this.#outbox = new Outbox(settings, (reason, message, count) => this.#problems.add(reason, message, count));
+    this.#clock = new ReportClock(this.#process);
+    this.#outbox = new Outbox(settings, this.#clock, (code, message, count) => this.#problems.add(code, message, count));
     if (faults.length > 0) this.#problems.add("bad_option", faults.join("; "));
     if (settings.url === null) return;
     watchExit(this.#exiting);
@@ -120,14 +109,15 @@ class Publisher {
     };
     if (this.#settings.url === null) return lose("misconfigured", "url, appId or apiKey is wrong: nothing is sent");
     if (this.#closing !== null) return lose("closed", "the publisher is closed");
-    const document = typeof metrics === "object" ? JSON.stringify(metrics) : undefined;
+    const document = typeof metrics === "object" ? documentOf(metrics) : undefined;
     if (!document?.startsWith("{")) return lose("invalid", "metrics must be an object");
     const bytes = Buffer.byteLength(document);
     if (bytes > DOCUMENT_BYTES_MAX) return lose("too_large", `metrics has ${bytes} bytes, at most ${DOCUMENT_BYTES_MAX} are accepted`);
-    const at = timestamp instanceof Date ? timestamp.getTime() : timestamp;
-    const isInstant = typeof at === "number" && Number.isInteger(at) && at >= 0 && at < TIMESTAMP_MAX;
-    if (at !== undefined && !isInstant) return lose("invalid", "timestamp must be a Date or milliseconds since 1970");
-    return this.#outbox.add(document, this.#process.wallMs(), isInstant ? at : null, this.#process.now());
+    const at = isDate(timestamp) ? timestamp.getTime() : (timestamp ?? null);
+    if (at !== null && !(typeof at === "number" && at >= 0 && at < TIMESTAMP_MAX)) {
+      return lose("invalid", "timestamp must be a Date or milliseconds since 1970");
+    }
+    return this.#outbox.add(document, at && Math.floor(at), this.#process.now());
   }
 
   /**
@@ -138,8 +128,8 @@ class Publisher {
   flush(timeoutMs) {
     return new Promise((resolve) => {
       this.#outbox.seal();
-      const { lastId } = this.#outbox;
-      const isThrough = () => this.#outbox.oldestId > lastId;
+      const { nextId } = this.#outbox;
+      const isThrough = () => this.#outbox.oldestId >= nextId;
       const end = () => {
         this.#flushes.delete(check);
         this.#process.stopTimer(timer);
@@ -147,7 +137,7 @@ class Publisher {
       };
       const check = () => void ((isThrough() || this.#isClosed) && end());
       // An awaited promise that never settles would end the process, so this timer holds it.
-      const timer = this.#process.startHoldingTimer(end, readTimeout(timeoutMs));
+      const timer = this.#process.startTimer(end, readTimeout(timeoutMs));
       this.#flushes.add(check);
       this.#guard(() => this.#step())();
       check();
@@ -178,7 +168,8 @@ class Publisher {
     const lostTotal = Object.values(lost).reduce((sum, count) => sum + count, 0);
     const { source } = this.#settings;
     const reports = { emitted, stored, buffered, bufferedBytes, lostTotal, lost };
-    return { state: this.#state(), source, ...reports, ...this.#counts, problems: this.#problems.list() };
+    const clock = { clockSkewMs: this.#clock.skewMs(), correctedTimestamps: this.#clock.corrected };
+    return { state: this.#state(), source, ...reports, ...clock, ...this.#counts, problems: this.#problems.list() };
   }
 
   #state() {
@@ -197,6 +188,7 @@ class Publisher {
     } else if (now >= this.#answerDueAt()) {
       this.#socket.destroy(this.#isOpen ? "the service does not answer" : "the handshake was not answered");
     }
+    if (this.#isOpen && this.#clock.isDoubtful) this.#socket?.destroy("");
     if (this.#isOpen) this.#send(now);
     for (const check of this.#flushes) check();
     this.#schedule(this.#dueAt());
@@ -213,7 +205,7 @@ class Publisher {
     if (this.#socket === null) return this.#connectAt;
     if (!this.#isOpen) return this.#answerDueAt();
     const pingAt = this.#pingedAt === null ? this.#lastSentAt + this.#settings.pingMs : Infinity;
-    return Math.min(this.#answerDueAt(), this.#outbox.dueAt(this.#process.wallMs()), pingAt);
+    return Math.min(this.#answerDueAt(), this.#outbox.dueAt(), pingAt);
   }
 
   /** @param {number} at */
@@ -229,6 +221,7 @@ class Publisher {
       this.#step();
     });
     this.#timer = this.#process.startTimer(run, Math.max(1, Math.ceil(at - this.#process.now())));
+    this.#timer.unref();
   }
 
   /**
@@ -244,7 +237,7 @@ class Publisher {
     let socket = null;
     try {
       socket = this.#process.openSocket(url, this.#settings.apiKey, {
-        opened: this.#guard(() => isCurrent() && this.#opened()),
+        opened: this.#guard((date) => isCurrent() && this.#opened(date)),
         received: this.#guard((text) => isCurrent() && this.#received(text)),
         ended: this.#guard((ended) => isCurrent() && this.#ended(ended)),
       });
@@ -254,8 +247,12 @@ class Publisher {
     }
   }
 
-  #opened() {
+  /** @param {string | undefined} date Of the handshake's answer. */
+  #opened(date) {
     const now = this.#process.now();
+    if (this.#clock.synchronise(date, now - this.#openedAt)) {
+      this.#problems.add("clock", "the clock differs from the service's: timestamps are corrected");
+    }
     this.#isOpen = true;
     this.#openedAt = now;
     this.#lastSentAt = now;
@@ -274,7 +271,7 @@ class Publisher {
     this.#outbox.disconnected(closeCode);
     this.#failures = wasUseful ? 0 : this.#failures + 1;
     this.#connectAt = now + Math.max(this.#backoff(this.#failures), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS));
-    const meaning = STATUSES.get(status ?? 0) ?? "";
+    const meaning = STATUSES[status ?? 0] ?? "";
     if (!wasUseful && reason !== "") this.#problems.add(status === null ? "connection" : "handshake", reason + meaning);
     this.#step();
   }
@@ -287,8 +284,7 @@ class Publisher {
 
   /** @param {number} now */
   #send(now) {
-    const wallMs = this.#process.wallMs();
-    for (let frame = this.#outbox.next(now, wallMs); frame !== null; frame = this.#outbox.next(now, wallMs)) {
+    for (let frame = this.#outbox.next(now); frame !== null; frame = this.#outbox.next(now)) {
       this.#counts.sentFrames += 1;
       if (frame.attempts > 0) this.#counts.resentFrames += 1;
       this.#outbox.sent(frame, now);
@@ -304,9 +300,10 @@ class Publisher {
 
   /** @param {string} text */
   #received(text) {
-    const { type, payload } = readMessage(text);
+    const { type, payload, fault } = readMessage(text);
     if (type === "pong") this.#pingedAt = null;
-    const isUsed = type === "pong" || (type === "ack" && this.#acknowledged(payload)) || (type === "error" && this.#refused(payload));
+    const isAnswer = (type === "ack" && this.#acknowledged(payload)) || (type === "error" && this.#refused(payload));
+    const isUsed = type === "pong" || isAnswer || (fault !== null && this.#failed(fault));
     if (!isUsed) this.#counts.ignoredFrames += 1;
     this.#step();
   }
@@ -358,16 +355,34 @@ class Publisher {
   }
 
   /**
+   * An answer that names no frame: all that wait for theirs are sent again, unless they get it meanwhile.
+   * @param {string} message
+   */
+  #failed(message) {
+    const [frame] = this.#outbox.unanswered();
+    if (frame === undefined) return false;
+    this.#pause(frame, [{ code: "unavailable", message, retryable: true, retryAfterMs: 0 }]);
+    return true;
+  }
+
+  /**
    * @param {import("./outbox.js").Frame} frame
    * @param {import("./message.js").Rejection[]} rejections
    */
   #pause(frame, rejections) {
     const [{ code, message }] = rejections;
-    const asked = Math.max(...rejections.map((rejection) => rejection.retryAfterMs ?? 0));
+    const asked = Math.max(...rejections.map((rejection) => rejection.retryAfterMs));
     const waitMs = asked > 0 ? asked : this.#backoff(this.#rejections);
     if (asked === 0) this.#rejections += 1;
-    this.#outbox.pause(frame, code, waitMs, this.#process.now(), this.#process.wallMs());
+    this.#outbox.pause(frame, code, waitMs, this.#process.now());
     this.#problems.add(code, message);
+  }
+
+  /** What an open connection takes is still sent; nothing can wait for its answer. */
+  #exit() {
+    this.#outbox.seal();
+    if (this.#isOpen) this.#send(this.#process.now());
+    this.#outbox.discard("exit");
   }
 
   #flushAtExit() {

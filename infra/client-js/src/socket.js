@@ -6,11 +6,15 @@
 const { createHash, randomBytes } = require("node:crypto");
 const http = require("node:http");
 const https = require("node:https");
+const { setTimeout } = require("node:timers");
 
 const { CLOSE, MESSAGE_BYTES_MAX, PING, PONG, TEXT, readFrame, writeFrame } = require("./frames.js");
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-const FRAGMENTS_MAX = 1_024;
+/** Pings are not answered while this much is unsent: the other side may send them and read nothing. */
+const UNSENT_BYTES_MAX = 262_144;
+/** What a fragment counts for besides its bytes. */
+const FRAGMENT_BYTES = 1_024;
 /** How long the other side may take to close. */
 const CLOSE_MS = 2_000;
 
@@ -24,7 +28,7 @@ const CLOSE_MS = 2_000;
 
 /**
  * @typedef {object} Listener
- * @property {() => void} opened
+ * @property {(date: string | undefined) => void} opened Called with the answer's `Date`.
  * @property {(text: string) => void} received
  * @property {(ended: Ended) => void} ended Called once, and nothing after it.
  */
@@ -59,10 +63,9 @@ class Socket {
       "Sec-WebSocket-Key": key,
       ...(credential === null ? {} : { Authorization: `Bearer ${credential}` }),
     };
-    const address = `http${url.protocol.slice(2)}//${url.host}${url.pathname}${url.search}`;
     // An agent of its own, so that no refused connection stays in a pool. localhost may be ::1 or 127.0.0.1.
     const options = /** @type {https.RequestOptions} */ ({ agent: false, headers, autoSelectFamily: true });
-    this.#request = client.request(address, options);
+    this.#request = client.request(url.href.replace("ws", "http"), options);
     this.#request.on("socket", (socket) => {
       socket.unref();
       // Each address that is tried has a handle of its own.
@@ -88,7 +91,6 @@ class Socket {
   close() {
     if (this.#stream === null) return this.destroy("closed");
     this.#sendClose(1000);
-    setTimeout(() => this.destroy("closed"), CLOSE_MS).unref();
   }
 
   /** @param {string} reason */
@@ -128,14 +130,16 @@ class Socket {
     stream.on("close", () => this.#end({ reason: "the connection was lost" }));
     stream.on("end", () => stream.destroy());
     if (this.#hasEnded) return void stream.destroy();
-    if (response.statusCode !== 101 || response.headers["sec-websocket-accept"] !== acceptOf(key)) return this.destroy("the handshake's answer is no WebSocket's");
+    const { statusCode, headers } = response;
+    if (statusCode !== 101 || headers["sec-websocket-accept"] !== acceptOf(key)) return this.destroy("the handshake's answer is no WebSocket's");
     stream.on("data", (chunk) => this.#receive(chunk));
-    this.#listener.opened();
+    this.#listener.opened(headers.date);
     if (head.length > 0) this.#receive(head);
   }
 
   /** @param {Buffer} chunk */
   #receive(chunk) {
+    if (this.#hasEnded) return;
     this.#unread = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
     while (!this.#hasEnded) {
       const frame = readFrame(this.#unread, false);
@@ -152,14 +156,14 @@ class Socket {
    * @param {{isLast: boolean, opcode: number, payload: Buffer}} frame
    */
   #handle({ isLast, opcode, payload }) {
-    if (opcode === PING) this.#write(PONG, payload);
+    if (opcode === PING && this.unsentBytes < UNSENT_BYTES_MAX) this.#write(PONG, payload);
     if (opcode === CLOSE) this.#closed(payload);
     if (opcode >= CLOSE) return null;
     if ((opcode === 0) !== this.#fragments.length > 0) return "a fragment without its message";
     if (opcode !== 0) this.#isText = opcode === TEXT;
     this.#fragments.push(payload);
-    this.#fragmentBytes += payload.length;
-    if (this.#fragmentBytes > MESSAGE_BYTES_MAX || this.#fragments.length > FRAGMENTS_MAX) return "a message over a megabyte";
+    this.#fragmentBytes += payload.length + FRAGMENT_BYTES;
+    if (this.#fragmentBytes > MESSAGE_BYTES_MAX) return "a message over a megabyte";
     if (!isLast) return null;
     const text = Buffer.concat(this.#fragments).toString();
     this.#fragments = [];
@@ -175,7 +179,6 @@ class Socket {
     this.#sendClose(closeCode ?? 1000);
     this.#end({ reason: `closed with ${closeCode ?? "no code"}${text === "" ? "" : ` (${text})`}`, closeCode });
     this.#stream?.end();
-    setTimeout(() => this.#stream?.destroy(), CLOSE_MS).unref();
   }
 
   /** @param {string} fault */
@@ -189,6 +192,7 @@ class Socket {
     if (this.#isClosing) return;
     this.#write(CLOSE, Buffer.from([code >> 8, code & 255]));
     this.#isClosing = true;
+    setTimeout(() => this.destroy("closed"), CLOSE_MS).unref();
   }
 
   /**

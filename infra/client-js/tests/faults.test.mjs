@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 
 import { OPTIONS, START_MS, figuresOf, rateLimited, settle, simulate } from "./support/simulation.mjs";
 
@@ -100,25 +101,6 @@ test("a key that is revoked while running costs nothing within the buffer's boun
   return settle().then(() => assert.deepEqual([...new Set(warnings.map(({ code }) => code))], ["unauthorized", "handshake"]));
 });
 
-test("a clock that is a day ahead loses reports by their reason", () => {
-  const { publisher, clock, service } = simulate();
-  service.onFrame = (connection, frame) => {
-    const isAhead = (report) => report.timestamp > START_MS + clock.now + 300_000;
-    const rejected = frame.data.flatMap((report, index) =>
-      isAhead(report) ? [{ index, code: "timestamp_out_of_range", message: "is ahead", retryable: false }] : [],
-    );
-    connection.ack(frame.id, frame.data.length - rejected.length, rejected);
-  };
-  clock.offsetMs = 24 * HOUR_MS;
-  publisher.report({ a: 1 });
-  clock.advance(2_000);
-  clock.offsetMs = 0;
-  publisher.report({ a: 2 });
-  clock.advance(2_000);
-  const { stored, lost } = figuresOf(publisher);
-  assert.deepEqual([stored, lost.timestamp_out_of_range], [1, 1]);
-});
-
 test("a hundred reports a second against a limit of fifty lose only what does not fit", () => {
   const { publisher, clock, service } = simulate({ maxBufferedReports: 2_000 });
   let tokens = 500;
@@ -132,10 +114,14 @@ test("a hundred reports a second against a limit of fifty lose only what does no
     stored += frame.data.length;
     connection.ack(frame.id, frame.data.length);
   };
+  let delayMs = 0;
   for (let tick = 0; tick < 6_000; tick += 1) {
     for (let number = 0; number < 10; number += 1) publisher.report({ tick, number });
     clock.advance(100);
+    for (const { text } of service.frames.splice(0)) delayMs = Math.max(delayMs, clock.trueMs - JSON.parse(text).data.at(-1).timestamp);
   }
+  // The oldest are dropped: what is sent waited for the reports before it, at the limit's rate, and no longer.
+  assert.ok(delayMs < 1.2 * ((2_000 / 50) * 1_000), `${delayMs} ms`);
   const stats = figuresOf(publisher);
   assert.equal(stats.emitted, 60_000);
   assert.equal(stats.stored, stored);
@@ -162,7 +148,7 @@ test("frames of unknown type, malformed ones and foreign acknowledgements change
   const { publisher, clock, service } = simulate();
   const frames = [
     "", "null", "7", "[]", "<html>", "{", { type: "command", data: { type: "console_toggle" } }, { type: "metrics", payload: {} },
-    { message: "Internal server error", connectionId: "x", requestId: "y" }, { type: "ack" }, { type: "ack", payload: null },
+    { message: "Internal server error" }, { type: "ack" }, { type: "ack", payload: null },
     { type: "ack", payload: { id: 99, accepted: 1, rejected: [] } }, { type: "ack", payload: { id: "1", accepted: 1, rejected: [] } },
     { type: "ack", payload: { id: 1, accepted: 7, rejected: [] } }, { type: "ack", payload: { id: 1, accepted: 1, rejected: "all" } },
     { type: "ack", payload: { id: 1, accepted: 0, rejected: [{ index: 5 }] } }, { type: "ack", payload: { id: 1, accepted: 0, rejected: [null] } },
@@ -233,13 +219,52 @@ test("metrics that are no JSON object are lost as invalid", () => {
   const getter = { get a() { throw new Error("no"); } };
   const bad = [undefined, null, 7, "text", [], [1], circle, { a: 1n }, hostile, getter, { toJSON: () => 7 }, { toJSON: () => undefined }, () => {}, Symbol("x")];
   for (const metrics of bad) assert.equal(publisher.report(metrics), false);
-  for (const timestamp of ["2026-01-01", NaN, -1, 1.5, new Date(NaN), {}, 1e18, Symbol("x"), 7n]) {
+  for (const timestamp of ["2026-01-01", NaN, -1, new Date(NaN), {}, [], true, Infinity, 1e18, Symbol("x"), 7n]) {
     assert.equal(publisher.report({ a: 1 }, { timestamp }), false);
   }
   assert.equal(publisher.report({ a: 1 }, { get timestamp() { throw new Error("no"); } }), false);
-  assert.equal(figuresOf(publisher).lost.invalid, bad.length + 10);
+  assert.equal(figuresOf(publisher).lost.invalid, bad.length + 12);
   assert.equal(publisher.report({ a: NaN }, null), true);
-  assert.equal(publisher.report({ a: 1 }, { timestamp: new Date(START_MS) }), true);
+});
+
+test("a timestamp is a date of any realm or milliseconds, whose fraction is cut off", () => {
+  const { publisher, clock, service } = simulate();
+  const foreign = runInNewContext(`new Date(${START_MS})`);
+  for (const timestamp of [new Date(START_MS), foreign, START_MS, START_MS + 0.9, null, undefined]) {
+    assert.equal(publisher.report({ a: 1 }, { timestamp }), true);
+  }
+  clock.advance(2_000);
+  assert.deepEqual(service.frames[0].data.map((report) => report.timestamp - START_MS), [0, 0, 0, 0, 0, 1]);
+});
+
+test("half of a surrogate pair is replaced, and its report arrives", () => {
+  const { publisher, clock, service } = simulate();
+  const texts = ["\ud83d", "\ude00", "cut \ud83d", "\ude00\ud83d", "😀", "\\ud83d", "\\\ud83d", '\n"\u0001\ud83d'];
+  for (const text of texts) publisher.report({ [text]: text });
+  clock.advance(2_000);
+  const wellFormed = texts.map((text) => text.replace(/\p{Surrogate}/gu, "\ufffd"));
+  assert.deepEqual(service.frames[0].data.map(({ metrics }) => metrics), wellFormed.map((text) => ({ [text]: text })));
+  assert.ok(!/[^\\]\\ud[89a-f]/.test(service.frames[0].text));
+});
+
+test("an answer of API Gateway, which names no frame, delays what is under way by seconds", () => {
+  const { publisher, clock, service } = simulate({ maxBatchReports: 1 });
+  let failures = 0;
+  service.onFrame = (connection, frame) => {
+    // The first of three fails, and the second is answered late.
+    if (frame.id === 1 && (failures += 1) <= 2) connection.deliver({ message: "Internal server error", connectionId: "x=", requestId: "y=" });
+    else connection.ack(frame.id, 1, [], frame.id === 2 ? 100 : 5);
+  };
+  clock.advance(10);
+  for (let number = 1; number <= 3; number += 1) publisher.report({ number });
+  clock.advance(6_000);
+  const { stored, buffered, connections, ignoredFrames, problems } = figuresOf(publisher);
+  assert.deepEqual([stored, buffered, connections, failures], [3, 0, 1, 3]);
+  assert.deepEqual(problems.map(({ code, message }) => [code, message]), [["unavailable", "API Gateway: Internal server error"]]);
+  assert.equal(service.frames.filter((frame) => frame.id === 2).length, 1, "it was answered before it was sent again");
+  service.last.deliver({ message: "Forbidden", connectionId: "x=" });
+  clock.advance(10);
+  assert.equal(figuresOf(publisher).ignoredFrames, ignoredFrames + 1, "nothing is under way");
 });
 
 test("a callback that throws, rejects or reports again harms nothing", async () => {

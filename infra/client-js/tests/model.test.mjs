@@ -1,5 +1,5 @@
-// Random stories of acknowledgements, losses, disconnects and restarts, against a model of the service that stores a
-// report by source, instant and document. STORIES sets their number, and a failure names its seed.
+// Random stories of acknowledgements, losses, disconnects, restarts and wrong clocks, against a model of the service that
+// stores a report by source, instant and document. STORIES sets their number, and a failure names its seed.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,11 +12,15 @@ const RETRYABLE = ["rate_limited", "unavailable"];
 const FINAL = ["too_deep", "invalid_field", "timestamp_out_of_range"];
 const ACCESS = ["unauthorized", "forbidden", "app_inactive"];
 const CLOSE_CODES = [null, 1000, 1001, 1006, 1008, 1009];
+const DAY_MS = 86_400_000;
+/** How far a timestamp may be from the true one: what is tolerated, and half of a `Date` header's second. */
+const TIMESTAMP_ERROR_MS = 10_600;
 
 /** A story: the publisher, and a service whose mood changes. */
 class Story {
   stored = new Set();
   texts = new Map();
+  #rejected = new Map();
   #mood = "healthy";
   #number = 0;
 
@@ -25,7 +29,8 @@ class Story {
     const isTiny = this.random() < 0.4;
     const bounds = isTiny ? { maxBufferedReports: 1 + this.#below(40), maxBatchReports: 1 + this.#below(10), maxBufferedBytes: 32_768 } : {};
     this.bounds = { maxBufferedReports: 10_000, maxBufferedBytes: 8_388_608, ...bounds };
-    Object.assign(this, simulate({ batchMs: this.#below(2_000), ...bounds }, this.random));
+    const offsetMs = this.#pick([0, 0, DAY_MS, -30 * DAY_MS, 9_000]);
+    Object.assign(this, simulate({ batchMs: this.#below(2_000), ...bounds }, this.random, { offsetMs }));
     this.service.onConnect = (connection) => this.#connected(connection);
     this.service.onFrame = (connection, frame, text) => this.#framed(connection, frame, text);
   }
@@ -46,6 +51,9 @@ class Story {
       this.#mood = this.#pick(["healthy", "healthy", "flaky", "flaky", "refusing", "silent", "down", "barred"]);
     } else if (action === 6 && this.service.last?.isOpen) {
       this.service.last.end({ closeCode: this.#pick(CLOSE_CODES) });
+    } else if (action === 7 && this.random() < 0.3) {
+      if (this.random() < 0.5) this.clock.sleptMs += this.#below(DAY_MS);
+      else this.clock.offsetMs = this.#pick([0, 0, 1_500, -1_500, 3_000, 60_000, -60_000, DAY_MS, -DAY_MS]);
     }
     this.clock.advance(this.#below(this.random() < 0.1 ? 120_000 : 3_000));
   }
@@ -56,7 +64,7 @@ class Story {
     this.#number += 1;
     if (kind < 0.03) this.publisher.report(null);
     else if (kind < 0.3) this.publisher.report({ same: 1 });
-    else this.publisher.report({ number: this.#number, text: "x".repeat(this.#below(2_000)) });
+    else this.publisher.report({ number: this.#number, made: this.clock.trueMs, text: "x".repeat(this.#below(2_000)) });
   }
 
   #connected(connection) {
@@ -69,23 +77,30 @@ class Story {
     const before = this.texts.get(frame.id);
     assert.ok(before === undefined || before === text, `frame ${frame.id} changed`);
     this.texts.set(frame.id, text);
+    for (const { timestamp, metrics } of frame.data) {
+      assert.ok(metrics.made === undefined || Math.abs(timestamp - metrics.made) <= TIMESTAMP_ERROR_MS, `${timestamp - metrics.made} ms off`);
+    }
     const fate = this.#mood === "healthy" ? 1 : this.random();
     if (this.#mood === "silent") return;
     if (this.#mood === "refusing") return this.#reject(connection, frame, fate);
     if (fate < 0.15) return connection.end();
-    const rejected = fate < 0.6 ? this.#rejections(frame) : [];
+    const rejected = fate < 0.6 || this.#rejected.size > 0 ? this.#rejections(frame) : [];
     const lost = new Set(rejected.map(({ index }) => index));
     frame.data.forEach((report, index) => lost.has(index) || this.stored.add(JSON.stringify(report)));
-    // Stored, but the acknowledgement is lost, or comes late.
+    // Stored, but the acknowledgement is lost, or comes late, or an answer that names no frame comes instead or before.
+    if (fate > 0.25 && fate < 0.35) connection.deliver({ message: "Internal server error", connectionId: "x=" }, this.#below(2_000));
     if (fate < 0.3) return fate < 0.2 ? connection.end() : undefined;
     connection.ack(frame.id, frame.data.length - rejected.length, rejected, this.#below(2_000));
   }
 
   #rejections(frame) {
     return frame.data.flatMap((report, index) => {
-      // What is stored is not rejected for its document later.
-      if (this.random() < 0.8 || this.stored.has(JSON.stringify(report))) return [];
-      const code = this.#pick([...RETRYABLE, ...FINAL]);
+      // What is stored is not rejected for its document later, and what was rejected for it is never stored.
+      const key = JSON.stringify(report);
+      const known = this.#rejected.get(key);
+      if (known === undefined && (this.random() < 0.8 || this.stored.has(key))) return [];
+      const code = known ?? this.#pick([...RETRYABLE, ...FINAL]);
+      if (FINAL.includes(code)) this.#rejected.set(key, code);
       return [{ index, code, message: code, retryable: RETRYABLE.includes(code) }];
     });
   }

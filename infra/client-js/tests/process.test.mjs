@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { WebSocketServer } from "ws";
 
 import { PACKAGE, runChild } from "./support/child.mjs";
-import { httpServer, tcpServer, wsServer } from "./support/loopback.mjs";
+import { httpServer, tcpServer, until, wsServer } from "./support/loopback.mjs";
 import { isBalanced } from "./support/simulation.mjs";
 
 const optionsFor = (url, more = {}) => JSON.stringify({ url, appId: "shop", apiKey: "key", onProblem: null, ...more });
@@ -65,7 +65,34 @@ test("a process whose service is down ends after the time of the exit's flush, a
   assert.deepEqual([code, shown[0].lost.exit, isBalanced(shown[0])], [0, 1, true]);
 });
 
-test("process.exit loses what is buffered, and counts it", async (t) => {
+test("process.exit and an uncaught exception cost nothing that an open connection takes", async (t) => {
+  const reports = [];
+  const server = await service(reports);
+  t.after(server.end);
+  for (const [end, expected] of [["process.exit(3)", 3], ["setImmediate(() => { throw new Error('the host') })", 1]]) {
+    const script = `const publisher = connect(${optionsFor(server.url, { batchMs: 60_000 })}); ${AT_EXIT}
+      const poll = setInterval(() => {
+        if (publisher.stats().state !== "open") return;
+        clearInterval(poll);
+        for (let number = 0; number < 250; number += 1) publisher.report({ number });
+        ${end};
+      }, 5);`;
+    const { code, shown } = await runChild(script);
+    const [{ stored, lost, emitted }] = shown;
+    assert.deepEqual([code, stored + lost.unconfirmed, emitted], [expected, 250, 250], end);
+    await until(() => reports.length >= 250);
+    assert.equal(new Set(reports.splice(0).map(({ metrics }) => metrics.number)).size, 250);
+  }
+});
+
+test("a signal without a handler ends the process as if there were no publisher", async (t) => {
+  const server = await service();
+  t.after(server.end);
+  const { code } = await runChild(`connect(${optionsFor(server.url)}).report({ a: 1 }); setInterval(() => {}, 1_000); process.kill(process.pid, "SIGTERM");`);
+  assert.equal(code, "SIGTERM");
+});
+
+test("process.exit before there is a connection loses what is buffered, and counts it", async (t) => {
   const server = await tcpServer(() => {});
   t.after(server.end);
   const script = `const publisher = connect(${optionsFor(server.url)}); ${AT_EXIT} publisher.report({ a: 1 }); process.exit(3);`;
@@ -139,16 +166,69 @@ test("two copies of the package work side by side as two sources", async (t) => 
   assert.equal(new Set(reports.map((report) => JSON.stringify(report))).size, 20);
 });
 
-test("a worker thread reports and ends", async (t) => {
+test("worker threads and processes that are forked are sources of their own", async (t) => {
   const reports = [];
   const server = await service(reports);
   t.after(server.end);
   const inner = `const { connect } = require(${JSON.stringify(join(PACKAGE, "src/index.js"))});
     const publisher = connect(${optionsFor(server.url)});
     publisher.report({ a: 1 });
-    publisher.close();`;
-  const { code } = await runChild(`new (require("node:worker_threads").Worker)(${JSON.stringify(inner)}, { eval: true });`);
-  assert.deepEqual([code, reports.length], [0, 1]);
+    publisher.close().then(() => process.disconnect?.());`;
+  const file = join(folderOf(t), "report.cjs");
+  writeFileSync(file, inner);
+  const { code } = await runChild(`
+    { ${inner} }
+    const { Worker } = require("node:worker_threads");
+    const cluster = require("node:cluster");
+    cluster.setupPrimary({ exec: ${JSON.stringify(file)}, execArgv: [] });
+    for (let count = 0; count < 2; count += 1) {
+      new Worker(${JSON.stringify(file)});
+      require("node:child_process").fork(${JSON.stringify(file)});
+      cluster.fork();
+    }`);
+  assert.deepEqual([code, reports.length], [0, 7]);
+  assert.equal(new Set(reports.map(({ source }) => source)).size, 7, String(reports.map(({ source }) => source)));
+});
+
+test("fake timers, clocks and JSON of a host's tests stop neither publisher nor process", async (t) => {
+  const reports = [];
+  const server = await service(reports);
+  t.after(server.end);
+  const script = `
+    const no = () => { throw new Error("a fake"); };
+    const { setTimeout: real } = globalThis;
+    const names = ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "setImmediate", "queueMicrotask", "Date", "performance"];
+    for (const name of names) Object.defineProperty(globalThis, name, { value: no, configurable: true, writable: true });
+    const { stringify, parse } = JSON;
+    JSON.stringify = no;
+    JSON.parse = no;
+    Math.random = no;
+    const publisher = connect(${optionsFor(server.url)});
+    const isBuffered = publisher.report({ a: 1 });
+    publisher.report(null);
+    publisher.close().then((stats) => {
+      Object.assign(JSON, { stringify, parse });
+      show([isBuffered, stats.stored, stats.problems.map(({ code }) => code), stats.lost.invalid]);
+    });`;
+  const { code, shown } = await runChild(script);
+  assert.deepEqual([code, shown], [0, [[true, 1, ["invalid"], 1]]]);
+  assert.ok(Math.abs(reports[0].timestamp - Date.now()) < 60_000);
+});
+
+test("a host with frozen intrinsics, a broken host name and a hostile prototype is served", async (t) => {
+  const server = await service();
+  t.after(server.end);
+  const script = `
+    require("node:os").hostname = () => { throw new Error("no name"); };
+    for (const one of [Object, Array, Map, Set, Promise, Function, Error, String]) { Object.freeze(one.prototype); Object.freeze(one); }
+    const options = JSON.parse('{ "__proto__": {} }');
+    Object.defineProperty(options.__proto__, "url", { get() { throw new Error("no"); } });
+    show(connect(options).stats().state);
+    const publisher = connect(${optionsFor(server.url)});
+    publisher.report({ a: 1 });
+    publisher.close().then(({ stored, source }) => show([stored, source.startsWith("host-")]));`;
+  const { code, shown } = await runChild(script);
+  assert.deepEqual([code, shown], [0, ["misconfigured", [1, true]]]);
 });
 
 test("memory stays within the stated bound while the service is down", async () => {
@@ -178,7 +258,7 @@ test("memory stays within the stated bound while the service is down", async () 
     assert.equal(emitted, 100_000);
     assert.equal(buffered + lost.overflow, emitted);
     assert.ok(bufferedBytes <= bound && bufferedBytes > bound / 2, String(bufferedBytes));
-    assert.ok(grown < bytesOfLetter * bound + 1_048_576, `${grown} bytes`);
+    assert.ok(grown < bytesOfLetter * bound + 1_048_576, `${grown} bytes of ${text}`);
   }
 });
 

@@ -233,6 +233,7 @@ test("late reports never share a batch with reports of the present", () => {
 
 test("equal documents of one instant have instants of their own", () => {
   const { publisher, clock, service } = simulate();
+  service.onConnect = (connection) => connection.open({ hasDate: false });
   for (let number = 0; number < 300; number += 1) publisher.report({ queue: { length: 3 } });
   clock.advance(3_000);
   const instants = service.frames.flatMap((frame) => frame.data.map((report) => report.timestamp));

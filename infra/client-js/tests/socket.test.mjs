@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 
-import { connectOnce, httpServer, rawServer, tcpServer, wsServer } from "./support/loopback.mjs";
+import { acceptingServer, connectOnce, httpServer, rawServer, tcpServer, until, wsServer } from "./support/loopback.mjs";
 
 /** A frame as a server sends it. */
 function frame(opcode, payload, { isLast = true, length = payload.length } = {}) {
@@ -149,6 +149,27 @@ test("frames that break the protocol end the connection, and nothing is thrown",
     assert.match(ended.reason, /^the other side sent a/, name);
     assert.deepEqual(texts, []);
   }
+});
+
+test("pings that are sent without reading their answers take no memory", async (t) => {
+  const pings = Buffer.concat(Array.from({ length: 500 }, () => frame(9, Buffer.alloc(125))));
+  let sent = 0;
+  let connection;
+  const server = await acceptingServer((socket) => {
+    connection = socket;
+    socket.pause();
+    const next = () => (sent += 500) <= 200_000 && socket.write(pings, () => setImmediate(next));
+    next();
+  });
+  t.after(server.end);
+  const before = process.memoryUsage();
+  const ended = connectOnce(server.url);
+  await until(() => sent > 200_000);
+  const after = process.memoryUsage();
+  const grown = after.external + after.heapUsed - before.external - before.heapUsed;
+  connection.destroy();
+  await ended;
+  assert.ok(grown < 16 * 1_048_576, `${grown} bytes`);
 });
 
 test("a connection that is cut ends with a reason", async (t) => {

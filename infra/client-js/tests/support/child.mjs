@@ -17,14 +17,14 @@ export async function runChild(script, { args = [], env = {}, folder = PACKAGE }
   return runNode([...args, "-e", prelude + script], { env });
 }
 
-/** Runs node; resolves with its exit code, the JSON lines of its output, and its other output. */
+/** Runs node; resolves with its exit code or signal, the JSON lines of its output, and its other output. */
 export function runNode(args, { env = {}, cwd } = {}) {
   return new Promise((resolve, reject) => {
     const options = { env: { ...process.env, NODE_OPTIONS: "", ...env }, cwd, timeout: KILL_MS, killSignal: "SIGKILL" };
     execFile(process.execPath, args, options, (error, stdout, stderr) => {
       if (error?.killed) return reject(new Error(`the process did not end:\n${stdout}${stderr}`));
       const shown = stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
-      resolve({ code: error?.code ?? 0, shown, stderr });
+      resolve({ code: error?.signal ?? error?.code ?? 0, shown, stderr });
     });
   });
 }

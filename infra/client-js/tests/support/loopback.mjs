@@ -10,6 +10,12 @@ import { WebSocketServer } from "ws";
 const { Socket } = createRequire(import.meta.url)("../../src/socket.js");
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+const POLL_MS = 20;
+
+export async function until(isTrue) {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
 function listening(server, end) {
   return new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => resolve({ url: `ws://127.0.0.1:${server.address().port}/`, end }));
@@ -62,22 +68,30 @@ export function tcpServer(script) {
   });
 }
 
-/** A server that accepts the handshake and then sends these bytes, in chunks of `size`. */
-export function rawServer(bytes, size = bytes.length, received = []) {
+/** A server that accepts the handshake, together with the bytes `first`; `script(socket)` has each connection. */
+export function acceptingServer(script, first = Buffer.alloc(0)) {
   return tcpServer((socket) => {
     socket.once("data", (request) => {
       const key = /sec-websocket-key: (.*)\r\n/i.exec(request.toString())[1];
       const accept = createHash("sha1").update(key + GUID).digest("base64");
       const answer = Buffer.from(head(101, { Upgrade: "websocket", Connection: "Upgrade", "Sec-WebSocket-Accept": accept }));
-      socket.on("data", (chunk) => received.push(chunk));
       socket.setNoDelay(true);
-      socket.write(Buffer.concat([answer, bytes.subarray(0, size)]));
-      const rest = [];
-      for (let start = size; start < bytes.length; start += size) rest.push(bytes.subarray(start, start + size));
-      const next = () => rest.length > 0 && socket.write(rest.shift(), () => setImmediate(next));
-      setImmediate(next);
+      socket.write(Buffer.concat([answer, first]));
+      script(socket);
     });
   });
+}
+
+/** A server that accepts the handshake and then sends these bytes, in chunks of `size`. */
+export function rawServer(bytes, size = bytes.length, received = []) {
+  const script = (socket) => {
+    socket.on("data", (chunk) => received.push(chunk));
+    const rest = [];
+    for (let start = size; start < bytes.length; start += size) rest.push(bytes.subarray(start, start + size));
+    const next = () => rest.length > 0 && socket.write(rest.shift(), () => setImmediate(next));
+    setImmediate(next);
+  };
+  return acceptingServer(script, bytes.subarray(0, size));
 }
 
 /** Opens a socket of the package, and resolves with `{opened, texts, ended}` when it ended. */

@@ -23,14 +23,22 @@ export function randomOf(seed) {
 export class Clock {
   now = 0;
   offsetMs = 0;
+  /** How long the machine slept, and how long it was paused from outside, which its uptime does not count. */
+  sleptMs = 0;
+  pausedMs = 0;
   #timers = [];
 
   get wallMs() {
-    return START_MS + this.now + this.offsetMs;
+    return this.trueMs + this.offsetMs;
+  }
+
+  /** The service's time. */
+  get trueMs() {
+    return START_MS + this.now + this.sleptMs + this.pausedMs;
   }
 
   start(run, ms) {
-    const timer = { run, at: this.now + ms };
+    const timer = { run, at: this.now + ms, unref: () => {} };
     this.#timers.push(timer);
     return timer;
   }
@@ -68,9 +76,10 @@ class Connection {
     this.#clock = clock;
   }
 
-  open() {
+  /** Accepts the handshake; its answer has the service's time, in whole seconds, unless it is to have no `Date`. */
+  open({ hasDate = true } = {}) {
     this.isOpen = true;
-    this.#listener.opened();
+    this.#listener.opened(hasDate ? new Date(this.#clock.trueMs).toUTCString() : undefined);
   }
 
   /** Delivers a message after `ms`, if the connection is open by then. */
@@ -131,8 +140,9 @@ export class Service {
 }
 
 /** A publisher in a simulated world. */
-export function simulate(options = {}, random = () => 0.5, more = {}) {
+export function simulate(options = {}, random = () => 0.5, { offsetMs = 0, ...more } = {}) {
   const clock = new Clock();
+  clock.offsetMs = offsetMs;
   const service = new Service(clock);
   const warnings = [];
   const replaced = {
@@ -140,7 +150,7 @@ export function simulate(options = {}, random = () => 0.5, more = {}) {
     wallMs: () => clock.wallMs,
     random,
     startTimer: (run, ms) => clock.start(run, ms),
-    startHoldingTimer: (run, ms) => clock.start(run, ms),
+    uptimeMs: () => clock.now + clock.sleptMs,
     stopTimer: (timer) => clock.stop(timer),
     openSocket: (...args) => service.openSocket(...args),
     warn: (problem) => warnings.push(problem),
