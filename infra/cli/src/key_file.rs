@@ -76,8 +76,13 @@ pub(crate) fn read_or_create(path: &Path) -> anyhow::Result<String> {
 /// Creates the file at `path` with a new key; an existing file is an error.
 pub(crate) fn create(path: &Path) -> anyhow::Result<String> {
     let key = api_key::generate()?;
-    write_new(path, &key).with_context(|| format!("cannot create key file {}", path.display()))?;
-    Ok(key)
+    match write_new(path, &key) {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("cannot create key file {}: it exists; to add the key in it, give --import", path.display())
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot create key file {}", path.display())),
+    }
 }
 
 /// Writes a draft beside `path` and links it there, so that no process reads half a key.

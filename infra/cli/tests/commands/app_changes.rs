@@ -169,7 +169,8 @@ async fn new_key_is_written_to_a_new_file() {
     let stored = std::fs::read_to_string(gateway.folder.join("new.key")).unwrap();
     assert_eq!(new["apiKey"], stored.trim());
     gateway.documents("app rotate-key shop --drop-old --json").await;
-    assert!(gateway.error("app rotate-key shop --key-file new.key").await.contains("cannot create key file"));
+    let error = gateway.error("app rotate-key shop --key-file new.key").await;
+    assert!(error.contains("cannot create key file new.key: it exists; to add the key in it, give --import"));
 }
 
 #[tokio::test]
