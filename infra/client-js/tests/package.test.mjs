@@ -14,6 +14,7 @@ import { wsServer } from "./support/loopback.mjs";
 
 const run = promisify(execFile);
 const PUBLISHER_BYTES_MAX = 8 * 1_024;
+const UPGRADE_BYTES_MAX = 9 * 1_024;
 const folder = mkdtempSync(join(tmpdir(), "nsl-client-package-"));
 const installed = join(folder, "node_modules/nsl-client");
 
@@ -28,17 +29,20 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 test("it installs alone, with its licence, its types and nothing else", () => {
   assert.deepEqual(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith(".")), ["nsl-client"]);
   const entries = ["index.d.mts", "index.d.ts", "index.mjs", "metrics.d.mts", "metrics.d.ts", "metrics.mjs"];
-  assert.deepEqual(readdirSync(installed).sort(), ["LICENSE", "README.md", "dist", "examples", ...entries, "package.json"]);
-  assert.deepEqual(readdirSync(join(installed, "dist")), ["index.js", "metrics.js"]);
+  const upgrade = ["upgrade.d.mts", "upgrade.d.ts", "upgrade.js", "upgrade.mjs"];
+  assert.deepEqual(readdirSync(installed).sort(), ["LICENSE", "README.md", "dist", "examples", ...entries, "package.json", ...upgrade]);
+  assert.deepEqual(readdirSync(join(installed, "dist")), ["index.js", "metrics.js", "upgrade.js"]);
   const { dependencies, scripts } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
   assert.equal(dependencies, undefined);
   assert.ok(!Object.keys(scripts).some((name) => name.includes("install")));
 });
 
-test("the publisher without the metrics has at most 8 KB compressed", () => {
-  const files = ["index.mjs", "dist/index.js"].map((name) => readFileSync(join(installed, name)));
-  const { length } = gzipSync(Buffer.concat(files), { level: 9 });
-  assert.ok(length <= PUBLISHER_BYTES_MAX, `${length} bytes`);
+test("the publisher without the metrics has at most 8 KB compressed, the upgrade 9 KB", () => {
+  const compressed = (...names) => gzipSync(Buffer.concat(names.map((name) => readFileSync(join(installed, name)))), { level: 9 }).length;
+  const publisher = compressed("index.mjs", "dist/index.js");
+  const upgrade = compressed("upgrade.js", "upgrade.mjs", "dist/upgrade.js");
+  assert.ok(publisher <= PUBLISHER_BYTES_MAX, `${publisher} bytes`);
+  assert.ok(upgrade <= UPGRADE_BYTES_MAX, `${upgrade} bytes`);
 });
 
 test("import and require return the same functions", async () => {
@@ -46,12 +50,21 @@ test("import and require return the same functions", async () => {
     import { createRequire } from "node:module";
     import { connect } from "nsl-client";
     import { startProcessMetrics } from "nsl-client/metrics";
+    import { stats } from "nsl-client/upgrade";
     const require = createRequire(import.meta.url);
-    const same = [connect === require("nsl-client").connect, startProcessMetrics === require("nsl-client/metrics").startProcessMetrics];
+    const same = [connect === require("nsl-client").connect, startProcessMetrics === require("nsl-client/metrics").startProcessMetrics, stats === require("nsl-client/upgrade").stats];
     console.log(JSON.stringify(same));`;
   writeFileSync(join(folder, "both.mjs"), script);
   const { code, shown, stderr } = await runNode([join(folder, "both.mjs")]);
-  assert.deepEqual([code, shown, stderr], [0, [[true, true]], ""]);
+  assert.deepEqual([code, shown, stderr], [0, [[true, true, true]], ""]);
+});
+
+test("the upgrade is loaded by its name, with a flag or in the environment", async () => {
+  const script = 'console.log(JSON.stringify(require("nsl-client/upgrade").stats().state))';
+  for (const [args, env] of [[["-r", "nsl-client/upgrade"], {}], [["--import", "nsl-client/upgrade"], {}], [[], { NODE_OPTIONS: "-r nsl-client/upgrade" }]]) {
+    const { code, shown, stderr } = await runNode([...args, "-e", script], { cwd: folder, env });
+    assert.deepEqual([code, shown, stderr], [0, ["idle"], ""], args.join(" "));
+  }
 });
 
 test("the examples report until they are stopped, and then all is stored", async (t) => {
@@ -86,6 +99,12 @@ test("the types are right for both module formats and every resolution", async (
   const wrong = `
     import { connect, type LossReason, type Stats } from "nsl-client";
     import { startProcessMetrics } from "nsl-client/metrics";
+    import "nsl-client/upgrade";
+    import { stats, type UpgradeStats } from "nsl-client/upgrade";
+    const { state }: UpgradeStats = stats();
+    export const isOpen: boolean = state === "open";
+    // @ts-expect-error there is no such figure
+    stats().stored;
     const publisher = connect({ url: "wss://x/", appId: "a", apiKey: "k", onProblem: null });
     const { lost }: Stats = publisher.stats();
     const reason: LossReason = "overflow";

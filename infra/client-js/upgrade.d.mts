@@ -1,0 +1,3 @@
+// The types of the entry that upgrades the library, for ES modules.
+
+export * from "./upgrade.js";
