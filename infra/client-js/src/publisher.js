@@ -383,6 +383,8 @@ class Publisher {
     this.#outbox.seal();
     if (this.#isOpen) this.#send(this.#process.now());
     this.#outbox.discard("exit");
+    // What later listeners report is lost too.
+    void this.close(0);
   }
 
   #flushAtExit() {

@@ -217,13 +217,18 @@ test("metrics that are no JSON object are lost as invalid", () => {
   circle.self = circle;
   const hostile = { toJSON() { throw { toString() { throw new Error("no"); } }; } };
   const getter = { get a() { throw new Error("no"); } };
-  const bad = [undefined, null, 7, "text", [], [1], circle, { a: 1n }, hostile, getter, { toJSON: () => 7 }, { toJSON: () => undefined }, () => {}, Symbol("x")];
+  const deaf = new Proxy({}, { ownKeys: () => { throw new Error("no"); } });
+  const reporting = { get a() { return publisher.report(reporting); } };
+  const bad = [deaf, undefined, null, 7, "text", [], [1], circle, { a: 1n }, hostile, getter, { toJSON: () => 7 }, { toJSON: () => undefined }, () => {}, Symbol("x")];
   for (const metrics of bad) assert.equal(publisher.report(metrics), false);
+  assert.equal(publisher.report(reporting), true, "but for the innermost of them");
+  const { lost: { invalid: nested } } = figuresOf(publisher);
+  assert.ok(nested > bad.length && nested < bad.length + 10, `${nested}`);
   for (const timestamp of ["2026-01-01", NaN, -1, new Date(NaN), {}, [], true, Infinity, 1e18, Symbol("x"), 7n]) {
     assert.equal(publisher.report({ a: 1 }, { timestamp }), false);
   }
   assert.equal(publisher.report({ a: 1 }, { get timestamp() { throw new Error("no"); } }), false);
-  assert.equal(figuresOf(publisher).lost.invalid, bad.length + 12);
+  assert.equal(figuresOf(publisher).lost.invalid, nested + 12);
   assert.equal(publisher.report({ a: NaN }, null), true);
 });
 
@@ -283,6 +288,25 @@ test("a callback that throws, rejects or reports again harms nothing", async () 
   assert.equal(calls, 7, "the 1st, 2nd, 4th ... 64th");
   clock.advance(2_000);
   assert.equal(figuresOf(publisher).stored, 7);
+});
+
+test("a callback that flushes and closes its publisher ends it", async () => {
+  const states = [];
+  const onProblem = async () => {
+    await publisher.flush(0);
+    states.push((await publisher.close(0)).state);
+  };
+  const { publisher, clock } = simulate({ onProblem });
+  publisher.report({ a: 1 });
+  publisher.report(null);
+  for (let turn = 0; turn < 5; turn += 1) {
+    await settle();
+    clock.advance(1);
+  }
+  assert.deepEqual([...new Set(states)], ["closed"]);
+  assert.equal(publisher.report({ a: 2 }), false);
+  const { lost, buffered } = figuresOf(publisher);
+  assert.deepEqual([lost.closed, lost.invalid, buffered], [2, 1, 0]);
 });
 
 test("messages of problems are printable and short", () => {

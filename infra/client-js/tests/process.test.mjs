@@ -95,9 +95,12 @@ test("a signal without a handler ends the process as if there were no publisher"
 test("process.exit before there is a connection loses what is buffered, and counts it", async (t) => {
   const server = await tcpServer(() => {});
   t.after(server.end);
-  const script = `const publisher = connect(${optionsFor(server.url)}); ${AT_EXIT} publisher.report({ a: 1 }); process.exit(3);`;
+  const script = `const publisher = connect(${optionsFor(server.url)});
+    process.on("exit", () => publisher.report({ a: 2 })); ${AT_EXIT}
+    publisher.report({ a: 1 }); process.exit(3);`;
   const { code, shown } = await runChild(script);
-  assert.deepEqual([code, shown[0].lost.exit, shown[0].buffered, isBalanced(shown[0])], [3, 1, 0, true]);
+  const [{ lost, buffered }] = shown;
+  assert.deepEqual([code, lost.exit, lost.closed, buffered, isBalanced(shown[0])], [3, 1, 1, 0, true]);
 });
 
 test("an awaited close or flush settles although nothing else holds the process", async (t) => {

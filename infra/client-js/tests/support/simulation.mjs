@@ -78,6 +78,7 @@ class Connection {
 
   /** Accepts the handshake; its answer has the service's time, in whole seconds, unless it is to have no `Date`. */
   open({ hasDate = true } = {}) {
+    if (this.#listener === null) return;
     this.isOpen = true;
     this.#listener.opened(hasDate ? new Date(this.#clock.trueMs).toUTCString() : undefined);
   }
