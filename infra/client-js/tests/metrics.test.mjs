@@ -17,13 +17,13 @@ function seriesOf(document, prefix = "") {
   });
 }
 
-const idle = () => new Promise((resolve) => setTimeout(resolve, 60));
+const idle = () => new Promise((resolve) => setTimeout(resolve, 120));
 
 /** Resolves when the event loop was busy and collected garbage. */
 async function work() {
   // The lag is measured from one check to the next.
   await idle();
-  const until = performance.now() + 60;
+  const until = performance.now() + 120;
   while (performance.now() < until) Array.from({ length: 10_000 }, (_, index) => ({ index }));
   await idle();
 }
