@@ -6,10 +6,8 @@
 const { backoffMs } = require("./backoff.js");
 const { messageOf, readMessage, readRejection } = require("./message.js");
 const { copiesOf, isHarmless } = require("./upgrade_library.js");
+const { Waiting } = require("./upgrade_waiting.js");
 
-/** Most frames that wait for a connection: an outage of a minute and a half costs no report. */
-const FRAMES_MAX = 100;
-const BYTES_MAX = 524_288;
 /** API Gateway closes a connection for a frame above 32 KB; the service stores nothing that large. */
 const FRAME_BYTES_MAX = 32_000;
 /** A connection with this much unsent is stuck: frames wait instead. */
@@ -20,8 +18,12 @@ const CONNECT_MS = 10_000;
 const ADMIT_MS = 20_000;
 /** A connection that lasted this long after its `auth_success` was no failure. */
 const STABLE_MS = 10_000;
-/** After this time without the service the library is answered here, so that it stops keeping its log entries. */
-const ANSWER_MS = 10_000;
+/** After this time the library is answered here: it sends no report and keeps every log entry until it is. */
+const ANSWER_MS = 500;
+/** After this time a library without access is a problem. */
+const REPORT_MS = 10_000;
+/** A report after this time carries an id, which the service answers: whether the library still has access. */
+const PROBE_MS = 30_000;
 /** API Gateway closes a connection that is idle for ten minutes. */
 const PING_MS = 300_000;
 const PONG_MS = 30_000;
@@ -41,10 +43,8 @@ const NOTICE = "NSL: ";
  * @property {(timer: any) => void} stopTimer Also releases.
  * @property {(url: URL, listener: import("./socket.js").Listener) => Pick<import("./socket.js").Socket, "send" | "close" | "destroy" | "unsentBytes">} openSocket
  * @property {(appId: unknown) => import("./upgrade_settings.js").Settings} settingsFor
- * @property {(relay: Relay) => Waiting[]} retireOlder Retires the app's other relays; what waited in them.
+ * @property {(relay: Relay) => import("./upgrade_waiting.js").Frame[]} retireOlder Retires the app's other relays; what waited in them.
  */
-
-/** @typedef {{text: string, bytes: number}} Waiting */
 
 class Relay {
   #world;
@@ -58,12 +58,15 @@ class Relay {
   #isOpen = false;
   #isAdmitted = false;
   #admittedAt = 0;
+  #probedAt = 0;
+  #probes = 0;
   #failures = 0;
-  /** Whether the library has an `auth_success` of the service, or at least one. */
+  /** Whether the library has an `auth_success`. */
   #isAnswered = false;
+  /** @type {string | null} What it asked for then: its history. */
+  #request = null;
   #isClosed = false;
-  /** @type {Waiting[]} */
-  #waiting = [];
+  #waiting;
   /** @type {Map<string, unknown>} */
   #timers = new Map();
 
@@ -77,6 +80,7 @@ class Relay {
     this.#figures = figures;
     this.#answer = answer;
     this.#isCopy = copiesOf();
+    this.#waiting = new Waiting(figures);
   }
 
   get state() {
@@ -97,14 +101,20 @@ class Relay {
     const { type, data } = readFrameOf(text);
     if (type === "auth") return this.#authenticate(data);
     const isReport = type === "send_metrics" || type === "metrics";
-    if (!isReport && type !== "logs") return void (this.#isAdmitted && this.#socket?.send(text));
+    if (!isReport && type !== "logs") return this.#ask(text);
     if (isReport && this.#isCopy(data)) return void (this.#figures.duplicates += 1);
     this.#figures.emitted += 1;
     const bytes = Buffer.byteLength(text);
     if (bytes > FRAME_BYTES_MAX) return this.#figures.lose("too_large");
-    this.#add([{ text, bytes }]);
+    this.#waiting.add([{ text, bytes, isReport, at: this.#world.now() }]);
     this.#flush();
     if (this.#auth !== null && this.#socket === null && !this.#timers.has("connect")) this.#connect();
+  }
+
+  /** @param {string} text */
+  #ask(text) {
+    if (this.#isAdmitted) this.#socket?.send(text);
+    else this.#request = text.length <= FRAME_BYTES_MAX ? text : null;
   }
 
   /** A frame that is no message. */
@@ -116,7 +126,7 @@ class Relay {
   /** Disconnects until the library uses this socket again: it has a newer one, and never closes the older. */
   retire() {
     this.#disconnect();
-    return this.#take(this.#waiting.length);
+    return this.#waiting.take();
   }
 
   /**
@@ -126,8 +136,7 @@ class Relay {
   end(reason) {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#figures.lose(reason, this.#waiting.length);
-    this.#take(this.#waiting.length);
+    this.#figures.lose(reason, this.#waiting.take().length);
     this.#disconnect();
   }
 
@@ -149,10 +158,11 @@ class Relay {
     this.#auth = data;
     this.#isAnswered = false;
     this.#disconnect();
-    this.#add(this.#world.retireOlder(this));
+    this.#waiting.add(this.#world.retireOlder(this));
     this.#holdFor(HOLD_MS);
     this.#connect();
     this.#start("answer", ANSWER_MS, () => this.#answerInstead());
+    this.#start("report", REPORT_MS, () => this.#figures.problem("no_access", "the service admits no report so far: the newest 240 reports and 240 log entries of the last four minutes wait, and the library goes on"));
   }
 
   #connect() {
@@ -226,8 +236,10 @@ class Relay {
   #received(text) {
     const { type, payload, fault } = readMessage(text);
     this.#stop("pong");
+    this.#schedulePing();
     if (fault !== null) return this.#figures.problem("transport", fault);
-    if (type === "pong") return this.#schedulePing();
+    if (type === "pong") return;
+    if (type === "ack") return this.#acknowledged(payload);
     if (type === "auth_success") return this.#admitted(text);
     if (type === "error") return this.#refused(readRejection(payload));
     const notice = readFrameOf(text).data.type;
@@ -242,11 +254,17 @@ class Relay {
     this.#isAdmitted = true;
     this.#admittedAt = this.#world.now();
     this.#stop("admit");
-    this.#stop("answer");
-    this.#schedulePing();
-    if (!this.#isAnswered && isHarmless(text)) this.#answer(text);
-    this.#isAnswered = true;
+    this.#stop("report");
+    this.#probedAt = this.#admittedAt;
+    this.#answerOnce(text);
+    if (this.#request !== null) this.#socket?.send(this.#request);
+    this.#request = null;
     this.#flush();
+  }
+
+  /** @param {Record<string, unknown>} payload */
+  #acknowledged({ rejected }) {
+    if (Array.isArray(rejected)) for (const rejection of rejected) this.#refused(readRejection(rejection));
   }
 
   /** @param {import("./message.js").Rejection} rejection */
@@ -256,47 +274,49 @@ class Relay {
   }
 
   #answerInstead() {
-    this.#stop("answer");
     const { appId, userId } = this.#auth ?? {};
-    this.#answer(JSON.stringify({ type: "auth_success", payload: { appId, userId } }));
-    this.#figures.problem("no_answer", "the service admits no report so far; the library goes on as if it did, so that it prints its log entries and keeps none");
+    this.#answerOnce(JSON.stringify({ type: "auth_success", payload: { appId, userId } }));
+  }
+
+  /** @param {string} text */
+  #answerOnce(text) {
+    this.#stop("answer");
+    if (this.#isAnswered || !isHarmless(text)) return;
+    this.#isAnswered = true;
+    this.#answer(text);
   }
 
   #schedulePing() {
-    this.#start("ping", PING_MS, () => {
-      this.#socket?.send('{"type":"ping"}');
-      this.#start("pong", PONG_MS, () => this.#socket?.destroy("the service does not answer"));
-    });
+    this.#start("ping", PING_MS, () => this.#ping());
+  }
+
+  #ping() {
+    this.#socket?.send('{"type":"ping"}');
+    this.#start("pong", PONG_MS, () => this.#socket?.destroy("the service does not answer"));
   }
 
   #flush() {
-    while (this.#isAdmitted && this.#waiting.length > 0 && this.#socket !== null && this.#socket.unsentBytes < UNSENT_BYTES_MAX) {
-      const [frame] = this.#take(1);
+    this.#waiting.expire(this.#world.now());
+    while (this.#isAdmitted && this.#socket !== null && this.#socket.unsentBytes < UNSENT_BYTES_MAX) {
+      const frame = this.#waiting.next();
+      if (frame === undefined) return;
       this.#figures.sent += 1;
-      this.#socket.send(frame.text);
-    }
-  }
-
-  /** @param {Waiting[]} frames */
-  #add(frames) {
-    this.#waiting.push(...frames);
-    this.#figures.buffered += frames.length;
-    this.#figures.bufferedBytes += bytesOf(frames);
-    while (this.#waiting.length > FRAMES_MAX || bytesOf(this.#waiting) > BYTES_MAX) {
-      this.#take(1);
-      this.#figures.lose("overflow");
+      this.#socket.send(frame.isReport ? this.#probed(frame.text) : frame.text);
     }
   }
 
   /**
-   * Takes the oldest frames that wait.
-   * @param {number} count
+   * The report, with an id if it is time for an answer.
+   * @param {string} text
    */
-  #take(count) {
-    const taken = this.#waiting.splice(0, count);
-    this.#figures.buffered -= taken.length;
-    this.#figures.bufferedBytes -= bytesOf(taken);
-    return taken;
+  #probed(text) {
+    const now = this.#world.now();
+    if (now - this.#probedAt < PROBE_MS || this.#timers.has("pong") || !text.startsWith("{")) return text;
+    this.#probedAt = now;
+    this.#probes += 1;
+    // A service that does not acknowledge the library's reports answers a ping.
+    this.#start("pong", PONG_MS, () => this.#ping());
+    return `{"id":"upgrade-${this.#probes}",${text.slice(1)}`;
   }
 
   /** @param {number} ms */
@@ -324,11 +344,6 @@ class Relay {
     if (this.#timers.has(name)) this.#world.stopTimer(this.#timers.get(name));
     this.#timers.delete(name);
   }
-}
-
-/** @param {Waiting[]} frames */
-function bytesOf(frames) {
-  return frames.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** @param {string} text */

@@ -22,9 +22,8 @@ function listening(server, end) {
   });
 }
 
-/** A server of another implementation: `script(socket, request)` has the connection. */
-export function wsServer(script) {
-  const http = createHttpServer();
+/** A server of another implementation, on this HTTP server: `script(socket, request)` has the connection. */
+export function wsServer(script, http = createHttpServer()) {
   const server = new WebSocketServer({ server: http });
   server.on("connection", (socket, request) => {
     socket.on("error", () => {});

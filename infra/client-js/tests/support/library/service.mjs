@@ -5,7 +5,7 @@ import { wsServer } from "../loopback.mjs";
 export const KEY = "nehonix@the-key.nsl";
 
 /** `received` has every frame, with the number of its connection. `answers(frame, socket)` may replace the answer. */
-export async function fakeService(t, answers = () => false) {
+export async function fakeService(t, answers = () => false, https) {
   const received = [];
   let connections = 0;
   const server = await wsServer((socket, request) => {
@@ -17,7 +17,7 @@ export async function fakeService(t, answers = () => false) {
       const { userId, appId } = frame.data;
       socket.send(JSON.stringify({ type: "auth_success", payload: { userId, appId } }));
     });
-  });
+  }, https);
   t.after(server.end);
   const of = (...types) => received.filter(({ type }) => types.includes(type));
   return { url: server.url, received, of, reports: () => of("send_metrics", "metrics"), get connections() { return connections; } };
