@@ -4,6 +4,7 @@
 use nsl_aws::boot::Clients;
 use nsl_aws::counters::{Counter, Counters};
 use nsl_aws::event::SocketEvent;
+use nsl_aws::fault::Fault;
 use nsl_aws::legacy::{LegacyFrame, ReportedSource, StoreOutcome};
 use nsl_aws::publishers::Publishers;
 use nsl_aws::reports::Reports;
@@ -11,12 +12,14 @@ use nsl_domain::app::App;
 use nsl_domain::bounded::BoundedMap;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::ids::{AppId, ConnectionId, Source};
+use nsl_domain::legacy::process::{Newcomer, ProcessStart};
 use nsl_domain::legacy::report::{LegacyReport, ReportTime};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use parking_lot::Mutex;
 
+use crate::processes::ProcessFinder;
 use crate::settings::Settings;
 
 /// How often the skew of one connection's clock is written.
@@ -29,30 +32,27 @@ struct SourceCache {
     sources: Mutex<BoundedMap<(ConnectionId, AppId), CachedSource>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct CachedSource {
     source: Source,
     skew_written: Option<TimestampMs>,
 }
 
 impl SourceCache {
-    /// The source of `connection`; `None` if it is not cached, or if the clock `is_skewed` and the skew must be written.
-    fn get(
-        &self,
-        connection: &ConnectionId,
-        app: &AppId,
-        is_skewed: bool,
-        now: TimestampMs,
-    ) -> Option<Source> {
-        let mut sources = self.sources.lock();
-        let cached = sources.get(&(connection.clone(), app.clone()))?;
-        let is_recent = |written: TimestampMs| (0..SKEW_WRITE_INTERVAL_MS).contains(&now.ms_since(written));
-        let is_current = !is_skewed || cached.skew_written.is_some_and(is_recent);
-        is_current.then(|| cached.source.clone())
+    fn get(&self, connection: &ConnectionId, app: &AppId) -> Option<CachedSource> {
+        self.sources.lock().get(&(connection.clone(), app.clone())).cloned()
     }
 
     fn insert(&self, connection: &ConnectionId, app: &AppId, source: CachedSource) {
         self.sources.lock().put((connection.clone(), app.clone()), source);
+    }
+}
+
+impl CachedSource {
+    /// Whether nothing is to be written about a report at `now`, whose clock may be skewed.
+    fn is_current(&self, is_skewed: bool, now: TimestampMs) -> bool {
+        let is_recent = |written: TimestampMs| (0..SKEW_WRITE_INTERVAL_MS).contains(&now.ms_since(written));
+        !is_skewed || self.skew_written.is_some_and(is_recent)
     }
 }
 
@@ -61,6 +61,7 @@ impl SourceCache {
 pub(crate) struct LegacyReports {
     reports: Reports,
     publishers: Publishers,
+    process_finder: ProcessFinder,
     source_cache: SourceCache,
     retention_ms: i64,
 }
@@ -70,6 +71,7 @@ impl LegacyReports {
         Self {
             reports: clients.reports(&settings.reports_table),
             publishers: clients.publishers(&settings.connections_table),
+            process_finder: ProcessFinder::new(clients, settings),
             source_cache: SourceCache::default(),
             retention_ms: settings.retention_ms,
         }
@@ -86,11 +88,11 @@ impl LegacyReports {
     ) -> Result<Option<Report>, Rejection> {
         let frame =
             LegacyFrame { connection: &event.connection, message: &event.message_id, index: draft.index };
-        let LegacyReport { mut report, time } = LegacyReport::from_draft(draft, sender);
+        let LegacyReport { mut report, start, time } = LegacyReport::from_draft(draft, sender);
         if time != ReportTime::Trusted {
             counters.add(Counter::WrongClocks, 1);
         }
-        report.source = self.source_of(&report, time, event).await;
+        report.source = self.source_of(&report, start, time, event).await;
         match self.reports.store_legacy(&report, frame, app, app.raw_retention_ms(self.retention_ms)).await {
             Ok(StoreOutcome::Stored) => Ok(Some(report)),
             Ok(StoreOutcome::Duplicate) => {
@@ -104,29 +106,82 @@ impl LegacyReports {
         }
     }
 
-    /// The source of the connection's first report, which is on its row. One write if it is not cached, and one an
-    /// hour while the clock is skewed. If that write fails, the source of this report.
-    async fn source_of(&self, report: &Report, time: ReportTime, event: &SocketEvent) -> Source {
+    /// The source of the connection, which its first report decides: cached, else on its row. If the calls fail, what this
+    /// report alone shows.
+    async fn source_of(
+        &self,
+        report: &Report,
+        start: Option<ProcessStart>,
+        time: ReportTime,
+        event: &SocketEvent,
+    ) -> Source {
         let ahead_ms = match time {
             ReportTime::Skewed { ahead_ms } => Some(ahead_ms),
             ReportTime::Trusted | ReportTime::Malformed => None,
         };
-        let (connection, now) = (&event.connection, event.arrival);
-        if let Some(source) = self.source_cache.get(connection, &report.app, ahead_ms.is_some(), now) {
-            return source;
+        let (app, connection, now) = (&report.app, &event.connection, event.arrival);
+        let cached = self.source_cache.get(connection, app);
+        if let Some(cached) = cached.as_ref().filter(|cached| cached.is_current(ahead_ms.is_some(), now)) {
+            return cached.source.clone();
         }
-        let reported = ReportedSource { source: &report.source, ahead_ms, now };
-        match self.publishers.record_source(&report.app, connection, reported).await {
+        let found = match (cached, start) {
+            (Some(cached), _) => self.record(app, &cached.source, ahead_ms, event).await,
+            (None, None) => self.record(app, &report.source, ahead_ms, event).await,
+            (None, Some(start)) => self.find(app, start, ahead_ms, event).await,
+        };
+        match found {
             Ok(source) => {
                 let cached = CachedSource { source: source.clone(), skew_written: ahead_ms.map(|_| now) };
-                self.source_cache.insert(connection, &report.app, cached);
+                self.source_cache.insert(connection, app, cached);
                 source
             }
             Err(fault) => {
-                tracing::warn!(app = %report.app, reason = fault.chain(), "source of legacy connection not written");
+                tracing::warn!(%app, reason = fault.chain(), "source of legacy connection not written");
                 report.source.clone()
             }
         }
+    }
+
+    /// The source on the row of the connection, or that of its process. One read; without a source there, the calls of
+    /// [`ProcessFinder::identify`] and one write; the same write if the clock is skewed.
+    async fn find(
+        &self,
+        app: &AppId,
+        start: ProcessStart,
+        ahead_ms: Option<i64>,
+        event: &SocketEvent,
+    ) -> Result<Source, Fault> {
+        let connection = &event.connection;
+        if let Some(source) = self.publishers.source_of(app, connection).await? {
+            return if ahead_ms.is_none() {
+                Ok(source)
+            } else {
+                self.record(app, &source, ahead_ms, event).await
+            };
+        }
+        let (connection, opened, arrival) = (connection.clone(), event.opened, event.arrival);
+        let identified =
+            self.process_finder.identify(app, &Newcomer { connection, opened, start, arrival }).await?;
+        let source = self.record(app, &identified.source, ahead_ms, event).await?;
+        if source != identified.source
+            && let Err(fault) = self.process_finder.undo(app, identified).await
+        {
+            tracing::warn!(%app, reason = fault.chain(), "process of legacy connection not restored");
+        }
+        Ok(source)
+    }
+
+    /// Stores the source of the connection on its row, unless one is stored, and the skew of its clock; returns the stored
+    /// one. One write.
+    async fn record(
+        &self,
+        app: &AppId,
+        source: &Source,
+        ahead_ms: Option<i64>,
+        event: &SocketEvent,
+    ) -> Result<Source, Fault> {
+        let reported = ReportedSource { source, ahead_ms, now: event.arrival };
+        self.publishers.record_source(app, &event.connection, reported).await
     }
 }
 
@@ -136,20 +191,14 @@ mod tests {
 
     #[test]
     fn skew_is_written_once_an_hour() {
-        let cache = SourceCache::default();
-        let (connection, app) = (ConnectionId::new("a="), AppId::new("shop").unwrap());
         let start = TimestampMs::clamped(1_000_000);
-        let is_cached =
-            |is_skewed, later_ms| cache.get(&connection, &app, is_skewed, start.plus_ms(later_ms)).is_some();
-        let insert = |skew_written| {
-            let source = Source::new("s").unwrap();
-            cache.insert(&connection, &app, CachedSource { source, skew_written });
+        let is_current = |skew_written, is_skewed, later_ms| {
+            let cached = CachedSource { source: Source::new("s").unwrap(), skew_written };
+            cached.is_current(is_skewed, start.plus_ms(later_ms))
         };
-        assert!(!is_cached(false, 0));
-        insert(None);
-        assert!(is_cached(false, 10 * HOUR_MS) && !is_cached(true, 0));
-        insert(Some(start));
-        assert_eq!([0, HOUR_MS - 1, HOUR_MS].map(|later_ms| is_cached(true, later_ms)), [true, true, false]);
-        assert!(is_cached(false, HOUR_MS));
+        assert!(is_current(None, false, 10 * HOUR_MS) && !is_current(None, true, 0));
+        let hour = [0, HOUR_MS - 1, HOUR_MS].map(|later_ms| is_current(Some(start), true, later_ms));
+        assert_eq!(hour, [true, true, false]);
+        assert!(is_current(Some(start), false, HOUR_MS));
     }
 }

@@ -7,6 +7,7 @@ mod late_minutes;
 mod legacy;
 mod limits;
 mod min_interval;
+mod processes;
 mod rejection_limiter;
 mod settings;
 #[cfg(test)]

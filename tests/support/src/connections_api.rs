@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use nsl_domain::time::TimestampMs;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -33,6 +34,8 @@ pub enum Behaviour {
     Forbidden,
     /// None until [`FakeConnectionsApi::unblock`].
     Blocked,
+    /// It was last active then, in milliseconds since 1970. Others are active in the far future.
+    LastActive(i64),
 }
 
 /// The API. A connection without a [`Behaviour`] accepts every frame.
@@ -112,16 +115,25 @@ impl State {
             Some(Behaviour::Blocked) => {
                 // The sender lives as long as this state, so the wait cannot fail.
                 drop(self.unblocked.subscribe().wait_for(|unblocked| *unblocked).await);
-                success(request.method())
+                success(request.method(), i64::MAX)
             }
-            None => success(request.method()),
+            Some(Behaviour::LastActive(at_ms)) => success(request.method(), at_ms),
+            None => success(request.method(), i64::MAX),
         }
     }
 }
 
-fn success(method: &Method) -> Response<Body> {
-    let status = if method == Method::DELETE { StatusCode::NO_CONTENT } else { StatusCode::OK };
-    with_status(status, Body::empty())
+fn success(method: &Method, last_active_ms: i64) -> Response<Body> {
+    match *method {
+        Method::DELETE => with_status(StatusCode::NO_CONTENT, Body::empty()),
+        Method::GET => {
+            let at = TimestampMs::clamped(last_active_ms).to_string();
+            let identity = json!({"sourceIp": "203.0.113.7", "userAgent": "ws"});
+            let body = json!({"connectedAt": at, "lastActiveAt": at, "identity": identity});
+            with_status(StatusCode::OK, Body::from(body.to_string()))
+        }
+        _ => with_status(StatusCode::OK, Body::empty()),
+    }
 }
 
 /// An error as API Gateway writes it: its code in a header, its message in the body.

@@ -231,6 +231,10 @@ impl TestEnvironment {
         self.clients.publishers(&self.table("ConnectionsTable"))
     }
 
+    pub fn processes(&self) -> nsl_aws::legacy::Processes {
+        self.clients.processes(&self.table("ConnectionsTable"))
+    }
+
     pub fn commands(&self) -> nsl_aws::legacy::Commands {
         self.clients.commands(&self.table("ConnectionsTable"))
     }

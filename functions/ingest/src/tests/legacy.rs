@@ -63,7 +63,7 @@ impl World {
         world
     }
 
-    async fn connect_library(&self, connection: &str) {
+    pub(super) async fn connect_library(&self, connection: &str) {
         self.open(connection, Some(&legacy_grant("shop"))).await;
         let proof = legacy_grant("shop").stored_proof();
         self.env
@@ -254,22 +254,6 @@ async fn skewed_clock_is_written_once_an_hour() {
     ingest.receive_on(PUBLISHER, &frame(None, &json!({"n": 9})), NOW_MS + 250).await;
     ingest.receive_on(PUBLISHER, &frame(Some(NOW_MS + 700), &json!({"n": 9})), NOW_MS).await;
     assert_eq!(ingest.counters.total(Counter::WrongClocks), 5, "a missing timestamp is not a skewed one");
-}
-
-#[tokio::test]
-async fn reconnected_process_keeps_its_source() {
-    let world = World::with_library().await;
-    world.connect_library("again=").await;
-    for (connection, elapsed_ms, drift_ms) in
-        [(PUBLISHER, 0, 0), (PUBLISHER, 1_000, 2), ("again=", 30_000, -1), ("again=", 31_000, 3)]
-    {
-        let metrics = json!({"process": {"uptime": (40_000 + elapsed_ms) as f64 / 1_000.0}});
-        let frame = frame(Some(NOW_MS + elapsed_ms + drift_ms), &metrics);
-        // Each time another instance.
-        world.instance().receive_on(connection, &frame, NOW_MS + elapsed_ms).await;
-    }
-    assert_eq!(world.stored().await, 4);
-    assert_eq!(world.sources().await, ["started-2026-11-22T13:00:21Z"]);
 }
 
 #[tokio::test]

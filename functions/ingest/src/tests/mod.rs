@@ -9,6 +9,7 @@ mod frames;
 mod late;
 mod legacy;
 mod library_key;
+mod processes;
 
 use nsl_aws::apps::Saved;
 use nsl_aws::subscriptions::{Added, Subscriber};

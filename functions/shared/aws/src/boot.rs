@@ -18,7 +18,7 @@ use crate::deadline::{self, ObeyDeadline};
 use crate::failed_calls::FailedCalls;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
-use crate::legacy::{Commands, Logs};
+use crate::legacy::{Commands, Logs, Processes};
 use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::retries;
@@ -260,6 +260,11 @@ impl Clients {
     /// The publisher rows in `table`.
     pub fn publishers(&self, table: &str) -> Publishers {
         Publishers { table: self.table(table) }
+    }
+
+    /// The library's processes in `table`.
+    pub fn processes(&self, table: &str) -> Processes {
+        Processes { table: self.table(table) }
     }
 
     /// The reports in `table`.

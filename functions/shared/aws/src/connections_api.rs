@@ -6,6 +6,7 @@ use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::error::SdkError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use nsl_domain::ids::ConnectionId;
+use nsl_domain::time::TimestampMs;
 
 use crate::fault::Fault;
 
@@ -93,6 +94,23 @@ impl ConnectionsApi {
         match tokio::time::timeout(POST_TIMEOUT, self.post(connection, frame)).await {
             Ok(outcome) => outcome.map_err(PostFailure::Failed),
             Err(_elapsed) => Err(PostFailure::TimedOut),
+        }
+    }
+
+    /// When a connection was last active; `None` if it is gone. One call.
+    ///
+    /// # Errors
+    /// A [`Fault`] when API Gateway cannot be reached or rejects the call.
+    pub async fn last_active(&self, connection: &ConnectionId) -> Result<Option<TimestampMs>, Fault> {
+        const ATTEMPT: &str = "look at connection";
+        match self.client.get_connection().connection_id(connection.as_str()).send().await {
+            Ok(found) => {
+                let at = found.last_active_at.and_then(|at| at.to_millis().ok());
+                // A connection whose activity is not stated counts as active.
+                Ok(Some(TimestampMs::clamped(at.unwrap_or(i64::MAX))))
+            }
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) => Err(Fault::of(ATTEMPT, error)),
         }
     }
 

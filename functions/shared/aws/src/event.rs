@@ -35,6 +35,8 @@ pub struct SocketEvent {
     pub route: String,
     /// When API Gateway received it.
     pub arrival: TimestampMs,
+    /// When the connection was opened.
+    pub opened: TimestampMs,
     /// What the authorizer granted at the handshake, if anything.
     pub grant: Option<Grant>,
     /// The side that the handshake showed.
@@ -75,6 +77,7 @@ impl SocketEvent {
             connection: ConnectionId::new(context.connection_id?),
             route: context.route_key.unwrap_or_default(),
             arrival: TimestampMs::clamped(context.request_time_epoch),
+            opened: TimestampMs::clamped(context.connected_at),
             grant: attached_text(attached, GRANT).and_then(Grant::from_text),
             role: Role::from_text(attached_text(attached, ROLE)),
             body: event.body.unwrap_or_default(),

@@ -14,12 +14,21 @@ use crate::keys;
 /// Rows of a connection whose `$disconnect` never comes: API Gateway ends a connection after two hours.
 const CONNECTION_TTL_MS: i64 = 2 * HOUR_MS + 10 * MINUTE_MS;
 
+/// Processes of the library without a connection: as long as the last report of a source is kept unless the app has a
+/// retention of its own.
+const PROCESS_TTL_MS: i64 = 8 * DAY_MS;
+
 /// Stream records that could not be read: two weeks to look into them.
 const QUARANTINE_TTL_MS: i64 = 14 * DAY_MS;
 
 /// Expiry of a row of the Connections table that is written at `now`.
 pub(crate) fn of_connection(now: TimestampMs) -> AttributeValue {
     seconds(now.plus_ms(CONNECTION_TTL_MS))
+}
+
+/// Expiry of a process of the library whose connection first reported at `since`.
+pub(crate) fn of_process(since: TimestampMs) -> AttributeValue {
+    seconds(since.plus_ms(PROCESS_TTL_MS))
 }
 
 /// Expiry of the log entries that arrived at `now`.

@@ -1,7 +1,7 @@
 //! Every table key and attribute name, and the expressions that several stores use.
 //!
 //! The tables: docs/DATA_MODEL.md. An id has no `#`, so it cannot form the key of another. An expression names an
-//! attribute as it is stored, by a placeholder where the name is a reserved word: at, grant, hold, owner, source,
+//! attribute as it is stored, by a placeholder where the name is a reserved word: at, connection, grant, hold, host, owner, source,
 //! timestamp.
 
 use nsl_domain::ids::{AppId, ConnectionId, KeyHash};
@@ -83,12 +83,15 @@ pub(crate) const PROOF: &str = "hold";
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TIMESTAMP: &str = "timestamp";
 pub(crate) const DOCUMENT: &str = "document";
-/// Of a legacy report: the connection that sent it, and the message and the report in it.
+/// Of a legacy report: the connection that sent it, and the message and the report in it. The first also of a process.
 pub(crate) const CONNECTION: &str = "connection";
 pub(crate) const MESSAGE_REPORT: &str = "mark";
 /// Of a legacy publisher whose clock is wrong: how far it is ahead, in milliseconds, and when that was seen last.
 pub(crate) const CLOCK_AHEAD: &str = "clockAhead";
 pub(crate) const CLOCK_SEEN: &str = "clockSeen";
+/// Of a process of the library: its start and its host, as its newest connection showed them.
+pub(crate) const STARTED_AT: &str = "startedAt";
+pub(crate) const HOST: &str = "host";
 
 /// How often a rollup was written.
 pub(crate) const VERSION: &str = "version";
@@ -102,8 +105,7 @@ pub(crate) const ACTIVITY: &str = "activity";
 pub(crate) const REPORT: &str = "report";
 /// Log entries of one frame, a JSON array.
 pub(crate) const ENTRIES: &str = "entries";
-/// Whether a switch is on, which user changed it, and when; the last one also of a subscription and a
-/// publisher.
+/// Whether a switch is on, which user changed it, and when; the last one also of a subscription, a publisher and a process.
 pub(crate) const ENABLED: &str = "enabled";
 pub(crate) const USER: &str = "user";
 pub(crate) const AT: &str = "at";
@@ -142,6 +144,11 @@ pub(crate) fn connection_count(app: &AppId) -> String {
 
 /// Its sort key.
 pub(crate) const CONNECTION_COUNT: &str = "connections";
+
+/// Partition of the processes of an app that run the library. Their sort keys are their sources.
+pub(crate) fn processes(app: &AppId) -> String {
+    format!("processes#{app}")
+}
 
 /// Partition of the last commands of an app.
 pub(crate) fn commands(app: &AppId) -> String {
@@ -317,6 +324,7 @@ mod tests {
             "conn",
             "commands",
             "count",
+            "processes",
             "key",
             "0",
             "2026-11-22T13",
@@ -336,6 +344,7 @@ mod tests {
             ("Connections", app_connections(app)),
             ("Connections", commands(app)),
             ("Connections", connection_count(app)),
+            ("Connections", processes(app)),
             ("Connections", connection(&ConnectionId::new(app.as_str()))),
             ("Reports", report_partition(app, instant, shard)),
             ("Rollups", sources(app)),
@@ -356,16 +365,16 @@ mod tests {
                 for (position, (other_table, other_key)) in of_other.iter().enumerate() {
                     let is_same = index == position
                         && match index {
-                            4 => (&one.0, one.1.aligned_to(HOUR_MS), one.2) == (&other.0, other.1.aligned_to(HOUR_MS), other.2),
-                            7 => true,
-                            8.. => (&one.0, one.2) == (&other.0, other.2),
+                            5 => (&one.0, one.1.aligned_to(HOUR_MS), one.2) == (&other.0, other.1.aligned_to(HOUR_MS), other.2),
+                            8 => true,
+                            9.. => (&one.0, one.2) == (&other.0, other.2),
                             _ => one.0 == other.0,
                         };
                     prop_assert_eq!((table, key) == (other_table, other_key), is_same, "{} {}", key, other_key);
                 }
             }
             let shard = AppShard { app: one.0, shard: one.2 };
-            prop_assert_eq!(read_report_partition(&of_one[4].1), Some(shard));
+            prop_assert_eq!(read_report_partition(&of_one[5].1), Some(shard));
         }
 
         #[test]

@@ -141,9 +141,10 @@ impl Publishers {
         table::read_all(query, "query publishers", |row| read_publisher(row, now)).await
     }
 
-    /// The partitions of every publisher and subscription of `app`, and of their count. No call.
-    pub fn partitions(&self, app: &AppId) -> [Partition; 2] {
-        [Partition::new(&self.table, keys::app_connections(app)), self.counts().partition(app)]
+    /// The partitions of every publisher and subscription of `app`, of their count, and of the library's processes. No call.
+    pub fn partitions(&self, app: &AppId) -> [Partition; 3] {
+        let of = |key| Partition::new(&self.table, key);
+        [of(keys::app_connections(app)), self.counts().partition(app), of(keys::processes(app))]
     }
 
     fn counts(&self) -> ConnectionCounts {

@@ -10,6 +10,7 @@ pub mod dedup_window;
 pub mod effects;
 pub mod frames;
 pub mod logs;
+pub mod process;
 pub mod report;
 mod request_flow;
 pub mod session;

@@ -37,6 +37,17 @@ pub struct ReportedSource<'a> {
 }
 
 impl Publishers {
+    /// The source that is stored on the row of `connection`; `None` without one. One consistent read.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be read, or the row not decoded.
+    pub async fn source_of(&self, app: &AppId, connection: &ConnectionId) -> Result<Option<Source>, Fault> {
+        const ATTEMPT: &str = "read source";
+        let row = self.table.get(keys::app_connections(app), keys::publisher(connection), ATTEMPT).await?;
+        let source = row.map(|row| items::optional(items::read_id(&row, keys::SOURCE))).transpose();
+        Ok(source.map_err(|bad| bad.into_fault(ATTEMPT))?.flatten())
+    }
+
     /// Stores on the row of `connection` which source it is, unless one is stored, and how wrong its clock is; returns
     /// the stored source. If the row is gone, returns the reported source. One conditional write.
     ///

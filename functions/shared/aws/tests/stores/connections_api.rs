@@ -32,6 +32,24 @@ async fn frame_is_posted_unchanged_and_closing_is_one_call() {
 }
 
 #[tokio::test]
+async fn look_at_a_connection_is_one_call() {
+    let env = TestEnvironment::start().await;
+    let connections_api = env.clients.connections_api();
+    for (behaviour, at) in [
+        (Behaviour::LastActive(now().ms()), Some(now())),
+        (Behaviour::Gone, None),
+        (Behaviour::GoneWithoutCode, None),
+    ] {
+        env.connections.set_behaviour(ID, behaviour);
+        assert_eq!(connections_api.last_active(&connection(ID)).await.unwrap(), at);
+        assert_eq!(env.take_lines(), [format!("GET {ID}")]);
+    }
+    env.connections.set_behaviour(ID, Behaviour::Forbidden);
+    let fault = connections_api.last_active(&connection(ID)).await.unwrap_err();
+    assert_eq!((fault.kind, fault.attempt), (Kind::Misconfigured, "look at connection"));
+}
+
+#[tokio::test]
 async fn gone_connection_is_not_retried() {
     let env = TestEnvironment::start().await;
     let connections_api = env.clients.connections_api();

@@ -5,6 +5,7 @@ use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::legacy::{LegacyFrame, ReportedSource};
 use nsl_domain::ids::KeyHash;
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
+use nsl_domain::legacy::process::{Process, ProcessStart};
 use nsl_domain::legacy::session::ReplyKind;
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{Rollup, RollupSpan};
@@ -24,7 +25,9 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
     let (subscriptions, reports, rollups) = (env.subscriptions(), env.reports(), env.rollups());
     let shard = shard(0);
     let minute = RollupSpan::containing(Resolution::Minute, now());
-    let publishers = env.publishers();
+    let (publishers, processes) = (env.publishers(), env.processes());
+    let start = ProcessStart { at: now(), host: String::new() };
+    let process = Process { source: report.source.clone(), start, connection: id.clone(), since: now() };
     let frame = LegacyFrame { connection: &id, message: "m", index: 0 };
     let reported = ReportedSource { source: &report.source, ahead_ms: None, now: now() };
     let renamed = App { name: "Renamed".into(), ..shop.clone() };
@@ -63,6 +66,11 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("close session", sessions.close(&id).await.map(drop)),
         ("put report", reports.store(&report, &shop, 60_000).await),
         ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),
+        ("read source", publishers.source_of(&shop.id, &id).await.map(drop)),
+        ("query processes", processes.near(&shop.id, &process.start, now()).await.map(drop)),
+        ("add process", processes.add(&shop.id, &process).await.map(drop)),
+        ("replace process", processes.replace(&shop.id, &process, &process).await.map(drop)),
+        ("remove process", processes.remove(&shop.id, &process).await),
         ("record source", publishers.record_source(&shop.id, &id, reported).await.map(drop)),
         ("query clocks", publishers.wrong_clocks(&shop.id, now()).await.map(drop)),
         ("query recent reports", reports.recent(&shop, now(), now(), 1).await.map(drop)),

@@ -13,6 +13,7 @@ mod engine;
 mod faults;
 mod legacy_reports;
 mod library;
+mod processes;
 mod publishers;
 mod reports;
 mod rollups;

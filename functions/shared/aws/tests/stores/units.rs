@@ -2,6 +2,7 @@
 //! docs/DATA_MODEL.md.
 
 use nsl_domain::ids::KeyHash;
+use nsl_domain::legacy::process::{Process, ProcessStart};
 use nsl_domain::resolution::Resolution;
 use nsl_domain::rollup::{MinuteBuilder, RollupSpan};
 use nsl_domain::time::HOUR_MS;
@@ -77,6 +78,14 @@ async fn each_call_about_connections_is_charged_as_documented() {
     charged_either(&env, [&recount, &[1.0, 1.0, 1.0, 0.0, 1.0]], "a recount");
     env.publishers().has_connection_room(&id("shop"), 9, now()).await.unwrap();
     assert_eq!(units(&env), [1.0], "a count");
+    let start = ProcessStart { at: now(), host: "25274793984/2".into() };
+    let source = start.name().unwrap();
+    let process = Process { source, start, connection: connection.clone(), since: now() };
+    env.processes().add(&apps[0], &process).await.unwrap();
+    env.processes().near(&apps[0], &process.start, now()).await.unwrap();
+    env.processes().replace(&apps[0], &process, &process).await.unwrap();
+    env.publishers().source_of(&apps[0], &connection).await.unwrap();
+    assert_eq!(units(&env), [1.0; 4], "a process that is added, read and replaced, and a source read");
     env.sessions().find(&connection).await.unwrap();
     env.sessions().store_grant(&connection, &grant("shop"), now()).await.unwrap();
     assert_eq!(units(&env), [1.0, 1.0], "a session read, and its grant");

@@ -2,15 +2,12 @@
 
 use crate::frame::draft::{ReportDraft, ReportSender};
 use crate::frame::fields::Field;
-use crate::ids::Source;
-use crate::report::{Document, MAX_AHEAD_MS, Report};
-use crate::time::{SECOND_MS, TimestampMs};
+use crate::legacy::process::ProcessStart;
+use crate::report::{MAX_AHEAD_MS, Report};
+use crate::time::TimestampMs;
 
 /// Largest difference between the library's clock and ours at which its timestamps are used.
 pub const MAX_LEGACY_SKEW_MS: i64 = MAX_AHEAD_MS;
-
-/// The series with the seconds that a process has run.
-const UPTIME: &str = "process.uptime";
 
 /// Whether the timestamp of a library's report could be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +26,10 @@ pub enum ReportTime {
 /// A report of the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyReport {
-    /// The report. Its source names the sending process, or else the connection.
+    /// The report. Its source names the second in which the sending process started, or else the connection.
     pub report: Report,
+    /// The start of the process, if the report shows it.
+    pub start: Option<ProcessStart>,
     /// What became of its timestamp.
     pub time: ReportTime,
 }
@@ -45,7 +44,8 @@ impl LegacyReport {
             Field::Malformed => (arrival, ReportTime::Malformed),
         };
         // The start of the process is computed by its own clock, wrong or not, so that a reconnect does not change it.
-        let source = process_source(&draft.document, sent);
+        let start = ProcessStart::of_report(&draft.document, sent);
+        let source = start.as_ref().and_then(ProcessStart::name);
         let timestamp = if time == ReportTime::Trusted { sent } else { arrival };
         let report = Report {
             app: draft.app,
@@ -53,7 +53,7 @@ impl LegacyReport {
             timestamp,
             document: draft.document,
         };
-        Self { report, time }
+        Self { report, start, time }
     }
 }
 
@@ -62,28 +62,11 @@ fn report_time(timestamp: TimestampMs, arrival: TimestampMs) -> ReportTime {
     if ahead_ms.abs() <= MAX_LEGACY_SKEW_MS { ReportTime::Trusted } else { ReportTime::Skewed { ahead_ms } }
 }
 
-/// The source of a process whose report of `now` has an uptime: the second in which it started. Rounded, because clock
-/// and uptime disagree by a few milliseconds from report to report.
-fn process_source(document: &Document, now: TimestampMs) -> Option<Source> {
-    let mut uptime = None;
-    document.for_each_sample(|path, value| {
-        if path == UPTIME {
-            uptime = Some(value);
-        }
-    });
-    let uptime_ms = (uptime? * 1_000.0).round();
-    if !(0.0..=now.ms() as f64).contains(&uptime_ms) {
-        return None;
-    }
-    let started = now.plus_ms(SECOND_MS / 2 - uptime_ms as i64).aligned_to(SECOND_MS).to_string();
-    // `2026-11-22T13:01:00`: ISO 8601 down to the second.
-    Source::new(format!("started-{}Z", started.get(..19)?)).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::AppId;
+    use crate::ids::{AppId, Source};
+    use crate::report::Document;
     use proptest::prelude::*;
 
     const NOW_MS: i64 = 1_800_000_000_000;
