@@ -49,8 +49,10 @@ pub(crate) struct Library {
     state: ModelState,
     waiting_lines: Vec<Value>,
     second_copies: VecDeque<Value>,
-    /// Reports sent, without copies. The `n`th has a `process.uptime` of `n`.
+    /// Reports sent, without copies. The `n`th has a `process.uptime` of `n`, unless `started_ms` is set.
     pub(crate) reported: u64,
+    /// When the process started, if its uptime is that of the clock.
+    started_ms: Option<i64>,
     lines: u64,
     /// Number of log entries in each received history.
     pub(crate) history_lengths: Vec<usize>,
@@ -75,10 +77,15 @@ impl Library {
         Self { report_type: "metrics", ..Self::new(credentials, copies) }
     }
 
+    /// One that started at `started_ms` and states its true uptime, so that it can be recognised when it reconnects.
+    pub(crate) fn started_at(started_ms: i64, credentials: Credentials, copies: Copies) -> Self {
+        Self { started_ms: Some(started_ms), ..Self::new(credentials, copies) }
+    }
+
     fn open(&mut self) -> Vec<Effect> {
         self.is_open = true;
         self.attempts = 0;
-        vec![Effect::Send(self.credentials.frame("auth", json!({})))]
+        vec![Effect::Send(self.credentials.auth())]
     }
 
     fn reconnect(&mut self) -> Vec<Effect> {
@@ -100,7 +107,10 @@ impl Library {
         let index = usize::try_from(self.reported).expect("a small number") % self.documents.len();
         let mut metrics = self.documents[index].clone();
         // Every report differs, as those of a real process do.
-        metrics["process"]["uptime"] = json!(self.reported);
+        metrics["process"]["uptime"] = match self.started_ms {
+            Some(started_ms) => json!((now_ms - started_ms) as f64 / 1_000.0),
+            None => json!(self.reported),
+        };
         let used = metrics["process"]["memoryUsage"]["rss"].as_u64().expect("a process uses memory");
         metrics["process"]["memoryUsage"]["rss"] = json!(used + self.memory);
         let first = self.report_frame(&metrics, now_ms);

@@ -33,11 +33,23 @@ pub(crate) fn one_of<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
 pub(crate) struct Credentials {
     pub(crate) user: String,
     pub(crate) app: String,
+    /// The key that an upgraded library adds to its `auth`.
+    pub(crate) api_key: Option<String>,
 }
 
 impl Credentials {
     pub(crate) fn new(user: &str, app: &str) -> Self {
-        Self { user: user.to_owned(), app: app.to_owned() }
+        Self { user: user.to_owned(), app: app.to_owned(), api_key: None }
+    }
+
+    pub(crate) fn with_key(self, api_key: &str) -> Self {
+        Self { api_key: Some(api_key.to_owned()), ..self }
+    }
+
+    /// The first frame of a connection.
+    pub(crate) fn auth(&self) -> Value {
+        let key = self.api_key.as_ref();
+        self.frame("auth", key.map_or_else(|| json!({}), |key| json!({ "apiKey": key })))
     }
 
     /// A frame of type `kind` whose `data` has the credentials and the fields of `more`.

@@ -145,6 +145,13 @@ fn each_client_sends_these_frames_upon_these() {
     assert_eq!(receive(&mut library, AUTH_SUCCESS), [Effect::Send(history)]);
     assert_eq!(receive(&mut library, r#"{"type":"clear"}"#), [Effect::Send(json!({"type": "clear"}))]);
 
+    let mut upgraded = Library::new(self::owner().with_key("k"), Copies::One);
+    let auth = json!({"type": "auth", "data": {"userId": "ann", "appId": "shop", "apiKey": "k"}});
+    assert_eq!(upgraded.handle(Input::Opened, NOW_MS), [Effect::Send(auth)]);
+    receive(&mut upgraded, AUTH_SUCCESS);
+    let report = fire(&mut upgraded, Timer::Report);
+    assert_eq!(frames(&report)[0]["data"]["apiKey"], Value::Null, "the key is in no other frame");
+
     let mut tab = tab();
     assert_eq!(types(&receive(&mut tab, AUTH_SUCCESS)), ["get_last_actions", "check_status"]);
     for _ in 0..3 {

@@ -188,7 +188,18 @@ fn by_user(apps: &Apps) -> Vec<Case> {
         let proof = Some(json!({"userId": user}));
         Case { origin, ..apps.case(name, app, Sent::Nothing, proof) }
     };
+    let with_key = |name, app: &App, key: &str, origin| {
+        let proof = Some(json!({"userId": "carol", "apiKey": key}));
+        Case { origin, ..apps.case(name, app, Sent::Nothing, proof) }
+    };
+    let key = apps.shop.api_key.as_str();
     vec![
+        with_key("library, key", &apps.shop, key, None),
+        with_key("library, key to publish", &apps.writer, &apps.writer.api_key, None),
+        with_key("library, key to view", &apps.reader, &apps.reader.api_key, None),
+        with_key("library, another's key", &apps.bank, key, None),
+        with_key("library, empty key", &apps.shop, "", None),
+        with_key("page, key and user", &apps.shop, key, Some(FOREIGN_ORIGIN)),
         case("library, legacy on", &apps.library, "ann", None),
         case("library, legacy off", &apps.shop, "ann", None),
         case("library, another user", &apps.library, "bob", None),

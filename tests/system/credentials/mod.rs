@@ -57,6 +57,12 @@ of another secret         401    401    401   401       .     .     .     .     
 with changed claims       401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
 alg none                  401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
 public key as secret      401    401    401   401       .     .     .     .         una      una   una   una   una       403   403    403   403    403   403
+library, key              +      +      +     +         una   una   una   una       +        +     for   +     +         401   401    401   401    401   401
+library, key to publish   +      +      +     +         una   una   una   una       +        +     for   for   for       401   401    401   401    401   401
+library, key to view      +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
+library, another's key    +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
+library, empty key        +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
+page, key and user        +      +      +     +         una   una   una   una       +        +     for   +     +         401   401    401   401    401   401
 library, legacy on        +      +      +     +         una   una   una   una       +        +     for   for   for       401   401    401   401    401   401
 library, legacy off       +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401
 library, another user     +      +      +     +         una   una   una   una       sil      una   una   una   una       401   401    401   401    401   401

@@ -84,6 +84,8 @@ impl Outcomes {
                 // The second subscription comes too soon for a replay, which is checked only if the viewer may have it.
                 Some("error") if answer["payload"]["code"] == "rate_limited" => "+".to_owned(),
                 Some("error") => short(&answer["payload"]["code"]),
+                // To the library, which is sent no error.
+                Some("ack") => short(&answer["payload"]["rejected"][0]["code"]),
                 _ => answer["payload"].to_string(),
             };
             if cell == "+" {

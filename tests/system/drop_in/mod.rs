@@ -4,6 +4,7 @@
 mod cost;
 mod random_frames;
 mod scenario;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
