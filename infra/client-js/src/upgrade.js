@@ -125,8 +125,10 @@ function upgrade() {
   const active = shared[ACTIVE];
   if (active !== undefined) return active;
   const own = Object.freeze({ stats });
-  Object.defineProperty(http, ACTIVE, { value: own });
-  install();
+  guard(() => {
+    Object.defineProperty(http, ACTIVE, { value: own });
+    install();
+  })();
   return own;
 }
 

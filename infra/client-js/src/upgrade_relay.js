@@ -20,8 +20,6 @@ const ADMIT_MS = 20_000;
 const STABLE_MS = 10_000;
 /** After this time the library is answered here: it sends no report and keeps every log entry until it is. */
 const ANSWER_MS = 500;
-/** After this time a library without access is a problem. */
-const REPORT_MS = 10_000;
 /** A report after this time carries an id, which the service answers: whether the library still has access. */
 const PROBE_MS = 30_000;
 /** API Gateway closes a connection that is idle for ten minutes. */
@@ -162,14 +160,16 @@ class Relay {
     this.#holdFor(HOLD_MS);
     this.#connect();
     this.#start("answer", ANSWER_MS, () => this.#answerInstead());
-    this.#start("report", REPORT_MS, () => this.#figures.problem("no_access", "the service admits no report so far: the newest 240 reports and 240 log entries of the last four minutes wait, and the library goes on"));
   }
 
   #connect() {
     if (this.#isClosed) return;
     const { url, faults } = this.#world.settingsFor(this.#auth?.appId);
     for (const { code, message } of faults) this.#figures.problem(code, message);
-    if (url === null) return this.#retry();
+    if (url === null) {
+      this.#failures += 1;
+      return this.#retry();
+    }
     this.#start("connect", CONNECT_MS, () => this.#socket?.destroy(`the handshake with ${url.host} took over ${CONNECT_MS / 1_000} s`));
     /** @type {ReturnType<World["openSocket"]> | null} */
     let socket = null;
@@ -200,7 +200,10 @@ class Relay {
     const { apiKey } = this.#world.settingsFor(this.#auth?.appId);
     const data = apiKey === "" ? this.#auth : { ...this.#auth, apiKey };
     this.#socket?.send(JSON.stringify({ type: "auth", data }));
-    this.#start("admit", ADMIT_MS, () => this.#socket?.destroy(`the service did not answer auth within ${ADMIT_MS / 1_000} s: the key or the ids are wrong, or the app is switched off`));
+    this.#start("admit", ADMIT_MS, () => {
+      this.#figures.problem("no_access", `the service did not answer auth within ${ADMIT_MS / 1_000} s: the key or the ids are wrong, or the app is switched off`);
+      this.#socket?.destroy("");
+    });
   }
 
   /**
@@ -212,7 +215,7 @@ class Relay {
     const wasUseful = this.#isAdmitted && now - this.#admittedAt >= STABLE_MS;
     if (!this.#isOpen) this.#figures.failedConnections += 1;
     this.#failures = wasUseful ? 0 : this.#failures + 1;
-    if (!wasUseful) this.#figures.problem("connection", `${url.protocol}//${url.host}: ${reason}`);
+    if (!wasUseful && reason !== "") this.#figures.problem("connection", `${url.protocol}//${url.host}: ${reason}`);
     const wasOpen = this.#isOpen;
     this.#socket = null;
     this.#isOpen = false;
@@ -254,7 +257,6 @@ class Relay {
     this.#isAdmitted = true;
     this.#admittedAt = this.#world.now();
     this.#stop("admit");
-    this.#stop("report");
     this.#probedAt = this.#admittedAt;
     this.#answerOnce(text);
     if (this.#request !== null) this.#socket?.send(this.#request);
@@ -270,7 +272,7 @@ class Relay {
   /** @param {import("./message.js").Rejection} rejection */
   #refused({ code, message }) {
     this.#figures.problem(code, message);
-    if (ACCESS_CODES.includes(code)) this.#socket?.destroy(message);
+    if (ACCESS_CODES.includes(code)) this.#socket?.destroy("");
   }
 
   #answerInstead() {

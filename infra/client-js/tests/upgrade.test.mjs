@@ -58,6 +58,19 @@ for (const format of FORMATS) {
   });
 }
 
+test("old versions of ws connect in the same way", async (t) => {
+  const [model, modules] = ["tests/support/library/model.cjs", "node_modules"].map((path) => join(PACKAGE, path));
+  for (const name of ["ws-5", "ws-7"]) {
+    const service = await fakeService(t);
+    const folder = hostFolder(t, { apiKey: KEY, wsUrl: service.url });
+    const script = `const old = require(${JSON.stringify(model)}).libraryOn(require(${JSON.stringify(join(modules, name))}), require("fs"), { speed: 50 });
+      old.from(${JSON.stringify(folder)}).import("config.json").enableRemoteMode().initialize();`;
+    runHost(t, writeHost(folder, script));
+    await until(() => service.reports().length >= 3);
+    assert.deepEqual([service.connections, service.of("auth").length], [1, 1], name);
+  }
+});
+
 test("every way to load it works, and twice is once", async (t) => {
   const line = `require(${JSON.stringify(UPGRADE)});`;
   const ways = [
@@ -188,6 +201,13 @@ test("a library that stops lets its process end", async (t) => {
   const script = `start(); const poll = setInterval(() => { if (library.isAuthenticated) { clearInterval(poll); library.disable(); } }, 10);`;
   const { ended } = run(t, script, { app: { apiKey: KEY, wsUrl: service.url } });
   assert.deepEqual([(await ended).code, service.connections], [0, 1]);
+});
+
+test("a process whose modules are frozen is not disturbed", async () => {
+  const script = `Object.freeze(require("http")); const { stats } = require(${JSON.stringify(UPGRADE)}); console.log(JSON.stringify(stats().problems[0].code));`;
+  const { code, shown, stderr } = await runNode(["-e", script]);
+  assert.deepEqual([code, shown], [0, ["internal"]]);
+  assert.match(stderr, /NSL_INTERNAL/);
 });
 
 test("without the library it does nothing, says nothing at first, and keeps no process", async (t) => {

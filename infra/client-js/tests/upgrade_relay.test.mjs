@@ -165,6 +165,7 @@ test("a wrong key is reported once, and the library neither kept silent nor aske
   // 20 s for the answer, then 15 to 30 s until the next attempt.
   assert.ok(connections.length >= 12 && connections.length <= 18, String(connections.length));
   const { problems, lost, buffered, sent } = balanced();
+  assert.deepEqual(problems.map(({ code }) => code).sort(), ["no_access", "notice"]);
   assert.equal(problems.find(({ code }) => code === "notice").message, "these ids open no app here");
   assert.deepEqual([sent, buffered, lost.overflow + lost.expired], [0, 240, 360]);
   service.onFrame = (connection, { type }) => type === "auth" && connection.deliver({ type: "auth_success", payload: { userId: "me", appId: "shop" } });
