@@ -16,9 +16,9 @@ const MINUTE_MS = 60_000;
 const PAUSE_MAX_MS = 15 * 60_000;
 /** No timestamp has more digits. */
 const TIMESTAMP_MAX = 1e14;
-/** Close codes that a frame itself causes, and how often a frame may be open when that happens. */
-/** @type {unknown[]} */
+/** @type {unknown[]} Close codes that a frame itself causes. */
 const REFUSING_CODES = [1003, 1007, 1009];
+/** How often a frame may be open when that happens. */
 const STRIKES_MAX = 3;
 /** Most different reasons of losses that are counted; a service has 13. */
 const REASONS_MAX = 40;

@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { test } from "node:test";
 
 import { acceptingServer, connectOnce, httpServer, rawServer, tcpServer, until, wsServer } from "./support/loopback.mjs";
+
+const { startPublisher } = createRequire(import.meta.url)("../src/publisher.js");
 
 /** A frame as a server sends it. */
 function frame(opcode, payload, { isLast = true, length = payload.length } = {}) {
@@ -148,6 +151,26 @@ test("frames that break the protocol end the connection, and nothing is thrown",
     const { texts, ended } = await connectOnce(server.url);
     assert.match(ended.reason, /^the other side sent a/, name);
     assert.deepEqual(texts, []);
+  }
+});
+
+test("a server that only accepts, or sends its answer byte by byte, is left after the timeout", async (t) => {
+  for (const answer of ["", "HTTP/1.1 101 Switching Protocols\r\n".repeat(9)]) {
+    const connections = [];
+    const server = await tcpServer((socket) => {
+      socket.resume();
+      const bytes = [...answer];
+      const timer = setInterval(() => bytes.length > 0 && socket.write(bytes.shift()), 5);
+      socket.on("close", () => (clearInterval(timer), (connections.find((one) => one.socket === socket).isClosed = true)));
+      connections.push({ socket, isClosed: false });
+    });
+    t.after(server.end);
+    const publisher = startPublisher({ url: server.url, appId: "shop", apiKey: "key", onProblem: null, connectTimeoutMs: 100, reconnectMinMs: 10, reconnectMaxMs: 10 });
+    publisher.report({ a: 1 });
+    await until(() => connections.filter(({ isClosed }) => isClosed).length >= 3);
+    const { failedConnections, lost, problems } = await publisher.close(0);
+    assert.ok(failedConnections >= 3);
+    assert.deepEqual([lost.closed, problems[0].message], [1, "the handshake was not answered"]);
   }
 });
 
