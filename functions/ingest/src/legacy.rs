@@ -16,7 +16,7 @@ use nsl_domain::legacy::process::{Newcomer, ProcessStart};
 use nsl_domain::legacy::report::{LegacyReport, ReportTime};
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
-use nsl_domain::time::{HOUR_MS, TimestampMs};
+use nsl_domain::time::{HOUR_MS, SECOND_MS, TimestampMs};
 use parking_lot::Mutex;
 
 use crate::processes::ProcessFinder;
@@ -56,6 +56,44 @@ impl CachedSource {
     }
 }
 
+/// Largest distance of the timestamps of a report and a copy that [`StoredCache`] recognises, in milliseconds. The library
+/// reports once a second.
+const MAX_CACHED_DISTANCE_MS: i64 = SECOND_MS - 1;
+
+/// The last report of each connection that this instance stored. On a busy host the library's copies are further apart than
+/// the table recognises; a document with an uptime that is equal to the last one is a copy all the same.
+#[derive(Debug, Default)]
+struct StoredCache {
+    last: Mutex<BoundedMap<(ConnectionId, AppId), StoredReport>>,
+}
+
+/// A stored report: its document's hash, its timestamp and its message.
+#[derive(Debug)]
+struct StoredReport {
+    document: u64,
+    timestamp: TimestampMs,
+    message: String,
+}
+
+impl StoredCache {
+    /// Whether `report` of `frame` is a copy of the last one. A message that is delivered again is none.
+    fn has_copy_of(&self, report: &Report, frame: &LegacyFrame<'_>) -> bool {
+        let mut last = self.last.lock();
+        let stored = last.get(&(frame.connection.clone(), report.app.clone()));
+        stored.is_some_and(|stored| {
+            stored.document == report.document.hash()
+                && stored.message != frame.message
+                && report.timestamp.ms_since(stored.timestamp).abs() <= MAX_CACHED_DISTANCE_MS
+        })
+    }
+
+    fn insert(&self, report: &Report, frame: &LegacyFrame<'_>) {
+        let (document, timestamp) = (report.document.hash(), report.timestamp);
+        let stored = StoredReport { document, timestamp, message: frame.message.to_owned() };
+        self.last.lock().put((frame.connection.clone(), report.app.clone()), stored);
+    }
+}
+
 /// Stores reports of the library.
 #[derive(Debug)]
 pub(crate) struct LegacyReports {
@@ -63,6 +101,7 @@ pub(crate) struct LegacyReports {
     publishers: Publishers,
     process_finder: ProcessFinder,
     source_cache: SourceCache,
+    stored_cache: StoredCache,
     retention_ms: i64,
 }
 
@@ -73,6 +112,7 @@ impl LegacyReports {
             publishers: clients.publishers(&settings.connections_table),
             process_finder: ProcessFinder::new(clients, settings),
             source_cache: SourceCache::default(),
+            stored_cache: StoredCache::default(),
             retention_ms: settings.retention_ms,
         }
     }
@@ -92,9 +132,19 @@ impl LegacyReports {
         if time != ReportTime::Trusted {
             counters.add(Counter::WrongClocks, 1);
         }
+        let has_uptime = start.is_some();
+        if has_uptime && self.stored_cache.has_copy_of(&report, &frame) {
+            counters.add(Counter::AbsorbedDuplicates, 1);
+            return Ok(None);
+        }
         report.source = self.source_of(&report, start, time, event).await;
         match self.reports.store_legacy(&report, frame, app, app.raw_retention_ms(self.retention_ms)).await {
-            Ok(StoreOutcome::Stored) => Ok(Some(report)),
+            Ok(StoreOutcome::Stored) => {
+                if has_uptime {
+                    self.stored_cache.insert(&report, &frame);
+                }
+                Ok(Some(report))
+            }
             Ok(StoreOutcome::Duplicate) => {
                 counters.add(Counter::AbsorbedDuplicates, 1);
                 Ok(None)

@@ -134,6 +134,42 @@ async fn duplicate_costs_only_the_write() {
     assert_eq!(ingest.duplicates(), 2);
 }
 
+/// A busy host sends its copies further apart than the table recognises.
+#[tokio::test]
+async fn late_copy_costs_no_call_on_the_instance_of_the_first() {
+    let world = World::with_library().await;
+    let ingest = world.warm_legacy_instance().await;
+    let uptime = |uptime: f64| json!({"process": {"uptime": uptime}});
+    let first_ms = MINUTE_START_MS + 2_480;
+    ingest.receive_on(PUBLISHER, &frame(Some(first_ms), &uptime(40.123_456)), NOW_MS).await;
+    world.env.take_calls();
+    for (later_ms, uptime_s, is_copy) in [
+        (40, 40.123_456, true),
+        (999, 40.123_456, true),
+        (1_000, 40.123_456, false),
+        (1_040, 41.123_789, false),
+        (1_090, 41.123_789, true),
+    ] {
+        let text = frame(Some(first_ms + later_ms), &uptime(uptime_s));
+        ingest.receive_on(PUBLISHER, &text, NOW_MS + later_ms).await;
+        assert_eq!(world.env.take_lines().is_empty(), is_copy, "{later_ms} ms later");
+    }
+    assert_eq!(ingest.duplicates(), 3);
+}
+
+#[tokio::test]
+async fn copy_of_an_unstored_report_is_stored() {
+    let world = World::with_library().await;
+    let ingest = world.warm_legacy_instance().await;
+    let metrics = json!({"process": {"uptime": 40.25}});
+    world.env.dynamodb.fail("PutItem", Failure::InternalError, 3);
+    for later_ms in [0, 40] {
+        let at_ms = MINUTE_START_MS + 1_200 + later_ms;
+        ingest.receive_on(PUBLISHER, &frame(Some(at_ms), &metrics), at_ms).await;
+    }
+    assert_eq!(world.stored().await, 2, "the one that warmed the instance, and this");
+}
+
 #[tokio::test]
 async fn duplicates_do_not_count_for_the_rate() {
     let world = World::with_library().await;
@@ -180,7 +216,7 @@ async fn instance_writes_the_source_of_a_connection_once() {
 async fn only_a_repeated_invocation_broadcasts_again() {
     let world = World::with_library().await;
     let ingest = world.warm_legacy_instance().await;
-    let report = frame(Some(NOW_MS), &json!({"a": 1}));
+    let report = frame(Some(NOW_MS), &json!({"process": {"uptime": 40.25}}));
     for (message, frames) in [("m1", 1), ("m2", 1), ("m1", 2)] {
         ingest.receive_message(PUBLISHER, message, &report, NOW_MS).await;
         assert_eq!(world.env.frames(VIEWER).len(), frames, "{message}");

@@ -166,7 +166,7 @@ async fn copies_on_both_sides_of_a_second_are_one_source() {
     for round in 0..4 {
         // The copies show a start of .499 and .503, which are rounded to different seconds.
         let edge = Connected::new("edge", NOW_MS - 500, NOW_MS - 37_888 - round * SECOND_MS);
-        let world = World::with_connections(&[edge.clone()]).await;
+        let world = World::with_connections(std::slice::from_ref(&edge)).await;
         let (one, other) = (world.instance(), world.instance());
         tokio::join!(edge.report(&one, NOW_MS, 0), edge.report(&other, NOW_MS, 4));
         let sources = world.sources_of(&[edge]).await;
@@ -177,7 +177,7 @@ async fn copies_on_both_sides_of_a_second_are_one_source() {
 #[tokio::test]
 async fn source_of_a_connection_from_before_is_kept() {
     let old = Connected::new("old", NOW_MS - 500, START_MS);
-    let world = World::with_connections(&[old.clone()]).await;
+    let world = World::with_connections(std::slice::from_ref(&old)).await;
     let row = json!({"pk": {"S": "app#shop"}, "sk": {"S": "p#old="}, "expiresAt": {"N": "9999999999"},
         "source": {"S": "started-2026-11-22T13:00:23Z"}});
     world.env.put("ConnectionsTable", row).await;
@@ -191,7 +191,7 @@ async fn source_of_a_connection_from_before_is_kept() {
 #[tokio::test]
 async fn first_process_of_a_second_has_the_name_of_earlier_versions() {
     let process = Connected::new("only", NOW_MS - 500, START_MS);
-    let world = World::with_connections(&[process.clone()]).await;
+    let world = World::with_connections(std::slice::from_ref(&process)).await;
     process.report(&world.instance(), NOW_MS, 0).await;
     assert_eq!(world.sources_of(&[process]).await, ["started-2026-11-22T13:00:24Z"]);
 }
@@ -246,7 +246,7 @@ async fn source_costs_two_reads_and_two_writes_once_for_a_connection() {
 async fn report_is_stored_though_its_process_cannot_be_decided() {
     for operation in ["Query", "UpdateItem"] {
         let process = Connected::new("one", NOW_MS - 500, START_MS);
-        let world = World::with_connections(&[process.clone()]).await;
+        let world = World::with_connections(std::slice::from_ref(&process)).await;
         world.env.dynamodb.fail(operation, Failure::InternalError, 3);
         let ingest = world.instance();
         process.report(&ingest, NOW_MS, 0).await;
