@@ -6,6 +6,7 @@
 const { readFileSync } = require("node:fs");
 const os = require("node:os");
 const { PerformanceObserver, constants, monitorEventLoopDelay, performance } = require("node:perf_hooks");
+const { clearInterval, setInterval } = require("node:timers");
 
 const INTERVAL_MS = [1_000, 100, 3_600_000];
 /** Each check wakes the process: 50 a second took more processor time than all else, and see no more that lasts 50 ms. */

@@ -209,10 +209,16 @@ test("fake timers, clocks and JSON of a host's tests stop neither publisher nor 
     const publisher = connect(${optionsFor(server.url)});
     const isBuffered = publisher.report({ a: 1 });
     publisher.report(null);
-    publisher.close(60_000).then((stats) => {
-      Object.assign(JSON, { stringify, parse });
-      show([isBuffered, stats.stored, stats.problems.map(({ code }) => code), stats.lost.invalid]);
-    });`;
+    const metrics = startProcessMetrics(publisher, { intervalMs: 100 });
+    const poll = () => (publisher.stats().stored < 3 ? real(poll, 5) : end());
+    const end = () => {
+      metrics.stop();
+      publisher.close(60_000).then((stats) => {
+        Object.assign(JSON, { stringify, parse });
+        show([isBuffered, stats.lostTotal, stats.problems.map(({ code }) => code), stats.lost.invalid]);
+      });
+    };
+    poll();`;
   const { code, shown } = await runChild(script);
   assert.deepEqual([code, shown], [0, [[true, 1, ["invalid"], 1]]]);
   assert.ok(Math.abs(reports[0].timestamp - Date.now()) < 60_000);
