@@ -97,7 +97,8 @@ impl ConnectionsApi {
         }
     }
 
-    /// When a connection was last active; `None` if it is gone. One call.
+    /// When a connection was last active, `lastActiveAt` of GetConnection; `None` if it is gone. One call. AWS documents no
+    /// more than that; a frame to the connection may count too.
     ///
     /// # Errors
     /// A [`Fault`] when API Gateway cannot be reached or rejects the call.
