@@ -58,6 +58,10 @@ pub(crate) struct Library {
     pub(crate) history_lengths: Vec<usize>,
     /// The received switches in the order of arrival.
     pub(crate) commands: Vec<(String, bool)>,
+    /// Connections opened so far.
+    connection: u32,
+    /// Commands of a type that it does not have, each with the number of its connection: it prints them and goes on.
+    pub(crate) printed: Vec<(u32, String)>,
 }
 
 impl Library {
@@ -84,6 +88,7 @@ impl Library {
 
     fn open(&mut self) -> Vec<Effect> {
         self.is_open = true;
+        self.connection += 1;
         self.attempts = 0;
         vec![Effect::Send(self.credentials.auth())]
     }
@@ -189,8 +194,12 @@ impl Library {
     }
 
     fn apply_command(&mut self, command: Option<&Value>) -> Result<Vec<Effect>, Thrown> {
-        if let Some((kind, enabled)) = switched(command)? {
-            self.commands.push((kind.to_owned(), enabled));
+        match switched(command)? {
+            Some((kind, enabled)) => self.commands.push((kind.to_owned(), enabled)),
+            None => {
+                let kind = property(command, "type")?.and_then(Value::as_str).unwrap_or("undefined");
+                self.printed.push((self.connection, kind.to_owned()));
+            }
         }
         Ok(Vec::new())
     }

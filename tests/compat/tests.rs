@@ -239,6 +239,14 @@ fn switches_arrive_live_and_in_the_action_list() {
 }
 
 #[test]
+fn library_prints_a_command_that_it_does_not_have_and_goes_on() {
+    let mut library = library(Copies::One);
+    assert_eq!(receive(&mut library, r#"{"type":"command","data":{"type":"NSL: why"}}"#), []);
+    assert_eq!(library.printed, [(1, "NSL: why".to_owned())]);
+    assert_eq!(types(&fire(&mut library, Timer::Report)), ["send_metrics"]);
+}
+
+#[test]
 fn library_frames_have_the_recorded_shape() {
     let keys = |value: &Value| -> Vec<String> {
         value.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()

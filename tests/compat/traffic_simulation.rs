@@ -40,31 +40,44 @@ impl Service {
         Self { application, replies_sparingly, has_answered_auth: false, last_status_ms: -HOUR_MS }
     }
 
-    fn answer(&mut self, frame: &Value, client: ClientKind, now_ms: i64) -> Option<Value> {
+    fn answers(&mut self, frame: &Value, client: ClientKind, now_ms: i64) -> Vec<Value> {
         let is_active = self.application == Application::Active;
-        match frame["type"].as_str()? {
-            "auth" if !self.replies_sparingly || !self.has_answered_auth => {
-                self.has_answered_auth = true;
-                let success = json!({"type": "auth_success", "payload": {"userId": "u", "appId": "a"}});
-                let error = json!({"type": "auth_error", "payload": {"message": "unknown"}});
-                if is_active {
-                    Some(success)
-                } else {
-                    Some(error).filter(|_| client == ClientKind::Dashboard)
-                }
-            }
-            "check_status" if !self.replies_sparingly || now_ms - self.last_status_ms >= 4000 => {
-                self.last_status_ms = now_ms;
-                let is_own = self.application != Application::Foreign;
-                let status = json!({"userExists": true, "appExists": is_own, "userHasAccess": is_own,
-                    "appIsActive": is_active});
-                let payload = json!({"success": is_active, "message": "m", "status": status});
-                Some(json!({"type": "status_response", "payload": payload}))
-            }
-            "get_last_actions" => Some(json!({"type": "get_last_actions", "payload": []})),
-            "history" => Some(json!({"type": "request_history", "payload": {"logs": []}})),
-            _ => None,
+        match frame["type"].as_str().unwrap_or_default() {
+            "auth" if !self.replies_sparingly || !self.has_answered_auth => self.auth(client, now_ms),
+            "check_status" => self.status(now_ms),
+            "get_last_actions" => vec![json!({"type": "get_last_actions", "payload": []})],
+            "history" if is_active => vec![json!({"type": "request_history", "payload": {"logs": []}})],
+            _ => Vec::new(),
         }
+    }
+
+    fn auth(&mut self, client: ClientKind, now_ms: i64) -> Vec<Value> {
+        let success = json!({"type": "auth_success", "payload": {"userId": "u", "appId": "a"}});
+        let error = json!({"type": "auth_error", "payload": {"message": "unknown"}});
+        let notice = json!({"type": "command", "data": {"type": "NSL: why"}});
+        if (self.application, client) == (Application::Inactive, ClientKind::Dashboard) {
+            return self.status(now_ms);
+        }
+        self.has_answered_auth = true;
+        match (self.application, client) {
+            (Application::Active, _) => vec![success],
+            (Application::Inactive, _) => vec![success, notice],
+            (Application::Foreign, ClientKind::Library) => vec![notice],
+            (Application::Foreign, ClientKind::Dashboard) => vec![error],
+        }
+    }
+
+    fn status(&mut self, now_ms: i64) -> Vec<Value> {
+        if self.replies_sparingly && now_ms - self.last_status_ms < 4000 {
+            return Vec::new();
+        }
+        self.last_status_ms = now_ms;
+        let is_own = self.application != Application::Foreign;
+        let is_active = self.application == Application::Active;
+        let status = json!({"userExists": true, "appExists": is_own, "userHasAccess": is_own,
+            "appIsActive": is_active});
+        let payload = json!({"success": is_active, "message": "m", "status": status});
+        vec![json!({"type": "status_response", "payload": payload})]
     }
 }
 
@@ -82,22 +95,22 @@ fn live(mut model: impl Model, mut service: Service, end_ms: i64) -> (ModelState
             counts.receive(&serde_json::from_str(text).expect("the service sends JSON"));
         }
         for effect in model.handle(input, now_ms) {
-            let (at_ms, follows) = match effect {
-                Effect::Connect => (now_ms + WAY_MS, Input::Opened),
-                Effect::SetTimer(timer, after) | Effect::SetExactTimer(timer, after) => (
-                    now_ms + i64::try_from(after.as_millis()).expect("a short time"),
-                    Input::TimerFired(timer),
-                ),
+            let follow = match effect {
+                Effect::Connect => vec![(now_ms + WAY_MS, Input::Opened)],
+                Effect::SetTimer(timer, after) | Effect::SetExactTimer(timer, after) => {
+                    let after_ms = i64::try_from(after.as_millis()).expect("a short time");
+                    vec![(now_ms + after_ms, Input::TimerFired(timer))]
+                }
                 Effect::Send(frame) => {
                     counts.send(&frame);
-                    let Some(answer) = service.answer(&frame, model.kind(), now_ms + WAY_MS) else {
-                        continue;
-                    };
-                    (now_ms + 2 * WAY_MS, Input::Received(answer.to_string()))
+                    let answers = service.answers(&frame, model.kind(), now_ms + WAY_MS).into_iter();
+                    answers.map(|answer| (now_ms + 2 * WAY_MS, Input::Received(answer.to_string()))).collect()
                 }
             };
-            events.push(Reverse((at_ms, inputs.len())));
-            inputs.push((at_ms, follows));
+            for (at_ms, input) in follow {
+                events.push(Reverse((at_ms, inputs.len())));
+                inputs.push((at_ms, input));
+            }
         }
     }
     (model.state().clone(), counts)

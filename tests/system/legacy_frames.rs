@@ -142,7 +142,9 @@ async fn malformed_legacy_frames_get_no_reply() {
         logs["data"]["logs"] = json!([{"level": "info", "message": "mine"}]);
         logs
     };
-    early.send(&logs(&other)).await;
+    let mut foreign = logs(&other);
+    foreign["data"]["userId"] = json!("nehonix_unknown");
+    early.send(&foreign).await;
     library.send(&logs(&other)).await;
     claimant.send(&logs(&app)).await;
     for kind in

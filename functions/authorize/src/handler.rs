@@ -13,7 +13,6 @@ use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
 use nsl_aws::logging;
 use nsl_aws::origin_secret::{ORIGIN_SECRET_HEADER, OriginSecret};
-use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::control::{Credential, MAX_CREDENTIAL_BYTES};
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::KeyHash;
@@ -137,7 +136,7 @@ impl Authorize {
             return Ok(self.trusted.verify(text, now).into());
         }
         let app = self.apps.find_by_key(KeyHash::of(text)).await?;
-        let context = ProofContext { trusted: &self.trusted, role, dialect: Dialect::Modern, now };
+        let context = ProofContext { trusted: &self.trusted, role, now };
         Ok(prove(&Credential::ApiKey(text.to_owned()), app.as_ref(), context).into())
     }
 }

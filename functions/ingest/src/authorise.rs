@@ -8,15 +8,20 @@ use nsl_aws::boot::Clients;
 use nsl_aws::cache::Cache;
 use nsl_aws::event::SocketEvent;
 use nsl_aws::fault::Fault;
-use nsl_aws::sessions::Sessions;
+use nsl_aws::legacy::Admissions;
 use nsl_domain::app::App;
 use nsl_domain::bounded::BoundedMap;
+use nsl_domain::conversation::Reply;
 use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::draft::ReportSender;
 use nsl_domain::frame::publish::ReportFrame;
-use nsl_domain::grant::{Action, Grant, authorise};
+use nsl_domain::grant::{Action, Grant, Role, authorise};
 use nsl_domain::ids::{AppId, ConnectionId};
 use nsl_domain::late::late_minute;
+use nsl_domain::legacy::admission::{Admission, admit_frame};
+use nsl_domain::legacy::context::LegacyContext;
+use nsl_domain::legacy::effects::AdmissionEffects;
+use nsl_domain::legacy::session::LegacySession;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::time::{SECOND_MS, TimestampMs};
 use nsl_domain::unauthenticated::MAX_UNAUTHENTICATED_FRAMES;
@@ -28,6 +33,8 @@ use crate::settings::Settings;
 /// The apps of a frame, all of which its sender may report for.
 pub(crate) struct AuthorisedApps {
     pub(crate) apps: BTreeMap<AppId, Arc<App>>,
+    /// What is sent because the frame admitted its connection.
+    pub(crate) welcome: Vec<String>,
     /// That of the grant. Nothing else shows that a frame is the library's.
     pub(crate) dialect: Dialect,
 }
@@ -37,6 +44,11 @@ pub(crate) enum NotAuthorised {
     /// The connection has no grant.
     Unauthenticated,
     Rejected(Rejection),
+    /// In the library's dialect, which has no errors; what is sent instead.
+    Refused {
+        rejection: Rejection,
+        reply: Box<Reply>,
+    },
     Failed(Fault),
 }
 
@@ -72,8 +84,8 @@ impl AuthorisedApps {
 /// Reads of the session row of a connection without a grant after which it is read once in [`REREAD_MS`] only.
 const FREE_READS: u32 = MAX_UNAUTHENTICATED_FRAMES;
 
-/// Shortest time between further reads, in milliseconds. A library whose `auth` was wrong stays connected for ten minutes
-/// and keeps sending.
+/// Shortest time between further reads, in milliseconds. A library that is not admitted keeps sending, and its `auth` may
+/// be accepted at any moment.
 const REREAD_MS: i64 = SECOND_MS;
 
 /// The reads of a session row that had no grant.
@@ -87,7 +99,7 @@ struct FruitlessReads {
 #[derive(Debug)]
 pub(crate) struct Authoriser {
     pub(crate) app_cache: AppCache,
-    sessions: Sessions,
+    admissions: Admissions,
     grants: Cache<ConnectionId, Grant>,
     without_grant: Mutex<BoundedMap<ConnectionId, FruitlessReads>>,
 }
@@ -96,7 +108,7 @@ impl Authoriser {
     pub(crate) fn new(clients: &Clients, settings: &Settings) -> Self {
         Self {
             app_cache: AppCache::new(clients.apps(&settings.apps_table)),
-            sessions: clients.sessions(&settings.connections_table),
+            admissions: clients.admissions(&settings.connections_table),
             grants: Cache::default(),
             without_grant: Mutex::default(),
         }
@@ -123,39 +135,93 @@ impl Authoriser {
         if let Some(grant) = &event.grant {
             return self.authorise_by(grant, frame, event).await;
         }
+        let effects = self.admissions.of(event, &self.app_cache);
+        if let Some(code) = frame.apps().find_map(|app| effects.known_refusal(app)) {
+            return Err(refused(Rejection::new(code, "the app rejects the credentials"), Reply::silence()));
+        }
         if let Some(grant) = self.grants.get(&event.connection, event.arrival) {
             match self.authorise_by(&grant, frame, event).await {
                 Err(NotAuthorised::Rejected(_)) => {}
-                other @ (Ok(_) | Err(NotAuthorised::Unauthenticated | NotAuthorised::Failed(_))) => {
-                    return other;
-                }
+                other => return other,
             }
         }
-        let Some(grant) = self.read_grant(event).await? else { return Err(NotAuthorised::Unauthenticated) };
-        self.authorise_by(&grant, frame, event).await
+        let Some(session) = self.read_session(event).await? else {
+            return Err(unauthenticated(frame, event));
+        };
+        let Some(grant) = session.grant.clone() else { return self.admit(frame, None, session, event).await };
+        match self.authorise_by(&grant, frame, event).await {
+            Err(NotAuthorised::Rejected(rejection)) if grant.dialect() == Dialect::Legacy => {
+                self.admit(frame, Some(rejection), session, event).await
+            }
+            other => other,
+        }
+    }
+
+    /// Admits a program by the ids of a frame whose connection has no grant, or one that was rejected.
+    async fn admit(
+        &self,
+        frame: &ReportFrame,
+        rejected: Option<Rejection>,
+        session: LegacySession,
+        event: &SocketEvent,
+    ) -> Result<AuthorisedApps, NotAuthorised> {
+        let Some(ids) = frame.library_ids() else {
+            return Err(match rejected {
+                Some(rejection) => refused(rejection, Reply::silence()),
+                None => unauthenticated(frame, event),
+            });
+        };
+        if rejected.is_none() && event.role != Role::Program {
+            return Err(NotAuthorised::Unauthenticated);
+        }
+        let mut context = LegacyContext {
+            role: event.role,
+            handshake_grant: None,
+            session: Some(session),
+            session_read_at: Some(event.arrival),
+            log_room: 0,
+            now: event.arrival,
+        };
+        let effects = self.admissions.of(event, &self.app_cache);
+        let code = rejected.as_ref().map(|rejection| rejection.code);
+        let Admission { grant, reply } = admit_frame(&ids, code, &mut context, &effects).await?;
+        let Some(grant) = grant else {
+            return Err(refused(rejected.unwrap_or_else(Rejection::unauthorized), reply));
+        };
+        self.cache(&grant, event);
+        let authorised = self.authorise_by(&grant, frame, event).await;
+        match authorised {
+            Ok(authorised) => Ok(AuthorisedApps { welcome: reply.frames, ..authorised }),
+            Err(NotAuthorised::Rejected(rejection)) => Err(refused(rejection, reply)),
+            failed => failed,
+        }
     }
 
     /// Caches the grant of a connection whose frame cannot be read, so that its dialect is known.
     pub(crate) async fn find_grant(&self, event: &SocketEvent) -> Result<(), Fault> {
         if !self.has_grant(event) {
-            self.read_grant(event).await?;
+            self.read_session(event).await?;
         }
         Ok(())
     }
 
-    /// The grant of the session row, which is cached.
-    async fn read_grant(&self, event: &SocketEvent) -> Result<Option<Grant>, Fault> {
+    /// The session row, whose grant is cached; `None` if it was read lately and had no grant.
+    async fn read_session(&self, event: &SocketEvent) -> Result<Option<LegacySession>, Fault> {
         if self.is_known_without_grant(event) {
             return Ok(None);
         }
-        let session = self.sessions.find(&event.connection).await?;
-        let Some(grant) = session.and_then(|session| session.grant) else {
-            self.note_without_grant(event);
-            return Ok(None);
-        };
+        let session = self.admissions.of(event, &self.app_cache).find_session().await?;
+        let session = session.unwrap_or_else(LegacySession::ended);
+        match &session.grant {
+            Some(grant) => self.cache(grant, event),
+            None => self.note_without_grant(event),
+        }
+        Ok(Some(session))
+    }
+
+    fn cache(&self, grant: &Grant, event: &SocketEvent) {
         self.without_grant.lock().pop(&event.connection);
         self.grants.insert(event.connection.clone(), grant.clone(), event.arrival);
-        Ok(Some(grant))
     }
 
     fn is_known_without_grant(&self, event: &SocketEvent) -> bool {
@@ -188,6 +254,19 @@ impl Authoriser {
             let checked = self.app_cache.authorise(id, event.arrival, check).await?;
             apps.insert(id.clone(), checked.into_result().map_err(NotAuthorised::Rejected)?);
         }
-        Ok(AuthorisedApps { apps, dialect: grant.dialect() })
+        Ok(AuthorisedApps { apps, welcome: Vec::new(), dialect: grant.dialect() })
+    }
+}
+
+fn refused(rejection: Rejection, reply: Reply) -> NotAuthorised {
+    NotAuthorised::Refused { rejection, reply: Box::new(reply) }
+}
+
+/// A frame of the library's form gets no error from a program without a grant: its `auth` may be under way.
+fn unauthenticated(frame: &ReportFrame, event: &SocketEvent) -> NotAuthorised {
+    if event.role == Role::Program && frame.is_of_library() {
+        refused(Rejection::unauthorized(), Reply::silence())
+    } else {
+        NotAuthorised::Unauthenticated
     }
 }

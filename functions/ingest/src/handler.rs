@@ -11,11 +11,13 @@ use nsl_aws::isolation::isolated;
 use nsl_aws::logging;
 use nsl_aws::reports::Reports;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
+use nsl_domain::conversation::Reply;
 use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::draft::{ReportDraft, ReportSender};
 use nsl_domain::frame::envelope::{FrameId, RejectedFrame};
 use nsl_domain::frame::outbound::{Outbound, RejectedReport};
 use nsl_domain::frame::publish::{ReportEntry, ReportFrame};
+use nsl_domain::grant::Role;
 use nsl_domain::ids::Source;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::report::Report;
@@ -122,15 +124,24 @@ impl Ingest {
                 self.reject(event, Rejection::unauthorized(), head).await;
                 return self.count_unauthenticated(event).await;
             }
+            Err(NotAuthorised::Refused { rejection, reply }) => {
+                self.send(event, &reply).await;
+                return self.reject_in(Dialect::Legacy, event, rejection, head).await;
+            }
             Err(NotAuthorised::Failed(fault)) => {
                 tracing::error!(connection = %event.connection, reason = fault.chain(), "publisher not authorised");
-                return self.reject(event, Rejection::unavailable(), head).await;
+                let may_be_library = event.role == Role::Program && frame.is_of_library();
+                let dialect = self.authoriser.known_dialect(event);
+                let dialect =
+                    dialect.unwrap_or(if may_be_library { Dialect::Legacy } else { Dialect::Modern });
+                return self.reject_in(dialect, event, Rejection::unavailable(), head).await;
             }
         };
         let source = Source::of_connection(&event.connection);
         let sender = ReportSender { source, arrival: event.arrival };
         let loads = authorised.loads(&frame, &sender);
         if let Err(rejection) = self.limits.admit(&event.connection, &loads, event.arrival) {
+            self.post_all(event, &authorised.welcome).await;
             return self.reject(event, rejection, head).await;
         }
         let outcome = before_replies(self.store(frame.entries, &sender, &authorised, event)).await;
@@ -143,6 +154,7 @@ impl Ingest {
             self.counters.add(Counter::rejections(rejected.rejection.code), 1);
         }
         let reply = async {
+            self.post_all(event, &authorised.welcome).await;
             if let Some(reply) = outcome.reply(frame.id, frame.is_batch, authorised.dialect) {
                 self.post(event, &reply).await;
             }
@@ -213,22 +225,42 @@ impl Ingest {
         }
     }
 
+    /// Sends what a refused program gets, and closes its connection if it was refused for too long.
+    async fn send(&self, event: &SocketEvent, reply: &Reply) {
+        self.counters.add(Counter::SilencedPublishers, u64::from(reply.counts.refused_programs));
+        self.post_all(event, &reply.frames).await;
+        if !reply.close {
+            return;
+        }
+        tracing::info!(connection = %event.connection, "connection closed after rejected frames");
+        self.counters.add(Counter::ClosedConnections, 1);
+        if let Err(fault) = self.connections_api.close(&event.connection).await {
+            tracing::warn!(connection = %event.connection, reason = fault.chain(), "connection not closed");
+        }
+    }
+
+    /// Rejects a whole frame in the dialect of its connection.
+    async fn reject(&self, event: &SocketEvent, rejection: Rejection, head: FrameHead) {
+        let dialect = self.authoriser.known_dialect(event).unwrap_or(Dialect::Modern);
+        self.reject_in(dialect, event, rejection, head).await;
+    }
+
     /// Rejects a whole frame. The library is sent no error, which it ignores and goes on sending; of a frame with an id,
     /// which it does not send, each report is rejected by the acknowledgement.
-    async fn reject(&self, event: &SocketEvent, rejection: Rejection, head: FrameHead) {
+    async fn reject_in(&self, dialect: Dialect, event: &SocketEvent, rejection: Rejection, head: FrameHead) {
         self.counters.add(Counter::rejections(rejection.code), 1);
         let code = rejection.code.as_str();
-        let reply = match (self.authoriser.known_dialect(event), head.id) {
-            (Some(Dialect::Legacy), None) => {
+        let reply = match (dialect, head.id) {
+            (Dialect::Legacy, None) => {
                 tracing::info!(connection = %event.connection, code, "frame dropped");
                 return;
             }
-            (Some(Dialect::Legacy), Some(id)) => {
+            (Dialect::Legacy, Some(id)) => {
                 let indices = 0..head.reports.max(1);
                 let rejected = indices.map(|index| RejectedReport::new(index, rejection.clone())).collect();
                 Outbound::Ack { id, accepted: 0, rejected }
             }
-            (Some(Dialect::Modern) | None, id) => Outbound::Error { rejection, id },
+            (Dialect::Modern, id) => Outbound::Error { rejection, id },
         };
         if !self.rejection_limiter.admit(&event.connection, event.arrival) {
             self.counters.add(Counter::AbsorbedFrames, 1);
@@ -238,10 +270,17 @@ impl Ingest {
         self.post(event, &reply).await;
     }
 
-    /// Posts a reply to the sender. A failure is only logged: the sender may have disconnected.
+    /// Posts a reply to the sender.
     async fn post(&self, event: &SocketEvent, frame: &Outbound) {
-        if let Err(fault) = self.connections_api.post(&event.connection, &frame.render()).await {
-            tracing::warn!(connection = %event.connection, reason = fault.chain(), "reply not delivered");
+        self.post_all(event, &[frame.render()]).await;
+    }
+
+    /// Posts frames to the sender. A failure is only logged: the sender may have disconnected.
+    async fn post_all(&self, event: &SocketEvent, frames: &[String]) {
+        for frame in frames {
+            if let Err(fault) = self.connections_api.post(&event.connection, frame).await {
+                tracing::warn!(connection = %event.connection, reason = fault.chain(), "reply not delivered");
+            }
         }
     }
 }

@@ -53,7 +53,8 @@ impl Connections {
             }
             // The library authenticates once, on opening: frames that overtake its `auth` must not cost it. What it
             // repeats is limited by `ATTEMPT_EVERY_MS`.
-            Request::Auth { .. } if event.role == Role::Program => {}
+            Request::Auth { .. } | Request::Legacy(LegacyRequest::MalformedAuth(_))
+                if event.role == Role::Program => {}
             _ => self.count_legacy(event)?,
         }
         ControlFlow::Continue(context)

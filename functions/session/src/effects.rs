@@ -7,7 +7,7 @@ use nsl_aws::fault::Fault;
 use nsl_aws::sessions::Updated;
 use nsl_aws::subscriptions::{Added, Subscriber};
 use nsl_domain::app::{App, DEFAULT_MAX_CONNECTIONS};
-use nsl_domain::conversation::effects::{EffectError, Effects, Subscribed};
+use nsl_domain::conversation::effects::{BaseEffects, EffectError, Effects, Subscribed};
 use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::replay::MAX_REPLAY_REPORTS;
@@ -25,27 +25,37 @@ pub(crate) struct FrameEffects<'a> {
     pub(crate) event: &'a SocketEvent,
 }
 
-impl Effects for FrameEffects<'_> {
+impl FrameEffects<'_> {
+    pub(crate) fn proof_context(&self) -> ProofContext<'_> {
+        let Self { session, event } = self;
+        ProofContext { trusted: &session.trusted, role: event.role, now: event.arrival }
+    }
+
+    /// Only a registered app is named: any other name may be a credential in the wrong place.
+    pub(crate) fn log_refused_credential(&self, known: Option<&App>) {
+        let SocketEvent { connection, address, .. } = self.event;
+        let app = known.map(|known| known.id.as_str());
+        tracing::warn!(%connection, app, address, "credential refused");
+    }
+}
+
+impl BaseEffects for FrameEffects<'_> {
     type Fault = Fault;
 
     fn log_fault(&self, fault: Fault) {
         tracing::error!(connection = %self.event.connection, reason = fault.chain(), "frame failed");
     }
 
-    async fn prove(
-        &self,
-        app: &AppId,
-        credential: &Credential,
-        dialect: Dialect,
-    ) -> Result<Grant, EffectError<Fault>> {
-        let Self { session, event } = self;
-        let known = session.app_cache.fetch(app, event.arrival).await?;
-        let context =
-            ProofContext { trusted: &session.trusted, role: event.role, dialect, now: event.arrival };
-        prove(credential, known.as_deref(), context).map_err(|rejection| {
-            // Only registered apps are logged: any other name may be a credential in the wrong place.
-            let app = known.as_deref().map(|known| known.id.as_str());
-            tracing::warn!(connection = %event.connection, app, address = event.address, "credential refused");
+    async fn has_connection_room(&self, app: &AppId) -> Result<bool, Fault> {
+        self.session.has_connection_room(app, self.event.arrival).await
+    }
+}
+
+impl Effects for FrameEffects<'_> {
+    async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<Fault>> {
+        let known = self.session.app_cache.fetch(app, self.event.arrival).await?;
+        prove(credential, known.as_deref(), self.proof_context()).map_err(|rejection| {
+            self.log_refused_credential(known.as_deref());
             EffectError::Rejected(rejection)
         })
     }
@@ -55,10 +65,6 @@ impl Effects for FrameEffects<'_> {
         let count = session.sessions.count_rejection(&event.connection, event.arrival).await?;
         tracing::warn!(connection = %event.connection, count, "wrong credentials");
         Ok(count)
-    }
-
-    async fn has_connection_room(&self, app: &AppId) -> Result<bool, Fault> {
-        self.session.has_connection_room(app, self.event.arrival).await
     }
 
     /// The session row first: it lists the publisher's rows, for `$disconnect`.

@@ -16,8 +16,9 @@ use nsl_domain::conversation::{self, AuthContext, FrameCounts, Reply};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::envelope::RejectedFrame;
 use nsl_domain::frame::outbound::Outbound;
-use nsl_domain::grant::{Grant, GrantedApps};
+use nsl_domain::grant::{Grant, GrantedApps, Role};
 use nsl_domain::legacy;
+use nsl_domain::legacy::frames::LegacyRequest;
 
 use crate::effects::FrameEffects;
 use crate::session::Session;
@@ -97,7 +98,11 @@ impl Session {
     }
 
     async fn delete_rows(&self, event: &SocketEvent) -> Result<(), Fault> {
-        let left = self.sessions.close(&event.connection).await?;
+        // Frames that arrived before the end may be handled after it: without their own grant they need that of the row.
+        let left = match &event.grant {
+            Some(_) => self.sessions.close(&event.connection).await?,
+            None => self.sessions.end(&event.connection, event.arrival).await?,
+        };
         for app in &left.watched {
             self.subscriptions.delete(app, &event.connection).await?;
         }
@@ -138,7 +143,7 @@ impl Session {
 
     fn count(&self, counts: &FrameCounts) {
         self.counters.add(Counter::AbsorbedFrames, u64::from(counts.ignored_repeats));
-        self.counters.add(Counter::SilencedPublishers, u64::from(counts.unanswered_rejections));
+        self.counters.add(Counter::SilencedPublishers, u64::from(counts.refused_programs));
         self.counters.add(Counter::DroppedLogs, counts.dropped_logs);
     }
 
@@ -148,6 +153,12 @@ impl Session {
             Ok(frame) => ControlFrame { request: frame.request.sent_by(event.role), ..frame },
             Err(rejected) => return self.reject(rejected, event),
         };
+        // A page or a relay with a key is not the library: it gets the reason.
+        if let Request::Legacy(LegacyRequest::MalformedAuth(rejection)) = &frame.request
+            && (event.role != Role::Program || event.grant.is_some())
+        {
+            return self.reject(RejectedFrame { rejection: rejection.clone(), id: frame.id }, event);
+        }
         *on_panic = (!frame.request.is_legacy()).then(|| Outbound::unavailable(frame.id.clone()));
         // A grant of the handshake can be confirmed by `auth` and not changed, in either dialect.
         let is_confirmation = event.grant.is_some() && matches!(frame.request, Request::Auth { .. });

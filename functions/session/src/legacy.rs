@@ -3,24 +3,71 @@
 
 use std::sync::Arc;
 
+use nsl_auth::prove::prove_library;
 use nsl_aws::audience::Split;
 use nsl_aws::fault::Fault;
+use nsl_aws::legacy::FrameAdmission;
 use nsl_aws::sessions::Updated;
 use nsl_domain::app::{App, Status};
+use nsl_domain::frame::control::Credential;
 use nsl_domain::frame::replay::RECENT_MS;
 use nsl_domain::grant::{Grant, Role};
 use nsl_domain::ids::AppId;
 use nsl_domain::legacy::command::IssuedCommand;
-use nsl_domain::legacy::effects::LegacyEffects;
+use nsl_domain::legacy::effects::{AdmissionEffects, LegacyEffects, Proved, Stored};
+use nsl_domain::legacy::ids::LibraryIds;
 use nsl_domain::legacy::logs::LOG_RETENTION_MS;
+use nsl_domain::legacy::notice::Notice;
 use nsl_domain::legacy::session::{Claim, LegacySession, ReplyKind};
+use nsl_domain::rejection::Code;
 use nsl_domain::report::Report;
 
 use crate::effects::FrameEffects;
 
-impl LegacyEffects for FrameEffects<'_> {
+impl FrameEffects<'_> {
+    fn admission(&self) -> FrameAdmission<'_> {
+        self.session.admissions.of(self.event, &self.session.app_cache)
+    }
+}
+
+impl AdmissionEffects for FrameEffects<'_> {
     async fn find_session(&self) -> Result<Option<LegacySession>, Fault> {
-        self.session.sessions.find_legacy(&self.event.connection).await
+        self.admission().find_session().await
+    }
+
+    async fn prove_ids(&self, ids: &LibraryIds) -> Result<Option<Proved>, Fault> {
+        self.admission().prove_ids(ids).await
+    }
+
+    async fn note_check(&self, is_wrong: bool) -> Result<(), Fault> {
+        self.admission().note_check(is_wrong).await
+    }
+
+    async fn store_frame_grant(&self, grant: &Grant, earlier: Option<&Grant>) -> Result<Stored, Fault> {
+        self.admission().store_frame_grant(grant, earlier).await
+    }
+
+    async fn claim_notice(&self, notice: Notice) -> Result<bool, Fault> {
+        self.admission().claim_notice(notice).await
+    }
+
+    fn known_refusal(&self, app: &AppId) -> Option<Code> {
+        self.admission().known_refusal(app)
+    }
+
+    fn note_refused(&self, app: &AppId, code: Code) {
+        self.admission().note_refused(app, code);
+    }
+}
+
+impl LegacyEffects for FrameEffects<'_> {
+    async fn prove_library(&self, app: &AppId, credential: &Credential) -> Result<Option<Proved>, Fault> {
+        let known = self.session.app_cache.fetch(app, self.event.arrival).await?;
+        let proved = prove_library(credential, known.as_deref(), self.proof_context());
+        if proved.is_none() {
+            self.log_refused_credential(known.as_deref());
+        }
+        Ok(proved)
     }
 
     async fn claim_reply(&self, kind: ReplyKind) -> Result<Claim, Fault> {
@@ -28,25 +75,14 @@ impl LegacyEffects for FrameEffects<'_> {
     }
 
     /// The session row first: it lists the publisher's row, for `$disconnect`. Once the row has the grant, the success
-    /// must be sent, because repeats are ignored from then on; without its publisher row the library only gets no
-    /// commands.
+    /// must be sent, because repeats are ignored from then on.
     async fn store_legacy_grant(&self, grant: &Grant) -> Result<bool, Fault> {
         let Self { session, event } = self;
-        let (connection, now) = (&event.connection, event.arrival);
-        if session.sessions.store_legacy_grant(connection, grant, now).await? == Updated::Gone {
+        let stored = session.sessions.store_legacy_grant(&event.connection, grant, event.arrival).await?;
+        if stored != Updated::Done {
             return Ok(false);
         }
-        for app in grant.names() {
-            let (role, address) = (event.role.as_str(), event.address.as_str());
-            if grant.is_by_ids() {
-                tracing::info!(%connection, %app, role, address, "legacy auth accepted");
-            } else {
-                tracing::info!(%connection, %app, role, address, "library accepted by its credential");
-            }
-        }
-        if let Err(fault) = session.add_publisher(grant, event).await {
-            tracing::error!(%connection, reason = fault.chain(), "publisher row not stored");
-        }
+        self.admission().add_publisher(grant).await;
         Ok(true)
     }
 

@@ -9,6 +9,7 @@ use nsl_aws::counters::Counters;
 use nsl_aws::event::SocketEvent;
 use nsl_aws::fan_out::FanOut;
 use nsl_aws::fault::Fault;
+use nsl_aws::legacy::Admissions;
 use nsl_aws::legacy::Commands;
 use nsl_aws::legacy::Logs;
 use nsl_aws::publishers::Publishers;
@@ -32,6 +33,7 @@ use crate::settings::Settings;
 pub(crate) struct Session {
     pub(crate) app_cache: AppCache,
     pub(crate) sessions: Sessions,
+    pub(crate) admissions: Admissions,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) audience: Audience,
     pub(crate) fan_out: FanOut,
@@ -53,6 +55,7 @@ impl Session {
         Self {
             app_cache: AppCache::new(clients.apps(&settings.apps_table)),
             sessions: clients.sessions(&settings.connections_table),
+            admissions: clients.admissions(&settings.connections_table),
             subscriptions: clients.subscriptions(&settings.connections_table),
             audience: clients.audience(&settings.connections_table),
             fan_out: clients.fan_out(&settings.connections_table),

@@ -24,6 +24,9 @@ const LINES_TAKEN_MIN: usize = 20;
 const REVOCATION_LIMIT: Duration = Duration::from_secs(80);
 /// Reports that a tab must have drawn before the next state.
 const DRAWN: usize = 3;
+/// How the notices to programs begin.
+const UNPROVED: &str = "NSL: these ids open no app here";
+const SWITCHED_OFF: &str = "NSL: the app is switched off";
 /// What API Gateway itself sends for a failed integration and for throttling.
 const TRANSPORT_ERRORS: [&str; 2] = [
     r#"{"message":"Internal server error","connectionId":"UIcZQdQsoAMCLTw=","requestId":"UIcaLH0FoAMFz3w="}"#,
@@ -134,19 +137,30 @@ async fn switch_off_and_on(clients: &Clients, partitioned: &PartitionedGateway) 
     for tab in &clients.tabs {
         tab.wait_until_within(REVOCATION_LIMIT, "inactive status", is_inactive).await;
     }
-    // They keep reporting, unauthenticated, and are not closed for that: they would reconnect every three seconds.
+    // They keep reporting, which has no effect, and are not closed for that: they would reconnect every three seconds.
     for (library, closed) in clients.libraries.iter().zip(before) {
         library.wait_for_connections(closed + 1).await;
     }
     let back = connections();
     sleep(PHASE).await;
-    assert_eq!(connections(), back, "a library was closed for unauthenticated reports");
     nsl(partitioned.gateway(), &["app", "activate", id]).await;
     for tab in &clients.tabs {
         tab.wait_until("authentication without a new connection", |tab| tab.is_authenticated).await;
     }
-    // A library sends `auth` once for each connection, so it needs a new one.
-    partitioned.cut_clients();
+    // A library sends `auth` once for each connection, so its reports must be enough.
+    clients.wait_for_reports("reports after the application was inactive").await;
+    assert_eq!(connections(), back, "a library needed another connection");
+    for library in &clients.libraries {
+        let printed = library.inspect(|library| library.printed.clone());
+        assert!(printed.iter().any(|(_, text)| text.starts_with(SWITCHED_OFF)), "{printed:?}");
+    }
+}
+
+/// Asserts that a connection was notified of each thing once, and sent no error.
+fn assert_notified_once(library: &Library, counts: &FrameCounts, why: &str) {
+    let once: BTreeSet<_> = library.printed.iter().collect();
+    assert_eq!(once.len(), library.printed.len(), "{why}: {:?}", library.printed);
+    assert_eq!(counts.received().of("error"), 0, "{why}");
 }
 
 /// The results of all clients: reports sent, reports drawn, and the frames of valid clients and of outsiders.
@@ -169,16 +183,24 @@ async fn stop_all(clients: Clients) -> Results {
     }
     for (index, library) in clients.libraries.into_iter().enumerate() {
         let (library, counts) = library.end(&format!("library {index}")).await;
+        assert_notified_once(&library, &counts, "a library of ours");
         reported += library.reported;
         ours.merge(counts);
     }
     for (why, library, tab) in clients.outsiders {
         let may_authenticate = why == "inactive app";
         let (library, counts) = library.end(&format!("library, {why}")).await;
-        assert!(may_authenticate || !library.is_authenticated, "the library of {why} was authenticated");
+        assert_eq!(library.is_authenticated, may_authenticate, "the library of {why}");
+        assert_notified_once(&library, &counts, why);
+        let expected = if may_authenticate { SWITCHED_OFF } else { UNPROVED };
+        assert!(library.printed.iter().any(|(_, text)| text.starts_with(expected)), "{why}");
+        assert!(
+            may_authenticate || library.printed.iter().all(|(_, text)| text.starts_with(UNPROVED)),
+            "{why}"
+        );
         others.merge(counts);
         let (tab, counts) = tab.end(&format!("tab, {why}")).await;
-        assert!(tab.auth_errors > 0, "the tab of {why} got no error");
+        assert_eq!(tab.auth_errors > 0, !may_authenticate, "the tab of {why}");
         assert!(may_authenticate || tab.drawn.is_empty(), "the tab of {why} drew a report");
         others.merge(counts);
     }
@@ -204,7 +226,8 @@ async fn legacy_clients_survive_outages_and_restarts() {
     partitioned.restart().await;
     clients.wait_for_reports("reports after a restart").await;
     switch_off_and_on(&clients, &partitioned).await;
-    clients.wait_for_reports("reports after the application was inactive").await;
+    partitioned.cut_clients();
+    clients.wait_for_reports("reports after every connection was cut").await;
 
     let app = clients.app.clone();
     let models = 2 * clients.outsiders.len() + clients.tabs.len() + clients.libraries.len();

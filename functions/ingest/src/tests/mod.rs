@@ -1,9 +1,11 @@
 //! Recorded events in; calls, rows and frames out. Time passes only in the events.
 
+mod admission;
 mod audience;
 mod cost;
 mod costliest;
 mod deadline;
+mod ended;
 mod faults;
 mod frames;
 mod late;

@@ -15,6 +15,7 @@ const PUT_PUBLISHER: &str = "PutItem ConnectionsTable";
 const READ_COUNT: &str = "GetItem ConnectionsTable consistent";
 const ADD: &str = "UpdateItem ConnectionsTable";
 const DELETE_ROW: &str = "DeleteItem ConnectionsTable";
+const END_SESSION: &str = "UpdateItem ConnectionsTable";
 const SUBTRACT: &str = "UpdateItem ConnectionsTable";
 /// The claim, the publishers, the subscriptions, the correction.
 const RECOUNT: [&str; 4] = [
@@ -46,10 +47,11 @@ async fn publisher_costs_two_writes_more_at_handshake_and_end() {
             Scope::VIEW => [&[][..], &[]],
             _ => [&[PUT_PUBLISHER, ADD][..], &[DELETE_ROW, SUBTRACT]],
         };
-        connect(&session, &[], &[("role", "program"), ("grant", &grant)]).await;
+        let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+        connect(&session, &[], attached).await;
         assert_eq!(world.env.take_lines(), [cold, &[READ_COUNT, OPEN], begin].concat(), "{scope:?}");
         cold = &[];
-        disconnect(&session).await;
+        handle(&session, events::disconnect(CONNECTION, attached, NOW_MS)).await;
         assert_eq!(world.env.take_lines(), [&[DELETE_ROW], end].concat(), "{scope:?}");
     }
 }
@@ -75,9 +77,9 @@ async fn full_app_costs_a_recount_once_and_then_the_count() {
     assert_eq!(world.env.take_lines(), [READ_COUNT]);
     send(&session, "auth", &auth_by_key("shop", "shop"), PROGRAM).await;
     assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, READ_COUNT, ANSWER]);
-    for calls in [&[READ_SESSION, READ_APP, READ_COUNT][..], &[]] {
+    for calls in [&[READ_SESSION, READ_APP, READ_COUNT, UPDATE_SESSION, ANSWER][..], &[]] {
         send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
-        assert_eq!(world.env.take_lines(), calls, "the library is ignored for a while");
+        assert_eq!(world.env.take_lines(), calls, "the library is notified, and then ignored for a while");
     }
 }
 
@@ -254,7 +256,7 @@ async fn garbage_costs_its_error() {
 }
 
 #[tokio::test]
-async fn disconnect_costs_a_delete_for_each_row() {
+async fn disconnect_costs_an_update_and_a_delete_for_each_row() {
     let (world, session) = authorised().await;
     world.env.register(&app("bank")).await;
     subscribe(&session, PROGRAM).await;
@@ -264,8 +266,19 @@ async fn disconnect_costs_a_delete_for_each_row() {
     let counted = [DELETE_ROW, SUBTRACT];
     for rows in [3, 0] {
         disconnect(&session).await;
-        assert_eq!(world.env.take_lines(), [&[DELETE_ROW][..], &vec![counted; rows].concat()].concat());
+        assert_eq!(world.env.take_lines(), [&[END_SESSION][..], &vec![counted; rows].concat()].concat());
     }
+    assert!(world.open_rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn session_is_deleted_where_every_frame_carries_its_grant() {
+    let world = World::start().await;
+    let grant = granted("shop", Scope::PUBLISH);
+    let attached: events::Attached<'_> = &[("role", "program"), ("grant", &grant)];
+    let session = world.connected(attached).await;
+    handle(&session, events::disconnect(CONNECTION, attached, NOW_MS)).await;
+    assert_eq!(world.env.take_lines(), [DELETE_ROW, DELETE_ROW, SUBTRACT]);
     assert!(world.env.connection_rows().await.is_empty());
 }
 

@@ -42,7 +42,7 @@ async fn disconnect_deletes_the_rows_of_its_connection_alone() {
     handle(&session, other).await;
     let response = disconnect(&session).await;
     assert_eq!(response, nsl_aws::event::answer(200, None));
-    let rows = world.env.connection_rows().await;
+    let rows = world.open_rows().await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["pk"]["S"], "conn#other=");
 }
@@ -57,5 +57,5 @@ async fn frame_after_disconnect_creates_no_row() {
     assert!(world.env.frames(CONNECTION).is_empty());
     let body = send(&session, "subscribe", &subscribe_to("shop"), &[("grant", &grant)]).await;
     assert_eq!(body.unwrap()["type"], "error");
-    assert!(world.env.connection_rows().await.is_empty());
+    assert!(world.open_rows().await.is_empty());
 }

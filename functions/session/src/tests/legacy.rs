@@ -45,7 +45,7 @@ impl World {
     }
 
     /// Changes the stored app `shop`.
-    async fn change_shop(&self, change: impl FnOnce(&mut App)) {
+    pub(super) async fn change_shop(&self, change: impl FnOnce(&mut App)) {
         let stored = self.env.apps().find(&id("shop")).await.unwrap().unwrap();
         let mut changed = stored.clone();
         change(&mut changed);
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// The frames sent to [`CONNECTION`] since the last look.
-    fn sent(&self) -> Vec<Value> {
+    pub(super) fn sent(&self) -> Vec<Value> {
         let frames = self.env.frames(CONNECTION);
         self.env.take_calls();
         frames
@@ -129,13 +129,13 @@ async fn one_of_many_requests_at_once_is_answered() {
 }
 
 #[tokio::test]
-async fn rejected_library_is_closed_silently_after_ten_minutes() {
+async fn rejected_library_gets_one_notice_and_is_closed_after_ten_minutes() {
     let (world, session) = connected(PROGRAM).await;
-    for (minute, closed) in [(0, false), (5, false), (10, true)] {
+    for (minute, notices, closed) in [(0, 1, false), (5, 0, false), (10, 0, true)] {
         let at_ms = NOW_MS + minute * 60_000;
         send_at(&session, "auth", &auth_by_user("shop", "bob"), PROGRAM, at_ms).await;
+        assert_eq!(world.env.frames(CONNECTION), vec![notice(Notice::Unproved); notices]);
         let calls = world.env.take_calls();
-        assert!(calls.iter().all(|call| call.operation != "POST"), "{calls:?}");
         assert_eq!(calls.iter().any(|call| call.operation == "DELETE"), closed, "minute {minute}");
     }
     assert_eq!(WRONG_FOR_MS, 600_000);
@@ -148,7 +148,7 @@ async fn library_is_accepted_after_correct_credentials() {
     let (world, session) = connected(PROGRAM).await;
     world.env.register(&app("bank")).await;
     send(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM).await;
-    assert!(world.sent().is_empty());
+    assert_eq!(world.sent(), [notice(Notice::Unproved)]);
     let keys = vec![KeyRecord::of("another", Scope::BOTH)];
     world.replace(&App { legacy: true, keys, ..app("bank") }).await;
     send_at(&session, "auth", &auth_by_user("bank", "ann"), PROGRAM, NOW_MS + 10_000).await;
@@ -327,7 +327,8 @@ async fn unauthorised_frames_are_not_relayed() {
     let about_no_app = json!({"type": "get_last_actions", "data": {"appId": {"a": 1}}}).to_string();
     let kinds =
         ["history", "request_history", "get_last_actions", "request_metrics", "command", "filter", "clear"];
-    let unauthenticated: Vec<_> = kinds.iter().map(|kind| about_shop(kind)).chain([logs(1)]).collect();
+    let foreign_logs = logs(1).replace("ann", "bob");
+    let unauthenticated: Vec<_> = kinds.iter().map(|kind| about_shop(kind)).chain([foreign_logs]).collect();
     for (attached, authenticated, frames) in [
         (PROGRAM, false, unauthenticated.clone()),
         (PAGE, false, unauthenticated),

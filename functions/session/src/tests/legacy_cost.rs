@@ -16,6 +16,8 @@ const PUT_SUBSCRIPTION: &str = "PutItem ConnectionsTable";
 const STORE_GRANT: &str = "UpdateItem ConnectionsTable";
 const PUT_PUBLISHER: &str = "PutItem ConnectionsTable";
 const COUNT_REJECTION: &str = "UpdateItem ConnectionsTable";
+const CLAIM_NOTICE: &str = "UpdateItem ConnectionsTable";
+const NOTE_CHECK: &str = "UpdateItem ConnectionsTable";
 const READ_RECENT: &str = "Query ReportsTable consistent";
 const READ_LAST: &str = "Query RollupsTable consistent";
 const READ_COMMANDS: &str = "Query ConnectionsTable consistent";
@@ -51,6 +53,17 @@ async fn dashboard_auth_also_costs_subscription_and_last_report() {
 }
 
 #[tokio::test]
+async fn auth_of_a_page_of_an_inactive_app_costs_the_claim_of_its_status() {
+    let world = World::start().await;
+    world.change_shop(|shop| shop.status = Status::Inactive).await;
+    let session = world.connected(PAGE).await;
+    send(&session, "auth", &auth_by_user("shop", "ann"), PAGE).await;
+    assert_eq!(world.env.take_lines(), [READ_SESSION, READ_APP, CLAIM, ANSWER]);
+    send(&session, "$default", &about_shop("check_status"), PAGE).await;
+    assert_eq!(world.env.take_lines(), NOTHING, "it is answered");
+}
+
+#[tokio::test]
 async fn repeated_auth_costs_a_read_unless_cached() {
     let world = World::start().await;
     send(&world.connected(PAGE).await, "auth", &auth_by_user("shop", "ann"), PAGE).await;
@@ -64,7 +77,7 @@ async fn repeated_auth_costs_a_read_unless_cached() {
 
 #[tokio::test]
 async fn wrong_auth_costs_two_reads_and_a_write_in_ten_seconds() {
-    for (attached, answers) in [(PROGRAM, &[][..]), (PAGE, &[ANSWER])] {
+    for (attached, answers) in [(PROGRAM, &[CLAIM_NOTICE, ANSWER][..]), (PAGE, &[ANSWER])] {
         let (world, session) = connected(attached).await;
         let tried = [READ_SESSION, READ_APP, COUNT_REJECTION];
         send(&session, "auth", &auth_by_user("shop", "bob"), attached).await;
@@ -129,6 +142,56 @@ async fn log_entries_cost_a_write_a_query_and_the_posts() {
     assert_eq!(world.env.take_lines()[..2], [PUT_LOGS, READ_RECEIVERS], "49 of them");
     send(&session, "$default", &logs(60), PROGRAM).await;
     assert_eq!(world.env.take_lines(), NOTHING, "the rate of this second is used up");
+}
+
+#[tokio::test]
+async fn log_entries_that_admit_a_library_cost_its_auth_once() {
+    let (world, session) = connected(PROGRAM).await;
+    let admission = [READ_SESSION, READ_APP, READ_COUNT, STORE_GRANT, PUT_PUBLISHER, ADD];
+    send(&session, "$default", &logs(1), PROGRAM).await;
+    let stored = [PUT_LOGS, READ_RECEIVERS];
+    assert_eq!(world.env.take_lines(), [&admission[..], &stored, &[ANSWER]].concat());
+    send(&session, "$default", &logs(1), PROGRAM).await;
+    assert_eq!(world.env.take_lines(), stored);
+    send(&session, "auth", &auth_by_user("shop", "ann"), PROGRAM).await;
+    assert_eq!(world.env.take_lines(), NOTHING, "it is answered");
+}
+
+#[tokio::test]
+async fn refused_log_entries_cost_a_read_a_second_and_a_check_in_ten() {
+    let (world, session) = connected(PROGRAM).await;
+    let wrong = logs(1).replace("ann", "bob");
+    let check = [READ_SESSION, READ_APP, NOTE_CHECK];
+    for (at_ms, calls) in [
+        (0, &check[..]),
+        (999, &[]),
+        (1_000, &[READ_SESSION]),
+        (1_500, &[]),
+        (10_000, &[READ_SESSION, READ_APP, NOTE_CHECK, CLAIM_NOTICE, ANSWER]),
+        (20_000, &check),
+    ] {
+        send_at(&session, "$default", &wrong, PROGRAM, NOW_MS + at_ms).await;
+        assert_eq!(world.env.take_lines(), calls, "after {at_ms} ms");
+    }
+}
+
+#[tokio::test]
+async fn log_entries_of_an_inactive_app_cost_three_reads_in_ten_seconds() {
+    let (world, session) = authenticated(PROGRAM).await;
+    world.change_shop(|shop| shop.status = Status::Inactive).await;
+    // By the cached app they are stored for a minute.
+    let other = world.instance();
+    let checked = [READ_SESSION, READ_APP];
+    for (at_ms, calls) in [
+        (0, &[&checked[..], &[CLAIM_NOTICE, ANSWER]].concat()[..]),
+        (9_999, &[]),
+        (10_000, &[READ_APP, READ_SESSION, READ_APP]),
+        (19_999, &[]),
+    ] {
+        send_at(&other, "$default", &logs(1), PROGRAM, NOW_MS + at_ms).await;
+        assert_eq!(world.env.take_lines(), calls, "after {at_ms} ms");
+    }
+    drop(session);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The library with a key or token in its `auth`: accepted without the flag, and sent nothing but its success.
+//! The library with a key or token in its `auth`: accepted without the flag, and sent only what every version survives.
 
 use nsl_aws::counters::Counter;
 use nsl_domain::dialect::Dialect;
@@ -65,19 +65,16 @@ async fn library_with_a_token_is_accepted_as_its_subject() {
 }
 
 #[tokio::test]
-async fn library_with_a_wrong_key_is_closed_silently_after_ten_minutes() {
+async fn library_with_a_wrong_key_gets_one_notice_and_is_closed_after_ten_minutes() {
     let viewing = KeyRecord::of("viewing", Scope::VIEW);
-    let inactive = App { status: Status::Inactive, ..app("off") };
     for (app_name, key) in [
         ("bank", "no key".to_owned()),
         ("bank", "viewing".to_owned()),
         ("bank", secret("shop")),
         ("bank", token(&["bank"], Scope::PUBLISH, 3_600_000)),
-        ("off", secret("off")),
         ("none", secret("bank")),
     ] {
         let world = World::with_bank().await;
-        world.env.register(&inactive).await;
         let keys = vec![KeyRecord::of(&secret("bank"), Scope::BOTH), viewing.clone()];
         world.replace(&App { keys, ..app("bank") }).await;
         let session = world.connected(PROGRAM).await;
@@ -85,12 +82,23 @@ async fn library_with_a_wrong_key_is_closed_silently_after_ten_minutes() {
         for minute in 0..10 {
             send_at(&session, "auth", &frame, PROGRAM, NOW_MS + minute * MINUTE_MS).await;
         }
-        let calls = world.env.take_calls();
-        assert!(calls.iter().all(|call| call.operation != "POST" && call.operation != "DELETE"));
+        assert_eq!(world.env.frames(CONNECTION), [notice(Notice::Unproved)]);
+        assert!(world.env.take_calls().iter().all(|call| call.operation != "DELETE"));
         assert_eq!(session.counters.total(Counter::SilencedPublishers), 10, "{app_name} {key}");
         send_at(&session, "auth", &frame, PROGRAM, NOW_MS + 10 * MINUTE_MS).await;
         assert_eq!(session.counters.total(Counter::ClosedConnections), 1);
     }
+}
+
+#[tokio::test]
+async fn library_with_the_key_of_an_inactive_app_is_welcomed_and_notified() {
+    let world = World::start().await;
+    world.env.register(&App { status: Status::Inactive, ..app("off") }).await;
+    let session = world.connected(PROGRAM).await;
+    for _ in 0..3 {
+        send(&session, "auth", &library_auth("off", "ann", &secret("off")), PROGRAM).await;
+    }
+    assert_eq!(world.env.frames(CONNECTION), [success("off", "ann"), notice(Notice::SwitchedOff)]);
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 //!
 //! No test waits: time is that of the events.
 
+mod admission;
 mod auth;
 mod cost;
 mod costliest;
+mod ended;
 mod faults;
 mod floods;
 mod handshake;
@@ -20,6 +22,7 @@ use nsl_auth::token::TrustedKeys;
 use nsl_domain::app::{App, KeyRecord, Status};
 use nsl_domain::grant::{Grant, GrantedApps};
 use nsl_domain::ids::{Scope, Source, Subject};
+use nsl_domain::legacy::notice::Notice;
 use nsl_domain::report::{Document, Report};
 use nsl_domain::time::{HOUR_MS, TimestampMs};
 use nsl_test_support::fixtures::{self, NOW_MS, grant, id, secret};
@@ -110,6 +113,13 @@ impl World {
         self.env.take_calls();
     }
 
+    /// The rows of connections that are open.
+    async fn open_rows(&self) -> Vec<Value> {
+        let mut rows = self.env.connection_rows().await;
+        rows.retain(|row| row["endedAt"].is_null());
+        rows
+    }
+
     /// The partition keys and dialects of the subscriptions of [`CONNECTION`].
     async fn subscriptions(&self) -> Vec<(String, String)> {
         let rows = self.env.connection_rows().await.into_iter();
@@ -194,6 +204,11 @@ fn auth_by_user(app: &str, user: &str) -> String {
 
 fn subscribe_to(app: &str) -> String {
     json!({"type": "subscribe", "id": "s1", "data": {"appId": app}}).to_string()
+}
+
+/// The frame by which a program is notified.
+fn notice(notice: Notice) -> Value {
+    json!({"type": "command", "data": {"type": notice.text()}})
 }
 
 fn unsubscribe_from(app: &str) -> String {

@@ -12,7 +12,6 @@ use nsl_auth::api_key;
 use nsl_auth::prove::{ProofContext, prove};
 use nsl_auth::token::{Claims, TrustedKeys, issue};
 use nsl_domain::app::{App, KeyRecord};
-use nsl_domain::dialect::Dialect;
 use nsl_domain::frame::control::Credential;
 use nsl_domain::grant::Role;
 use nsl_domain::ids::Scope;
@@ -48,7 +47,7 @@ fn measured() -> Option<Vec<(&'static str, f64)>> {
     let signed = |algorithm, key| jsonwebtoken::encode(&Header::new(algorithm), &claims(&app), key).ok();
     let trusted = TrustedKeys::new(SECRET, include_str!("../src/token/keys/jwks.json"), "nsl").ok()?;
     let now = TimestampMs::clamped(NOW_S * 1_000);
-    let context = ProofContext { trusted: &trusted, role: Role::Program, dialect: Dialect::Modern, now };
+    let context = ProofContext { trusted: &trusted, role: Role::Program, now };
     let mut table = Vec::new();
     for (name, credential) in [
         ("API key", Credential::ApiKey(key)),

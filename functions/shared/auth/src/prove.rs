@@ -1,10 +1,12 @@
 //! From a credential to a grant. A wrong key and an unknown app are rejected alike.
 
-use nsl_domain::app::App;
-use nsl_domain::dialect::Dialect;
+use nsl_domain::app::{App, Status};
 use nsl_domain::frame::control::Credential;
-use nsl_domain::grant::{Action, Grant, GrantedApps, Proof, Role, check_without_action, check_without_app};
+use nsl_domain::grant::{
+    Action, Grant, GrantedApps, Proof, Role, check_without_action, check_without_app, is_valid_on,
+};
 use nsl_domain::ids::{Scope, UserId};
+use nsl_domain::legacy::effects::Proved;
 use nsl_domain::rejection::Rejection;
 use nsl_domain::time::TimestampMs;
 
@@ -18,8 +20,6 @@ pub struct ProofContext<'a> {
     pub trusted: &'a TrustedKeys,
     /// The side that the handshake showed.
     pub role: Role,
-    /// That of the `auth`; modern at a handshake and over HTTP.
-    pub dialect: Dialect,
     /// The time of the attempt.
     pub now: TimestampMs,
 }
@@ -27,48 +27,49 @@ pub struct ProofContext<'a> {
 /// The grant that `credential` gives for `app`, which is `None` if it does not exist.
 ///
 /// # Errors
-/// `unauthorized` for wrong credentials; `forbidden` for a token of other apps, and for a library's key or token that
-/// does not allow publishing; `app_inactive` for right credentials of an inactive app.
+/// `unauthorized` for wrong credentials; `forbidden` for a token of other apps; `app_inactive` for right credentials of an
+/// inactive app.
 pub fn prove(
     credential: &Credential,
     app: Option<&App>,
     context: ProofContext<'_>,
 ) -> Result<Grant, Rejection> {
-    let ProofContext { trusted, role, dialect, now } = context;
-    let grant = match credential {
-        Credential::Token(token) => trusted.verify(token, now)?,
-        Credential::ApiKey(key) => {
-            app.and_then(|app| by_key(key, app)).ok_or_else(Rejection::unauthorized)?
-        }
-        Credential::LegacyUser(user) => {
-            app.and_then(|app| by_user(user, app, role)).ok_or_else(Rejection::unauthorized)?
-        }
-    };
-    check_without_action(&grant, app, now)?;
-    if dialect == Dialect::Legacy && role == Role::Program {
-        check_without_app(Some(&grant), Action::Publish, now)?;
+    let grant = proved(credential, app, context)?;
+    check_without_action(&grant, app, context.now)?;
+    Ok(grant)
+}
+
+/// What the credential of an `auth` in the library's dialect proves for `app`; `None` if nothing. A program must be allowed
+/// to publish.
+pub fn prove_library(
+    credential: &Credential,
+    app: Option<&App>,
+    context: ProofContext<'_>,
+) -> Option<Proved> {
+    let (app, now) = (app?, context.now);
+    let grant = proved(credential, Some(app), context).ok()?;
+    let is_allowed =
+        context.role != Role::Program || check_without_app(Some(&grant), Action::Publish, now).is_ok();
+    if !is_allowed || !is_valid_on(&grant, app, now) {
+        return None;
     }
-    let library = dialect == Dialect::Legacy && !grant.is_by_ids();
-    Ok(Grant { library, ..grant })
+    let library = !grant.is_by_ids();
+    Some(Proved { grant: Grant { library, ..grant }, is_active: app.status == Status::Active })
+}
+
+/// The grant of `credential`, whether or not it is valid for `app` now.
+fn proved(credential: &Credential, app: Option<&App>, context: ProofContext<'_>) -> Result<Grant, Rejection> {
+    let grant = match credential {
+        Credential::Token(token) => return context.trusted.verify(token, context.now),
+        Credential::ApiKey(key) => app.and_then(|app| by_key(key, app)),
+        Credential::LegacyUser(user) => app.and_then(|app| Grant::by_ids(user, app, context.role)),
+    };
+    grant.ok_or_else(Rejection::unauthorized)
 }
 
 fn by_key(text: &str, app: &App) -> Option<Grant> {
     let key = api_key::find(app, text)?;
     Some(grant(app, app.owner.clone(), key.scope, Proof::Key(key.id.clone())))
-}
-
-/// The library's `auth` has no secret: it opens only apps that allow it, to their owner. A program may publish, a page of
-/// the configured origins may view.
-fn by_user(user: &UserId, app: &App, role: Role) -> Option<Grant> {
-    let scope = match role {
-        Role::Program => Scope::PUBLISH,
-        Role::Page => Scope::VIEW,
-        Role::ForeignPage => return None,
-    };
-    if !app.legacy || *user != app.owner {
-        return None;
-    }
-    Some(grant(app, user.clone(), scope, Proof::Legacy))
 }
 
 fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
@@ -79,7 +80,8 @@ fn grant(app: &App, user: UserId, scope: Scope, proof: Proof) -> Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nsl_domain::app::{KeyRecord, Status};
+    use nsl_domain::app::KeyRecord;
+    use nsl_domain::dialect::Dialect;
     use nsl_domain::grant::authorise;
     use nsl_domain::rejection::Code;
 
@@ -89,18 +91,14 @@ mod tests {
     }
 
     fn attempt(credential: &Credential, app: Option<&App>, role: Role) -> Result<Grant, Rejection> {
-        attempt_in(Dialect::Modern, credential, app, role)
+        let trusted = TrustedKeys::new("", "", "nsl").unwrap();
+        prove(credential, app, ProofContext { trusted: &trusted, role, now: TimestampMs::clamped(0) })
     }
 
-    fn attempt_in(
-        dialect: Dialect,
-        credential: &Credential,
-        app: Option<&App>,
-        role: Role,
-    ) -> Result<Grant, Rejection> {
+    fn proved_by_library(credential: &Credential, app: &App, role: Role) -> Option<Proved> {
         let trusted = TrustedKeys::new("", "", "nsl").unwrap();
-        let context = ProofContext { trusted: &trusted, role, dialect, now: TimestampMs::clamped(0) };
-        prove(credential, app, context)
+        let context = ProofContext { trusted: &trusted, role, now: TimestampMs::clamped(0) };
+        prove_library(credential, Some(app), context)
     }
 
     fn outcome(credential: &Credential, app: Option<&App>, role: Role) -> Result<Scope, Code> {
@@ -143,22 +141,37 @@ mod tests {
     #[test]
     fn library_key_must_allow_publishing_and_marks_the_grant() {
         let key = Credential::ApiKey("right".into());
-        let outcome = |scope, dialect| {
-            let shop = app("right", scope, false);
-            let granted = attempt_in(dialect, &key, Some(&shop), Role::Program);
-            granted.map(|grant| (grant.library, grant.dialect())).map_err(|rejection| rejection.code)
+        let library = |scope| {
+            let proved = proved_by_library(&key, &app("right", scope, false), Role::Program)?;
+            Some((proved.grant.library, proved.grant.dialect()))
         };
         for scope in [Scope::PUBLISH, Scope::BOTH] {
-            assert_eq!(outcome(scope, Dialect::Legacy), Ok((true, Dialect::Legacy)));
-            assert_eq!(outcome(scope, Dialect::Modern), Ok((false, Dialect::Modern)));
+            assert_eq!(library(scope), Some((true, Dialect::Legacy)));
+            let modern = attempt(&key, Some(&app("right", scope, false)), Role::Program).unwrap();
+            assert_eq!((modern.library, modern.dialect()), (false, Dialect::Modern));
         }
         for scope in [Scope::VIEW, Scope::MANAGE] {
-            assert_eq!(outcome(scope, Dialect::Legacy), Err(Code::Forbidden));
+            assert_eq!(library(scope), None);
         }
         let (ann, shop) = (Credential::LegacyUser(UserId::new("ann").unwrap()), app("k", Scope::BOTH, true));
         for role in [Role::Program, Role::Page] {
-            let grant = attempt_in(Dialect::Legacy, &ann, Some(&shop), role).unwrap();
+            let grant = proved_by_library(&ann, &shop, role).unwrap().grant;
             assert_eq!((grant.library, grant.dialect()), (false, Dialect::Legacy), "as it was stored before");
+        }
+    }
+
+    #[test]
+    fn library_proves_its_credentials_of_an_inactive_app() {
+        let shop = App { status: Status::Inactive, ..app("right", Scope::BOTH, true) };
+        let (ann, bob) = (UserId::new("ann").unwrap(), UserId::new("bob").unwrap());
+        for (credential, is_active) in [
+            (Credential::LegacyUser(ann), Some(false)),
+            (Credential::ApiKey("right".into()), Some(false)),
+            (Credential::LegacyUser(bob), None),
+            (Credential::ApiKey("wrong".into()), None),
+        ] {
+            let proved = proved_by_library(&credential, &shop, Role::Program);
+            assert_eq!(proved.map(|proved| proved.is_active), is_active, "{credential:?}");
         }
     }
 

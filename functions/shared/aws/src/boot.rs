@@ -18,7 +18,7 @@ use crate::deadline::{self, ObeyDeadline};
 use crate::failed_calls::FailedCalls;
 use crate::fan_out::FanOut;
 use crate::fault::{Fault, Kind};
-use crate::legacy::{Commands, Logs, Processes};
+use crate::legacy::{Admissions, Commands, Logs, Processes};
 use crate::publishers::Publishers;
 use crate::reports::Reports;
 use crate::retries;
@@ -285,6 +285,11 @@ impl Clients {
     /// The commands in the Connections table `table`.
     pub fn commands(&self, table: &str) -> Commands {
         Commands { table: self.table(table) }
+    }
+
+    /// The programs that are admitted by the ids of their frames, whose rows are in `table`.
+    pub fn admissions(&self, table: &str) -> Admissions {
+        Admissions::new(self.sessions(table), self.publishers(table))
     }
 
     /// The limiter of unauthenticated connections, whose session rows are in `table`.

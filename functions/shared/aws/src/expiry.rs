@@ -18,6 +18,10 @@ const CONNECTION_TTL_MS: i64 = 2 * HOUR_MS + 10 * MINUTE_MS;
 /// retention of its own.
 const PROCESS_TTL_MS: i64 = 8 * DAY_MS;
 
+/// What is left of the session of a connection that ended. A frame arrived before the end, and API Gateway gives a function
+/// 29 seconds for it.
+const ENDED_SESSION_TTL_MS: i64 = MINUTE_MS;
+
 /// Stream records that could not be read: two weeks to look into them.
 const QUARANTINE_TTL_MS: i64 = 14 * DAY_MS;
 
@@ -29,6 +33,11 @@ pub(crate) fn of_connection(now: TimestampMs) -> AttributeValue {
 /// Expiry of a process of the library whose connection first reported at `since`.
 pub(crate) fn of_process(since: TimestampMs) -> AttributeValue {
     seconds(since.plus_ms(PROCESS_TTL_MS))
+}
+
+/// Expiry of what is left of the session of a connection that ended at `now`.
+pub(crate) fn of_ended_session(now: TimestampMs) -> AttributeValue {
+    seconds(now.plus_ms(ENDED_SESSION_TTL_MS))
 }
 
 /// Expiry of the log entries that arrived at `now`.

@@ -5,6 +5,7 @@
 //! timestamp.
 
 use nsl_domain::ids::{AppId, ConnectionId, KeyHash};
+use nsl_domain::legacy::notice::Notice;
 use nsl_domain::legacy::session::ReplyKind;
 use nsl_domain::report::{Document, sortable};
 use nsl_domain::resolution::Resolution;
@@ -61,6 +62,8 @@ pub(crate) const GRANT: &str = "grant";
 /// When the `auth` arrived that proved it.
 pub(crate) const GRANTED_AT: &str = "grantedAt";
 pub(crate) const REFUSALS: &str = "refusals";
+/// When the connection ended: only on what is left of the row, for frames that arrived before.
+pub(crate) const ENDED_AT: &str = "endedAt";
 /// String set of the apps that a connection subscribes to.
 pub(crate) const WATCHES: &str = "watches";
 /// String set of the apps that a connection may report for.
@@ -69,6 +72,8 @@ pub(crate) const PUBLISHES: &str = "publishes";
 pub(crate) const AUTHENTICATED_AT: &str = "welcomedAt";
 pub(crate) const FIRST_REJECTED_AT: &str = "wrongSince";
 pub(crate) const LAST_REJECTED_AT: &str = "wrongAt";
+/// When the ids of one of its frames, other than `auth`, were last checked.
+pub(crate) const CHECKED_AT: &str = "checkedAt";
 pub(crate) const MIN_INTERVAL: &str = "minInterval";
 pub(crate) const DIALECT: &str = "dialect";
 /// Of the count of an app's connections: publishers, subscriptions, and when the last recount that finished began and the
@@ -163,6 +168,15 @@ pub(crate) fn answered_at(kind: ReplyKind) -> &'static str {
         ReplyKind::LastActions => "lastActionsAt",
         ReplyKind::Command => "commandAt",
         ReplyKind::Metrics => "metricsAt",
+    }
+}
+
+/// When a connection got a notice.
+pub(crate) fn notified_at(notice: Notice) -> &'static str {
+    match notice {
+        Notice::Unproved => "unprovedAt",
+        Notice::SwitchedOff => "switchedOffAt",
+        Notice::Full => "fullAt",
     }
 }
 
@@ -282,6 +296,8 @@ pub(crate) const IS_NEW: &str = "attribute_not_exists(pk)";
 pub(crate) const IS_NOT_LATER: &str = "attribute_not_exists(#at) OR #at <= :at";
 /// The condition that an item has the key that is written.
 pub(crate) const EXISTS: &str = "attribute_exists(pk)";
+/// The condition that a session row is that of an open connection.
+pub(crate) const IS_OPEN: &str = "attribute_exists(pk) AND attribute_not_exists(endedAt)";
 pub(crate) const IN_PARTITION: &str = "pk = :pk";
 /// The projection of a key without the other attributes.
 pub(crate) const KEY_ONLY: &str = "pk, sk";

@@ -1,10 +1,11 @@
 //! What is stored only for the published library and its dashboard.
 //!
-//! - `sessions`: the legacy part of a session row, and the claim of a rate-limited reply;
+//! - `sessions`, `admissions`: the legacy part of a session row, claims of replies, programs admitted by their frames;
 //! - `reports`: deduplication of the copies that the library sends;
 //! - `processes`, `sources`: the processes of an app; which source a connection is, and how wrong its clock is;
 //! - `logs`, `commands`: log entries, and the last command of each switch.
 
+mod admissions;
 mod commands;
 mod logs;
 mod processes;
@@ -12,6 +13,7 @@ mod reports;
 mod sessions;
 mod sources;
 
+pub use admissions::{Admissions, FrameAdmission};
 pub use commands::Commands;
 pub use logs::{LogEntries, Logs};
 pub use processes::{Named, Processes};

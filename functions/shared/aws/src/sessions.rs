@@ -1,7 +1,8 @@
 //! Session rows: what is stored of a connection from its handshake to its end.
 //!
-//! Put by `$connect`, deleted by `$disconnect` or on expiry. Every update requires the row, so that a late frame does
-//! not recreate it.
+//! Put by `$connect`, ended by `$disconnect` or on expiry. Every update requires the row of an open connection, so that a
+//! late frame does not recreate it. An ended row keeps its grant for a minute: frames that arrived before the end may be
+//! handled after it.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use crate::expiry;
 use crate::fault::{Fault, if_condition_held};
 use crate::items::{self, BadAttribute, Item};
 use crate::keys;
+use crate::retries;
 use crate::table::Table;
 
 /// The session rows of the Connections table.
@@ -33,6 +35,8 @@ pub struct Session {
     pub grant: Option<Grant>,
     /// When the first wrong credentials came since the last right ones.
     pub wrong_since: Option<TimestampMs>,
+    /// Whether the connection has ended.
+    pub is_ended: bool,
 }
 
 /// The apps of a connection that has ended.
@@ -111,7 +115,7 @@ impl Sessions {
         let update = self
             .update(connection)
             .condition_expression(
-                "attribute_exists(pk) AND (attribute_not_exists(#grantedAt) OR #grantedAt <= :now)",
+                [keys::IS_OPEN, " AND (attribute_not_exists(#grantedAt) OR #grantedAt <= :now)"].concat(),
             )
             .expression_attribute_names("#grantedAt", keys::GRANTED_AT)
             .expression_attribute_values(":now", items::number(now.ms()))
@@ -147,10 +151,32 @@ impl Sessions {
     }
 
     pub(crate) fn update(&self, connection: &ConnectionId) -> UpdateItemFluentBuilder {
-        self.table.update_existing(keys::connection(connection), keys::SESSION)
+        let update = self.table.update(keys::connection(connection), keys::SESSION);
+        update.condition_expression(keys::IS_OPEN)
     }
 
-    /// Ends a session and returns the apps of the connection. One write.
+    /// Ends the session of a connection that ended at `now`, and returns the apps of the connection. Its grant is kept for
+    /// a minute. One write.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the table cannot be written, or the row not decoded.
+    pub async fn end(&self, connection: &ConnectionId, now: TimestampMs) -> Result<Closed, Fault> {
+        const ATTEMPT: &str = "end session";
+        let update = self
+            .update(connection)
+            .update_expression("SET endedAt = :now, expiresAt = :expiry REMOVE watches, publishes")
+            .expression_attribute_values(":now", items::number(now.ms()))
+            .expression_attribute_values(":expiry", expiry::of_ended_session(now))
+            .return_values(ReturnValue::AllOld)
+            .customize();
+        let update = update.config_override(retries::at_end());
+        let ended = if_condition_held(ATTEMPT, update.send().await)?;
+        // A connection that has ended already has no apps.
+        let row = ended.and_then(|output| output.attributes).unwrap_or_default();
+        read_closed(&row).map_err(|bad| bad.into_fault(ATTEMPT))
+    }
+
+    /// Deletes a session whose frames carry their grant, and returns the apps of the connection. One write.
     ///
     /// # Errors
     /// A [`Fault`] when the table cannot be written, or the row not decoded.
@@ -183,7 +209,8 @@ pub(crate) async fn grant_update(
         Ok(_) => Ok(Updated::Done),
         Err(error) => match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                Ok(failed.item().map_or(Updated::Gone, |_| Updated::Overtaken))
+                let open = failed.item().filter(|row| !is_ended(row));
+                Ok(open.map_or(Updated::Gone, |_| Updated::Overtaken))
             }
             _ => Err(Fault::of(attempt, error)),
         },
@@ -192,7 +219,13 @@ pub(crate) async fn grant_update(
 
 fn read_session(item: &Item) -> Result<Session, BadAttribute> {
     let role = Role::from_text(Some(items::read_text(item, keys::ROLE)?));
-    Ok(Session { role, grant: read_grant(item)?, wrong_since: read_instant(item, keys::FIRST_REJECTED_AT)? })
+    let wrong_since = read_instant(item, keys::FIRST_REJECTED_AT)?;
+    Ok(Session { role, grant: read_grant(item)?, wrong_since, is_ended: is_ended(item) })
+}
+
+/// Whether a session row is what is left of a connection that has ended.
+pub(crate) fn is_ended(item: &Item) -> bool {
+    item.contains_key(keys::ENDED_AT)
 }
 
 pub(crate) fn read_grant(item: &Item) -> Result<Option<Grant>, BadAttribute> {

@@ -24,7 +24,7 @@ use crate::table::{self, Table};
 
 /// What adding a subscription to a session row attempts, and the condition that it has room.
 const WATCH: &str = "note subscription";
-const HAS_ROOM: &str = "attribute_exists(pk) AND (contains(watches, :app) OR attribute_not_exists(watches) OR size(watches) < :most)";
+const HAS_ROOM: &str = "attribute_exists(pk) AND attribute_not_exists(endedAt) AND (contains(watches, :app) OR attribute_not_exists(watches) OR size(watches) < :most)";
 
 /// The subscription rows of the Connections table.
 #[derive(Debug, Clone)]

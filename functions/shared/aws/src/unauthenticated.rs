@@ -47,7 +47,7 @@ impl UnauthenticatedConnections {
         closed.unwrap_or(false)
     }
 
-    /// Closes the connection and returns true, unless an `auth` succeeded in the meantime, or it is a program whose
+    /// Closes the connection and returns true, unless it has ended, an `auth` succeeded in the meantime, or it is a program whose
     /// credentials have been wrong for less than [`WRONG_FOR_MS`]: a library that was accepted once keeps sending, and
     /// would reconnect every three seconds.
     async fn close(&self, connection: &ConnectionId, now: TimestampMs) -> Result<bool, Fault> {
@@ -55,7 +55,8 @@ impl UnauthenticatedConnections {
         let is_kept = session.is_some_and(|session| {
             let wrong_for_ms = session.wrong_since.map(|since| now.ms_since(since));
             let is_recently_wrong = wrong_for_ms.is_some_and(|ms| ms < WRONG_FOR_MS);
-            session.grant.is_some() || session.role == Role::Program && is_recently_wrong
+            let is_open_and_wrong = session.role == Role::Program && is_recently_wrong;
+            session.is_ended || session.grant.is_some() || is_open_and_wrong
         });
         if is_kept {
             return Ok(false);

@@ -87,6 +87,26 @@ impl Grant {
         if self.library || self.is_by_ids() { Dialect::Legacy } else { Dialect::Modern }
     }
 
+    /// The grant that the ids of the library and its dashboard give a client of `role`, without a secret: only for an app
+    /// that allows it, and to its owner. A program may publish, a page of the configured origins may view.
+    pub fn by_ids(user: &UserId, app: &App, role: Role) -> Option<Self> {
+        let scope = match role {
+            Role::Program => Scope::PUBLISH,
+            Role::Page => Scope::VIEW,
+            Role::ForeignPage => return None,
+        };
+        let reach = GrantedApps::Apps(vec![app.id.clone()]);
+        let grant = Self {
+            user: user.clone().into(),
+            scope,
+            reach,
+            proof: Proof::Legacy,
+            until: None,
+            library: false,
+        };
+        (app.legacy && *user == app.owner).then_some(grant)
+    }
+
     /// The part of it that is stored with a subscription or a publisher.
     pub fn stored_proof(&self) -> StoredProof {
         StoredProof { proof: self.proof.clone(), owner: self.bound_to(), until: self.until }

@@ -5,6 +5,7 @@ use nsl_aws::fault::{Fault, Kind};
 use nsl_aws::legacy::{LegacyFrame, ReportedSource};
 use nsl_domain::ids::KeyHash;
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
+use nsl_domain::legacy::notice::Notice;
 use nsl_domain::legacy::process::{Process, ProcessStart};
 use nsl_domain::legacy::session::ReplyKind;
 use nsl_domain::resolution::Resolution;
@@ -52,6 +53,12 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("read legacy session", sessions.find_legacy(&id).await.map(drop)),
         ("claim reply", sessions.claim(&id, ReplyKind::Status, now()).await.map(drop)),
         ("store legacy grant", sessions.store_legacy_grant(&id, &grant("shop"), now()).await.map(drop)),
+        (
+            "store grant of a frame",
+            sessions.store_frame_grant(&id, &grant("shop"), None, now()).await.map(drop),
+        ),
+        ("note check", sessions.note_check(&id, true, now()).await),
+        ("claim notice", sessions.claim_notice(&id, Notice::Full, now()).await.map(drop)),
         ("put log entries", env.log_entries().put(&shop.id, &id, &["{}".to_owned()], now()).await),
         ("query log entries", env.log_entries().newest(&shop.id, now(), now()).await.map(drop)),
         ("put command", env.commands().put(&shop.id, &given()).await),
@@ -63,6 +70,7 @@ async fn every_operation(env: &TestEnvironment) -> Vec<(&'static str, Result<(),
         ("expire subscription", subscriptions.expire(&shop.id, &viewer(&id)).await.map(drop)),
         ("delete subscription", subscriptions.delete(&shop.id, &id).await),
         ("delete gone subscription", subscriptions.delete_gone(&shop.id, &id).await),
+        ("end session", sessions.end(&id, now()).await.map(drop)),
         ("close session", sessions.close(&id).await.map(drop)),
         ("put report", reports.store(&report, &shop, 60_000).await),
         ("put legacy report", reports.store_legacy(&report, frame, &shop, 60_000).await.map(drop)),

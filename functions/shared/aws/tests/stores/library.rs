@@ -3,6 +3,7 @@
 use nsl_aws::sessions::Updated;
 use nsl_domain::legacy::command::{Command, IssuedCommand, Switch};
 use nsl_domain::legacy::logs::LOG_RETENTION_MS;
+use nsl_domain::legacy::notice::Notice;
 use nsl_domain::legacy::session::{Claim, LegacySession, ReplyKind};
 use serde_json::json;
 
@@ -64,7 +65,8 @@ async fn storing_a_legacy_grant_clears_earlier_rejections() {
     assert_eq!((wrong.wrong_since, wrong.wrong_at), (Some(now()), Some(now().plus_ms(5))));
     env.take_calls();
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Done);
-    assert_eq!(env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
+    let again = env.sessions().store_legacy_grant(&id, &grant("shop"), now()).await.unwrap();
+    assert_eq!(again, Updated::Overtaken);
     let welcomed = env.sessions().find_legacy(&id).await.unwrap().unwrap();
     let expected = LegacySession {
         grant: Some(grant("shop")),
@@ -74,6 +76,50 @@ async fn storing_a_legacy_grant_clears_earlier_rejections() {
     assert_eq!(welcomed, expected);
     assert_eq!(env.sessions().store_legacy_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Done);
     assert_eq!(env.sessions().close(&id).await.unwrap().published, [super::id("bank"), super::id("shop")]);
+}
+
+#[tokio::test]
+async fn grant_of_a_frame_is_stored_unless_another_was() {
+    let env = TestEnvironment::start().await;
+    let (id, sessions) = (connection(ID), env.sessions());
+    let (shop, bank) = (grant("shop"), grant("bank"));
+    assert_eq!(sessions.store_frame_grant(&id, &shop, None, now()).await.unwrap(), Updated::Gone);
+    open(&env, &id).await;
+    sessions.note_check(&id, true, now()).await.unwrap();
+    let checked = sessions.find_legacy(&id).await.unwrap().unwrap();
+    assert_eq!((checked.checked_at, checked.wrong_since), (Some(now()), Some(now())));
+    env.take_calls();
+    let later = now().plus_ms(5);
+    for (new, earlier, stored) in [
+        (&shop, Some(&bank), Updated::Overtaken),
+        (&shop, None, Updated::Done),
+        (&bank, None, Updated::Overtaken),
+        (&bank, Some(&bank), Updated::Overtaken),
+        (&bank, Some(&shop), Updated::Done),
+    ] {
+        assert_eq!(sessions.store_frame_grant(&id, new, earlier, later).await.unwrap(), stored);
+    }
+    assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"; 5]);
+    let row = sessions.find_legacy(&id).await.unwrap().unwrap();
+    let expected = LegacySession { grant: Some(bank), checked_at: Some(later), ..LegacySession::default() };
+    assert_eq!(row, expected, "an auth may follow at once");
+    assert_eq!(sessions.close(&id).await.unwrap().published, [super::id("bank"), super::id("shop")]);
+}
+
+#[tokio::test]
+async fn each_notice_is_claimed_once() {
+    let env = TestEnvironment::start().await;
+    let id = connection(ID);
+    assert!(!env.sessions().claim_notice(&id, Notice::Full, now()).await.unwrap(), "the connection is gone");
+    open(&env, &id).await;
+    for notice in Notice::ALL {
+        let (sessions, id) = (env.sessions(), &id);
+        let claims = (0..8).map(|_| sessions.claim_notice(id, notice, now()));
+        let claims = futures_util::future::join_all(claims).await;
+        assert_eq!(claims.into_iter().filter(|claim| *claim.as_ref().unwrap()).count(), 1, "{notice:?}");
+    }
+    let row = env.sessions().find_legacy(&id).await.unwrap().unwrap();
+    assert_eq!(row.notified, Notice::ALL.into());
 }
 
 fn entries(numbers: std::ops::Range<i64>) -> Vec<String> {

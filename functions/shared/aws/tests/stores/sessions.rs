@@ -1,6 +1,9 @@
 //! Session rows: opened once, updated while they are there, and gone for good when closed.
 
 use nsl_aws::sessions::{Closed, Session, Updated};
+use nsl_aws::subscriptions::Added;
+use nsl_domain::legacy::notice::Notice;
+use nsl_domain::legacy::session::{Claim, ReplyKind};
 use serde_json::json;
 
 use super::*;
@@ -14,7 +17,7 @@ async fn open_session_has_its_role_and_expiry() {
         env.sessions().open(&connection(name), role, &[], now()).await.unwrap();
         assert_eq!(env.take_lines(), ["PutItem ConnectionsTable"]);
         let found = env.sessions().find(&connection(name)).await.unwrap();
-        assert_eq!(found, Some(Session { role, grant: None, wrong_since: None }));
+        assert_eq!(found, Some(Session { role, grant: None, wrong_since: None, is_ended: false }));
         assert_eq!(env.take_lines(), ["GetItem ConnectionsTable consistent"]);
     }
     let end = (NOW_MS / 1000 + 130 * 60).to_string();
@@ -93,6 +96,53 @@ async fn closing_returns_and_deletes_subscriptions() {
     assert_eq!(env.sessions().store_grant(&id, &grant("shop"), now()).await.unwrap(), Updated::Gone);
     assert_eq!(env.sessions().count_rejection(&id, now()).await.unwrap(), None);
     assert_eq!(env.sessions().find(&id).await.unwrap(), None, "a late frame brings nothing back");
+}
+
+#[tokio::test]
+async fn ended_session_keeps_its_grant_and_nothing_else() {
+    let env = TestEnvironment::start().await;
+    let id = connection(ID);
+    assert_eq!(env.sessions().end(&id, now()).await.unwrap(), Closed::default(), "without a row");
+    assert!(env.connection_rows().await.is_empty());
+    open(&env, &id).await;
+    env.sessions().store_grant(&id, &grant("shop"), now()).await.unwrap();
+    env.subscriptions().add(&super::id("bank"), &viewer(&id), now()).await.unwrap();
+    env.take_calls();
+    let expected = Closed { watched: vec![super::id("bank")], published: vec![super::id("shop")] };
+    assert_eq!(env.sessions().end(&id, now()).await.unwrap(), expected);
+    assert_eq!(env.take_lines(), ["UpdateItem ConnectionsTable"]);
+    let found = env.sessions().find(&id).await.unwrap().unwrap();
+    assert_eq!((found.is_ended, found.grant), (true, Some(grant("shop"))));
+    let rows = env.connection_rows().await;
+    let row = rows.iter().find(|row| row["sk"]["S"] == "session").unwrap();
+    assert_eq!(row["expiresAt"]["N"], (NOW_MS / 1000 + 60).to_string(), "a minute");
+    assert!(row["watches"].is_null() && row["publishes"].is_null());
+}
+
+#[tokio::test]
+async fn ended_session_refuses_every_change() {
+    let env = TestEnvironment::start().await;
+    let (id, sessions) = (connection(ID), env.sessions());
+    open(&env, &id).await;
+    sessions.store_grant(&id, &grant("shop"), now()).await.unwrap();
+    sessions.end(&id, now()).await.unwrap();
+    let before = env.connection_rows().await;
+    assert_eq!(sessions.end(&id, now().plus_ms(1)).await.unwrap(), Closed::default());
+    assert_eq!(sessions.store_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Gone);
+    assert_eq!(sessions.store_legacy_grant(&id, &grant("bank"), now()).await.unwrap(), Updated::Gone);
+    let (bank, shop) = (grant("bank"), grant("shop"));
+    let stored = sessions.store_frame_grant(&id, &bank, Some(&shop), now()).await.unwrap();
+    assert_eq!(stored, Updated::Gone);
+    assert_eq!(sessions.count_rejection(&id, now()).await.unwrap(), None);
+    assert_eq!(sessions.claim(&id, ReplyKind::Status, now()).await.unwrap(), Claim::Gone);
+    assert!(!sessions.claim_notice(&id, Notice::Unproved, now()).await.unwrap());
+    sessions.note_check(&id, true, now()).await.unwrap();
+    let added = [
+        env.subscriptions().add(&super::id("shop"), &viewer(&id), now()).await.unwrap(),
+        env.subscriptions().add_with_replay(&super::id("shop"), &viewer(&id), now()).await.unwrap(),
+    ];
+    assert_eq!(added, [Added::Rejected; 2]);
+    assert_eq!(env.connection_rows().await, before);
 }
 
 #[tokio::test]

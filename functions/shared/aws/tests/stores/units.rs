@@ -102,8 +102,9 @@ async fn each_call_about_connections_is_charged_as_documented() {
     }
     env.subscriptions().of_app(&id("crowd"), now()).await.unwrap();
     assert_eq!(units(&env), [1.0], "forty viewers");
+    env.sessions().end(&connection, now()).await.unwrap();
     env.sessions().close(&connection).await.unwrap();
-    assert_eq!(units(&env), [1.0]);
+    assert_eq!(units(&env), [1.0, 1.0], "the end of a session, and its deletion");
 }
 
 #[tokio::test]

@@ -41,28 +41,27 @@ pub enum Subscribed {
     },
 }
 
-/// What the conversation of a connection may do.
+/// What both dialects need, in every function.
 #[expect(async_fn_in_trait, reason = "the runtime of a function is single-threaded and needs no `Send`")]
-pub trait Effects {
+pub trait BaseEffects {
     /// Why an effect failed on our side.
     type Fault;
 
     /// Logs a fault that ends the frame or is ignored.
     fn log_fault(&self, fault: Self::Fault);
 
-    /// The grant that `credential`, in an `auth` of `dialect`, proves for `app`, or the rejection.
-    async fn prove(
-        &self,
-        app: &AppId,
-        credential: &Credential,
-        dialect: Dialect,
-    ) -> Result<Grant, EffectError<Self::Fault>>;
+    /// Whether `app` may have one more connection.
+    async fn has_connection_room(&self, app: &AppId) -> Result<bool, Self::Fault>;
+}
+
+/// What the conversation of a connection may do.
+#[expect(async_fn_in_trait, reason = "the runtime of a function is single-threaded and needs no `Send`")]
+pub trait Effects: BaseEffects {
+    /// The grant that `credential` proves for `app`, or the rejection.
+    async fn prove(&self, app: &AppId, credential: &Credential) -> Result<Grant, EffectError<Self::Fault>>;
 
     /// Counts wrong credentials of the connection and returns the count; `None` if the connection is gone.
     async fn count_rejection(&self) -> Result<Option<u32>, Self::Fault>;
-
-    /// Whether `app` may have one more connection.
-    async fn has_connection_room(&self, app: &AppId) -> Result<bool, Self::Fault>;
 
     /// Stores the grant for the later frames of the connection and, if it may publish, its publisher row; false if the
     /// connection is gone.

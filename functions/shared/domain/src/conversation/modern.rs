@@ -2,10 +2,9 @@
 //!
 //! A grant is stored before it is confirmed, and a subscription before its replay is read.
 
-use super::effects::{EffectError, Effects, Subscribed};
+use super::effects::{BaseEffects, EffectError, Effects, Subscribed};
 use super::limits::{FULL_FOR_MS, MAX_AUTH_REJECTIONS, MAX_SUBSCRIPTIONS};
 use super::reply::Reply;
-use crate::dialect::Dialect;
 use crate::frame::control::{ControlFrame, Credential, Request};
 use crate::frame::envelope::FrameId;
 use crate::frame::outbound::Outbound;
@@ -15,7 +14,7 @@ use crate::ids::AppId;
 use crate::rejection::{Code, Rejection};
 use crate::time::TimestampMs;
 
-type Outcome<E> = Result<Reply, EffectError<<E as Effects>::Fault>>;
+type Outcome<E> = Result<Reply, EffectError<<E as BaseEffects>::Fault>>;
 
 /// The authentication of a connection before its frame is read.
 #[derive(Debug, Clone)]
@@ -66,7 +65,7 @@ async fn auth<E: Effects>(
     context: &AuthContext,
     effects: &E,
 ) -> Outcome<E> {
-    let grant = match effects.prove(&app, credential, Dialect::Modern).await {
+    let grant = match effects.prove(&app, credential).await {
         Err(EffectError::Rejected(rejection)) => {
             return Ok(match effects.count_rejection().await? {
                 Some(count) => reject_credential(rejection, count, id),

@@ -7,8 +7,8 @@ use crate::frame::outbound::Outbound;
 pub struct FrameCounts {
     /// The frame was ignored because it repeats an answered one.
     pub ignored_repeats: bool,
-    /// The frame had a program's wrong credentials, which are not answered.
-    pub unanswered_rejections: bool,
+    /// The frame had credentials of a program that were not accepted, which at most one notice answers.
+    pub refused_programs: bool,
     /// Log entries that were not stored.
     pub dropped_logs: u64,
 }

@@ -167,7 +167,8 @@ fn read_auth(envelope: &Envelope<'_>) -> Result<Request, Rejection> {
     let AuthFields { app_id, api_key, token } = envelope.fields()?;
     let LegacyAuth { app_id: app, user_id: user } = envelope.fields()?;
     if user.is_present() {
-        return read_library_auth(app, user, given(api_key), given(token));
+        let read = read_library_auth(app, user, given(api_key), given(token));
+        return Ok(read.unwrap_or_else(|rejection| Request::Legacy(LegacyRequest::MalformedAuth(rejection))));
     }
     let (app, dialect) = (required_app(app_id)?, Dialect::Modern);
     Ok(Request::Auth { app, credential: read_secret(api_key, token)?, dialect })

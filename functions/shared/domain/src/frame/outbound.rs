@@ -11,6 +11,7 @@ use crate::ids::{AppId, Source, Subject};
 use crate::isolation::isolated;
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::HistoryShape;
+use crate::legacy::notice::Notice;
 use crate::rejection::{Code, Rejection};
 use crate::report::Report;
 use crate::time::TimestampMs;
@@ -44,7 +45,7 @@ pub enum Outbound {
         /// The user that the connection acts for.
         user: Subject,
     },
-    /// The dashboard's `auth` failed. Never sent to a publisher: the library throws.
+    /// The `auth` of a page failed. Never sent to a program: the library throws.
     AuthError,
     /// The result of a frame of reports that has an id.
     Ack {
@@ -79,6 +80,8 @@ pub enum Outbound {
     LastActions(AppId, Vec<IssuedCommand>),
     /// A switch, for publishers. Without `data`, the library's process ends.
     Command(Command),
+    /// Why a program gets nothing, as a command that no version of the library has.
+    Notice(Notice),
     /// The reply to a command; `None` if it is unknown or not allowed.
     CommandResponse(Option<Command>),
 }
@@ -125,6 +128,7 @@ impl Outbound {
                 json!({"type": "get_last_actions", "payload": actions})
             }
             Self::Command(command) => json!({"type": "command", "data": command.to_json()}),
+            Self::Notice(notice) => json!({"type": "command", "data": {"type": notice.text()}}),
             Self::CommandResponse(Some(command)) => json!({"type": "command_response", "payload": {
                 "success": true, "message": "the publishers were notified", "data": command.to_json(),
             }}),

@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 use super::draft::ReportDraft;
 use super::envelope::{Envelope, FrameId, RejectedFrame};
 use super::fields::{self, Field};
-use crate::ids::{AppId, MalformedAppId, Source};
+use crate::ids::{AppId, MalformedAppId, Source, UserId};
 use crate::isolation::{Panicked, isolated};
+use crate::legacy::ids::{LibraryIds, id_or_number};
 use crate::rejection::{Code, Rejection};
 use crate::report::Document;
 use crate::time::TimestampMs;
@@ -37,6 +38,8 @@ pub struct ReportFrame {
 pub struct ReportEntry {
     /// The app that it names, set even if the rest is rejected.
     pub app: Option<AppId>,
+    /// The user that it names, which only the library does.
+    pub user: Field<UserId>,
     /// Length of its text in bytes.
     pub bytes: usize,
     /// The report, or why it is rejected. The field of the rejection is relative to the report.
@@ -46,8 +49,10 @@ pub struct ReportEntry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ReportFields<'a> {
-    #[serde(default)]
-    app_id: Field<AppId>,
+    #[serde(borrow)]
+    app_id: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "id_or_number")]
+    user_id: Field<UserId>,
     #[serde(borrow)]
     metrics: Option<&'a RawValue>,
     #[serde(default)]
@@ -74,6 +79,25 @@ impl ReportFrame {
     /// The app of each report that names one, in order and with repeats.
     pub fn apps(&self) -> impl Iterator<Item = &AppId> {
         self.entries.iter().filter_map(|entry| entry.app.as_ref())
+    }
+
+    /// Whether it has the form of a frame of the library: one report, which names a user.
+    pub fn is_of_library(&self) -> bool {
+        self.library_entry().is_some()
+    }
+
+    /// The ids that a frame of the library proves its permission with.
+    pub fn library_ids(&self) -> Option<LibraryIds> {
+        let entry = self.library_entry()?;
+        match (&entry.app, &entry.user) {
+            (Some(app), Field::Valid(user)) => Some(LibraryIds { app: app.clone(), user: user.clone() }),
+            _ => None,
+        }
+    }
+
+    fn library_entry(&self) -> Option<&ReportEntry> {
+        let [entry] = self.entries.as_slice() else { return None };
+        (!self.is_batch && entry.user.is_present()).then_some(entry)
     }
 }
 
@@ -109,6 +133,7 @@ fn read_each(reports: &[&RawValue], read: impl Fn(&str, usize) -> ReportEntry) -
     let entries = reports.iter().enumerate().map(|(index, report)| {
         isolated(|| read(report.get(), index)).unwrap_or_else(|Panicked| ReportEntry {
             app: None,
+            user: Field::Absent,
             bytes: report.get().len(),
             outcome: Err(Rejection::unavailable()),
         })
@@ -119,20 +144,29 @@ fn read_each(reports: &[&RawValue], read: impl Fn(&str, usize) -> ReportEntry) -
 impl ReportEntry {
     /// Reads one report; `index` is its position in the frame.
     fn read(json: &str, index: usize) -> Self {
-        let (app, outcome) = match read_fields(json) {
-            Ok((app, report)) => (Some(app.clone()), read_draft(app, report, index)),
-            Err(rejection) => (None, Err(rejection)),
+        let bytes = json.len();
+        let mut report = match read_fields(json) {
+            Ok(report) => report,
+            Err(rejection) => return Self { app: None, user: Field::Absent, bytes, outcome: Err(rejection) },
         };
-        Self { app, bytes: json.len(), outcome }
+        let user = std::mem::take(&mut report.user_id);
+        match read_app(&report, &user).required("appId", MalformedAppId) {
+            Ok(app) => Self { app: Some(app.clone()), user, bytes, outcome: read_draft(app, report, index) },
+            Err(rejection) => Self { app: None, user, bytes, outcome: Err(rejection) },
+        }
     }
 }
 
-fn read_fields(json: &str) -> Result<(AppId, ReportFields<'_>), Rejection> {
+fn read_fields(json: &str) -> Result<ReportFields<'_>, Rejection> {
     let not_an_object = Rejection::new(Code::InvalidField, "data must be an object");
-    let read = fields::object(json).map_err(|problem| problem.into_rejection(json, "", not_an_object));
-    let mut report: ReportFields<'_> = read?;
-    let app = std::mem::take(&mut report.app_id).required("appId", MalformedAppId)?;
-    Ok((app, report))
+    fields::object(json).map_err(|problem| problem.into_rejection(json, "", not_an_object))
+}
+
+/// The app of a report. The library may send it as a number, as in its `auth`.
+fn read_app(report: &ReportFields<'_>, user: &Field<UserId>) -> Field<AppId> {
+    let Some(json) = report.app_id else { return Field::Absent };
+    let read = if user.is_present() { id_or_number(json) } else { serde_json::from_str(json.get()) };
+    read.unwrap_or(Field::Malformed)
 }
 
 fn read_draft(app: AppId, report: ReportFields<'_>, index: usize) -> Result<ReportDraft, Rejection> {

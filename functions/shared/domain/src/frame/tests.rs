@@ -1,12 +1,13 @@
 //! Rejected frames: which code, field and frame id a client gets back for which mistake.
 
-use super::control::{ControlFrame, MAX_CREDENTIAL_BYTES, MAX_MIN_INTERVAL_MS};
+use super::control::{ControlFrame, MAX_CREDENTIAL_BYTES, MAX_MIN_INTERVAL_MS, Request};
 use super::draft::ReportSender;
 use super::envelope::{FrameId, MAX_FRAME_ID_BYTES, RejectedFrame};
 use super::outbound::{Outbound, live_frame};
 use super::publish::ReportFrame;
 use crate::dialect::Dialect;
 use crate::ids::Source;
+use crate::legacy::frames::LegacyRequest;
 use crate::legacy::report::LegacyReport;
 use crate::rejection::Code::{
     self, InvalidField, InvalidJson, MissingField, TimestampOutOfRange, TooLarge, UnknownType,
@@ -241,10 +242,6 @@ fn rejected_control_frames_name_the_first_wrong_field() {
         ("auth", r#"{"appId":"shop","apiKey":7}"#, InvalidField, "data.apiKey"),
         ("auth", r#"{"appId":"shop","token":{}}"#, InvalidField, "data.token"),
         ("auth", r#"{"appId":"shop","apiKey":"k","token":"t"}"#, InvalidField, "data.token"),
-        ("auth", r#"{"userId":true,"appId":"shop"}"#, InvalidField, "data.userId"),
-        ("auth", r#"{"userId":"","appId":"shop"}"#, InvalidField, "data.userId"),
-        ("auth", r#"{"userId":"","appId":[]}"#, InvalidField, "data.appId"),
-        ("auth", r#"{"userId":"ann"}"#, MissingField, "data.appId"),
         ("subscribe", "null", MissingField, "data"),
         ("subscribe", "[]", InvalidField, "data"),
         ("subscribe", r#"{"since":"x"}"#, MissingField, "data.appId"),
@@ -262,6 +259,46 @@ fn rejected_control_frames_name_the_first_wrong_field() {
     let slow = format!(r#"{{"appId":"shop","minInterval":{}}}"#, MAX_MIN_INTERVAL_MS + 1);
     let expected = (InvalidField, Some("data.minInterval"), true);
     assert_rejected(ControlFrame::read, &frame("subscribe", &slow), expected);
+}
+
+#[test]
+fn malformed_auth_of_the_library_keeps_its_rejection() {
+    for (data, code, field) in [
+        (r#"{"userId":true,"appId":"shop"}"#, InvalidField, "data.userId"),
+        (r#"{"userId":"","appId":"shop"}"#, InvalidField, "data.userId"),
+        (r#"{"userId":"","appId":[]}"#, InvalidField, "data.appId"),
+        (r#"{"userId":"ann"}"#, MissingField, "data.appId"),
+    ] {
+        let frame = ControlFrame::read(&format!(r#"{{"type":"auth","data":{data}}}"#)).unwrap();
+        let Request::Legacy(LegacyRequest::MalformedAuth(rejection)) = frame.request else {
+            panic!("{data}")
+        };
+        assert_eq!((rejection.code, rejection.field.as_deref()), (code, Some(field)), "{data}");
+    }
+}
+
+#[test]
+fn ids_of_a_report_are_those_of_the_library() {
+    let ids = |data: &str| {
+        let frame = ReportFrame::read(&format!(r#"{{"type":"metrics","data":{data}}}"#)).unwrap();
+        let ids = frame.library_ids().map(|ids| (ids.user.as_str().to_owned(), ids.app.to_string()));
+        (frame.is_of_library(), ids)
+    };
+    let of = |user: &str, app: &str| (true, Some((user.to_owned(), app.to_owned())));
+    assert_eq!(ids(r#"{"userId":"ann","appId":"shop","metrics":{}}"#), of("ann", "shop"));
+    assert_eq!(ids(r#"{"userId":7,"appId":42,"metrics":{}}"#), of("7", "42"), "as in its auth");
+    assert_eq!(ids(r#"{"userId":"ann","appId":"shop","metrics":7}"#), of("ann", "shop"));
+    for malformed in [r#"{"userId":"","appId":"shop"}"#, r#"{"userId":"ann","appId":{}}"#] {
+        assert_eq!(ids(malformed), (true, None), "{malformed}");
+    }
+    for modern in [
+        r#"{"appId":"shop","metrics":{}}"#,
+        r#"{"userId":null,"appId":"shop","metrics":{}}"#,
+        r#"[{"userId":"ann","appId":"shop","metrics":{}}]"#,
+        "7",
+    ] {
+        assert_eq!(ids(modern), (false, None), "{modern}");
+    }
 }
 
 #[test]

@@ -35,6 +35,16 @@ impl LegacyContext {
         self.session_read_at = Some(self.now);
     }
 
+    /// The session row as it is known.
+    pub(super) fn session(&self) -> &LegacySession {
+        static NONE: LegacySession = LegacySession::NONE;
+        self.session.as_ref().unwrap_or(&NONE)
+    }
+
+    pub(super) fn session_mut(&mut self) -> &mut LegacySession {
+        self.session.get_or_insert_default()
+    }
+
     /// Whether the session row was read within [`REREAD_MS`] and had no grant.
     pub(super) fn is_known_without_grant(&self) -> bool {
         let is_recent = self.session_read_at.is_some_and(|at| self.now.ms_since(at) < REREAD_MS);

@@ -1,14 +1,16 @@
 //! Frames of the library and its dashboard, other than reports. Reading their types never fails: the library ignores
 //! errors and its dashboard cannot show them, so a malformed field counts as not sent, or as [`Field::Malformed`].
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::command::Command;
+use super::ids::id_or_number;
 use super::logs::MAX_ENTRY_BYTES;
 use crate::frame::envelope::Envelope;
 use crate::frame::fields::{self, Field};
 use crate::ids::{AppId, UserId};
+use crate::rejection::Rejection;
 
 /// The only reply type that a frame may ask for: others could end the process that asks.
 const REQUEST_HISTORY: &str = "request_history";
@@ -48,6 +50,8 @@ pub enum LegacyRequest {
     Logs {
         /// The app.
         app: Field<AppId>,
+        /// The user.
+        user: Field<UserId>,
         /// The accepted entries, each a JSON object.
         entries: Vec<String>,
         /// How many entries were dropped.
@@ -65,6 +69,9 @@ pub enum LegacyRequest {
         /// The app.
         app: Field<AppId>,
     },
+    /// An `auth` of the library or its dashboard with ids that no app or user can have, or a malformed key; a client of
+    /// this protocol gets the rejection.
+    MalformedAuth(Rejection),
     /// `filter`, `clear`: nothing happens.
     Ignored,
 }
@@ -108,7 +115,7 @@ impl LegacyRequest {
             "get_last_actions" => Self::LastActions { app },
             "logs" => {
                 let LogEntries { entries, dropped } = LogEntries::read(fields.logs, fields.encryption);
-                Self::Logs { app, entries, dropped }
+                Self::Logs { app, user: fields.user_id, entries, dropped }
             }
             "command" => Self::Command { app, command: Command::read(fields.kind, fields.data) },
             "request_metrics" => Self::Metrics { app },
@@ -116,20 +123,6 @@ impl LegacyRequest {
             _ => return None,
         })
     }
-}
-
-/// An id that may be sent as the number with its digits: users of the library configure either.
-fn id_or_number<'de, D, I>(deserializer: D) -> Result<Field<I>, D::Error>
-where
-    D: Deserializer<'de>,
-    I: TryFrom<String>,
-{
-    let Some(json) = Option::<&RawValue>::deserialize(deserializer)?.map(RawValue::get) else {
-        return Ok(Field::Absent);
-    };
-    let is_number = json.starts_with(|first: char| first.is_ascii_digit());
-    let text = if is_number { Some(json.to_owned()) } else { serde_json::from_str(json).ok() };
-    Ok(text.and_then(|text| I::try_from(text).ok()).map_or(Field::Malformed, Field::Valid))
 }
 
 fn history_shape(envelope: &Envelope<'_>) -> HistoryShape {
@@ -202,7 +195,8 @@ mod tests {
         for line in recorded.lines().filter(|line| !line.contains("\"send_metrics\"")) {
             match ControlFrame::read(line).unwrap().request {
                 Request::Legacy(LegacyRequest::History { app: Field::Valid(_), shape }) => shapes.push(shape),
-                Request::Legacy(LegacyRequest::Logs { app: Field::Valid(_), entries, dropped }) => {
+                Request::Legacy(LegacyRequest::Logs { app, user, entries, dropped }) => {
+                    assert!(matches!((app, user), (Field::Valid(_), Field::Valid(_))));
                     assert_eq!((entries.len(), dropped), (1, 0));
                 }
                 request => assert!(matches!(request, Request::Auth { .. }), "{request:?}"),
@@ -218,7 +212,8 @@ mod tests {
                 read(&json!({"type": "check_status", "data": data})),
                 LegacyRequest::Status { user: Field::Absent, app: Field::Absent }
             );
-            let logs = LegacyRequest::Logs { app: Field::Absent, entries: Vec::new(), dropped: 0 };
+            let (app, user) = (Field::Absent, Field::Absent);
+            let logs = LegacyRequest::Logs { app, user, entries: Vec::new(), dropped: 0 };
             assert_eq!(read(&json!({"type": "logs", "data": data})), logs);
         }
         let absent = LegacyRequest::LastActions { app: Field::Absent };

@@ -3,27 +3,23 @@
 //! `logs` needs permission to publish, commands and the last report permission to view. History and the last commands
 //! are also open to the library, which may only publish. Rejections are not sent, except for a command.
 
+use super::auth::malformed_auth;
+use super::claim::claim;
 use super::command::{Command, IssuedCommand};
 use super::context::LegacyContext;
 use super::effects::LegacyEffects;
 use super::frames::{HistoryShape, LegacyRequest};
+use super::log_flow::receive_logs;
 use super::logs;
-use super::session::{Claim, ReplyKind};
+use super::permission::{Outcome, Permission, permission};
+use super::session::ReplyKind;
 use crate::app::{App, Status};
 use crate::conversation::effects::EffectError;
-use crate::conversation::reply::{FrameCounts, Reply};
+use crate::conversation::reply::Reply;
 use crate::frame::fields::Field;
 use crate::frame::outbound::{AppStatus, Outbound, live_frame};
 use crate::grant::{Action, Grant, Role, is_valid_on};
 use crate::ids::{AppId, Scope, UserId};
-
-type Outcome<E, T> = Result<T, EffectError<<E as crate::conversation::effects::Effects>::Fault>>;
-
-/// A grant that was checked for an app.
-struct Permission {
-    app: AppId,
-    grant: Grant,
-}
 
 /// The reply to `request`.
 pub(super) async fn answer<E: LegacyEffects>(
@@ -45,9 +41,10 @@ pub(super) async fn answer<E: LegacyEffects>(
         LegacyRequest::LastActions { app } => last_actions(&app, context, effects).await,
         LegacyRequest::Command { app, command: issued } => command(&app, issued, context, effects).await,
         LegacyRequest::Metrics { app } => last_report(&app, context, effects).await,
-        LegacyRequest::Logs { app, entries, dropped } => {
-            Ok(logs(&app, entries, dropped, context, effects).await)
+        LegacyRequest::Logs { app, user, entries, dropped } => {
+            Ok(receive_logs(&app, &user, entries, dropped, context, effects).await)
         }
+        LegacyRequest::MalformedAuth(_) => malformed_auth(context, effects).await,
         LegacyRequest::Ignored => Ok(Reply::absorbed()),
     }
 }
@@ -60,44 +57,8 @@ fn kind_of(request: &LegacyRequest) -> Option<ReplyKind> {
         LegacyRequest::LastActions { .. } => Some(ReplyKind::LastActions),
         LegacyRequest::Command { .. } => Some(ReplyKind::Command),
         LegacyRequest::Metrics { .. } => Some(ReplyKind::Metrics),
-        LegacyRequest::Logs { .. } | LegacyRequest::Ignored => None,
+        LegacyRequest::Logs { .. } | LegacyRequest::MalformedAuth(_) | LegacyRequest::Ignored => None,
     }
-}
-
-/// Claims a reply of this kind. `Some` is the reply to a frame that may not have one: it repeats an answered one, the
-/// connection is gone, or its session row shows that it must be closed.
-async fn claim<E: LegacyEffects>(
-    kind: ReplyKind,
-    context: &mut LegacyContext,
-    effects: &E,
-) -> Outcome<E, Option<Reply>> {
-    let now = context.now;
-    if context.session.as_ref().is_some_and(|session| session.answered_recently(kind, now)) {
-        return Ok(Some(Reply::absorbed()));
-    }
-    Ok(match effects.claim_reply(kind).await? {
-        Claim::Claimed(session) => {
-            context.set_session(session);
-            context.close_if_rejected_too_long()
-        }
-        Claim::AlreadyClaimed(session) => {
-            context.set_session(session);
-            Some(context.close_if_rejected_too_long().unwrap_or_else(Reply::absorbed))
-        }
-        Claim::Gone => Some(Reply::silence()),
-    })
-}
-
-/// The checked grant of the connection; `None` if it has none or the frame names no app.
-async fn permission<E: LegacyEffects>(
-    named: &Field<AppId>,
-    action: impl Fn(&Grant) -> Action,
-    context: &LegacyContext,
-    effects: &E,
-) -> Outcome<E, Option<Permission>> {
-    let Some((grant, app)) = context.grant().cloned().zip(context.app_of(named)) else { return Ok(None) };
-    effects.authorise(&grant, action(&grant), &app).await?;
-    Ok(Some(Permission { app, grant }))
 }
 
 /// With its ids alone the library reads the history of its own app although it may only publish. A key or token that does
@@ -211,61 +172,4 @@ async fn command<E: LegacyEffects>(
 /// dashboard's `auth` has the scope `view` and may command.
 fn may_command(grant: &Grant) -> bool {
     grant.scope.contains(if grant.is_by_ids() { Scope::VIEW } else { Scope::BOTH })
-}
-
-/// Stores log entries, posts them to the subscribers, and counts those that were not stored.
-async fn logs<E: LegacyEffects>(
-    app: &Field<AppId>,
-    mut entries: Vec<String>,
-    malformed: usize,
-    context: &mut LegacyContext,
-    effects: &E,
-) -> Reply {
-    let dropped = malformed + entries.len().saturating_sub(context.log_room);
-    entries.truncate(context.log_room);
-    if entries.is_empty() {
-        return dropped_logs(dropped);
-    }
-    let stored = store_logs(app, &entries, context, effects).await;
-    if let Some(close) = context.close_if_rejected_too_long() {
-        return close;
-    }
-    match stored {
-        Ok(true) => dropped_logs(dropped),
-        Ok(false) | Err(EffectError::Rejected(_)) => dropped_logs(dropped + entries.len()),
-        Err(EffectError::Fault(fault)) => {
-            effects.log_fault(fault);
-            dropped_logs(dropped + entries.len())
-        }
-    }
-}
-
-/// Whether `entries` were stored. The session row is read only if this instance does not have the grant, and at most once
-/// a second.
-async fn store_logs<E: LegacyEffects>(
-    app: &Field<AppId>,
-    entries: &[String],
-    context: &mut LegacyContext,
-    effects: &E,
-) -> Outcome<E, bool> {
-    if context.is_known_without_grant() {
-        return Ok(false);
-    }
-    if context.grant().is_none() {
-        let Some(session) = effects.find_session().await? else { return Ok(false) };
-        context.set_session(session);
-    }
-    let permission = permission(app, |_| Action::Publish, context, effects).await?;
-    let Some(Permission { app, .. }) = permission else { return Ok(false) };
-    effects.store_log_entries(&app, entries).await?;
-    let groups = logs::groups(entries).into_iter();
-    let frames: Vec<String> = groups.map(|group| Outbound::Logs(group.to_vec()).render()).collect();
-    let posted = effects.post_to_subscribers(&app, &frames).await;
-    posted.unwrap_or_else(|fault| effects.log_fault(fault));
-    Ok(true)
-}
-
-fn dropped_logs(count: usize) -> Reply {
-    let dropped_logs = u64::try_from(count).unwrap_or(u64::MAX);
-    Reply { counts: FrameCounts { dropped_logs, ..FrameCounts::default() }, ..Reply::default() }
 }

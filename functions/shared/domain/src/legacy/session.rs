@@ -2,20 +2,21 @@
 //!
 //! All function instances share the row, so that the number of replies does not depend on the number of instances.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::notice::Notice;
 use crate::dialect::Dialect;
 use crate::frame::control::Credential;
 use crate::grant::{Grant, GrantedApps, Proof, Role};
 use crate::ids::{AppId, KeyHash, KeyId};
 use crate::time::{MINUTE_MS, SECOND_MS, TimestampMs};
 
-/// Shortest time between two checked `auth` of a connection, in milliseconds: the dashboard tries again after every
-/// `status_response` of an active app, and a connection whose credentials became correct must be accepted soon.
+/// Shortest time between two checked `auth` of a connection, or two checks of the ids of its other frames, in milliseconds:
+/// the dashboard tries again after every `status_response` of an active app, the library sends two reports a second, and
+/// a connection whose credentials became correct must be accepted soon.
 pub const ATTEMPT_EVERY_MS: i64 = 10 * SECOND_MS;
 
-/// How long a program with wrong credentials stays connected. It gets no error, and reconnects every three seconds
-/// when it is closed.
+/// How long a program with wrong credentials stays connected. It reconnects every three seconds when it is closed.
 pub const WRONG_FOR_MS: i64 = 10 * MINUTE_MS;
 
 /// A kind of reply. A connection gets at most one within [`ReplyKind::every_ms`].
@@ -65,15 +66,38 @@ pub struct LegacySession {
     pub grant: Option<Grant>,
     /// When an `auth` in this dialect last succeeded.
     pub authenticated_at: Option<TimestampMs>,
-    /// When the first wrong credentials arrived since the last successful `auth`.
+    /// When the first wrong credentials arrived since the last accepted ones.
     pub wrong_since: Option<TimestampMs>,
-    /// When the last wrong credentials arrived.
+    /// When the last `auth` with wrong credentials arrived.
     pub wrong_at: Option<TimestampMs>,
+    /// When the ids of another frame were last checked.
+    pub checked_at: Option<TimestampMs>,
     /// When it was last answered, by kind.
     pub answered: BTreeMap<ReplyKind, TimestampMs>,
+    /// What it was notified of.
+    pub notified: BTreeSet<Notice>,
+    /// Whether the connection has ended.
+    pub is_ended: bool,
 }
 
 impl LegacySession {
+    /// That of a connection of which nothing is known.
+    pub(super) const NONE: Self = Self {
+        grant: None,
+        authenticated_at: None,
+        wrong_since: None,
+        wrong_at: None,
+        checked_at: None,
+        answered: BTreeMap::new(),
+        notified: BTreeSet::new(),
+        is_ended: false,
+    };
+
+    /// That of a connection whose row is deleted.
+    pub fn ended() -> Self {
+        Self { is_ended: true, ..Self::NONE }
+    }
+
     /// Whether the grant is what this `auth` of the library proved. Never of a token, whose text is not stored.
     pub fn has_proved(&self, app: &AppId, credential: &Credential) -> bool {
         let grant = self.grant.as_ref().filter(|grant| grant.dialect() == Dialect::Legacy);
@@ -89,10 +113,13 @@ impl LegacySession {
 
     /// Whether an `auth` at `now` comes too soon after another.
     pub fn attempted_recently(&self, now: TimestampMs) -> bool {
-        [self.authenticated_at, self.wrong_at]
-            .into_iter()
-            .flatten()
-            .any(|at| now.ms_since(at) < ATTEMPT_EVERY_MS)
+        is_any_recent([self.authenticated_at, self.wrong_at], now)
+    }
+
+    /// Whether the ids of a frame other than `auth` come too soon after others at `now`. They never cost the connection
+    /// its `auth`, which the library sends once.
+    pub(super) fn checked_recently(&self, now: TimestampMs) -> bool {
+        is_any_recent([self.checked_at, self.wrong_at], now)
     }
 
     /// Whether a reply of this kind at `now` comes too soon after another.
@@ -112,6 +139,15 @@ impl LegacySession {
         self.authenticated_at = Some(now);
         self.wrong_since = None;
         self.wrong_at = None;
+        self.checked_at = None;
+    }
+
+    /// Notes that a frame other than `auth` was accepted.
+    pub(super) fn admit(&mut self, grant: Grant, now: TimestampMs) {
+        self.grant = Some(grant);
+        self.checked_at = Some(now);
+        self.wrong_since = None;
+        self.wrong_at = None;
     }
 
     /// Notes wrong credentials.
@@ -119,4 +155,8 @@ impl LegacySession {
         self.wrong_since.get_or_insert(now);
         self.wrong_at = Some(now);
     }
+}
+
+fn is_any_recent<const N: usize>(attempts: [Option<TimestampMs>; N], now: TimestampMs) -> bool {
+    attempts.into_iter().flatten().any(|at| now.ms_since(at) < ATTEMPT_EVERY_MS)
 }

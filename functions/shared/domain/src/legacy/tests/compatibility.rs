@@ -12,6 +12,7 @@ use crate::ids::{AppId, Source, Subject};
 use crate::legacy::command::Switch;
 use crate::legacy::command::{Command, IssuedCommand};
 use crate::legacy::frames::HistoryShape;
+use crate::legacy::notice::Notice;
 use crate::rejection::{Code, Rejection};
 use crate::report::Document;
 use crate::report::Report;
@@ -62,8 +63,11 @@ fn is_status(payload: &Value) -> bool {
     payload["success"].is_boolean() && fields.iter().all(|field| payload["status"][field].is_boolean())
 }
 
+/// Of the types that the library does not have it reads nothing else, and prints them.
 fn is_command(command: &Value) -> bool {
-    command["type"].is_string() && command["data"]["enabled"].is_boolean()
+    let is_switch = |kind: &str| Switch::ALL.iter().any(|switch| switch.as_str() == kind);
+    let kind = command["type"].as_str();
+    kind.is_some_and(|kind| !is_switch(kind) || command["data"]["enabled"].is_boolean())
 }
 
 fn is_actions(payload: &Value) -> bool {
@@ -86,6 +90,7 @@ fn is_sent_to(frame: &Outbound, role: Role) -> bool {
         | Outbound::LastActions(..)
         | Outbound::Command(_)
         | Outbound::CommandResponse(_) => true,
+        Outbound::Notice(_) => role == Role::Program,
     }
 }
 
@@ -111,6 +116,7 @@ fn every_frame() -> Vec<Outbound> {
     }));
     frames.extend([AppStatus::Active, AppStatus::Inactive, AppStatus::Unknown].map(Outbound::Status));
     frames.extend(commands.map(Outbound::Command));
+    frames.extend(Notice::ALL.map(Outbound::Notice));
     frames.extend(commands.map(|command| Outbound::CommandResponse(Some(command))));
     for entries in [entries, Vec::new()] {
         frames.push(Outbound::Logs(entries.clone()));
@@ -166,6 +172,8 @@ fn breaking_frames_are_recognised() {
         (json!({"type": "auth_error", "payload": {"message": "m"}}), true, false),
         (json!({"type": "clear"}), true, true),
         (json!({"type": "command", "data": {"type": "console_toggle"}}), true, false),
+        (json!({"type": "command", "data": {"type": "NSL: why"}}), false, false),
+        (json!({"type": "command", "data": {}}), true, false),
         (json!({"type": "get_last_actions", "payload": {}}), true, true),
         (json!({"type": "status_response", "payload": {"success": false}}), false, true),
         (json!({"type": "history", "payload": {"logs": []}}), false, true),

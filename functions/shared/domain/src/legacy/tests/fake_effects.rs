@@ -9,15 +9,17 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::app::App;
-use crate::conversation::effects::{EffectError, Effects, Subscribed};
+use crate::conversation::effects::{BaseEffects, EffectError, Effects, Subscribed};
 use crate::dialect::Dialect;
 use crate::frame::control::Credential;
 use crate::grant::{Action, Grant, GrantedApps, Proof};
 use crate::ids::{AppId, KeyId, Scope, Source};
 use crate::legacy::command::{Command, IssuedCommand, Switch};
-use crate::legacy::effects::LegacyEffects;
+use crate::legacy::effects::{AdmissionEffects, LegacyEffects, Proved, Stored};
+use crate::legacy::ids::LibraryIds;
+use crate::legacy::notice::Notice;
 use crate::legacy::session::{Claim, LegacySession, ReplyKind, WRONG_FOR_MS};
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 use crate::report::{Document, RecentReports, Report};
 use crate::time::TimestampMs;
 
@@ -49,6 +51,8 @@ pub(crate) fn session(grant: Option<Grant>) -> LegacySession {
 #[derive(Debug, Clone)]
 pub(crate) struct FakeEffects {
     pub(crate) proved: Option<Grant>,
+    /// Whether the app of what is proved is active.
+    pub(crate) is_active: bool,
     pub(crate) rejections: Option<u32>,
     pub(crate) is_authorised: bool,
     pub(crate) has_connection_room: bool,
@@ -72,12 +76,15 @@ pub(crate) struct FakeEffects {
     pub(crate) logged_faults: Cell<usize>,
     /// Frames posted to subscribers and publishers.
     pub(crate) posted: RefCell<Vec<String>>,
+    /// What this instance notes as refused.
+    pub(crate) refused: RefCell<Vec<(AppId, Code)>>,
 }
 
 impl Default for FakeEffects {
     fn default() -> Self {
         Self {
             proved: None,
+            is_active: true,
             rejections: Some(1),
             is_authorised: true,
             has_connection_room: true,
@@ -95,13 +102,15 @@ impl Default for FakeEffects {
             checked: RefCell::default(),
             logged_faults: Cell::default(),
             posted: RefCell::default(),
+            refused: RefCell::default(),
         }
     }
 }
 
 /// The effects of which at most one fails at random.
-const FALLIBLE: [&str; 21] = [
+const FALLIBLE: [&str; 26] = [
     "prove",
+    "prove_library",
     "count_rejection",
     "has_connection_room",
     "store_grant",
@@ -111,6 +120,10 @@ const FALLIBLE: [&str; 21] = [
     "remove_subscription",
     "recent_reports",
     "find_session",
+    "prove_ids",
+    "note_check",
+    "store_frame_grant",
+    "claim_notice",
     "claim_reply",
     "store_legacy_grant",
     "end_legacy_grant",
@@ -147,10 +160,10 @@ pub(crate) fn any_effects() -> impl Strategy<Value = FakeEffects> {
     let proved = prop::option::weighted(0.7, prop::sample::select(grants.to_vec()));
     let rejections = prop::option::of(1..10_u32);
     let session = prop::option::weighted(0.9, any_session());
-    let results = (proved, rejections, session, any::<[bool; 8]>(), failing);
+    let results = (proved, rejections, session, any::<[bool; 9]>(), failing);
     results.prop_map(|(proved, rejections, session, flags, failing)| {
         let [is_authorised, has_connection_room, has_subscription_room, is_subscribed, ..] = flags;
-        let [.., is_stored, is_claimable, is_full, is_known] = flags;
+        let [.., is_stored, is_claimable, is_full, is_known, is_active] = flags;
         let command = Command { switch: Switch::Console, enabled: false };
         let report = Report {
             app: shop(),
@@ -160,6 +173,7 @@ pub(crate) fn any_effects() -> impl Strategy<Value = FakeEffects> {
         };
         FakeEffects {
             proved,
+            is_active,
             rejections,
             is_authorised,
             has_connection_room,
@@ -188,24 +202,26 @@ impl FakeEffects {
     }
 }
 
-impl Effects for FakeEffects {
+impl BaseEffects for FakeEffects {
     type Fault = ();
 
     fn log_fault(&self, (): ()) {
         self.logged_faults.set(self.logged_faults.get() + 1);
     }
 
-    async fn prove(&self, _: &AppId, _: &Credential, _: Dialect) -> Result<Grant, EffectError<()>> {
+    async fn has_connection_room(&self, _: &AppId) -> Result<bool, ()> {
+        self.call("has_connection_room", self.has_connection_room)
+    }
+}
+
+impl Effects for FakeEffects {
+    async fn prove(&self, _: &AppId, _: &Credential) -> Result<Grant, EffectError<()>> {
         self.call("prove", self.proved.clone())?
             .ok_or_else(|| EffectError::Rejected(Rejection::unauthorized()))
     }
 
     async fn count_rejection(&self) -> Result<Option<u32>, ()> {
         self.call("count_rejection", self.rejections)
-    }
-
-    async fn has_connection_room(&self, _: &AppId) -> Result<bool, ()> {
-        self.call("has_connection_room", self.has_connection_room)
     }
 
     async fn store_grant(&self, _: &Grant) -> Result<bool, ()> {
@@ -245,9 +261,45 @@ impl Effects for FakeEffects {
     }
 }
 
-impl LegacyEffects for FakeEffects {
+impl FakeEffects {
+    fn proved(&self) -> Option<Proved> {
+        Some(Proved { grant: self.proved.clone()?, is_active: self.is_active })
+    }
+}
+
+impl AdmissionEffects for FakeEffects {
     async fn find_session(&self) -> Result<Option<LegacySession>, ()> {
         self.call("find_session", self.session.clone())
+    }
+
+    async fn prove_ids(&self, _: &LibraryIds) -> Result<Option<Proved>, ()> {
+        self.call("prove_ids", self.proved())
+    }
+
+    async fn note_check(&self, _: bool) -> Result<(), ()> {
+        self.call("note_check", ())
+    }
+
+    async fn store_frame_grant(&self, _: &Grant, _: Option<&Grant>) -> Result<Stored, ()> {
+        self.call("store_frame_grant", if self.is_stored { Stored::Done } else { Stored::Overtaken })
+    }
+
+    async fn claim_notice(&self, _: Notice) -> Result<bool, ()> {
+        self.call("claim_notice", self.is_claimable)
+    }
+
+    fn known_refusal(&self, _: &AppId) -> Option<Code> {
+        None
+    }
+
+    fn note_refused(&self, app: &AppId, code: Code) {
+        self.refused.borrow_mut().push((app.clone(), code));
+    }
+}
+
+impl LegacyEffects for FakeEffects {
+    async fn prove_library(&self, _: &AppId, _: &Credential) -> Result<Option<Proved>, ()> {
+        self.call("prove_library", self.proved())
     }
 
     async fn claim_reply(&self, _: ReplyKind) -> Result<Claim, ()> {

@@ -1,6 +1,7 @@
 //! The library's dialect where a real engine cannot show it: failures of single steps, every status and permission, and
 //! random results of the effects. All else is asserted by the session function's tests.
 
+mod admission;
 pub(crate) mod compatibility;
 pub(crate) mod fake_effects;
 
@@ -13,6 +14,7 @@ use self::fake_effects::{
 };
 use super::context::LegacyContext;
 use super::converse;
+use super::notice::Notice;
 use super::session::{LegacySession, WRONG_FOR_MS};
 use crate::app::{App, KeyRecord, Status};
 use crate::conversation::reply::Reply;
@@ -44,6 +46,11 @@ fn about_shop(kind: &str) -> Value {
 
 fn with_key(key: &str) -> Value {
     json!({"type": "auth", "data": {"userId": "bob", "appId": "shop", "apiKey": key}})
+}
+
+/// The frame of a notice.
+fn notice(notice: Notice) -> Value {
+    json!({"type": "command", "data": {"type": notice.text()}})
 }
 
 fn frames(reply: &Reply) -> Vec<Value> {
@@ -143,11 +150,66 @@ fn library_with_a_key_is_answered_once_with_the_owner() {
 }
 
 #[test]
-fn library_with_a_wrong_key_gets_no_answer_however_often() {
-    for rejections in [1, 5, 100] {
-        let effects = FakeEffects { rejections: Some(rejections), ..FakeEffects::default() };
-        let reply = reply(&with_key("wrong"), Role::Program, &effects);
-        assert!(reply.frames.is_empty() && !reply.close && reply.counts.unanswered_rejections);
+fn program_with_wrong_credentials_gets_one_notice_and_no_error() {
+    let malformed = json!({"type": "auth", "data": {"userId": "a user", "appId": "a/b"}});
+    for frame in [with_key("wrong"), about_shop("auth"), malformed] {
+        for (rejections, is_first) in [(1, true), (5, false), (100, false)] {
+            let effects = FakeEffects {
+                rejections: Some(rejections),
+                is_claimable: is_first,
+                ..FakeEffects::default()
+            };
+            let reply = reply(&frame, Role::Program, &effects);
+            let notices = if is_first { vec![notice(Notice::Unproved)] } else { Vec::new() };
+            assert_eq!(frames(&reply), notices, "{frame}");
+            assert!(!reply.close && reply.counts.refused_programs);
+        }
+    }
+}
+
+#[test]
+fn program_of_an_inactive_app_is_welcomed_and_notified() {
+    for (frame, grant) in
+        [(with_key("k"), library_with_key(Scope::BOTH)), (about_shop("auth"), legacy(Scope::PUBLISH))]
+    {
+        let effects = FakeEffects { proved: Some(grant), is_active: false, ..FakeEffects::default() };
+        let sent = frames(&reply(&frame, Role::Program, &effects));
+        assert_eq!(
+            (&sent[0]["type"], &sent[1..]),
+            (&json!("auth_success"), &[notice(Notice::SwitchedOff)][..])
+        );
+        let failing = FakeEffects { failing: vec!["claim_notice"], ..effects };
+        assert_eq!(frames(&reply(&frame, Role::Program, &failing)).len(), 1, "the grant is stored");
+    }
+}
+
+#[test]
+fn program_of_a_full_app_is_notified() {
+    let proved = Some(legacy(Scope::PUBLISH));
+    for (role, frames_sent) in [(Role::Program, vec![notice(Notice::Full)]), (Role::Page, vec![])] {
+        let effects =
+            FakeEffects { proved: proved.clone(), has_connection_room: false, ..FakeEffects::default() };
+        assert_eq!(frames(&reply(&about_shop("auth"), role, &effects)), frames_sent);
+    }
+}
+
+#[test]
+fn page_of_an_inactive_app_gets_one_status_and_no_error() {
+    let proved = Some(legacy(Scope::VIEW));
+    for (is_claimable, statuses) in [(true, 1), (false, 0)] {
+        let effects =
+            FakeEffects { proved: proved.clone(), is_active: false, is_claimable, ..FakeEffects::default() };
+        let sent = frames(&reply(&about_shop("auth"), Role::Page, &effects));
+        assert_eq!(sent.len(), statuses);
+        for frame in sent {
+            assert_eq!(
+                (&frame["type"], &frame["payload"]["success"]),
+                (&json!("status_response"), &json!(false))
+            );
+            assert_eq!(frame["payload"]["status"]["userHasAccess"], true);
+            assert_eq!(frame["payload"]["status"]["appIsActive"], false);
+        }
+        assert!(!effects.calls.borrow().contains(&"count_rejection"));
     }
 }
 
@@ -241,7 +303,7 @@ proptest! {
         prop_assert!(!reply.counts_as_unauthenticated, "the library's frames never count");
         if reply.counts.ignored_repeats {
             let calls = effects.calls.borrow();
-            prop_assert!(calls.len() <= 1 || calls.contains(&"prove"));
+            prop_assert!(calls.len() <= 1 || calls.contains(&"prove_library"));
         }
     }
 }
