@@ -20,7 +20,7 @@ export interface UpgradeStats {
   bufferedBytes: number;
   lostTotal: number;
   /** Lost reports and log entries by reason. */
-  lost: Readonly<Record<"overflow" | "expired" | "too_large" | "closed" | "exit", number>>;
+  lost: Readonly<Record<"overflow" | "expired" | "too_large" | "rejected" | "closed" | "exit", number>>;
   /** Copies that were dropped. */
   duplicates: number;
   /** Connections to the service that opened, attempts that failed, and connections on which the library was admitted. */

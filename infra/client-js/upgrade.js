@@ -9,7 +9,7 @@ if (version[0] > 18 || (version[0] === 18 && version[1] >= 13)) {
   exports.stats = function () {
     return {
       state: "unsupported", sockets: 0, emitted: 0, sent: 0, buffered: 0, bufferedBytes: 0, lostTotal: 0,
-      lost: { overflow: 0, expired: 0, too_large: 0, closed: 0, exit: 0 },
+      lost: { overflow: 0, expired: 0, too_large: 0, rejected: 0, closed: 0, exit: 0 },
       duplicates: 0, connections: 0, failedConnections: 0, admissions: 0, problems: []
     };
   };

@@ -4,7 +4,7 @@
 
 const { Problems, emitWarning } = require("./problems.js");
 
-/** @typedef {"overflow" | "expired" | "too_large" | "closed" | "exit"} Reason Why a frame is lost. */
+/** @typedef {"overflow" | "expired" | "too_large" | "rejected" | "closed" | "exit"} Reason Why a frame is lost. */
 
 class Figures {
   sockets = 0;
@@ -17,7 +17,7 @@ class Figures {
   failedConnections = 0;
   admissions = 0;
   /** @type {Record<Reason, number>} */
-  #lost = { overflow: 0, expired: 0, too_large: 0, closed: 0, exit: 0 };
+  #lost = { overflow: 0, expired: 0, too_large: 0, rejected: 0, closed: 0, exit: 0 };
   // Each problem is printed once; `stats` has how often it occurred.
   #problems = new Problems((/** @type {import("./problems.js").Problem} */ problem) => problem.count === 1 && emitWarning(problem), () => Date.now());
 

@@ -58,6 +58,8 @@ class Relay {
   #admittedAt = 0;
   #probedAt = 0;
   #probes = 0;
+  /** @type {import("./upgrade_waiting.js").Frame | null} The report whose answer is due. */
+  #probe = null;
   #failures = 0;
   /** Whether the library has an `auth_success`. */
   #isAnswered = false;
@@ -220,6 +222,7 @@ class Relay {
     this.#socket = null;
     this.#isOpen = false;
     this.#isAdmitted = false;
+    this.#probe = null;
     for (const name of ["admit", "ping", "pong"]) this.#stop(name);
     if (wasOpen) this.#holdFor(HOLD_MS);
     this.#retry();
@@ -244,7 +247,7 @@ class Relay {
     if (type === "pong") return;
     if (type === "ack") return this.#acknowledged(payload);
     if (type === "auth_success") return this.#admitted(text);
-    if (type === "error") return this.#refused(readRejection(payload));
+    if (type === "error") return this.#refused(readRejection(payload), payload.id);
     const notice = readFrameOf(text).data.type;
     if (type === "command" && typeof notice === "string" && notice.startsWith(NOTICE)) return this.#figures.problem("notice", notice.slice(NOTICE.length));
     if (isHarmless(text)) this.#answer(text);
@@ -265,14 +268,29 @@ class Relay {
   }
 
   /** @param {Record<string, unknown>} payload */
-  #acknowledged({ rejected }) {
-    if (Array.isArray(rejected)) for (const rejection of rejected) this.#refused(readRejection(rejection));
+  #acknowledged({ id, rejected }) {
+    if (Array.isArray(rejected) && rejected.length > 0) this.#refused(readRejection(rejected[0]), id);
+    else if (id === this.#probeId) this.#probe = null;
   }
 
-  /** @param {import("./message.js").Rejection} rejection */
-  #refused({ code, message }) {
+  /**
+   * @param {import("./message.js").Rejection} rejection
+   * @param {unknown} id Of the frame, if it has one.
+   */
+  #refused({ code, message, retryable }, id) {
     this.#figures.problem(code, message);
-    if (ACCESS_CODES.includes(code)) this.#socket?.destroy("");
+    const hasAccess = !ACCESS_CODES.includes(code);
+    if (this.#probe !== null && id === this.#probeId) {
+      this.#figures.sent -= 1;
+      if (retryable || !hasAccess) this.#waiting.add([this.#probe]);
+      else this.#figures.lose("rejected");
+      this.#probe = null;
+    }
+    if (!hasAccess) this.#socket?.destroy("");
+  }
+
+  get #probeId() {
+    return `upgrade-${this.#probes}`;
   }
 
   #answerInstead() {
@@ -303,22 +321,23 @@ class Relay {
       const frame = this.#waiting.next();
       if (frame === undefined) return;
       this.#figures.sent += 1;
-      this.#socket.send(frame.isReport ? this.#probed(frame.text) : frame.text);
+      this.#socket.send(frame.isReport ? this.#probed(frame) : frame.text);
     }
   }
 
   /**
-   * The report, with an id if it is time for an answer.
-   * @param {string} text
+   * The report's text, with an id if it is time for an answer.
+   * @param {import("./upgrade_waiting.js").Frame} frame
    */
-  #probed(text) {
+  #probed(frame) {
     const now = this.#world.now();
-    if (now - this.#probedAt < PROBE_MS || this.#timers.has("pong") || !text.startsWith("{")) return text;
+    if (now - this.#probedAt < PROBE_MS || this.#timers.has("pong") || !frame.text.startsWith("{")) return frame.text;
     this.#probedAt = now;
     this.#probes += 1;
+    this.#probe = frame;
     // A service that does not acknowledge the library's reports answers a ping.
     this.#start("pong", PONG_MS, () => this.#ping());
-    return `{"id":"upgrade-${this.#probes}",${text.slice(1)}`;
+    return `{"id":"${this.#probeId}",${frame.text.slice(1)}`;
   }
 
   /** @param {number} ms */

@@ -58,6 +58,15 @@ for (const format of FORMATS) {
   });
 }
 
+test("a version that opens a socket whenever credentials are set has one connection", async (t) => {
+  const service = await fakeService(t);
+  run(t, "start();", { options: { ...FAST, old: true }, app: { apiKey: KEY, wsUrl: service.url } });
+  await until(() => service.reports().length >= 20);
+  const numbers = numbersOf(service.reports());
+  assert.deepEqual(numbers, [...new Set(numbers)]);
+  assert.deepEqual([service.connections, service.of("auth").length], [1, 1]);
+});
+
 test("old versions of ws connect in the same way", async (t) => {
   const [model, modules] = ["tests/support/library/model.cjs", "node_modules"].map((path) => join(PACKAGE, path));
   for (const name of ["ws-5", "ws-7"]) {
@@ -226,6 +235,28 @@ test("two copies of the package act as one, with one set of figures", async (t) 
   await until(() => service.reports().length >= 3);
   const [first, second] = numbersOf(service.reports());
   assert.deepEqual([service.connections, second - first, lines[0]], [1, 1, true]);
+});
+
+test("memory stays within the stated bound while the service is down and the host logs on", async (t) => {
+  const script = `start();
+    const used = () => { gc(); return process.memoryUsage().heapUsed; };
+    let before = 0, logged = 0;
+    // What a turn of the event loop leaves is gone in the next one.
+    const settled = (then) => setImmediate(() => setImmediate(then));
+    const fill = () => {
+      for (let number = 0; number < 500; number += 1) library.log("x".repeat(1_000) + (logged += 1));
+      if (logged < 50_000) return logged === 5_000 ? settled(() => { before = used(); fill(); }) : setImmediate(fill);
+      settled(() => {
+        show({ grown: used() - before, kept: library.pendingLogs.length, ...require(${JSON.stringify(UPGRADE)}).stats() });
+        process.exit();
+      });
+    };
+    const poll = setInterval(() => { if (library.isAuthenticated) { clearInterval(poll); fill(); } }, 10);`;
+  const { lines } = await run(t, script, { app: { apiKey: KEY, wsUrl: "ws://127.0.0.1:1/" }, args: ["--expose-gc", "-r", UPGRADE], options: { ...FAST, quiet: true } }).ended;
+  const { grown, kept, emitted, lost, buffered, bufferedBytes } = lines.at(-1);
+  assert.ok(emitted >= 50_000 && kept === 0);
+  assert.equal(emitted, buffered + lost.overflow);
+  assert.ok(bufferedBytes <= 524_288 && grown < 2 * 524_288, `${bufferedBytes} bytes wait, ${grown} more are used`);
 });
 
 test("an old Node.js gets a warning and nothing else", async () => {

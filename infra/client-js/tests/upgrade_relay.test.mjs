@@ -208,7 +208,7 @@ test("a connection without an answer to its ping is replaced", () => {
 });
 
 test("a report every half minute is acknowledged, and lost access leads to a new attempt", () => {
-  const { relay, service, connections, report, reports, frames, balanced } = admitted();
+  const { relay, service, connections, clock, report, reports, frames, balanced } = admitted();
   const answers = service.onFrame;
   let rejected = [];
   service.onFrame = (connection, frame) => {
@@ -217,13 +217,20 @@ test("a report every half minute is acknowledged, and lost access leads to a new
   };
   for (let second = 0; second < 301; second += 1) report(relay);
   assert.deepEqual([connections.length, new Set(frames.map(({ id }) => id)).size - 1, reports().length], [1, 10, 301]);
+  rejected = [{ index: 0, code: "too_deep", message: "too deep", retryable: false }];
+  for (let second = 0; second < 31; second += 1) report(relay);
   rejected = [{ index: 0, code: "rate_limited", message: "too many", retryable: true }];
-  for (let second = 0; second < 60; second += 1) report(relay);
-  assert.equal(connections.length, 1);
+  for (let second = 0; second < 30; second += 1) report(relay);
+  assert.deepEqual([connections.length, balanced().lost.rejected], [1, 1]);
   rejected = [{ index: 0, code: "unauthorized", message: "revoked", retryable: false }];
-  for (let second = 0; second < 60; second += 1) report(relay);
-  assert.ok(connections.length > 1);
-  assert.deepEqual(balanced().problems.map(({ code }) => code).slice(0, 2), ["rate_limited", "unauthorized"]);
+  for (let second = 0; second < 40; second += 1) report(relay);
+  rejected = [];
+  clock.advance(30_000);
+  assert.equal(connections.length, 2);
+  // All but the one that was rejected for good; two went twice.
+  const { emitted, sent, buffered, problems } = balanced();
+  assert.deepEqual([emitted, sent, buffered, reports().length], [402, 401, 0, 404]);
+  assert.deepEqual(problems.map(({ code }) => code), ["too_deep", "rate_limited", "unauthorized"]);
 });
 
 test("a dead connection is replaced within a minute and a half of reports", () => {

@@ -14,7 +14,7 @@ const ADDRESS = "ws://localhost:8087";
  * The library on this copy of `ws` and this `fs`.
  * Of its versions, `versions.old` opens a socket whenever credentials are set, and reports as `metrics`.
  */
-function libraryOn(WebSocket, fs, { address = ADDRESS, speed = 1, old = false, show = () => {} } = {}) {
+function libraryOn(WebSocket, fs, { address = ADDRESS, speed = 1, old = false, quiet = false, show = () => {} } = {}) {
   const reports = new EventEmitter();
 
   class Library {
@@ -70,7 +70,7 @@ function libraryOn(WebSocket, fs, { address = ADDRESS, speed = 1, old = false, s
     log(message) {
       const entry = { id: `${this.emitted}-${message}`, timestamp: new Date().toISOString(), level: "info", message };
       if (!this.isAuthenticated) return void this.pendingLogs.push(entry);
-      show({ printed: message });
+      if (!quiet) show({ printed: message });
       this.#send("logs", { logs: [entry] });
     }
 
