@@ -25,8 +25,9 @@ const ANSWERED_IN_TEN: u64 = 5;
 /// Requests and replies of a tab when it opens.
 const OPENING_ASKED: u64 = 6;
 const OPENING_ANSWERED: u64 = 4;
-/// Most DynamoDB calls when a tab opens and closes, and for a frame of reports; any other frame may cost one.
-const OPENING_CALLS: u64 = 14;
+/// Most DynamoDB calls when a tab or a library opens and closes, its first report included, and for a frame of reports; any
+/// other frame may cost one.
+const OPENING_CALLS: u64 = 16;
 const REPORT_CALLS: u64 = 3;
 const WRITES: [&str; 2] = ["PutItem", "TransactWriteItems"];
 
