@@ -57,6 +57,8 @@ class Relay {
   #isAdmitted = false;
   #admittedAt = 0;
   #probedAt = 0;
+  /** False from the service's notice that it drops reports until it accepts one: one is under way, the others wait. */
+  #isConfirmed = true;
   #probes = 0;
   /** @type {import("./upgrade_waiting.js").Frame | null} The report whose answer is due. */
   #probe = null;
@@ -244,14 +246,21 @@ class Relay {
     this.#stop("pong");
     this.#schedulePing();
     if (fault !== null) return this.#figures.problem("transport", fault);
-    if (type === "pong") return;
+    // It answers neither this nor an earlier id.
+    if (type === "pong") return this.#confirmed();
     if (type === "ack") return this.#acknowledged(payload);
     if (type === "auth_success") return this.#admitted(text);
     if (type === "error") return this.#refused(readRejection(payload), payload.id);
     const notice = readFrameOf(text).data.type;
-    if (type === "command" && typeof notice === "string" && notice.startsWith(NOTICE)) return this.#figures.problem("notice", notice.slice(NOTICE.length));
+    if (type === "command" && typeof notice === "string" && notice.startsWith(NOTICE)) return this.#noticed(notice.slice(NOTICE.length));
     if (isHarmless(text)) this.#answer(text);
     else this.#figures.problem("answer", `the service sent a message of type ${String(type)}, which would end this process or have no end: it is withheld from the library`);
+  }
+
+  /** @param {string} reason Why reports are dropped. */
+  #noticed(reason) {
+    this.#isConfirmed = false;
+    this.#figures.problem("notice", reason);
   }
 
   /** @param {string} text */
@@ -270,7 +279,13 @@ class Relay {
   /** @param {Record<string, unknown>} payload */
   #acknowledged({ id, rejected }) {
     if (Array.isArray(rejected) && rejected.length > 0) this.#refused(readRejection(rejected[0]), id);
-    else if (id === this.#probeId) this.#probe = null;
+    else if (id === this.#probeId) this.#confirmed();
+  }
+
+  #confirmed() {
+    this.#probe = null;
+    this.#isConfirmed = true;
+    this.#flush();
   }
 
   /**
@@ -286,7 +301,9 @@ class Relay {
       else this.#figures.lose("rejected");
       this.#probe = null;
     }
-    if (!hasAccess) this.#socket?.destroy("");
+    if (hasAccess) return;
+    this.#isConfirmed = false;
+    this.#socket?.destroy("");
   }
 
   get #probeId() {
@@ -318,7 +335,7 @@ class Relay {
   #flush() {
     this.#waiting.expire(this.#world.now());
     while (this.#isAdmitted && this.#socket !== null && this.#socket.unsentBytes < UNSENT_BYTES_MAX) {
-      const frame = this.#waiting.next();
+      const frame = this.#isConfirmed || this.#probe === null ? this.#waiting.next() : undefined;
       if (frame === undefined) return;
       this.#figures.sent += 1;
       this.#socket.send(frame.isReport ? this.#probed(frame) : frame.text);
@@ -331,7 +348,8 @@ class Relay {
    */
   #probed(frame) {
     const now = this.#world.now();
-    if (now - this.#probedAt < PROBE_MS || this.#timers.has("pong") || !frame.text.startsWith("{")) return frame.text;
+    const isDue = !this.#isConfirmed || now - this.#probedAt >= PROBE_MS;
+    if (!isDue || this.#timers.has("pong") || !frame.text.startsWith("{")) return frame.text;
     this.#probedAt = now;
     this.#probes += 1;
     this.#probe = frame;
