@@ -5,10 +5,10 @@
 
 const http = require("node:http");
 const { syncBuiltinESMExports } = require("node:module");
-const { performance } = require("node:perf_hooks");
 const { clearTimeout, setInterval, setTimeout } = require("node:timers");
 
 const { watchExit } = require("./exit.js");
+const { PROCESS } = require("./host.js");
 const { messageOf } = require("./message.js");
 const { Socket } = require("./socket.js");
 const { Figures } = require("./upgrade_figures.js");
@@ -30,8 +30,8 @@ let isOwn = false;
 
 /** @type {import("./upgrade_relay.js").World} */
 const WORLD = {
-  now: () => performance.now(),
-  random: () => Math.random(),
+  now: PROCESS.now,
+  random: PROCESS.random,
   startTimer: (run, ms) => setTimeout(guard(run), ms).unref(),
   hold: () => setInterval(() => {}, 2 ** 30),
   stopTimer: (timer) => clearTimeout(timer),

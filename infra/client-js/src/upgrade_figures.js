@@ -2,6 +2,7 @@
 
 "use strict";
 
+const { PROCESS } = require("./host.js");
 const { Problems, emitWarning } = require("./problems.js");
 
 /** @typedef {"overflow" | "expired" | "too_large" | "rejected" | "closed" | "exit"} Reason Why a frame is lost. */
@@ -19,7 +20,7 @@ class Figures {
   /** @type {Record<Reason, number>} */
   #lost = { overflow: 0, expired: 0, too_large: 0, rejected: 0, closed: 0, exit: 0 };
   // Each problem is printed once; `stats` has how often it occurred.
-  #problems = new Problems((/** @type {import("./problems.js").Problem} */ problem) => problem.count === 1 && emitWarning(problem), () => Date.now());
+  #problems = new Problems((/** @type {import("./problems.js").Problem} */ problem) => problem.count === 1 && emitWarning(problem), PROCESS.wallMs);
 
   /**
    * @param {Reason} reason

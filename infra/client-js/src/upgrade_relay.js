@@ -125,9 +125,13 @@ class Relay {
     this.#figures.lose("too_large");
   }
 
-  /** Disconnects until the library uses this socket again: it has a newer one, and never closes the older. */
+  /**
+   * Disconnects until this socket is used again: the library has a newer one, and never closes the older.
+   * Another copy of the library may have this one; it uses it again once it is answered.
+   */
   retire() {
     this.#disconnect();
+    this.#answerInstead();
     return this.#waiting.take();
   }
 
