@@ -15,7 +15,7 @@ const { Figures } = require("./upgrade_figures.js");
 const { LIBRARY_ADDRESS, isLibraryHandshake } = require("./upgrade_library.js");
 const { Link } = require("./upgrade_link.js");
 const { Relay } = require("./upgrade_relay.js");
-const { settingsFor, watchConfiguration } = require("./upgrade_settings.js");
+const { hasConfiguration, settingsFor, watchConfiguration } = require("./upgrade_settings.js");
 
 /** Where the first of several copies of this package leaves its `stats`: what is replaced is there once in a process. */
 const ACTIVE = Symbol.for("nsl-client.upgrade");
@@ -59,7 +59,8 @@ function install() {
   }
   syncBuiltinESMExports();
   watchExit({ beforeExit: () => {}, exit: guard(() => relays.forEach((relay) => relay.end("exit"))) });
-  const report = () => figures.sockets === 0 && figures.problem("no_library", `no connection of NehonixSmartLogger to ${LIBRARY_ADDRESS} was seen in ${ABSENT_MS / 1_000} s`);
+  // By NODE_OPTIONS this is also in processes without the library, such as npm and the primary of a cluster.
+  const report = () => figures.sockets === 0 && hasConfiguration() && figures.problem("no_library", `a configuration of NehonixSmartLogger was read, but no connection to ${LIBRARY_ADDRESS} was seen in ${ABSENT_MS / 1_000} s: does the program call enableRemoteMode()?`);
   setTimeout(report, ABSENT_MS).unref();
 }
 

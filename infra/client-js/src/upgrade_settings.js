@@ -41,6 +41,11 @@ function learn(content) {
   }
 }
 
+/** Whether this process read one, as only the library does. */
+function hasConfiguration() {
+  return apps.size > 0;
+}
+
 /**
  * Read at each attempt, because a host may set its environment after its first line.
  * @param {unknown} appId
@@ -65,4 +70,4 @@ function absence(app) {
   return "no configuration file with this app was read since nsl-client/upgrade was loaded, which must come first";
 }
 
-module.exports = { settingsFor, watchConfiguration };
+module.exports = { hasConfiguration, settingsFor, watchConfiguration };

@@ -1,8 +1,10 @@
 // The upgrade in hosts that are unusual: with fakes of a test framework, with two copies of the library.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 
+import { runNode } from "./support/child.mjs";
 import { UPGRADE, hostFolder, runHost, writeHost } from "./support/library/host.mjs";
 import { KEY, fakeService, until } from "./support/library/service.mjs";
 
@@ -49,4 +51,19 @@ test("two copies of the library for one app both report, and neither keeps its l
   const connectionsOfReports = () => new Set(service.reports().map(({ connection }) => connection));
   await until(() => connectionsOfReports().size === 2);
   assert.deepEqual(service.of("logs").map(({ data }) => data.logs[0].message).sort(), ["first", "second"]);
+});
+
+test("a library that never connects is reported, and its absence from a process is not", async (t) => {
+  const config = join(hostFolder(t), "config.json");
+  const script = (first) => `
+    const timers = require("node:timers"), { setTimeout: start } = timers;
+    let minute = null;
+    timers.setTimeout = (run, ms) => (ms === 60_000 && (minute = run), start(run, ms));
+    const { stats } = require(${JSON.stringify(UPGRADE)});
+    ${first};
+    minute();
+    console.log(JSON.stringify(stats().problems.map(({ code }) => code)));`;
+  const codes = async (first) => (await runNode(["-e", script(first)])).shown;
+  assert.deepEqual(await codes(`require("node:fs").readFileSync(${JSON.stringify(config)}, "utf8")`), [["no_library"]]);
+  assert.deepEqual(await codes(""), [[]]);
 });
