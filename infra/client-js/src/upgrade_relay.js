@@ -258,7 +258,7 @@ class Relay {
     const notice = readFrameOf(text).data.type;
     if (type === "command" && typeof notice === "string" && notice.startsWith(NOTICE)) return this.#noticed(notice.slice(NOTICE.length));
     if (isHarmless(text)) this.#answer(text);
-    else this.#figures.problem("answer", `the service sent a message of type ${String(type)}, which would end this process or have no end: it is withheld from the library`);
+    else this.#figures.problem("answer", `the service sent a message of type ${String(type)}, which would end the library's process or make it answer endlessly: it was not passed on`);
   }
 
   /** @param {string} reason Why reports are dropped. */
