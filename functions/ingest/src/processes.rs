@@ -1,5 +1,7 @@
 //! Which process a connection of the library is, decided once by its first report (docs/SEMANTICS.md, "Sources").
 
+use std::time::Duration;
+
 use nsl_aws::boot::Clients;
 use nsl_aws::connections_api::ConnectionsApi;
 use nsl_aws::fault::Fault;
@@ -9,9 +11,16 @@ use nsl_domain::legacy::process::{Newcomer, Process};
 
 use crate::settings::Settings;
 
-/// How often processes are read again because another connection became the newest of one meanwhile. After that the
-/// process counts as a new one.
-const MAX_TRIES: usize = 4;
+/// How often processes are read, because another connection became the newest of one meanwhile, or has two of them. After
+/// that the process counts as a new one.
+const MAX_TRIES: u32 = 12;
+
+/// Pause before the second try after a connection had two processes, in milliseconds: the instance that lost restores one
+/// of them within a few calls. It doubles each time.
+const FIRST_PAUSE_MS: u64 = 10;
+
+/// Longest such pause, in milliseconds: all of them together stay below two seconds.
+const MAX_PAUSE_MS: u64 = 200;
 
 /// Recognises processes.
 #[derive(Debug)]
@@ -50,13 +59,19 @@ impl ProcessFinder {
     /// each likely process one look at its connection, until one has ended; one write.
     pub(crate) async fn identify(&self, app: &AppId, newcomer: &Newcomer) -> Result<Identified, Fault> {
         let mut known = Vec::new();
-        for _ in 0..MAX_TRIES {
+        for attempt in 0..MAX_TRIES {
             known = self.processes.near(app, &newcomer.start, newcomer.arrival).await?;
             // Stored by another instance, which received the other copy of the report.
             if let Some(own) = known.iter().find(|process| process.connection == newcomer.connection) {
                 return Ok(Identified { source: own.source.clone(), stored: Stored::Nothing });
             }
-            let Some(old) = self.left_process(newcomer, &known).await? else { break };
+            let Some(old) = self.left_process(newcomer, &known).await? else {
+                if !any_connection_has_two(&known) {
+                    break;
+                }
+                tokio::time::sleep(pause(attempt)).await;
+                continue;
+            };
             let new = newcomer.as_process(old.source.clone());
             if self.processes.replace(app, &old, &new).await? {
                 return Ok(Identified { source: new.source.clone(), stored: Stored::Replaced { old, new } });
@@ -97,4 +112,16 @@ impl ProcessFinder {
         let source = Source::of_connection(&newcomer.connection);
         Ok(Identified { source, stored: Stored::Nothing })
     }
+}
+
+/// Whether a connection is the newest of two processes: two instances received the copies of its first report at once, and
+/// one of them has yet to restore its own.
+fn any_connection_has_two(known: &[Process]) -> bool {
+    known.iter().enumerate().any(|(index, process)| {
+        known.iter().skip(index + 1).any(|other| other.connection == process.connection)
+    })
+}
+
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis((FIRST_PAUSE_MS << attempt).min(MAX_PAUSE_MS))
 }

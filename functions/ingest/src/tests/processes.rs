@@ -135,6 +135,34 @@ async fn reconnected_process_keeps_its_source() {
 }
 
 #[tokio::test]
+async fn workers_that_reconnect_at_once_keep_their_sources() {
+    for round in 0..4 {
+        let before = workers();
+        let again = |(index, worker): (usize, &Connected)| {
+            Connected::new(&format!("again{index}"), NOW_MS + 60_000, worker.start_ms)
+        };
+        let after: Vec<Connected> = before.iter().enumerate().map(again).collect();
+        let world = World::with_connections(&[before.clone(), after.clone()].concat()).await;
+        for worker in &before {
+            worker.report(&world.instance(), NOW_MS, 0).await;
+            world.env.connections.set_behaviour(&worker.id, Behaviour::Gone);
+        }
+        // The copies of a worker are nearest to the starts of different workers.
+        let instances: Vec<Ingest> = (0..8).map(|_| world.instance()).collect();
+        let copies = after.iter().flat_map(|worker| [(worker, 0), (worker, 5)]);
+        let reports = copies
+            .zip(&instances)
+            .map(|((worker, jitter_ms), ingest)| worker.report(ingest, NOW_MS + 60_250 + round, jitter_ms));
+        futures_util::future::join_all(reports).await;
+        let (mut old, mut new) = (world.sources_of(&before).await, world.sources_of(&after).await);
+        old.sort();
+        new.sort();
+        assert_eq!(new, old, "round {round}");
+        assert_eq!(world.processes().await, old, "no process is stored beside them");
+    }
+}
+
+#[tokio::test]
 async fn half_open_connection_is_left_once_it_is_silent() {
     for (silent_ms, keeps) in [(3_000, true), (2_000, false), (-1_000, false)] {
         let (old, new) =
