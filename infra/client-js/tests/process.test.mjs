@@ -1,8 +1,7 @@
 // What the package does to the process that uses it: it keeps none alive, ends none, and bounds its memory.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { test } from "node:test";
 
 import { WebSocketServer } from "ws";
 
+import { certificateIn } from "./support/certificate.mjs";
 import { PACKAGE, runChild } from "./support/child.mjs";
 import { httpServer, tcpServer, until, wsServer } from "./support/loopback.mjs";
 import { isBalanced } from "./support/simulation.mjs";
@@ -272,23 +272,16 @@ test("memory stays within the stated bound while the service is down", async () 
 });
 
 test("a secure address is connected to by its certificate", async (t) => {
-  const folder = folderOf(t);
-  const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(folder, name));
-  const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  try {
-    execFileSync("openssl", [...request, "-keyout", key, "-out", cert], { stdio: "ignore" });
-  } catch {
-    assert.ok(!(process.env.NSL_REQUIRE ?? "").split(" ").includes("openssl"));
-    return t.skip("skipped: openssl");
-  }
+  const certificate = certificateIn(folderOf(t));
+  if (certificate === null) return t.skip("skipped: openssl");
   const reports = [];
-  const https = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) });
+  const https = createTlsServer(certificate.options);
   new WebSocketServer({ server: https }).on("connection", (socket) => socket.on("message", (text) => store(socket, JSON.parse(text), reports)));
   await new Promise((resolve) => https.listen(0, "127.0.0.1", resolve));
   t.after(() => https.close());
   const options = optionsFor(`wss://localhost:${https.address().port}/live`, { exitFlushMs: 60_000 });
   const script = `const publisher = connect(${options}); ${AT_EXIT} publisher.report({ a: 1 });`;
-  assert.equal((await runChild(script, { env: { NODE_EXTRA_CA_CERTS: cert } })).shown[0].stored, 1);
+  assert.equal((await runChild(script, { env: { NODE_EXTRA_CA_CERTS: certificate.file } })).shown[0].stored, 1);
   const { shown } = await runChild(`const publisher = connect(${options});
     const poll = setInterval(() => {
       if (publisher.stats().failedConnections === 0) return;

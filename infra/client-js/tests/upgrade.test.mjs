@@ -2,13 +2,13 @@
 // changes. Each format in which an application loads the library and `ws` is one.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { certificateIn } from "./support/certificate.mjs";
 import { PACKAGE, runNode } from "./support/child.mjs";
 import { FORMATS, UPGRADE, hostFolder, runHost, writeHost } from "./support/library/host.mjs";
 import model from "./support/library/model.cjs";
@@ -178,21 +178,14 @@ test("a proxy's page, a server without TLS, a wrong address and a missing key ar
 });
 
 test("a secure address with a path is used if its certificate is trusted, and reported if not", async (t) => {
-  const folder = hostFolder(t);
-  const [key, cert] = ["key.pem", "cert.pem"].map((name) => join(folder, name));
-  const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-  try {
-    execFileSync("openssl", [...request, "-keyout", key, "-out", cert], { stdio: "ignore" });
-  } catch {
-    assert.ok(!(process.env.NSL_REQUIRE ?? "").split(" ").includes("openssl"));
-    return t.skip("skipped: openssl");
-  }
-  const https = createServer({ key: readFileSync(key), cert: readFileSync(cert) });
+  const certificate = certificateIn(hostFolder(t));
+  if (certificate === null) return t.skip("skipped: openssl");
+  const https = createServer(certificate.options);
   const service = await fakeService(t, () => false, https);
   const app = { apiKey: KEY, wsUrl: `wss://localhost:${new URL(service.url).port}/live` };
   const untrusted = run(t, `start(); process.on("warning", () => process.exit());`, { app });
   assert.match((await untrusted.ended).stderr, /NSL_CONNECTION\].*certificate/);
-  run(t, "start();", { app, env: { NODE_EXTRA_CA_CERTS: cert } });
+  run(t, "start();", { app, env: { NODE_EXTRA_CA_CERTS: certificate.file } });
   await until(() => service.reports().some(({ path }) => path === "/live"));
 });
 
