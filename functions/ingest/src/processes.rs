@@ -1,5 +1,6 @@
 //! Which process a connection of the library is, decided once by its first report (docs/SEMANTICS.md, "Sources").
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use nsl_aws::boot::Clients;
@@ -117,9 +118,8 @@ impl ProcessFinder {
 /// Whether a connection is the newest of two processes: two instances received the copies of its first report at once, and
 /// one of them has yet to restore its own.
 fn any_connection_has_two(known: &[Process]) -> bool {
-    known.iter().enumerate().any(|(index, process)| {
-        known.iter().skip(index + 1).any(|other| other.connection == process.connection)
-    })
+    let mut connections = HashSet::new();
+    !known.iter().all(|process| connections.insert(&process.connection))
 }
 
 fn pause(attempt: u32) -> Duration {

@@ -47,7 +47,7 @@ impl BaseEffects for FrameEffects<'_> {
     }
 
     async fn has_connection_room(&self, app: &AppId) -> Result<bool, Fault> {
-        self.session.has_connection_room(app, self.event.arrival).await
+        self.admission().has_connection_room(app).await
     }
 }
 

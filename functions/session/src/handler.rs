@@ -12,6 +12,7 @@ use nsl_aws::event::{SocketEvent, SocketEventKind, answer};
 use nsl_aws::fault::Fault;
 use nsl_aws::isolation::isolated;
 use nsl_aws::logging;
+use nsl_domain::conversation::effects::BaseEffects;
 use nsl_domain::conversation::{self, AuthContext, FrameCounts, Reply};
 use nsl_domain::frame::control::{ANSWERED_BY_ROUTE, ControlFrame, Request};
 use nsl_domain::frame::envelope::RejectedFrame;
@@ -73,7 +74,7 @@ impl Session {
     async fn open(&self, event: &SocketEvent) -> Result<bool, Fault> {
         if let Some(GrantedApps::Apps(apps)) = event.grant.as_ref().map(|grant| &grant.reach)
             && let [app] = apps.as_slice()
-            && !self.has_connection_room(app, event.arrival).await?
+            && !self.admissions.of(event, &self.app_cache).has_connection_room(app).await?
         {
             return Ok(false);
         }

@@ -25,7 +25,7 @@ use nsl_domain::report::Report;
 use crate::effects::FrameEffects;
 
 impl FrameEffects<'_> {
-    fn admission(&self) -> FrameAdmission<'_> {
+    pub(crate) fn admission(&self) -> FrameAdmission<'_> {
         self.session.admissions.of(self.event, &self.session.app_cache)
     }
 }

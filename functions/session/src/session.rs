@@ -18,11 +18,8 @@ use nsl_aws::rollups::Rollups;
 use nsl_aws::sessions::Sessions;
 use nsl_aws::subscriptions::Subscriptions;
 use nsl_aws::unauthenticated::UnauthenticatedConnections;
-use nsl_domain::app::DEFAULT_MAX_CONNECTIONS;
 use nsl_domain::grant::Grant;
-use nsl_domain::ids::AppId;
 use nsl_domain::rollup::Retention;
-use nsl_domain::time::TimestampMs;
 
 use crate::connection_cache::Connections;
 use crate::replay_limiter::ReplayLimiter;
@@ -77,12 +74,5 @@ impl Session {
     pub(crate) async fn add_publisher(&self, grant: &Grant, event: &SocketEvent) -> Result<(), Fault> {
         let (apps, proof) = (grant.publishes(), grant.stored_proof());
         self.publishers.add(apps, &event.connection, &proof, event.arrival).await
-    }
-
-    /// Whether `app` may have one more connection.
-    pub(crate) async fn has_connection_room(&self, app: &AppId, now: TimestampMs) -> Result<bool, Fault> {
-        let known = self.app_cache.cached(app, now).await?;
-        let most = known.map_or(DEFAULT_MAX_CONNECTIONS, |known| known.max_connections());
-        self.publishers.has_connection_room(app, most, now).await
     }
 }
